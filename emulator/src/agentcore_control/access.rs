@@ -1,0 +1,156 @@
+//! What a caller must be allowed, call by call [SAR, DG service-linked-roles, and the permissions that the handlers of
+//! the native CloudFormation types declare].
+
+use std::collections::BTreeMap;
+
+use super::endpoint::DEFAULT;
+use super::{AgentCoreControl, Configuration};
+use crate::iam::Requirement;
+use crate::input::{required, text, text_map, texts};
+use crate::service::Call;
+
+/// A service-linked role that a runtime needs.
+pub(super) struct ServiceLinkedRole {
+    /// The service principal, and the value of `iam:AWSServiceName`.
+    pub(super) service: &'static str,
+    name: &'static str,
+}
+
+const RUNTIME_IDENTITY: ServiceLinkedRole = ServiceLinkedRole {
+    service: "runtime-identity.bedrock-agentcore.amazonaws.com",
+    name: "AWSServiceRoleForBedrockAgentCoreRuntimeIdentity",
+};
+const NETWORK: ServiceLinkedRole = ServiceLinkedRole {
+    service: "network.bedrock-agentcore.amazonaws.com",
+    name: "AWSServiceRoleForBedrockAgentCoreNetwork",
+};
+
+/// The service-linked roles that exist once a runtime was accepted.
+pub(super) fn service_linked(in_vpc: bool) -> impl Iterator<Item = ServiceLinkedRole> {
+    [RUNTIME_IDENTITY].into_iter().chain(in_vpc.then_some(NETWORK))
+}
+
+/// The part of a workload identity's ARN after the account.
+pub(super) fn workload_identity(runtime_id: &str) -> String {
+    format!("workload-identity-directory/default/workload-identity/{runtime_id}")
+}
+
+impl AgentCoreControl {
+    /// The actions that a call needs, and on what.
+    ///
+    /// A resource that does not exist is evaluated as the ARN made from its id, without tags, so that a statement
+    /// scoped by `aws:ResourceTag` denies it: the caller sees `AccessDeniedException`, not that it is gone.
+    pub(crate) fn requirements(&self, call: &Call) -> Vec<Requirement> {
+        match call.operation {
+            "CreateAgentRuntime" => self.to_create(call),
+            "UpdateAgentRuntime" => {
+                let mut needed = vec![
+                    self.on_runtime(call, "UpdateAgentRuntime"),
+                    self.on_default_endpoint(call, "UpdateAgentRuntimeEndpoint"),
+                ];
+                needed.extend(self.to_configure(call));
+                needed
+            }
+            "DeleteAgentRuntime" => self.to_delete(call),
+            "GetAgentRuntime" | "ListAgentRuntimeVersions" | "ListAgentRuntimeEndpoints" => {
+                vec![self.on_runtime(call, call.operation)]
+            }
+            "GetAgentRuntimeEndpoint" => {
+                let endpoint = text(&call.input, "endpointName").unwrap_or(DEFAULT);
+                let id = required(&call.input, "agentRuntimeId");
+                vec![need(call.operation, self.arn(&format!("runtime/{id}/runtime-endpoint/{endpoint}")))]
+            }
+            "TagResource" | "UntagResource" | "ListTagsForResource" => {
+                let arn = required(&call.input, "resourceArn");
+                let tags = self.runtimes(call.now).find(|runtime| runtime.arn == arn).map(|runtime| &runtime.tags);
+                let need = need(call.operation, arn)
+                    .with_tags("aws:ResourceTag", tags.unwrap_or(&BTreeMap::new()))
+                    .with_tag_keys(texts(&call.input, "tagKeys"));
+                match call.operation {
+                    "TagResource" => vec![need.with_request_tags(&text_map(&call.input, "tags"))],
+                    _ => vec![need],
+                }
+            }
+            other => vec![need(other, "*")],
+        }
+    }
+
+    fn to_create(&self, call: &Call) -> Vec<Requirement> {
+        let id = self.next_runtime_id(required(&call.input, "agentRuntimeName"));
+        let arn = self.arn(&format!("runtime/{id}"));
+        let tags = text_map(&call.input, "tags");
+        let mut needed = vec![
+            need("CreateAgentRuntime", "*").with_request_tags(&tags),
+            need("CreateAgentRuntimeEndpoint", &arn),
+            need("CreateWorkloadIdentity", self.arn(&workload_identity(&id))),
+        ];
+        if !tags.is_empty() {
+            needed.push(need("TagResource", &arn).with_request_tags(&tags));
+        }
+        needed.extend(self.to_configure(call));
+        needed
+    }
+
+    fn to_delete(&self, call: &Call) -> Vec<Requirement> {
+        let mut needed = vec![self.on_runtime(call, "DeleteAgentRuntime")];
+        if !call.input.contains_key("agentRuntimeVersion") {
+            let identity = self.arn(&workload_identity(required(&call.input, "agentRuntimeId")));
+            needed.push(self.on_default_endpoint(call, "DeleteAgentRuntimeEndpoint"));
+            needed.push(need("DeleteWorkloadIdentity", identity));
+        }
+        needed
+    }
+
+    /// What a configuration needs, whether it comes with a create or with an update.
+    fn to_configure(&self, call: &Call) -> Vec<Requirement> {
+        let (partition, account) = (&self.settings.partition, &self.settings.account_id);
+        let role = required(&call.input, "roleArn");
+        let mut needed =
+            vec![Requirement::new("iam:PassRole", role).with("iam:PassedToService", "bedrock-agentcore.amazonaws.com")];
+        let configuration = Configuration::of(&call.input, true);
+        for linked in service_linked(configuration.in_vpc()) {
+            if !self.service_linked_roles.contains(linked.service) {
+                let arn =
+                    format!("arn:{partition}:iam::{account}:role/aws-service-role/{}/{}", linked.service, linked.name);
+                let need = Requirement::new("iam:CreateServiceLinkedRole", arn);
+                needed.push(need.with("iam:AWSServiceName", linked.service));
+            }
+        }
+        if configuration.in_vpc() {
+            needed.extend(self.to_join_vpc(&configuration));
+        }
+        needed
+    }
+
+    fn to_join_vpc(&self, configuration: &Configuration) -> Vec<Requirement> {
+        let reads = ["ec2:DescribeSubnets", "ec2:DescribeSecurityGroups", "ec2:DescribeVpcs"];
+        let mut needed: Vec<Requirement> = reads.into_iter().map(|action| Requirement::new(action, "*")).collect();
+        let vpc = configuration.get("networkConfiguration").and_then(|network| network.get("networkModeConfig"));
+        let members = vpc.and_then(|vpc| vpc.as_object()).cloned().unwrap_or_default();
+        let subnets = texts(&members, "subnets").into_iter().map(|id| format!("subnet/{id}"));
+        let groups = texts(&members, "securityGroups").into_iter().map(|id| format!("security-group/{id}"));
+        let (partition, region, account) = (&self.settings.partition, &self.settings.region, &self.settings.account_id);
+        // The interface has no id yet.
+        for resource in subnets.chain(groups).chain(["network-interface/*".to_owned()]) {
+            let arn = format!("arn:{partition}:ec2:{region}:{account}:{resource}");
+            needed.push(Requirement::new("ec2:CreateNetworkInterface", arn));
+        }
+        needed
+    }
+
+    /// The endpoint has none of the runtime's tags.
+    fn on_default_endpoint(&self, call: &Call, action: &str) -> Requirement {
+        let id = required(&call.input, "agentRuntimeId");
+        need(action, self.arn(&format!("runtime/{id}/runtime-endpoint/{DEFAULT}")))
+    }
+
+    fn on_runtime(&self, call: &Call, action: &str) -> Requirement {
+        let id = required(&call.input, "agentRuntimeId");
+        let tags = self.runtime(id, call.now).map(|runtime| &runtime.tags);
+        need(action, self.arn(&format!("runtime/{id}"))).with_tags("aws:ResourceTag", tags.unwrap_or(&BTreeMap::new()))
+    }
+}
+
+fn need(action: &str, resource: impl Into<String>) -> Requirement {
+    Requirement::new(format!("bedrock-agentcore:{action}"), resource)
+}

@@ -1,0 +1,132 @@
+//! A runtime's configuration in the form in which `GetAgentRuntime` shows it.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+
+use crate::input::{required, text, text_map};
+
+/// The members that make up a version.
+const MEMBERS: [&str; 14] = [
+    "agentRuntimeArtifact",
+    "allowedPorts",
+    "authorizerConfiguration",
+    "capacityProviderConfiguration",
+    "description",
+    "environmentVariables",
+    "filesystemConfigurations",
+    "lifecycleConfiguration",
+    "metadataConfiguration",
+    "networkConfiguration",
+    "platformVersion",
+    "protocolConfiguration",
+    "requestHeaderConfiguration",
+    "roleArn",
+];
+
+/// Seconds.
+const IDLE_TIMEOUT: u64 = 900;
+/// Seconds.
+const MAX_LIFETIME: u64 = 28_800;
+
+/// What one version of a runtime is made of, defaults filled in.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Configuration(Map<String, Value>);
+
+impl Configuration {
+    /// The configuration that a create or an update asks for, taken as a whole: what is left out is reset.
+    pub(super) fn of(input: &Map<String, Value>, create: bool) -> Self {
+        let mut members: Map<String, Value> = MEMBERS
+            .iter()
+            .filter_map(|member| input.get(*member).map(|value| ((*member).to_owned(), value.clone())))
+            // An explicit empty map or list clears the member.
+            .filter(|(_, value)| !value.as_object().is_some_and(Map::is_empty))
+            .filter(|(_, value)| !value.as_array().is_some_and(Vec::is_empty))
+            .collect();
+        members.entry("networkConfiguration").or_insert_with(|| json!({"networkMode": "PUBLIC"}));
+        let lifecycle = lifecycle(input.get("lifecycleConfiguration"));
+        members.insert("lifecycleConfiguration".to_owned(), lifecycle);
+        // New runtimes require MMDSv2 (O: hashicorp/terraform-provider-aws#48874); whether an update that leaves the
+        // member out resets it is not known.
+        members.entry("metadataConfiguration").or_insert_with(|| json!({"requireMMDSV2": create}));
+        if let Some(protocol) = members.get_mut("protocolConfiguration").filter(|p| p["serverProtocol"] == "MCP") {
+            for (member, default) in [("port", json!(8000)), ("path", json!("/mcp"))] {
+                if protocol.get(member).is_none() {
+                    protocol[member] = default;
+                }
+            }
+        }
+        Self(members)
+    }
+
+    /// Every member, by its name in the API.
+    #[must_use]
+    pub fn members(&self) -> &Map<String, Value> {
+        &self.0
+    }
+
+    /// One member by its name in the API.
+    #[must_use]
+    pub fn get(&self, member: &str) -> Option<&Value> {
+        self.0.get(member)
+    }
+
+    /// The execution role.
+    #[must_use]
+    pub fn role_arn(&self) -> &str {
+        required(&self.0, "roleArn")
+    }
+
+    /// The description; empty when there is none.
+    #[must_use]
+    pub fn description(&self) -> &str {
+        text(&self.0, "description").unwrap_or_default()
+    }
+
+    /// The environment variables.
+    #[must_use]
+    pub fn environment(&self) -> BTreeMap<String, String> {
+        text_map(&self.0, "environmentVariables")
+    }
+
+    /// The container image, unless the artifact is code.
+    #[must_use]
+    pub fn container_uri(&self) -> Option<&str> {
+        self.0.get("agentRuntimeArtifact")?.get("containerConfiguration")?.get("containerUri")?.as_str()
+    }
+
+    /// Whether the runtime is in VPC mode.
+    #[must_use]
+    pub fn in_vpc(&self) -> bool {
+        self.0.get("networkConfiguration").is_some_and(|network| network["networkMode"] == "VPC")
+    }
+
+    /// The JWT authorizer, unless inbound authorization is IAM's.
+    #[must_use]
+    pub fn jwt_authorizer(&self) -> Option<&Value> {
+        self.0.get("authorizerConfiguration")?.get("customJWTAuthorizer")
+    }
+
+    /// Names of the request headers that reach the container.
+    #[must_use]
+    pub fn request_headers(&self) -> Vec<&str> {
+        let allowlist = self.0.get("requestHeaderConfiguration").and_then(|c| c.get("requestHeaderAllowlist"));
+        allowlist.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect()
+    }
+
+    /// The idle timeout and the maximal lifetime of a session, in seconds.
+    #[must_use]
+    pub fn lifecycle(&self) -> (u64, u64) {
+        let member =
+            |name: &str| self.0.get("lifecycleConfiguration").and_then(|l| l[name].as_u64()).unwrap_or_default();
+        (member("idleRuntimeSessionTimeout"), member("maxLifetime"))
+    }
+}
+
+/// Defaults: 900 s idle, or the maximal lifetime where only that is given and is shorter; 28,800 s in all.
+fn lifecycle(given: Option<&Value>) -> Value {
+    let member = |name: &str| given.and_then(|given| given.get(name)).and_then(Value::as_u64);
+    let longest = member("maxLifetime").unwrap_or(MAX_LIFETIME);
+    let idle = member("idleRuntimeSessionTimeout").unwrap_or(IDLE_TIMEOUT.min(longest));
+    json!({"idleRuntimeSessionTimeout": idle, "maxLifetime": longest})
+}

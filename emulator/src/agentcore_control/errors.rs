@@ -1,0 +1,24 @@
+//! The control plane's errors.
+
+use crate::service::ApiError;
+
+pub(super) fn invalid(message: impl Into<String>) -> ApiError {
+    ApiError { reason: Some("FieldValidationFailed"), ..ApiError::new(400, "ValidationException", message) }
+}
+
+pub(super) fn conflict(message: impl Into<String>) -> ApiError {
+    ApiError::new(409, "ConflictException", message)
+}
+
+/// O: awslabs/agentcore-samples#1317
+pub(super) fn no_runtime(id: &str) -> ApiError {
+    not_found(format!("Agent '{id}' was not found. Please check the agent ID and try again."))
+}
+
+pub(super) fn not_found(message: impl Into<String>) -> ApiError {
+    ApiError::new(404, "ResourceNotFoundException", message)
+}
+
+pub(super) fn quota(message: impl Into<String>) -> ApiError {
+    ApiError::new(402, "ServiceQuotaExceededException", message)
+}

@@ -1,0 +1,64 @@
+//! The checks that the service makes on a runtime's execution role before it accepts a create or an update.
+
+use std::time::SystemTime;
+
+use super::Configuration;
+use super::errors::invalid;
+use crate::iam::{Context, Iam, Role};
+use crate::service::ApiError;
+use crate::settings::Settings;
+
+/// The role must exist, be visible already, trust the service for this runtime, and be able to pull a private image.
+///
+/// The texts are what AWS answers (O: hashicorp/terraform-provider-aws, `internal/service/bedrockagentcore`;
+/// awslabs/agentcore-samples#154).
+pub(super) fn check(
+    configuration: &Configuration,
+    runtime_arn: &str,
+    iam: &Iam,
+    settings: &Settings,
+    now: SystemTime,
+) -> Result<(), ApiError> {
+    let arn = configuration.role_arn();
+    let context = Context::from([
+        ("aws:SourceAccount".to_owned(), vec![settings.account_id.clone()]),
+        ("aws:SourceArn".to_owned(), vec![runtime_arn.to_owned()]),
+    ]);
+    let service = format!("bedrock-agentcore.{}", principal_suffix(settings));
+    let role = iam
+        .role(arn)
+        .filter(|role| role.created + settings.role_propagation <= now)
+        .filter(|role| role.trusts(&service, &context))
+        .ok_or_else(|| {
+            invalid(format!(
+                "Role validation failed for '{arn}'. Please verify that the role exists and its trust policy allows \
+                 assumption by this service"
+            ))
+        })?;
+    match configuration.container_uri() {
+        Some(uri) if !may_pull(role, uri, settings) => Err(invalid(format!(
+            "Access denied while validating ECR URI '{uri}'. The execution role requires permissions for \
+             ecr:GetAuthorizationToken, ecr:BatchGetImage, and ecr:GetDownloadUrlForLayer operations."
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// Service principals end in `amazonaws.com` in every partition.
+fn principal_suffix(settings: &Settings) -> &str {
+    settings.dns_suffix.strip_suffix(".cn").unwrap_or(&settings.dns_suffix)
+}
+
+/// Images of ECR Public need no permission.
+fn may_pull(role: &Role, uri: &str, settings: &Settings) -> bool {
+    let Some((registry, image)) = uri.split_once('/').filter(|(registry, _)| registry.contains(".dkr.ecr.")) else {
+        return true;
+    };
+    let mut parts = registry.split('.');
+    let (account, region) = (parts.next().unwrap_or_default(), parts.nth(2).unwrap_or_default());
+    let repository = image.split(['@', ':']).next().unwrap_or_default();
+    let arn = format!("arn:{}:ecr:{region}:{account}:repository/{repository}", settings.partition);
+    role.allows("ecr:GetAuthorizationToken", "*")
+        && role.allows("ecr:BatchGetImage", &arn)
+        && role.allows("ecr:GetDownloadUrlForLayer", &arn)
+}

@@ -1,0 +1,114 @@
+//! What the service refuses beyond the constraints of its model.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
+use super::errors::{invalid, quota};
+use super::{Configuration, headers};
+use crate::service::ApiError;
+
+/// Tags on one resource.
+const MAX_TAGS: usize = 50;
+
+/// Checks a configuration, and the input it came from where the configuration no longer shows it.
+pub(super) fn check(configuration: &Configuration, input: &Map<String, Value>) -> Result<(), ApiError> {
+    check_network(input)?;
+    check_authorizer(configuration)?;
+    headers::check(configuration)?;
+    let (idle, longest) = configuration.lifecycle();
+    if idle > longest {
+        return Err(invalid(format!(
+            "idleRuntimeSessionTimeout ({idle}) must be less than or equal to maxLifetime ({longest})."
+        )));
+    }
+    if input.get("metadataConfiguration").is_some_and(|metadata| metadata["requireMMDSV2"] == false) {
+        // O: hashicorp/terraform-provider-aws#48874, for agents created after 15 February 2026.
+        return Err(invalid("requireMMDSV2 cannot be set to false for this agent."));
+    }
+    if configuration.get("protocolConfiguration").is_some_and(|protocol| protocol["port"] == RESERVED_PORT) {
+        return Err(invalid(format!("Port {RESERVED_PORT} is reserved.")));
+    }
+    check_ports(configuration)
+}
+
+const RESERVED_PORT: u64 = 8443;
+
+fn check_network(input: &Map<String, Value>) -> Result<(), ApiError> {
+    let Some(network) = input.get("networkConfiguration") else { return Ok(()) };
+    let vpc = network.get("networkModeConfig").filter(|config| !config.is_null());
+    match (network["networkMode"].as_str(), vpc) {
+        (Some("VPC"), None) => Err(invalid("networkModeConfig is required when networkMode is VPC.")),
+        (Some("PUBLIC"), Some(_)) => Err(invalid("networkModeConfig is not allowed when networkMode is PUBLIC.")),
+        // Only runtimes older than any of the emulator's may set it, and only in an update [API VpcConfig].
+        (_, Some(vpc)) if vpc.get("requireServiceS3Endpoint").is_some() => {
+            Err(invalid("requireServiceS3Endpoint cannot be specified for this agent."))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn check_authorizer(configuration: &Configuration) -> Result<(), ApiError> {
+    let Some(authorizer) = configuration.jwt_authorizer() else { return Ok(()) };
+    let kinds = ["allowedAudience", "allowedClients", "allowedScopes", "customClaims"];
+    if !kinds.iter().any(|kind| authorizer.get(kind).and_then(Value::as_array).is_some_and(|list| !list.is_empty())) {
+        return Err(invalid(
+            "customJWTAuthorizer requires at least one of allowedAudience, allowedClients, allowedScopes, customClaims.",
+        ));
+    }
+    if !authorizer["discoveryUrl"].as_str().is_some_and(|url| url.starts_with("https://")) {
+        return Err(invalid("discoveryUrl must be an https URL."));
+    }
+    for claim in authorizer.get("customClaims").and_then(Value::as_array).into_iter().flatten() {
+        let wanted = &claim["authorizingClaimMatchValue"];
+        let value = &wanted["claimMatchValue"];
+        let one = value.get("matchValueString").is_some();
+        let fits = match (claim["inboundTokenClaimValueType"].as_str(), wanted["claimMatchOperator"].as_str()) {
+            (Some("STRING"), Some("EQUALS")) | (Some("STRING_ARRAY"), Some("CONTAINS")) => one,
+            (Some("STRING_ARRAY"), Some("CONTAINS_ANY")) => !one,
+            _ => false,
+        };
+        if !fits {
+            return Err(invalid(format!(
+                "The custom claim {} combines a value type, an operator and a match value that do not go together.",
+                claim["inboundTokenClaimName"]
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Ports beyond the first: no overlap, and not the reserved one.
+fn check_ports(configuration: &Configuration) -> Result<(), ApiError> {
+    let ports = configuration.get("allowedPorts").and_then(Value::as_array).into_iter().flatten();
+    let mut ranges: Vec<(u64, u64)> = ports
+        .map(|port| match port.get("portRange") {
+            Some(range) => (range["from"].as_u64().unwrap_or_default(), range["to"].as_u64().unwrap_or_default()),
+            None => (port["port"].as_u64().unwrap_or_default(), port["port"].as_u64().unwrap_or_default()),
+        })
+        .collect();
+    ranges.sort_unstable();
+    let backwards = ranges.iter().any(|(from, to)| from > to);
+    let overlap = ranges.windows(2).any(|pair| pair[0].1 >= pair[1].0);
+    let reserved = ranges.iter().any(|(from, to)| (*from..=*to).contains(&RESERVED_PORT));
+    if backwards || overlap || reserved {
+        return Err(invalid(format!("allowedPorts must not overlap and must not include {RESERVED_PORT}.")));
+    }
+    Ok(())
+}
+
+/// Checks tags that a call brings.
+pub(super) fn check_tags(tags: &BTreeMap<String, String>) -> Result<(), ApiError> {
+    match tags.keys().find(|key| key.to_ascii_lowercase().starts_with("aws:")) {
+        Some(key) => Err(invalid(format!("The tag key '{key}' is reserved: it starts with aws:."))),
+        None => Ok(()),
+    }
+}
+
+/// Checks how many tags a resource would have.
+pub(super) fn check_tag_count(tags: &BTreeMap<String, String>) -> Result<(), ApiError> {
+    if tags.len() > MAX_TAGS {
+        return Err(quota(format!("A resource can have at most {MAX_TAGS} tags.")));
+    }
+    Ok(())
+}

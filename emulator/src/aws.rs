@@ -1,0 +1,378 @@
+//! The one handle on the emulated account, and the one path every call takes:
+//! authenticate → route → validate → authorize → faults → execute → record.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
+
+use aws_smithy_runtime_api::client::http::{SharedHttpClient, SharedHttpConnector};
+use http::Request;
+use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
+
+use crate::agentcore_control::AgentCoreControl;
+use crate::clock::Clock;
+use crate::doors::loopback::Loopback;
+use crate::doors::{self, Reply};
+use crate::faults::{FaultEffect, Faults, ResponseFaultEffect};
+use crate::iam::Iam;
+use crate::model::{Model, Violation};
+use crate::response_bucket::ResponseBucket;
+use crate::secrets_manager::SecretsManager;
+use crate::service::{Answer, ApiError, Call, Outcome, Principal};
+use crate::settings::Settings;
+use crate::sigv4::{self, Authorization};
+use crate::wire;
+
+pub use crate::service::ServiceId;
+
+/// The emulated account. Clones are the same account.
+#[derive(Clone)]
+pub struct Aws(Arc<Account>);
+
+struct Account {
+    settings: Settings,
+    clock: Clock,
+    faults: Faults,
+    state: Mutex<State>,
+}
+
+struct State {
+    world: World,
+    /// By access key.
+    credentials: BTreeMap<String, (Principal, Credentials)>,
+    calls: Vec<CallRecord>,
+    requests: u64,
+}
+
+/// Everything the services know.
+#[derive(Debug)]
+pub struct World {
+    /// AWS Secrets Manager.
+    pub secrets: SecretsManager,
+    /// The control plane of Bedrock AgentCore.
+    pub agentcore: AgentCoreControl,
+    /// Roles and their policies.
+    pub iam: Iam,
+    /// CloudFormation's response bucket.
+    pub responses: ResponseBucket,
+}
+
+/// What a principal signs with.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Credentials {
+    /// `AWS_ACCESS_KEY_ID`
+    pub access_key_id: String,
+    /// `AWS_SECRET_ACCESS_KEY`
+    pub secret_access_key: String,
+    /// `AWS_SESSION_TOKEN`
+    pub session_token: String,
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Credentials").field("access_key_id", &self.access_key_id).finish_non_exhaustive()
+    }
+}
+
+/// A call that was authenticated and named an operation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallRecord {
+    /// When it had its effect.
+    pub at: SystemTime,
+    /// Who called.
+    pub principal: Principal,
+    /// Which service.
+    pub service: ServiceId,
+    /// Which operation.
+    pub operation: &'static str,
+    /// Success, or the error's code: what the service answered, even if the answer was lost. A call that was lost before
+    /// it had an effect counts as a success without one.
+    pub outcome: Result<(), &'static str>,
+    /// The caller never got the answer.
+    pub lost: bool,
+}
+
+impl Aws {
+    /// An empty account. Needs to be called inside a tokio runtime; its clock starts at [`Settings::start`].
+    #[must_use]
+    pub fn new(settings: Settings) -> Self {
+        let world = World {
+            secrets: SecretsManager::new(&settings),
+            agentcore: AgentCoreControl::new(&settings),
+            iam: Iam::new(&settings),
+            responses: ResponseBucket::new(&settings),
+        };
+        let state = State { world, credentials: BTreeMap::new(), calls: Vec::new(), requests: 0 };
+        let clock = Clock::starting_at(settings.start);
+        Self(Arc::new(Account { settings, clock, faults: Faults::default(), state: Mutex::new(state) }))
+    }
+
+    /// What the account was made with.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.0.settings
+    }
+
+    /// The account's clock.
+    #[must_use]
+    pub fn clock(&self) -> Clock {
+        self.0.clock.clone()
+    }
+
+    /// The faults in force for calls through the doors.
+    #[must_use]
+    pub fn faults(&self) -> &Faults {
+        &self.0.faults
+    }
+
+    /// Looks at or changes the services' state directly. `f` must not call other methods of this handle: they would wait
+    /// for it for ever.
+    pub fn with<T>(&self, f: impl FnOnce(&mut World) -> T) -> T {
+        f(&mut self.state().world)
+    }
+
+    /// Calls an operation without transport, latency or faults. Validated, authorized and recorded all the same.
+    ///
+    /// # Panics
+    /// If the input is not a JSON object.
+    pub fn call(&self, principal: &Principal, service: ServiceId, operation: &str, input: Value) -> Answer {
+        let Value::Object(input) = input else { panic!("the input of {operation} should be an object: {input}") };
+        let Some((operation, _)) = Model::of(service).operation(operation) else {
+            let message = format!("{} has no operation {operation} here", service.name());
+            return Err(ApiError::new(404, "UnknownOperationException", message));
+        };
+        self.perform(principal.clone(), service, operation, input, None).0
+    }
+
+    /// The calls so far, in order.
+    #[must_use]
+    pub fn calls(&self) -> Vec<CallRecord> {
+        self.state().calls.clone()
+    }
+
+    /// The credentials of a principal: always the same ones. Requests signed with them are that principal's.
+    #[must_use]
+    pub fn credentials(&self, principal: &Principal) -> Credentials {
+        let secret = hex(&format!("secret of {principal:?}"));
+        let credentials = Credentials {
+            access_key_id: format!("ASIA{}", hex(&format!("key of {principal:?}"))[..16].to_uppercase()),
+            secret_access_key: secret[..40].to_owned(),
+            session_token: hex(&format!("session of {principal:?}")),
+        };
+        let entry = (principal.clone(), credentials.clone());
+        self.state().credentials.insert(credentials.access_key_id.clone(), entry);
+        credentials
+    }
+
+    /// An HTTP client for SDK clients: reaches the services' endpoints and the response bucket, in memory.
+    #[must_use]
+    pub fn http_client(&self) -> SharedHttpClient {
+        doors::http_client(self.clone())
+    }
+
+    /// The same as a connector, for what is not an SDK client.
+    #[must_use]
+    pub fn http_connector(&self) -> SharedHttpConnector {
+        doors::http_connector(self.clone())
+    }
+
+    /// Opens the account on `127.0.0.1:port`; port 0 picks a free one.
+    ///
+    /// # Errors
+    /// If the port cannot be had.
+    pub async fn listen(&self, port: u16) -> std::io::Result<Loopback> {
+        Loopback::open(self.clone(), port).await
+    }
+
+    /// Runs what a door does with a request in the time a call takes.
+    pub(crate) async fn slowly(&self, answer: impl FnOnce(&Self) -> Reply) -> Reply {
+        let half = self.0.settings.call_latency / 2;
+        if half.is_zero() {
+            return answer(self);
+        }
+        tokio::time::sleep(half).await;
+        let reply = answer(self);
+        tokio::time::sleep(half).await;
+        reply
+    }
+
+    /// Serves one request to a service's endpoint: to `endpoint`'s, or to whichever the signature is meant for.
+    pub(crate) fn serve(&self, request: &Request<Vec<u8>>, endpoint: Option<ServiceId>) -> Reply {
+        let request_id = self.next_request_id();
+        let refuse = |service, error| Reply::Sent(wire::failure(service, &error, &request_id));
+        let (principal, service) = match self.authenticate(request, endpoint) {
+            Ok(authenticated) => authenticated,
+            Err(error) => {
+                let signed_for = || Authorization::of(request).ok().and_then(|it| wire::service(it.signing_name));
+                return refuse(endpoint.or_else(signed_for), error);
+            }
+        };
+        let routed = match wire::route(service, request) {
+            Ok(routed) => routed,
+            Err(error) => return refuse(Some(service), error),
+        };
+        let operation = routed.operation;
+        let (answer, lost) = self.perform(principal, service, operation, routed.input, Some(&self.0.faults));
+        if lost { Reply::Lost } else { Reply::Sent(wire::respond(service, operation, &answer, &request_id)) }
+    }
+
+    /// Serves one request to the response bucket.
+    pub(crate) fn serve_response_bucket(&self, request: &Request<Vec<u8>>) -> Reply {
+        let now = self.0.clock.now();
+        let fault = self.0.faults.strike_response();
+        let responses = &mut self.state().world.responses;
+        match fault {
+            None => Reply::Sent(responses.serve(request, now)),
+            Some(ResponseFaultEffect::Unavailable) => Reply::Sent(responses.slow_down(request, now)),
+            Some(ResponseFaultEffect::ReplyLostBefore) => Reply::Lost,
+            Some(ResponseFaultEffect::ReplyLostAfter) => {
+                responses.serve(request, now);
+                Reply::Lost
+            }
+        }
+    }
+
+    fn authenticate(
+        &self,
+        request: &Request<Vec<u8>>,
+        endpoint: Option<ServiceId>,
+    ) -> Result<(Principal, ServiceId), ApiError> {
+        let authorization = Authorization::of(request)?;
+        let service = wire::service(authorization.signing_name)
+            .filter(|service| endpoint.is_none_or(|endpoint| endpoint == *service))
+            .ok_or_else(|| {
+                sigv4::invalid(format!("Credential should be scoped to correct service: '{}'.", {
+                    endpoint.map_or("secretsmanager' or 'bedrock-agentcore", |it| &Model::of(it).signing_name)
+                }))
+            })?;
+        let known = self.state().credentials.get(authorization.access_key_id).cloned();
+        let (principal, credentials) = known.ok_or_else(sigv4::unrecognized)?;
+        authorization.verify(request, &self.0.settings.region, &credentials, self.0.clock.now())?;
+        Ok((principal, service))
+    }
+
+    /// From validation on. Says whether the answer is lost on its way.
+    fn perform(
+        &self,
+        principal: Principal,
+        service: ServiceId,
+        operation: &'static str,
+        input: Map<String, Value>,
+        faults: Option<&Faults>,
+    ) -> (Answer, bool) {
+        let now = self.0.clock.now();
+        let mut call = Call { principal, operation, input, now, outcome: Outcome::Normal };
+        let mut state = self.state();
+        let mut effect = None;
+        let mut counted = None;
+        let answer = validate(service, &call)
+            .and_then(|()| state.world.authorize(service, &call))
+            .and_then(|()| {
+                counted = faults;
+                effect = faults.and_then(|faults| faults.strike(service, operation));
+                effect.as_ref().and_then(|effect| effect.error(service, operation)).map_or(Ok(()), Err)
+            })
+            .and_then(|()| {
+                if effect == Some(FaultEffect::ReplyLostBefore) {
+                    return Ok(None);
+                }
+                call.outcome = effect.as_ref().map_or(Outcome::Normal, FaultEffect::outcome);
+                state.world.execute(service, &call).map(Some)
+            });
+        if let (Some(faults), Ok(None) | Err(_)) = (counted, &answer) {
+            faults.started_nothing(service, operation);
+        }
+        let lost = matches!(effect, Some(FaultEffect::ReplyLostBefore | FaultEffect::ReplyLostAfter));
+        let outcome = answer.as_ref().map(|_| ()).map_err(|error| error.code);
+        state.calls.push(CallRecord { at: now, principal: call.principal, service, operation, outcome, lost });
+        drop(state);
+        let answer = match answer {
+            Ok(None) => return (Ok(Value::Null), true),
+            Ok(Some(output)) => Ok(output),
+            Err(error) => Err(error),
+        };
+        if cfg!(debug_assertions) {
+            assert_modelled(service, operation, &answer);
+        }
+        (answer, lost)
+    }
+
+    /// A request id in the form of a UUID: the n-th request always has the same one.
+    fn next_request_id(&self) -> String {
+        let mut state = self.state();
+        state.requests += 1;
+        let digits = hex(&format!("request {}", state.requests));
+        [0..8, 8..12, 12..16, 16..20, 20..32].map(|group| &digits[group]).join("-")
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Aws {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Aws").field("settings", &self.0.settings).finish_non_exhaustive()
+    }
+}
+
+impl World {
+    fn authorize(&self, service: ServiceId, call: &Call) -> Result<(), ApiError> {
+        let requirements = match service {
+            ServiceId::SecretsManager => self.secrets.requirements(call),
+            ServiceId::AgentCoreControl => self.agentcore.requirements(call),
+        };
+        self.iam.authorize(&call.principal, &requirements)
+    }
+
+    fn execute(&mut self, service: ServiceId, call: &Call) -> Answer {
+        match service {
+            ServiceId::SecretsManager => self.secrets.call(call, &self.iam),
+            ServiceId::AgentCoreControl => self.agentcore.call(call, &self.iam),
+        }
+    }
+}
+
+fn validate(service: ServiceId, call: &Call) -> Result<(), ApiError> {
+    let model = Model::of(service);
+    let Some((_, operation)) = model.operation(call.operation) else { return Ok(()) };
+    let violations = model.validate_members(&operation.input, &call.input);
+    if violations.is_empty() {
+        return Ok(());
+    }
+    let mut error = ApiError::new(400, "ValidationException", Violation::message(&violations));
+    // AgentCore's exception has a reason; Secrets Manager's is not in its model.
+    error.reason = model.error(error.code).map(|_| "FieldValidationFailed");
+    Err(error)
+}
+
+/// An answer that the service model does not allow is a defect of the emulator, not of its caller.
+fn assert_modelled(service: ServiceId, operation: &str, answer: &Answer) {
+    let model = Model::of(service);
+    let mut violations = match (answer, model.operation(operation).and_then(|(_, it)| it.output.as_ref())) {
+        (Ok(output), Some(shape)) => model.validate(shape, output),
+        (Ok(_), None) => return,
+        (Err(error), _) => match model.error(error.code) {
+            Some(shape) if shape.required.iter().any(|it| it == "reason") && error.reason.is_none() => {
+                panic!("emulator: {operation} answered {} without the reason the service model requires", error.code)
+            }
+            _ => return,
+        },
+    };
+    // A runtime without a description has to be listed with one (the member is required), so that can only be empty.
+    violations.retain(|violation| !violation.constraint.starts_with("Member must have length greater than"));
+    assert!(violations.is_empty(), "emulator: the answer of {operation}: {}", Violation::message(&violations));
+}
+
+fn hex(text: &str) -> String {
+    use fmt::Write as _;
+    Sha256::digest(text).iter().fold(String::new(), |mut digits, byte| {
+        let _ = write!(digits, "{byte:02x}");
+        digits
+    })
+}
+
+#[cfg(test)]
+mod tests;

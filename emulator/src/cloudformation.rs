@@ -1,0 +1,199 @@
+//! A CloudFormation small enough to read: it executes a template against the emulated account.
+//!
+//! ```text
+//! source → template → parameters → rules → conditions → operation (validated: nothing has happened yet)
+//! operation → graph → create / update / delete, one change per resource → custom_resource or resources
+//! ```
+//!
+//! Custom resources are served by the one [`Function`] that [`CloudFormation::new`] is given, whatever function of the
+//! stack their `ServiceToken` names: that one's role, environment, timeout and retries apply. Everything runs on tokio's
+//! time; names and ids repeat from run to run.
+//!
+//! Known gaps, where the emulator is the smaller of the two: no change sets, no imports, no macros, no drift, no
+//! `ContinueUpdateRollback`; a permissions boundary and reserved concurrency are accepted without effect; a nested stack
+//! that is cancelled is waited for instead of being interrupted.
+
+mod answer;
+mod change;
+mod conditions;
+mod create;
+mod custom_resource;
+mod delete;
+mod error;
+mod graph;
+mod intrinsics;
+mod nested;
+mod operation;
+mod outputs;
+mod parameters;
+mod properties;
+mod references;
+mod resources;
+mod rollback;
+mod rules;
+mod source;
+mod stack;
+mod state;
+mod substitution;
+mod summary;
+mod template;
+mod template_references;
+#[cfg(test)]
+mod tests;
+mod update;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
+
+use tokio::sync::{Notify, mpsc};
+
+pub use self::error::ValidationError;
+pub use self::parameters::ParameterValue;
+pub use self::stack::{
+    Capability, OnFailure, Stack, StackEvent, StackInput, StackOutput, StackResource, StackStatus, Status,
+};
+use self::state::State;
+pub use self::state::{CustomResourceAnswer, CustomResourceRequest};
+pub use self::summary::{ParameterSummary, template_summary};
+pub use self::template::TemplateSource;
+use crate::aws::Aws;
+use crate::lambda::Function;
+
+/// CloudFormation in the emulated account. Clones are the same one.
+#[derive(Clone)]
+pub struct CloudFormation {
+    shared: Arc<Shared>,
+    loopback: Option<SocketAddr>,
+}
+
+struct Shared {
+    aws: Aws,
+    function: Arc<dyn Function>,
+    /// Attributes of EC2 resources by id, for `Fn::ValueOf` in Rules.
+    inventory: Mutex<BTreeMap<String, BTreeMap<String, String>>>,
+    state: Mutex<State>,
+    /// A delivery or an operation on a stack has ended.
+    settled: Notify,
+}
+
+impl CloudFormation {
+    /// An account without stacks, whose Lambda functions all run `function`.
+    #[must_use]
+    pub fn new(aws: Aws, function: Arc<dyn Function>) -> Self {
+        let shared =
+            Shared { aws, function, inventory: Mutex::default(), state: Mutex::default(), settled: Notify::new() };
+        Self { shared: Arc::new(shared), loopback: None }
+    }
+
+    /// Response URLs point to the loopback door at `address`: for a function that runs as a process of its own.
+    #[must_use]
+    pub fn with_loopback_responses(mut self, address: SocketAddr) -> Self {
+        self.loopback = Some(address);
+        self
+    }
+
+    /// Makes an attribute of an EC2 resource known to `Fn::ValueOf` and `Fn::ValueOfAll`: `("subnet-…", "VpcId", "vpc-…")`.
+    pub fn put_attribute(&self, id: impl Into<String>, attribute: impl Into<String>, value: impl Into<String>) {
+        let mut inventory = self.shared.inventory.lock().unwrap_or_else(PoisonError::into_inner);
+        inventory.entry(id.into()).or_default().insert(attribute.into(), value.into());
+    }
+
+    /// A stack that exists, by name.
+    #[must_use]
+    pub fn stack(&self, name: &str) -> Option<Stack> {
+        self.state().stacks.get(name).map(|record| record.stack.clone())
+    }
+
+    /// All stacks that exist, nested ones too, by name.
+    #[must_use]
+    pub fn stacks(&self) -> Vec<Stack> {
+        self.state().stacks.values().map(|record| record.stack.clone()).collect()
+    }
+
+    /// The resources of a stack by logical id; none if there is no such stack.
+    #[must_use]
+    pub fn resources(&self, stack: &str) -> BTreeMap<String, StackResource> {
+        self.state().stacks.get(stack).map(|record| record.resources.clone()).unwrap_or_default()
+    }
+
+    /// Every event so far, of all stacks, oldest first.
+    #[must_use]
+    pub fn events(&self) -> Vec<StackEvent> {
+        self.state().events.clone()
+    }
+
+    /// Every event from now on. Dropping the receiver ends the subscription.
+    #[must_use]
+    pub fn subscribe(&self) -> mpsc::UnboundedReceiver<StackEvent> {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        self.state().subscribers.push(sender);
+        receiver
+    }
+
+    /// Every request sent to a custom resource's function so far, oldest first.
+    #[must_use]
+    pub fn requests(&self) -> Vec<CustomResourceRequest> {
+        self.state().requests.clone()
+    }
+
+    /// Waits until no delivery to a function is running or due: a cancelled create may outlive its stack.
+    pub async fn settled(&self) {
+        loop {
+            let notified = self.shared.settled.notified();
+            if self.state().requests.iter().all(|request| request.settled) {
+                return;
+            }
+            notified.await;
+        }
+    }
+
+    /// Marks a request whose event Lambda is done with.
+    fn settle(&self, request: usize) {
+        let mut state = self.state();
+        let request = &mut state.requests[request];
+        request.queued -= 1;
+        request.settled = request.queued == 0;
+        drop(state);
+        self.shared.settled.notify_waiters();
+    }
+
+    fn aws(&self) -> &Aws {
+        &self.shared.aws
+    }
+
+    fn function(&self) -> Arc<dyn Function> {
+        Arc::clone(&self.shared.function)
+    }
+
+    fn loopback(&self) -> Option<SocketAddr> {
+        self.loopback
+    }
+
+    fn now(&self) -> SystemTime {
+        self.shared.aws.clock().now()
+    }
+
+    fn inventory(&self) -> BTreeMap<String, BTreeMap<String, String>> {
+        self.shared.inventory.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Changes the state of a stack and reports it.
+    fn stack_event(&self, stack: &str, status: Status, reason: Option<&str>) {
+        let now = self.now();
+        self.state().stack_event(now, stack, status, reason);
+        self.shared.settled.notify_waiters();
+    }
+}
+
+impl fmt::Debug for CloudFormation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CloudFormation").field("loopback", &self.loopback).finish_non_exhaustive()
+    }
+}

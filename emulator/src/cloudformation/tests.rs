@@ -1,0 +1,7 @@
+//! Whole stacks, with a scripted function behind the custom resources.
+
+mod account;
+mod creating;
+mod harness;
+mod nesting;
+mod updating;

@@ -1,0 +1,196 @@
+//! IAM: roles, their identity-based policies, and the question whether a call is allowed.
+//!
+//! Only what decides a call is here. Roles come from CloudFormation or from a test; there is no IAM API.
+
+mod condition;
+mod pattern;
+mod policy;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::time::SystemTime;
+
+use serde_json::Value;
+
+use self::policy::Decision;
+use crate::service::{ApiError, Principal};
+use crate::settings::Settings;
+
+/// A role, with every policy that is attached to it or embedded in it.
+#[derive(Clone, Debug)]
+pub struct Role {
+    /// `arn:aws:iam::111122223333:role/name`, with the path if it has one.
+    pub arn: String,
+    /// The name without the path.
+    pub name: String,
+    /// When it was made: services do not see a new role at once.
+    pub created: SystemTime,
+    /// The trust policy document.
+    pub trust: Value,
+    /// Identity-based policy documents; managed policies are expanded already.
+    pub policies: Vec<Value>,
+}
+
+impl Role {
+    /// A role of this ARN; its name is what follows the last slash.
+    #[must_use]
+    pub fn new(arn: impl Into<String>, created: SystemTime, trust: Value, policies: Vec<Value>) -> Self {
+        let arn = arn.into();
+        let name = arn.rsplit('/').next().unwrap_or_default().to_owned();
+        Self { arn, name, created, trust, policies }
+    }
+
+    /// Whether the trust policy lets this service principal assume the role under these context values.
+    pub(crate) fn trusts(&self, service: &str, context: &Context) -> bool {
+        policy::service_may_assume(&self.trust, service, context)
+    }
+
+    /// Whether the role's own policies allow an action, without any request context.
+    pub(crate) fn allows(&self, action: &str, resource: &str) -> bool {
+        matches!(policy::decide(&self.policies, action, resource, &Context::new()), Decision::Allowed)
+    }
+}
+
+/// Values of condition keys, by the key's name: `aws:RequestTag/team`. Names are compared without regard to case.
+pub(crate) type Context = BTreeMap<String, Vec<String>>;
+
+/// One action on one resource that a call needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Requirement {
+    /// `secretsmanager:CreateSecret`.
+    pub action: String,
+    /// An ARN, or `*` for an action that has no resource.
+    pub resource: String,
+    /// Values of the condition keys that the service sets for this action.
+    pub context: BTreeMap<String, Vec<String>>,
+}
+
+impl Requirement {
+    /// A requirement without context values of its own.
+    pub(crate) fn new(action: impl Into<String>, resource: impl Into<String>) -> Self {
+        Self { action: action.into(), resource: resource.into(), context: Context::new() }
+    }
+
+    /// Sets one condition key.
+    pub(crate) fn with(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        self.context.insert(key.into(), vec![value.into()]);
+        self
+    }
+
+    /// Sets `<prefix>/<key>` for each tag, as `aws:ResourceTag` and `aws:RequestTag` do.
+    pub(crate) fn with_tags(mut self, prefix: &str, tags: &BTreeMap<String, String>) -> Self {
+        for (key, value) in tags {
+            self.context.insert(format!("{prefix}/{key}"), vec![value.clone()]);
+        }
+        self
+    }
+
+    /// Sets `aws:RequestTag/<key>` and `aws:TagKeys` for the tags that a call brings.
+    pub(crate) fn with_request_tags(self, tags: &BTreeMap<String, String>) -> Self {
+        self.with_tags("aws:RequestTag", tags).with_tag_keys(tags.keys().cloned().collect())
+    }
+
+    /// Sets `aws:TagKeys`, unless there are none.
+    pub(crate) fn with_tag_keys(mut self, keys: Vec<String>) -> Self {
+        if !keys.is_empty() {
+            self.context.insert("aws:TagKeys".to_owned(), keys);
+        }
+        self
+    }
+}
+
+/// The account's roles.
+#[derive(Clone, Debug)]
+pub struct Iam {
+    account_id: String,
+    region: String,
+    partition: String,
+    roles: BTreeMap<String, Role>,
+}
+
+impl Iam {
+    /// An account without roles.
+    pub(crate) fn new(settings: &Settings) -> Self {
+        Self {
+            account_id: settings.account_id.clone(),
+            region: settings.region.clone(),
+            partition: settings.partition.clone(),
+            roles: BTreeMap::new(),
+        }
+    }
+
+    /// Adds a role, or replaces the one with the same ARN.
+    pub fn put_role(&mut self, role: Role) {
+        self.roles.insert(role.arn.clone(), role);
+    }
+
+    /// Removes the role of this name; nothing happens when there is none.
+    pub fn delete_role(&mut self, name: &str) {
+        self.roles.retain(|_, role| role.name != name);
+    }
+
+    /// The role of this ARN.
+    #[must_use]
+    pub fn role(&self, arn: &str) -> Option<&Role> {
+        self.roles.get(arn)
+    }
+
+    /// Every role, ordered by ARN.
+    pub fn roles(&self) -> impl Iterator<Item = &Role> {
+        self.roles.values()
+    }
+
+    /// Checks every requirement of a call against the caller's policies; the first one that fails is the answer.
+    ///
+    /// A role that does not exist (any more) is allowed nothing.
+    pub(crate) fn authorize(&self, principal: &Principal, requirements: &[Requirement]) -> Result<(), ApiError> {
+        let Principal::Role(arn) = principal else { return Ok(()) };
+        let policies = self.roles.get(arn).map_or(&[][..], |role| &role.policies);
+        for requirement in requirements {
+            let mut context = requirement.context.clone();
+            context.insert("aws:PrincipalArn".to_owned(), vec![arn.clone()]);
+            context.insert("aws:PrincipalAccount".to_owned(), vec![self.account_id.clone()]);
+            context.insert("aws:RequestedRegion".to_owned(), vec![self.region.clone()]);
+            context.insert("aws:SecureTransport".to_owned(), vec!["true".to_owned()]);
+            let decision = policy::decide(policies, &requirement.action, &requirement.resource, &context);
+            if !matches!(decision, Decision::Allowed) {
+                // Secrets Manager speaks the JSON protocol, where every client error has status 400.
+                let json = requirements.first().is_some_and(|first| first.action.starts_with("secretsmanager:"));
+                let message = self.denial(arn, requirement, &decision);
+                return Err(ApiError::new(if json { 400 } else { 403 }, "AccessDeniedException", message));
+            }
+        }
+        Ok(())
+    }
+
+    /// The words of AWS. What the emulator could not evaluate is added, because no real denial has that cause.
+    fn denial(&self, role: &str, requirement: &Requirement, decision: &Decision) -> String {
+        let Requirement { action, resource, .. } = requirement;
+        let mut text = if action == "iam:CreateServiceLinkedRole" {
+            // O: aws-samples/generative-ai-use-cases#1327
+            "Failed creating service linked role. Please verify that the calling role has sufficient permissions to \
+             create a service linked role."
+                .to_owned()
+        } else if action.starts_with("kms:") {
+            "Access to KMS is not allowed".to_owned()
+        } else {
+            let user = format!(
+                "arn:{}:sts::{}:assumed-role/{}/emulator",
+                self.partition,
+                self.account_id,
+                role.rsplit('/').next().unwrap_or_default()
+            );
+            let place = if resource == "*" { String::new() } else { format!(" on resource: {resource}") };
+            let cause = match decision {
+                Decision::ExplicitDeny => "with an explicit deny in an identity-based policy".to_owned(),
+                _ => format!("because no identity-based policy allows the {action} action"),
+            };
+            format!("User: {user} is not authorized to perform: {action}{place} {cause}")
+        };
+        if let Decision::ImplicitDeny { unsupported: Some(what) } = decision {
+            text = format!("{text} (the emulator cannot evaluate {what}, so it does not allow)");
+        }
+        text
+    }
+}

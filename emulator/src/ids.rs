@@ -1,0 +1,23 @@
+//! Identifiers that look random and yet repeat with the run.
+
+use sha2::{Digest, Sha256};
+
+const ALPHABET: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+
+/// `length` letters and digits, at most 32 of them, that depend on `seed` alone.
+pub(crate) fn alphanumeric(seed: &str, length: usize) -> String {
+    let digest = Sha256::digest(seed.as_bytes());
+    digest.iter().take(length).map(|byte| char::from(ALPHABET[usize::from(*byte) % ALPHABET.len()])).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::alphanumeric;
+
+    #[test]
+    fn depends_on_the_seed_alone() {
+        assert_eq!(alphanumeric("runtime 1", 10), alphanumeric("runtime 1", 10));
+        assert_ne!(alphanumeric("runtime 1", 10), alphanumeric("runtime 2", 10));
+        assert_eq!(alphanumeric("runtime 1", 10).len(), 10);
+    }
+}

@@ -1,0 +1,135 @@
+//! One secret and its versions.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::time::SystemTime;
+
+/// The staging label of the version that readers get.
+pub(super) const CURRENT: &str = "AWSCURRENT";
+/// The staging label of the version that was current before.
+pub(super) const PREVIOUS: &str = "AWSPREVIOUS";
+
+/// A secret.
+#[derive(Clone, Debug)]
+pub struct Secret {
+    /// Ends in a hyphen and six characters that differ for every secret, also for one with a name used before.
+    pub arn: String,
+    /// The name.
+    pub name: String,
+    /// The description.
+    pub description: Option<String>,
+    /// The key as the caller named it; `None` is `alias/aws/secretsmanager`.
+    pub kms_key_id: Option<String>,
+    /// Tags.
+    pub tags: BTreeMap<String, String>,
+    /// When it was created.
+    pub created: SystemTime,
+    /// When its value, its description, its key, its tags or its deletion last changed.
+    pub changed: SystemTime,
+    /// Every version ever written, oldest first; those without a staging label too.
+    pub versions: Vec<Version>,
+    /// Set while the secret waits for its deletion.
+    pub deletion: Option<Deletion>,
+}
+
+/// One immutable value of a secret.
+#[derive(Clone, Debug)]
+pub struct Version {
+    /// The `ClientRequestToken` it was written with.
+    pub id: String,
+    /// The value.
+    pub value: SecretValue,
+    /// Staging labels. A version without any is deprecated.
+    pub stages: BTreeSet<String>,
+    /// When it was written.
+    pub created: SystemTime,
+}
+
+/// What a version holds.
+#[derive(Clone, PartialEq, Eq)]
+pub enum SecretValue {
+    /// `SecretString`.
+    Text(String),
+    /// `SecretBinary`, in base64 as it travels.
+    Binary(String),
+}
+
+impl fmt::Debug for SecretValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SecretValue(***)")
+    }
+}
+
+/// The deletion of a secret, while it can still be seen.
+#[derive(Clone, Debug)]
+pub struct Deletion {
+    /// When `DeleteSecret` was called.
+    pub requested: SystemTime,
+    /// `DeletionDate`: the end of the recovery window, or the time of the call when there is none.
+    pub date: SystemTime,
+    /// From then on the secret is not found and its name is free.
+    pub gone: SystemTime,
+    /// `ForceDeleteWithoutRecovery`: it cannot be restored.
+    pub forced: bool,
+}
+
+impl Secret {
+    /// The version that carries a staging label.
+    #[must_use]
+    pub fn staged(&self, stage: &str) -> Option<&Version> {
+        self.versions.iter().find(|version| version.stages.contains(stage))
+    }
+
+    /// The version with `AWSCURRENT`.
+    #[must_use]
+    pub fn current(&self) -> Option<&Version> {
+        self.staged(CURRENT)
+    }
+
+    /// The current value, if it is text.
+    #[must_use]
+    pub fn current_text(&self) -> Option<&str> {
+        match &self.current()?.value {
+            SecretValue::Text(text) => Some(text),
+            SecretValue::Binary(_) => None,
+        }
+    }
+
+    /// The version of this id.
+    #[must_use]
+    pub fn version(&self, id: &str) -> Option<&Version> {
+        self.versions.iter().find(|version| version.id == id)
+    }
+
+    pub(super) fn gone(&self, now: SystemTime) -> bool {
+        self.deletion.as_ref().is_some_and(|deletion| deletion.gone <= now)
+    }
+
+    /// Adds a version and moves labels to it. Where `AWSCURRENT` is taken from, `AWSPREVIOUS` goes.
+    pub(super) fn add_version(
+        &mut self,
+        id: String,
+        value: SecretValue,
+        mut stages: BTreeSet<String>,
+        now: SystemTime,
+    ) {
+        if self.versions.is_empty() {
+            // The first version is always the current one.
+            stages.insert(CURRENT.to_owned());
+        }
+        let was_current = self.current().map(|version| version.id.clone());
+        for version in &mut self.versions {
+            version.stages.retain(|stage| !stages.contains(stage));
+        }
+        if let Some(was_current) = was_current.filter(|_| stages.contains(CURRENT)) {
+            for version in &mut self.versions {
+                version.stages.remove(PREVIOUS);
+                if version.id == was_current {
+                    version.stages.insert(PREVIOUS.to_owned());
+                }
+            }
+        }
+        self.versions.push(Version { id, value, stages, created: now });
+        self.changed = now;
+    }
+}

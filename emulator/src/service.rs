@@ -1,0 +1,102 @@
+//! What a service is to the emulator: synchronous, ordered state that answers one validated call at a time.
+//!
+//! Values in inputs and outputs are JSON by member name, just as they are in the service's messages: a timestamp has
+//! the format that the service model gives it (Secrets Manager's are numbers, [`timestamp`]; AgentCore's are ISO 8601
+//! texts), a blob is base64 text, and an absent member is absent, never `null`.
+
+use std::time::SystemTime;
+
+use serde_json::{Map, Value};
+
+/// A service with an API of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ServiceId {
+    /// AWS Secrets Manager.
+    SecretsManager,
+    /// The control plane of Amazon Bedrock AgentCore.
+    AgentCoreControl,
+}
+
+impl ServiceId {
+    /// Every service, in a fixed order.
+    pub const ALL: [Self; 2] = [Self::SecretsManager, Self::AgentCoreControl];
+
+    /// The service's name in botocore and the AWS CLI.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::SecretsManager => "secretsmanager",
+            Self::AgentCoreControl => "bedrock-agentcore-control",
+        }
+    }
+}
+
+/// Who makes a call.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Principal {
+    /// An IAM role, by ARN: every call is checked against its policies.
+    Role(String),
+    /// The account's administrator: allowed everything. Tests and CloudFormation itself act as this principal.
+    Administrator,
+}
+
+/// What becomes of the asynchronous operation that a call starts. A call that starts none ignores it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Outcome {
+    /// It succeeds after the usual time.
+    #[default]
+    Normal,
+    /// After the usual time it ends in the operation's failed state (`CREATE_FAILED`, `UPDATE_FAILED`, `DELETE_FAILED`)
+    /// with this failure reason.
+    Failed(String),
+    /// It never leaves its transitional state (`CREATING`, `UPDATING`, `DELETING`).
+    Stuck,
+}
+
+/// One call, after authentication, routing and validation against the service model.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// Who calls.
+    pub principal: Principal,
+    /// The operation's name in the service model, `CreateAgentRuntime`.
+    pub operation: &'static str,
+    /// The modelled input, members from the URI, the query and the body together.
+    pub input: Map<String, Value>,
+    /// The emulated wall-clock time of the call.
+    pub now: SystemTime,
+    /// Set by a fault: how the asynchronous operation that this call starts will end.
+    pub outcome: Outcome,
+}
+
+/// An error a service answers with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApiError {
+    /// The HTTP status.
+    pub status: u16,
+    /// The error's shape name, `ValidationException`.
+    pub code: &'static str,
+    /// The text AWS would send.
+    pub message: String,
+    /// `ValidationException` of AgentCore carries a reason; other errors leave it out.
+    pub reason: Option<&'static str>,
+}
+
+impl ApiError {
+    /// An error without a reason member.
+    pub fn new(status: u16, code: &'static str, message: impl Into<String>) -> Self {
+        Self { status, code, message: message.into(), reason: None }
+    }
+}
+
+/// The result of a call: the modelled output as JSON.
+pub type Answer = Result<Value, ApiError>;
+
+/// A timestamp in the format `unixTimestamp`: seconds since the epoch, with milliseconds.
+#[must_use]
+pub fn timestamp(time: SystemTime) -> Value {
+    let since_epoch = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    // Seconds and milliseconds apart, because a float made from both at once would carry noise in its last digits.
+    #[allow(clippy::cast_precision_loss, reason = "milliseconds since 1970 fit in 52 bits for 140,000 years")]
+    let seconds = since_epoch.as_millis() as f64 / 1000.0;
+    Value::from(seconds)
+}

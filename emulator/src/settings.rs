@@ -1,0 +1,52 @@
+//! What a test or the local run may choose about the emulated account: its identity, its start, its delays.
+
+use std::time::{Duration, SystemTime};
+
+/// 2026-09-01T00:00:00Z: a fixed start, so that a run repeated gives the same timestamps.
+const START: Duration = Duration::from_hours(24 * 20_697);
+
+/// The emulated account and its delays. The default is an account where everything happens soon but not at once.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Twelve digits.
+    pub account_id: String,
+    /// The one Region that exists, `us-east-1`.
+    pub region: String,
+    /// Second field of every ARN, `aws`.
+    pub partition: String,
+    /// What endpoints end in, `amazonaws.com`.
+    pub dns_suffix: String,
+    /// The wall-clock time at which the emulator starts. Clients with a clock of their own need the real time here,
+    /// because a signature older than five minutes is refused.
+    pub start: SystemTime,
+    /// From an accepted create or update to `READY`.
+    pub runtime_transition: Duration,
+    /// From an accepted delete until the runtime is not found any more.
+    pub runtime_deletion: Duration,
+    /// Each call takes so long: half before its effect, half after.
+    pub call_latency: Duration,
+    /// A new runtime is missing from lists for so long, and a deleted one lingers in them for so long.
+    pub list_lag: Duration,
+    /// A new role fails the services' validation for so long.
+    pub role_propagation: Duration,
+    /// A secret deleted without recovery is still found for so long.
+    pub secret_force_deletion: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            account_id: "111122223333".to_owned(),
+            region: "us-east-1".to_owned(),
+            partition: "aws".to_owned(),
+            dns_suffix: "amazonaws.com".to_owned(),
+            start: SystemTime::UNIX_EPOCH + START,
+            runtime_transition: Duration::from_secs(5),
+            runtime_deletion: Duration::from_secs(5),
+            call_latency: Duration::from_millis(20),
+            list_lag: Duration::from_secs(2),
+            role_propagation: Duration::from_secs(8),
+            secret_force_deletion: Duration::from_secs(3),
+        }
+    }
+}
