@@ -1,0 +1,184 @@
+//! The clients one function instance shares among its invocations, and what an SDK error means to us. No calls.
+
+use std::fmt;
+use std::sync::OnceLock;
+use std::time::{Duration, SystemTime};
+
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_sdk_bedrockagentcorecontrol as agentcore;
+use aws_sdk_secretsmanager as secretsmanager;
+use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
+use aws_smithy_async::time::SharedTimeSource;
+use aws_smithy_http_client::Connector;
+use aws_smithy_http_client::proxy::ProxyConfig;
+use aws_smithy_http_client::tls::{self, rustls_provider::CryptoMode};
+use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
+use aws_smithy_runtime_api::client::http::{
+    HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector, http_client_fn,
+};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use aws_smithy_types::retry::RetryConfig;
+use aws_smithy_types::timeout::TimeoutConfig;
+use aws_types::region::Region;
+use aws_types::sdk_config::{SdkConfig, StalledStreamProtectionConfig};
+
+use crate::error::{ApiError, ApiErrorKind};
+
+/// One attempt of one call may take this long; then it counts as unanswered and is repeated.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(30);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What a [`Context`] is made of.
+#[derive(Debug)]
+pub struct ContextSettings {
+    /// The Region of every call.
+    pub region: String,
+    /// Whom the calls are made as.
+    pub credentials: SharedCredentialsProvider,
+    /// Carries the SDK's requests and the responses to CloudFormation alike.
+    pub connector: SharedHttpConnector,
+    /// The wall clock of signatures, ages and deadlines.
+    pub time_source: SharedTimeSource,
+    /// One endpoint for all services instead of AWS's own.
+    pub endpoint_url: Option<String>,
+    /// Whether answers may go to plain HTTP on loopback: only where AWS itself is emulated.
+    pub allow_loopback_responses: bool,
+}
+
+/// Clients and clock, made once per function instance and lent to each invocation.
+#[derive(Clone, Debug)]
+pub struct Context {
+    /// Secrets Manager.
+    pub secretsmanager: secretsmanager::Client,
+    /// AgentCore's control plane.
+    pub agentcore: agentcore::Client,
+    /// Sends what is not an SDK call.
+    pub connector: SharedHttpConnector,
+    /// Whether answers may go to plain HTTP on loopback.
+    pub allow_loopback_responses: bool,
+    time_source: SharedTimeSource,
+}
+
+impl Context {
+    /// Makes the clients. Opens no connection and makes no call.
+    #[must_use]
+    pub fn new(settings: ContextSettings) -> Self {
+        let ContextSettings { region, credentials, connector, time_source, endpoint_url, .. } = settings;
+        let http = connector.clone();
+        let mut config = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new(region))
+            .credentials_provider(credentials)
+            .http_client(http_client_fn(move |_, _| http.clone()))
+            .time_source(time_source.clone())
+            .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
+            // Retrying is `wait`'s: it knows the invocation's deadline, which the SDK does not.
+            .retry_config(RetryConfig::disabled())
+            .timeout_config(TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT_TIMEOUT).build())
+            .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
+        if let Some(url) = endpoint_url {
+            config = config.endpoint_url(url);
+        }
+        let config = config.build();
+        Self {
+            secretsmanager: secretsmanager::Client::new(&config),
+            agentcore: agentcore::Client::new(&config),
+            connector,
+            allow_loopback_responses: settings.allow_loopback_responses,
+            time_source,
+        }
+    }
+
+    /// The wall clock.
+    #[must_use]
+    pub fn now(&self) -> SystemTime {
+        self.time_source.now()
+    }
+}
+
+/// The HTTPS connector of the deployed function. Trusts the platform's root certificates (`SSL_CERT_FILE` works) and
+/// honours `HTTPS_PROXY` and `NO_PROXY`. Reading the certificates waits until the first request, so that the function
+/// is ready for its first event sooner.
+#[derive(Default)]
+pub struct HttpsConnector(OnceLock<Connector>);
+
+impl fmt::Debug for HttpsConnector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("HttpsConnector")
+    }
+}
+
+impl HttpConnector for HttpsConnector {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let connector = self.0.get_or_init(|| {
+            Connector::builder()
+                .tls_provider(tls::Provider::Rustls(CryptoMode::Ring))
+                .proxy_config(ProxyConfig::from_env())
+                .connector_settings(
+                    HttpConnectorSettings::builder()
+                        .connect_timeout(CONNECT_TIMEOUT)
+                        .read_timeout(ATTEMPT_TIMEOUT)
+                        .build(),
+                )
+                .build()
+        });
+        connector.call(request)
+    }
+}
+
+/// Sorts an SDK error by what can be done about it. `operation` is `service:Operation`, as in an IAM action.
+pub fn classify<E>(operation: &'static str, error: &SdkError<E, HttpResponse>) -> ApiError
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+{
+    let status = error.raw_response().map(|response| response.status().as_u16());
+    let code = error.code().map(str::to_owned);
+    let (kind, message) = match error {
+        SdkError::ServiceError(service) => (
+            kind(code.as_deref(), status),
+            service.err().message().map_or_else(|| format!("HTTP status {}", status.unwrap_or(0)), str::to_owned),
+        ),
+        SdkError::ConstructionFailure(_) => (ApiErrorKind::Other, chain(error)),
+        _ => (ApiErrorKind::Transport, chain(error)),
+    };
+    ApiError { operation, kind, code, reason: error.raw_response().and_then(reason), message }
+}
+
+/// The SDK's metadata has no place for the reason, so it is read from the body.
+fn reason(response: &HttpResponse) -> Option<String> {
+    let body: serde_json::Value = serde_json::from_slice(response.body().bytes()?).ok()?;
+    body["reason"].as_str().map(str::to_owned)
+}
+
+/// Codes as both services' models list them, with the statuses as a fallback for those they do not list.
+fn kind(code: Option<&str>, status: Option<u16>) -> ApiErrorKind {
+    match (code.unwrap_or_default(), status.unwrap_or(0)) {
+        ("ThrottlingException" | "Throttling" | "TooManyRequestsException" | "RequestLimitExceeded", _) | (_, 429) => {
+            ApiErrorKind::Throttled
+        }
+        ("AccessDeniedException" | "AccessDenied", _) => ApiErrorKind::Denied,
+        ("ResourceNotFoundException", _) => ApiErrorKind::NotFound,
+        ("ConflictException" | "ResourceExistsException", _) => ApiErrorKind::Conflict,
+        ("InternalServerException" | "InternalServiceError" | "InternalFailure", _) | (_, 500..) => {
+            ApiErrorKind::Server
+        }
+        _ => ApiErrorKind::Other,
+    }
+}
+
+/// An error with its causes, which is where the SDK hides the useful part.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
+        source = cause.source();
+    }
+    text
+}

@@ -1,0 +1,189 @@
+//! Why work stopped, as a sentence a template author can act on.
+
+use std::time::SystemTime;
+use std::{error, fmt};
+
+/// What kind of answer AWS gave, which decides who deals with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ApiErrorKind {
+    /// Slow down: the same call may succeed later.
+    Throttled,
+    /// The service failed: the same call may succeed later.
+    Server,
+    /// No usable answer arrived. The call may or may not have had its effect.
+    Transport,
+    /// Not allowed. May be a policy that has not propagated yet.
+    Denied,
+    /// What the call named does not exist.
+    NotFound,
+    /// The resource is in transition, or its name is taken.
+    Conflict,
+    /// Anything else: the same call would fail again.
+    Other,
+}
+
+/// An error that an AWS call ended with.
+#[derive(Clone, Debug)]
+pub struct ApiError {
+    /// `service:Operation`, as in an IAM action.
+    pub operation: &'static str,
+    /// How it is to be treated.
+    pub kind: ApiErrorKind,
+    /// The error's code, where AWS sent one.
+    pub code: Option<String>,
+    /// The reason member that AgentCore's ValidationException carries.
+    pub reason: Option<String>,
+    /// AWS's own words.
+    pub message: String,
+}
+
+impl ApiError {
+    /// Whether code, reason or message contains `text`.
+    #[must_use]
+    pub fn mentions(&self, text: &str) -> bool {
+        [self.code.as_deref(), self.reason.as_deref(), Some(&self.message)]
+            .into_iter()
+            .flatten()
+            .any(|it| it.contains(text))
+    }
+}
+
+impl fmt::Display for ApiError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { operation, kind, code, message, .. } = self;
+        let code = code.as_deref().unwrap_or("no error code");
+        match kind {
+            ApiErrorKind::Denied => {
+                write!(f, "not allowed to call {operation}: {message} ({code}); grant it in the role named there")
+            }
+            ApiErrorKind::Throttled => {
+                write!(f, "{operation} was throttled until patience ran out ({code}: {message}); try again later")
+            }
+            ApiErrorKind::Server => {
+                write!(f, "{operation} kept failing inside AWS ({code}: {message}); try again later")
+            }
+            ApiErrorKind::Transport => write!(
+                f,
+                "{operation} got no answer ({message}); check that the function's network reaches the endpoint"
+            ),
+            ApiErrorKind::NotFound | ApiErrorKind::Conflict | ApiErrorKind::Other => {
+                write!(f, "{operation} was refused: {message} ({code})")
+            }
+        }
+    }
+}
+
+/// Why work stopped.
+#[derive(Clone, Debug)]
+pub enum Error {
+    /// The request itself is not what CloudFormation sends.
+    InvalidEvent {
+        /// What is wrong and what to do.
+        problem: String,
+    },
+    /// A property's value cannot be used.
+    InvalidProperty {
+        /// The property's name in the template.
+        name: String,
+        /// What was found and what to do.
+        problem: String,
+    },
+    /// An AWS call ended with an error.
+    Api(ApiError),
+    /// A resource settled in a state that is not the wanted one.
+    TerminalStatus {
+        /// `runtime my_server`.
+        what: String,
+        /// The status word.
+        status: String,
+        /// The service's reasons.
+        reasons: String,
+    },
+    /// The invocation's time ran out while something was still going on.
+    OutOfTime {
+        /// What was waited for.
+        doing: String,
+        /// The last status seen.
+        last_status: String,
+        /// Since when the resource has been in progress, from its own timestamps.
+        in_progress_since: Option<SystemTime>,
+    },
+    /// Something of that name exists and carries no proof that this stack made it.
+    NotOurs {
+        /// `runtime named my_server (my_server-abc…)`.
+        what: String,
+        /// What to do.
+        advice: String,
+    },
+    /// A defect of this function.
+    Bug(String),
+}
+
+impl Error {
+    /// A property's value cannot be used: `problem` says what was found and what to do.
+    pub fn property(name: impl Into<String>, problem: impl Into<String>) -> Self {
+        Self::InvalidProperty { name: name.into(), problem: problem.into() }
+    }
+
+    /// The API error inside, where there is one.
+    #[must_use]
+    pub fn api(&self) -> Option<&ApiError> {
+        match self {
+            Self::Api(error) => Some(error),
+            _ => None,
+        }
+    }
+
+    /// Whether the call that failed may have had its effect all the same.
+    #[must_use]
+    pub fn leaves_effect_unclear(&self) -> bool {
+        matches!(self, Self::OutOfTime { .. }) || self.is(ApiErrorKind::Transport) || self.is(ApiErrorKind::Server)
+    }
+
+    /// Whether this is an API error of that kind.
+    #[must_use]
+    pub fn is(&self, kind: ApiErrorKind) -> bool {
+        self.api().is_some_and(|error| error.kind == kind)
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::InvalidEvent { problem } => f.write_str(problem),
+            Self::InvalidProperty { name, problem } => write!(f, "`{name}` {problem}"),
+            Self::Api(error) => write!(f, "{error}"),
+            Self::TerminalStatus { what, status, reasons } => write!(f, "{what} ended in {status}: {reasons}"),
+            Self::OutOfTime { doing, last_status, .. } => {
+                write!(f, "ran out of time {doing}; the last status was {last_status}")
+            }
+            Self::NotOurs { what, advice } => write!(f, "a {what} exists and belongs to someone else; {advice}"),
+            Self::Bug(what) => write!(f, "this is a defect of the provisioner: {what}; the function's log has details"),
+        }
+    }
+}
+
+impl error::Error for Error {}
+
+/// An [`Error`] together with the identifier known so far, which the rollback's Delete will need.
+#[derive(Clone, Debug)]
+pub struct Failure {
+    /// Why work stopped.
+    pub error: Error,
+    /// What exists by now. `None` keeps the identifier the request came with.
+    pub physical_id: Option<String>,
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self { error, physical_id: None }
+    }
+}
+
+impl Error {
+    /// This error, with an identifier that the answer must carry.
+    #[must_use]
+    pub fn with_id(self, physical_id: impl Into<String>) -> Failure {
+        Failure { error: self, physical_id: Some(physical_id.into()) }
+    }
+}

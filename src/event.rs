@@ -1,0 +1,320 @@
+//! The request envelope. Knows nothing of AWS resources.
+//!
+//! Decoding is lenient on the outside: whatever still names its `ResponseURL` gets an answer, however broken the rest.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::time::SystemTime;
+
+use aws_smithy_types::DateTime;
+use aws_smithy_types::date_time::Format;
+use http::Uri;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+use zeroize::Zeroize;
+
+use crate::error::Error;
+use crate::identity::Identity;
+
+/// Upper bound of an event. Lambda's asynchronous invocation accepts 1 MB; anything larger did not come that way.
+const EVENT_BYTES_MAX: usize = 1 << 20;
+
+/// What CloudFormation asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RequestType {
+    /// Make the resource.
+    Create,
+    /// Bring the resource to the new properties.
+    Update,
+    /// Remove the resource.
+    Delete,
+}
+
+/// Where and as whom to answer.
+#[derive(Clone, Debug)]
+pub struct Recipient {
+    /// The pre-signed URL of the answer.
+    pub url: ResponseUrl,
+    /// The ids that an answer repeats.
+    pub identity: Identity,
+    /// The `PhysicalResourceId` of the request; Create has none.
+    pub physical_id: Option<String>,
+}
+
+/// A decoded request.
+#[derive(Debug)]
+pub struct Request {
+    /// Where the answer goes.
+    pub recipient: Recipient,
+    /// What is asked for.
+    pub request_type: RequestType,
+    /// `Custom::…`
+    pub resource_type: String,
+    /// The wanted properties.
+    pub properties: RawProperties,
+    /// The previous properties; Update only.
+    pub old_properties: Option<RawProperties>,
+}
+
+/// An event that is no valid request.
+#[derive(Debug)]
+pub struct Rejection {
+    /// Where to say so; `None` if the event does not even tell that.
+    pub recipient: Option<Recipient>,
+    /// What is wrong.
+    pub error: Error,
+}
+
+/// A property map as it came. Prints nothing of its content, and is wiped on drop: a `NoEcho` value arrives in clear.
+#[derive(Default)]
+pub struct RawProperties(Map<String, Value>);
+
+impl RawProperties {
+    /// The properties by name.
+    #[must_use]
+    pub fn as_map(&self) -> &Map<String, Value> {
+        &self.0
+    }
+
+    /// A property's text, however broken the others are. For Delete, which must work with any properties.
+    #[must_use]
+    pub fn text(&self, name: &str) -> Option<String> {
+        match self.0.get(name)? {
+            Value::String(text) if !text.is_empty() => Some(text.clone()),
+            Value::Number(number) => Some(number.to_string()),
+            _ => None,
+        }
+    }
+}
+
+impl From<Map<String, Value>> for RawProperties {
+    fn from(map: Map<String, Value>) -> Self {
+        Self(map)
+    }
+}
+
+impl fmt::Debug for RawProperties {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} properties", self.0.len())
+    }
+}
+
+impl Drop for RawProperties {
+    fn drop(&mut self) {
+        self.0.values_mut().for_each(wipe);
+    }
+}
+
+fn wipe(value: &mut Value) {
+    match value {
+        Value::String(text) => text.zeroize(),
+        Value::Array(items) => items.iter_mut().for_each(wipe),
+        Value::Object(map) => map.values_mut().for_each(wipe),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+/// The pre-signed URL of the answer. Whoever holds it can answer for the stack, so it prints host and path only.
+#[derive(Clone)]
+pub struct ResponseUrl(String);
+
+impl ResponseUrl {
+    /// Accepts `https://…`, and `http://` on a loopback host when the endpoints are emulated (`allow_loopback`).
+    pub fn parse(text: &str, allow_loopback: bool) -> Result<Self, Error> {
+        let refused = |problem: &str| Error::InvalidEvent { problem: format!("`ResponseURL` {problem}") };
+        let uri: Uri = text.parse().map_err(|_| refused("is not a URL"))?;
+        let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
+        let loopback = host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
+        match uri.scheme_str() {
+            Some("https") => Ok(Self(text.to_owned())),
+            Some("http") if allow_loopback && loopback => Ok(Self(text.to_owned())),
+            _ => Err(refused("is not an https URL, so it is not CloudFormation's; nothing was sent or done")),
+        }
+    }
+
+    /// The whole URL, for sending the answer. Never to be logged.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// When CloudFormation signed the URL, which is when the request was made; `None` if the URL does not say.
+    #[must_use]
+    pub fn signed_at(&self) -> Option<SystemTime> {
+        let query = self.0.split_once('?')?.1;
+        let date = query.split('&').find_map(|pair| pair.strip_prefix("X-Amz-Date="))?;
+        // 20261121T120000Z; the SDK's date parser wants the separators.
+        let (day, time) = date.split_once('T')?;
+        if day.len() != 8 || time.len() != 7 || !date.is_ascii() {
+            return None;
+        }
+        let text = format!("{}-{}-{}T{}:{}:{}", &day[..4], &day[4..6], &day[6..], &time[..2], &time[2..4], &time[4..]);
+        DateTime::from_str(&text, Format::DateTime).ok()?.try_into().ok()
+    }
+}
+
+impl fmt::Debug for ResponseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.split('?').next().unwrap_or_default())
+    }
+}
+
+/// The fields as they stand in the event, each left alone until it is known where to complain.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Envelope<'a> {
+    #[serde(borrow, rename = "ResponseURL")]
+    response_url: Option<&'a RawValue>,
+    #[serde(borrow)]
+    stack_id: Option<&'a RawValue>,
+    #[serde(borrow)]
+    request_id: Option<&'a RawValue>,
+    #[serde(borrow)]
+    logical_resource_id: Option<&'a RawValue>,
+    #[serde(borrow)]
+    physical_resource_id: Option<&'a RawValue>,
+    #[serde(borrow)]
+    request_type: Option<&'a RawValue>,
+    #[serde(borrow)]
+    resource_type: Option<&'a RawValue>,
+    #[serde(borrow)]
+    resource_properties: Option<&'a RawValue>,
+    #[serde(borrow)]
+    old_resource_properties: Option<&'a RawValue>,
+}
+
+/// Decodes an event, or says what is wrong with it and to whom.
+pub fn decode(payload: &[u8], allow_loopback: bool) -> Result<Request, Box<Rejection>> {
+    let nobody = |problem: String| Box::new(Rejection { recipient: None, error: Error::InvalidEvent { problem } });
+    let envelope: Envelope<'_> = serde_json::from_slice(payload)
+        .map_err(|error| nobody(format!("the event is not a custom resource request: {}", position(&error))))?;
+    let url = text(envelope.response_url)
+        .ok_or_else(|| nobody("the event has no `ResponseURL`, so there is nobody to answer".to_owned()))?;
+    let url = ResponseUrl::parse(&url, allow_loopback).map_err(|error| Rejection { recipient: None, error })?;
+    let physical_id = text(envelope.physical_resource_id);
+    let identity = Identity {
+        stack_id: text(envelope.stack_id).unwrap_or_default(),
+        logical_id: text(envelope.logical_resource_id).unwrap_or_default(),
+        request_id: text(envelope.request_id).unwrap_or_default(),
+    };
+    let recipient = Recipient { url, identity, physical_id };
+    read(&envelope, payload.len(), &recipient)
+        .map_err(|error| Box::new(Rejection { recipient: Some(recipient), error }))
+}
+
+fn read(envelope: &Envelope<'_>, bytes: usize, recipient: &Recipient) -> Result<Request, Error> {
+    let invalid = |problem: String| Error::InvalidEvent { problem };
+    if bytes > EVENT_BYTES_MAX {
+        return Err(invalid(format!(
+            "the event has {bytes} bytes, more than the {EVENT_BYTES_MAX} that Lambda delivers; shorten the properties"
+        )));
+    }
+    for (name, value) in [
+        ("StackId", &recipient.identity.stack_id),
+        ("LogicalResourceId", &recipient.identity.logical_id),
+        ("RequestId", &recipient.identity.request_id),
+    ] {
+        if value.is_empty() {
+            return Err(invalid(format!("the event has no `{name}`; send what CloudFormation sends")));
+        }
+    }
+    let request_type = match text(envelope.request_type).as_deref() {
+        Some("Create") => RequestType::Create,
+        Some("Update") => RequestType::Update,
+        Some("Delete") => RequestType::Delete,
+        Some(other) => return Err(invalid(format!("`RequestType` is {other:?}; use Create, Update or Delete"))),
+        None => return Err(invalid("the event has no `RequestType`; use Create, Update or Delete".to_owned())),
+    };
+    let resource_type = text(envelope.resource_type)
+        .ok_or_else(|| invalid("the event has no `ResourceType`; use one of this function's types".to_owned()))?;
+    if request_type != RequestType::Create && recipient.physical_id.is_none() {
+        return Err(invalid(
+            "the event has no `PhysicalResourceId`, which Update and Delete need; nothing was changed".to_owned(),
+        ));
+    }
+    let properties = match (object("ResourceProperties", envelope.resource_properties), request_type) {
+        (Ok(properties), _) => properties.unwrap_or_default(),
+        // A Delete must work with whatever a Create was refused for.
+        (Err(_), RequestType::Delete) => RawProperties::default(),
+        (Err(error), _) => return Err(error),
+    };
+    // Old properties only help: what an older version of this function accepted must not stop an update.
+    let old_properties = object("OldResourceProperties", envelope.old_resource_properties).ok().flatten();
+    Ok(Request { recipient: recipient.clone(), request_type, resource_type, properties, old_properties })
+}
+
+/// A non-empty string; anything else counts as absent.
+fn text(raw: Option<&RawValue>) -> Option<String> {
+    serde_json::from_str::<String>(raw?.get()).ok().filter(|text| !text.is_empty())
+}
+
+fn object(name: &str, raw: Option<&RawValue>) -> Result<Option<RawProperties>, Error> {
+    let Some(raw) = raw else { return Ok(None) };
+    match serde_json::from_str::<Option<Map<String, Value>>>(raw.get()) {
+        Ok(map) => Ok(map.map(RawProperties)),
+        Err(error) if error.is_data() => Err(Error::InvalidEvent {
+            problem: format!("`{name}` is not a map; write the properties as `Name: value`"),
+        }),
+        // serde_json stops at 128 levels.
+        Err(_) => Err(Error::InvalidEvent {
+            problem: format!("`{name}` cannot be read: it is nested more than 120 levels deep; flatten it"),
+        }),
+    }
+}
+
+/// serde's own message may quote the payload; its position does not.
+fn position(error: &serde_json::Error) -> String {
+    format!("unreadable at line {} column {}", error.line(), error.column())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const URL: &str = "https://bucket.s3.amazonaws.com/key?X-Amz-Date=20261121T120000Z&X-Amz-Signature=abc";
+
+    fn event(extra: &str) -> String {
+        format!(
+            r#"{{"RequestType":"Create","ResponseURL":"{URL}","StackId":"arn:aws:cloudformation:r:1:stack/s/g",
+                "RequestId":"r","LogicalResourceId":"L","ResourceType":"Custom::X"{extra}}}"#
+        )
+    }
+
+    #[test]
+    fn the_url_prints_without_its_query() {
+        let url = ResponseUrl::parse(URL, false).unwrap();
+        assert_eq!(format!("{url:?}"), "https://bucket.s3.amazonaws.com/key");
+        assert_eq!(url.signed_at().unwrap().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs(), 1_795_262_400);
+    }
+
+    #[test]
+    fn plain_http_is_for_an_emulated_loopback_only() {
+        assert!(ResponseUrl::parse("http://127.0.0.1:1/x", true).is_ok());
+        assert!(ResponseUrl::parse("http://[::1]:1/x", true).is_ok());
+        assert!(ResponseUrl::parse("http://127.0.0.1:1/x", false).is_err());
+        assert!(ResponseUrl::parse("http://127.0.0.1.example.com/x", true).is_err());
+        assert!(ResponseUrl::parse("ftp://example.com/x", true).is_err());
+    }
+
+    #[test]
+    fn deeply_nested_properties_are_answered_not_dropped() {
+        let deep = format!(r#","ResourceProperties":{{"A":{}1{}}}"#, "[".repeat(5000), "]".repeat(5000));
+        let rejection = decode(event(&deep).as_bytes(), false).unwrap_err();
+        assert!(rejection.recipient.is_some());
+        assert!(rejection.error.to_string().contains("nested more than"), "{}", rejection.error);
+    }
+
+    #[test]
+    fn properties_that_are_no_map_are_named() {
+        let rejection = decode(event(r#","ResourceProperties":"text""#).as_bytes(), false).unwrap_err();
+        assert!(rejection.error.to_string().starts_with("`ResourceProperties` is not a map"));
+    }
+
+    #[test]
+    fn debug_of_a_request_shows_no_property() {
+        let request = decode(event(r#","ResourceProperties":{"Values":"canary"}"#).as_bytes(), false).unwrap();
+        let text = format!("{request:?}");
+        assert!(!text.contains("canary") && !text.contains("X-Amz-Signature"), "{text}");
+    }
+}

@@ -1,0 +1,133 @@
+//! Decode, dispatch, deadline, panic guard, and exactly one response. Knows no resource.
+
+use std::fmt;
+use std::panic::AssertUnwindSafe;
+use std::time::{Duration, SystemTime};
+
+use futures_util::FutureExt;
+use tracing::{Instrument, error, info, info_span};
+
+use crate::aws::Context;
+use crate::error::{Error, Failure};
+use crate::event::{self, Recipient, Request, RequestType};
+use crate::identity::{pending_id, pending_name};
+use crate::job::{Job, Outcome};
+use crate::resource::{self, ResourceKind};
+use crate::response::{self, Answer, DeliveryError};
+use crate::sensitive::Mask;
+use crate::wait::Deadline;
+
+/// Kept back from the invocation's time for delivering the answer.
+const ANSWER_RESERVE: Duration = Duration::from_secs(30);
+/// A resource that has been in progress for less than this is left to Lambda's next delivery of the event; Lambda
+/// delivers an asynchronous event at most three times, and CloudFormation waits for an hour.
+const CARRY_ON_MAX: Duration = Duration::from_mins(40);
+
+/// Why there was no answer. The invocation fails, so that Lambda delivers the event again.
+#[derive(Debug)]
+pub enum Undelivered {
+    /// The event does not say whom to answer. The error says why.
+    Nobody(Error),
+    /// The answer could not be sent.
+    Delivery(DeliveryError),
+    /// The resource is still in progress, and a later delivery of the same event carries on.
+    StillInProgress(Error),
+}
+
+impl fmt::Display for Undelivered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Nobody(error) => write!(f, "{error}"),
+            Self::Delivery(error) => write!(f, "{error}"),
+            Self::StillInProgress(error) => write!(f, "{error}; the next delivery of this event carries on"),
+        }
+    }
+}
+
+impl std::error::Error for Undelivered {}
+
+/// Handles one event and answers it exactly once. May run twice for the same event, also at the same time.
+///
+/// `deadline` is when Lambda will kill the function. `Ok` means the answer was delivered; an error means that it was
+/// not, and that Lambda should try again.
+pub async fn handle(payload: &[u8], deadline: SystemTime, context: &Context) -> Result<(), Undelivered> {
+    let request = match event::decode(payload, context.allow_loopback_responses) {
+        Ok(request) => request,
+        Err(rejection) => {
+            let event::Rejection { recipient, error } = *rejection;
+            error!(problem = %error, "event refused");
+            let Some(recipient) = recipient else { return Err(Undelivered::Nobody(error)) };
+            return answer(context, &recipient, failed(&recipient, error.into(), &Mask::default())).await;
+        }
+    };
+    let identity = &request.recipient.identity;
+    let span = info_span!(
+        "request",
+        RequestId = identity.request_id,
+        StackId = identity.stack_id,
+        LogicalResourceId = identity.logical_id,
+        ResourceType = request.resource_type,
+        RequestType = ?request.request_type,
+    );
+    work(&request, deadline, context).instrument(span).await
+}
+
+async fn work(request: &Request, deadline: SystemTime, context: &Context) -> Result<(), Undelivered> {
+    info!("request received");
+    let mask = Mask::default();
+    let time = deadline.duration_since(context.now()).unwrap_or_default().saturating_sub(ANSWER_RESERVE);
+    let job = Job { context, request, deadline: Deadline::after(time), mask: &mask };
+    let outcome = AssertUnwindSafe(Box::pin(dispatch(&job))).catch_unwind().await.unwrap_or_else(|_| {
+        // The panic's words may quote anything; its place is in the log (`logging`).
+        Err(Error::Bug("it panicked".to_owned()).into())
+    });
+    let answer_to_give = match outcome {
+        Ok(success) => Answer::Success { physical_id: success.physical_id, attributes: success.attributes },
+        Err(failure) if carries_on(&failure.error, request, context.now()) => {
+            return Err(Undelivered::StillInProgress(failure.error));
+        }
+        Err(failure) => failed(&request.recipient, failure, &mask),
+    };
+    answer(context, &request.recipient, answer_to_give).await
+}
+
+async fn dispatch(job: &Job<'_>) -> Outcome {
+    let request = job.request;
+    let Some(kind) = ResourceKind::from_type(&request.resource_type) else {
+        let physical_id = request.recipient.physical_id.as_deref().unwrap_or_default();
+        // The Create of an unknown type made nothing, so the Delete that follows it has nothing to do.
+        if request.request_type == RequestType::Delete && pending_name(physical_id).is_some() {
+            return Ok(crate::job::Success::deleted(physical_id));
+        }
+        let known: Vec<_> = ResourceKind::ALL.iter().map(|kind| kind.type_name()).collect();
+        let problem = format!("`ResourceType` is {:?}; use one of {}", request.resource_type, known.join(", "));
+        return Err(Error::InvalidEvent { problem }.into());
+    };
+    resource::run(kind, job).await
+}
+
+/// Whether a later delivery of the event may still bring this to its end.
+fn carries_on(error: &Error, request: &Request, now: SystemTime) -> bool {
+    let Error::OutOfTime { in_progress_since: Some(since), .. } = error else { return false };
+    let age = |moment: SystemTime| now.duration_since(moment).unwrap_or_default();
+    // The URL's signing time is the request's own age, where it says so: time lost before the resource existed counts.
+    let oldest = age(*since).max(request.recipient.url.signed_at().map(age).unwrap_or_default());
+    oldest < CARRY_ON_MAX
+}
+
+fn failed(recipient: &Recipient, failure: Failure, mask: &Mask) -> Answer {
+    let Failure { error, physical_id } = failure;
+    let physical_id = physical_id
+        .or_else(|| recipient.physical_id.clone())
+        .unwrap_or_else(|| pending_id(&recipient.identity.logical_id));
+    Answer::Failed { physical_id, reason: mask.apply(&error.to_string()) }
+}
+
+async fn answer(context: &Context, recipient: &Recipient, answer: Answer) -> Result<(), Undelivered> {
+    match &answer {
+        Answer::Success { physical_id, .. } => info!(PhysicalResourceId = physical_id, "SUCCESS"),
+        Answer::Failed { physical_id, reason } => error!(PhysicalResourceId = physical_id, reason, "FAILED"),
+    }
+    let body = response::encode(&answer, recipient);
+    response::deliver(&context.connector, &recipient.url, body).await.map_err(Undelivered::Delivery)
+}

@@ -1,0 +1,190 @@
+//! Who asks: names, tokens and ownership tags, all derived from the request and never from chance.
+//!
+//! The same request therefore lands on the same resource however often it is delivered.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use sha2::{Digest, Sha256};
+
+/// Tag that names the stack that made a resource.
+pub const STACK_ID_TAG: &str = "agentcore-provisioner:stack-id";
+/// Tag that names the logical resource within the stack.
+pub const LOGICAL_ID_TAG: &str = "agentcore-provisioner:logical-id";
+/// Prefix kept for the tags above.
+pub const TAG_PREFIX: &str = "agentcore-provisioner:";
+/// Prefix of a physical id that stands for "nothing known to exist yet".
+const PENDING_PREFIX: &str = "pending:";
+
+/// Upper bound of a `PhysicalResourceId`: "up to 1 KB" (CloudFormation user guide, custom resource responses).
+const PHYSICAL_ID_BYTES_MAX: usize = 1024;
+
+/// The three ids that identify a request, and everything derived from them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// The stack's ARN.
+    pub stack_id: String,
+    /// The resource's name in the template.
+    pub logical_id: String,
+    /// CloudFormation's id of this one request.
+    pub request_id: String,
+}
+
+/// Whose resource a set of tags says it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Owner {
+    /// This logical resource of this stack.
+    Us,
+    /// The same logical resource of an earlier stack of the same name, which must be gone by now: CloudFormation keeps
+    /// stack names unique per account and Region.
+    Predecessor,
+    /// Anybody else, or nobody.
+    Other,
+}
+
+impl Identity {
+    /// An idempotency token for one purpose within this request: the same for every delivery, another for every other
+    /// request. In the form of a UUID, which both Secrets Manager (32–64 characters, becomes the version id) and
+    /// AgentCore (33–256 characters) accept.
+    #[must_use]
+    pub fn client_token(&self, purpose: &str) -> String {
+        let hex = digest(&[&self.stack_id, &self.logical_id, &self.request_id, purpose]);
+        format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..32])
+    }
+
+    /// Eight hexadecimal digits that differ between stacks and between resources of one stack.
+    #[must_use]
+    pub fn suffix(&self) -> String {
+        digest(&[&self.stack_id, &self.logical_id])[..8].to_owned()
+    }
+
+    /// The stack's name, from its ARN `arn:…:stack/<name>/<guid>`.
+    #[must_use]
+    pub fn stack_name(&self) -> &str {
+        self.stack_id.split('/').nth(1).unwrap_or("stack")
+    }
+
+    /// How to ask Secrets Manager for a secret of this account and Region by its name: by its ARN without the random
+    /// end. A policy that names secrets by ARN does not cover a bare name, so that asking by it for a secret that does
+    /// not exist is answered with AccessDenied. ARNs, and names that end like one, are left as they are.
+    #[must_use]
+    pub fn secret_id(&self, name: &str) -> String {
+        let ends_like_an_arn = name.rsplit_once('-').is_some_and(|(_, end)| end.len() == 6);
+        let stack: Vec<_> = self.stack_id.splitn(6, ':').collect();
+        match stack.as_slice() {
+            ["arn", partition, "cloudformation", region, account, _]
+                if !name.starts_with("arn:") && !ends_like_an_arn =>
+            {
+                format!("arn:{partition}:secretsmanager:{region}:{account}:secret:{name}")
+            }
+            _ => name.to_owned(),
+        }
+    }
+
+    /// The tags that prove ownership.
+    #[must_use]
+    pub fn tags(&self) -> BTreeMap<String, String> {
+        BTreeMap::from([
+            (STACK_ID_TAG.to_owned(), self.stack_id.clone()),
+            (LOGICAL_ID_TAG.to_owned(), self.logical_id.clone()),
+        ])
+    }
+
+    /// Whose resource it is that carries these tags.
+    #[must_use]
+    pub fn owner(&self, tags: &BTreeMap<String, String>) -> Owner {
+        let (Some(stack_id), Some(logical_id)) = (tags.get(STACK_ID_TAG), tags.get(LOGICAL_ID_TAG)) else {
+            return Owner::Other;
+        };
+        if *logical_id != self.logical_id {
+            Owner::Other
+        } else if *stack_id == self.stack_id {
+            Owner::Us
+        } else if without_guid(stack_id).is_some_and(|name| Some(name) == without_guid(&self.stack_id)) {
+            Owner::Predecessor
+        } else {
+            Owner::Other
+        }
+    }
+}
+
+fn without_guid(stack_id: &str) -> Option<&str> {
+    stack_id.rsplit_once('/').map(|(name, _)| name)
+}
+
+fn digest(parts: &[&str]) -> String {
+    let mut hash = Sha256::new();
+    for part in parts {
+        // Lengths keep ("ab", "c") and ("a", "bc") apart.
+        hash.update(part.len().to_be_bytes());
+        hash.update(part.as_bytes());
+    }
+    hash.finalize().iter().fold(String::new(), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
+}
+
+/// The physical id that stands for a resource of this name before anything is known to exist.
+#[must_use]
+pub fn pending_id(name: &str) -> String {
+    let mut id = format!("{PENDING_PREFIX}{name}");
+    id.truncate(id.floor_char_boundary(PHYSICAL_ID_BYTES_MAX));
+    id
+}
+
+/// The name inside a pending id; `None` for any other id.
+#[must_use]
+pub fn pending_name(physical_id: &str) -> Option<&str> {
+    physical_id.strip_prefix(PENDING_PREFIX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn identity(stack_guid: &str, logical_id: &str) -> Identity {
+        Identity {
+            stack_id: format!("arn:aws:cloudformation:us-east-1:111122223333:stack/mcp/{stack_guid}"),
+            logical_id: logical_id.to_owned(),
+            request_id: "request-1".to_owned(),
+        }
+    }
+
+    #[test]
+    fn tokens_repeat_for_one_request_and_differ_between_purposes() {
+        let identity = identity("g1", "Runtime");
+        assert_eq!(identity.client_token("create"), identity.client_token("create"));
+        assert_ne!(identity.client_token("create"), identity.client_token("update"));
+        assert_eq!(identity.client_token("create").len(), 36);
+    }
+
+    #[test]
+    fn a_secret_is_asked_for_by_an_arn_that_a_policy_can_name() {
+        let identity = identity("g1", "Secret");
+        assert_eq!(identity.secret_id("a/b"), "arn:aws:secretsmanager:us-east-1:111122223333:secret:a/b");
+        for name in ["arn:aws:secretsmanager:us-east-1:1:secret:x-AbCdEf", "name-AbCdEf"] {
+            assert_eq!(identity.secret_id(name), name);
+        }
+    }
+
+    #[test]
+    fn ownership_needs_both_tags_and_recognises_a_dead_predecessor() {
+        let ours = identity("g1", "Runtime");
+        assert_eq!(ours.owner(&ours.tags()), Owner::Us);
+        assert_eq!(ours.owner(&identity("g0", "Runtime").tags()), Owner::Predecessor);
+        assert_eq!(ours.owner(&identity("g1", "Other").tags()), Owner::Other);
+        assert_eq!(ours.owner(&BTreeMap::new()), Owner::Other);
+        let mut half = ours.tags();
+        half.remove(LOGICAL_ID_TAG);
+        assert_eq!(ours.owner(&half), Owner::Other);
+    }
+
+    #[test]
+    fn a_pending_id_stays_within_one_kilobyte() {
+        let id = pending_id(&"é".repeat(2000));
+        assert!(id.len() <= PHYSICAL_ID_BYTES_MAX);
+        assert_eq!(pending_name(&pending_id("name")), Some("name"));
+        assert_eq!(pending_name("name-abcdefghij"), None);
+    }
+}

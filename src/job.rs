@@ -1,0 +1,66 @@
+//! One request at work: what every resource module needs to know of it.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+
+use crate::aws::Context;
+use crate::error::{Error, Failure};
+use crate::event::Request;
+use crate::identity::Identity;
+use crate::sensitive::Mask;
+use crate::wait::{self, Deadline};
+
+/// One request, with the clients to fulfil it and the time there is.
+#[derive(Debug)]
+pub struct Job<'a> {
+    /// Clients and clock.
+    pub context: &'a Context,
+    /// The decoded request.
+    pub request: &'a Request,
+    /// When to stop working.
+    pub deadline: Deadline,
+    /// The secret values met so far.
+    pub mask: &'a Mask,
+}
+
+/// How a lifecycle function ends.
+pub type Outcome = Result<Success, Failure>;
+
+/// What exists now.
+#[derive(Clone, Debug)]
+pub struct Success {
+    /// The answer's `PhysicalResourceId`.
+    pub physical_id: String,
+    /// What `Fn::GetAtt` offers. Nothing secret.
+    pub attributes: BTreeMap<&'static str, String>,
+}
+
+impl Success {
+    /// Success without attributes: a finished Delete.
+    #[must_use]
+    pub fn deleted(physical_id: impl Into<String>) -> Self {
+        Self { physical_id: physical_id.into(), attributes: BTreeMap::new() }
+    }
+}
+
+impl Job<'_> {
+    /// Who asks.
+    #[must_use]
+    pub fn identity(&self) -> &Identity {
+        &self.request.recipient.identity
+    }
+
+    /// Makes one AWS call: see [`wait::call`].
+    pub async fn call<T, E, F, Fut>(&self, operation: &'static str, attempt: F) -> Result<T, Error>
+    where
+        F: Fn() -> Fut,
+        Fut: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+    {
+        wait::call(self.deadline, operation, attempt).await
+    }
+}

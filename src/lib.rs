@@ -1,0 +1,25 @@
+//! A Lambda behind CloudFormation custom resources that provisions Amazon Bedrock AgentCore deployments.
+//!
+//! The way of one event through the code:
+//!
+//! ```text
+//! main ─▶ handler ─▶ event (decode) ─▶ resource (dispatch on ResourceType) ─▶ resource/secret, resource/runtime
+//!            │                                                                     │ properties, wait, aws
+//!            └◀── response (exactly one) ◀───────────── Success | Failure ◀────────┘
+//! ```
+//!
+//! Nothing here knows a particular MCP server: what is specific to one stands in its template.
+
+pub mod aws;
+pub mod error;
+pub mod event;
+pub mod handler;
+pub mod identity;
+pub mod job;
+pub mod logging;
+pub mod properties;
+pub mod resource;
+pub mod response;
+pub mod sensitive;
+pub mod stored_secret;
+pub mod wait;

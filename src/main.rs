@@ -1,0 +1,45 @@
+//! The Lambda's entry point: logging, clients, the runtime. No decisions.
+
+use std::env;
+use std::time::{Duration, SystemTime};
+
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_smithy_async::time::{SharedTimeSource, SystemTimeSource};
+use aws_smithy_runtime_api::client::http::SharedHttpConnector;
+use lambda_runtime::{Error, LambdaEvent, service_fn};
+use provisioner::aws::{Context, ContextSettings, HttpsConnector};
+use provisioner::{handler, logging};
+use serde_json::value::RawValue;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    logging::start(env::var("AWS_LAMBDA_LOG_LEVEL").ok().as_deref());
+    let context = &context()?;
+    // `RawValue` accepts any JSON, so that no event fails before the handler can answer it.
+    lambda_runtime::run(service_fn(|event: LambdaEvent<Box<RawValue>>| async move {
+        let deadline = SystemTime::UNIX_EPOCH + Duration::from_millis(event.context.deadline);
+        handler::handle(event.payload.get().as_bytes(), deadline, context).await.map_err(Error::from)
+    }))
+    .await
+}
+
+/// Lambda passes the role's credentials and the Region in the environment.
+fn context() -> Result<Context, Error> {
+    let endpoint_url = env::var("AWS_ENDPOINT_URL").ok().filter(|url| !url.is_empty());
+    let credentials = Credentials::new(
+        env::var("AWS_ACCESS_KEY_ID")?,
+        env::var("AWS_SECRET_ACCESS_KEY")?,
+        env::var("AWS_SESSION_TOKEN").ok(),
+        None,
+        "environment",
+    );
+    Ok(Context::new(ContextSettings {
+        region: env::var("AWS_REGION")?,
+        credentials: SharedCredentialsProvider::new(credentials),
+        connector: SharedHttpConnector::new(HttpsConnector::default()),
+        time_source: SharedTimeSource::new(SystemTimeSource::new()),
+        allow_loopback_responses: endpoint_url.is_some(),
+        endpoint_url,
+    }))
+}

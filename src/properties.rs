@@ -1,0 +1,252 @@
+//! Reading a resource's properties into types, once, with a sentence for everything that does not fit.
+//!
+//! CloudFormation sends booleans and numbers as text; `""` is an optional parameter left empty and counts as absent;
+//! lists arrive as JSON lists or as comma-separated text.
+
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
+
+use serde_json::{Map, Value};
+
+use crate::error::Error;
+use crate::event::RawProperties;
+use crate::sensitive::{Mask, Sensitive};
+
+/// Properties that CloudFormation itself adds or reads.
+const RESERVED: [&str; 2] = ["ServiceToken", "ServiceTimeout"];
+
+/// Starts a dynamic reference. CloudFormation resolves it in native resources but hands it to a custom resource as text.
+const DYNAMIC_REFERENCE: &str = "{{resolve:";
+
+/// Takes a resource's properties one by one.
+#[derive(Debug)]
+pub struct PropertyReader<'a> {
+    properties: &'a RawProperties,
+    names: &'static [&'static str],
+    mask: &'a Mask,
+}
+
+impl<'a> PropertyReader<'a> {
+    /// A reader over `properties`, of which only `names` are allowed: any other is refused with the nearest of them.
+    /// Every sensitive value read is made known to `mask`.
+    pub fn new(properties: &'a RawProperties, names: &'static [&'static str], mask: &'a Mask) -> Result<Self, Error> {
+        for (name, value) in properties.as_map() {
+            let name = name.as_str();
+            if RESERVED.contains(&name) {
+                continue;
+            }
+            if !names.contains(&name) {
+                return Err(Error::property(
+                    name,
+                    format!("is not a property of this type{}", suggestion(name, names)),
+                ));
+            }
+            if contains_dynamic_reference(value) {
+                return Err(Error::property(
+                    name,
+                    "contains a `{{resolve:…}}` reference, which CloudFormation does not resolve in custom resources; \
+                     pass the secret's name or ARN in the property made for it",
+                ));
+            }
+        }
+        Ok(Self { properties, names, mask })
+    }
+
+    /// A property's value, with `""`, `null` and absence being the same.
+    fn value(&self, name: &str) -> Option<&'a Value> {
+        debug_assert!(self.names.contains(&name), "{name} is read but not allowed");
+        let value = self.properties.as_map().get(name)?;
+        (!value.is_null() && value.as_str() != Some("")).then_some(value)
+    }
+
+    /// Text. A number or boolean is taken as the text CloudFormation would have sent.
+    pub fn string(&self, name: &str) -> Result<Option<String>, Error> {
+        self.value(name).map(|value| scalar(name, value)).transpose()
+    }
+
+    /// Text that must be there.
+    pub fn required_string(&self, name: &str) -> Result<String, Error> {
+        self.string(name)?.ok_or_else(|| Error::property(name, "is missing; give it a value"))
+    }
+
+    /// A whole number within `range`.
+    pub fn integer(&self, name: &str, range: RangeInclusive<i32>) -> Result<Option<i32>, Error> {
+        let Some(text) = self.string(name)? else { return Ok(None) };
+        match text.trim().parse() {
+            Ok(number) if range.contains(&number) => Ok(Some(number)),
+            _ => Err(Error::property(
+                name,
+                format!("is {}; use a whole number from {} to {}", quote(&text), range.start(), range.end()),
+            )),
+        }
+    }
+
+    /// One of a fixed set of words.
+    pub fn choice<T: Copy>(&self, name: &str, choices: &[(&'static str, T)]) -> Result<Option<T>, Error> {
+        let Some(text) = self.string(name)? else { return Ok(None) };
+        if let Some((_, value)) = choices.iter().find(|(word, _)| *word == text) {
+            return Ok(Some(*value));
+        }
+        let words: Vec<_> = choices.iter().map(|(word, _)| *word).collect();
+        Err(Error::property(name, format!("is {}; use one of {}", quote(&text), words.join(", "))))
+    }
+
+    /// A list of texts: a JSON list, or comma-separated text. Empty items are dropped, as an empty parameter leaves one.
+    pub fn list(&self, name: &str) -> Result<Vec<String>, Error> {
+        let items = match self.value(name) {
+            None => Vec::new(),
+            Some(Value::Array(items)) => {
+                items.iter().map(|item| scalar(name, item)).collect::<Result<Vec<String>, Error>>()?
+            }
+            Some(value @ (Value::String(_) | Value::Number(_) | Value::Bool(_))) => {
+                scalar(name, value)?.split(',').map(str::to_owned).collect()
+            }
+            Some(_) => return Err(Error::property(name, "is not a list; write a list or comma-separated text")),
+        };
+        Ok(items.iter().map(|item| item.trim().to_owned()).filter(|item| !item.is_empty()).collect())
+    }
+
+    /// A map of texts. Entries with an empty value are dropped: an optional parameter left empty.
+    pub fn map(&self, name: &str) -> Result<Option<BTreeMap<String, String>>, Error> {
+        let Some(map) = self.object(name)? else { return Ok(None) };
+        let mut texts = BTreeMap::new();
+        for (key, value) in map {
+            let text = entry(name, key, value)?;
+            if !text.is_empty() {
+                texts.insert(key.clone(), text);
+            }
+        }
+        Ok(Some(texts))
+    }
+
+    /// Environment variables: kept as secrets, since anybody may put one there, but not masked in texts, where `true`
+    /// and `8000` are everyday words.
+    pub fn environment(&self, name: &str) -> Result<BTreeMap<String, Sensitive>, Error> {
+        let map = self.map(name)?.unwrap_or_default();
+        Ok(map.into_iter().map(|(key, text)| (key, Sensitive::new(text))).collect())
+    }
+
+    /// A map of secret texts, otherwise like [`Self::map`].
+    pub fn sensitive_map(&self, name: &str) -> Result<Option<BTreeMap<String, Sensitive>>, Error> {
+        let Some(map) = self.map(name)? else { return Ok(None) };
+        let map: BTreeMap<_, _> = map.into_iter().map(|(key, text)| (key, Sensitive::new(text))).collect();
+        for value in map.values() {
+            self.mask.add(value);
+        }
+        Ok(Some(map))
+    }
+
+    fn object(&self, name: &str) -> Result<Option<&'a Map<String, Value>>, Error> {
+        match self.value(name) {
+            None => Ok(None),
+            Some(Value::Object(map)) => Ok(Some(map)),
+            Some(_) => Err(Error::property(name, "is not a map; write it as `Key: value` pairs")),
+        }
+    }
+}
+
+fn suggestion(name: &str, known: &[&str]) -> String {
+    let distance = |known: &str| strsim::damerau_levenshtein(&known.to_lowercase(), &name.to_lowercase());
+    match known.iter().min_by_key(|known| distance(known)) {
+        Some(nearest) if distance(nearest) <= name.len().max(3) / 3 => format!("; did you mean `{nearest}`?"),
+        _ => format!("; known are {}", known.join(", ")),
+    }
+}
+
+fn scalar(name: &str, value: &Value) -> Result<String, Error> {
+    match value {
+        Value::String(text) => Ok(text.clone()),
+        Value::Bool(flag) => Ok(flag.to_string()),
+        Value::Number(number) => Ok(number.to_string()),
+        Value::Array(_) => Err(Error::property(name, "is a list where one value is expected; give a single text")),
+        Value::Object(_) => Err(Error::property(name, "is a map where one value is expected; give a single text")),
+        Value::Null => Err(Error::property(name, "contains null; give a text or leave it out")),
+    }
+}
+
+fn entry(name: &str, key: &str, value: &Value) -> Result<String, Error> {
+    if value.is_null() {
+        return Ok(String::new());
+    }
+    scalar(&format!("{name}.{key}"), value)
+}
+
+fn contains_dynamic_reference(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains(DYNAMIC_REFERENCE),
+        Value::Array(items) => items.iter().any(contains_dynamic_reference),
+        Value::Object(map) => map.values().any(contains_dynamic_reference),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    }
+}
+
+/// The text in quotes, cut so that a sentence stays one.
+#[must_use]
+pub fn quote(text: &str) -> String {
+    const SHOWN_CHARS_MAX: usize = 80;
+    if text.chars().count() > SHOWN_CHARS_MAX {
+        format!("{:?}… ({} characters)", text.chars().take(SHOWN_CHARS_MAX).collect::<String>(), text.chars().count())
+    } else {
+        format!("{text:?}")
+    }
+}
+
+/// Refuses a value that is longer than AWS accepts.
+pub fn at_most(name: &str, text: &str, chars_max: usize) -> Result<(), Error> {
+    let chars = text.chars().count();
+    if chars > chars_max {
+        return Err(Error::property(name, format!("has {chars} characters; use at most {chars_max}")));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn raw(value: Value) -> RawProperties {
+        match value {
+            Value::Object(map) => map.into(),
+            _ => unreachable!("tests pass maps"),
+        }
+    }
+
+    fn refusal(value: Value) -> String {
+        let mask = Mask::default();
+        PropertyReader::new(&raw(value), &["ContainerUri", "RoleArn", "Values"], &mask).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn text_stands_for_numbers_and_empty_text_for_absence() {
+        let mask = Mask::default();
+        let properties = raw(json!({"A": "42", "B": "", "C": true, "ServiceToken": "arn"}));
+        let reader = PropertyReader::new(&properties, &["A", "B", "C"], &mask).unwrap();
+        assert_eq!(reader.integer("A", 0..=100).unwrap(), Some(42));
+        assert_eq!(reader.string("B").unwrap(), None);
+        assert_eq!(reader.string("C").unwrap().as_deref(), Some("true"));
+    }
+
+    #[test]
+    fn lists_come_in_two_forms() {
+        let mask = Mask::default();
+        let properties = raw(json!({"A": ["x", "", " y "], "B": "x, y,", "C": {"k": 1}}));
+        let reader = PropertyReader::new(&properties, &["A", "B", "C"], &mask).unwrap();
+        assert_eq!(reader.list("A").unwrap(), ["x", "y"]);
+        assert_eq!(reader.list("B").unwrap(), ["x", "y"]);
+        assert!(reader.list("C").is_err());
+    }
+
+    #[test]
+    fn an_unknown_name_is_answered_with_the_nearest() {
+        let text = refusal(json!({"ContainerURI": "x"}));
+        assert_eq!(text, "`ContainerURI` is not a property of this type; did you mean `ContainerUri`?");
+        assert!(refusal(json!({"Zebra": "x"})).contains("known are ContainerUri, RoleArn, Values"));
+    }
+
+    #[test]
+    fn a_dynamic_reference_is_refused_wherever_it_hides() {
+        assert!(refusal(json!({"Values": {"KEY": ["{{resolve:secretsmanager:x}}"]}})).contains("does not resolve"));
+    }
+}

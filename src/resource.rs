@@ -1,0 +1,172 @@
+//! The resource types, the shape each has, and the match over them. No AWS call.
+
+use std::collections::BTreeMap;
+
+use crate::error::{Error, Failure};
+use crate::event::{RawProperties, RequestType};
+use crate::identity::{Identity, TAG_PREFIX, pending_id};
+use crate::job::{Job, Outcome};
+use crate::properties::{PropertyReader, at_most};
+
+pub mod runtime;
+pub mod secret;
+
+/// The custom resource types of this function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ResourceKind {
+    /// `Custom::AgentCoreSecret`
+    Secret,
+    /// `Custom::AgentCoreRuntime`
+    Runtime,
+}
+
+impl ResourceKind {
+    /// Every kind.
+    pub const ALL: [Self; 2] = [Self::Secret, Self::Runtime];
+
+    /// The `ResourceType` in a template.
+    #[must_use]
+    pub fn type_name(self) -> &'static str {
+        match self {
+            Self::Secret => secret::Secret::TYPE,
+            Self::Runtime => runtime::Runtime::TYPE,
+        }
+    }
+
+    /// The kind with this `ResourceType`.
+    #[must_use]
+    pub fn from_type(resource_type: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.type_name() == resource_type)
+    }
+}
+
+/// What a resource module provides. Every function may run twice for one request, at any point, and leaves the world
+/// as if it had run once.
+pub(crate) trait Lifecycle {
+    /// The `ResourceType` in a template.
+    const TYPE: &'static str;
+    /// The names of the properties that a template may give.
+    const PROPERTIES: &'static [&'static str];
+    /// The desired state.
+    type Properties;
+
+    /// Reads and checks the properties. Pure.
+    fn parse(reader: &PropertyReader<'_>) -> Result<Self::Properties, Error>;
+    /// The name the resource has or will have, for an identifier before anything exists. Pure.
+    fn name(properties: &Self::Properties, identity: &Identity) -> String;
+    /// Makes the resource and waits until it is ready.
+    async fn create(job: &Job<'_>, properties: Self::Properties) -> Outcome;
+    /// Brings the resource `physical_id` to `properties`, or makes another and returns its identifier: CloudFormation
+    /// then deletes the old one. `old` is absent when it no longer parses.
+    async fn update(
+        job: &Job<'_>,
+        physical_id: &str,
+        properties: Self::Properties,
+        old: Option<Self::Properties>,
+    ) -> Outcome;
+    /// Removes what the request made, if it is provably ours, and waits until it is gone. `raw` may be anything.
+    async fn delete(job: &Job<'_>, physical_id: &str, raw: &RawProperties) -> Outcome;
+}
+
+/// Runs the request on a resource of this kind.
+pub(crate) async fn run(kind: ResourceKind, job: &Job<'_>) -> Outcome {
+    match kind {
+        ResourceKind::Secret => run_as::<secret::Secret>(job).await,
+        ResourceKind::Runtime => run_as::<runtime::Runtime>(job).await,
+    }
+}
+
+async fn run_as<R: Lifecycle>(job: &Job<'_>) -> Outcome {
+    let request = job.request;
+    let physical_id = request.recipient.physical_id.as_deref().unwrap_or_default();
+    match request.request_type {
+        RequestType::Create => {
+            let properties = parse::<R>(job, &request.properties)?;
+            let pending = pending_id(&R::name(&properties, job.identity()));
+            R::create(job, properties).await.map_err(|failure| with_default_id(failure, pending))
+        }
+        RequestType::Update => {
+            let properties = parse::<R>(job, &request.properties)?;
+            let old = request.old_properties.as_ref().and_then(|old| parse::<R>(job, old).ok());
+            R::update(job, physical_id, properties, old).await
+        }
+        RequestType::Delete => R::delete(job, physical_id, &request.properties).await,
+    }
+}
+
+fn parse<R: Lifecycle>(job: &Job<'_>, raw: &RawProperties) -> Result<R::Properties, Error> {
+    R::parse(&PropertyReader::new(raw, R::PROPERTIES, job.mask)?)
+}
+
+fn with_default_id(failure: Failure, physical_id: String) -> Failure {
+    Failure { physical_id: failure.physical_id.or(Some(physical_id)), ..failure }
+}
+
+/// Reads the `Tags` map that every type accepts. AgentCore and Secrets Manager allow 50 tags, ours included.
+fn read_tags(reader: &PropertyReader<'_>) -> Result<BTreeMap<String, String>, Error> {
+    const NAME: &str = "Tags";
+    const TAGS_MAX: usize = 48;
+    let tags = reader.map(NAME)?.unwrap_or_default();
+    if tags.len() > TAGS_MAX {
+        return Err(Error::property(NAME, format!("has {} entries; use at most {TAGS_MAX}", tags.len())));
+    }
+    for (key, value) in &tags {
+        let entry = format!("{NAME}.{key}");
+        if key.starts_with("aws:") || key.starts_with(TAG_PREFIX) {
+            return Err(Error::property(entry, "has a reserved prefix; choose another key"));
+        }
+        at_most(&entry, key, 128)?;
+        at_most(&entry, value, 256)?;
+        // The stricter of the two services' patterns: AgentCore's TagKey and TagValue.
+        let allowed = |c: char| c.is_ascii_alphanumeric() || c.is_ascii_whitespace() || "._:/=+@-".contains(c);
+        if !key.chars().all(allowed) || !value.chars().all(allowed) {
+            return Err(Error::property(
+                entry,
+                "has a character that tags cannot have; use letters, digits and ._:/=+@-",
+            ));
+        }
+    }
+    Ok(tags)
+}
+
+/// The tags a resource is to carry: the user's and the proof of ownership.
+fn wanted_tags(user: &BTreeMap<String, String>, identity: &Identity) -> BTreeMap<String, String> {
+    let mut tags = user.clone();
+    tags.extend(identity.tags());
+    tags
+}
+
+/// What has to change so that a resource carries the wanted tags. Tags that AWS or others added are left alone: only
+/// keys of the previous properties are removed.
+fn tag_changes(
+    live: &BTreeMap<String, String>,
+    wanted: &BTreeMap<String, String>,
+    previous: Option<&BTreeMap<String, String>>,
+) -> TagChanges {
+    let set = wanted.iter().filter(|(key, value)| live.get(*key) != Some(value));
+    let removed = previous.into_iter().flatten().map(|(key, _)| key);
+    TagChanges {
+        set: set.map(|(key, value)| (key.clone(), value.clone())).collect(),
+        remove: removed.filter(|key| live.contains_key(*key) && !wanted.contains_key(*key)).cloned().collect(),
+    }
+}
+
+/// Tags to write and keys to remove.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct TagChanges {
+    set: BTreeMap<String, String>,
+    remove: Vec<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_our_own_former_tags_are_removed() {
+        let map = |pairs: &[(&str, &str)]| pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        let live = map(&[("a", "1"), ("b", "1"), ("theirs", "x")]);
+        let changes = tag_changes(&live, &map(&[("a", "2")]), Some(&map(&[("a", "1"), ("b", "1"), ("gone", "1")])));
+        assert_eq!(changes, TagChanges { set: map(&[("a", "2")]), remove: vec!["b".to_owned()] });
+    }
+}

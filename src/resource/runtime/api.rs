@@ -1,0 +1,169 @@
+//! The AgentCore calls for runtimes, each safe to repeat, with answers as our own types.
+
+use std::collections::BTreeMap;
+use std::time::SystemTime;
+
+use aws_sdk_bedrockagentcorecontrol::operation::get_agent_runtime::GetAgentRuntimeOutput;
+use aws_sdk_bedrockagentcorecontrol::types::{AgentRuntimeStatus, RuntimeMetadataConfiguration};
+use aws_smithy_types::error::operation::BuildError;
+
+use super::configuration::Configuration;
+use crate::error::{ApiErrorKind, Error};
+use crate::job::Job;
+use crate::resource::TagChanges;
+
+/// Returns the new runtime's id.
+pub(super) async fn create(
+    job: &Job<'_>,
+    name: &str,
+    configuration: &Configuration,
+    tags: &BTreeMap<String, String>,
+    token: &str,
+) -> Result<String, Error> {
+    let members = configuration.to_api().map_err(unbuildable)?;
+    let request = job
+        .context
+        .agentcore
+        .create_agent_runtime()
+        .agent_runtime_name(name)
+        .agent_runtime_artifact(members.artifact)
+        .role_arn(members.role_arn)
+        .set_description(members.description)
+        .protocol_configuration(members.protocol)
+        .set_environment_variables(Some(members.environment))
+        .network_configuration(members.network)
+        .set_authorizer_configuration(members.authorizer)
+        .set_request_header_configuration(members.request_headers)
+        .lifecycle_configuration(members.lifecycle)
+        .set_tags(Some(tags.clone().into_iter().collect()))
+        .client_token(token);
+    let answer = job.call("bedrock-agentcore:CreateAgentRuntime", || request.clone().send()).await?;
+    Ok(answer.agent_runtime_id)
+}
+
+/// Replaces the whole configuration.
+pub(super) async fn update(job: &Job<'_>, id: &str, configuration: &Configuration) -> Result<(), Error> {
+    let members = configuration.to_api().map_err(unbuildable)?;
+    let metadata = RuntimeMetadataConfiguration::builder().require_mmdsv2(true).build().map_err(unbuildable)?;
+    let request = job
+        .context
+        .agentcore
+        .update_agent_runtime()
+        .agent_runtime_id(id)
+        .agent_runtime_artifact(members.artifact)
+        .role_arn(members.role_arn)
+        .set_description(members.description)
+        .protocol_configuration(members.protocol)
+        .set_environment_variables(Some(members.environment))
+        .network_configuration(members.network)
+        .set_authorizer_configuration(members.authorizer)
+        .set_request_header_configuration(members.request_headers)
+        .lifecycle_configuration(members.lifecycle)
+        .metadata_configuration(metadata)
+        .client_token(job.identity().client_token("runtime-update"));
+    job.call("bedrock-agentcore:UpdateAgentRuntime", || request.clone().send()).await?;
+    Ok(())
+}
+
+/// `None` if there is no such runtime.
+pub(super) async fn get(job: &Job<'_>, id: &str) -> Result<Option<GetAgentRuntimeOutput>, Error> {
+    let request = job.context.agentcore.get_agent_runtime().agent_runtime_id(id);
+    none_if_not_found(job.call("bedrock-agentcore:GetAgentRuntime", || request.clone().send()).await)
+}
+
+/// Starts the deletion. `None` if there is nothing to delete.
+pub(super) async fn delete(job: &Job<'_>, id: &str) -> Result<Option<()>, Error> {
+    let token = job.identity().client_token("runtime-delete");
+    let request = job.context.agentcore.delete_agent_runtime().agent_runtime_id(id).client_token(token);
+    let answer = job.call("bedrock-agentcore:DeleteAgentRuntime", || request.clone().send()).await;
+    none_if_not_found(answer.map(|_| ()))
+}
+
+/// Looks through all runtimes of the account and Region for the one with this name: there is no lookup by name. A new
+/// runtime may be missing for a moment. For the unhappy paths only.
+pub(super) async fn find_by_name(job: &Job<'_>, name: &str) -> Result<Option<Listed>, Error> {
+    let mut next_token = None;
+    loop {
+        let request = job.context.agentcore.list_agent_runtimes().max_results(100).set_next_token(next_token);
+        let page = job.call("bedrock-agentcore:ListAgentRuntimes", || request.clone().send()).await?;
+        if let Some(found) = page.agent_runtimes.into_iter().find(|runtime| runtime.agent_runtime_name == name) {
+            return Ok(Some(Listed { id: found.agent_runtime_id, arn: found.agent_runtime_arn }));
+        }
+        match page.next_token {
+            Some(token) => next_token = Some(token),
+            None => return Ok(None),
+        }
+    }
+}
+
+/// A runtime found by its name.
+#[derive(Debug)]
+pub(super) struct Listed {
+    pub(super) id: String,
+    pub(super) arn: String,
+}
+
+/// The tags; none of a runtime that is gone.
+pub(super) async fn tags(job: &Job<'_>, arn: &str) -> Result<BTreeMap<String, String>, Error> {
+    let request = job.context.agentcore.list_tags_for_resource().resource_arn(arn);
+    let answer = job.call("bedrock-agentcore:ListTagsForResource", || request.clone().send()).await;
+    let tags = none_if_not_found(answer)?.and_then(|answer| answer.tags);
+    Ok(tags.into_iter().flatten().collect())
+}
+
+pub(super) async fn change_tags(job: &Job<'_>, arn: &str, changes: TagChanges) -> Result<(), Error> {
+    let client = &job.context.agentcore;
+    if !changes.set.is_empty() {
+        let request = client.tag_resource().resource_arn(arn).set_tags(Some(changes.set.into_iter().collect()));
+        job.call("bedrock-agentcore:TagResource", || request.clone().send()).await?;
+    }
+    if !changes.remove.is_empty() {
+        let request = client.untag_resource().resource_arn(arn).set_tag_keys(Some(changes.remove));
+        job.call("bedrock-agentcore:UntagResource", || request.clone().send()).await?;
+    }
+    Ok(())
+}
+
+/// What a status means to whoever waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Settled {
+    /// In transition.
+    No,
+    /// Usable.
+    Ready,
+    /// Ended in failure.
+    Failed,
+}
+
+pub(super) fn settled(status: &AgentRuntimeStatus) -> Settled {
+    match status {
+        AgentRuntimeStatus::Ready => Settled::Ready,
+        AgentRuntimeStatus::CreateFailed | AgentRuntimeStatus::UpdateFailed | AgentRuntimeStatus::DeleteFailed => {
+            Settled::Failed
+        }
+        // CREATING, UPDATING, DELETING, and whatever a newer service may add.
+        _ => Settled::No,
+    }
+}
+
+/// When the present transition began.
+pub(super) fn in_progress_since(live: &GetAgentRuntimeOutput) -> Option<SystemTime> {
+    let moment = match live.status() {
+        AgentRuntimeStatus::Creating => live.created_at(),
+        _ => live.last_updated_at(),
+    };
+    (*moment).try_into().ok()
+}
+
+fn none_if_not_found<T>(answer: Result<T, Error>) -> Result<Option<T>, Error> {
+    match answer {
+        Ok(answer) => Ok(Some(answer)),
+        Err(error) if error.is(ApiErrorKind::NotFound) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+#[allow(clippy::needless_pass_by_value, reason = "the signature that map_err wants")]
+fn unbuildable(error: BuildError) -> Error {
+    Error::Bug(format!("a request could not be built: {error}"))
+}

@@ -1,0 +1,293 @@
+//! Who may call a JWT runtime: the custom JWT authorizer, and the claim that names the client.
+
+use std::collections::BTreeSet;
+
+use aws_sdk_bedrockagentcorecontrol::types::{
+    AuthorizerConfiguration, AuthorizingClaimMatchValueType, ClaimMatchOperatorType, ClaimMatchValueType,
+    CustomClaimValidationType, CustomJwtAuthorizerConfiguration, InboundTokenClaimValueType,
+};
+use aws_smithy_types::error::operation::BuildError;
+use http::Uri;
+
+use crate::error::Error;
+use crate::properties::{PropertyReader, quote};
+
+/// The well-known documents a discovery URL may end in (API reference, CustomJWTAuthorizerConfiguration).
+const WELL_KNOWN: [&str; 2] = ["/.well-known/openid-configuration", "/.well-known/oauth-authorization-server"];
+/// The claim that `allowedClients` is compared with.
+const CLIENT_ID_CLAIM: &str = "client_id";
+
+/// What a token must show. Every kind that is given must pass.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Authorizer {
+    /// The IdP's discovery document.
+    pub discovery_url: String,
+    /// Accepted values of `aud`.
+    pub allowed_audience: BTreeSet<String>,
+    /// Accepted values of `client_id`.
+    pub allowed_clients: BTreeSet<String>,
+    /// One of these scopes must be there.
+    pub allowed_scopes: BTreeSet<String>,
+    /// Claims that must equal a value: name and value.
+    pub claims: BTreeSet<(String, String)>,
+}
+
+/// The properties that make an authorizer, as read.
+struct Fields {
+    discovery_url: Option<String>,
+    issuer: Option<String>,
+    allowed_audience: Vec<String>,
+    allowed_clients: Vec<String>,
+    allowed_scopes: Vec<String>,
+    client_claim_name: Option<String>,
+}
+
+impl Fields {
+    fn read(reader: &PropertyReader<'_>) -> Result<Self, Error> {
+        Ok(Self {
+            discovery_url: reader.string("DiscoveryUrl")?,
+            issuer: reader.string("Issuer")?,
+            allowed_audience: reader.list("AllowedAudience")?,
+            allowed_clients: reader.list("AllowedClients")?,
+            allowed_scopes: reader.list("AllowedScopes")?,
+            client_claim_name: reader.string("ClientClaimName")?,
+        })
+    }
+
+    /// The first of these properties that was given.
+    fn given(&self) -> Option<&'static str> {
+        [
+            ("DiscoveryUrl", self.discovery_url.is_some()),
+            ("Issuer", self.issuer.is_some()),
+            ("AllowedAudience", !self.allowed_audience.is_empty()),
+            ("AllowedClients", !self.allowed_clients.is_empty()),
+            ("AllowedScopes", !self.allowed_scopes.is_empty()),
+            ("ClientClaimName", self.client_claim_name.is_some()),
+        ]
+        .into_iter()
+        .find_map(|(name, given)| given.then_some(name))
+    }
+}
+
+/// The authorizer for `InboundAuth` JWT, none for IAM.
+pub(super) fn read(reader: &PropertyReader<'_>) -> Result<Option<Authorizer>, Error> {
+    let jwt = reader.choice("InboundAuth", &[("IAM", false), ("JWT", true)])?.unwrap_or(false);
+    build(jwt, Fields::read(reader)?)
+}
+
+fn build(jwt: bool, fields: Fields) -> Result<Option<Authorizer>, Error> {
+    if !jwt {
+        return match fields.given() {
+            None => Ok(None),
+            Some(name) => {
+                Err(Error::property(name, "has no effect when `InboundAuth` is IAM; set it to JWT or leave this out"))
+            }
+        };
+    }
+    let discovery_url = discovery_url(fields.discovery_url, fields.issuer.as_deref())?;
+    let scopes_fit =
+        |scope: &String| scope.len() <= 255 && scope.bytes().all(|b| matches!(b, 0x21 | 0x23..=0x5B | 0x5D..=0x7E));
+    if let Some(scope) = fields.allowed_scopes.iter().find(|scope| !scopes_fit(scope)) {
+        return Err(Error::property(
+            "AllowedScopes",
+            format!("contains {}; a scope is one printable word", quote(scope)),
+        ));
+    }
+    let issuer = fields.issuer.as_deref().unwrap_or(&discovery_url);
+    let claim = fields.client_claim_name.unwrap_or_else(|| client_claim(issuer).to_owned());
+    let (allowed_clients, claims) = clients(&claim, fields.allowed_clients)?;
+    let authorizer = Authorizer {
+        discovery_url,
+        allowed_audience: fields.allowed_audience.into_iter().collect(),
+        allowed_clients,
+        allowed_scopes: fields.allowed_scopes.into_iter().collect(),
+        claims,
+    };
+    let open = authorizer.allowed_audience.is_empty()
+        && authorizer.allowed_clients.is_empty()
+        && authorizer.allowed_scopes.is_empty()
+        && authorizer.claims.is_empty();
+    if open {
+        return Err(Error::property(
+            "AllowedAudience",
+            "is missing, and so are `AllowedClients` and `AllowedScopes`; `InboundAuth` JWT needs at least one of them",
+        ));
+    }
+    Ok(Some(authorizer))
+}
+
+/// The given URL, or the one every OpenID provider has below its issuer (OpenID Connect Discovery, section 4).
+fn discovery_url(given: Option<String>, issuer: Option<&str>) -> Result<String, Error> {
+    let (property, url) = match (given, issuer) {
+        (Some(url), _) => ("DiscoveryUrl", url),
+        (None, Some(issuer)) => ("Issuer", format!("{}{}", issuer.trim_end_matches('/'), WELL_KNOWN[0])),
+        (None, None) => {
+            let problem = "is missing; `InboundAuth` JWT needs it, or `Issuer` to derive it from";
+            return Err(Error::property("DiscoveryUrl", problem));
+        }
+    };
+    let uri: Option<Uri> = url.parse().ok();
+    let https = uri.as_ref().is_some_and(|uri| uri.scheme_str() == Some("https") && uri.host().is_some());
+    let document = WELL_KNOWN.iter().any(|path| url.ends_with(path) || url.contains(&format!("{path}/")));
+    if !https || !document || url.contains(['?', '#']) {
+        let problem = format!("gives the discovery URL {}; use `https://<issuer>{}`", quote(&url), WELL_KNOWN[0]);
+        return Err(Error::property(property, problem));
+    }
+    Ok(url)
+}
+
+/// The claim in which an IdP names the client of an access token.
+fn client_claim(issuer: &str) -> &'static str {
+    let uri: Option<Uri> = issuer.parse().ok();
+    let host = uri.as_ref().and_then(Uri::host).unwrap_or_default();
+    let is_under = |domain: &str| host == domain || host.ends_with(&format!(".{domain}"));
+    if host.starts_with("cognito-idp.") {
+        CLIENT_ID_CLAIM
+    } else if is_under("okta.com") || is_under("oktapreview.com") {
+        "cid"
+    } else if is_under("sts.windows.net") {
+        "appid"
+    } else if is_under("login.microsoftonline.com") && !issuer.contains("/v2.0") {
+        // Entra's first version of tokens.
+        "appid"
+    } else {
+        "azp"
+    }
+}
+
+type ClientRules = (BTreeSet<String>, BTreeSet<(String, String)>);
+
+/// `allowedClients` looks at `client_id` alone. Any other claim takes a rule of its own, and rules are AND-ed: several
+/// of them on one claim let nobody in.
+fn clients(claim: &str, clients: Vec<String>) -> Result<ClientRules, Error> {
+    if claim == CLIENT_ID_CLAIM {
+        return Ok((clients.into_iter().collect(), BTreeSet::new()));
+    }
+    if clients.len() > 1 {
+        return Err(Error::property(
+            "AllowedClients",
+            format!(
+                "names {} clients, which this IdP puts into the claim `{claim}`, where only one can be required; name \
+                 one client, or use `AllowedAudience` for the audience they share",
+                clients.len()
+            ),
+        ));
+    }
+    let claim_fits = !claim.is_empty()
+        && claim.len() <= 255
+        && claim.chars().all(|c| c.is_ascii_alphanumeric() || "_.-:".contains(c));
+    if !claim_fits {
+        return Err(Error::property(
+            "ClientClaimName",
+            format!("is {}; use a claim's name, such as azp", quote(claim)),
+        ));
+    }
+    let value_fits =
+        |value: &String| value.len() <= 255 && value.chars().all(|c| c.is_ascii_alphanumeric() || "_.-".contains(c));
+    if let Some(client) = clients.iter().find(|client| !value_fits(client)) {
+        let problem = format!("contains {}; a claim rule takes letters, digits and _.- only", quote(client));
+        return Err(Error::property("AllowedClients", problem));
+    }
+    Ok((BTreeSet::new(), clients.into_iter().map(|client| (claim.to_owned(), client)).collect()))
+}
+
+impl Authorizer {
+    /// The API's form. The API refuses empty lists, so they are absent.
+    pub(super) fn to_api(&self) -> Result<AuthorizerConfiguration, BuildError> {
+        let list = |set: &BTreeSet<String>| (!set.is_empty()).then(|| set.iter().cloned().collect());
+        let rules = self.claims.iter().map(|(name, value)| {
+            CustomClaimValidationType::builder()
+                .inbound_token_claim_name(name)
+                .inbound_token_claim_value_type(InboundTokenClaimValueType::String)
+                .authorizing_claim_match_value(
+                    AuthorizingClaimMatchValueType::builder()
+                        .claim_match_value(ClaimMatchValueType::MatchValueString(value.clone()))
+                        .claim_match_operator(ClaimMatchOperatorType::Equals)
+                        .build()?,
+                )
+                .build()
+        });
+        let rules = rules.collect::<Result<Vec<_>, BuildError>>()?;
+        let configuration = CustomJwtAuthorizerConfiguration::builder()
+            .discovery_url(&self.discovery_url)
+            .set_allowed_audience(list(&self.allowed_audience))
+            .set_allowed_clients(list(&self.allowed_clients))
+            .set_allowed_scopes(list(&self.allowed_scopes))
+            .set_custom_claims((!rules.is_empty()).then_some(rules))
+            .build()?;
+        Ok(AuthorizerConfiguration::CustomJwtAuthorizer(configuration))
+    }
+
+    /// Our form of what the service reports. A rule we never write counts as a difference.
+    pub(super) fn from_api(live: &AuthorizerConfiguration) -> Option<Self> {
+        let AuthorizerConfiguration::CustomJwtAuthorizer(live) = live else { return None };
+        let set = |list: &[String]| list.iter().cloned().collect();
+        let claims = live.custom_claims().iter().map(|rule| {
+            let value = rule.authorizing_claim_match_value().and_then(|value| value.claim_match_value());
+            let value = value.and_then(|value| value.as_match_value_string().ok().cloned());
+            (rule.inbound_token_claim_name().to_owned(), value.unwrap_or_default())
+        });
+        Some(Self {
+            discovery_url: live.discovery_url().to_owned(),
+            allowed_audience: set(live.allowed_audience()),
+            allowed_clients: set(live.allowed_clients()),
+            allowed_scopes: set(live.allowed_scopes()),
+            claims: claims.collect(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fields(issuer: &str, clients: &[&str]) -> Fields {
+        Fields {
+            discovery_url: None,
+            issuer: Some(issuer.to_owned()),
+            allowed_audience: Vec::new(),
+            allowed_clients: clients.iter().map(|client| (*client).to_owned()).collect(),
+            allowed_scopes: Vec::new(),
+            client_claim_name: None,
+        }
+    }
+
+    #[test]
+    fn the_claim_follows_the_idp() {
+        for (issuer, claim) in [
+            ("https://cognito-idp.us-east-1.amazonaws.com/us-east-1_a", "client_id"),
+            ("https://dev-1.okta.com/oauth2/default", "cid"),
+            ("https://dev-1.oktapreview.com", "cid"),
+            ("https://sts.windows.net/tenant/", "appid"),
+            ("https://login.microsoftonline.com/tenant", "appid"),
+            ("https://login.microsoftonline.com/tenant/v2.0", "azp"),
+            ("https://tenant.eu.auth0.com/", "azp"),
+            ("https://notokta.com/", "azp"),
+        ] {
+            assert_eq!(client_claim(issuer), claim, "{issuer}");
+        }
+    }
+
+    #[test]
+    fn one_client_becomes_a_rule_and_several_are_refused() {
+        let one = build(true, fields("https://tenant.auth0.com/", &["app"])).unwrap().unwrap();
+        assert_eq!(one.claims, BTreeSet::from([("azp".to_owned(), "app".to_owned())]));
+        assert_eq!(one.discovery_url, "https://tenant.auth0.com/.well-known/openid-configuration");
+        let several = build(true, fields("https://tenant.auth0.com/", &["a", "b"])).unwrap_err().to_string();
+        assert!(several.contains("`AllowedAudience`"), "{several}");
+        let cognito = "https://cognito-idp.us-east-1.amazonaws.com/us-east-1_a";
+        assert_eq!(build(true, fields(cognito, &["a", "b"])).unwrap().unwrap().allowed_clients.len(), 2);
+    }
+
+    #[test]
+    fn an_authorizer_that_asks_for_nothing_is_refused() {
+        assert!(build(true, fields("https://tenant.auth0.com/", &[])).is_err());
+        assert!(build(false, fields("https://tenant.auth0.com/", &[])).is_err());
+    }
+
+    #[test]
+    fn round_trips_through_the_api() {
+        let authorizer = build(true, fields("https://tenant.auth0.com/", &["app"])).unwrap().unwrap();
+        assert_eq!(Authorizer::from_api(&authorizer.to_api().unwrap()), Some(authorizer));
+    }
+}

@@ -1,0 +1,138 @@
+//! A runtime's configuration in one comparable form: what is wanted, and what the service reports.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use aws_sdk_bedrockagentcorecontrol::operation::get_agent_runtime::GetAgentRuntimeOutput;
+use aws_sdk_bedrockagentcorecontrol::types::{
+    AgentRuntimeArtifact, AuthorizerConfiguration, ContainerConfiguration, LifecycleConfiguration,
+    NetworkConfiguration, NetworkMode, ProtocolConfiguration, RequestHeaderConfiguration, RuntimeMetadataConfiguration,
+    ServerProtocol, VpcConfig,
+};
+use aws_smithy_types::error::operation::BuildError;
+
+use super::authorizer::Authorizer;
+use super::properties::{IDLE_SECONDS_DEFAULT, LIFETIME_SECONDS_DEFAULT, Network, Properties};
+use crate::sensitive::Sensitive;
+
+/// Everything an update replaces.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Configuration {
+    container_uri: String,
+    role_arn: String,
+    description: Option<String>,
+    protocol: ServerProtocol,
+    environment: BTreeMap<String, Sensitive>,
+    network: Network,
+    authorizer: Option<Authorizer>,
+    request_headers: BTreeSet<String>,
+    idle_seconds: i32,
+    lifetime_seconds: i32,
+    /// Invocations of runtimes without it are refused since 30 June 2026 (developer guide, runtime troubleshooting).
+    requires_mmds_v2: bool,
+}
+
+impl Configuration {
+    /// The wanted configuration.
+    pub(super) fn wanted(properties: &Properties, environment: BTreeMap<String, Sensitive>) -> Self {
+        Self {
+            container_uri: properties.container_uri.clone(),
+            role_arn: properties.role_arn.clone(),
+            description: properties.description.clone(),
+            protocol: properties.protocol.clone(),
+            environment,
+            network: properties.network.clone(),
+            authorizer: properties.authorizer.clone(),
+            request_headers: properties.request_headers.iter().cloned().collect(),
+            idle_seconds: properties.idle_seconds,
+            lifetime_seconds: properties.lifetime_seconds,
+            requires_mmds_v2: true,
+        }
+    }
+
+    /// The configuration that the service reports.
+    pub(super) fn live(live: &GetAgentRuntimeOutput) -> Self {
+        let container = live.agent_runtime_artifact().and_then(|a| a.as_container_configuration().ok());
+        let environment = live.environment_variables().into_iter().flatten();
+        let headers = live.request_header_configuration().and_then(|h| h.as_request_header_allowlist().ok());
+        let lifecycle = live.lifecycle_configuration();
+        Self {
+            container_uri: container.map(|c| c.container_uri().to_owned()).unwrap_or_default(),
+            role_arn: live.role_arn().to_owned(),
+            description: live.description().map(str::to_owned),
+            protocol: live.protocol_configuration().map_or(ServerProtocol::Http, |p| p.server_protocol().clone()),
+            environment: environment.map(|(key, value)| (key.clone(), Sensitive::new(value.as_str()))).collect(),
+            network: live_network(live.network_configuration()),
+            authorizer: live.authorizer_configuration().and_then(Authorizer::from_api),
+            request_headers: headers.into_iter().flatten().cloned().collect(),
+            idle_seconds: lifecycle
+                .and_then(LifecycleConfiguration::idle_runtime_session_timeout)
+                .unwrap_or(IDLE_SECONDS_DEFAULT),
+            lifetime_seconds: lifecycle
+                .and_then(LifecycleConfiguration::max_lifetime)
+                .unwrap_or(LIFETIME_SECONDS_DEFAULT),
+            requires_mmds_v2: live.metadata_configuration().is_some_and(RuntimeMetadataConfiguration::require_mmdsv2),
+        }
+    }
+
+    /// The members of a request. Every one is sent every time: what a full replace leaves out may be reset.
+    pub(super) fn to_api(&self) -> Result<Members, BuildError> {
+        let headers = self.request_headers.iter().cloned().collect::<Vec<_>>();
+        Ok(Members {
+            artifact: AgentRuntimeArtifact::ContainerConfiguration(
+                ContainerConfiguration::builder().container_uri(&self.container_uri).build()?,
+            ),
+            role_arn: self.role_arn.clone(),
+            description: self.description.clone(),
+            protocol: ProtocolConfiguration::builder().server_protocol(self.protocol.clone()).build()?,
+            environment: self.environment.iter().map(|(key, value)| (key.clone(), value.expose().to_owned())).collect(),
+            network: network_to_api(&self.network)?,
+            authorizer: self.authorizer.as_ref().map(Authorizer::to_api).transpose()?,
+            // The API refuses an empty list.
+            request_headers: (!headers.is_empty())
+                .then_some(RequestHeaderConfiguration::RequestHeaderAllowlist(headers)),
+            lifecycle: LifecycleConfiguration::builder()
+                .idle_runtime_session_timeout(self.idle_seconds)
+                .max_lifetime(self.lifetime_seconds)
+                .build(),
+        })
+    }
+}
+
+/// The members that creating and updating share.
+#[derive(Clone)]
+pub(super) struct Members {
+    pub(super) artifact: AgentRuntimeArtifact,
+    pub(super) role_arn: String,
+    pub(super) description: Option<String>,
+    pub(super) protocol: ProtocolConfiguration,
+    pub(super) environment: HashMap<String, String>,
+    pub(super) network: NetworkConfiguration,
+    pub(super) authorizer: Option<AuthorizerConfiguration>,
+    pub(super) request_headers: Option<RequestHeaderConfiguration>,
+    pub(super) lifecycle: LifecycleConfiguration,
+}
+
+fn network_to_api(network: &Network) -> Result<NetworkConfiguration, BuildError> {
+    match network {
+        Network::Public => NetworkConfiguration::builder().network_mode(NetworkMode::Public).build(),
+        Network::Vpc { subnets, security_groups } => NetworkConfiguration::builder()
+            .network_mode(NetworkMode::Vpc)
+            .network_mode_config(
+                VpcConfig::builder()
+                    .set_subnets(Some(subnets.iter().cloned().collect()))
+                    .set_security_groups(Some(security_groups.iter().cloned().collect()))
+                    .build()?,
+            )
+            .build(),
+    }
+}
+
+fn live_network(live: Option<&NetworkConfiguration>) -> Network {
+    match live.and_then(NetworkConfiguration::network_mode_config) {
+        None => Network::Public,
+        Some(vpc) => Network::Vpc {
+            subnets: vpc.subnets().iter().cloned().collect(),
+            security_groups: vpc.security_groups().iter().cloned().collect(),
+        },
+    }
+}

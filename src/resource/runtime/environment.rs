@@ -1,0 +1,77 @@
+//! What the container finds in its environment, and how it gets its credentials.
+
+use std::collections::BTreeMap;
+
+use super::properties::{CredentialDelivery, Properties, SecretSource};
+use crate::error::Error;
+use crate::job::Job;
+use crate::properties::at_most;
+use crate::sensitive::Sensitive;
+use crate::stored_secret;
+
+const NAME: &str = "EnvironmentVariables";
+/// Bounds of EnvironmentVariablesMap (API reference, CreateAgentRuntime).
+const VARIABLES_MAX: usize = 50;
+const KEY_CHARS_MAX: usize = 100;
+const VALUE_CHARS_MAX: usize = 5000;
+
+/// Carries `SecretVersionId`. A new version of a runtime comes only from a configuration that differs, and a delivery
+/// of the same event must be able to see that its predecessor already made it: this variable gives both.
+pub(super) const SECRET_VERSION_VARIABLE: &str = "AGENTCORE_PROVISIONER_SECRET_VERSION";
+
+/// The whole environment. Reads the secret where its keys are to be injected, and nothing otherwise.
+pub(super) async fn build(job: &Job<'_>, properties: &Properties) -> Result<BTreeMap<String, Sensitive>, Error> {
+    let mut environment = properties.environment.clone();
+    if let Some(secret) = &properties.secret {
+        match secret.delivery {
+            CredentialDelivery::ContainerRetrieval => {
+                let name = name_for_container(secret, &properties.role_arn);
+                if environment.insert(secret.variable.clone(), Sensitive::new(name)).is_some() {
+                    let problem = format!("sets {}, which `SecretId` sets; leave it out", secret.variable);
+                    return Err(Error::property(NAME, problem));
+                }
+            }
+            CredentialDelivery::EnvironmentVariables => {
+                let stored = stored_secret::read(job, "SecretId", &secret.id).await?;
+                let texts = stored.document.texts().map_err(|key| {
+                    let problem =
+                        format!("names a secret whose key `{key}` is nested; an environment variable is one text");
+                    Error::property("SecretId", problem)
+                })?;
+                for (key, value) in texts {
+                    job.mask.add(&value);
+                    // What the template says of a variable wins over the secret.
+                    environment.entry(key).or_insert(value);
+                }
+            }
+        }
+    }
+    if let Some(version) = &properties.secret_version_id {
+        environment.insert(SECRET_VERSION_VARIABLE.to_owned(), Sensitive::new(version.as_str()));
+    }
+    check(&environment)?;
+    Ok(environment)
+}
+
+fn check(environment: &BTreeMap<String, Sensitive>) -> Result<(), Error> {
+    if environment.len() > VARIABLES_MAX {
+        let problem =
+            format!("come to {} with the secret's; AgentCore takes at most {VARIABLES_MAX}", environment.len());
+        return Err(Error::property(NAME, problem));
+    }
+    for (key, value) in environment {
+        let entry = format!("{NAME}.{key}");
+        at_most(&entry, key, KEY_CHARS_MAX)?;
+        at_most(&entry, value.expose(), VALUE_CHARS_MAX)?;
+    }
+    Ok(())
+}
+
+/// The secret's name; its ARN only where the name would not do, in another account than the container's role.
+fn name_for_container(secret: &SecretSource, role_arn: &str) -> String {
+    let role_account = role_arn.split(':').nth(4).unwrap_or_default();
+    match stored_secret::parse_arn(&secret.id) {
+        Some((account, name)) if account == role_account => name.to_owned(),
+        _ => secret.id.clone(),
+    }
+}

@@ -1,0 +1,252 @@
+//! `Custom::AgentCoreSecret`: a Secrets Manager secret that holds a flat JSON object.
+//!
+//! Calls: CreateSecret, DescribeSecret, GetSecretValue, PutSecretValue, UpdateSecret, DeleteSecret, RestoreSecret,
+//! TagResource, UntagResource. Identifier: the secret's ARN. Replaces: `SecretName`, and the switch to or from
+//! `ExistingSecretId`; everything else updates in place. The value never becomes an attribute.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use crate::error::{ApiErrorKind, Error, Failure};
+use crate::event::RawProperties;
+use crate::identity::{Identity, Owner, pending_name};
+use crate::job::{Job, Outcome, Success};
+use crate::properties::PropertyReader;
+use crate::resource::{Lifecycle, tag_changes, wanted_tags};
+use crate::stored_secret::{self, Current, Document, parse_arn};
+use crate::wait::{Progress, until, until_within};
+
+mod api;
+mod properties;
+
+use api::Live;
+use properties::{Managed, Properties, RequiredKey, check_required, default_name, recovery_window};
+
+/// A cancelled Create may still be on its way when its Delete arrives: so long the secret may still appear.
+const CANCELLED_CREATE_GRACE: Duration = Duration::from_mins(1);
+/// A secret deleted without recovery disappears after a moment (Secrets Manager API reference, `DeleteSecret`).
+const VANISHING_PATIENCE: Duration = Duration::from_mins(2);
+
+/// The type's lifecycle.
+#[derive(Debug)]
+pub(crate) struct Secret;
+
+impl Lifecycle for Secret {
+    const TYPE: &'static str = "Custom::AgentCoreSecret";
+    const PROPERTIES: &'static [&'static str] = &properties::NAMES;
+    type Properties = Properties;
+
+    fn parse(reader: &PropertyReader<'_>) -> Result<Properties, Error> {
+        properties::parse(reader)
+    }
+
+    fn name(properties: &Properties, identity: &Identity) -> String {
+        match properties {
+            Properties::Managed(managed) => managed.name(identity),
+            Properties::Existing { secret_id, .. } => secret_id.clone(),
+        }
+    }
+
+    async fn create(job: &Job<'_>, properties: Properties) -> Outcome {
+        match properties {
+            Properties::Managed(managed) => create_managed(job, &managed).await,
+            Properties::Existing { secret_id, required_keys } => verify(job, &secret_id, &required_keys).await,
+        }
+    }
+
+    async fn update(job: &Job<'_>, physical_id: &str, properties: Properties, old: Option<Properties>) -> Outcome {
+        let managed = match properties {
+            Properties::Managed(managed) => managed,
+            Properties::Existing { secret_id, required_keys } => return verify(job, &secret_id, &required_keys).await,
+        };
+        let name = managed.name(job.identity());
+        if parse_arn(physical_id).is_none_or(|(_, old_name)| old_name != name) {
+            return create_managed(job, &managed).await;
+        }
+        let old = old.and_then(|old| match old {
+            Properties::Managed(old) if old.name(job.identity()) == name => Some(old),
+            _ => None,
+        });
+        match api::describe(job, physical_id).await? {
+            Some(live) => {
+                check_owner(job, &live)?;
+                api::restore(job, &live).await?;
+                converge(job, &managed, old.as_ref(), live).await
+            }
+            None => create_managed(job, &managed).await,
+        }
+    }
+
+    async fn delete(job: &Job<'_>, physical_id: &str, raw: &RawProperties) -> Outcome {
+        if raw.text("ExistingSecretId").is_some() {
+            return Ok(Success::deleted(physical_id));
+        }
+        let Some(live) = find_for_delete(job, physical_id, raw).await? else {
+            return Ok(Success::deleted(physical_id));
+        };
+        if live.deleted {
+            return Ok(Success::deleted(physical_id));
+        }
+        let window = recovery_window(raw.text("RecoveryWindowInDays").as_deref()).unwrap_or(Some(30));
+        api::delete(job, &live.arn, window).await?;
+        until_within(job.deadline, VANISHING_PATIENCE, "waiting for the secret to be deleted", async || {
+            Ok(match api::describe(job, &live.arn).await? {
+                None => Progress::Done(()),
+                Some(live) if live.deleted && window.is_some() => Progress::Done(()),
+                Some(_) => Progress::pending("still found"),
+            })
+        })
+        .await?;
+        Ok(Success::deleted(physical_id))
+    }
+}
+
+/// Creates the secret, or carries on with one of that name that is ours: from a delivery whose reply was lost, or
+/// deleted earlier and still recoverable.
+async fn create_managed(job: &Job<'_>, managed: &Managed) -> Outcome {
+    let name = managed.name(job.identity());
+    let mut document = Document::default();
+    document.merge(&BTreeSet::new(), &managed.values, &managed.generated_keys)?;
+    let value = document.encode()?;
+    job.mask.add(&value);
+    let tags = wanted_tags(&managed.tags, job.identity());
+    let found = until(job.deadline, "waiting for the secret's name to become free", async || {
+        let refusal = match api::create(job, managed, &name, &value, &tags).await {
+            Ok(created) => return Ok(Progress::Done(Ok(created))),
+            Err(error) if is_name_taken(&error) => error,
+            Err(error) => return Err(error),
+        };
+        let Some(live) = api::describe(job, &job.identity().secret_id(&name)).await? else {
+            // Deleted without recovery a moment ago; another refusal with this code would not say so.
+            let vanishing = refusal.api().is_some_and(|error| error.mentions("delet"));
+            return if vanishing { Ok(Progress::pending("being deleted")) } else { Err(refusal) };
+        };
+        check_owner(job, &live)?;
+        match api::restore(job, &live).await {
+            Ok(()) => Ok(Progress::Done(Err(live))),
+            // Deleted without recovery: nothing to restore, and soon nothing in the way.
+            Err(error) if error.is(ApiErrorKind::Other) || error.is(ApiErrorKind::NotFound) => {
+                Ok(Progress::pending("being deleted"))
+            }
+            Err(error) => Err(error),
+        }
+    })
+    .await;
+    let found = match found {
+        Ok(found) => found,
+        Err(error) => return Err(with_whatever_exists(job, error, &name).await),
+    };
+    match found {
+        Ok(created) => Ok(success(&created.arn, &name, &created.version_id, "Managed")),
+        Err(live) => converge(job, managed, None, live).await,
+    }
+}
+
+/// The call failed, but it may have had its effect: the answer must then name the secret, so that it is cleaned up.
+async fn with_whatever_exists(job: &Job<'_>, error: Error, name: &str) -> Failure {
+    if !error.leaves_effect_unclear() {
+        return error.into();
+    }
+    match api::describe(job, &job.identity().secret_id(name)).await {
+        Ok(Some(live)) if job.identity().owner(&live.tags) == Owner::Us => error.with_id(live.arn),
+        _ => error.into(),
+    }
+}
+
+/// Refuses a secret that is not ours: not made by this stack, nor left to recovery by its predecessor.
+fn check_owner(job: &Job<'_>, live: &Live) -> Result<(), Error> {
+    match job.identity().owner(&live.tags) {
+        Owner::Us => Ok(()),
+        Owner::Predecessor if live.deleted => Ok(()),
+        Owner::Predecessor | Owner::Other => Err(Error::NotOurs {
+            what: format!("secret named {}{}", live.name, if live.deleted { ", scheduled for deletion," } else { "" }),
+            advice: "choose another `SecretName`, or use it through `ExistingSecretId`".to_owned(),
+        }),
+    }
+}
+
+/// Brings a secret of ours to the desired state.
+async fn converge(job: &Job<'_>, managed: &Managed, old: Option<&Managed>, live: Live) -> Outcome {
+    let arn = live.arn.clone();
+    write(job, managed, old, live).await.map_err(|error| error.with_id(arn))
+}
+
+async fn write(job: &Job<'_>, managed: &Managed, old: Option<&Managed>, live: Live) -> Result<Success, Error> {
+    if !live.has_settings(managed) {
+        api::update_settings(job, &live.arn, managed).await?;
+    }
+    let wanted = wanted_tags(&managed.tags, job.identity());
+    api::change_tags(job, &live.arn, tag_changes(&live.tags, &wanted, old.map(|old| &old.tags))).await?;
+
+    let (mut document, version_id) = match stored_secret::current(job, &live.arn).await? {
+        Current::Nothing => (Document::default(), None),
+        Current::Binary => return Err(unusable(&live.name, "is binary")),
+        Current::Text(current) => {
+            let document = Document::parse(current.text.expose()).map_err(|problem| unusable(&live.name, problem))?;
+            (document, Some(current.version_id))
+        }
+    };
+    let dropped = old.map(|old| old.values.keys().filter(|key| !managed.values.contains_key(*key)).collect());
+    let changed = document.merge(&dropped.unwrap_or_default(), &managed.values, &managed.generated_keys)?;
+    check_required("Values", &managed.required_keys, |key| document.has_value(key))?;
+    let version_id = match version_id {
+        Some(version_id) if !changed => version_id,
+        _ => api::put_value(job, &live.arn, &document.encode()?).await?,
+    };
+    Ok(success(&live.arn, &live.name, &version_id, "Managed"))
+}
+
+fn unusable(name: &str, problem: &str) -> Error {
+    Error::property(
+        "Values",
+        format!("cannot be merged into secret {name}, whose current value {problem}; put a JSON object into it first"),
+    )
+}
+
+/// Proves that a secret of somebody else's will serve. Changes nothing.
+async fn verify(job: &Job<'_>, secret_id: &str, required: &[RequiredKey]) -> Outcome {
+    let stored = stored_secret::read(job, "ExistingSecretId", secret_id).await?;
+    check_required("ExistingSecretId", required, |key| stored.document.has_value(key))?;
+    Ok(success(&stored.arn, &stored.name, &stored.version_id, "Existing"))
+}
+
+/// The secret that a Delete is about; `None` if there is none of ours.
+async fn find_for_delete(job: &Job<'_>, physical_id: &str, raw: &RawProperties) -> Result<Option<Live>, Error> {
+    if parse_arn(physical_id).is_some() {
+        let Some(live) = api::describe(job, physical_id).await? else { return Ok(None) };
+        return match job.identity().owner(&live.tags) {
+            Owner::Us => Ok(Some(live)),
+            Owner::Predecessor | Owner::Other => Err(Error::NotOurs {
+                what: format!("secret named {}", live.name),
+                advice: "its ownership tags are gone or changed: delete it yourself, or restore the tags and retry"
+                    .to_owned(),
+            }),
+        };
+    }
+    let pending = pending_name(physical_id);
+    let name =
+        pending.map(str::to_owned).or_else(|| raw.text("SecretName")).unwrap_or_else(|| default_name(job.identity()));
+    // An identifier that CloudFormation invented stands for a cancelled Create that may still be running.
+    let grace = if pending.is_some() { Duration::ZERO } else { CANCELLED_CREATE_GRACE };
+    let found = until_within(job.deadline, grace, "looking for a secret of a cancelled create", async || {
+        Ok(match api::describe(job, &job.identity().secret_id(&name)).await? {
+            Some(live) => Progress::Done(live),
+            None => Progress::pending("not found"),
+        })
+    })
+    .await?;
+    Ok(found.filter(|live| job.identity().owner(&live.tags) == Owner::Us))
+}
+
+/// A name is taken by a live secret (ResourceExistsException) or by one being deleted (InvalidRequestException).
+fn is_name_taken(error: &Error) -> bool {
+    error.is(ApiErrorKind::Conflict) || error.api().is_some_and(|error| error.mentions("InvalidRequest"))
+}
+
+fn success(arn: &str, name: &str, version_id: &str, ownership: &str) -> Success {
+    let attributes = [("Arn", arn), ("Name", name), ("VersionId", version_id), ("Ownership", ownership)];
+    Success {
+        physical_id: arn.to_owned(),
+        attributes: attributes.into_iter().map(|(name, value)| (name, value.to_owned())).collect::<BTreeMap<_, _>>(),
+    }
+}

@@ -1,0 +1,196 @@
+//! The answer: its shape, its size limit, and its delivery with bounded retries. Never decides success.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use aws_smithy_runtime_api::client::http::{HttpConnector, SharedHttpConnector};
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_types::body::SdkBody;
+use serde::Serialize;
+use tokio::time::{sleep, timeout};
+use tracing::{info, warn};
+
+use crate::event::{Recipient, ResponseUrl};
+
+/// "The response body can be up to 4096 bytes" (CloudFormation user guide, custom resource response objects).
+pub const BODY_BYTES_MAX: usize = 4096;
+/// Where a Reason was cut.
+const CUT: &str = "…";
+
+/// Attempts to deliver one answer, and the pauses between them: some 15 s in all, within the time the handler reserves.
+const ATTEMPTS_MAX: u32 = 6;
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(4);
+const BACKOFF_MIN: Duration = Duration::from_millis(250);
+
+/// What to tell CloudFormation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// Done; the attributes are what `Fn::GetAtt` offers.
+    Success {
+        /// The identifier of what now exists.
+        physical_id: String,
+        /// Attribute values by name. Nothing secret.
+        attributes: BTreeMap<&'static str, String>,
+    },
+    /// Not done.
+    Failed {
+        /// The identifier the clean-up will be asked for.
+        physical_id: String,
+        /// One sentence; shown in the stack's events.
+        reason: String,
+    },
+}
+
+/// The wire form.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Body<'a> {
+    status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+    physical_resource_id: &'a str,
+    stack_id: &'a str,
+    request_id: &'a str,
+    logical_resource_id: &'a str,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    data: &'a BTreeMap<&'static str, String>,
+}
+
+/// The answer as JSON of at most [`BODY_BYTES_MAX`] bytes. A Reason is cut to fit. Data is never dropped: an answer
+/// whose attributes do not fit becomes a FAILED that says so.
+#[must_use]
+pub fn encode(answer: &Answer, recipient: &Recipient) -> Vec<u8> {
+    let none = BTreeMap::new();
+    match answer {
+        Answer::Success { physical_id, attributes } => {
+            let json = to_json(recipient, "SUCCESS", None, physical_id, attributes);
+            if json.len() <= BODY_BYTES_MAX {
+                return json;
+            }
+            let reason = format!(
+                "the attributes take {} bytes of the {BODY_BYTES_MAX} that CloudFormation accepts; use shorter names",
+                json.len()
+            );
+            encode(&Answer::Failed { physical_id: physical_id.clone(), reason }, recipient)
+        }
+        Answer::Failed { physical_id, reason } => {
+            let reason = if reason.trim().is_empty() { "failed without a reason" } else { reason };
+            let encoded = |reason: &str| to_json(recipient, "FAILED", Some(reason), physical_id, &none);
+            let whole = encoded(reason);
+            if whole.len() <= BODY_BYTES_MAX {
+                return whole;
+            }
+            // Escaping makes a character cost up to six bytes, so the longest prefix that fits is searched for.
+            let ends: Vec<usize> = reason.char_indices().map(|(index, _)| index).collect();
+            let fitting =
+                ends.partition_point(|&end| encoded(&format!("{}{CUT}", &reason[..end])).len() <= BODY_BYTES_MAX);
+            encoded(&format!("{}{CUT}", &reason[..ends[fitting.saturating_sub(1)]]))
+        }
+    }
+}
+
+fn to_json(
+    recipient: &Recipient,
+    status: &'static str,
+    reason: Option<&str>,
+    physical_resource_id: &str,
+    data: &BTreeMap<&'static str, String>,
+) -> Vec<u8> {
+    let body = Body {
+        status,
+        reason,
+        physical_resource_id,
+        stack_id: &recipient.identity.stack_id,
+        request_id: &recipient.identity.request_id,
+        logical_resource_id: &recipient.identity.logical_id,
+        data,
+    };
+    // Strings and a map of strings always serialise.
+    serde_json::to_vec(&body).unwrap_or_default()
+}
+
+/// CloudFormation could not be told. The invocation fails, so that Lambda delivers the event again.
+#[derive(Debug)]
+pub struct DeliveryError(String);
+
+impl fmt::Display for DeliveryError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the response could not be delivered: {}", self.0)
+    }
+}
+
+/// Sends the body. Safe to repeat: CloudFormation takes the first answer to a request and ignores later ones.
+pub async fn deliver(connector: &SharedHttpConnector, url: &ResponseUrl, body: Vec<u8>) -> Result<(), DeliveryError> {
+    let mut pause = BACKOFF_MIN;
+    let mut problem = String::new();
+    for attempt in 1..=ATTEMPTS_MAX {
+        problem = match timeout(ATTEMPT_TIMEOUT, put(connector, url, &body)).await {
+            Ok(Ok(())) => {
+                info!(attempt, url = ?url, "response delivered");
+                return Ok(());
+            }
+            Ok(Err(problem)) => problem,
+            Err(_) => format!("no answer within {} s", ATTEMPT_TIMEOUT.as_secs()),
+        };
+        warn!(attempt, url = ?url, problem, "response not delivered");
+        if attempt < ATTEMPTS_MAX {
+            sleep(pause).await;
+            pause *= 2;
+        }
+    }
+    Err(DeliveryError(problem))
+}
+
+async fn put(connector: &SharedHttpConnector, url: &ResponseUrl, body: &[u8]) -> Result<(), String> {
+    let mut request = HttpRequest::new(SdkBody::from(body.to_vec()));
+    request.set_method("PUT").map_err(|error| error.to_string())?;
+    // The error would quote the URL.
+    request.set_uri(url.expose()).map_err(|_| "the URL is not usable".to_owned())?;
+    let headers = request.headers_mut();
+    // The URL is signed for an empty content type; another one is refused as SignatureDoesNotMatch.
+    headers.insert("content-type", "");
+    headers.insert("content-length", body.len().to_string());
+    let response = connector.call(request).await.map_err(|error| {
+        if error.is_timeout() { "the connection timed out".to_owned() } else { "the connection failed".to_owned() }
+    })?;
+    match response.status().as_u16() {
+        200..=299 => Ok(()),
+        status => Err(format!("HTTP status {status}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+    use crate::identity::Identity;
+
+    fn recipient() -> Recipient {
+        Recipient {
+            url: ResponseUrl::parse("https://bucket.s3.amazonaws.com/key?secret", false).unwrap(),
+            identity: Identity { stack_id: "s".into(), logical_id: "l".into(), request_id: "r".into() },
+            physical_id: None,
+        }
+    }
+
+    #[test]
+    fn a_long_reason_is_cut_on_a_character_and_fills_the_body() {
+        for character in ["x", "é", "\u{1}", "\"", "😀"] {
+            let answer = Answer::Failed { physical_id: "id".into(), reason: character.repeat(9000) };
+            let body = encode(&answer, &recipient());
+            assert!(body.len() <= BODY_BYTES_MAX && body.len() > BODY_BYTES_MAX - 16, "{} bytes", body.len());
+            let json: Value = serde_json::from_slice(&body).unwrap();
+            assert!(json["Reason"].as_str().unwrap().ends_with(CUT));
+        }
+    }
+
+    #[test]
+    fn attributes_that_do_not_fit_fail_instead_of_vanishing() {
+        let attributes = BTreeMap::from([("Arn", "a".repeat(5000))]);
+        let body = encode(&Answer::Success { physical_id: "id".into(), attributes }, &recipient());
+        let json: Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!((&json["Status"], &json["PhysicalResourceId"]), (&"FAILED".into(), &"id".into()));
+    }
+}

@@ -1,0 +1,117 @@
+//! Reading a secret that somebody stored, for every resource that needs one.
+
+use crate::error::{ApiErrorKind, Error};
+use crate::job::Job;
+use crate::properties::quote;
+use crate::sensitive::Sensitive;
+
+mod document;
+
+pub use document::Document;
+
+/// A secret that can be used.
+pub struct Stored {
+    /// The secret's ARN.
+    pub arn: String,
+    /// The secret's name.
+    pub name: String,
+    /// The version read.
+    pub version_id: String,
+    /// The value.
+    pub document: Document,
+}
+
+/// A secret's current value.
+pub(crate) enum Current {
+    /// No version carries AWSCURRENT.
+    Nothing,
+    /// Not text.
+    Binary,
+    /// Text.
+    Text(CurrentText),
+}
+
+/// A secret's current value that is text, and where it stands.
+pub(crate) struct CurrentText {
+    arn: String,
+    name: String,
+    pub(crate) version_id: String,
+    pub(crate) text: Sensitive,
+}
+
+/// Reads what `secret_id` (name or ARN) holds now. A secret that does not exist has nothing either.
+pub(crate) async fn current(job: &Job<'_>, secret_id: &str) -> Result<Current, Error> {
+    let request = job.context.secretsmanager.get_secret_value().secret_id(secret_id);
+    let answer = match job.call("secretsmanager:GetSecretValue", || request.clone().send()).await {
+        Ok(answer) => answer,
+        // The service says the same of a secret without a value as of no secret.
+        Err(error) if error.api().is_some_and(is_without_value) => return Ok(Current::Nothing),
+        Err(error) => return Err(error),
+    };
+    let Some(text) = answer.secret_string.map(Sensitive::new) else { return Ok(Current::Binary) };
+    job.mask.add(&text);
+    match (answer.arn, answer.name, answer.version_id) {
+        (Some(arn), Some(name), Some(version_id)) => Ok(Current::Text(CurrentText { arn, name, version_id, text })),
+        _ => Err(Error::Bug("Secrets Manager answered without ARN, name or version".to_owned())),
+    }
+}
+
+/// Reads a secret that a property names, or says in a sentence about that property why it will not do.
+pub async fn read(job: &Job<'_>, property: &str, secret_id: &str) -> Result<Stored, Error> {
+    let refuse = |problem: String| Error::property(property, format!("is {}, {problem}", quote(secret_id)));
+    let current = match current(job, &job.identity().secret_id(secret_id)).await {
+        Ok(Current::Text(current)) => current,
+        Ok(Current::Binary) => return Err(refuse("whose value is binary; store a JSON object instead".to_owned())),
+        Ok(Current::Nothing) => return Err(refuse("which has no current value; store a JSON object".to_owned())),
+        Err(Error::Api(error)) => {
+            return Err(match error.kind {
+                ApiErrorKind::NotFound => refuse(
+                    "and there is no such secret in this account and Region; create it or correct the name".to_owned(),
+                ),
+                ApiErrorKind::Denied => refuse(format!(
+                    "which does not exist or may not be read ({}); check the name and the function's policy",
+                    error.message
+                )),
+                _ if error.mentions("deletion") => refuse(
+                    "which is scheduled for deletion; run `aws secretsmanager restore-secret` or use another"
+                        .to_owned(),
+                ),
+                _ => Error::Api(error),
+            });
+        }
+        Err(error) => return Err(error),
+    };
+    let document = Document::parse(current.text.expose())
+        .map_err(|problem| refuse(format!("whose value {problem}; store a JSON object of keys and values")))?;
+    Ok(Stored { arn: current.arn, name: current.name, version_id: current.version_id, document })
+}
+
+/// "Secrets Manager can't find the specified secret value for staging label: AWSCURRENT"
+fn is_without_value(error: &crate::error::ApiError) -> bool {
+    error.kind == ApiErrorKind::NotFound && error.mentions("staging label")
+}
+
+/// `arn:<partition>:secretsmanager:<region>:<account>:secret:<name>-<six characters>` → account and name.
+#[must_use]
+pub fn parse_arn(text: &str) -> Option<(&str, &str)> {
+    let mut parts = text.splitn(7, ':');
+    if parts.next() != Some("arn") || parts.nth(1) != Some("secretsmanager") {
+        return None;
+    }
+    let account = parts.nth(1)?;
+    let (name, suffix) = parts.nth(1)?.rsplit_once('-')?;
+    (suffix.len() == 6).then_some((account, name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn account_and_name_stand_in_the_arn() {
+        let arn = "arn:aws-us-gov:secretsmanager:us-gov-west-1:111122223333:secret:zscaler/mcp-credentials-AbCdEf";
+        assert_eq!(parse_arn(arn), Some(("111122223333", "zscaler/mcp-credentials")));
+        assert_eq!(parse_arn("pending:x"), None);
+        assert_eq!(parse_arn("stack-Secret-1ABCDEFGHIJK"), None);
+    }
+}

@@ -1,0 +1,212 @@
+//! Deadline, retries and polling: the only place in this crate that sleeps.
+
+use std::future::Future;
+use std::time::{Duration, SystemTime};
+
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use tokio::time::{Instant, sleep, timeout_at};
+use tracing::{info, warn};
+
+use crate::aws::classify;
+use crate::error::{ApiError, ApiErrorKind, Error};
+
+/// First and last pause between two attempts of one call.
+const BACKOFF_MIN: Duration = Duration::from_millis(200);
+const BACKOFF_MAX: Duration = Duration::from_secs(5);
+/// How long throttling, server errors and lost replies of one call are waited through.
+const TRANSIENT_PATIENCE: Duration = Duration::from_mins(3);
+/// How long a refusal is taken for a policy that has not propagated yet. A role made seconds earlier by the same stack
+/// is refused at first; a policy that really lacks the action should still be reported while somebody is looking.
+const DENIED_PATIENCE: Duration = Duration::from_secs(30);
+
+/// Pauses between two looks at a resource: growing with the time waited, so that the end is noticed within a second
+/// for what takes up to twelve, without hurrying what takes minutes (Get allows 50 calls a second for the account).
+const POLL_MIN: Duration = Duration::from_millis(250);
+const POLL_MAX: Duration = Duration::from_secs(2);
+const POLL_GROWTH: u32 = 12;
+/// After this long, polls are [`POLL_SLOW`] apart.
+const POLL_SLOW_AFTER: Duration = Duration::from_mins(1);
+const POLL_SLOW: Duration = Duration::from_secs(5);
+
+/// When the invocation has to stop working, so that there is still time to answer.
+#[derive(Clone, Copy, Debug)]
+pub struct Deadline(Instant);
+
+/// The deadline has come.
+#[derive(Debug)]
+pub struct Expired;
+
+impl Deadline {
+    /// A deadline `duration` from now.
+    #[must_use]
+    pub fn after(duration: Duration) -> Self {
+        Self(Instant::now() + duration)
+    }
+
+    /// Sleeps, unless the deadline comes first: then it returns at once.
+    pub async fn sleep(self, duration: Duration) -> Result<(), Expired> {
+        if Instant::now() + duration >= self.0 {
+            return Err(Expired);
+        }
+        sleep(duration).await;
+        Ok(())
+    }
+}
+
+/// What one look at a resource showed.
+#[derive(Debug)]
+pub enum Progress<T> {
+    /// It has settled.
+    Done(T),
+    /// It is still going on.
+    Pending {
+        /// The status word, for the sentence when time runs out.
+        status: String,
+        /// Since when, by the resource's own timestamps.
+        since: Option<SystemTime>,
+    },
+}
+
+impl<T> Progress<T> {
+    /// Still going on, without a timestamp of its own.
+    pub fn pending(status: impl Into<String>) -> Self {
+        Self::Pending { status: status.into(), since: None }
+    }
+}
+
+/// Makes one AWS call, waiting through throttling, server errors, lost replies and refusals that propagation explains.
+///
+/// `attempt` may run many times: it must be safe to repeat, which client tokens and full-replace calls are.
+pub async fn call<T, E, F, Fut>(deadline: Deadline, operation: &'static str, attempt: F) -> Result<T, Error>
+where
+    F: Fn() -> Fut,
+    Fut: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+{
+    let started = Instant::now();
+    let mut pause = BACKOFF_MIN;
+    loop {
+        let called = Instant::now();
+        let error = match timeout_at(deadline.0, Box::pin(attempt())).await {
+            Ok(Ok(answer)) => {
+                info!(operation, milliseconds = millis(called), "called");
+                return Ok(answer);
+            }
+            Ok(Err(error)) => classify(operation, &error),
+            Err(_) => return Err(out_of_time(operation, "no answer")),
+        };
+        let repeat = started.elapsed() < patience(&error);
+        // The message stays out of the log: only what the handler masks may quote AWS.
+        info!(operation, milliseconds = millis(called), kind = ?error.kind, code = error.code.as_deref(), repeat, "refused");
+        if !repeat {
+            return Err(Error::Api(error));
+        }
+        if deadline.sleep(pause).await.is_err() {
+            return Err(out_of_time(operation, &error.to_string()));
+        }
+        pause = (pause * 2).min(BACKOFF_MAX);
+    }
+}
+
+fn out_of_time(operation: &str, last_status: &str) -> Error {
+    Error::OutOfTime {
+        doing: format!("calling {operation}"),
+        last_status: last_status.to_owned(),
+        in_progress_since: None,
+    }
+}
+
+fn patience(error: &ApiError) -> Duration {
+    match error.kind {
+        ApiErrorKind::Throttled | ApiErrorKind::Server | ApiErrorKind::Transport => TRANSIENT_PATIENCE,
+        ApiErrorKind::Denied => DENIED_PATIENCE,
+        ApiErrorKind::NotFound | ApiErrorKind::Conflict | ApiErrorKind::Other => Duration::ZERO,
+    }
+}
+
+fn millis(since: Instant) -> u64 {
+    u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Looks until what is looked at has settled. `doing` completes "ran out of time …".
+pub async fn until<T>(
+    deadline: Deadline,
+    doing: &str,
+    mut look: impl AsyncFnMut() -> Result<Progress<T>, Error>,
+) -> Result<T, Error> {
+    let started = Instant::now();
+    let mut last_since = None;
+    loop {
+        let (status, since) = match look().await {
+            Ok(Progress::Done(value)) => return Ok(value),
+            Ok(Progress::Pending { status, since }) => (status, since),
+            Err(Error::OutOfTime { doing, last_status, in_progress_since }) => {
+                return Err(Error::OutOfTime {
+                    doing,
+                    last_status,
+                    in_progress_since: in_progress_since.or(last_since),
+                });
+            }
+            Err(error) => return Err(error),
+        };
+        last_since = since;
+        if deadline.sleep(poll_pause(started.elapsed())).await.is_err() {
+            warn!(doing, status, "out of time");
+            return Err(Error::OutOfTime { doing: doing.to_owned(), last_status: status, in_progress_since: since });
+        }
+    }
+}
+
+/// Like [`until`], but gives up with `None` after `patience`: for what is not certain to come.
+pub async fn until_within<T>(
+    deadline: Deadline,
+    patience: Duration,
+    doing: &str,
+    mut look: impl AsyncFnMut() -> Result<Progress<T>, Error>,
+) -> Result<Option<T>, Error> {
+    let started = Instant::now();
+    until(deadline, doing, async || {
+        let spent = started.elapsed() >= patience;
+        Ok(match look().await? {
+            Progress::Done(value) => Progress::Done(Some(value)),
+            Progress::Pending { .. } if spent => Progress::Done(None),
+            Progress::Pending { status, since } => Progress::Pending { status, since },
+        })
+    })
+    .await
+}
+
+fn poll_pause(waited: Duration) -> Duration {
+    if waited >= POLL_SLOW_AFTER { POLL_SLOW } else { (waited / POLL_GROWTH).clamp(POLL_MIN, POLL_MAX) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn the_end_is_noticed_within_a_second_up_to_twelve() {
+        for ready_after in [300, 3_000, 12_000] {
+            let ready_after = Duration::from_millis(ready_after);
+            let started = Instant::now();
+            until(Deadline::after(Duration::from_mins(15)), "waiting", async || {
+                Ok(if started.elapsed() >= ready_after { Progress::Done(()) } else { Progress::pending("CREATING") })
+            })
+            .await
+            .unwrap();
+            assert!(started.elapsed() <= ready_after + Duration::from_secs(1), "{:?}", started.elapsed());
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_wait_ends_at_the_deadline_with_the_last_status() {
+        let error = until::<()>(Deadline::after(Duration::from_secs(10)), "waiting for it", async || {
+            Ok(Progress::pending("CREATING"))
+        })
+        .await
+        .unwrap_err();
+        assert_eq!(error.to_string(), "ran out of time waiting for it; the last status was CREATING");
+    }
+}

@@ -1,0 +1,97 @@
+//! The built binary as Lambda runs it: a process of its own that speaks the Runtime API, in real time on loopback.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use emulator::aws::Aws;
+use emulator::cloudformation::{Capability, CloudFormation, StackInput, StackStatus};
+use emulator::lambda::runtime_api::RuntimeApi;
+use emulator::lambda::{Function, Invocation};
+use emulator::settings::Settings;
+use serde_json::{Value, json};
+
+use crate::world::{CANARY, FUNCTION_ROLE, IMAGE, STACK_ID, canary, put_role};
+
+#[allow(clippy::disallowed_methods, reason = "the process under test signs with the machine's own clock")]
+fn account() -> Aws {
+    let fast = Duration::from_millis(100);
+    Aws::new(Settings {
+        start: SystemTime::now(),
+        runtime_transition: fast,
+        runtime_deletion: fast,
+        call_latency: Duration::ZERO,
+        list_lag: Duration::ZERO,
+        role_propagation: Duration::ZERO,
+        secret_force_deletion: Duration::ZERO,
+        ..Settings::default()
+    })
+}
+
+fn check_log(lines: &[String]) {
+    for line in lines {
+        assert!(!line.contains(CANARY), "a secret was logged: {line}");
+        assert!(!line.contains("X-Amz-Signature"), "a response URL was logged: {line}");
+        serde_json::from_str::<Value>(line).unwrap_or_else(|_| panic!("not JSON: {line}"));
+    }
+}
+
+#[tokio::test]
+async fn the_binary_deploys_the_template() {
+    let aws = account();
+    let door = aws.listen(0).await.expect("a port");
+    let binary = RuntimeApi::new(&aws, door.address(), env!("CARGO_BIN_EXE_provisioner"));
+    let cloudformation =
+        CloudFormation::new(aws.clone(), Arc::new(binary.clone())).with_loopback_responses(door.address());
+    let input = StackInput::new("mcp", include_str!("../../template.yaml"))
+        .capability(Capability::Iam)
+        .parameter("ECRImageUri", IMAGE)
+        .parameter("CredentialSource", "CreateNew")
+        .parameter("ZscalerClientId", "id")
+        .parameter("ZscalerClientSecret", canary("client"))
+        .parameter("ZscalerVanityDomain", "acme")
+        .parameter("ZscalerCustomerId", "1");
+    let stack = cloudformation.create_stack(input).await.expect("a valid template");
+    assert_eq!(stack.status, StackStatus::CreateComplete, "{:?}\n{:#?}", stack.status_reason, binary.logs());
+    let stack = cloudformation.delete_stack("mcp").await.expect("a stack");
+    assert_eq!(stack.status, StackStatus::DeleteComplete, "{:?}", stack.status_reason);
+    binary.stop().await;
+    let log = binary.logs();
+    check_log(&log);
+    let request = log.iter().find(|line| line.contains("CreateSecret")).expect("a line about the call");
+    let request: Value = serde_json::from_str(request).expect("JSON");
+    assert_eq!(request["span"]["LogicalResourceId"], "Secret");
+    assert_eq!(request["span"]["StackId"], Value::from(stack.id));
+}
+
+#[tokio::test]
+async fn an_event_that_nobody_can_be_told_about_fails_the_invocation_and_the_process_lives_on() {
+    let aws = account();
+    put_role(&aws, FUNCTION_ROLE, "lambda.amazonaws.com");
+    let door = aws.listen(0).await.expect("a port");
+    let binary = RuntimeApi::new(&aws, door.address(), env!("CARGO_BIN_EXE_provisioner"));
+    let deliver = |payload: String| {
+        binary.invoke(Invocation {
+            request_id: "00000000-0000-0000-0000-000000000000".to_owned(),
+            payload: payload.into_bytes(),
+            deadline: aws.clock().now() + Duration::from_mins(1),
+            function_arn: "arn:aws:lambda:us-east-1:111122223333:function:provisioner".to_owned(),
+            role_arn: FUNCTION_ROLE.to_owned(),
+            environment: BTreeMap::new(),
+        })
+    };
+    for payload in ["{}", "[]", "7", r#"{"ResponseURL": "ftp://example.com"}"#] {
+        deliver(payload.to_owned()).await.expect_err("a failed invocation");
+    }
+    let now = aws.clock().now();
+    let url = aws.with(|world| world.responses.presign_loopback(door.address(), "request", now));
+    let deep = format!("{}1{}", "[".repeat(5000), "]".repeat(5000));
+    let event = json!({"RequestType": "Create", "ResponseURL": url, "StackId": STACK_ID, "RequestId": "request",
+        "LogicalResourceId": "Thing", "ResourceType": "Custom::AgentCoreSecret", "ResourceProperties": "DEEP"});
+    deliver(event.to_string().replace("\"DEEP\"", &deep)).await.expect("answered");
+    let answer = aws.with(|world| world.responses.take_answer(&url)).expect("an answer");
+    assert_eq!(serde_json::from_slice::<Value>(&answer).expect("JSON")["Status"], "FAILED");
+    assert_eq!(binary.starts().len(), 1, "one process served them all");
+    binary.stop().await;
+    check_log(&binary.logs());
+}

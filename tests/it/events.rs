@@ -1,0 +1,70 @@
+//! Every file in `events/`: good ones succeed, `bad-…` ones fail with a sentence, and none makes anything on the way.
+
+use std::fs;
+use std::path::Path;
+
+use emulator::aws::ServiceId;
+use serde_json::{Value, json};
+
+use crate::world::{Event, World};
+
+/// The world the events expect: the secret and the runtime that they update or delete, and the role of the container.
+fn prepare(world: &World, event: &Value) {
+    let properties = &event["ResourceProperties"];
+    if let Some(role) = properties["RoleArn"].as_str() {
+        crate::world::put_role(&world.aws, role, "bedrock-agentcore.amazonaws.com");
+    }
+    if let Some(name) = properties["ExistingSecretId"].as_str().filter(|name| !name.starts_with("arn:")) {
+        let keys = ["ZSCALER_CLIENT_ID", "ZSCALER_CLIENT_SECRET", "ZSCALER_VANITY_DOMAIN", "ZSCALER_CUSTOMER_ID"];
+        let text = json!(keys.map(|key| (key, "x")).into_iter().collect::<std::collections::BTreeMap<_, _>>());
+        let input = json!({"Name": name, "SecretString": text.to_string(), "ClientRequestToken": "f".repeat(32)});
+        world.somebody(ServiceId::SecretsManager, "CreateSecret", input);
+    }
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn every_example_event_does_what_its_name_says() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("events");
+    let mut names: Vec<_> = fs::read_dir(&folder)
+        .expect("the folder of events")
+        .map(|entry| entry.expect("an entry").file_name().into_string().expect("a plain name"))
+        .filter(|name| Path::new(name).extension().is_some_and(|extension| extension == "json"))
+        .collect();
+    names.sort();
+    assert!(names.len() > 20, "{names:?}");
+    for name in names {
+        let text = fs::read_to_string(folder.join(&name)).expect("an event");
+        let mut world = World::new();
+        // Levels beyond serde_json's own limit are the point of one file: it goes in as it is.
+        let Ok(mut event) = serde_json::from_str::<Value>(&text) else {
+            send_as_it_is(&mut world, &name, &text).await;
+            continue;
+        };
+        if name == "bad-response-url-not-https.json" {
+            world.invoke(text.into_bytes()).await.expect_err("nobody to answer");
+            assert_eq!(world.calls_since(0), [""; 0], "{name}");
+            continue;
+        }
+        prepare(&world, &event);
+        let event = event.as_object_mut().expect("an event is a map");
+        let answer = world.send(Event(std::mem::take(event))).await;
+        assert_eq!(answer.is_success(), !name.starts_with("bad-"), "{name}: {}", answer.reason());
+        if name.starts_with("bad-") {
+            assert!(answer.reason().contains('`'), "{name} names no property: {}", answer.reason());
+            let calls = world.calls_since(0);
+            assert!(calls.iter().all(|call| !call.starts_with("Create")), "{name}: {calls:?}");
+        }
+    }
+}
+
+async fn send_as_it_is(world: &mut World, name: &str, text: &str) {
+    let now = world.aws.clock().now();
+    let url = world.aws.with(|world| world.responses.presign("request", now));
+    let start = text.find("https://cloudformation").unwrap_or_else(|| panic!("{name} has no ResponseURL"));
+    let end = start + text[start..].find('"').expect("the URL's end");
+    let payload = format!("{}{url}{}", &text[..start], &text[end..]);
+    world.invoke(payload.into_bytes()).await.unwrap_or_else(|error| panic!("{name}: {error}"));
+    let answer = world.aws.with(|world| world.responses.take_answer(&url)).expect("an answer");
+    let answer: Value = serde_json::from_slice(&answer).expect("JSON");
+    assert_eq!(answer["Status"], "FAILED", "{name}");
+}

@@ -1,0 +1,477 @@
+//! The battery of `Custom::AgentCoreRuntime`.
+
+use std::time::Duration;
+
+use emulator::agentcore_control::{Mismatch, Status};
+use emulator::aws::ServiceId;
+use emulator::faults::FaultEffect;
+use emulator::settings::Settings;
+use serde_json::{Value, json};
+
+use crate::world::{CANARY, EXECUTION_ROLE, Event, IMAGE, REGION_ACCOUNT, STACK_ID, World, canary, put_role};
+
+const TYPE: &str = "Custom::AgentCoreRuntime";
+const NAME: &str = "mcp_server";
+
+fn properties() -> Value {
+    json!({"ServiceToken": "arn", "AgentRuntimeName": NAME, "ContainerUri": IMAGE, "RoleArn": EXECUTION_ROLE})
+}
+
+fn with(changes: Value) -> Value {
+    let mut properties = properties();
+    if let Value::Object(changes) = changes {
+        properties.as_object_mut().expect("a map").extend(changes);
+    }
+    properties
+}
+
+fn create(properties: Value) -> Event {
+    Event::new("Create", TYPE, "Runtime", properties)
+}
+
+fn update(physical_id: &str, new: Value, old: Value) -> Event {
+    Event::new("Update", TYPE, "Runtime", new)
+        .with("PhysicalResourceId", physical_id)
+        .with("OldResourceProperties", old)
+}
+
+fn delete(physical_id: &str, properties: Value) -> Event {
+    Event::new("Delete", TYPE, "Runtime", properties).with("PhysicalResourceId", physical_id)
+}
+
+fn somebodys_runtime(world: &World) -> String {
+    let input = json!({
+        "agentRuntimeName": NAME,
+        "agentRuntimeArtifact": {"containerConfiguration": {"containerUri": IMAGE}},
+        "roleArn": EXECUTION_ROLE,
+        "networkConfiguration": {"networkMode": "PUBLIC"},
+    });
+    let answer = world.somebody(ServiceId::AgentCoreControl, "CreateAgentRuntime", input);
+    answer["agentRuntimeId"].as_str().expect("an id").to_owned()
+}
+
+fn secret(world: &World, name: &str, text: &str) -> String {
+    let input = json!({"Name": name, "SecretString": text, "ClientRequestToken": "f".repeat(32)});
+    world.somebody(ServiceId::SecretsManager, "CreateSecret", input)["ARN"].as_str().expect("an ARN").to_owned()
+}
+
+fn status(world: &World, id: &str) -> Status {
+    let now = world.aws.clock().now();
+    world.runtime(id, |runtime| runtime.status(now))
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn create_answers_when_ready_and_with_true_attributes() {
+    let mut world = World::new();
+    let answer = world.send(create(properties())).await.success();
+    let id = answer.physical_id();
+    assert_eq!(status(&world, &id), Status::Ready);
+    assert_eq!(answer.attribute("AgentRuntimeId"), id);
+    assert_eq!(answer.attribute("AgentRuntimeVersion"), "1");
+    let arn = format!("arn:aws:bedrock-agentcore:{REGION_ACCOUNT}:runtime/{id}");
+    assert_eq!(answer.attribute("AgentRuntimeArn"), arn);
+    let encoded = arn.replace(':', "%3A").replace('/', "%2F");
+    assert_eq!(
+        answer.attribute("McpUrl"),
+        format!("https://bedrock-agentcore.us-east-1.amazonaws.com/runtimes/{encoded}/invocations?qualifier=DEFAULT")
+    );
+    assert_eq!(answer.attribute("LogGroupName"), format!("/aws/bedrock-agentcore/runtimes/{id}-DEFAULT"));
+    assert!(
+        answer.attribute("WorkloadIdentityArn").contains(":workload-identity-directory/default/workload-identity/")
+    );
+    let tags = world.runtime(&id, |runtime| runtime.tags.clone());
+    assert_eq!(tags["agentcore-provisioner:stack-id"], STACK_ID);
+    let calls = world.calls_since(0);
+    assert_eq!(calls[0], "CreateAgentRuntime");
+    assert!(calls[1..].iter().all(|call| *call == "GetAgentRuntime"), "{calls:?}");
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn every_property_reaches_the_runtime() {
+    let mut world = World::new();
+    let answer = world
+        .send(create(with(json!({
+            "Description": "what it is for",
+            "ServerProtocol": "MCP",
+            "EnvironmentVariables": {"PLAIN": "1", "FLAG": true, "EMPTY": ""},
+            "SecretId": format!("arn:aws:secretsmanager:{REGION_ACCOUNT}:secret:mcp/credentials-AbCdEf"),
+            "SecretVersionId": "v1",
+            "SecretEnvironmentVariable": "THE_SECRET",
+            "NetworkMode": "VPC",
+            "Subnets": "subnet-0a1b2c3d, subnet-0a1b2c3e",
+            "SecurityGroups": ["sg-0a1b2c3d"],
+            "RequestHeaders": ["X-Api-Key", "Mcp-Session-Id"],
+            "IdleRuntimeSessionTimeout": "120",
+            "MaxLifetime": "3600",
+            "Tags": {"team": "one"},
+        }))))
+        .await
+        .success();
+    world.runtime(&answer.physical_id(), |runtime| {
+        let live = runtime.configuration();
+        assert_eq!(live.description(), "what it is for");
+        let environment = live.environment();
+        let pairs: Vec<_> = environment.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+        let version = ("AGENTCORE_PROVISIONER_SECRET_VERSION", "v1");
+        assert_eq!(pairs, [version, ("FLAG", "true"), ("PLAIN", "1"), ("THE_SECRET", "mcp/credentials")]);
+        assert!(live.in_vpc());
+        assert_eq!(live.request_headers(), ["Mcp-Session-Id", "X-Api-Key"]);
+        assert_eq!(live.lifecycle(), (120, 3600));
+        assert_eq!(runtime.tags["team"], "one");
+    });
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_jwt_runtime_checks_audience_clients_scopes_and_claim() {
+    let mut world = World::new();
+    let cognito = "https://cognito-idp.us-east-1.amazonaws.com/us-east-1_a";
+    for (auth, expected) in [
+        (
+            json!({"Issuer": cognito, "AllowedClients": "one,two", "AllowedScopes": ["mcp/read"]}),
+            json!({"discoveryUrl": format!("{cognito}/.well-known/openid-configuration"),
+                   "allowedClients": ["one", "two"], "allowedScopes": ["mcp/read"]}),
+        ),
+        (
+            json!({"DiscoveryUrl": "https://dev.okta.com/.well-known/openid-configuration", "AllowedClients": "app"}),
+            json!({"discoveryUrl": "https://dev.okta.com/.well-known/openid-configuration",
+                   "customClaims": [{"inboundTokenClaimName": "cid", "inboundTokenClaimValueType": "STRING",
+                       "authorizingClaimMatchValue": {"claimMatchOperator": "EQUALS",
+                           "claimMatchValue": {"matchValueString": "app"}}}]}),
+        ),
+        (
+            json!({"Issuer": "https://tenant.auth0.com/", "AllowedAudience": ["api"]}),
+            json!({"discoveryUrl": "https://tenant.auth0.com/.well-known/openid-configuration",
+                   "allowedAudience": ["api"]}),
+        ),
+    ] {
+        let properties = with(json!({"InboundAuth": "JWT", "RequestHeaders": "Authorization"}));
+        let mut properties = properties;
+        properties.as_object_mut().expect("a map").extend(auth.as_object().expect("a map").clone());
+        let answer = world.send(create(properties.clone())).await.success();
+        let live = world.runtime(&answer.physical_id(), |runtime| runtime.configuration().jwt_authorizer().cloned());
+        assert_eq!(live, Some(expected));
+        let before = world.call_count();
+        world.send(update(&answer.physical_id(), properties.clone(), properties.clone())).await.success();
+        assert!(!world.calls_since(before).contains(&"UpdateAgentRuntime"), "the same again is no update");
+        world.send(delete(&answer.physical_id(), properties)).await.success();
+    }
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn update_replaces_everything_in_place_and_keeps_mmds_v2() {
+    let mut world = World::new();
+    let old = with(json!({"EnvironmentVariables": {"A": "1"}, "RequestHeaders": ["X-Api-Key"], "Description": "old"}));
+    let created = world.send(create(old.clone())).await.success();
+    let new = with(json!({"EnvironmentVariables": {"B": "2"}, "MaxLifetime": 600}));
+    let updated = world.send(update(&created.physical_id(), new, old)).await.success();
+    assert_eq!(updated.physical_id(), created.physical_id());
+    assert_eq!(updated.attribute("AgentRuntimeVersion"), "2");
+    world.runtime(&created.physical_id(), |runtime| {
+        let live = runtime.configuration();
+        assert_eq!(live.environment().into_iter().collect::<Vec<_>>(), [("B".to_owned(), "2".to_owned())]);
+        assert!(live.request_headers().is_empty());
+        assert_eq!(live.description(), "");
+        assert_eq!(live.lifecycle(), (600, 600));
+        assert_eq!(live.get("metadataConfiguration"), Some(&json!({"requireMMDSV2": true})));
+    });
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn an_update_to_what_is_already_there_makes_no_version_and_tags_change_without_one() {
+    let mut world = World::new();
+    let old = with(json!({"Tags": {"team": "one", "gone": "x"}}));
+    let created = world.send(create(old.clone())).await.success();
+    let before = world.call_count();
+    let new = with(json!({"Tags": {"team": "two"}}));
+    let updated = world.send(update(&created.physical_id(), new, old)).await.success();
+    assert_eq!(updated.attribute("AgentRuntimeVersion"), "1");
+    let calls = world.calls_since(before);
+    assert_eq!(calls, ["GetAgentRuntime", "ListTagsForResource", "TagResource", "UntagResource"]);
+    let tags = world.runtime(&created.physical_id(), |runtime| runtime.tags.clone());
+    assert_eq!((tags["team"].as_str(), tags.len()), ("two", 3));
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_new_secret_version_recycles_once_however_often_the_update_is_delivered() {
+    let mut world = World::new();
+    let old = with(json!({"SecretId": "mcp/credentials", "SecretVersionId": "v1"}));
+    let new = with(json!({"SecretId": "mcp/credentials", "SecretVersionId": "v2"}));
+    let created = world.send(create(old.clone())).await.success();
+    let event = world.address(update(&created.physical_id(), new, old));
+    for _ in 0..2 {
+        let updated = world.deliver(&event).await.expect("answered").success();
+        assert_eq!(updated.attribute("AgentRuntimeVersion"), "2");
+    }
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn credential_delivery_switches_in_both_directions() {
+    let mut world = World::new();
+    let text = json!({"CLIENT": "id", "SECRET": canary("s"), "PORT": 8000, "NONE": null}).to_string();
+    let arn = secret(&world, "mcp/credentials", &text);
+    let retrieval = with(json!({"SecretId": arn, "EnvironmentVariables": {"CLIENT": "template wins"}}));
+    let injected = {
+        let mut injected = retrieval.clone();
+        injected["CredentialDelivery"] = json!("EnvironmentVariables");
+        injected
+    };
+    let created = world.send(create(retrieval.clone())).await.success();
+    let environment = |world: &World| world.runtime(&created.physical_id(), |it| it.configuration().environment());
+    assert!(!format!("{:?}", environment(&world)).contains(CANARY));
+    assert_eq!(environment(&world)["SECRET_NAME"], "mcp/credentials");
+    world.send(update(&created.physical_id(), injected.clone(), retrieval.clone())).await.success();
+    let variables = environment(&world);
+    assert_eq!(variables["SECRET"], canary("s"));
+    assert_eq!((variables["CLIENT"].as_str(), variables["PORT"].as_str()), ("template wins", "8000"));
+    assert_eq!(variables.len(), 3);
+    world.send(update(&created.physical_id(), retrieval, injected)).await.success();
+    assert!(!format!("{:?}", environment(&world)).contains(CANARY));
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn injecting_a_secret_that_will_not_do_is_refused_and_creates_nothing() {
+    for (text, expected) in [("[]", "not a JSON object"), (r#"{"A": {"b": "cAnArY-"}}"#, "key `A` is nested")] {
+        let mut world = World::new();
+        secret(&world, "x", text);
+        let answer =
+            world.send(create(with(json!({"SecretId": "x", "CredentialDelivery": "EnvironmentVariables"})))).await;
+        assert!(
+            answer.failure().starts_with("`SecretId` ") && answer.reason().contains(expected),
+            "{}",
+            answer.reason()
+        );
+        assert!(world.runtime_names().is_empty());
+    }
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_rename_replaces_and_the_cleanup_deletes_the_old_one() {
+    let mut world = World::new();
+    let created = world.send(create(properties())).await.success();
+    let renamed = with(json!({"AgentRuntimeName": "renamed"}));
+    let updated = world.send(update(&created.physical_id(), renamed, properties())).await.success();
+    assert_ne!(updated.physical_id(), created.physical_id());
+    world.send(delete(&created.physical_id(), properties())).await.success();
+    assert_eq!(world.runtime_names(), ["renamed"]);
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn delete_waits_until_the_runtime_is_gone_and_may_be_repeated() {
+    let mut world = World::with_settings(Settings { runtime_deletion: Duration::from_secs(40), ..Settings::default() });
+    let created = world.send(create(properties())).await.success();
+    let started = world.aws.clock().elapsed();
+    world.send(delete(&created.physical_id(), properties())).await.success();
+    assert!(world.aws.clock().elapsed() >= started + Duration::from_secs(40));
+    assert!(world.runtime_names().is_empty());
+    world.send(delete(&created.physical_id(), properties())).await.success();
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_runtime_deleted_behind_our_back_is_made_again_and_deleting_it_succeeds() {
+    let mut world = World::new();
+    let created = world.send(create(properties())).await.success();
+    let input = json!({"agentRuntimeId": created.physical_id()});
+    world.somebody(ServiceId::AgentCoreControl, "DeleteAgentRuntime", input);
+    tokio::time::sleep(Duration::from_mins(5)).await;
+    let updated = world.send(update(&created.physical_id(), properties(), properties())).await.success();
+    assert_ne!(updated.physical_id(), created.physical_id());
+    world.send(delete(&created.physical_id(), properties())).await.success();
+    assert_eq!(world.runtime_names(), [NAME]);
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_failed_create_carries_the_services_reason_and_the_id_and_is_cleaned_up() {
+    let mut world = World::new();
+    let why = "the image has no manifest for arm64";
+    world.fault("CreateAgentRuntime", 1, 1, FaultEffect::BecomesFailed(why.to_owned()));
+    let answer = world.send(create(properties())).await;
+    assert!(answer.failure().contains("CREATE_FAILED") && answer.reason().contains(why), "{}", answer.reason());
+    assert!(answer.physical_id().starts_with("mcp_server-"));
+    world.send(delete(&answer.physical_id(), properties())).await.success();
+    assert!(world.runtime_names().is_empty());
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_failed_update_keeps_the_id_and_the_rollback_brings_the_old_configuration_back() {
+    let mut world = World::new();
+    let created = world.send(create(properties())).await.success();
+    world.fault("UpdateAgentRuntime", 1, 1, FaultEffect::BecomesFailed("no".to_owned()));
+    let new = with(json!({"EnvironmentVariables": {"A": "1"}}));
+    let answer = world.send(update(&created.physical_id(), new.clone(), properties())).await;
+    assert!(answer.failure().contains("UPDATE_FAILED: no"), "{}", answer.reason());
+    assert_eq!(answer.physical_id(), created.physical_id());
+    world.send(update(&created.physical_id(), properties(), new)).await.success();
+    assert_eq!(status(&world, &created.physical_id()), Status::Ready);
+    assert!(world.runtime(&created.physical_id(), |runtime| runtime.configuration().environment().is_empty()));
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_slow_create_is_carried_on_by_the_next_delivery() {
+    let slow = Settings { runtime_transition: Duration::from_mins(25), ..Settings::default() };
+    let mut world = World::with_settings(slow);
+    let event = world.address(create(properties()));
+    let first = world.deliver(&event).await.expect_err("left to the next delivery");
+    assert!(first.contains("CREATING"), "{first}");
+    assert!(world.aws.with(|world| world.responses.puts().is_empty()));
+    tokio::time::sleep(Duration::from_mins(1)).await;
+    let second = world.deliver(&event).await.expect("answered").success();
+    assert_eq!(world.runtime_names(), [NAME]);
+    assert_eq!(second.attribute("AgentRuntimeVersion"), "1");
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn what_never_settles_is_answered_before_cloudformation_gives_up() {
+    let mut world = World::new();
+    world.fault("CreateAgentRuntime", 1, 1, FaultEffect::Stuck);
+    let event = world.address(create(properties()));
+    let started = world.aws.clock().elapsed();
+    let mut answer = Err(String::new());
+    for pause in [1, 2, 0] {
+        answer = world.deliver(&event).await;
+        if answer.is_ok() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_mins(pause)).await;
+    }
+    let answer = answer.expect("answered by the third delivery");
+    assert!(answer.failure().contains("the last status was CREATING"), "{}", answer.reason());
+    assert!(answer.physical_id().starts_with("mcp_server-"), "the clean-up must find it");
+    assert!(world.aws.clock().elapsed() < started + Duration::from_hours(1));
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn the_same_create_delivered_twice_at_once_makes_one_runtime() {
+    let mut world = World::new();
+    let event = world.address(create(properties()));
+    let payload = serde_json::to_vec(&event.0).expect("JSON");
+    let (one, two) = tokio::join!(world.invoke(payload.clone()), world.invoke(payload));
+    one.expect("answered");
+    two.expect("answered");
+    assert_eq!(world.runtime_names(), [NAME]);
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_runtime_of_ours_from_a_forgotten_request_is_adopted_and_converged() {
+    for mismatch in [Mismatch::Validation, Mismatch::Conflict] {
+        let mut world = World::new();
+        world.aws.with(|world| world.agentcore.answer_mismatched_tokens_with(mismatch));
+        let event = world.address(create(properties()));
+        let first = world.deliver(&event).await.expect("answered").success();
+        // The same request with other properties: its token is known for another one.
+        let changed = event.clone().with("ResourceProperties", with(json!({"Description": "changed"})));
+        let second = world.deliver(&changed).await.expect("answered").success();
+        assert_eq!(second.physical_id(), first.physical_id());
+        assert_eq!(world.runtime(&first.physical_id(), |it| it.configuration().description().to_owned()), "changed");
+        // Another request: its token is new, and the name is taken.
+        let third = world.send(create(properties())).await.success();
+        assert_eq!(third.physical_id(), first.physical_id());
+    }
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_strangers_runtime_with_our_name_is_left_alone() {
+    let mut world = World::with_settings(Settings { list_lag: Duration::from_secs(10), ..Settings::default() });
+    let id = somebodys_runtime(&world);
+    tokio::time::sleep(Duration::from_mins(1)).await;
+    let answer = world.send(create(properties())).await;
+    assert!(answer.failure().contains("runtime named mcp_server"), "{}", answer.reason());
+    assert!(answer.reason().contains("belongs to someone else"), "{}", answer.reason());
+    world.send(delete(&answer.physical_id(), properties())).await.success();
+    world.send(delete("mcp-Runtime-1ABCDEFGHIJK", properties())).await.success();
+    let refused = world.send(delete(&id, properties())).await;
+    assert!(refused.failure().contains("ownership tags"), "{}", refused.reason());
+    let refused = world.send(update(&id, properties(), properties())).await;
+    assert!(refused.failure().contains("belongs to someone else"), "{}", refused.reason());
+    assert_eq!(world.runtime_names(), [NAME]);
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn delete_waits_for_a_create_and_for_an_update_in_progress() {
+    let mut world =
+        World::with_settings(Settings { runtime_transition: Duration::from_mins(2), ..Settings::default() });
+    let event = world.address(create(properties()));
+    let gone = world.address(delete("mcp-Runtime-1ABCDEFGHIJK", properties()));
+    let payload = |event: &Event| serde_json::to_vec(&event.0).expect("JSON");
+    let (created, deleted) = tokio::join!(world.invoke(payload(&event)), world.invoke(payload(&gone)));
+    created.expect("answered");
+    deleted.expect("answered");
+    assert!(world.runtime_names().is_empty(), "a cancelled create leaves nothing");
+
+    let created = world.send(create(properties())).await.success();
+    let changed = with(json!({"Description": "changed"}));
+    let change = world.address(update(&created.physical_id(), changed, properties()));
+    let gone = world.address(delete(&created.physical_id(), properties()));
+    let (updated, deleted) = tokio::join!(world.invoke(payload(&change)), async {
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        world.invoke(payload(&gone)).await
+    });
+    updated.expect("answered");
+    deleted.expect("answered");
+    assert!(world.runtime_names().is_empty());
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_role_made_a_moment_ago_is_waited_for() {
+    let mut world = World::with_settings(Settings { role_propagation: Duration::from_secs(45), ..Settings::default() });
+    let fresh = "arn:aws:iam::111122223333:role/fresh";
+    put_role(&world.aws, fresh, "bedrock-agentcore.amazonaws.com");
+    world.aws.with(|world| {
+        let mut role = world.iam.role(fresh).expect("it").clone();
+        role.created = std::time::SystemTime::UNIX_EPOCH;
+        world.iam.put_role(role);
+    });
+    let now = world.aws.clock().now();
+    world.aws.with(|world| {
+        let mut role = world.iam.role(fresh).expect("it").clone();
+        role.created = now;
+        world.iam.put_role(role);
+    });
+    world.send(create(with(json!({"RoleArn": fresh})))).await.success();
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_role_that_never_becomes_usable_is_named() {
+    let mut world = World::new();
+    let answer = world.send(create(with(json!({"RoleArn": "arn:aws:iam::111122223333:role/missing"})))).await;
+    assert!(answer.failure().contains("Role validation failed"), "{}", answer.reason());
+    assert!(world.runtime_names().is_empty());
+    assert!(world.aws.clock().elapsed() < Duration::from_mins(4));
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn bad_properties_are_refused_before_any_call() {
+    let cases = [
+        (json!({"AgentRuntimeName": "has-hyphen"}), "`AgentRuntimeName` is \"has-hyphen\""),
+        (json!({"ContainerUri": ""}), "`ContainerUri` is missing"),
+        (json!({"ContainerUri": "docker.io/library/x"}), "not in Amazon ECR"),
+        (json!({"RoleArn": "role"}), "`RoleArn` is"),
+        (json!({"NetworkMode": "VPC"}), "`Subnets` has 0 entries"),
+        (json!({"NetworkMode": "VPC", "Subnets": "subnet-0a1b2c3d"}), "`SecurityGroups` has 0 entries"),
+        (json!({"Subnets": "subnet-0a1b2c3d"}), "`Subnets` has no effect"),
+        (json!({"NetworkMode": "public"}), "use one of PUBLIC, VPC"),
+        (json!({"InboundAuth": "JWT"}), "`DiscoveryUrl` is missing"),
+        (json!({"InboundAuth": "JWT", "Issuer": "https://a.auth0.com"}), "`AllowedAudience` is missing"),
+        (
+            json!({"InboundAuth": "JWT", "Issuer": "http://a", "AllowedAudience": "x"}),
+            "`Issuer` gives the discovery URL",
+        ),
+        (json!({"AllowedAudience": "x"}), "`AllowedAudience` has no effect"),
+        (json!({"RequestHeaders": ["Authorization"]}), "only a JWT runtime"),
+        (json!({"RequestHeaders": ["x-amz-date"]}), "does not pass on"),
+        (json!({"IdleRuntimeSessionTimeout": "soon"}), "whole number from 60"),
+        (json!({"IdleRuntimeSessionTimeout": 700, "MaxLifetime": 600}), "longer than `MaxLifetime`"),
+        (json!({"EnvironmentVariables": {"A": ["b"]}}), "`EnvironmentVariables.A` is a list"),
+        (json!({"EnvironmentVariables": {"A": "x".repeat(5001)}}), "use at most 5000"),
+        (json!({"SecretId": "x", "EnvironmentVariables": {"SECRET_NAME": "y"}}), "which `SecretId` sets"),
+        (json!({"Description": "x".repeat(5_000)}), "`Description` has 5000 characters"),
+        (json!({"EnvironmentVariables": {"A": "{{resolve:ssm-secure:x}}"}}), "does not resolve"),
+        (json!({"Enviroment": {}}), "`Enviroment` is not a property"),
+    ];
+    for (changes, expected) in cases {
+        let mut world = World::new();
+        let answer = world.send(create(with(changes.clone()))).await;
+        assert!(answer.failure().contains(expected), "{changes}: {}", answer.reason());
+        assert_eq!(world.calls_since(0), [""; 0], "{changes}");
+        world.send(delete(&answer.physical_id(), with(changes))).await.success();
+    }
+}

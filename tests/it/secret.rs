@@ -1,0 +1,399 @@
+//! The battery of `Custom::AgentCoreSecret`.
+
+use std::time::Duration;
+
+use emulator::aws::ServiceId;
+use emulator::faults::FaultEffect;
+use emulator::settings::Settings;
+use serde_json::{Value, json};
+
+use crate::world::{Event, STACK_ID, World, canary};
+
+const TYPE: &str = "Custom::AgentCoreSecret";
+const NAME: &str = "mcp/credentials";
+
+fn properties(values: Value) -> Value {
+    json!({"ServiceToken": "arn", "SecretName": NAME, "Values": values})
+}
+
+fn create(properties: Value) -> Event {
+    Event::new("Create", TYPE, "Secret", properties)
+}
+
+fn update(physical_id: &str, new: Value, old: Value) -> Event {
+    Event::new("Update", TYPE, "Secret", new).with("PhysicalResourceId", physical_id).with("OldResourceProperties", old)
+}
+
+fn delete(physical_id: &str, properties: Value) -> Event {
+    Event::new("Delete", TYPE, "Secret", properties).with("PhysicalResourceId", physical_id)
+}
+
+fn somebodys_secret(world: &World, name: &str, text: &str) -> String {
+    let input = json!({"Name": name, "SecretString": text, "ClientRequestToken": "0123456789abcdef0123456789abcdef"});
+    world.somebody(ServiceId::SecretsManager, "CreateSecret", input)["ARN"].as_str().expect("an ARN").to_owned()
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn create_stores_the_values_byte_for_byte_in_one_call() {
+    let mut world = World::new();
+    let values = json!({"ID": "plain", "KEY": canary("key"), "EMPTY": ""});
+    let answer = world.send(create(properties(values))).await.success();
+    assert_eq!(world.secret_entry(NAME, "KEY"), canary("key"));
+    assert_eq!(world.secret_entry(NAME, "EMPTY"), Value::Null, "an empty parameter is absent");
+    assert_eq!(answer.physical_id(), answer.attribute("Arn"));
+    assert_eq!((answer.attribute("Name"), answer.attribute("Ownership")), (NAME, "Managed"));
+    assert_eq!(world.calls_since(0), ["CreateSecret"]);
+    let tags = world.aws.with(|world| world.secrets.secret(NAME).expect("it").tags.clone());
+    assert_eq!(tags["agentcore-provisioner:stack-id"], STACK_ID);
+    assert_eq!(tags["agentcore-provisioner:logical-id"], "Secret");
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_name_is_derived_where_none_is_given() {
+    let mut world = World::new();
+    let answer = world.send(create(json!({"Values": {"A": "b"}}))).await.success();
+    assert!(answer.attribute("Name").starts_with("mcp/Secret/"), "{}", answer.attribute("Name"));
+    world.send(delete(&answer.physical_id(), json!({"Values": {"A": "b"}}))).await.success();
+    assert!(!world.has_secret(answer.attribute("Name")));
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn update_merges_and_keeps_what_others_added() {
+    let mut world = World::new();
+    let old = properties(json!({"STAYS": "1", "CHANGES": canary("old"), "GOES": "x"}));
+    let created = world.send(create(old.clone())).await.success();
+    let text = world.secret_text(NAME).expect("a value").replacen('{', r#"{"THEIRS":{"n":1.50e1},"#, 1);
+    let input = json!({"SecretId": NAME, "SecretString": text, "ClientRequestToken": "f".repeat(32)});
+    world.somebody(ServiceId::SecretsManager, "PutSecretValue", input);
+
+    let new = properties(json!({"STAYS": "1", "CHANGES": canary("new"), "COMES": "y"}));
+    let updated = world.send(update(&created.physical_id(), new.clone(), old)).await.success();
+    assert_eq!(updated.physical_id(), created.physical_id());
+    assert_ne!(updated.attribute("VersionId"), created.attribute("VersionId"));
+    let text = world.secret_text(NAME).expect("a value");
+    assert!(text.contains(r#""THEIRS":{"n":1.50e1}"#), "kept to the letter");
+    assert_eq!(world.secret_entry(NAME, "CHANGES"), canary("new"));
+    assert_eq!(world.secret_entry(NAME, "COMES"), "y");
+    assert_eq!(world.secret_entry(NAME, "GOES"), Value::Null);
+
+    let again = world.send(update(&created.physical_id(), new.clone(), new)).await.success();
+    assert_eq!(again.attribute("VersionId"), updated.attribute("VersionId"), "nothing changed, nothing written");
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn generated_keys_are_filled_once_and_kept() {
+    let mut world = World::new();
+    let mut old = properties(json!({"ID": "1"}));
+    old["GeneratedKeys"] = json!("API_KEY,STATE_KEY");
+    let created = world.send(create(old.clone())).await.success();
+    let generated = world.secret_entry(NAME, "API_KEY");
+    assert_eq!(generated.as_str().map(str::len), Some(43), "32 bytes as base64url");
+    assert_ne!(generated, world.secret_entry(NAME, "STATE_KEY"));
+    let mut new = old.clone();
+    new["Values"]["ID"] = json!("2");
+    world.send(update(&created.physical_id(), new, old)).await.success();
+    assert_eq!(world.secret_entry(NAME, "API_KEY"), generated);
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn description_key_and_tags_update_in_place() {
+    let mut world = World::new();
+    let mut old = properties(json!({"A": "1"}));
+    old["Tags"] = json!({"team": "one", "gone": "x"});
+    let created = world.send(create(old.clone())).await.success();
+    let key = "arn:aws:kms:us-east-1:111122223333:key/12345678-1234-1234-1234-123456789012";
+    let mut new = properties(json!({"A": "1"}));
+    new["Tags"] = json!({"team": "two"});
+    new["Description"] = json!("what it is for");
+    new["KmsKeyId"] = json!(key);
+    let updated = world.send(update(&created.physical_id(), new, old.clone())).await.success();
+    assert_eq!(updated.attribute("VersionId"), created.attribute("VersionId"));
+    let look = |world: &World| {
+        world.aws.with(|world| {
+            let secret = world.secrets.secret(NAME).expect("it");
+            (secret.description.clone(), secret.kms_key_id.clone(), secret.tags.get("team").cloned(), secret.tags.len())
+        })
+    };
+    assert_eq!(look(&world), (Some("what it is for".into()), Some(key.into()), Some("two".into()), 3));
+    world.send(update(&created.physical_id(), old.clone(), old)).await.success();
+    let (description, kms_key, ..) = look(&world);
+    assert_eq!(description.unwrap_or_default(), "");
+    assert_eq!(kms_key.as_deref(), Some("alias/aws/secretsmanager"));
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_rename_replaces_and_the_cleanup_deletes_the_old_one() {
+    let mut world = World::new();
+    let old = properties(json!({"A": "1"}));
+    let created = world.send(create(old.clone())).await.success();
+    let mut new = old.clone();
+    new["SecretName"] = json!("mcp/renamed");
+    let updated = world.send(update(&created.physical_id(), new, old.clone())).await.success();
+    assert_ne!(updated.physical_id(), created.physical_id());
+    world.send(delete(&created.physical_id(), old)).await.success();
+    assert!(!world.has_secret(NAME) && world.has_secret("mcp/renamed"));
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn delete_schedules_the_deletion_and_may_be_repeated() {
+    let mut world = World::new();
+    let mut properties = properties(json!({"A": "1"}));
+    properties["RecoveryWindowInDays"] = json!("7");
+    let created = world.send(create(properties.clone())).await.success();
+    world.send(delete(&created.physical_id(), properties.clone())).await.success();
+    let deletion = world.aws.with(|world| world.secrets.secret(NAME).expect("recoverable").deletion.clone());
+    let deletion = deletion.expect("scheduled");
+    assert_eq!(deletion.date.duration_since(deletion.requested).ok(), Some(Duration::from_hours(7 * 24)));
+    world.send(delete(&created.physical_id(), properties)).await.success();
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn delete_without_recovery_waits_until_the_secret_is_gone() {
+    let mut world =
+        World::with_settings(Settings { secret_force_deletion: Duration::from_secs(20), ..Settings::default() });
+    let mut properties = properties(json!({"A": "1"}));
+    properties["RecoveryWindowInDays"] = json!("0");
+    let created = world.send(create(properties.clone())).await.success();
+    world.send(delete(&created.physical_id(), properties.clone())).await.success();
+    assert!(world.aws.clock().elapsed() >= Duration::from_secs(20));
+    world.send(create(properties)).await.success();
+    assert!(world.has_secret(NAME));
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_name_deleted_without_recovery_a_moment_ago_is_waited_for() {
+    let mut world =
+        World::with_settings(Settings { secret_force_deletion: Duration::from_secs(20), ..Settings::default() });
+    world.send(create(properties(json!({"A": "1"})))).await.success();
+    let input = json!({"SecretId": NAME, "ForceDeleteWithoutRecovery": true});
+    world.somebody(ServiceId::SecretsManager, "DeleteSecret", input);
+    world.send(create(properties(json!({"A": "2"})))).await.success();
+    assert_eq!(world.secret_entry(NAME, "A"), "2");
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_secret_deleted_behind_our_back_is_made_again_and_deleting_it_succeeds() {
+    let mut world = World::new();
+    let old = properties(json!({"A": "1"}));
+    let created = world.send(create(old.clone())).await.success();
+    let force = json!({"SecretId": NAME, "ForceDeleteWithoutRecovery": true});
+    world.somebody(ServiceId::SecretsManager, "DeleteSecret", force);
+    tokio::time::sleep(Duration::from_mins(5)).await;
+    let new = properties(json!({"A": "2"}));
+    let updated = world.send(update(&created.physical_id(), new, old.clone())).await.success();
+    assert_eq!(world.secret_entry(NAME, "A"), "2");
+    world.send(delete(&created.physical_id(), old)).await.success();
+    assert!(world.has_secret(NAME), "the cleanup of the old one leaves the new one alone");
+    assert_ne!(updated.physical_id(), created.physical_id());
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn our_own_deleted_secret_is_restored_also_for_the_next_stack_of_the_same_name() {
+    let mut world = World::new();
+    let properties = properties(json!({"A": "1"}));
+    let created = world.send(create(properties.clone())).await.success();
+    world.send(delete(&created.physical_id(), properties.clone())).await.success();
+    let next_stack = STACK_ID.replace("11111111", "99999999");
+    let restored = world.send(create(properties).with("StackId", next_stack.clone())).await.success();
+    assert_eq!(restored.physical_id(), created.physical_id());
+    assert!(world.has_secret(NAME));
+    let tags = world.aws.with(|world| world.secrets.secret(NAME).expect("it").tags.clone());
+    assert_eq!(tags["agentcore-provisioner:stack-id"], next_stack);
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_live_secret_of_another_stack_of_the_same_name_is_not_taken_over() {
+    let mut world = World::new();
+    let properties = properties(json!({"A": "1"}));
+    world.send(create(properties.clone())).await.success();
+    let other = STACK_ID.replace("11111111", "99999999");
+    let answer = world.send(create(properties).with("StackId", other)).await;
+    assert!(answer.failure().contains("belongs to someone else"), "{}", answer.reason());
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_strangers_secret_with_our_name_is_left_alone() {
+    for scheduled in [false, true] {
+        let mut world = World::new();
+        somebodys_secret(&world, NAME, r#"{"theirs": "1"}"#);
+        if scheduled {
+            world.somebody(ServiceId::SecretsManager, "DeleteSecret", json!({"SecretId": NAME}));
+        }
+        let properties = properties(json!({"A": "1"}));
+        let answer = world.send(create(properties.clone())).await;
+        assert!(answer.failure().contains("belongs to someone else"), "{}", answer.reason());
+        assert_eq!(answer.physical_id(), format!("pending:{NAME}"));
+        world.send(delete(&answer.physical_id(), properties.clone())).await.success();
+        world.send(delete("mcp-Secret-1ABCDEFGHIJK", properties)).await.success();
+        assert_eq!(world.has_secret(NAME), !scheduled);
+        assert_eq!(world.secret_text(NAME).as_deref(), Some(r#"{"theirs": "1"}"#));
+    }
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_secret_whose_ownership_tags_are_gone_is_not_deleted() {
+    let mut world = World::new();
+    let properties = properties(json!({"A": "1"}));
+    let created = world.send(create(properties.clone())).await.success();
+    let keys = json!(["agentcore-provisioner:stack-id"]);
+    world.somebody(ServiceId::SecretsManager, "UntagResource", json!({"SecretId": NAME, "TagKeys": keys}));
+    let answer = world.send(delete(&created.physical_id(), properties)).await;
+    assert!(answer.failure().contains("ownership tags"), "{}", answer.reason());
+    assert!(world.has_secret(NAME));
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn an_existing_secret_is_verified_and_never_changed_or_deleted() {
+    let mut world = World::new();
+    let text = format!(r#"{{"ID": "1", "SECRET": {}}}"#, Value::from(canary("theirs")));
+    let arn = somebodys_secret(&world, "theirs", &text);
+    let properties = json!({"ExistingSecretId": "theirs", "RequiredKeys": ["ID", "SECRET|KEY"]});
+    let answer = world.send(create(properties.clone())).await.success();
+    assert_eq!((answer.physical_id(), answer.attribute("Ownership")), (arn.clone(), "Existing"));
+    assert_eq!(answer.attribute("Name"), "theirs");
+    world.send(update(&arn, properties.clone(), properties.clone())).await.success();
+    world.send(delete(&arn, properties)).await.success();
+    assert_eq!(world.secret_text("theirs"), Some(text));
+    let calls = world.calls_since(0);
+    assert!(calls.iter().all(|call| *call == "GetSecretValue"), "{calls:?}");
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn switching_to_an_existing_secret_replaces_and_switching_back_does_too() {
+    let mut world = World::new();
+    let arn = somebodys_secret(&world, "theirs", r#"{"A": "1"}"#);
+    let ours = properties(json!({"A": "1"}));
+    let theirs = json!({"ExistingSecretId": arn});
+    let created = world.send(create(ours.clone())).await.success();
+    let switched = world.send(update(&created.physical_id(), theirs.clone(), ours.clone())).await.success();
+    assert_eq!(switched.physical_id(), arn);
+    world.send(delete(&created.physical_id(), ours.clone())).await.success();
+    assert!(!world.has_secret(NAME) && world.has_secret("theirs"));
+    let back = world.send(update(&arn, ours.clone(), theirs.clone())).await.success();
+    assert_eq!(back.physical_id(), created.physical_id(), "restored");
+    world.send(delete(&arn, theirs)).await.success();
+    assert!(world.has_secret(NAME) && world.has_secret("theirs"));
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn an_existing_secret_that_will_not_do_is_refused_with_the_reason() {
+    let cases: [(&str, Value, &str); 8] = [
+        ("missing", Value::Null, "no such secret"),
+        ("text", json!({"SecretString": "user:cAnArY-password"}), "is not JSON"),
+        ("list", json!({"SecretString": "[\"cAnArY-\"]"}), "not a JSON object"),
+        ("binary", json!({"SecretBinary": "Y0FuQXJZLQ=="}), "is binary"),
+        ("absent", json!({"SecretString": r#"{"B": "cAnArY-"}"#}), "lacks a non-empty `A`"),
+        ("empty", json!({"SecretString": r#"{"A": ""}"#}), "lacks a non-empty `A`"),
+        ("valueless", json!({}), "has no current value"),
+        ("deleted", json!({"SecretString": r#"{"A": "1"}"#}), "scheduled for deletion"),
+    ];
+    for (name, value, expected) in cases {
+        let mut world = World::new();
+        if let Value::Object(mut input) = value {
+            input.insert("Name".to_owned(), json!(name));
+            if input.len() > 1 {
+                input.insert("ClientRequestToken".to_owned(), json!("f".repeat(32)));
+            }
+            world.somebody(ServiceId::SecretsManager, "CreateSecret", Value::Object(input));
+        }
+        if name == "deleted" {
+            world.somebody(ServiceId::SecretsManager, "DeleteSecret", json!({"SecretId": name}));
+        }
+        let properties = json!({"ExistingSecretId": name, "RequiredKeys": "A"});
+        let answer = world.send(create(properties.clone())).await;
+        assert!(answer.failure().starts_with("`ExistingSecretId` "), "{name}: {}", answer.reason());
+        assert!(answer.reason().contains(expected), "{name}: {}", answer.reason());
+        world.send(delete(&answer.physical_id(), properties)).await.success();
+    }
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_denied_read_names_the_action_and_the_property() {
+    let mut world = World::new();
+    somebodys_secret(&world, "theirs", "{}");
+    world.fault("GetSecretValue", 1, u64::MAX, FaultEffect::Denied);
+    let answer = world.send(create(json!({"ExistingSecretId": "theirs"}))).await;
+    assert!(answer.failure().starts_with("`ExistingSecretId` is \"theirs\""), "{}", answer.reason());
+    assert!(answer.reason().contains("secretsmanager:GetSecretValue"), "{}", answer.reason());
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_value_that_is_no_json_object_any_more_is_not_overwritten() {
+    let mut world = World::new();
+    let old = properties(json!({"A": "1"}));
+    let created = world.send(create(old.clone())).await.success();
+    let input = json!({"SecretId": NAME, "SecretString": "cAnArY-", "ClientRequestToken": "f".repeat(32)});
+    world.somebody(ServiceId::SecretsManager, "PutSecretValue", input);
+    let answer = world.send(update(&created.physical_id(), properties(json!({"A": "2"})), old)).await;
+    assert!(answer.failure().contains("whose current value is not JSON"), "{}", answer.reason());
+    assert_eq!(answer.physical_id(), created.physical_id());
+    assert_eq!(world.secret_text(NAME).as_deref(), Some("cAnArY-"));
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn the_same_create_delivered_twice_makes_one_secret_and_one_version() {
+    let mut world = World::new();
+    let mut properties = properties(json!({"A": canary("a")}));
+    properties["GeneratedKeys"] = json!(["KEY"]);
+    let event = world.address(create(properties));
+    let first = world.deliver(&event).await.expect("answered").success();
+    let second = world.deliver(&event).await.expect("answered").success();
+    assert_eq!(first.physical_id(), second.physical_id());
+    assert_eq!(first.attribute("VersionId"), second.attribute("VersionId"));
+    assert_eq!(world.aws.with(|world| world.secrets.secret(NAME).map(|secret| secret.versions.len())), Some(1));
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_rollback_update_brings_the_old_values_back() {
+    let mut world = World::new();
+    let old = properties(json!({"A": "old"}));
+    let new = properties(json!({"A": "new", "B": "new"}));
+    let created = world.send(create(old.clone())).await.success();
+    world.send(update(&created.physical_id(), new.clone(), old.clone())).await.success();
+    world.send(update(&created.physical_id(), old, new)).await.success();
+    assert_eq!(world.secret_text(NAME).as_deref(), Some(r#"{"A":"old"}"#));
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_delete_with_an_invented_id_waits_for_the_cancelled_create() {
+    let mut world = World::new();
+    let properties = properties(json!({"A": "1"}));
+    let late_create = world.address(create(properties.clone()));
+    world.fault("CreateSecret", 1, 5, FaultEffect::Throttled);
+    let deletion = world.address(delete("mcp-Secret-1ABCDEFGHIJK", properties));
+    let payload = serde_json::to_vec(&late_create.0).expect("JSON");
+    let (created, deleted) = tokio::join!(async { world.invoke(payload).await }, async {
+        let payload = serde_json::to_vec(&deletion.0).expect("JSON");
+        world.invoke(payload).await
+    });
+    created.expect("answered");
+    deleted.expect("answered");
+    assert!(!world.has_secret(NAME), "nothing is left of the cancelled create");
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn bad_properties_are_refused_before_any_call() {
+    let cases = [
+        (json!({}), "`Values` is missing"),
+        (json!({"Values": {"A": "1"}, "ExistingSecretId": "x"}), "`ExistingSecretId` is given together"),
+        (json!({"Values": {"A": {"nested": "cAnArY-"}}}), "`Values.A` is a map"),
+        (json!({"Values": "cAnArY-"}), "`Values` is not a map"),
+        (json!({"Values": {"A": "1"}, "RequiredKeys": ["B|C"]}), "lacks a non-empty `B` or `C`"),
+        (json!({"Values": {"A": ""}, "RequiredKeys": ["A"]}), "lacks a non-empty `A`"),
+        (json!({"Values": {"A": "1"}, "RecoveryWindowInDays": "3"}), "`RecoveryWindowInDays` is \"3\""),
+        (json!({"Values": {"A": "1"}, "SecretName": "ends-AbCdEf"}), "`SecretName` is"),
+        (json!({"Values": {"A": "1"}, "Secretname": "x"}), "did you mean `SecretName`?"),
+        (json!({"Values": {"A": "1"}, "GeneratedKeys": ["A"]}), "`GeneratedKeys` names `A`"),
+        (json!({"Values": {"A": "{{resolve:secretsmanager:x}}"}}), "does not resolve"),
+        (json!({"Values": {"A": "x".repeat(70_000)}}), "stores at most 65536"),
+        (json!({"ExistingSecretId": "x", "Description": "y"}), "`Description` has no effect"),
+        (json!({"Values": {"A": "1"}, "Tags": {"aws:x": "y"}}), "reserved prefix"),
+    ];
+    for (properties, expected) in cases {
+        let mut world = World::new();
+        let answer = world.send(create(properties.clone())).await;
+        assert!(answer.failure().contains(expected), "{properties}: {}", answer.reason());
+        assert_eq!(world.calls_since(0), [""; 0], "{properties}");
+        world.send(delete(&answer.physical_id(), properties)).await.success();
+    }
+}

@@ -1,0 +1,281 @@
+//! template.yaml as a whole: every mode deploys, updates and deletes under the policies it brings along itself.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use emulator::aws::{Aws, ServiceId};
+use emulator::cloudformation::{Capability, CloudFormation, Stack, StackInput, StackStatus};
+use emulator::faults::{Fault, FaultEffect};
+use emulator::service::Principal;
+use emulator::settings::Settings;
+use serde_json::{Value, json};
+
+use crate::handler;
+use crate::world::{CANARY, IMAGE, canary};
+
+const NAME: &str = "zscaler-mcp";
+const EXISTING: &str = "zscaler/mcp/credentials";
+
+/// An account with the provisioner's stack in it.
+struct Deployment {
+    aws: Aws,
+    cloudformation: CloudFormation,
+    parameters: BTreeMap<String, String>,
+}
+
+impl Deployment {
+    fn new(parameters: &[(&str, &str)]) -> Self {
+        Self::with_settings(Settings { role_propagation: Duration::from_secs(8), ..Settings::default() }, parameters)
+    }
+
+    fn with_settings(settings: Settings, parameters: &[(&str, &str)]) -> Self {
+        let aws = Aws::new(settings);
+        let cloudformation = CloudFormation::new(aws.clone(), Arc::new(handler::function(&aws)));
+        let mut deployment = Self { aws, cloudformation, parameters: BTreeMap::new() };
+        deployment.set(&[("ECRImageUri", IMAGE)]);
+        deployment.set(parameters);
+        if deployment.parameters.get("CredentialSource").is_none_or(|source| source == "CreateNew") {
+            let secret = canary("client");
+            deployment.set(&[
+                ("CredentialSource", "CreateNew"),
+                ("ZscalerClientId", "client-id"),
+                ("ZscalerClientSecret", &secret),
+                ("ZscalerVanityDomain", "acme"),
+                ("ZscalerCustomerId", "216199618143191040"),
+            ]);
+        } else {
+            let text = json!({"ZSCALER_CLIENT_ID": "id", "ZSCALER_PRIVATE_KEY": canary("key"),
+                "ZSCALER_VANITY_DOMAIN": "acme", "ZSCALER_CUSTOMER_ID": "1", "ZSCALER_MCP_AUTH_API_KEY": canary("api")});
+            let input =
+                json!({"Name": EXISTING, "SecretString": text.to_string(), "ClientRequestToken": "f".repeat(32)});
+            deployment.somebody(ServiceId::SecretsManager, "CreateSecret", input);
+            deployment.set(&[("ExistingSecretName", EXISTING)]);
+        }
+        deployment
+    }
+
+    fn somebody(&self, service: ServiceId, operation: &str, input: Value) -> Value {
+        self.aws.call(&Principal::Administrator, service, operation, input).expect("the call")
+    }
+
+    fn set(&mut self, parameters: &[(&str, &str)]) {
+        let owned = parameters.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        self.parameters.extend(owned);
+    }
+
+    fn input(&self) -> StackInput {
+        let template = include_str!("../../template.yaml");
+        let input = StackInput::new(NAME, template).capability(Capability::Iam);
+        self.parameters.iter().fold(input, |input, (name, value)| input.parameter(name, value))
+    }
+
+    async fn create(&self) -> Stack {
+        self.cloudformation.create_stack(self.input()).await.expect("the template is valid")
+    }
+
+    async fn update(&self) -> Stack {
+        self.cloudformation.update_stack(self.input()).await.expect("the template is valid")
+    }
+
+    async fn delete(&self) -> Stack {
+        let stack = self.cloudformation.delete_stack(NAME).await.expect("the stack exists");
+        self.cloudformation.settled().await;
+        stack
+    }
+
+    #[track_caller]
+    fn expect(&self, stack: &Stack, status: StackStatus) {
+        assert_eq!(stack.status, status, "{:#?}\n{:#?}", self.parameters.keys(), self.reasons());
+    }
+
+    fn reasons(&self) -> Vec<String> {
+        let events = self.cloudformation.events().into_iter();
+        events
+            .filter_map(|event| Some(format!("{} {}: {}", event.logical_id, event.status.as_str(), event.reason?)))
+            .collect()
+    }
+
+    /// The one runtime's environment.
+    fn environment(&self) -> BTreeMap<String, String> {
+        let now = self.aws.clock().now();
+        self.aws.with(|world| world.agentcore.runtimes(now).next().expect("a runtime").configuration().environment())
+    }
+
+    /// Nothing of the stack is left but a secret that waits for its recovery window, and no secret was seen anywhere.
+    fn check_nothing_is_left(&self) {
+        let now = self.aws.clock().now();
+        self.aws.with(|world| {
+            assert_eq!(world.agentcore.runtimes(now).count(), 0);
+            assert_eq!(world.iam.roles().count(), 0);
+            for secret in world.secrets.secrets().filter(|secret| secret.name != EXISTING) {
+                assert!(secret.deletion.is_some(), "{} is left", secret.name);
+            }
+        });
+        self.check_secrecy();
+    }
+
+    fn check_secrecy(&self) {
+        for event in self.cloudformation.events() {
+            assert!(!format!("{event:?}").contains(CANARY), "{event:?}");
+        }
+        for stack in self.cloudformation.stacks() {
+            assert!(!format!("{:?}{:?}", stack.outputs, stack.parameters).contains(CANARY), "{stack:?}");
+        }
+        for request in self.cloudformation.requests() {
+            let answer = request.answer.expect("every event is answered");
+            assert!(!String::from_utf8_lossy(&answer.body).contains(CANARY));
+            assert_eq!(request.attempts.len(), 1);
+        }
+    }
+}
+
+/// What each authentication mode needs.
+fn mode(name: &str, create_new: bool) -> Vec<(&str, &str)> {
+    let mut parameters = vec![("McpAuthMode", name)];
+    match name {
+        "jwt" => parameters.extend([
+            ("JwtIssuer", "https://tenant.auth0.com/"),
+            ("JwtAudience", "https://mcp.example.com"),
+            ("JwtJwksUri", "https://tenant.auth0.com/.well-known/jwks.json"),
+        ]),
+        "api-key" if create_new => parameters.push(("ApiKey", "cAnArY-api-key-of-the-parameters")),
+        _ => {}
+    }
+    parameters
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn every_mode_deploys_updates_and_deletes_under_its_own_policies() {
+    for auth in ["none", "api-key", "zscaler", "jwt"] {
+        for source in ["CreateNew", "UseExisting"] {
+            for network in ["PUBLIC", "VPC"] {
+                let mut parameters = mode(auth, source == "CreateNew");
+                parameters.extend([("CredentialSource", source), ("NetworkMode", network)]);
+                if network == "VPC" {
+                    parameters.extend([
+                        ("VpcSubnetIds", "subnet-0a1b2c3d,subnet-0a1b2c3e"),
+                        ("VpcSecurityGroupIds", "sg-0a1b2c3d"),
+                    ]);
+                }
+                let mut deployment = Deployment::new(&parameters);
+                let stack = deployment.create().await;
+                deployment.expect(&stack, StackStatus::CreateComplete);
+                let environment = deployment.environment();
+                assert!(!format!("{environment:?}").contains(CANARY));
+                assert_eq!(Some(environment["ZSCALER_SECRET_NAME"].as_str()), stack.output("SecretName"));
+                assert_eq!(environment.contains_key("ZSCALER_MCP_AUTH_ISSUER"), auth == "jwt");
+                assert!(environment.values().all(|value| !value.is_empty()), "absent, not empty: {environment:?}");
+
+                deployment.set(&[("EnableWriteTools", "true")]);
+                let updated = deployment.update().await;
+                deployment.expect(&updated, StackStatus::UpdateComplete);
+                assert_eq!(updated.output("AgentRuntimeId"), stack.output("AgentRuntimeId"));
+                assert_eq!(updated.output("AgentRuntimeVersion"), Some("2"));
+
+                let deleted = deployment.delete().await;
+                deployment.expect(&deleted, StackStatus::DeleteComplete);
+                deployment.check_nothing_is_left();
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_rotated_credential_recycles_the_runtime() {
+    let mut deployment = Deployment::new(&[]);
+    deployment.create().await;
+    let before = deployment.environment();
+    let rotated = canary("rotated");
+    deployment.set(&[("ZscalerClientSecret", &rotated)]);
+    let stack = deployment.update().await;
+    deployment.expect(&stack, StackStatus::UpdateComplete);
+    assert_eq!(stack.output("AgentRuntimeVersion"), Some("2"));
+    assert_ne!(deployment.environment(), before);
+    deployment.delete().await;
+    deployment.check_nothing_is_left();
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn the_credential_source_switches_in_both_directions() {
+    let mut deployment = Deployment::new(&[("CredentialSource", "UseExisting")]);
+    deployment.create().await;
+    let existing = deployment.parameters.clone();
+    deployment.set(&[
+        ("CredentialSource", "CreateNew"),
+        ("ExistingSecretName", ""),
+        ("ZscalerClientId", "client-id"),
+        ("ZscalerClientSecret", "cAnArY-switched"),
+        ("ZscalerVanityDomain", "acme"),
+        ("ZscalerCustomerId", "1"),
+    ]);
+    let stack = deployment.update().await;
+    deployment.expect(&stack, StackStatus::UpdateComplete);
+    assert_ne!(stack.output("SecretName"), Some(EXISTING));
+    deployment.parameters = existing;
+    let stack = deployment.update().await;
+    deployment.expect(&stack, StackStatus::UpdateComplete);
+    assert_eq!(stack.output("SecretName"), Some(EXISTING));
+    deployment.delete().await;
+    deployment.check_nothing_is_left();
+    assert!(deployment.aws.with(|world| world.secrets.secret(EXISTING).is_some_and(|it| it.deletion.is_none())));
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_failed_update_rolls_back_to_the_working_configuration() {
+    let mut deployment = Deployment::new(&[]);
+    let stack = deployment.create().await;
+    let before = deployment.environment();
+    let effect = FaultEffect::BecomesFailed("the image is broken".to_owned());
+    let operation = Some("UpdateAgentRuntime".to_owned());
+    deployment.aws.faults().add(Fault { service: None, operation, nth: 1, count: 1, effect });
+    deployment.set(&[("EnableWriteTools", "true")]);
+    let rolled_back = deployment.update().await;
+    deployment.expect(&rolled_back, StackStatus::UpdateRollbackComplete);
+    assert!(deployment.reasons().iter().any(|reason| reason.contains("the image is broken")));
+    assert_eq!(rolled_back.output("AgentRuntimeId"), stack.output("AgentRuntimeId"));
+    let mut after = deployment.environment();
+    // The secret's new version is a new fact that the rollback keeps.
+    let version = "AGENTCORE_PROVISIONER_SECRET_VERSION";
+    after.insert(version.to_owned(), before[version].clone());
+    assert_eq!(after, before);
+    deployment.delete().await;
+    deployment.check_nothing_is_left();
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_failed_create_rolls_back_and_leaves_nothing() {
+    for effect in [FaultEffect::BecomesFailed("no arm64 image".to_owned()), FaultEffect::Denied] {
+        let deployment = Deployment::new(&[]);
+        let operation = Some("CreateAgentRuntime".to_owned());
+        deployment.aws.faults().add(Fault { service: None, operation, nth: 1, count: u64::MAX, effect });
+        let stack = deployment.create().await;
+        deployment.expect(&stack, StackStatus::RollbackComplete);
+        let failures = deployment.cloudformation.events().into_iter();
+        let failures: Vec<_> = failures.filter(|event| event.status.as_str() == "CREATE_FAILED").collect();
+        assert_eq!(failures.len(), 1, "one clear Reason: {failures:#?}");
+        deployment.delete().await;
+        deployment.check_nothing_is_left();
+    }
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn bad_parameter_combinations_are_refused_before_anything_is_created() {
+    let cases: [(&[(&str, &str)], &str); 8] = [
+        (&[("ZscalerClientSecret", "")], "ZscalerClientSecret"),
+        (&[("McpAuthMode", "jwt")], "JwtIssuer"),
+        (&[("NetworkMode", "VPC")], "VpcSubnetIds"),
+        (&[("VpcSubnetIds", "subnet-0a1b2c3d")], "NetworkMode=VPC"),
+        (&[("ApiKey", "0123456789abcdef0123456789abcdef")], "api-key"),
+        (&[("AgentRuntimeName", "has-hyphen")], "AgentRuntimeName"),
+        (&[("ECRImageUri", "docker.io/library/x")], "ECRImageUri"),
+        (&[("ExistingSecretName", "x")], "UseExisting"),
+    ];
+    for (parameters, expected) in cases {
+        let mut deployment = Deployment::new(&[]);
+        deployment.set(parameters);
+        let error = deployment.cloudformation.create_stack(deployment.input()).await.expect_err("refused");
+        assert!(error.message.contains(expected), "{parameters:?}: {}", error.message);
+        assert!(deployment.cloudformation.events().is_empty());
+    }
+}
