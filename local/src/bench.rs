@@ -1,0 +1,180 @@
+//! `bench`: what the release binary costs, held against the smallest function `lambda_runtime` can make.
+
+mod binary;
+mod process;
+mod world;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use comfy_table::{ContentArrangement, Table, presets::UTF8_FULL_CONDENSED};
+
+use self::binary::Binaries;
+use self::process::Processes;
+use self::world::InProcessNumbers;
+use crate::Runtime;
+
+/// Arguments of `bench`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// A provisioner built elsewhere. Without it the release binary is built first.
+    #[arg(long, value_name = "PATH")]
+    bootstrap: Option<PathBuf>,
+    /// How often each time is measured; the table shows the median.
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    repetitions: u32,
+}
+
+/// One line of the table.
+struct Row {
+    what: String,
+    measured: String,
+    baseline: String,
+    /// The target and whether it is met; `None` where there is none.
+    target: Option<(String, bool)>,
+    how: &'static str,
+}
+
+/// Measures everything and prints the table. A missed target is shown and is no error.
+///
+/// # Errors
+/// Something could not be built, started or measured.
+pub(crate) fn run(arguments: &Arguments) -> Result<(), String> {
+    let binaries = Binaries::find(arguments.bootstrap.as_deref())?;
+    let processes = Runtime::new(false)?.run(process::measure(&binaries, arguments.repetitions))?;
+    let mut rows = process_rows(&processes);
+    // Each world gets a clock of its own that starts paused.
+    rows.extend(in_process_rows(&world::measure(|| Runtime::new(true))?));
+    rows.extend(size_rows(&binaries)?);
+    let mut hows: Vec<&str> = rows.iter().map(|row| row.how).collect();
+    // Rows measured alike follow each other.
+    hows.dedup();
+    println!("{}", table(&rows, &hows));
+    println!("baseline: a function that does nothing, by lambda_runtime alone, measured in the same run");
+    for (number, how) in hows.iter().enumerate() {
+        println!("[{}] {how}", number + 1);
+    }
+    if cfg!(debug_assertions) {
+        println!("The emulator in this debug build is slow, and so are the answers; use `cargo run --release`.");
+    }
+    Ok(())
+}
+
+/// Columns of the table.
+const TABLE_CHARS: u16 = 120;
+
+const STARTED: &str =
+    "from spawning the process to its first GET /invocation/next; both programs in turn, median of all starts";
+const ANSWERED: &str = "from handing out the event to the function's return, its PUT included; warm process, AWS \
+    emulated on loopback without latency or TLS; median";
+const ANSWERED_FIRST: &str = "as before, but the first event of a process, which opens the connections; median";
+const MEMORY: &str = "VmHWM in /proc/<pid>/status of a fresh process that created a runtime and a secret, without TLS; the \
+    largest of all starts";
+const CALLS: &str = "calls the emulator received, states settling at once; handler in this process. A List walks through a \
+    collection; ListTagsForResource reads one resource's tags and is none";
+const LAG: &str = "from the moment the runtime became READY to the end of the invocation; handler in this process, on \
+    virtual time that takes no real time, 20 ms per call";
+const FILE: &str = "stripped, as the release profile builds it";
+const ZIP: &str = "deflated at level 6, the method and usual level of a zip, whose headers would add some 100 bytes";
+
+fn process_rows(processes: &Processes) -> Vec<Row> {
+    let memory_target = processes.memory.zip(Some(16 * 1024 * 1024));
+    let mut rows = vec![Row {
+        what: "process start → ready".to_owned(),
+        measured: milliseconds(processes.start),
+        baseline: milliseconds(processes.baseline_start),
+        target: Some(("≤ 10 ms".to_owned(), processes.start <= Duration::from_millis(10))),
+        how: STARTED,
+    }];
+    for (what, time) in [("create a secret", processes.secret), ("create a runtime", processes.runtime)] {
+        rows.push(Row {
+            what: format!("event → response, {what}"),
+            measured: milliseconds(time),
+            baseline: milliseconds(processes.baseline_answer),
+            target: Some(("≤ 30 ms".to_owned(), time <= Duration::from_millis(30))),
+            how: ANSWERED,
+        });
+    }
+    rows.push(Row {
+        what: "first event → response, create a runtime".to_owned(),
+        measured: milliseconds(processes.first_runtime),
+        baseline: String::new(),
+        target: None,
+        how: ANSWERED_FIRST,
+    });
+    rows.push(Row {
+        what: "peak memory after a create".to_owned(),
+        measured: processes.memory.map_or_else(|| "unknown".to_owned(), megabytes),
+        baseline: processes.baseline_memory.map_or_else(|| "unknown".to_owned(), megabytes),
+        target: memory_target.map(|(memory, most)| ("≤ 16 MB".to_owned(), memory <= most)),
+        how: MEMORY,
+    });
+    rows
+}
+
+fn in_process_rows(numbers: &InProcessNumbers) -> Vec<Row> {
+    let calls = numbers.calls.iter().map(|(what, calls)| Row {
+        what: format!("AWS calls, {what}"),
+        measured: calls.join(", "),
+        baseline: String::new(),
+        target: Some(("no List".to_owned(), !calls.iter().any(|call| is_list(call)))),
+        how: CALLS,
+    });
+    let lags = numbers.lags.iter().map(|&(readiness, lag)| Row {
+        what: format!("READY after {} s → response", readiness.as_secs_f64()),
+        measured: milliseconds(lag),
+        baseline: String::new(),
+        target: (readiness <= Duration::from_secs(12)).then(|| ("≤ 1 s".to_owned(), lag <= Duration::from_secs(1))),
+        how: LAG,
+    });
+    calls.chain(lags).collect()
+}
+
+fn is_list(call: &str) -> bool {
+    call.starts_with("List") && !call.starts_with("ListTagsForResource")
+}
+
+fn size_rows(binaries: &Binaries) -> Result<Vec<Row>, String> {
+    let (ours, baseline) = (binary::size(&binaries.provisioner)?, binary::size(&binaries.baseline)?);
+    Ok(vec![
+        Row {
+            what: "size of the binary".to_owned(),
+            measured: megabytes(ours.file),
+            baseline: megabytes(baseline.file),
+            target: None,
+            how: FILE,
+        },
+        Row {
+            what: "size of its zip".to_owned(),
+            measured: megabytes(ours.zip),
+            baseline: megabytes(baseline.zip),
+            target: Some(("≤ 5 MB".to_owned(), ours.zip <= 5 * 1024 * 1024)),
+            how: ZIP,
+        },
+    ])
+}
+
+fn table(rows: &[Row], hows: &[&str]) -> Table {
+    let mut table = Table::new();
+    table.load_style(UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic).set_width(TABLE_CHARS);
+    table.set_header(["", "measured", "baseline", "target", "how"]);
+    for row in rows {
+        let target = row
+            .target
+            .as_ref()
+            .map_or_else(String::new, |(target, met)| format!("{target} {}", if *met { "✓" } else { "✗ missed" }));
+        let how = hows.iter().position(|how| *how == row.how).map_or_else(String::new, |at| format!("[{}]", at + 1));
+        table.add_row([row.what.as_str(), &row.measured, &row.baseline, &target, &how]);
+    }
+    table
+}
+
+fn milliseconds(time: Duration) -> String {
+    format!("{:.1} ms", time.as_secs_f64() * 1000.0)
+}
+
+/// Mebibytes, written MB as AWS does.
+fn megabytes(bytes: u64) -> String {
+    let tenths = bytes.saturating_mul(10) / (1024 * 1024);
+    format!("{}.{} MB", tenths / 10, tenths % 10)
+}

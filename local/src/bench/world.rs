@@ -1,0 +1,176 @@
+//! The account that the benchmark works in, and what is measured without real time: calls and lags.
+
+use std::time::{Duration, SystemTime};
+
+use emulator::aws::Aws;
+use emulator::iam::Role;
+use emulator::settings::Settings;
+use serde_json::{Value, json};
+
+use crate::Runtime;
+use crate::handler;
+use crate::request::{Request, Requests};
+
+const SECRET: &str = "Custom::AgentCoreSecret";
+const RUNTIME: &str = "Custom::AgentCoreRuntime";
+/// How long the control plane takes to bring a runtime to `READY`.
+const READINESS: [Duration; 4] =
+    [Duration::from_millis(300), Duration::from_secs(3), Duration::from_secs(12), Duration::from_secs(45)];
+
+/// What was measured in this process.
+pub(super) struct InProcessNumbers {
+    /// Per operation, the calls in order of their first use, with their number if above one.
+    pub(super) calls: Vec<(String, Vec<String>)>,
+    /// Time to `READY`, and from then to the end of the invocation.
+    pub(super) lags: Vec<(Duration, Duration)>,
+}
+
+/// The roles that exist.
+pub(super) struct Account {
+    pub(super) function_role: String,
+    runtime_role: String,
+    image: String,
+}
+
+/// A control plane without any delay.
+pub(super) fn instant_settings() -> Settings {
+    Settings {
+        runtime_transition: Duration::ZERO,
+        runtime_deletion: Duration::ZERO,
+        call_latency: Duration::ZERO,
+        list_lag: Duration::ZERO,
+        role_propagation: Duration::ZERO,
+        secret_force_deletion: Duration::ZERO,
+        ..Settings::default()
+    }
+}
+
+impl Account {
+    /// Makes a role for the function, which may do anything, and one for runtimes.
+    pub(super) fn new(aws: &Aws) -> Self {
+        let Settings { account_id, region, partition, dns_suffix, .. } = aws.settings();
+        let arn = |name: &str| format!("arn:{partition}:iam::{account_id}:role/{name}");
+        let trust = |service: &str| {
+            json!({ "Version": "2012-10-17", "Statement": [
+                { "Effect": "Allow", "Principal": { "Service": service }, "Action": "sts:AssumeRole" }] })
+        };
+        let anything = json!({ "Version": "2012-10-17", "Statement": [
+            { "Effect": "Allow", "Action": "*", "Resource": "*" }] });
+        let (function_role, runtime_role) = (arn("function"), arn("runtime"));
+        let roles = [(&function_role, "lambda.amazonaws.com"), (&runtime_role, "bedrock-agentcore.amazonaws.com")];
+        aws.with(|world| {
+            for (arn, service) in roles {
+                let policies = vec![anything.clone()];
+                world.iam.put_role(Role::new(arn.as_str(), SystemTime::UNIX_EPOCH, trust(service), policies));
+            }
+        });
+        let image = format!("{account_id}.dkr.ecr.{region}.{dns_suffix}/mcp-server:1");
+        Self { function_role, runtime_role, image }
+    }
+
+    pub(super) fn create_secret(name: &str) -> Request<'_> {
+        let properties = json!({ "SecretName": name, "Values": { "CLIENT_ID": "id", "CLIENT_SECRET": "made up" } });
+        Request {
+            kind: "Create",
+            resource_type: SECRET,
+            logical_id: name,
+            physical_id: None,
+            properties,
+            old_properties: None,
+        }
+    }
+
+    pub(super) fn create_runtime<'a>(&self, name: &'a str) -> Request<'a> {
+        let properties = json!({ "AgentRuntimeName": name, "ContainerUri": self.image, "RoleArn": self.runtime_role });
+        Request {
+            kind: "Create",
+            resource_type: RUNTIME,
+            logical_id: name,
+            physical_id: None,
+            properties,
+            old_properties: None,
+        }
+    }
+}
+
+/// Measures in worlds whose clocks jump over waits. `runtime` makes a runtime with a paused clock.
+///
+/// # Errors
+/// The handler failed an operation.
+pub(super) fn measure(runtime: impl Fn() -> Result<Runtime, String>) -> Result<InProcessNumbers, String> {
+    let calls = runtime()?.run(calls())?;
+    let mut lags = Vec::new();
+    for readiness in READINESS {
+        lags.push((readiness, runtime()?.run(lag(readiness))?));
+    }
+    Ok(InProcessNumbers { calls, lags })
+}
+
+async fn calls() -> Result<Vec<(String, Vec<String>)>, String> {
+    let aws = Aws::new(instant_settings());
+    let account = Account::new(&aws);
+    let function = handler::function(&aws);
+    let requests = Requests::new(&aws, &function, &account.function_role, None);
+    let mut measured = Vec::new();
+    for (what, create) in
+        [("a secret", Account::create_secret("Thing")), ("a runtime", account.create_runtime("Thing"))]
+    {
+        let changed = with(&create.properties, "Description", "changed");
+        let mut physical_id: Option<String> = None;
+        for (kind, properties) in
+            [("Create", create.properties.clone()), ("Update", changed.clone()), ("Delete", changed)]
+        {
+            let before = aws.calls().len();
+            let old_properties = (kind == "Update").then(|| create.properties.clone());
+            let request = Request { kind, physical_id: physical_id.as_deref(), properties, old_properties, ..create };
+            let reply = requests.send(&request).await?;
+            physical_id = Some(reply.physical_id);
+            let operations: Vec<_> = aws.calls()[before..].iter().map(|call| call.operation).collect();
+            measured.push((format!("{} {what}", kind.to_lowercase()), counted(&operations)));
+        }
+    }
+    Ok(measured)
+}
+
+fn with(properties: &Value, name: &str, value: &str) -> Value {
+    let mut properties = properties.clone();
+    properties[name] = json!(value);
+    properties
+}
+
+/// `["GetAgentRuntime ×2", …]`, in order of first use.
+fn counted(operations: &[&str]) -> Vec<String> {
+    let mut counts: Vec<(&str, usize)> = Vec::new();
+    for &operation in operations {
+        match counts.iter_mut().find(|(name, _)| *name == operation) {
+            Some((_, count)) => *count += 1,
+            None => counts.push((operation, 1)),
+        }
+    }
+    counts
+        .iter()
+        .map(|(name, count)| if *count == 1 { (*name).to_owned() } else { format!("{name} ×{count}") })
+        .collect()
+}
+
+async fn lag(readiness: Duration) -> Result<Duration, String> {
+    let call_latency = Settings::default().call_latency;
+    let aws = Aws::new(Settings { runtime_transition: readiness, call_latency, ..instant_settings() });
+    let account = Account::new(&aws);
+    let function = handler::function(&aws);
+    let reply =
+        Requests::new(&aws, &function, &account.function_role, None).send(&account.create_runtime("Thing")).await?;
+    let created = aws.calls().iter().find(|call| call.operation == "CreateAgentRuntime").map(|call| call.at);
+    let ready = created.ok_or("the handler made no runtime")? + readiness;
+    reply.at.duration_since(ready).map_err(|_| "the handler answered before the runtime was ready".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn calls_are_counted_in_order_of_their_first_use() {
+        assert_eq!(counted(&["Get", "Create", "Get"]), ["Get ×2", "Create"]);
+    }
+}

@@ -1,0 +1,85 @@
+//! `emulate`: the emulated account behind one port of this machine, for any SDK.
+
+use std::time::{Duration, SystemTime};
+
+use emulator::aws::Aws;
+use emulator::iam::Role;
+use emulator::service::{Principal, ServiceId};
+use emulator::settings::Settings;
+use serde_json::json;
+
+use crate::fault::{self, FaultSpec};
+
+/// Arguments of `emulate`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// Port on 127.0.0.1; 0 picks a free one.
+    #[arg(long, default_value_t = 4566)]
+    port: u16,
+    /// Name of a role that exists from the start and that AgentCore may assume, for `--role-arn` of a runtime. Several
+    /// if given several times.
+    #[arg(long = "role", value_name = "NAME", default_value = "agentcore-runtime")]
+    roles: Vec<String>,
+    /// Time until a runtime is READY.
+    #[arg(long, default_value = "2s", value_parser = crate::duration, value_name = "TIME")]
+    latency: Duration,
+    #[arg(long = "fault", value_name = "SPEC", help = "Make calls go wrong (see `local --help`)", long_help = fault::HELP)]
+    faults: Vec<FaultSpec>,
+}
+
+/// Serves until Ctrl-C.
+///
+/// # Errors
+/// The port cannot be had.
+pub(crate) async fn run(arguments: &Arguments) -> Result<(), String> {
+    let aws = Aws::new(Settings {
+        // Clients sign with the real time.
+        start: crate::present(),
+        runtime_transition: arguments.latency,
+        runtime_deletion: arguments.latency,
+        role_propagation: Duration::ZERO,
+        ..Settings::default()
+    });
+    for fault in &arguments.faults {
+        fault.arm(aws.faults());
+    }
+    let door = aws
+        .listen(arguments.port)
+        .await
+        .map_err(|error| format!("port {} cannot be listened on: {error}", arguments.port))?;
+    let Settings { account_id, region, partition, .. } = aws.settings();
+    let services: Vec<_> = ServiceId::ALL.iter().map(|service| service.name()).collect();
+    println!("# Account {account_id} in {region}: {}.", services.join(", "));
+    println!("# Requests need a valid signature. These are the administrator's credentials:");
+    let credentials = aws.credentials(&Principal::Administrator);
+    for (name, value) in [
+        ("AWS_ENDPOINT_URL", format!("http://{}", door.address())),
+        ("AWS_ACCESS_KEY_ID", credentials.access_key_id),
+        ("AWS_SECRET_ACCESS_KEY", credentials.secret_access_key),
+        ("AWS_SESSION_TOKEN", credentials.session_token),
+        ("AWS_REGION", region.clone()),
+        ("AWS_DEFAULT_REGION", region.clone()),
+    ] {
+        println!("export {name}={value}");
+    }
+    println!("# Roles that a runtime can be given:");
+    for (number, name) in arguments.roles.iter().enumerate() {
+        let arn = format!("arn:{partition}:iam::{account_id}:role/{name}");
+        let suffix = if number == 0 { String::new() } else { format!("_{}", number + 1) };
+        println!("export ROLE_ARN{suffix}={arn}");
+        aws.with(|world| world.iam.put_role(runtime_role(&arn, aws.clock().now())));
+    }
+    println!("# Ctrl-C ends it, and everything in it is gone.");
+    tokio::signal::ctrl_c().await.map_err(|error| format!("Ctrl-C cannot be waited for: {error}"))
+}
+
+/// A role as AgentCore wants it for a runtime: AgentCore may assume it, and it may do anything.
+fn runtime_role(arn: &str, now: SystemTime) -> Role {
+    let statement = |member: &str, value: serde_json::Value, action: &str| {
+        let mut statement = json!({ "Effect": "Allow", "Action": action });
+        statement[member] = value;
+        json!({ "Version": "2012-10-17", "Statement": [statement] })
+    };
+    let trust = statement("Principal", json!({ "Service": "bedrock-agentcore.amazonaws.com" }), "sts:AssumeRole");
+    Role::new(arn, now, trust, vec![statement("Resource", json!("*"), "*")])
+}

@@ -1,0 +1,48 @@
+//! The provisioner's handler as a function in this process: no second process, no socket, any clock.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_smithy_async::time::SharedTimeSource;
+use emulator::aws::Aws;
+use emulator::lambda::Invocation;
+use emulator::lambda::in_process::InProcess;
+use emulator::service::Principal;
+use provisioner::aws::{Context, ContextSettings};
+use provisioner::handler::handle;
+
+/// A function that runs the root crate's handler, as the role that the template gives it. Needs a `LocalSet`.
+pub(crate) fn function(aws: &Aws) -> InProcess {
+    let aws = aws.clone();
+    // A context for each role is kept between invocations, as a warm function instance keeps its own.
+    let contexts: RefCell<BTreeMap<String, Context>> = RefCell::default();
+    InProcess::new(move |invocation| {
+        let role = invocation.role_arn.clone();
+        let context = contexts.borrow_mut().entry(role).or_insert_with_key(|role| context(&aws, role)).clone();
+        run(invocation, context)
+    })
+}
+
+async fn run(invocation: Invocation, context: Context) -> Result<(), String> {
+    handle(&invocation.payload, invocation.deadline, &context).await.map_err(|undelivered| undelivered.to_string())
+}
+
+fn context(aws: &Aws, role_arn: &str) -> Context {
+    let credentials = aws.credentials(&Principal::Role(role_arn.to_owned()));
+    Context::new(ContextSettings {
+        region: aws.settings().region.clone(),
+        credentials: SharedCredentialsProvider::new(Credentials::new(
+            credentials.access_key_id,
+            credentials.secret_access_key,
+            Some(credentials.session_token),
+            None,
+            "emulator",
+        )),
+        connector: aws.http_connector(),
+        time_source: SharedTimeSource::new(aws.clock()),
+        endpoint_url: None,
+        allow_loopback_responses: false,
+    })
+}

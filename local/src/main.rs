@@ -1,0 +1,117 @@
+//! Runs the provisioner and its template on this machine, against the emulator. Needs no AWS account and no network.
+
+mod bench;
+mod check;
+mod console;
+mod emulate;
+mod fault;
+mod handler;
+mod log;
+mod parameters;
+mod request;
+mod run;
+mod session;
+mod template;
+
+use std::process::ExitCode;
+use std::time::{Duration, SystemTime};
+
+use clap::{Parser, Subcommand};
+
+/// Deploys a template on an emulated AWS with the real provisioner: create, outputs, update, delete, and a check that
+/// nothing is left behind. Without arguments it deploys template.yaml with made-up credentials.
+#[derive(Debug, Parser)]
+#[command(version, args_conflicts_with_subcommands = true)]
+struct CommandLine {
+    #[command(flatten)]
+    run: run::Arguments,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve the emulated AWS on loopback, for the AWS CLI, boto3 or any SDK, until Ctrl-C.
+    Emulate(emulate::Arguments),
+    /// Measure start, latency, memory, calls and size. Use a release build: `cargo run --release -p local -- bench`.
+    Bench(bench::Arguments),
+}
+
+fn main() -> ExitCode {
+    let arguments = CommandLine::parse();
+    let outcome = match &arguments.command {
+        None => Runtime::new(arguments.run.fast_forward).and_then(|runtime| runtime.run(run::run(&arguments.run))),
+        Some(Command::Emulate(arguments)) => {
+            Runtime::new(false).and_then(|runtime| runtime.run(emulate::run(arguments)))
+        }
+        Some(Command::Bench(arguments)) => bench::run(arguments),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(sentence) => {
+            eprintln!("error: {sentence}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// One thread, where handler and emulator take turns.
+struct Runtime(tokio::runtime::Runtime);
+
+impl Runtime {
+    /// With `paused` the clock jumps to the next timer whenever all wait, so that an hour of waiting takes no time.
+    fn new(paused: bool) -> Result<Self, String> {
+        tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .start_paused(paused)
+            .build()
+            .map(Self)
+            .map_err(|error| format!("the runtime cannot be started: {error}"))
+    }
+
+    /// Runs to the end, with a place for tasks that cannot leave their thread.
+    fn run<T>(&self, work: impl Future<Output = T>) -> T {
+        tokio::task::LocalSet::new().block_on(&self.0, work)
+    }
+}
+
+/// The real time, where emulator and other programs have to agree on it.
+#[allow(clippy::disallowed_methods, reason = "this is the clock that an emulated one starts from")]
+fn present() -> SystemTime {
+    SystemTime::now()
+}
+
+/// A duration on the command line: `300ms`, `2s`, `1m`, or a bare number of seconds.
+fn duration(text: &str) -> Result<Duration, String> {
+    let end = text.find(|character: char| character != '.' && !character.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(end);
+    let number: f64 = number.parse().map_err(|_| format!("`{text}` is not a duration such as 300ms, 2s or 1m"))?;
+    let seconds = match unit {
+        "ms" => number / 1000.0,
+        "" | "s" => number,
+        "m" => number * 60.0,
+        _ => return Err(format!("`{unit}` is not a unit of time: use ms, s or m")),
+    };
+    Duration::try_from_secs_f64(seconds).map_err(|error| format!("`{text}`: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        use clap::CommandFactory as _;
+        CommandLine::command().debug_assert();
+    }
+
+    #[test]
+    fn durations_are_read_with_their_unit() {
+        assert_eq!(duration("300ms"), Ok(Duration::from_millis(300)));
+        assert_eq!(duration("1.5"), Ok(Duration::from_millis(1500)));
+        assert_eq!(duration("2s"), Ok(Duration::from_secs(2)));
+        assert_eq!(duration("1m"), Ok(Duration::from_mins(1)));
+        assert!(duration("soon").is_err());
+        assert!(duration("2h").is_err());
+    }
+}

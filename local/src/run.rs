@@ -1,0 +1,273 @@
+//! The main command: create, outputs, update, delete, and a look at what is left.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use emulator::cloudformation::{Capability, StackInput, Status};
+use emulator::service::{Principal, ServiceId};
+use emulator::settings::Settings;
+use serde_json::{Value, json};
+
+use crate::check::{self, Findings, Inventory};
+use crate::fault::{self, FaultSpec};
+use crate::parameters;
+use crate::session::Session;
+use crate::template::{EXISTING_SECRET, Template};
+
+/// A change of up to this length is shown in one line.
+const ONE_LINE_BYTES: usize = 80;
+
+/// Arguments of the main command. Those that `sam deploy` has too mean the same.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// The template to deploy.
+    #[arg(short, long, default_value = "template.yaml", value_name = "PATH")]
+    template_file: PathBuf,
+    /// Name of the stack.
+    #[arg(long, default_value = "agentcore-mcp", value_name = "NAME")]
+    stack_name: String,
+    /// Parameters as Key=Value, also several in one argument and with quotes, or as
+    /// ParameterKey=Key,ParameterValue=Value. What template.yaml needs and is not given is made up.
+    #[arg(long, num_args = 1.., value_name = "KEY=VALUE")]
+    parameter_overrides: Vec<String>,
+    /// Parameters that the update changes. Without it, one switch of the template is turned.
+    #[arg(long, num_args = 1.., value_name = "KEY=VALUE")]
+    update: Vec<String>,
+    /// A secret that exists before the stack, for templates that use one. Without a value it holds made-up credentials.
+    #[arg(long = "existing-secret", value_name = "NAME[=JSON]")]
+    existing_secrets: Vec<String>,
+    /// Time until a runtime is READY or gone, and until AgentCore sees a new role (at most 8 s).
+    #[arg(long, default_value = "2s", value_parser = crate::duration, value_name = "TIME")]
+    latency: Duration,
+    #[arg(long = "fault", value_name = "SPEC", help = "Make calls go wrong, e.g. throttle:CreateAgentRuntimex8 (--help has all)", long_help = fault::HELP)]
+    faults: Vec<FaultSpec>,
+    /// Let the clock jump over waits, so that retries, time-outs and an hour of waiting take no real time.
+    #[arg(long, conflicts_with = "bootstrap")]
+    pub(crate) fast_forward: bool,
+    /// Write the stack events to this file, as a JSON array.
+    #[arg(long, value_name = "FILE")]
+    keep_events: Option<PathBuf>,
+    /// Run this built binary through the Lambda Runtime API, instead of the handler in this process.
+    #[arg(long, value_name = "PATH")]
+    bootstrap: Option<PathBuf>,
+}
+
+/// Runs the whole life of one stack.
+///
+/// # Errors
+/// Anything went wrong or was left behind; what, is shown before.
+pub(crate) async fn run(arguments: &Arguments) -> Result<(), String> {
+    let template = Template::read(&arguments.template_file)?;
+    let given = parameters::parse(&arguments.parameter_overrides)?;
+    let parameters = template.parameters(&given);
+    let changes = parameters::parse(&arguments.update)?;
+
+    let mut session = Session::open(settings(arguments), arguments.bootstrap.as_deref()).await?;
+    for secret in &arguments.existing_secrets {
+        create_secret(&session, secret)?;
+    }
+    for fault in &arguments.faults {
+        fault.arm(session.aws.faults());
+    }
+    let started = tokio::time::Instant::now();
+    let before = Inventory::of(&session.aws);
+    let mut life = Life { arguments, template: &template, parameters, wrong: Vec::new() };
+
+    let outcome = life.live(&mut session, changes, &before).await;
+    if let Some(path) = &arguments.keep_events {
+        let events = Value::from(session.events_as_json());
+        std::fs::write(path, format!("{events:#}\n"))
+            .map_err(|error| format!("{} cannot be written: {error}", path.display()))?;
+    }
+    outcome?;
+    life.check(&mut session, &before).await;
+
+    session.console.line("");
+    match life.wrong.as_slice() {
+        [] => {
+            let kind = if arguments.fast_forward { " of emulated time" } else { "" };
+            session.console.good(&format!("all of it, in {:.1} s{kind}", started.elapsed().as_secs_f64()));
+            Ok(())
+        }
+        wrong => Err(wrong.join("; ")),
+    }
+}
+
+fn settings(arguments: &Arguments) -> Settings {
+    let defaults = Settings::default();
+    Settings {
+        // A process of its own signs with the real time. A clock that jumps starts at the same moment every time.
+        start: if arguments.fast_forward { defaults.start } else { crate::present() },
+        runtime_transition: arguments.latency,
+        runtime_deletion: arguments.latency,
+        // Longer, and the provisioner would rightly take the role for a wrong one.
+        role_propagation: arguments.latency.min(defaults.role_propagation),
+        ..defaults
+    }
+}
+
+fn create_secret(session: &Session, argument: &str) -> Result<(), String> {
+    let (name, value) = argument.split_once('=').unwrap_or((argument, EXISTING_SECRET));
+    let token = "00000000-0000-4000-8000-000000000000";
+    let input = json!({ "Name": name, "SecretString": value, "ClientRequestToken": token });
+    session
+        .aws
+        .call(&Principal::Administrator, ServiceId::SecretsManager, "CreateSecret", input)
+        .map(|_| ())
+        .map_err(|error| format!("the existing secret `{name}` cannot be made: {}", error.message))
+}
+
+/// `before → after`, in two lines if it is too long for one.
+fn difference(before: &str, after: &str) -> String {
+    let named = |text: &str| if text.is_empty() { "(empty)".to_owned() } else { text.to_owned() };
+    let (before, after) = (named(before), named(after));
+    let separator = if before.len() + after.len() > ONE_LINE_BYTES { '\n' } else { ' ' };
+    format!("{before}{separator}→ {after}")
+}
+
+/// One stack from its creation to its end.
+struct Life<'a> {
+    arguments: &'a Arguments,
+    template: &'a Template,
+    /// As they are now.
+    parameters: BTreeMap<String, String>,
+    /// What went wrong, a sentence each.
+    wrong: Vec<String>,
+}
+
+impl Life<'_> {
+    async fn live(
+        &mut self,
+        session: &mut Session,
+        changes: BTreeMap<String, String>,
+        before: &Inventory,
+    ) -> Result<(), String> {
+        let name = &self.arguments.stack_name;
+        session.console.heading(&format!("Create {name} from {}", self.arguments.template_file.display()));
+        let shown: Vec<_> =
+            self.parameters.keys().map(|key| (key.as_str(), self.shown(key, &self.parameters))).collect();
+        session.console.pairs(shown);
+        session.console.line("");
+        let since = session.event_count();
+        let status = session.create(self.input()).await?;
+        if status == Status::CreateComplete {
+            session.console.heading("Outputs");
+            let outputs = session.outputs(name);
+            session.console.pairs(outputs.iter().map(|(name, value)| (name.as_str(), value.clone())));
+            if let Err(refusal) = self.update(session, changes).await {
+                session.console.bad(&refusal);
+                self.wrong.push("the update was refused".to_owned());
+            }
+        } else {
+            self.went_wrong(session, "the create", status, since);
+            session.console.heading("After the rollback");
+            session.settle().await;
+            let findings = Inventory::of(&session.aws).compare(before);
+            self.report(session, findings);
+        }
+        session.console.heading(&format!("Delete {name}"));
+        let since = session.event_count();
+        let status = session.delete(name).await?;
+        if status != Status::DeleteComplete {
+            self.went_wrong(session, "the delete", status, since);
+        }
+        Ok(())
+    }
+
+    async fn update(&mut self, session: &mut Session, mut changes: BTreeMap<String, String>) -> Result<(), String> {
+        if changes.is_empty() {
+            let Some((key, value)) = self.template.change(&self.parameters) else {
+                session.console.note("the template has no switch to turn; give --update KEY=VALUE to see an update");
+                return Ok(());
+            };
+            changes.insert(key, value);
+        }
+        let mut next = self.parameters.clone();
+        next.extend(changes.clone());
+        let steps: Vec<_> = changes
+            .keys()
+            .map(|key| (key.as_str(), difference(&self.shown(key, &self.parameters), &self.shown(key, &next))))
+            .collect();
+        session.console.heading("Update");
+        session.console.pairs(steps);
+        session.console.line("");
+        let name = &self.arguments.stack_name;
+        let outputs = session.outputs(name);
+        let previous = std::mem::replace(&mut self.parameters, next);
+        let since = session.event_count();
+        let status = session.update(self.input()).await?;
+        if status != Status::UpdateComplete {
+            self.went_wrong(session, "the update", status, since);
+            self.parameters = previous;
+            return Ok(());
+        }
+        let differences: Vec<_> = session
+            .outputs(name)
+            .into_iter()
+            .filter_map(|(name, now)| {
+                let earlier = outputs.get(&name).map_or("(none)", String::as_str);
+                (earlier != now).then(|| (name, difference(earlier, &now)))
+            })
+            .collect();
+        session.console.heading("Changed outputs");
+        if differences.is_empty() {
+            session.console.line("  none");
+        }
+        session.console.pairs(differences.iter().map(|(name, change)| (name.as_str(), change.clone())));
+        Ok(())
+    }
+
+    async fn check(&mut self, session: &mut Session, before: &Inventory) {
+        session.console.heading("What is left");
+        session.settle().await;
+        let findings = Inventory::of(&session.aws).compare(before);
+        self.report(session, findings);
+        let put_fails = self.arguments.faults.iter().any(|fault| matches!(fault, FaultSpec::Response(_)));
+        let mut findings = check::answers(&session.aws, put_fails);
+        findings.violations.extend(session.unanswered());
+        self.report(session, findings);
+        let secrets = self.secrets(session);
+        let findings = check::secrets(&secrets, &session.texts().await);
+        self.report(session, findings);
+    }
+
+    fn report(&mut self, session: &Session, findings: Findings) {
+        if findings.violations.is_empty() {
+            session.console.good(&findings.promise);
+        }
+        for violation in &findings.violations {
+            session.console.bad(violation);
+        }
+        for note in &findings.notes {
+            session.console.note(note);
+        }
+        self.wrong.extend(findings.violations);
+    }
+
+    fn went_wrong(&mut self, session: &Session, what: &str, status: Status, since: usize) {
+        let reason = session.first_failure(since).unwrap_or_else(|| "no reason was given".to_owned());
+        session.console.line("");
+        session.console.bad(&format!("{what} ended in {status}"));
+        session.console.line(format_args!("     {reason}"));
+        self.wrong.push(format!("{what} ended in {status}"));
+    }
+
+    /// What must not occur anywhere: `NoEcho` parameters, and whatever else the secrets held, such as generated keys.
+    fn secrets(&self, session: &Session) -> Vec<(String, String)> {
+        let mut secrets = self.template.secrets(&self.parameters);
+        let known: BTreeSet<&String> = self.parameters.values().collect();
+        secrets.extend(session.secret_values().iter().filter(|(_, value)| !known.contains(value)).cloned());
+        secrets
+    }
+
+    fn input(&self) -> StackInput {
+        let input = StackInput::uploaded(&self.arguments.stack_name, &self.template.body).capability(Capability::Iam);
+        self.parameters.iter().fold(input, |input, (name, value)| input.parameter(name, value))
+    }
+
+    /// A parameter's value as it may be shown.
+    fn shown(&self, name: &str, parameters: &BTreeMap<String, String>) -> String {
+        if self.template.is_secret(name) { "****".to_owned() } else { self.template.value(name, parameters).to_owned() }
+    }
+}

@@ -1,0 +1,238 @@
+//! An emulated account with CloudFormation and the provisioner in it, watched while it works.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use emulator::aws::Aws;
+use emulator::cloudformation::{CloudFormation, StackEvent, StackInput, Status, ValidationError};
+use emulator::doors::loopback::Loopback;
+use emulator::lambda::Function;
+use emulator::lambda::runtime_api::RuntimeApi;
+use emulator::settings::Settings;
+use serde_json::{Value, json};
+use tokio::sync::mpsc::UnboundedReceiver;
+
+use crate::check;
+use crate::console::Console;
+use crate::handler;
+use crate::log::Log;
+
+/// A function that has answered needs no longer than this to end.
+const MOMENT: Duration = Duration::from_secs(1);
+
+/// What a run works with.
+pub(crate) struct Session {
+    pub(crate) aws: Aws,
+    pub(crate) console: Console,
+    cloudformation: CloudFormation,
+    watch: UnboundedReceiver<StackEvent>,
+    events: Vec<StackEvent>,
+    /// Outputs of every finished operation, for the search for secrets.
+    outputs_seen: Vec<String>,
+    /// Secret values ever stored, by the name a finding would tell.
+    secret_values: BTreeMap<String, String>,
+    provisioner: Provisioner,
+}
+
+/// Where the provisioner runs.
+enum Provisioner {
+    /// In this process, writing to this log.
+    Here(Log),
+    /// As a process of its own that reaches the account through the door.
+    Apart { runtime_api: RuntimeApi, _door: Loopback },
+}
+
+impl Session {
+    /// An account with these settings. With a `bootstrap` the provisioner is that binary, run as Lambda runs it.
+    ///
+    /// # Errors
+    /// The bootstrap is no file, or there is no port for it to reach the account.
+    pub(crate) async fn open(settings: Settings, bootstrap: Option<&Path>) -> Result<Self, String> {
+        let aws = Aws::new(settings);
+        let (cloudformation, provisioner) = match bootstrap {
+            None => {
+                let function: Arc<dyn Function> = Arc::new(handler::function(&aws));
+                (CloudFormation::new(aws.clone(), function), Provisioner::Here(Log::start()))
+            }
+            Some(path) if path.is_file() => {
+                let door = aws.listen(0).await.map_err(|error| format!("no loopback port: {error}"))?;
+                let runtime_api = RuntimeApi::new(&aws, door.address(), path);
+                let function: Arc<dyn Function> = Arc::new(runtime_api.clone());
+                let cloudformation = CloudFormation::new(aws.clone(), function).with_loopback_responses(door.address());
+                (cloudformation, Provisioner::Apart { runtime_api, _door: door })
+            }
+            Some(path) => return Err(format!("{} is no file; build it first", path.display())),
+        };
+        let watch = cloudformation.subscribe();
+        Ok(Self {
+            aws,
+            console: Console::new(),
+            cloudformation,
+            watch,
+            events: Vec::new(),
+            outputs_seen: Vec::new(),
+            secret_values: BTreeMap::new(),
+            provisioner,
+        })
+    }
+
+    /// Creates a stack and shows what happens until it has settled.
+    ///
+    /// # Errors
+    /// CloudFormation refused the request; no stack was made.
+    pub(crate) async fn create(&mut self, input: StackInput) -> Result<Status, String> {
+        let cloudformation = self.cloudformation.clone();
+        self.watched(async move { cloudformation.create_stack(input).await.map(|stack| stack.status) }).await
+    }
+
+    /// Updates a stack and shows what happens until it has settled.
+    ///
+    /// # Errors
+    /// CloudFormation refused the request; the stack is as before.
+    pub(crate) async fn update(&mut self, input: StackInput) -> Result<Status, String> {
+        let cloudformation = self.cloudformation.clone();
+        self.watched(async move { cloudformation.update_stack(input).await.map(|stack| stack.status) }).await
+    }
+
+    /// Deletes a stack and shows what happens until it has settled.
+    ///
+    /// # Errors
+    /// CloudFormation refused the request; the stack is as before.
+    pub(crate) async fn delete(&mut self, name: &str) -> Result<Status, String> {
+        let (cloudformation, name) = (self.cloudformation.clone(), name.to_owned());
+        self.watched(async move { cloudformation.delete_stack(&name).await.map(|stack| stack.status) }).await
+    }
+
+    async fn watched(
+        &mut self,
+        operation: impl Future<Output = Result<Status, ValidationError>>,
+    ) -> Result<Status, String> {
+        self.console.begin();
+        let mut operation = std::pin::pin!(operation);
+        let outcome = loop {
+            tokio::select! {
+                biased;
+                Some(event) = self.watch.recv() => self.show(event),
+                outcome = &mut operation => break outcome,
+            }
+        };
+        while let Ok(event) = self.watch.try_recv() {
+            self.show(event);
+        }
+        self.console.end();
+        self.note_secrets();
+        outcome.map_err(|refusal| refusal.to_string())
+    }
+
+    fn show(&mut self, event: StackEvent) {
+        self.console.event(&event);
+        self.events.push(event);
+    }
+
+    /// Remembers every text in every secret, before a delete makes it unknown.
+    fn note_secrets(&mut self) {
+        let values = &mut self.secret_values;
+        self.aws.with(|world| {
+            for secret in world.secrets.secrets() {
+                let Some(Ok(Value::Object(members))) = secret.current_text().map(serde_json::from_str) else {
+                    continue;
+                };
+                for (key, value) in members {
+                    if let Value::String(value) = value {
+                        values.insert(value, format!("{key} in the secret {}", secret.name));
+                    }
+                }
+            }
+        });
+    }
+
+    /// Waits until no delivery to the function is running or due: that of a cancelled create may outlive its stack.
+    pub(crate) async fn settle(&mut self) {
+        if tokio::time::timeout(MOMENT, self.cloudformation.settled()).await.is_ok() {
+            return;
+        }
+        self.console.note("a request is still being worked on, or will be delivered again; waiting for its end");
+        self.console.begin();
+        self.cloudformation.settled().await;
+        self.console.end();
+    }
+
+    /// The outputs of a stack by name.
+    pub(crate) fn outputs(&mut self, stack: &str) -> BTreeMap<String, String> {
+        let outputs = self.cloudformation.stack(stack).map(|stack| stack.outputs).unwrap_or_default();
+        let outputs: BTreeMap<_, _> = outputs.into_iter().map(|(name, output)| (name, output.value)).collect();
+        self.outputs_seen.extend(outputs.values().cloned());
+        outputs
+    }
+
+    /// The first event that tells of a failure, with the resource it concerns.
+    pub(crate) fn first_failure(&self, since: usize) -> Option<String> {
+        let failed = |event: &&StackEvent| event.status.as_str().ends_with("FAILED") && event.reason.is_some();
+        let event = self.events.get(since..)?.iter().find(failed)?;
+        Some(format!("{}: {}", event.logical_id, event.reason.as_deref().unwrap_or_default()))
+    }
+
+    /// How many events there were so far.
+    pub(crate) fn event_count(&self) -> usize {
+        self.events.len()
+    }
+
+    /// The requests that CloudFormation waited for in vain, a sentence each.
+    pub(crate) fn unanswered(&self) -> Vec<String> {
+        let requests = self.cloudformation.requests();
+        let unanswered = requests.iter().filter(|request| request.answer.is_none());
+        unanswered
+            .map(|request| {
+                let event = |member: &str| request.event[member].as_str().unwrap_or("?").to_owned();
+                format!("the {} of {} was not answered", event("RequestType"), event("LogicalResourceId"))
+            })
+            .collect()
+    }
+
+    /// Values held by any secret at the end of any operation: where it was found, and the value.
+    pub(crate) fn secret_values(&self) -> Vec<(String, String)> {
+        self.secret_values.iter().map(|(value, place)| (place.clone(), value.clone())).collect()
+    }
+
+    /// Everything that anybody who may look at the stack gets to see, and the function's log.
+    pub(crate) async fn texts(&self) -> Vec<(String, String)> {
+        let mut texts = vec![
+            ("the stack events".to_owned(), self.events_as_json().iter().map(Value::to_string).collect()),
+            ("the outputs".to_owned(), self.outputs_seen.join("\n")),
+        ];
+        for put in self.aws.with(|world| world.responses.puts().to_vec()) {
+            texts.push(("an answer to CloudFormation".to_owned(), String::from_utf8_lossy(&put.body).into_owned()));
+        }
+        let lines = match &self.provisioner {
+            Provisioner::Here(log) => log.lines(),
+            Provisioner::Apart { runtime_api, .. } => {
+                runtime_api.stop().await;
+                runtime_api.logs()
+            }
+        };
+        texts.extend(lines.into_iter().map(|line| ("a log line".to_owned(), line)));
+        texts
+    }
+
+    /// The stack events so far, with the member names of `DescribeStackEvents`.
+    pub(crate) fn events_as_json(&self) -> Vec<Value> {
+        let as_json = |event: &StackEvent| {
+            let mut members = json!({
+                "Timestamp": check::instant(event.at),
+                "StackName": event.stack,
+                "LogicalResourceId": event.logical_id,
+                "PhysicalResourceId": event.physical_id,
+                "ResourceType": event.type_name,
+                "ResourceStatus": event.status.as_str(),
+                "ResourceStatusReason": event.reason,
+            });
+            if let Some(members) = members.as_object_mut() {
+                members.retain(|_, value| !value.is_null());
+            }
+            members
+        };
+        self.events.iter().map(as_json).collect()
+    }
+}
