@@ -1,0 +1,21 @@
+# What the gate needs besides Rust and Python 3: installed here if it is not there yet. Sourced by `.ci/run`.
+
+CARGO_DENY_VERSION=0.20.2
+
+# The Python tools in `.venv`, made anew when the list of them changes.
+install_python_tools() {
+  local wanted=.ci/requirements.txt installed=.venv/installed.txt
+  if ! cmp --silent "$wanted" "$installed"; then
+    rm -rf .venv
+    python3 -m venv .venv
+    .venv/bin/pip install --quiet --disable-pip-version-check --requirement "$wanted"
+    cp "$wanted" "$installed"
+  fi
+}
+
+# cargo-deny in `target/tools`. As a debug build: it compiles in half the time and runs for seconds.
+install_cargo_deny() {
+  if [[ "$(target/tools/bin/cargo-deny --version 2>&1)" != "cargo-deny $CARGO_DENY_VERSION" ]]; then
+    cargo install --quiet --debug --locked --force --root target/tools "cargo-deny@$CARGO_DENY_VERSION"
+  fi
+}

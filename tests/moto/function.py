@@ -1,0 +1,154 @@
+"""Runs the built function as Lambda would, and stands in for CloudFormation at the other end.
+
+One HTTP server on loopback plays the Lambda Runtime API, which hands the process one event at a time, and the bucket
+that the function's answers go to. Only what the lifecycle test needs: no deadline is enforced and nothing is retried.
+"""
+
+import datetime
+import json
+import os
+import queue
+import subprocess
+import tempfile
+import threading
+import time
+import uuid
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import urlsplit
+
+ACCOUNT = "123456789012"  # moto's
+REGION = "us-east-1"
+FUNCTION_ARN = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:provisioner"
+# How long a test waits for an answer. The function's own limit, 900 seconds, would be too patient here.
+ANSWER_SECONDS_MAX = 60
+RESPONSE_BYTES_MAX = 4096
+
+
+class Function:
+    """A running function. `invoke` is one event; `log` is everything it wrote."""
+
+    def __init__(self, bootstrap: str, endpoint_url: str):
+        self._events: queue.Queue = queue.Queue()
+        self._reports: queue.Queue = queue.Queue()
+        self._answers: dict[str, list] = {}
+        self._log = tempfile.TemporaryFile()
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._server.daemon_threads = True
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        self._base = f"127.0.0.1:{self._server.server_port}"
+        # Nothing of our own environment: Lambda passes these and little else.
+        environment = {
+            "AWS_LAMBDA_RUNTIME_API": self._base,
+            "AWS_LAMBDA_FUNCTION_NAME": "provisioner",
+            "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "128",
+            "AWS_LAMBDA_LOG_GROUP_NAME": "/aws/lambda/provisioner",
+            "AWS_LAMBDA_LOG_STREAM_NAME": "moto",
+            "AWS_LAMBDA_LOG_LEVEL": "debug",
+            "AWS_REGION": REGION,
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_ACCESS_KEY_ID": "testing",
+            "AWS_SECRET_ACCESS_KEY": "testing",
+            "AWS_SESSION_TOKEN": "testing",
+            "AWS_ENDPOINT_URL": endpoint_url,
+            "_HANDLER": "bootstrap",
+        }
+        self._process = subprocess.Popen([bootstrap], env=environment, stdout=self._log, stderr=self._log)
+
+    def invoke(self, event: dict) -> dict:
+        """Delivers one event and returns CloudFormation's answer. Raises AssertionError unless there is exactly one."""
+        key = str(uuid.uuid4())
+        signed = datetime.datetime.now(datetime.timezone.utc).strftime("%Y%m%dT%H%M%SZ")
+        event = {**event, "ResponseURL": f"http://{self._base}/answers/{key}?X-Amz-Date={signed}&X-Amz-Expires=7200"}
+        self._answers[key] = []
+        self._events.put(event)
+        deadline = time.monotonic() + ANSWER_SECONDS_MAX
+        while True:
+            try:
+                outcome, body = self._reports.get(timeout=0.2)
+                break
+            except queue.Empty:
+                assert self._process.poll() is None, f"the function ended with {self._process.returncode}:\n{self.log()}"
+                assert time.monotonic() < deadline, f"the function did not finish in time:\n{self.log()}"
+        assert outcome == "response", f"the function reported an error: {body}\n{self.log()}"
+        answers = self._answers.pop(key)
+        assert len(answers) == 1, f"{len(answers)} answers instead of one"
+        method, content_type, body = answers[0]
+        assert method == "PUT" and not content_type, f"an answer by {method} with content type {content_type!r}"
+        assert len(body) <= RESPONSE_BYTES_MAX, f"an answer of {len(body)} bytes"
+        answer = json.loads(body)
+        for member in ("StackId", "RequestId", "LogicalResourceId"):
+            assert answer[member] == event[member], f"`{member}` was not repeated"
+        assert answer["PhysicalResourceId"], "an answer without PhysicalResourceId"
+        return answer
+
+    def log(self) -> str:
+        """Everything the function wrote so far."""
+        self._log.seek(0)
+        text = self._log.read().decode(errors="replace")
+        self._log.seek(0, os.SEEK_END)
+        return text
+
+    def stop(self) -> None:
+        """Ends the process and the server."""
+        self._process.kill()
+        self._process.wait()
+        self._server.shutdown()
+        self._server.server_close()
+        self._log.close()
+
+    def _handler(function) -> type:  # `self` is the request's below
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def log_message(self, *_):
+                pass
+
+            def do_GET(self):
+                if not self.path.endswith("/runtime/invocation/next"):
+                    return self._reply(404)
+                event = function._events.get()
+                self._reply(
+                    200,
+                    json.dumps(event).encode(),
+                    {
+                        "Content-Type": "application/json",
+                        "Lambda-Runtime-Aws-Request-Id": str(uuid.uuid4()),
+                        "Lambda-Runtime-Deadline-Ms": str(int((time.time() + 900) * 1000)),
+                        "Lambda-Runtime-Invoked-Function-Arn": FUNCTION_ARN,
+                        "Lambda-Runtime-Trace-Id": "Root=1-00000000-000000000000000000000000;Sampled=0",
+                    },
+                )
+
+            def do_POST(self):
+                body = self._body()
+                outcome = self.path.rsplit("/", 1)[-1]
+                self._reply(202, b'{"status":"OK"}')
+                function._reports.put((outcome, body.decode(errors="replace")))
+
+            def do_PUT(self):
+                if "chunked" in self.headers.get("Transfer-Encoding", ""):
+                    return self._reply(501)
+                key = urlsplit(self.path).path.rsplit("/", 1)[-1]
+                function._answers[key].append((self.command, self.headers.get("Content-Type"), self._body()))
+                self._reply(200)
+
+            def _body(self) -> bytes:
+                if "chunked" not in self.headers.get("Transfer-Encoding", ""):
+                    return self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                body = b""
+                while size := int(self.rfile.readline(), 16):
+                    body += self.rfile.read(size)
+                    self.rfile.readline()
+                self.rfile.readline()
+                return body
+
+            def _reply(self, status: int, body: bytes = b"", headers: dict | None = None):
+                self.send_response(status)
+                for name, value in (headers or {}).items():
+                    self.send_header(name, value)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+        return Handler
