@@ -13,10 +13,14 @@ use sha2::{Digest, Sha256};
 
 use crate::agentcore_control::AgentCoreControl;
 use crate::clock::Clock;
+use crate::container::Containers;
+use crate::doors::identity_provider::IdentityProviderDoor;
 use crate::doors::loopback::Loopback;
 use crate::doors::{self, Reply};
 use crate::faults::{FaultEffect, Faults, ResponseFaultEffect};
 use crate::iam::Iam;
+use crate::identity_provider::IdentityProviders;
+use crate::logs::Logs;
 use crate::model::{Model, Violation};
 use crate::response_bucket::ResponseBucket;
 use crate::secrets_manager::SecretsManager;
@@ -55,6 +59,12 @@ pub struct World {
     pub agentcore: AgentCoreControl,
     /// Roles and their policies.
     pub iam: Iam,
+    /// Identity providers outside AWS, which issue the tokens that authorizers check.
+    pub identity_providers: IdentityProviders,
+    /// What runs in the runtimes.
+    pub containers: Containers,
+    /// CloudWatch Logs.
+    pub logs: Logs,
     /// CloudFormation's response bucket.
     pub responses: ResponseBucket,
 }
@@ -102,6 +112,9 @@ impl Aws {
             secrets: SecretsManager::new(&settings),
             agentcore: AgentCoreControl::new(&settings),
             iam: Iam::new(&settings),
+            identity_providers: IdentityProviders::default(),
+            containers: Containers::default(),
+            logs: Logs::new(&settings),
             responses: ResponseBucket::new(&settings),
         };
         let state = State { world, credentials: BTreeMap::new(), calls: Vec::new(), requests: 0 };
@@ -186,8 +199,17 @@ impl Aws {
         Loopback::open(self.clone(), port).await
     }
 
+    /// Opens the way to the identity providers on `https://localhost:port`; port 0 picks a free one. In memory they are
+    /// reached at the same URLs.
+    ///
+    /// # Errors
+    /// If the port cannot be had.
+    pub async fn listen_identity_provider(&self, port: u16) -> std::io::Result<IdentityProviderDoor> {
+        IdentityProviderDoor::open(self.clone(), port).await
+    }
+
     /// Runs what a door does with a request in the time a call takes.
-    pub(crate) async fn slowly(&self, answer: impl FnOnce(&Self) -> Reply) -> Reply {
+    pub(crate) async fn slowly<T>(&self, answer: impl FnOnce(&Self) -> T) -> T {
         let half = self.0.settings.call_latency / 2;
         if half.is_zero() {
             return answer(self);
@@ -234,14 +256,23 @@ impl Aws {
         }
     }
 
-    fn authenticate(
+    /// Adds a call to those of [`Self::calls`].
+    pub(crate) fn record(&self, call: CallRecord) {
+        self.state().calls.push(call);
+    }
+
+    /// Who signed a request, and for which service.
+    pub(crate) fn authenticate(
         &self,
         request: &Request<Vec<u8>>,
         endpoint: Option<ServiceId>,
     ) -> Result<(Principal, ServiceId), ApiError> {
         let authorization = Authorization::of(request)?;
         let service = wire::service(authorization.signing_name)
-            .filter(|service| endpoint.is_none_or(|endpoint| endpoint == *service))
+            .filter(|service| {
+                let name = &Model::of(*service).signing_name;
+                endpoint.is_none_or(|endpoint| Model::of(endpoint).signing_name == *name)
+            })
             .ok_or_else(|| {
                 sigv4::invalid(format!("Credential should be scoped to correct service: '{}'.", {
                     endpoint.map_or("secretsmanager' or 'bedrock-agentcore", |it| &Model::of(it).signing_name)
@@ -250,7 +281,7 @@ impl Aws {
         let known = self.state().credentials.get(authorization.access_key_id).cloned();
         let (principal, credentials) = known.ok_or_else(sigv4::unrecognized)?;
         authorization.verify(request, &self.0.settings.region, &credentials, self.0.clock.now())?;
-        Ok((principal, service))
+        Ok((principal, endpoint.unwrap_or(service)))
     }
 
     /// From validation on. Says whether the answer is lost on its way.
@@ -300,7 +331,7 @@ impl Aws {
     }
 
     /// A request id in the form of a UUID: the n-th request always has the same one.
-    fn next_request_id(&self) -> String {
+    pub(crate) fn next_request_id(&self) -> String {
         let mut state = self.state();
         state.requests += 1;
         let digits = hex(&format!("request {}", state.requests));
@@ -323,6 +354,8 @@ impl World {
         let requirements = match service {
             ServiceId::SecretsManager => self.secrets.requirements(call),
             ServiceId::AgentCoreControl => self.agentcore.requirements(call),
+            ServiceId::AgentCore => Vec::new(),
+            ServiceId::Logs => self.logs.requirements(call),
         };
         self.iam.authorize(&call.principal, &requirements)
     }
@@ -331,6 +364,10 @@ impl World {
         match service {
             ServiceId::SecretsManager => self.secrets.call(call, &self.iam),
             ServiceId::AgentCoreControl => self.agentcore.call(call, &self.iam),
+            ServiceId::AgentCore => {
+                Err(ApiError::new(404, "UnknownOperationException", "runtimes are called through HTTP only"))
+            }
+            ServiceId::Logs => self.logs.call(call),
         }
     }
 }

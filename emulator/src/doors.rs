@@ -1,5 +1,7 @@
-//! The two ways in: the SDK's HTTP connector, in memory, and HTTP on loopback.
+//! The two ways in: the SDK's HTTP connector, in memory, and HTTP on loopback; there, identity providers have a door of
+//! their own, with TLS.
 
+pub mod identity_provider;
 pub mod loopback;
 mod memory;
 

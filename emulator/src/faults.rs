@@ -149,7 +149,11 @@ impl FaultEffect {
                 Some(ApiError::new(if json { 400 } else { 429 }, "ThrottlingException", "Rate exceeded"))
             }
             Self::InternalError => {
-                let code = if json { "InternalServiceError" } else { "InternalServerException" };
+                let code = match service {
+                    ServiceId::SecretsManager => "InternalServiceError",
+                    ServiceId::AgentCoreControl | ServiceId::AgentCore => "InternalServerException",
+                    ServiceId::Logs => "ServiceUnavailableException",
+                };
                 Some(ApiError::new(500, code, "An internal error has occurred. Retry your request."))
             }
             Self::Denied => {

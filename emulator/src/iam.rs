@@ -145,7 +145,12 @@ impl Iam {
     ///
     /// A role that does not exist (any more) is allowed nothing.
     pub(crate) fn authorize(&self, principal: &Principal, requirements: &[Requirement]) -> Result<(), ApiError> {
-        let Principal::Role(arn) = principal else { return Ok(()) };
+        let arn = match principal {
+            Principal::Administrator => return Ok(()),
+            Principal::Role(arn) => arn,
+            // No identity of AWS's, so no policy allows it anything.
+            Principal::Bearer(subject) => subject,
+        };
         let policies = self.roles.get(arn).map_or(&[][..], |role| &role.policies);
         for requirement in requirements {
             let mut context = requirement.context.clone();
@@ -155,8 +160,11 @@ impl Iam {
             context.insert("aws:SecureTransport".to_owned(), vec!["true".to_owned()]);
             let decision = policy::decide(policies, &requirement.action, &requirement.resource, &context);
             if !matches!(decision, Decision::Allowed) {
-                // Secrets Manager speaks the JSON protocol, where every client error has status 400.
-                let json = requirements.first().is_some_and(|first| first.action.starts_with("secretsmanager:"));
+                // These two speak the JSON protocol, where every client error has status 400.
+                let speaks_json = |first: &Requirement| {
+                    ["secretsmanager:", "logs:"].iter().any(|service| first.action.starts_with(service))
+                };
+                let json = requirements.first().is_some_and(speaks_json);
                 let message = self.denial(arn, requirement, &decision);
                 return Err(ApiError::new(if json { 400 } else { 403 }, "AccessDeniedException", message));
             }

@@ -10,6 +10,15 @@ pub(crate) fn alphanumeric(seed: &str, length: usize) -> String {
     digest.iter().take(length).map(|byte| char::from(ALPHABET[usize::from(*byte) % ALPHABET.len()])).collect()
 }
 
+/// An identifier in the form of a UUID that depends on `seed` alone.
+pub(crate) fn uuid(seed: &str) -> String {
+    let digest = Sha256::digest(seed.as_bytes());
+    let group = |bytes: std::ops::Range<usize>| {
+        digest[bytes].iter().fold(String::new(), |digits, byte| format!("{digits}{byte:02x}"))
+    };
+    [0..4, 4..6, 6..8, 8..10, 10..16].map(group).join("-")
+}
+
 #[cfg(test)]
 mod tests {
     use super::alphanumeric;

@@ -96,6 +96,8 @@ pub struct Structure {
     pub members: BTreeMap<String, Member>,
     /// Exactly one member must be present.
     pub union: bool,
+    /// The member that is the whole body, as it is; without one, the body is a JSON object of members.
+    pub payload: Option<String>,
     /// Values must not be shown.
     pub sensitive: bool,
     /// For an error: its HTTP status.
@@ -262,9 +264,14 @@ impl Model {
             LazyLock::new(|| Model::parse(include_str!("../model/secretsmanager.json")));
         static AGENTCORE_CONTROL: LazyLock<Model> =
             LazyLock::new(|| Model::parse(include_str!("../model/bedrock-agentcore-control.json")));
+        static AGENTCORE: LazyLock<Model> =
+            LazyLock::new(|| Model::parse(include_str!("../model/bedrock-agentcore.json")));
+        static LOGS: LazyLock<Model> = LazyLock::new(|| Model::parse(include_str!("../model/logs.json")));
         match service {
             ServiceId::SecretsManager => &SECRETS_MANAGER,
             ServiceId::AgentCoreControl => &AGENTCORE_CONTROL,
+            ServiceId::AgentCore => &AGENTCORE,
+            ServiceId::Logs => &LOGS,
         }
     }
 

@@ -15,11 +15,15 @@ pub enum ServiceId {
     SecretsManager,
     /// The control plane of Amazon Bedrock AgentCore.
     AgentCoreControl,
+    /// The data plane of Amazon Bedrock AgentCore. Answers HTTP requests only.
+    AgentCore,
+    /// Amazon CloudWatch Logs.
+    Logs,
 }
 
 impl ServiceId {
     /// Every service, in a fixed order.
-    pub const ALL: [Self; 2] = [Self::SecretsManager, Self::AgentCoreControl];
+    pub const ALL: [Self; 4] = [Self::SecretsManager, Self::AgentCoreControl, Self::AgentCore, Self::Logs];
 
     /// The service's name in botocore and the AWS CLI.
     #[must_use]
@@ -27,6 +31,8 @@ impl ServiceId {
         match self {
             Self::SecretsManager => "secretsmanager",
             Self::AgentCoreControl => "bedrock-agentcore-control",
+            Self::AgentCore => "bedrock-agentcore",
+            Self::Logs => "logs",
         }
     }
 }
@@ -38,6 +44,8 @@ pub enum Principal {
     Role(String),
     /// The account's administrator: allowed everything. Tests and CloudFormation itself act as this principal.
     Administrator,
+    /// Whoever a bearer token stands for, by its `sub` claim: calls runtimes, and nothing else.
+    Bearer(String),
 }
 
 /// What becomes of the asynchronous operation that a call starts. A call that starts none ignores it.

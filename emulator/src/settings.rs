@@ -31,6 +31,11 @@ pub struct Settings {
     pub role_propagation: Duration,
     /// A secret deleted without recovery is still found for so long.
     pub secret_force_deletion: Duration,
+    /// A log event is missing from reads for so long.
+    pub log_lag: Duration,
+    /// Whether the data plane's errors have the HTTP status of their exception. As documented they come with status 200
+    /// and a JSON-RPC error.
+    pub http_errors: bool,
 }
 
 impl Default for Settings {
@@ -47,6 +52,8 @@ impl Default for Settings {
             list_lag: Duration::from_secs(2),
             role_propagation: Duration::from_secs(8),
             secret_force_deletion: Duration::from_secs(3),
+            log_lag: Duration::from_secs(1),
+            http_errors: false,
         }
     }
 }

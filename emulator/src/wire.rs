@@ -3,6 +3,8 @@
 
 mod rest;
 
+pub(crate) use rest::decode;
+
 use http::{HeaderValue, Request, Response, StatusCode};
 use serde_json::{Map, Value, json};
 

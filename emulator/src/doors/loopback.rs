@@ -16,6 +16,7 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use super::Reply;
 use crate::aws::Aws;
+use crate::data_plane::is_data_plane;
 use crate::response_bucket::LOOPBACK_PREFIX;
 
 /// A listening door. Dropping it closes it and its connections.
@@ -35,16 +36,7 @@ impl Loopback {
     pub(crate) async fn open(aws: Aws, port: u16) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
         let address = listener.local_addr()?;
-        let task = tokio::spawn(async move {
-            let mut connections = JoinSet::new();
-            loop {
-                // An error is a client that went away again before it was accepted.
-                if let Ok((stream, _)) = listener.accept().await {
-                    connections.spawn(connection(aws.clone(), stream));
-                }
-                while connections.try_join_next().is_some() {}
-            }
-        });
+        let task = accept(listener, move |stream| connection(aws.clone(), stream));
         Ok(Self { address, task })
     }
 }
@@ -53,6 +45,26 @@ impl Drop for Loopback {
     fn drop(&mut self) {
         self.task.abort();
     }
+}
+
+/// Serves every connection that comes in, until the task is aborted.
+pub(super) fn accept<F>(
+    listener: TcpListener,
+    serve: impl Fn(TcpStream) -> F + Send + 'static,
+) -> JoinHandle<Infallible>
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    tokio::spawn(async move {
+        let mut connections = JoinSet::new();
+        loop {
+            // An error is a client that went away again before it was accepted.
+            if let Ok((stream, _)) = listener.accept().await {
+                connections.spawn(serve(stream));
+            }
+            while connections.try_join_next().is_some() {}
+        }
+    })
 }
 
 async fn connection(aws: Aws, stream: TcpStream) {
@@ -65,9 +77,15 @@ async fn answer(aws: Aws, request: Request<Incoming>) -> Result<http::Response<F
     let (parts, body) = request.into_parts();
     let body = body.collect().await.map_err(io::Error::other)?.to_bytes().to_vec();
     let request = Request::from_parts(parts, body);
-    let bucket = request.uri().path().starts_with(LOOPBACK_PREFIX);
-    let answer = |aws: &Aws| if bucket { aws.serve_response_bucket(&request) } else { aws.serve(&request, None) };
-    match aws.slowly(answer).await {
+    let path = request.uri().path();
+    let reply = if path.starts_with(LOOPBACK_PREFIX) {
+        aws.slowly(|aws| aws.serve_response_bucket(&request)).await
+    } else if is_data_plane(path) {
+        aws.serve_data_plane(&request).await
+    } else {
+        aws.slowly(|aws| aws.serve(&request, None)).await
+    };
+    match reply {
         Reply::Sent(response) => Ok(response.map(|body| Full::new(Bytes::from(body)))),
         // hyper closes a connection whose service fails, without a word.
         Reply::Lost => Err(io::Error::from(io::ErrorKind::ConnectionReset)),

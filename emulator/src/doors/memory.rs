@@ -16,7 +16,8 @@ use super::Reply;
 use crate::aws::Aws;
 use crate::service::ServiceId;
 
-/// A client that reaches the services' endpoints and the response bucket by their host names, and nothing else.
+/// A client that reaches the services' endpoints, the response bucket and the identity providers by their host names,
+/// and nothing else.
 pub(crate) fn http_client(aws: Aws) -> SharedHttpClient {
     SharedHttpClient::new(Door(aws))
 }
@@ -46,17 +47,19 @@ impl HttpConnector for Door {
                 .into_iter()
                 .find(|service| host == format!("{}.{}.{}", service.name(), settings.region, settings.dns_suffix));
             let bucket = aws.with(|world| world.responses.host() == host);
-            if service.is_none() && !bucket {
-                return Err(ConnectorError::io(format!("no such host: {host}").into()).never_connected());
-            }
             if request.uri().scheme() != Some(&http::uri::Scheme::HTTPS) {
                 return Err(ConnectorError::io(format!("{host} speaks https only").into()).never_connected());
             }
-            let answer = |aws: &Aws| match service {
-                Some(service) => aws.serve(&request, Some(service)),
-                None => aws.serve_response_bucket(&request),
+            let reply = match service {
+                Some(ServiceId::AgentCore) => Some(aws.serve_data_plane(&request).await),
+                Some(service) => Some(aws.slowly(|aws| aws.serve(&request, Some(service))).await),
+                None if bucket => Some(aws.slowly(|aws| aws.serve_response_bucket(&request)).await),
+                None => aws.serve_identity_provider(&request).await,
             };
-            match aws.slowly(answer).await {
+            let Some(reply) = reply else {
+                return Err(ConnectorError::io(format!("no such host: {host}").into()).never_connected());
+            };
+            match reply {
                 Reply::Sent(response) => HttpResponse::try_from(response.map(SdkBody::from))
                     .map_err(|it| ConnectorError::other(it.into(), None)),
                 Reply::Lost => Err(ConnectorError::io("the connection was closed before the reply".into())),

@@ -1,5 +1,6 @@
 //! rest-json: the method and the URI choose the operation; members are in labels, the query, headers and the body.
 
+use aws_smithy_types::base64;
 use http::Request;
 use serde_json::{Map, Value};
 
@@ -35,6 +36,10 @@ pub(super) fn route(model: &'static Model, request: &Request<Vec<u8>>) -> Result
                 value.to_str().map_err(|_| serialization(format!("the header '{}' is not text", member.name)))?;
             insert(model, structure, &mut input, name, text)?;
         }
+    }
+    if let Some(payload) = &structure.payload {
+        input.insert(payload.clone(), Value::String(base64::encode(request.body())));
+        return Ok(Routed { operation, input });
     }
     for (name, value) in body(request.body())? {
         if structure.members.get(&name).is_some_and(|member| member.location != Location::Body) {
@@ -99,7 +104,8 @@ fn insert(
     Ok(())
 }
 
-fn decode(text: &str) -> Result<String, ApiError> {
+/// Undoes percent encoding.
+pub(crate) fn decode(text: &str) -> Result<String, ApiError> {
     let wrong = || serialization("the URI has a broken percent encoding");
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.bytes();

@@ -1,0 +1,156 @@
+//! What runs in a runtime: images whose behaviour a test chooses, and the microVMs in which they are started, one for
+//! each session.
+
+mod server;
+mod session;
+mod start;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+pub(crate) use self::server::Server;
+use self::session::Session;
+pub(crate) use self::session::{Admission, SessionKey};
+
+/// What an image does when it is started.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Behaviour {
+    /// `serverInfo.name`.
+    pub server_name: String,
+    /// `serverInfo.version`.
+    pub server_version: String,
+    /// How many tools the server has: `tool_001` and so on.
+    pub tools: usize,
+    /// Tools on one page of `tools/list`.
+    pub page_size: usize,
+    /// Whether the server keeps MCP sessions of its own, and refuses requests outside of one. Sessions end with
+    /// revision 2025-11-25: requests of a later one are served without.
+    pub stateful: bool,
+    /// The form of its answers.
+    pub answers: AnswerForm,
+    /// The MCP revisions it supports, newest first.
+    pub revisions: Vec<String>,
+    /// How starting it goes.
+    pub start: Start,
+    /// Whether it reads a secret when it starts, if the environment names one.
+    pub reads_secret: bool,
+    /// The environment variable that names the secret.
+    pub secret_variable: String,
+    /// Keys that, once it has read a secret, must have a value there or in the environment: else it exits. `A|B` is
+    /// satisfied by either.
+    pub required_keys: Vec<String>,
+    /// Whether it prints the values of the secret that it read: what a careless server does.
+    pub prints_secret: bool,
+}
+
+/// The form of an MCP server's answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AnswerForm {
+    /// `application/json`. A stateful server answers with event streams all the same.
+    Json,
+    /// `text/event-stream`.
+    Sse,
+    /// A page of HTML, as from a web server that is no MCP server.
+    Html,
+}
+
+/// How starting a container goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// It serves after so long.
+    Normal(Duration),
+    /// It prints this line, its last one, and exits.
+    Crash(String),
+    /// The first start takes so long, later ones as long as a normal one.
+    SlowOnce(Duration),
+}
+
+/// How long a start takes when nothing is said about it.
+const START: Duration = Duration::from_secs(2);
+
+/// MCP revisions, newest first.
+pub const REVISIONS: [&str; 4] = ["2026-07-28", "2025-11-25", "2025-06-18", "2025-03-26"];
+
+impl Default for Behaviour {
+    /// A well-behaved server: stateless, JSON, every revision, three tools, no secret.
+    fn default() -> Self {
+        Self {
+            server_name: "emulated-mcp-server".to_owned(),
+            server_version: "1.0.0".to_owned(),
+            tools: 3,
+            page_size: 100,
+            stateful: false,
+            answers: AnswerForm::Json,
+            revisions: REVISIONS.map(str::to_owned).to_vec(),
+            start: Start::Normal(START),
+            reads_secret: false,
+            secret_variable: "SECRET_NAME".to_owned(),
+            required_keys: Vec::new(),
+            prints_secret: false,
+        }
+    }
+}
+
+impl Behaviour {
+    /// The Zscaler MCP server: without a secret to read it starts with what its environment has, whatever that is.
+    #[must_use]
+    pub fn zscaler() -> Self {
+        let required = ["ZSCALER_CLIENT_ID", "ZSCALER_CLIENT_SECRET|ZSCALER_PRIVATE_KEY"];
+        Self {
+            server_name: "Zscaler MCP Server".to_owned(),
+            server_version: "0.15.4".to_owned(),
+            reads_secret: true,
+            secret_variable: "ZSCALER_SECRET_NAME".to_owned(),
+            required_keys: required.map(str::to_owned).to_vec(),
+            ..Self::default()
+        }
+    }
+}
+
+/// The images and the microVMs of the account.
+#[derive(Debug, Default)]
+pub struct Containers {
+    /// By the start of the image's URI; the longest that fits decides.
+    behaviours: BTreeMap<String, Behaviour>,
+    /// How often containers were started, by image.
+    starts: BTreeMap<String, u64>,
+    sessions: BTreeMap<SessionKey, Session>,
+    /// How many sessions there ever were; decides the next id.
+    admitted: u64,
+    strips_mcp_headers: bool,
+}
+
+impl Containers {
+    /// Every image behaves so from now on. MicroVMs that run already are not affected.
+    pub fn behave(&mut self, behaviour: Behaviour) {
+        self.behaviours.clear();
+        self.behave_as("", behaviour);
+    }
+
+    /// Images whose URI starts so behave so from now on.
+    pub fn behave_as(&mut self, image_prefix: &str, behaviour: Behaviour) {
+        self.behaviours.insert(image_prefix.to_owned(), behaviour);
+        self.starts.retain(|image, _| !image.starts_with(image_prefix));
+    }
+
+    /// Whether `Mcp-Protocol-Version`, `Mcp-Method` and `Mcp-Name` reach a container only if its runtime's allowlist
+    /// names them. The API models them, which says that they always do; they were also seen missing.
+    pub fn strip_mcp_headers(&mut self, strip: bool) {
+        self.strips_mcp_headers = strip;
+    }
+
+    pub(crate) fn strips_mcp_headers(&self) -> bool {
+        self.strips_mcp_headers
+    }
+
+    /// How many containers were started so far.
+    #[must_use]
+    pub fn starts(&self) -> u64 {
+        self.starts.values().sum()
+    }
+
+    fn behaviour(&self, image: &str) -> Behaviour {
+        let fitting = self.behaviours.iter().filter(|(prefix, _)| image.starts_with(prefix.as_str()));
+        fitting.max_by_key(|(prefix, _)| prefix.len()).map(|(_, behaviour)| behaviour.clone()).unwrap_or_default()
+    }
+}

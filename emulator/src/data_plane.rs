@@ -1,0 +1,174 @@
+//! The data plane of Bedrock AgentCore: `InvokeAgentRuntime`, in front of the containers.
+//!
+//! A request passes: who calls (signature or token, whichever the runtime's version wants) → whether they may → the
+//! service model's constraints → faults → the runtime's state → its session's microVM, started if need be → the
+//! container. What goes wrong at the front door has the HTTP status of its exception; what goes wrong behind it comes as
+//! a JSON-RPC error with status 200 (MCP protocol contract in AgentCore's developer guide), unless
+//! [`Settings::http_errors`](crate::settings::Settings::http_errors) says otherwise.
+
+mod failure;
+mod forward;
+mod inbound;
+mod target;
+#[cfg(test)]
+mod tests;
+
+use http::{Method, Request, Response};
+use serde_json::Value;
+
+use self::failure::Failure;
+use self::inbound::Caller;
+pub(crate) use self::target::is_data_plane;
+use self::target::{Document, Target};
+use crate::agentcore_control::{Configuration, Runtime, Status};
+use crate::aws::{Aws, CallRecord};
+use crate::container::{Admission, Server, SessionKey};
+use crate::doors::Reply;
+use crate::faults::FaultEffect;
+use crate::model::{Model, Violation};
+use crate::service::{ApiError, ServiceId};
+use crate::wire;
+
+const OPERATION: &str = "InvokeAgentRuntime";
+const SESSION: &str = "x-amzn-bedrock-agentcore-runtime-session-id";
+const MCP_SESSION: &str = "mcp-session-id";
+
+/// A request that was let in.
+struct Invocation<'r> {
+    configuration: Configuration,
+    session: SessionKey,
+    request: &'r Request<Vec<u8>>,
+}
+
+impl Aws {
+    /// Serves one request to the data plane, in the time it takes. Holds no lock while it waits.
+    pub(crate) async fn serve_data_plane(&self, request: &Request<Vec<u8>>) -> Reply {
+        let request_id = self.next_request_id();
+        let half = self.settings().call_latency / 2;
+        tokio::time::sleep(half).await;
+        let reply = match self.invoke(request, &request_id).await {
+            Ok(reply) => reply,
+            Err(failure) => Reply::Sent(failure.respond(request, &request_id, self.settings().http_errors)),
+        };
+        tokio::time::sleep(half).await;
+        reply
+    }
+
+    async fn invoke(&self, request: &Request<Vec<u8>>, request_id: &str) -> Result<Reply, Failure> {
+        let target = Target::of(request, self.settings())?;
+        if target.document == Document::ResourceMetadata {
+            return self.resource_metadata(&target, request_id);
+        }
+        let Caller { principal, configuration } = self.admit_caller(request, &target)?;
+        let at = self.clock().now();
+        let mut effect = None;
+        let checked = configuration.and_then(|configuration| {
+            validate(request)?;
+            effect = self.faults().strike(ServiceId::AgentCore, OPERATION);
+            match &effect {
+                Some(FaultEffect::ReplyLostBefore) => Ok(None),
+                Some(fault) => match fault.error(ServiceId::AgentCore, OPERATION) {
+                    Some(error) => Err(error.into()),
+                    None => Ok(Some(configuration)),
+                },
+                None => Ok(Some(configuration)),
+            }
+        });
+        let answer = match checked {
+            Ok(Some(configuration)) => self.run(request, &target, configuration).await.map(Some),
+            Ok(None) => Ok(None),
+            Err(failure) => Err(failure),
+        };
+        let lost = matches!(effect, Some(FaultEffect::ReplyLostBefore | FaultEffect::ReplyLostAfter));
+        let outcome = answer.as_ref().map(|_| ()).map_err(|failure| failure.error.code);
+        self.record(CallRecord { at, principal, service: ServiceId::AgentCore, operation: OPERATION, outcome, lost });
+        match answer {
+            _ if lost => Ok(Reply::Lost),
+            Ok(Some(response)) => Ok(Reply::Sent(forward::back(response, request_id))),
+            Ok(None) => Ok(Reply::Lost),
+            Err(failure) => Err(failure),
+        }
+    }
+
+    /// Behind the front door: from the runtime's state to the container's answer.
+    async fn run(
+        &self,
+        request: &Request<Vec<u8>>,
+        target: &Target,
+        configuration: Configuration,
+    ) -> Result<Response<Vec<u8>>, Failure> {
+        let (arn, now) = (target.arn.clone(), self.clock().now());
+        let status = self.with(|world| world.agentcore.runtime(target.id(), now).map(|it| usable(it, now)));
+        if let Some(Err(status)) = status {
+            let message = format!("Agent '{arn}' cannot be invoked while it is in the status {}.", status.as_str());
+            return Err(ApiError::new(409, "RetryableConflictException", message).into());
+        }
+        if configuration.get("metadataConfiguration").is_none_or(|it| it["requireMMDSV2"] != true) {
+            let message = format!("Agent '{arn}' is not MMDSv2-enabled. Update it with requireMMDSV2 set to true.");
+            return Err(invalid(message).into());
+        }
+        if request.method() == Method::POST && !forward::accepts_both(request.headers()) {
+            return Err(Failure::not_acceptable());
+        }
+        let given = [SESSION, MCP_SESSION].into_iter().find_map(|name| request.headers().get(name)?.to_str().ok());
+        let session = given.map(str::to_owned);
+        let session = session.unwrap_or_else(|| self.with(|world| world.containers.next_session_id()));
+        let invocation = Invocation { session: (arn, session), configuration, request };
+        let request = self.with(|world| forward::to_container(&invocation, world.containers.strips_mcp_headers()))?;
+        let server = self.microvm(&invocation).await?;
+        if !forward::speaks_mcp(&invocation.configuration) {
+            return Err(Failure::of_container(404));
+        }
+        let response = server.handle(request).await;
+        if response.status().is_server_error() {
+            return Err(Failure::of_container(response.status().as_u16()));
+        }
+        let response = forward::with_session(response, &invocation);
+        if let Some(own) = response.headers().get(MCP_SESSION).and_then(|it| it.to_str().ok()) {
+            let alias = (invocation.session.0.clone(), own.to_owned());
+            self.with(|world| world.containers.alias(&invocation.session, alias));
+        }
+        Ok(response)
+    }
+
+    async fn microvm(&self, invocation: &Invocation<'_>) -> Result<std::sync::Arc<Server>, Failure> {
+        let now = self.clock().now();
+        let admission = self.with(|world| world.containers.admit(&invocation.session, &invocation.configuration, now));
+        match admission {
+            Admission::Running(server) => Ok(server),
+            Admission::Busy => {
+                let message = "Session operation in progress, please retry";
+                Err(ApiError::new(409, "RetryableConflictException", message).into())
+            }
+            Admission::Start(starting) => starting.run(self).await.ok_or_else(Failure::not_started),
+        }
+    }
+}
+
+/// The live version serves while a newer one is being made; a runtime without one, or on its way out, does not.
+fn usable(runtime: &Runtime, now: std::time::SystemTime) -> Result<(), Status> {
+    let leaving = runtime.deletion.is_some();
+    if leaving || runtime.live(now).is_none() { Err(runtime.status(now)) } else { Ok(()) }
+}
+
+/// Checks the request against the service model, which knows it as a POST.
+fn validate(request: &Request<Vec<u8>>) -> Result<(), Failure> {
+    let mut posted = Request::new(request.body().clone());
+    *posted.method_mut() = Method::POST;
+    *posted.uri_mut() = request.uri().clone();
+    *posted.headers_mut() = request.headers().clone();
+    let routed = wire::route(ServiceId::AgentCore, &posted).map_err(Failure::front)?;
+    let model = Model::of(ServiceId::AgentCore);
+    let shape = &model.operations[routed.operation].input;
+    let violations = model.validate_members(shape, &routed.input);
+    if violations.is_empty() { Ok(()) } else { Err(Failure::front(invalid(Violation::message(&violations)))) }
+}
+
+fn invalid(message: String) -> ApiError {
+    ApiError { reason: Some("FieldValidationFailed"), ..ApiError::new(400, "ValidationException", message) }
+}
+
+/// The JSON-RPC message in a body; `null` if there is none.
+fn message(request: &Request<Vec<u8>>) -> Value {
+    serde_json::from_slice(request.body()).unwrap_or_default()
+}

@@ -1,0 +1,244 @@
+//! Identity providers: OAuth 2.0 authorization servers that issue the tokens JWT authorizers check.
+//!
+//! A provider lives in the account's world under its issuer's https host. What differs between products (claims, paths,
+//! what a token request has to say, what it is refused with) follows [`ClaimStyle`]; what goes wrong, [`ProviderFault`].
+
+mod claims;
+mod discovery;
+mod fault;
+mod keys;
+mod provider;
+mod token_endpoint;
+
+use std::time::SystemTime;
+
+use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, header};
+use serde_json::{Value, json};
+
+use self::claims::Grant;
+use self::fault::HANGS_FOR;
+pub use self::fault::{Endpoint, Failure, ProviderFault};
+pub(crate) use self::keys::{header_and_claims, verify_rs256};
+pub use self::provider::{ClaimStyle, Client, Provider};
+use crate::aws::Aws;
+use crate::doors::Reply;
+
+/// Every identity provider that exists.
+#[derive(Debug, Default)]
+pub struct IdentityProviders {
+    providers: Vec<Provider>,
+    requests: Vec<ProviderRequest>,
+}
+
+/// A request that reached a provider.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProviderRequest {
+    /// When.
+    pub at: SystemTime,
+    /// Its method.
+    pub method: Method,
+    /// Its URL, without the query.
+    pub url: String,
+    /// The HTTP status it was answered with; none if it was not answered.
+    pub status: Option<u16>,
+}
+
+impl IdentityProviders {
+    /// Adds a provider, in place of any with the same issuer.
+    pub fn add(&mut self, provider: Provider) {
+        self.providers.retain(|known| known.issuer != provider.issuer);
+        self.providers.push(provider);
+    }
+
+    /// The provider of an issuer, as its documents spell it.
+    #[must_use]
+    pub fn provider(&self, issuer: &str) -> Option<&Provider> {
+        self.providers.iter().find(|provider| provider.issuer == issuer)
+    }
+
+    /// The same, to change it: its clients, its fault.
+    pub fn provider_mut(&mut self, issuer: &str) -> Option<&mut Provider> {
+        self.providers.iter_mut().find(|provider| provider.issuer == issuer)
+    }
+
+    /// Every request that reached a provider, in order.
+    #[must_use]
+    pub fn requests(&self) -> &[ProviderRequest] {
+        &self.requests
+    }
+}
+
+/// What becomes of a request to a provider.
+#[derive(Debug)]
+pub(crate) enum ProviderAnswer {
+    /// This comes back.
+    Sent(Response<Vec<u8>>),
+    /// The connection is refused.
+    Unreachable,
+    /// Nothing comes back.
+    Nothing,
+}
+
+impl IdentityProviders {
+    /// Answers one request, whose URI is absolute, and records it. `None`: no provider has that host.
+    pub(crate) fn serve(&mut self, request: &Request<Vec<u8>>, now: SystemTime) -> Option<ProviderAnswer> {
+        let url = url_of(request.uri());
+        let (index, endpoint) = self.find(&url)?;
+        let answer = self.providers[index].answer(endpoint, request, now);
+        let provider = &mut self.providers[index];
+        if endpoint.is_some_and(|endpoint| provider.fault_at(endpoint).is_some()) {
+            provider.fault_requests = provider.fault_requests.saturating_sub(1);
+        }
+        let status = match &answer {
+            ProviderAnswer::Sent(response) => Some(response.status().as_u16()),
+            ProviderAnswer::Unreachable | ProviderAnswer::Nothing => None,
+        };
+        self.requests.push(ProviderRequest { at: now, method: request.method().clone(), url, status });
+        Some(answer)
+    }
+
+    /// The JSON document at a URL as an authorizer of AWS's reads it: without a trace, and without wearing out a fault.
+    pub(crate) fn read(&self, url: &str, now: SystemTime) -> Option<Value> {
+        let request = Request::get(url).body(Vec::new()).ok()?;
+        let (index, endpoint) = self.find(&url_of(request.uri()))?;
+        match self.providers[index].answer(endpoint, &request, now) {
+            ProviderAnswer::Sent(response) if response.status() == StatusCode::OK => {
+                serde_json::from_slice(response.body()).ok()
+            }
+            _ => None,
+        }
+    }
+
+    /// The provider that serves a URL and what it has there; a provider at its host if none has anything there.
+    fn find(&self, url: &str) -> Option<(usize, Option<Endpoint>)> {
+        let endpoints = self.providers.iter().map(|provider| provider.endpoint(url));
+        match endpoints.enumerate().find(|(_, endpoint)| endpoint.is_some()) {
+            Some(found) => Some(found),
+            None => Some((self.providers.iter().position(|it| it.is_at(provider::authority_of(url)))?, None)),
+        }
+    }
+}
+
+impl Aws {
+    /// Serves one request to an identity provider. `None`: nothing listens there.
+    pub(crate) async fn serve_identity_provider(&self, request: &Request<Vec<u8>>) -> Option<Reply> {
+        let serve = |aws: &Self| {
+            let now = aws.clock().now();
+            aws.with(|world| world.identity_providers.serve(request, now))
+        };
+        match self.slowly(serve).await? {
+            ProviderAnswer::Sent(response) => Some(Reply::Sent(response)),
+            ProviderAnswer::Unreachable => None,
+            ProviderAnswer::Nothing => {
+                tokio::time::sleep(HANGS_FOR).await;
+                Some(Reply::Lost)
+            }
+        }
+    }
+}
+
+impl Provider {
+    fn endpoint(&self, url: &str) -> Option<Endpoint> {
+        match url {
+            _ if url == self.token_endpoint => Some(Endpoint::Token),
+            _ if url == self.jwks_uri => Some(Endpoint::Jwks),
+            _ if self.metadata_urls().iter().any(|known| known == url) => Some(Endpoint::Discovery),
+            _ => None,
+        }
+    }
+
+    fn fault_at(&self, endpoint: Endpoint) -> Option<&ProviderFault> {
+        self.fault.as_ref().filter(|fault| self.fault_requests > 0 && fault.concerns(endpoint))
+    }
+
+    fn answer(&self, endpoint: Option<Endpoint>, request: &Request<Vec<u8>>, now: SystemTime) -> ProviderAnswer {
+        let Some(endpoint) = endpoint else {
+            return ProviderAnswer::Sent(page(StatusCode::NOT_FOUND, "Not Found"));
+        };
+        let fault = self.fault_at(endpoint);
+        let document = match endpoint {
+            Endpoint::Discovery => self.metadata(fault),
+            Endpoint::Jwks if fault == Some(&ProviderFault::SignsWithSecrets) => json!({"keys": []}),
+            Endpoint::Jwks => keys::key_set(),
+            Endpoint::Token => Value::Null,
+        };
+        ProviderAnswer::Sent(match (fault, endpoint) {
+            (Some(ProviderFault::At(_, failure)), _) => match failure {
+                Failure::Unreachable => return ProviderAnswer::Unreachable,
+                Failure::NoAnswer => return ProviderAnswer::Nothing,
+                Failure::Status(status) => {
+                    let status = StatusCode::from_u16(*status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+                    page(status, "Something went wrong")
+                }
+                Failure::Redirect(target) => {
+                    let mut response = page(StatusCode::FOUND, "Found");
+                    let target = HeaderValue::from_str(target).unwrap_or(HeaderValue::from_static("/"));
+                    response.headers_mut().insert(header::LOCATION, target);
+                    response
+                }
+                Failure::HtmlPage => page(StatusCode::OK, "Sign in"),
+                Failure::BrokenJson => {
+                    let mut response = json_response(StatusCode::OK, &json!({"issuer": self.issuer}));
+                    response.body_mut().pop();
+                    response
+                }
+            },
+            (Some(ProviderFault::TokenError { status, error, description }), _) => {
+                token_error(*status, error, description)
+            }
+            (_, Endpoint::Token) => match self.authorize(request) {
+                Ok(grant) => self.token_response(&grant, now, fault),
+                Err(refused) => token_error(refused.status, refused.error, &refused.description),
+            },
+            _ if request.method() != Method::GET => page(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed"),
+            _ => json_response(StatusCode::OK, &document),
+        })
+    }
+
+    fn token_response(&self, grant: &Grant, now: SystemTime, fault: Option<&ProviderFault>) -> Response<Vec<u8>> {
+        let mut body = json!({
+            "access_token": self.token(grant, now, fault),
+            "token_type": "Bearer",
+            "expires_in": self.token_lifetime.as_secs(),
+        });
+        if !grant.scopes.is_empty() {
+            body["scope"] = json!(grant.scopes.join(" "));
+        }
+        json_response(StatusCode::OK, &body)
+    }
+}
+
+fn token_error(status: u16, error: &str, description: &str) -> Response<Vec<u8>> {
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST);
+    let mut response = json_response(status, &json!({"error": error, "error_description": description}));
+    if status == StatusCode::UNAUTHORIZED {
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"tokens\""));
+    }
+    response
+}
+
+fn json_response(status: StatusCode, body: &Value) -> Response<Vec<u8>> {
+    let mut response = typed(status, "application/json", body.to_string());
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+fn page(status: StatusCode, title: &str) -> Response<Vec<u8>> {
+    typed(status, "text/html; charset=utf-8", format!("<!DOCTYPE html><title>{title}</title><h1>{title}</h1>\n"))
+}
+
+fn typed(status: StatusCode, media_type: &'static str, body: String) -> Response<Vec<u8>> {
+    let mut response = Response::new(body.into_bytes());
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
+    response
+}
+
+/// The URL without the query and the default port.
+fn url_of(uri: &Uri) -> String {
+    let authority = uri.authority().map_or("", http::uri::Authority::as_str);
+    format!("https://{}{}", authority.strip_suffix(":443").unwrap_or(authority), uri.path())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,39 @@
+//! A provider's metadata (OpenID Connect Discovery 1.0, RFC 8414).
+
+use serde_json::{Value, json};
+
+use super::fault::ProviderFault;
+use super::provider::{ClaimStyle, Provider};
+
+impl Provider {
+    /// The discovery document.
+    pub(super) fn metadata(&self, fault: Option<&ProviderFault>) -> Value {
+        let mut methods = Vec::new();
+        methods.extend(self.basic.then_some("client_secret_basic"));
+        methods.extend(self.post.then_some("client_secret_post"));
+        let mut grants = vec!["authorization_code", "refresh_token"];
+        if self.style != ClaimStyle::Google {
+            grants.push("client_credentials");
+        }
+        let algorithm = if fault == Some(&ProviderFault::SignsWithSecrets) { "HS256" } else { "RS256" };
+        let mut document = json!({
+            "issuer": self.issuer,
+            "authorization_endpoint": format!("{}/authorize", self.location),
+            "token_endpoint": self.token_endpoint,
+            "jwks_uri": self.jwks_uri,
+            "response_types_supported": ["code"],
+            "grant_types_supported": grants,
+            "subject_types_supported": ["public"],
+            "id_token_signing_alg_values_supported": [algorithm],
+            "token_endpoint_auth_methods_supported": methods,
+        });
+        match fault {
+            Some(ProviderFault::DiscoveryIssuer(issuer)) => document["issuer"] = json!(issuer),
+            Some(ProviderFault::DiscoveryWithout(member)) => {
+                document.as_object_mut().and_then(|document| document.remove(*member));
+            }
+            _ => {}
+        }
+        document
+    }
+}

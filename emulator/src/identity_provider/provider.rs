@@ -1,0 +1,195 @@
+//! One identity provider: which product it is, who may ask it for tokens, and where its documents are.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use http::Uri;
+
+use super::fault::ProviderFault;
+
+/// Which product's ways a provider has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClaimStyle {
+    /// Access tokens with `client_id`, `scope` and `token_use`, without `aud`.
+    Cognito,
+    /// `azp`, and `aud` from the request's `audience` or the tenant's default; without either, an encrypted token.
+    Auth0,
+    /// `cid`, `aud` of the authorization server, scopes in the list `scp`; a request has to name a scope.
+    Okta,
+    /// `appid`, and `aud` from the request's `resource`; issued by `sts.windows.net`.
+    EntraV1,
+    /// `azp`, and `aud` from a scope that ends in `/.default`; the issuer ends in `/v2.0`.
+    EntraV2,
+    /// `azp`; `aud` only if the client or the realm has audiences mapped.
+    Keycloak,
+    /// `azp` and `aud`; has no client credentials grant.
+    Google,
+}
+
+/// Who may ask a provider for tokens.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Client {
+    /// The client secret.
+    pub secret: String,
+    /// The scopes it may have. A request without `scope` gets all of them where the product does so.
+    pub scopes: Vec<String>,
+    /// The audiences (APIs, resources) it may have tokens for.
+    pub audiences: Vec<String>,
+    /// Whether it exists but may not use the client credentials grant.
+    pub unauthorized: bool,
+}
+
+impl Client {
+    /// A client with that secret, without scopes or audiences.
+    #[must_use]
+    pub fn new(secret: &str) -> Self {
+        Self { secret: secret.to_owned(), ..Self::default() }
+    }
+
+    /// The same with these scopes.
+    #[must_use]
+    pub fn scopes(self, scopes: &[&str]) -> Self {
+        Self { scopes: scopes.iter().map(ToString::to_string).collect(), ..self }
+    }
+
+    /// The same with these audiences.
+    #[must_use]
+    pub fn audiences(self, audiences: &[&str]) -> Self {
+        Self { audiences: audiences.iter().map(ToString::to_string).collect(), ..self }
+    }
+}
+
+/// An identity provider.
+#[derive(Clone, Debug)]
+pub struct Provider {
+    /// The issuer: what its documents and its tokens name, with or without a trailing slash.
+    pub issuer: String,
+    /// Which product it is.
+    pub style: ClaimStyle,
+    /// Its clients by client id.
+    pub clients: BTreeMap<String, Client>,
+    /// The audience of tokens whose request or client names none. An Okta authorization server always has one.
+    pub default_audience: Option<String>,
+    /// Whether the token endpoint takes the client's secret as HTTP Basic credentials (`client_secret_basic`).
+    pub basic: bool,
+    /// Whether it takes it in the form (`client_secret_post`).
+    pub post: bool,
+    /// How long a token is good for.
+    pub token_lifetime: Duration,
+    /// What is wrong with it.
+    pub fault: Option<ProviderFault>,
+    /// How many more requests the fault strikes.
+    pub fault_requests: u32,
+    /// Where tokens are asked for.
+    pub token_endpoint: String,
+    /// Where its keys are.
+    pub jwks_uri: String,
+    /// What its discovery documents are under, without a trailing slash.
+    pub(super) location: String,
+}
+
+impl Provider {
+    /// A provider without clients, at the addresses its product would have. `issuer` is an https URL.
+    #[must_use]
+    pub fn new(style: ClaimStyle, issuer: &str) -> Self {
+        let bare = issuer.trim_end_matches('/');
+        // Version 1 of Entra is the one issuer whose documents are on another host.
+        let location = bare.replacen("https://sts.windows.net/", "https://login.microsoftonline.com/", 1);
+        let tenant = location.trim_end_matches("/v2.0");
+        let (token_endpoint, jwks) = match style {
+            ClaimStyle::Cognito => (cognito_token_endpoint(&location), "/.well-known/jwks.json"),
+            ClaimStyle::Auth0 => (format!("{location}/oauth/token"), "/.well-known/jwks.json"),
+            ClaimStyle::Okta => (format!("{location}/v1/token"), "/v1/keys"),
+            ClaimStyle::EntraV1 => (format!("{location}/oauth2/token"), "/discovery/keys"),
+            ClaimStyle::EntraV2 => (format!("{tenant}/oauth2/v2.0/token"), "/discovery/v2.0/keys"),
+            ClaimStyle::Keycloak => {
+                (format!("{location}/protocol/openid-connect/token"), "/protocol/openid-connect/certs")
+            }
+            ClaimStyle::Google => {
+                (format!("{}/token", location.replace("accounts.google.", "oauth2.googleapis.")), "/oauth2/v3/certs")
+            }
+        };
+        let keys_under = if style == ClaimStyle::EntraV2 { tenant } else { &location };
+        Self {
+            issuer: issuer.to_owned(),
+            style,
+            clients: BTreeMap::new(),
+            default_audience: (style == ClaimStyle::Okta).then(|| "api://default".to_owned()),
+            basic: true,
+            post: true,
+            token_lifetime: Duration::from_hours(1),
+            fault: None,
+            fault_requests: u32::MAX,
+            token_endpoint,
+            jwks_uri: format!("{keys_under}{jwks}"),
+            location,
+        }
+    }
+
+    /// The same with one more client.
+    #[must_use]
+    pub fn with_client(mut self, client_id: &str, client: Client) -> Self {
+        self.clients.insert(client_id.to_owned(), client);
+        self
+    }
+
+    /// The same with a fault, for every request to come.
+    #[must_use]
+    pub fn with_fault(self, fault: ProviderFault) -> Self {
+        Self { fault: Some(fault), fault_requests: u32::MAX, ..self }
+    }
+
+    /// Makes the next `requests` requests that the fault concerns meet it; after those the provider is well.
+    pub fn fail_next(&mut self, requests: u32, fault: ProviderFault) {
+        self.fault = Some(fault);
+        self.fault_requests = requests;
+    }
+
+    /// The URL of its OpenID Connect discovery document.
+    #[must_use]
+    pub fn discovery_url(&self) -> String {
+        format!("{}/.well-known/openid-configuration", self.location)
+    }
+
+    /// Every URL its metadata is at. Besides OpenID Connect's, those of RFC 8414: with the well-known part before the
+    /// issuer's path, as it says, and after it, as products do.
+    pub(super) fn metadata_urls(&self) -> Vec<String> {
+        let mut urls = vec![self.discovery_url()];
+        if matches!(self.style, ClaimStyle::Auth0 | ClaimStyle::Okta | ClaimStyle::Keycloak) {
+            let well_known = "/.well-known/oauth-authorization-server";
+            urls.push(format!("{}{well_known}", self.location));
+            let path = path(&self.location);
+            let origin = &self.location[..self.location.len() - path.len()];
+            urls.push(format!("{origin}{well_known}{path}"));
+        }
+        urls
+    }
+
+    /// Whether any of its URLs is at that host and port.
+    pub(super) fn is_at(&self, authority: &str) -> bool {
+        [&self.location, &self.token_endpoint, &self.jwks_uri].into_iter().any(|url| authority_of(url) == authority)
+    }
+}
+
+/// Host and port of an https URL, the default port left out.
+pub(super) fn authority_of(url: &str) -> &str {
+    let rest = url.strip_prefix("https://").unwrap_or_default();
+    let authority = rest.split(['/', '?']).next().unwrap_or_default();
+    authority.strip_suffix(":443").unwrap_or(authority)
+}
+
+fn path(url: &str) -> String {
+    url.parse::<Uri>().map(|uri| uri.path().trim_end_matches('/').to_owned()).unwrap_or_default()
+}
+
+/// A user pool's token endpoint is at its domain, which is named after the pool unless its owner chose otherwise.
+fn cognito_token_endpoint(location: &str) -> String {
+    let pool = location.strip_prefix("https://cognito-idp.").and_then(|rest| rest.split_once(".amazonaws.com/"));
+    match pool {
+        Some((region, pool)) => {
+            let domain = pool.replace('_', "").to_lowercase();
+            format!("https://{domain}.auth.{region}.amazoncognito.com/oauth2/token")
+        }
+        None => format!("{location}/oauth2/token"),
+    }
+}

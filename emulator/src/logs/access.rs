@@ -1,0 +1,35 @@
+//! What a caller must be allowed. Policies match the ARN of a group only if they end in `:*`, because requests on a group
+//! are evaluated as its ARN and `:log-stream:`.
+
+use super::Logs;
+use super::read::group_name;
+use crate::iam::Requirement;
+use crate::input::required;
+use crate::service::Call;
+use crate::settings::Settings;
+
+impl Logs {
+    /// The actions that a call needs, and on what.
+    pub(crate) fn requirements(&self, call: &Call) -> Vec<Requirement> {
+        // Without a group the call itself is refused.
+        let group = group_name(&call.input).unwrap_or_default();
+        let stream = if call.operation == "GetLogEvents" { required(&call.input, "logStreamName") } else { "" };
+        vec![Requirement::new(format!("logs:{}", call.operation), arn(&self.settings, group, stream))]
+    }
+}
+
+/// What it takes to print into a stream that may not exist yet.
+pub(crate) fn to_print(settings: &Settings, group: &str, stream: &str) -> Vec<Requirement> {
+    let stream = arn(settings, group, stream);
+    vec![
+        Requirement::new("logs:CreateLogGroup", arn(settings, group, "")),
+        Requirement::new("logs:CreateLogStream", stream.clone()),
+        Requirement::new("logs:PutLogEvents", stream),
+    ]
+}
+
+/// A stream's ARN; with an empty stream, how a group is evaluated.
+pub(super) fn arn(settings: &Settings, group: &str, stream: &str) -> String {
+    let Settings { partition, region, account_id, .. } = settings;
+    format!("arn:{partition}:logs:{region}:{account_id}:log-group:{group}:log-stream:{stream}")
+}
