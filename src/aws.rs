@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_bedrockagentcorecontrol as agentcore;
+use aws_sdk_cloudwatchlogs as cloudwatchlogs;
 use aws_sdk_secretsmanager as secretsmanager;
 use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
 use aws_smithy_async::time::SharedTimeSource;
@@ -54,6 +55,14 @@ pub struct Context {
     pub secretsmanager: secretsmanager::Client,
     /// AgentCore's control plane.
     pub agentcore: agentcore::Client,
+    /// CloudWatch Logs.
+    pub cloudwatchlogs: cloudwatchlogs::Client,
+    /// Whom the calls are made as.
+    pub credentials: SharedCredentialsProvider,
+    /// The Region of every call.
+    pub region: String,
+    /// One endpoint for all services instead of AWS's own.
+    pub endpoint_url: Option<String>,
     /// Sends what is not an SDK call.
     pub connector: SharedHttpConnector,
     /// Whether answers may go to plain HTTP on loopback.
@@ -69,8 +78,8 @@ impl Context {
         let http = connector.clone();
         let mut config = SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())
-            .region(Region::new(region))
-            .credentials_provider(credentials)
+            .region(Region::new(region.clone()))
+            .credentials_provider(credentials.clone())
             .http_client(http_client_fn(move |_, _| http.clone()))
             .time_source(time_source.clone())
             .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
@@ -78,13 +87,17 @@ impl Context {
             .retry_config(RetryConfig::disabled())
             .timeout_config(TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT_TIMEOUT).build())
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
-        if let Some(url) = endpoint_url {
+        if let Some(url) = &endpoint_url {
             config = config.endpoint_url(url);
         }
         let config = config.build();
         Self {
             secretsmanager: secretsmanager::Client::new(&config),
             agentcore: agentcore::Client::new(&config),
+            cloudwatchlogs: cloudwatchlogs::Client::new(&config),
+            credentials,
+            region,
+            endpoint_url,
             connector,
             allow_loopback_responses: settings.allow_loopback_responses,
             time_source,
@@ -158,7 +171,8 @@ fn kind(code: Option<&str>, status: Option<u16>) -> ApiErrorKind {
         ("ThrottlingException" | "Throttling" | "TooManyRequestsException" | "RequestLimitExceeded", _) | (_, 429) => {
             ApiErrorKind::Throttled
         }
-        ("AccessDeniedException" | "AccessDenied", _) => ApiErrorKind::Denied,
+        // The first calls of a role made seconds ago may find its credentials unknown.
+        ("AccessDeniedException" | "AccessDenied" | "UnrecognizedClientException", _) => ApiErrorKind::Denied,
         ("ResourceNotFoundException", _) => ApiErrorKind::NotFound,
         ("ConflictException" | "ResourceExistsException", _) => ApiErrorKind::Conflict,
         ("InternalServerException" | "InternalServiceError" | "InternalFailure", _) | (_, 500..) => {

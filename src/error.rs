@@ -54,7 +54,7 @@ impl fmt::Display for ApiError {
         let code = code.as_deref().unwrap_or("no error code");
         match kind {
             ApiErrorKind::Denied => {
-                write!(f, "not allowed to call {operation}: {message} ({code}); grant it in the role named there")
+                write!(f, "not allowed to call {operation}: {message} ({code}); grant it to the function's role")
             }
             ApiErrorKind::Throttled => {
                 write!(f, "{operation} was throttled until patience ran out ({code}: {message}); try again later")
@@ -115,6 +115,13 @@ pub enum Error {
         /// What to do.
         advice: String,
     },
+    /// What was made does not pass its verification.
+    Unverified {
+        /// A word for programs: `CONTAINER_DID_NOT_START`.
+        code: &'static str,
+        /// The sentence for people.
+        sentence: String,
+    },
     /// A defect of this function.
     Bug(String),
 }
@@ -123,6 +130,11 @@ impl Error {
     /// A property's value cannot be used: `problem` says what was found and what to do.
     pub fn property(name: impl Into<String>, problem: impl Into<String>) -> Self {
         Self::InvalidProperty { name: name.into(), problem: problem.into() }
+    }
+
+    /// A verification that did not pass.
+    pub fn unverified(code: &'static str, sentence: impl Into<String>) -> Self {
+        Self::Unverified { code, sentence: sentence.into() }
     }
 
     /// The API error inside, where there is one.
@@ -155,9 +167,10 @@ impl fmt::Display for Error {
             Self::Api(error) => write!(f, "{error}"),
             Self::TerminalStatus { what, status, reasons } => write!(f, "{what} ended in {status}: {reasons}"),
             Self::OutOfTime { doing, last_status, .. } => {
-                write!(f, "ran out of time {doing}; the last status was {last_status}")
+                write!(f, "ran out of time {doing}; the last status was {last_status}; repeat the operation")
             }
             Self::NotOurs { what, advice } => write!(f, "a {what} exists and belongs to someone else; {advice}"),
+            Self::Unverified { sentence, .. } => f.write_str(sentence),
             Self::Bug(what) => write!(f, "this is a defect of the provisioner: {what}; the function's log has details"),
         }
     }

@@ -19,9 +19,10 @@ use crate::wait::Deadline;
 
 /// Kept back from the invocation's time for delivering the answer.
 const ANSWER_RESERVE: Duration = Duration::from_secs(30);
-/// A resource that has been in progress for less than this is left to Lambda's next delivery of the event; Lambda
-/// delivers an asynchronous event at most three times, and CloudFormation waits for an hour.
-const CARRY_ON_MAX: Duration = Duration::from_mins(40);
+/// A resource that has been in progress for less than this is left to Lambda's next delivery of the event. Lambda
+/// delivers an asynchronous event at most three times, and CloudFormation waits for an hour: full deliveries end after
+/// some 15, 30 and 46 minutes, and if one of them was cut short, the last ends after 33.
+const CARRY_ON_MAX: Duration = Duration::from_mins(32);
 
 /// Why there was no answer. The invocation fails, so that Lambda delivers the event again.
 #[derive(Debug)]
@@ -31,7 +32,7 @@ pub enum Undelivered {
     /// The answer could not be sent.
     Delivery(DeliveryError),
     /// The resource is still in progress, and a later delivery of the same event carries on.
-    StillInProgress(Error),
+    StillInProgress(String),
 }
 
 impl fmt::Display for Undelivered {
@@ -39,7 +40,7 @@ impl fmt::Display for Undelivered {
         match self {
             Self::Nobody(error) => write!(f, "{error}"),
             Self::Delivery(error) => write!(f, "{error}"),
-            Self::StillInProgress(error) => write!(f, "{error}; the next delivery of this event carries on"),
+            Self::StillInProgress(problem) => write!(f, "{problem}; the next delivery of this event carries on"),
         }
     }
 }
@@ -84,7 +85,7 @@ async fn work(request: &Request, deadline: SystemTime, context: &Context) -> Res
     let answer_to_give = match outcome {
         Ok(success) => Answer::Success { physical_id: success.physical_id, attributes: success.attributes },
         Err(failure) if carries_on(&failure.error, request, context.now()) => {
-            return Err(Undelivered::StillInProgress(failure.error));
+            return Err(Undelivered::StillInProgress(mask.apply(&failure.error.to_string())));
         }
         Err(failure) => failed(&request.recipient, failure, &mask),
     };

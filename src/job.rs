@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::time::SystemTime;
 
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
@@ -52,6 +53,12 @@ impl Job<'_> {
     #[must_use]
     pub fn identity(&self) -> &Identity {
         &self.request.recipient.identity
+    }
+
+    /// When CloudFormation made the request, where its response URL tells.
+    #[must_use]
+    pub fn requested_at(&self) -> Option<SystemTime> {
+        self.request.recipient.url.signed_at()
     }
 
     /// Makes one AWS call: see [`wait::call`].

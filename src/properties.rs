@@ -59,6 +59,21 @@ impl<'a> PropertyReader<'a> {
         (!value.is_null() && value.as_str() != Some("")).then_some(value)
     }
 
+    /// Whether the property has a value.
+    #[must_use]
+    pub fn is_given(&self, name: &str) -> bool {
+        self.value(name).is_some()
+    }
+
+    /// A secret text.
+    pub fn sensitive(&self, name: &str) -> Result<Option<Sensitive>, Error> {
+        let secret = self.string(name)?.map(Sensitive::new);
+        if let Some(secret) = &secret {
+            self.mask.add(secret);
+        }
+        Ok(secret)
+    }
+
     /// Text. A number or boolean is taken as the text CloudFormation would have sent.
     pub fn string(&self, name: &str) -> Result<Option<String>, Error> {
         self.value(name).map(|value| scalar(name, value)).transpose()
@@ -117,13 +132,6 @@ impl<'a> PropertyReader<'a> {
             }
         }
         Ok(Some(texts))
-    }
-
-    /// Environment variables: kept as secrets, since anybody may put one there, but not masked in texts, where `true`
-    /// and `8000` are everyday words.
-    pub fn environment(&self, name: &str) -> Result<BTreeMap<String, Sensitive>, Error> {
-        let map = self.map(name)?.unwrap_or_default();
-        Ok(map.into_iter().map(|(key, text)| (key, Sensitive::new(text))).collect())
     }
 
     /// A map of secret texts, otherwise like [`Self::map`].

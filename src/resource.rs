@@ -8,6 +8,7 @@ use crate::identity::{Identity, TAG_PREFIX, pending_id};
 use crate::job::{Job, Outcome};
 use crate::properties::{PropertyReader, at_most};
 
+pub mod mcp_probe;
 pub mod runtime;
 pub mod secret;
 
@@ -18,11 +19,13 @@ pub enum ResourceKind {
     Secret,
     /// `Custom::AgentCoreRuntime`
     Runtime,
+    /// `Custom::AgentCoreMcpProbe`
+    McpProbe,
 }
 
 impl ResourceKind {
     /// Every kind.
-    pub const ALL: [Self; 2] = [Self::Secret, Self::Runtime];
+    pub const ALL: [Self; 3] = [Self::Secret, Self::Runtime, Self::McpProbe];
 
     /// The `ResourceType` in a template.
     #[must_use]
@@ -30,6 +33,7 @@ impl ResourceKind {
         match self {
             Self::Secret => secret::Secret::TYPE,
             Self::Runtime => runtime::Runtime::TYPE,
+            Self::McpProbe => mcp_probe::McpProbe::TYPE,
         }
     }
 
@@ -73,6 +77,7 @@ pub(crate) async fn run(kind: ResourceKind, job: &Job<'_>) -> Outcome {
     match kind {
         ResourceKind::Secret => run_as::<secret::Secret>(job).await,
         ResourceKind::Runtime => run_as::<runtime::Runtime>(job).await,
+        ResourceKind::McpProbe => run_as::<mcp_probe::McpProbe>(job).await,
     }
 }
 

@@ -4,22 +4,21 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use aws_smithy_runtime_api::client::http::{HttpConnector, SharedHttpConnector};
-use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
-use aws_smithy_types::body::SdkBody;
+use aws_smithy_runtime_api::client::http::SharedHttpConnector;
 use serde::Serialize;
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 use tracing::{info, warn};
 
 use crate::event::{Recipient, ResponseUrl};
+use crate::http::exchange;
 
 /// "The response body can be up to 4096 bytes" (CloudFormation user guide, custom resource response objects).
 pub const BODY_BYTES_MAX: usize = 4096;
 /// Where a Reason was cut.
 const CUT: &str = "…";
 
-/// Attempts to deliver one answer, and the pauses between them: some 15 s in all, within the time the handler reserves.
-const ATTEMPTS_MAX: u32 = 6;
+/// Attempts to deliver one answer, and the pauses between them: 24 s at most, within the time the handler reserves.
+const ATTEMPTS_MAX: u32 = 5;
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(4);
 const BACKOFF_MIN: Duration = Duration::from_millis(250);
 
@@ -122,16 +121,19 @@ impl fmt::Display for DeliveryError {
 
 /// Sends the body. Safe to repeat: CloudFormation takes the first answer to a request and ignores later ones.
 pub async fn deliver(connector: &SharedHttpConnector, url: &ResponseUrl, body: Vec<u8>) -> Result<(), DeliveryError> {
+    // The URL is signed for an empty content type; another one is refused as SignatureDoesNotMatch.
+    let headers = [("content-type", String::new()), ("content-length", body.len().to_string())];
     let mut pause = BACKOFF_MIN;
     let mut problem = String::new();
     for attempt in 1..=ATTEMPTS_MAX {
-        problem = match timeout(ATTEMPT_TIMEOUT, put(connector, url, &body)).await {
-            Ok(Ok(())) => {
+        let put = exchange(connector, "PUT", url.expose(), &headers, body.clone(), ATTEMPT_TIMEOUT).await;
+        problem = match put {
+            Ok(reply) if (200..300).contains(&reply.status) => {
                 info!(attempt, url = ?url, "response delivered");
                 return Ok(());
             }
-            Ok(Err(problem)) => problem,
-            Err(_) => format!("no answer within {} s", ATTEMPT_TIMEOUT.as_secs()),
+            Ok(reply) => format!("HTTP status {}", reply.status),
+            Err(problem) => problem,
         };
         warn!(attempt, url = ?url, problem, "response not delivered");
         if attempt < ATTEMPTS_MAX {
@@ -140,24 +142,6 @@ pub async fn deliver(connector: &SharedHttpConnector, url: &ResponseUrl, body: V
         }
     }
     Err(DeliveryError(problem))
-}
-
-async fn put(connector: &SharedHttpConnector, url: &ResponseUrl, body: &[u8]) -> Result<(), String> {
-    let mut request = HttpRequest::new(SdkBody::from(body.to_vec()));
-    request.set_method("PUT").map_err(|error| error.to_string())?;
-    // The error would quote the URL.
-    request.set_uri(url.expose()).map_err(|_| "the URL is not usable".to_owned())?;
-    let headers = request.headers_mut();
-    // The URL is signed for an empty content type; another one is refused as SignatureDoesNotMatch.
-    headers.insert("content-type", "");
-    headers.insert("content-length", body.len().to_string());
-    let response = connector.call(request).await.map_err(|error| {
-        if error.is_timeout() { "the connection timed out".to_owned() } else { "the connection failed".to_owned() }
-    })?;
-    match response.status().as_u16() {
-        200..=299 => Ok(()),
-        status => Err(format!("HTTP status {status}")),
-    }
 }
 
 #[cfg(test)]

@@ -10,6 +10,8 @@ const STARS: &str = "****";
 
 /// Shorter values are not masked in texts: replacing every `a` would destroy the sentence and hide nothing.
 const MASKED_CHARS_MIN: usize = 4;
+/// Values of this length are masked inside of words too.
+const MASKED_ANYWHERE_CHARS_MIN: usize = 8;
 
 /// A secret string. Its `Debug` prints stars; there is no `Display`; the memory is wiped on drop.
 #[derive(Clone, PartialEq, Eq)]
@@ -54,12 +56,17 @@ impl Mask {
         }
     }
 
-    /// The text with every known value replaced by stars, also where a JSON or Rust `Debug` text escaped it.
+    /// The text with every known value replaced by stars, also where JSON escaped it. A short value is replaced where it
+    /// stands alone, so that one like `name` does not eat into `SecretName`.
     #[must_use]
     pub fn apply(&self, text: &str) -> String {
         let mut masked = text.to_owned();
         for value in self.values().iter() {
             let plain = value.expose();
+            if plain.chars().count() < MASKED_ANYWHERE_CHARS_MIN {
+                masked = replace_words(&masked, plain);
+                continue;
+            }
             masked = masked.replace(plain, STARS);
             if let Ok(quoted) = serde_json::to_string(plain) {
                 let quoted = Zeroizing::new(quoted);
@@ -77,6 +84,22 @@ impl Mask {
     }
 }
 
+/// Replaces `word` where no letter or digit stands next to it.
+fn replace_words(text: &str, word: &str) -> String {
+    let mut replaced = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(start) = rest.find(word) {
+        let (before, found) = rest.split_at(start);
+        let after = &found[word.len()..];
+        let joined = before.ends_with(char::is_alphanumeric) || after.starts_with(char::is_alphanumeric);
+        replaced.push_str(before);
+        replaced.push_str(if joined { word } else { STARS });
+        rest = after;
+    }
+    replaced.push_str(rest);
+    replaced
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -92,6 +115,13 @@ mod tests {
         mask.add(&Sensitive::new("pa\"ss"));
         mask.add(&Sensitive::new("pa\"ss-and-more"));
         mask.add(&Sensitive::new("ab"));
-        assert_eq!(mask.apply(r#"got pa"ss-and-more, "pa\"ss", ab"#), r#"got ****, "****", ab"#);
+        assert_eq!(mask.apply(r#"got pa"ss-and-more, pa"ss, "pa\"ss-and-more", ab"#), r#"got ****, ****, "****", ab"#);
+    }
+
+    #[test]
+    fn a_short_value_is_masked_as_a_word_only() {
+        let mask = Mask::default();
+        mask.add(&Sensitive::new("Name"));
+        assert_eq!(mask.apply("`SecretName` is \"Name\", Name"), "`SecretName` is \"****\", ****");
     }
 }

@@ -56,6 +56,16 @@ pub(crate) async fn current(job: &Job<'_>, secret_id: &str) -> Result<Current, E
     }
 }
 
+/// What the secret held before its current version, if that is still known and a document.
+pub(crate) async fn previous(job: &Job<'_>, secret_id: &str) -> Result<Option<Document>, Error> {
+    let request = job.context.secretsmanager.get_secret_value().secret_id(secret_id).version_stage("AWSPREVIOUS");
+    match job.call("secretsmanager:GetSecretValue", || request.clone().send()).await {
+        Ok(answer) => Ok(answer.secret_string.and_then(|text| Document::parse(Sensitive::new(text).expose()).ok())),
+        Err(error) if error.is(ApiErrorKind::NotFound) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 /// Reads a secret that a property names, or says in a sentence about that property why it will not do.
 pub async fn read(job: &Job<'_>, property: &str, secret_id: &str) -> Result<Stored, Error> {
     let refuse = |problem: String| Error::property(property, format!("is {}, {problem}", quote(secret_id)));
@@ -84,6 +94,25 @@ pub async fn read(job: &Job<'_>, property: &str, secret_id: &str) -> Result<Stor
     let document = Document::parse(current.text.expose())
         .map_err(|problem| refuse(format!("whose value {problem}; store a JSON object of keys and values")))?;
     Ok(Stored { arn: current.arn, name: current.name, version_id: current.version_id, document })
+}
+
+/// Reads one key of a secret that two properties name.
+pub async fn read_key(
+    job: &Job<'_>,
+    property: &str,
+    secret_id: &str,
+    key_property: &str,
+    key: &str,
+) -> Result<Sensitive, Error> {
+    let stored = read(job, property, secret_id).await?;
+    let value = stored.document.texts().ok().and_then(|mut texts| texts.remove(key));
+    let value = value.filter(|value| !value.expose().is_empty()).ok_or_else(|| {
+        let problem =
+            format!("is {}, which secret {} does not hold as a text; correct the key", quote(key), stored.name);
+        Error::property(key_property, problem)
+    })?;
+    job.mask.add(&value);
+    Ok(value)
 }
 
 /// "Secrets Manager can't find the specified secret value for staging label: AWSCURRENT"

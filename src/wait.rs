@@ -1,4 +1,5 @@
-//! Deadline, retries and polling: the only place in this crate that sleeps.
+//! Deadline, retries and polling: the only place in this crate that sleeps, but for the delivery of the answer, which
+//! has a time of its own.
 
 use std::future::Future;
 use std::time::{Duration, SystemTime};
@@ -20,6 +21,10 @@ const TRANSIENT_PATIENCE: Duration = Duration::from_mins(3);
 /// How long a refusal is taken for a policy that has not propagated yet. A role made seconds earlier by the same stack
 /// is refused at first; a policy that really lacks the action should still be reported while somebody is looking.
 const DENIED_PATIENCE: Duration = Duration::from_secs(30);
+
+/// How long a resource may still appear after CloudFormation cancelled its Create: what a Create spends at most before
+/// its call takes effect, on a role that propagates (two minutes), on [`TRANSIENT_PATIENCE`], and on lists that lag.
+pub const CANCELLED_CREATE_GRACE: Duration = Duration::from_secs(330);
 
 /// Pauses between two looks at a resource: growing with the time waited, so that the end is noticed within a second
 /// for what takes up to twelve, without hurrying what takes minutes (Get allows 50 calls a second for the account).
@@ -43,6 +48,17 @@ impl Deadline {
     #[must_use]
     pub fn after(duration: Duration) -> Self {
         Self(Instant::now() + duration)
+    }
+
+    /// This deadline, or `duration` from now if that is earlier.
+    #[must_use]
+    pub fn at_most(self, duration: Duration) -> Self {
+        Self(self.0.min(Instant::now() + duration))
+    }
+
+    /// What `future` comes to, unless the deadline comes first.
+    pub async fn limit<T>(self, future: impl Future<Output = T>) -> Option<T> {
+        timeout_at(self.0, Box::pin(future)).await.ok()
     }
 
     /// Sleeps, unless the deadline comes first: then it returns at once.
@@ -104,7 +120,8 @@ where
             return Err(Error::Api(error));
         }
         if deadline.sleep(pause).await.is_err() {
-            return Err(out_of_time(operation, &error.to_string()));
+            let status = error.code.as_deref().unwrap_or("a connection that fails");
+            return Err(out_of_time(operation, status));
         }
         pause = (pause * 2).min(BACKOFF_MAX);
     }
@@ -207,6 +224,9 @@ mod tests {
         })
         .await
         .unwrap_err();
-        assert_eq!(error.to_string(), "ran out of time waiting for it; the last status was CREATING");
+        assert_eq!(
+            error.to_string(),
+            "ran out of time waiting for it; the last status was CREATING; repeat the operation"
+        );
     }
 }

@@ -41,7 +41,7 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<(), String> {
         ..Settings::default()
     });
     for fault in &arguments.faults {
-        fault.arm(aws.faults());
+        fault.arm(&aws);
     }
     let door = aws
         .listen(arguments.port)

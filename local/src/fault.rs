@@ -2,10 +2,14 @@
 
 use std::str::FromStr;
 
-use emulator::faults::{Fault, FaultEffect, Faults, ResponseFault, ResponseFaultEffect};
+use emulator::aws::Aws;
+use emulator::container::{Behaviour, Start};
+use emulator::faults::{Fault, FaultEffect, ResponseFault, ResponseFaultEffect};
 use emulator::model::Model;
 use emulator::service::ServiceId;
 
+/// The one fault that concerns no call.
+const CONTAINER_CRASH: &str = "container-crash";
 /// The answer to CloudFormation is a PUT to a pre-signed URL and no operation of a service; this is its name here.
 const PUT_RESPONSE: &str = "PutResponse";
 
@@ -21,6 +25,7 @@ OPERATION from the K-th on (the first if left out).
   lost-reply:CreateSecret             the connection breaks after the call has had its effect
   failed:CreateAgentRuntime=No image  what the call starts ends in its failed state, with that reason
   stuck:CreateAgentRuntime            what the call starts never ends (use it with --fast-forward)
+  container-crash[=LAST WORDS]        every container exits when it is started, after printing that line
 
 OPERATION is an operation of Secrets Manager or of the AgentCore control plane, `*` for any call, or PutResponse for \
 the answer to CloudFormation (error, lost-request, lost-reply).";
@@ -30,14 +35,20 @@ the answer to CloudFormation (error, lost-request, lost-reply).";
 pub(crate) enum FaultSpec {
     Call(Fault),
     Response(ResponseFault),
+    /// Containers exit at their start, after this line.
+    ContainerCrash(String),
 }
 
 impl FaultSpec {
     /// Puts the fault in force. It counts calls from now on.
-    pub(crate) fn arm(&self, faults: &Faults) {
+    pub(crate) fn arm(&self, aws: &Aws) {
         match self {
-            Self::Call(fault) => faults.add(fault.clone()),
-            Self::Response(fault) => faults.add_response(fault.clone()),
+            Self::Call(fault) => aws.faults().add(fault.clone()),
+            Self::Response(fault) => aws.faults().add_response(fault.clone()),
+            Self::ContainerCrash(line) => {
+                let start = Start::Crash(line.clone());
+                aws.with(|world| world.containers.behave(Behaviour { start, ..Behaviour::default() }));
+            }
         }
     }
 }
@@ -46,6 +57,10 @@ impl FromStr for FaultSpec {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
+        if let Some(line) = text.strip_prefix(CONTAINER_CRASH) {
+            let line = line.strip_prefix('=').unwrap_or("SystemExit: made to exit by --fault");
+            return Ok(Self::ContainerCrash(line.to_owned()));
+        }
         let (effect, target) = text.split_once(':').ok_or_else(|| format!("`{text}` is not EFFECT:OPERATION"))?;
         let (target, reason) = match target.split_once('=') {
             Some((target, reason)) => (target, Some(reason)),

@@ -20,7 +20,11 @@ pub(crate) fn function(aws: &Aws) -> InProcess {
     let contexts: RefCell<BTreeMap<String, Context>> = RefCell::default();
     InProcess::new(move |invocation| {
         let role = invocation.role_arn.clone();
-        let context = contexts.borrow_mut().entry(role).or_insert_with_key(|role| context(&aws, role)).clone();
+        let context = contexts
+            .borrow_mut()
+            .entry(role)
+            .or_insert_with_key(|role| context(&aws, &Principal::Role(role.clone())))
+            .clone();
         run(invocation, context)
     })
 }
@@ -29,8 +33,9 @@ async fn run(invocation: Invocation, context: Context) -> Result<(), String> {
     handle(&invocation.payload, invocation.deadline, &context).await.map_err(|undelivered| undelivered.to_string())
 }
 
-fn context(aws: &Aws, role_arn: &str) -> Context {
-    let credentials = aws.credentials(&Principal::Role(role_arn.to_owned()));
+/// What calls the account in this process as that principal.
+pub(crate) fn context(aws: &Aws, principal: &Principal) -> Context {
+    let credentials = aws.credentials(principal);
     Context::new(ContextSettings {
         region: aws.settings().region.clone(),
         credentials: SharedCredentialsProvider::new(Credentials::new(

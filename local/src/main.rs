@@ -2,6 +2,7 @@
 
 mod bench;
 mod check;
+mod client;
 mod console;
 mod emulate;
 mod fault;
@@ -11,6 +12,7 @@ mod parameters;
 mod request;
 mod run;
 mod session;
+mod surroundings;
 mod template;
 
 use std::process::ExitCode;

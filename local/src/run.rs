@@ -10,9 +10,11 @@ use emulator::settings::Settings;
 use serde_json::{Value, json};
 
 use crate::check::{self, Findings, Inventory};
+use crate::client;
 use crate::fault::{self, FaultSpec};
 use crate::parameters;
 use crate::session::Session;
+use crate::surroundings;
 use crate::template::{EXISTING_SECRET, Template};
 
 /// A change of up to this length is shown in one line.
@@ -67,8 +69,9 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<(), String> {
     for secret in &arguments.existing_secrets {
         create_secret(&session, secret)?;
     }
+    surroundings::emulate(&session.aws, &parameters);
     for fault in &arguments.faults {
-        fault.arm(session.aws.faults());
+        fault.arm(&session.aws);
     }
     let started = tokio::time::Instant::now();
     let before = Inventory::of(&session.aws);
@@ -155,6 +158,7 @@ impl Life<'_> {
             session.console.heading("Outputs");
             let outputs = session.outputs(name);
             session.console.pairs(outputs.iter().map(|(name, value)| (name.as_str(), value.clone())));
+            self.use_server(session).await;
             if let Err(refusal) = self.update(session, changes).await {
                 session.console.bad(&refusal);
                 self.wrong.push("the update was refused".to_owned());
@@ -173,6 +177,20 @@ impl Life<'_> {
             self.went_wrong(session, "the delete", status, since);
         }
         Ok(())
+    }
+
+    /// Uses what was deployed as an MCP client would.
+    async fn use_server(&mut self, session: &mut Session) {
+        for (id, runtime) in session.runtimes(&self.arguments.stack_name) {
+            session.console.heading(&format!("Call {id}"));
+            match client::call(&session.aws, &runtime).await {
+                Ok(lines) => lines.iter().for_each(|line| session.console.line(format_args!("  {line}"))),
+                Err(problem) => {
+                    session.console.bad(&problem);
+                    self.wrong.push(format!("{id} did not answer"));
+                }
+            }
+        }
     }
 
     async fn update(&mut self, session: &mut Session, mut changes: BTreeMap<String, String>) -> Result<(), String> {

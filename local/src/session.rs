@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use emulator::aws::Aws;
-use emulator::cloudformation::{CloudFormation, StackEvent, StackInput, Status, ValidationError};
+use emulator::cloudformation::{CloudFormation, StackEvent, StackInput, StackResource, Status, ValidationError};
 use emulator::doors::loopback::Loopback;
 use emulator::lambda::Function;
 use emulator::lambda::runtime_api::RuntimeApi;
@@ -165,6 +165,13 @@ impl Session {
         let outputs: BTreeMap<_, _> = outputs.into_iter().map(|(name, output)| (name, output.value)).collect();
         self.outputs_seen.extend(outputs.values().cloned());
         outputs
+    }
+
+    /// The runtimes of a stack by logical id.
+    pub(crate) fn runtimes(&self, stack: &str) -> BTreeMap<String, StackResource> {
+        let mut resources = self.cloudformation.resources(stack);
+        resources.retain(|_, resource| resource.type_name == "Custom::AgentCoreRuntime");
+        resources
     }
 
     /// The first event that tells of a failure, with the resource it concerns.

@@ -15,6 +15,12 @@ const MADE_UP_CREDENTIALS: [(&str, &str); 4] = [
     ("ZscalerVanityDomain", "made-up"),
     ("ZscalerCustomerId", "72057594037927936"),
 ];
+/// An identity provider for servers that take tokens; the run emulates one there.
+const MADE_UP_ISSUER: [(&str, &str); 3] = [
+    ("JwtIssuer", "https://made-up.us.auth0.com/"),
+    ("JwtAudience", "https://mcp.made-up.example.com"),
+    ("JwtJwksUri", "https://made-up.us.auth0.com/.well-known/jwks.json"),
+];
 /// What an existing secret holds unless the command line says otherwise.
 pub(crate) const EXISTING_SECRET: &str = r#"{"ZSCALER_CLIENT_ID": "made-up-client-id", "ZSCALER_CLIENT_SECRET":
     "made-up-client-secret-7f3a9c51", "ZSCALER_VANITY_DOMAIN": "made-up", "ZSCALER_CUSTOMER_ID": "72057594037927936",
@@ -48,7 +54,9 @@ impl Template {
         let mut parameters = given.clone();
         let existing = given.get("CredentialSource").is_some_and(|source| source == "UseExisting");
         let credentials = if existing { &[][..] } else { &MADE_UP_CREDENTIALS };
-        for &(name, value) in MADE_UP.iter().chain(credentials) {
+        let takes_tokens = given.get("McpAuthMode").is_some_and(|mode| mode == "jwt");
+        let issuer = if takes_tokens { &MADE_UP_ISSUER[..] } else { &[] };
+        for &(name, value) in MADE_UP.iter().chain(credentials).chain(issuer) {
             let unset = |parameter: &ParameterSummary| parameter.default.as_deref().is_none_or(str::is_empty);
             if self.parameters.get(name).is_some_and(unset) {
                 parameters.entry(name.to_owned()).or_insert_with(|| value.to_owned());

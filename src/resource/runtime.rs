@@ -12,9 +12,9 @@ use aws_sdk_bedrockagentcorecontrol::operation::get_agent_runtime::GetAgentRunti
 use aws_sdk_bedrockagentcorecontrol::types::AgentRuntimeStatus;
 use tokio::time::Instant;
 
-use crate::error::{ApiErrorKind, Error, Failure};
+use crate::error::{ApiError, ApiErrorKind, Error};
 use crate::event::RawProperties;
-use crate::identity::{Identity, Owner, pending_name};
+use crate::identity::{Identity, Owner};
 use crate::job::{Job, Outcome, Success};
 use crate::properties::PropertyReader;
 use crate::resource::{Lifecycle, tag_changes, wanted_tags};
@@ -25,22 +25,24 @@ mod authorizer;
 mod configuration;
 mod environment;
 mod headers;
+mod lookup;
 mod outputs;
 mod properties;
 
-use api::{Listed, Settled};
+use api::Settled;
 use configuration::Configuration;
-use properties::{Properties, default_name};
+use properties::Properties;
 
 /// A role made seconds earlier is refused at first: "Role validation failed" (terraform-provider-aws waits as long).
 const ROLE_PATIENCE: Duration = Duration::from_mins(2);
-/// A runtime just created may not be found for a moment, and may be missing from lists for longer.
+/// A runtime just created may not be found for a moment.
 const NOT_FOUND_PATIENCE: Duration = Duration::from_secs(15);
-const LIST_PATIENCE: Duration = Duration::from_secs(30);
-/// A cancelled Create may still be on its way when its Delete arrives: so long the runtime may still appear.
-const CANCELLED_CREATE_GRACE: Duration = Duration::from_mins(1);
-/// Attempts to create, each with a token of its own: a token may be remembered for a runtime deleted since.
-const CREATE_ATTEMPTS_MAX: u32 = 3;
+/// A Get may show what was before an update for a moment.
+const TAKES_EFFECT_PATIENCE: Duration = Duration::from_mins(1);
+/// How long a conflict without a change under way is believed to pass.
+const CONFLICT_PATIENCE: Duration = Duration::from_mins(2);
+/// Tokens that one request may use up for one call: each is good for one set of parameters.
+const TOKENS_MAX: u32 = 3;
 
 /// The type's lifecycle.
 #[derive(Debug)]
@@ -66,26 +68,33 @@ impl Lifecycle for Runtime {
 
     async fn update(job: &Job<'_>, physical_id: &str, properties: Properties, old: Option<Properties>) -> Outcome {
         let configuration = Configuration::wanted(&properties, environment::build(job, &properties).await?);
-        if name_in_id(physical_id).is_none_or(|name| name != properties.name(job.identity())) {
+        let name = properties.name(job.identity());
+        if name_in_id(physical_id).is_none_or(|current| current != name) {
             return create_runtime(job, &properties, &configuration).await;
+        }
+        // The rollback of a rename that was cancelled, or whose answer got lost.
+        let former = old.as_ref().map(|old| old.name(job.identity())).filter(|former| *former != name);
+        if let Some(former) = former {
+            lookup::delete_abandoned(job, &former).await?;
         }
         // Deleted behind our back: made again, and the new id makes CloudFormation forget the old one.
         let Some(live) = wait_settled(job, physical_id).await? else {
             return create_runtime(job, &properties, &configuration).await;
         };
-        let tags = api::tags(job, live.agent_runtime_arn()).await?;
+        let Some(tags) = api::tags(job, live.agent_runtime_arn()).await? else {
+            return create_runtime(job, &properties, &configuration).await;
+        };
         if job.identity().owner(&tags) != Owner::Us {
-            return Err(changed_hands(physical_id).into());
+            return Err(lookup::changed_hands(physical_id).into());
         }
         let old_tags = old.as_ref().map(|old| &old.tags);
         Ok(converge(job, live, &properties, &configuration, &tags, old_tags).await?)
     }
 
     async fn delete(job: &Job<'_>, physical_id: &str, raw: &RawProperties) -> Outcome {
-        let Some(id) = find_for_delete(job, physical_id, raw).await? else {
-            return Ok(Success::deleted(physical_id));
-        };
-        delete_runtime(job, &id).await?;
+        if let Some(id) = lookup::find_for_delete(job, physical_id, raw).await? {
+            delete_runtime(job, &id).await?;
+        }
         Ok(Success::deleted(physical_id))
     }
 }
@@ -94,46 +103,55 @@ impl Lifecycle for Runtime {
 async fn create_runtime(job: &Job<'_>, properties: &Properties, configuration: &Configuration) -> Outcome {
     let name = properties.name(job.identity());
     let tags = wanted_tags(&properties.tags, job.identity());
-    for attempt in 1..=CREATE_ATTEMPTS_MAX {
+    let mut refusal = None;
+    for attempt in 1..=TOKENS_MAX {
         let token = job.identity().client_token(&format!("runtime-create-{attempt}"));
-        let id = match create_call(job, &name, configuration, &tags, &token).await {
-            Ok(id) => id,
-            Err(error) if is_name_taken(&error) => match find_ours(job, &name, error).await? {
-                Some(id) => id,
-                // It was ours, on its way out, and is gone by now.
-                None => continue,
-            },
-            Err(error) => return Err(with_whatever_exists(job, error, &name).await),
+        let call = async || api::create(job, &name, configuration, &tags, &token).await;
+        let (id, adopted) = match waiting_for_role(job, call).await {
+            Ok(id) => (id, false),
+            Err(error) if is_name_taken(&error) => {
+                let Some(id) = lookup::find_ours(job, &name).await? else {
+                    // It is gone by now, or was never there and the token is known for another request.
+                    refusal = Some(error);
+                    continue;
+                };
+                (id, true)
+            }
+            Err(error) => return Err(lookup::with_whatever_exists(job, error, &name).await),
         };
-        let live = match wait_settled(job, &id).await {
-            Ok(Some(live)) => live,
-            Ok(None) => continue,
-            Err(error) => return Err(error.with_id(id)),
-        };
-        if *live.status() == AgentRuntimeStatus::CreateFailed {
-            return Err(failed_status(&live).with_id(id));
-        }
-        return converge(job, live, properties, configuration, &tags, None).await.map_err(|error| error.with_id(id));
+        return settle_created(job, &id, adopted, &tags, properties, configuration)
+            .await
+            .map_err(|error| error.with_id(id));
     }
-    Err(Error::TerminalStatus {
-        what: format!("runtime {name}"),
-        status: "not found".to_owned(),
-        reasons: "it was created and vanished again; look for whoever deletes it".to_owned(),
-    }
-    .into())
+    Err(refusal.unwrap_or_else(|| Error::Bug("a create was never tried".to_owned())).into())
 }
 
-/// The call itself, waiting through the propagation of a new role.
-async fn create_call(
+/// Waits until a new or adopted runtime is READY as wanted.
+async fn settle_created(
     job: &Job<'_>,
-    name: &str,
+    id: &str,
+    adopted: bool,
+    wanted_tags: &BTreeMap<String, String>,
+    properties: &Properties,
     configuration: &Configuration,
-    tags: &BTreeMap<String, String>,
-    token: &str,
-) -> Result<String, Error> {
-    waiting_for_role(job, async || api::create(job, name, configuration, tags, token).await).await
+) -> Result<Success, Error> {
+    // Tokens belong to this request: what it made and is gone was deleted on purpose, by the Delete of a cancelled
+    // create for one. It must not be made again.
+    let gone = || Error::TerminalStatus {
+        what: format!("runtime {id}"),
+        status: "not found".to_owned(),
+        reasons: "it was deleted while this request waited for it".to_owned(),
+    };
+    let live = wait_settled(job, id).await?.ok_or_else(gone)?;
+    if *live.status() == AgentRuntimeStatus::CreateFailed {
+        return Err(failed_status(&live));
+    }
+    let tags =
+        if adopted { api::tags(job, live.agent_runtime_arn()).await?.ok_or_else(gone)? } else { wanted_tags.clone() };
+    converge(job, live, properties, configuration, &tags, None).await
 }
 
+/// Makes a call, waiting through the propagation of a new role.
 async fn waiting_for_role<T>(job: &Job<'_>, mut call: impl AsyncFnMut() -> Result<T, Error>) -> Result<T, Error> {
     let mut refusal = None;
     let done =
@@ -172,28 +190,74 @@ async fn converge(
     Ok(Success { physical_id: id, attributes: outputs::attributes(&live) })
 }
 
-/// Updates and waits until READY. A conflict means that somebody else's change is under way.
+/// Updates, waits until READY, and looks whether it took.
 async fn replace_configuration(
     job: &Job<'_>,
     id: &str,
     configuration: &Configuration,
 ) -> Result<GetAgentRuntimeOutput, Error> {
+    let gone = || Error::TerminalStatus {
+        what: format!("runtime {id}"),
+        status: "not found".to_owned(),
+        reasons: "it was deleted while it was being updated; repeat the update to make it again".to_owned(),
+    };
+    let mut attempt = 1;
+    let mut conflict = Conflict::default();
     until(job.deadline, "waiting for another change of the runtime to end", async || {
-        match waiting_for_role(job, async || api::update(job, id, configuration).await).await {
+        let token = job.identity().client_token(&format!("runtime-update-{attempt}"));
+        match waiting_for_role(job, async || api::update(job, id, configuration, &token).await).await {
             Ok(()) => Ok(Progress::Done(())),
-            Err(error) if error.is(ApiErrorKind::Conflict) => Ok(Progress::pending("in conflict with another change")),
+            // An earlier delivery of this request updated to something else: a secret was rotated since.
+            Err(error) if is_token_known(&error) && attempt < TOKENS_MAX => {
+                attempt += 1;
+                Ok(Progress::pending("superseded"))
+            }
+            Err(error) if error.is(ApiErrorKind::Conflict) => {
+                let live = api::get(job, id).await?.ok_or_else(gone)?;
+                conflict.wait(error, &live)
+            }
             Err(error) => Err(error),
         }
     })
     .await?;
-    let live = wait_settled(job, id).await?.ok_or_else(|| Error::TerminalStatus {
-        what: format!("runtime {id}"),
-        status: "not found".to_owned(),
-        reasons: "it was deleted while it was being updated; repeat the update to make it again".to_owned(),
-    })?;
-    match api::settled(live.status()) {
-        Settled::Ready => Ok(live),
-        Settled::No | Settled::Failed => Err(failed_status(&live)),
+    let started = Instant::now();
+    until(job.deadline, &format!("waiting for the update of runtime {id}"), async || {
+        let live = wait_settled(job, id).await?.ok_or_else(gone)?;
+        if api::settled(live.status()) != Settled::Ready {
+            return Err(failed_status(&live));
+        }
+        let kept = configuration.kept_by(&Configuration::live(&live));
+        if kept.is_empty() {
+            return Ok(Progress::Done(live));
+        }
+        if started.elapsed() < TAKES_EFFECT_PATIENCE {
+            return Ok(pending(&live));
+        }
+        Err(Error::TerminalStatus {
+            what: format!("runtime {id}"),
+            status: live.status().as_str().to_owned(),
+            reasons: format!("AgentCore accepted the update and kept the former {}; repeat it", kept.join(" and ")),
+        })
+    })
+    .await
+}
+
+/// A conflict is another change under way, which ends; one without a change is a refusal.
+#[derive(Default)]
+struct Conflict {
+    since: Option<Instant>,
+}
+
+impl Conflict {
+    fn wait<T>(&mut self, error: Error, live: &GetAgentRuntimeOutput) -> Result<Progress<T>, Error> {
+        if api::settled(live.status()) == Settled::No {
+            self.since = None;
+            return Ok(pending(live));
+        }
+        match *self.since.get_or_insert_with(Instant::now) {
+            since if since.elapsed() < CONFLICT_PATIENCE => Ok(pending(live)),
+            _ => Err(error),
+        }
     }
 }
 
@@ -218,21 +282,25 @@ async fn wait_settled(job: &Job<'_>, id: &str) -> Result<Option<GetAgentRuntimeO
 /// Deletes a runtime of ours and waits until it is gone. One in transition refuses to be deleted, which is waited
 /// through.
 async fn delete_runtime(job: &Job<'_>, id: &str) -> Result<(), Error> {
-    let mut asked = false;
+    let mut asked = None;
+    let mut conflict = Conflict::default();
     until(job.deadline, &format!("waiting for runtime {id} to be deleted"), async || {
         let Some(live) = api::get(job, id).await? else { return Ok(Progress::Done(())) };
+        // The runtime's own timestamps tell of its last update, not of this.
+        let status = live.status().as_str().to_owned();
+        let deleting = |since| Ok(Progress::Pending { status, since });
         match live.status() {
-            AgentRuntimeStatus::Deleting => return Ok(pending(&live)),
-            AgentRuntimeStatus::DeleteFailed if asked => return Err(failed_status(&live)),
+            AgentRuntimeStatus::Deleting => return deleting(asked.or(job.requested_at())),
+            AgentRuntimeStatus::DeleteFailed if asked.is_some() => return Err(failed_status(&live)),
             _ => {}
         }
         match api::delete(job, id).await {
             Ok(Some(())) => {
-                asked = true;
-                Ok(pending(&live))
+                asked = Some(job.context.now());
+                deleting(asked)
             }
             Ok(None) => Ok(Progress::Done(())),
-            Err(error) if error.is(ApiErrorKind::Conflict) => Ok(pending(&live)),
+            Err(error) if error.is(ApiErrorKind::Conflict) => conflict.wait(error, &live),
             // A policy that goes by the ownership tag denies what has lost its tags by being gone.
             Err(error) if error.is(ApiErrorKind::Denied) && api::get(job, id).await?.is_none() => {
                 Ok(Progress::Done(()))
@@ -255,79 +323,16 @@ fn failed_status(live: &GetAgentRuntimeOutput) -> Error {
     }
 }
 
-/// The runtime that a Delete is about; `None` if there is none of ours.
-async fn find_for_delete(job: &Job<'_>, physical_id: &str, raw: &RawProperties) -> Result<Option<String>, Error> {
-    if name_in_id(physical_id).is_some() {
-        let Some(live) = api::get(job, physical_id).await? else { return Ok(None) };
-        let tags = api::tags(job, live.agent_runtime_arn()).await;
-        return match tags {
-            Ok(tags) if job.identity().owner(&tags) == Owner::Us => Ok(Some(physical_id.to_owned())),
-            // On its way out: its tags may be gone already, and nothing is left to do but wait.
-            Ok(_) if *live.status() == AgentRuntimeStatus::Deleting => Ok(Some(physical_id.to_owned())),
-            Ok(_) => Err(changed_hands(physical_id)),
-            Err(error) => Err(error),
-        };
-    }
-    let pending = pending_name(physical_id);
-    let name = pending
-        .map(str::to_owned)
-        .or_else(|| raw.text("AgentRuntimeName"))
-        .unwrap_or_else(|| default_name(job.identity()));
-    // An identifier that CloudFormation invented stands for a cancelled Create that may still be running.
-    let grace = if pending.is_some() { Duration::ZERO } else { CANCELLED_CREATE_GRACE };
-    let found = find_by_name(job, &name, grace).await?;
-    Ok(found.and_then(|(runtime, owner)| (owner == Owner::Us).then_some(runtime.id)))
-}
-
-/// After a refused name: the id of the runtime that has it, if it is ours; `None` if the name is free by now.
-async fn find_ours(job: &Job<'_>, name: &str, refusal: Error) -> Result<Option<String>, Failure> {
-    let Some((runtime, owner)) = find_by_name(job, name, LIST_PATIENCE).await? else { return Err(refusal.into()) };
-    if owner != Owner::Us {
-        return Err(Error::NotOurs {
-            what: format!("runtime named {name} ({})", runtime.id),
-            advice: "choose another `AgentRuntimeName` or delete that runtime".to_owned(),
-        }
-        .into());
-    }
-    // On its way out: wait for the name.
-    let Some(live) = api::get(job, &runtime.id).await? else { return Ok(None) };
-    if *live.status() == AgentRuntimeStatus::Deleting {
-        delete_runtime(job, &runtime.id).await.map_err(|error| error.with_id(&runtime.id))?;
-        return Ok(None);
-    }
-    Ok(Some(runtime.id))
-}
-
-/// The call failed, but it may have had its effect: the answer must then name the runtime, so that it is cleaned up.
-async fn with_whatever_exists(job: &Job<'_>, error: Error, name: &str) -> Failure {
-    let unclear =
-        matches!(error, Error::OutOfTime { .. }) || error.is(ApiErrorKind::Transport) || error.is(ApiErrorKind::Server);
-    match find_by_name(job, name, if unclear { LIST_PATIENCE } else { return error.into() }).await {
-        Ok(Some((runtime, Owner::Us))) => error.with_id(runtime.id),
-        _ => error.into(),
-    }
-}
-
-/// Looks for `patience`, because a new runtime may be missing from lists for a moment.
-async fn find_by_name(job: &Job<'_>, name: &str, patience: Duration) -> Result<Option<(Listed, Owner)>, Error> {
-    until_within(job.deadline, patience, "looking for the runtime by its name", async || {
-        Ok(match api::find_by_name(job, name).await? {
-            Some(runtime) => {
-                let owner = job.identity().owner(&api::tags(job, &runtime.arn).await?);
-                Progress::Done((runtime, owner))
-            }
-            None => Progress::pending("not found"),
-        })
-    })
-    .await
-}
-
-/// A name is taken (ConflictException, or ValidationException with reason ResourceConflict), or the token is known for
-/// another request (the same, or reason IdempotentParameterMismatchException). What the name belongs to then decides.
+/// A name is taken (ConflictException, or ValidationException with reason ResourceConflict), or the token is known.
+/// What the name belongs to then decides.
 fn is_name_taken(error: &Error) -> bool {
-    const REASONS: [&str; 3] = ["ResourceConflict", "IdempotentParameterMismatch", "already exists"];
-    error.is(ApiErrorKind::Conflict)
-        || error.api().is_some_and(|error| REASONS.iter().any(|reason| error.mentions(reason)))
+    let taken = |error: &ApiError| error.mentions("ResourceConflict") || error.mentions("already exists");
+    error.is(ApiErrorKind::Conflict) || is_token_known(error) || error.api().is_some_and(taken)
+}
+
+/// The token is known for a request with other parameters (reason IdempotentParameterMismatchException).
+fn is_token_known(error: &Error) -> bool {
+    error.api().is_some_and(|error| error.mentions("IdempotentParameterMismatch"))
 }
 
 /// "Role validation failed for '…'. Please verify that the role exists and its trust policy allows assumption by this
@@ -337,14 +342,6 @@ fn is_about_role(error: &Error) -> bool {
         error.kind == ApiErrorKind::Other
             && (error.mentions("Role validation failed") || error.mentions("while validating ECR URI"))
     })
-}
-
-fn changed_hands(id: &str) -> Error {
-    Error::NotOurs {
-        what: format!("runtime {id}"),
-        advice: "its ownership tags are gone or changed: restore them and retry, or delete the runtime yourself"
-            .to_owned(),
-    }
 }
 
 /// `<name>-<ten alphanumerics>`: the name. Names have no hyphens (API reference, GetAgentRuntime).

@@ -14,7 +14,7 @@ use crate::job::{Job, Outcome, Success};
 use crate::properties::PropertyReader;
 use crate::resource::{Lifecycle, tag_changes, wanted_tags};
 use crate::stored_secret::{self, Current, Document, parse_arn};
-use crate::wait::{Progress, until, until_within};
+use crate::wait::{CANCELLED_CREATE_GRACE, Progress, until, until_within};
 
 mod api;
 mod properties;
@@ -22,8 +22,6 @@ mod properties;
 use api::Live;
 use properties::{Managed, Properties, RequiredKey, check_required, default_name, recovery_window};
 
-/// A cancelled Create may still be on its way when its Delete arrives: so long the secret may still appear.
-const CANCELLED_CREATE_GRACE: Duration = Duration::from_mins(1);
 /// A secret deleted without recovery disappears after a moment (Secrets Manager API reference, `DeleteSecret`).
 const VANISHING_PATIENCE: Duration = Duration::from_mins(2);
 
@@ -63,14 +61,19 @@ impl Lifecycle for Secret {
         if parse_arn(physical_id).is_none_or(|(_, old_name)| old_name != name) {
             return create_managed(job, &managed).await;
         }
-        let old = old.and_then(|old| match old {
-            Properties::Managed(old) if old.name(job.identity()) == name => Some(old),
+        let old = match old {
+            Some(Properties::Managed(old)) if old.name(job.identity()) == name => Some(old),
+            // The rollback of a rename that was cancelled, or whose answer got lost.
+            Some(Properties::Managed(old)) => {
+                delete_abandoned(job, &old.name(job.identity())).await?;
+                None
+            }
             _ => None,
-        });
+        };
         match api::describe(job, physical_id).await? {
             Some(live) => {
                 check_owner(job, &live)?;
-                api::restore(job, &live).await?;
+                revive(job, &managed, &live).await?;
                 converge(job, &managed, old.as_ref(), live).await
             }
             None => create_managed(job, &managed).await,
@@ -105,8 +108,11 @@ impl Lifecycle for Secret {
 /// deleted earlier and still recoverable.
 async fn create_managed(job: &Job<'_>, managed: &Managed) -> Outcome {
     let name = managed.name(job.identity());
+    let has_value = |key: &str| managed.values.contains_key(key) || managed.generated_keys.contains(key);
+    check_required("Values", &managed.required_keys, has_value)?;
     let mut document = Document::default();
-    document.merge(&BTreeSet::new(), &managed.values, &managed.generated_keys)?;
+    document.merge(&BTreeSet::new(), &managed.values)?;
+    document.generate(&managed.generated_keys, None)?;
     let value = document.encode()?;
     job.mask.add(&value);
     let tags = wanted_tags(&managed.tags, job.identity());
@@ -122,7 +128,15 @@ async fn create_managed(job: &Job<'_>, managed: &Managed) -> Outcome {
             return if vanishing { Ok(Progress::pending("being deleted")) } else { Err(refusal) };
         };
         check_owner(job, &live)?;
-        match api::restore(job, &live).await {
+        if live.deleted && live.version_ids.contains(&job.identity().client_token(api::CREATE_PURPOSE)) {
+            // A late delivery: what this very request made was deleted on purpose.
+            return Err(Error::TerminalStatus {
+                what: format!("secret {name}"),
+                status: "deleted".to_owned(),
+                reasons: "it was deleted after this request had made it".to_owned(),
+            });
+        }
+        match revive(job, managed, &live).await {
             Ok(()) => Ok(Progress::Done(Err(live))),
             // Deleted without recovery: nothing to restore, and soon nothing in the way.
             Err(error) if error.is(ApiErrorKind::Other) || error.is(ApiErrorKind::NotFound) => {
@@ -165,6 +179,22 @@ fn check_owner(job: &Job<'_>, live: &Live) -> Result<(), Error> {
     }
 }
 
+/// Takes back a scheduled deletion and marks the secret as this stack's at once: until then it is its predecessor's, and
+/// policies that go by the tag do not let this stack change it.
+async fn revive(job: &Job<'_>, managed: &Managed, live: &Live) -> Result<(), Error> {
+    if !live.deleted {
+        return Ok(());
+    }
+    api::restore(job, &live.arn).await?;
+    let changes = tag_changes(&live.tags, &wanted_tags(&managed.tags, job.identity()), None);
+    if let Err(error) = api::change_tags(job, &live.arn, changes).await {
+        // Back to where it was: a secret of nobody's must not live on.
+        api::delete(job, &live.arn, Some(30)).await?;
+        return Err(error);
+    }
+    Ok(())
+}
+
 /// Brings a secret of ours to the desired state.
 async fn converge(job: &Job<'_>, managed: &Managed, old: Option<&Managed>, live: Live) -> Outcome {
     let arn = live.arn.clone();
@@ -172,12 +202,27 @@ async fn converge(job: &Job<'_>, managed: &Managed, old: Option<&Managed>, live:
 }
 
 async fn write(job: &Job<'_>, managed: &Managed, old: Option<&Managed>, live: Live) -> Result<Success, Error> {
+    let wanted = wanted_tags(&managed.tags, job.identity());
+    api::change_tags(job, &live.arn, tag_changes(&live.tags, &wanted, old.map(|old| &old.tags))).await?;
     if !live.has_settings(managed) {
         api::update_settings(job, &live.arn, managed).await?;
     }
-    let wanted = wanted_tags(&managed.tags, job.identity());
-    api::change_tags(job, &live.arn, tag_changes(&live.tags, &wanted, old.map(|old| &old.tags))).await?;
+    let version_id = match write_value(job, managed, old, &live, 1).await {
+        // Another delivery of this request wrote first: read what it made of the value, and carry on from there.
+        Err(error) if error.is(ApiErrorKind::Conflict) => write_value(job, managed, old, &live, 2).await?,
+        written => written?,
+    };
+    Ok(success(&live.arn, &live.name, &version_id, "Managed"))
+}
 
+/// Merges and writes the value, if that changes it; returns the current version's id.
+async fn write_value(
+    job: &Job<'_>,
+    managed: &Managed,
+    old: Option<&Managed>,
+    live: &Live,
+    attempt: u32,
+) -> Result<String, Error> {
     let (mut document, version_id) = match stored_secret::current(job, &live.arn).await? {
         Current::Nothing => (Document::default(), None),
         Current::Binary => return Err(unusable(&live.name, "is binary")),
@@ -187,13 +232,18 @@ async fn write(job: &Job<'_>, managed: &Managed, old: Option<&Managed>, live: Li
         }
     };
     let dropped = old.map(|old| old.values.keys().filter(|key| !managed.values.contains_key(*key)).collect());
-    let changed = document.merge(&dropped.unwrap_or_default(), &managed.values, &managed.generated_keys)?;
+    let mut changed = document.merge(&dropped.unwrap_or_default(), &managed.values)?;
+    if managed.generated_keys.iter().any(|key| !document.has_value(key)) {
+        // A rollback: what was generated before stands in the former version, and clients still use it.
+        let former = stored_secret::previous(job, &live.arn).await?;
+        document.generate(&managed.generated_keys, former.as_ref())?;
+        changed = true;
+    }
     check_required("Values", &managed.required_keys, |key| document.has_value(key))?;
-    let version_id = match version_id {
-        Some(version_id) if !changed => version_id,
-        _ => api::put_value(job, &live.arn, &document.encode()?).await?,
-    };
-    Ok(success(&live.arn, &live.name, &version_id, "Managed"))
+    match version_id {
+        Some(version_id) if !changed => Ok(version_id),
+        _ => api::put_value(job, &live.arn, &document.encode()?, attempt).await,
+    }
 }
 
 fn unusable(name: &str, problem: &str) -> Error {
@@ -226,7 +276,8 @@ async fn find_for_delete(job: &Job<'_>, physical_id: &str, raw: &RawProperties) 
     let pending = pending_name(physical_id);
     let name =
         pending.map(str::to_owned).or_else(|| raw.text("SecretName")).unwrap_or_else(|| default_name(job.identity()));
-    // An identifier that CloudFormation invented stands for a cancelled Create that may still be running.
+    // An identifier that CloudFormation invented stands for a cancelled Create that may still be running. A pending one
+    // is final: secrets are found by name at once.
     let grace = if pending.is_some() { Duration::ZERO } else { CANCELLED_CREATE_GRACE };
     let found = until_within(job.deadline, grace, "looking for a secret of a cancelled create", async || {
         Ok(match api::describe(job, &job.identity().secret_id(&name)).await? {
@@ -236,6 +287,16 @@ async fn find_for_delete(job: &Job<'_>, physical_id: &str, raw: &RawProperties) 
     })
     .await?;
     Ok(found.filter(|live| job.identity().owner(&live.tags) == Owner::Us))
+}
+
+/// Deletes the secret of ours with the name that a rename wanted and never answered for.
+async fn delete_abandoned(job: &Job<'_>, name: &str) -> Result<(), Error> {
+    match api::describe(job, &job.identity().secret_id(name)).await? {
+        Some(live) if !live.deleted && job.identity().owner(&live.tags) == Owner::Us => {
+            api::delete(job, &live.arn, Some(30)).await
+        }
+        _ => Ok(()),
+    }
 }
 
 /// A name is taken by a live secret (ResourceExistsException) or by one being deleted (InvalidRequestException).

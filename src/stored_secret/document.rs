@@ -58,14 +58,8 @@ impl Document {
         Ok(texts)
     }
 
-    /// Brings the entries to the desired ones: removes `dropped`, sets `values`, fills `generated` where nothing stands
-    /// yet. Returns whether anything changed.
-    pub fn merge(
-        &mut self,
-        dropped: &BTreeSet<&String>,
-        values: &BTreeMap<String, Sensitive>,
-        generated: &BTreeSet<String>,
-    ) -> Result<bool, Error> {
+    /// Brings the entries to the desired ones: removes `dropped` and sets `values`. Returns whether anything changed.
+    pub fn merge(&mut self, dropped: &BTreeSet<&String>, values: &BTreeMap<String, Sensitive>) -> Result<bool, Error> {
         let mut changed = false;
         for key in dropped {
             changed |= self.0.remove(*key).is_some();
@@ -76,13 +70,19 @@ impl Document {
                 changed = true;
             }
         }
-        for key in generated {
+        Ok(changed)
+    }
+
+    /// Fills each of `keys` that has no value: with what it had in `former`, or else with random text.
+    pub fn generate(&mut self, keys: &BTreeSet<String>, former: Option<&Self>) -> Result<(), Error> {
+        for key in keys {
             if !self.has_value(key) {
-                self.set(key, &random_text()?)?;
-                changed = true;
+                let kept = former.and_then(|former| former.text(key)).filter(|text| !text.is_empty());
+                let text = kept.map_or_else(random_text, Ok)?;
+                self.set(key, &text)?;
             }
         }
-        Ok(changed)
+        Ok(())
     }
 
     /// The value as Secrets Manager stores it.
@@ -125,7 +125,7 @@ mod tests {
     fn foreign_entries_survive_byte_for_byte() {
         let mut document = Document::parse(r#"{"theirs": {"n": 1.50e3}, "ours": "old", "dropped": "x"}"#).unwrap();
         let dropped = "dropped".to_owned();
-        assert!(document.merge(&BTreeSet::from([&dropped]), &values(&[("ours", "new")]), &BTreeSet::new()).unwrap());
+        assert!(document.merge(&BTreeSet::from([&dropped]), &values(&[("ours", "new")])).unwrap());
         assert_eq!(document.encode().unwrap().expose(), r#"{"ours":"new","theirs":{"n": 1.50e3}}"#);
     }
 
@@ -133,19 +133,22 @@ mod tests {
     fn awkward_values_survive_and_an_equal_document_is_unchanged() {
         let wanted = values(&[("K", "quote \" back\\slash \n newline é 😀 \u{7}")]);
         let mut document = Document::default();
-        assert!(document.merge(&BTreeSet::new(), &wanted, &BTreeSet::new()).unwrap());
+        assert!(document.merge(&BTreeSet::new(), &wanted).unwrap());
         let mut again = Document::parse(document.encode().unwrap().expose()).unwrap();
-        assert!(!again.merge(&BTreeSet::new(), &wanted, &BTreeSet::new()).unwrap());
+        assert!(!again.merge(&BTreeSet::new(), &wanted).unwrap());
         assert_eq!(again.texts().unwrap()["K"], wanted["K"]);
     }
 
     #[test]
-    fn generated_keys_are_filled_once() {
-        let generated = BTreeSet::from(["KEY".to_owned()]);
+    fn generated_keys_are_filled_once_and_come_back_from_the_former_version() {
+        let keys = BTreeSet::from(["KEY".to_owned()]);
         let mut document = Document::parse(r#"{"KEY": ""}"#).unwrap();
-        assert!(document.merge(&BTreeSet::new(), &BTreeMap::new(), &generated).unwrap());
-        assert_eq!(document.text("KEY").unwrap().len(), 43);
-        assert!(!document.merge(&BTreeSet::new(), &BTreeMap::new(), &generated).unwrap());
+        document.generate(&keys, None).unwrap();
+        let first = document.text("KEY").unwrap();
+        assert_eq!(first.len(), 43);
+        let mut later = Document::default();
+        later.generate(&keys, Some(&document)).unwrap();
+        assert_eq!(later.text("KEY").unwrap(), first);
     }
 
     #[test]

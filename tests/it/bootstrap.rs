@@ -43,7 +43,7 @@ async fn the_binary_deploys_the_template() {
     let binary = RuntimeApi::new(&aws, door.address(), env!("CARGO_BIN_EXE_provisioner"));
     let cloudformation =
         CloudFormation::new(aws.clone(), Arc::new(binary.clone())).with_loopback_responses(door.address());
-    let input = StackInput::new("mcp", include_str!("../../template.yaml"))
+    let input = StackInput::uploaded("mcp", include_str!("../../template.yaml"))
         .capability(Capability::Iam)
         .parameter("ECRImageUri", IMAGE)
         .parameter("CredentialSource", "CreateNew")

@@ -22,6 +22,10 @@ mod envelope;
 mod events;
 /// Any properties at all.
 mod fuzz;
+/// The probe, against a real MCP server.
+mod probe;
+/// Defects met once.
+mod regression;
 /// The runtime's battery.
 mod runtime;
 /// The secret's battery.

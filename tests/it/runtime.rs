@@ -461,7 +461,7 @@ async fn bad_properties_are_refused_before_any_call() {
         (json!({"IdleRuntimeSessionTimeout": "soon"}), "whole number from 60"),
         (json!({"IdleRuntimeSessionTimeout": 700, "MaxLifetime": 600}), "longer than `MaxLifetime`"),
         (json!({"EnvironmentVariables": {"A": ["b"]}}), "`EnvironmentVariables.A` is a list"),
-        (json!({"EnvironmentVariables": {"A": "x".repeat(5001)}}), "use at most 5000"),
+        (json!({"EnvironmentVariables": {"A": "x".repeat(5001)}}), "AgentCore takes at most 5000"),
         (json!({"SecretId": "x", "EnvironmentVariables": {"SECRET_NAME": "y"}}), "which `SecretId` sets"),
         (json!({"Description": "x".repeat(5_000)}), "`Description` has 5000 characters"),
         (json!({"EnvironmentVariables": {"A": "{{resolve:ssm-secure:x}}"}}), "does not resolve"),

@@ -381,7 +381,7 @@ async fn bad_properties_are_refused_before_any_call() {
         (json!({"Values": {"A": "1"}, "RequiredKeys": ["B|C"]}), "lacks a non-empty `B` or `C`"),
         (json!({"Values": {"A": ""}, "RequiredKeys": ["A"]}), "lacks a non-empty `A`"),
         (json!({"Values": {"A": "1"}, "RecoveryWindowInDays": "3"}), "`RecoveryWindowInDays` is \"3\""),
-        (json!({"Values": {"A": "1"}, "SecretName": "ends-AbCdEf"}), "`SecretName` is"),
+        (json!({"Values": {"A": "1"}, "SecretName": "has space"}), "`SecretName` is"),
         (json!({"Values": {"A": "1"}, "Secretname": "x"}), "did you mean `SecretName`?"),
         (json!({"Values": {"A": "1"}, "GeneratedKeys": ["A"]}), "`GeneratedKeys` names `A`"),
         (json!({"Values": {"A": "{{resolve:secretsmanager:x}}"}}), "does not resolve"),

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use emulator::aws::{Aws, ServiceId};
 use emulator::cloudformation::{Capability, CloudFormation, Stack, StackInput, StackStatus};
+use emulator::container::{Behaviour, Start};
 use emulator::faults::{Fault, FaultEffect};
+use emulator::identity_provider::{ClaimStyle, Provider};
 use emulator::service::Principal;
 use emulator::settings::Settings;
 use serde_json::{Value, json};
@@ -35,6 +37,11 @@ impl Deployment {
         let mut deployment = Self { aws, cloudformation, parameters: BTreeMap::new() };
         deployment.set(&[("ECRImageUri", IMAGE)]);
         deployment.set(parameters);
+        if let Some(issuer) = deployment.parameters.get("JwtIssuer") {
+            let provider = Provider::new(ClaimStyle::Auth0, issuer);
+            deployment.aws.with(|world| world.identity_providers.add(provider));
+        }
+        deployment.aws.with(|world| world.containers.behave(Behaviour::zscaler()));
         if deployment.parameters.get("CredentialSource").is_none_or(|source| source == "CreateNew") {
             let secret = canary("client");
             deployment.set(&[
@@ -66,7 +73,7 @@ impl Deployment {
 
     fn input(&self) -> StackInput {
         let template = include_str!("../../template.yaml");
-        let input = StackInput::new(NAME, template).capability(Capability::Iam);
+        let input = StackInput::uploaded(NAME, template).capability(Capability::Iam);
         self.parameters.iter().fold(input, |input, (name, value)| input.parameter(name, value))
     }
 
@@ -167,6 +174,10 @@ async fn every_mode_deploys_updates_and_deletes_under_its_own_policies() {
                 assert_eq!(environment.contains_key("ZSCALER_MCP_AUTH_ISSUER"), auth == "jwt");
                 assert!(environment.values().all(|value| !value.is_empty()), "absent, not empty: {environment:?}");
 
+                let verified = stack.output("VerificationResult").expect("a result");
+                assert!(verified.starts_with("PASSED"), "{verified}");
+                assert_eq!(stack.output("ToolCount"), Some(if auth == "jwt" { "0" } else { "3" }));
+
                 deployment.set(&[("EnableWriteTools", "true")]);
                 let updated = deployment.update().await;
                 deployment.expect(&updated, StackStatus::UpdateComplete);
@@ -257,6 +268,42 @@ async fn a_failed_create_rolls_back_and_leaves_nothing() {
         deployment.delete().await;
         deployment.check_nothing_is_left();
     }
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_container_that_does_not_start_fails_the_deployment_with_its_last_words() {
+    let line = "SystemExit: made to exit";
+    for (mode, status) in [("Strict", StackStatus::RollbackComplete), ("Report", StackStatus::CreateComplete)] {
+        let deployment = Deployment::new(&[("VerifyDeployment", mode)]);
+        let behaviour = Behaviour { start: Start::Crash(line.to_owned()), ..Behaviour::zscaler() };
+        deployment.aws.with(|world| world.containers.behave(behaviour));
+        let stack = deployment.create().await;
+        deployment.expect(&stack, status);
+        if mode == "Strict" {
+            let failures: Vec<_> = deployment.reasons().into_iter().filter(|it| it.contains("CREATE_FAILED")).collect();
+            assert_eq!(failures.len(), 1, "one clear Reason: {failures:#?}");
+            assert!(failures[0].contains("container did not start") && failures[0].contains(line), "{failures:?}");
+        } else {
+            let result = stack.output("VerificationResult").expect("a result");
+            assert!(result.starts_with("FAILED:CONTAINER_DID_NOT_START"), "{result}");
+        }
+        deployment.delete().await;
+        deployment.check_nothing_is_left();
+    }
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn verification_can_be_switched_off_and_on() {
+    let mut deployment = Deployment::new(&[("VerifyDeployment", "Off")]);
+    let stack = deployment.create().await;
+    deployment.expect(&stack, StackStatus::CreateComplete);
+    assert_eq!(stack.output("VerificationResult"), None);
+    deployment.set(&[("VerifyDeployment", "Strict")]);
+    let stack = deployment.update().await;
+    deployment.expect(&stack, StackStatus::UpdateComplete);
+    assert_eq!(stack.output("ToolCount"), Some("3"));
+    deployment.delete().await;
+    deployment.check_nothing_is_left();
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]

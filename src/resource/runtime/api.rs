@@ -42,7 +42,7 @@ pub(super) async fn create(
 }
 
 /// Replaces the whole configuration.
-pub(super) async fn update(job: &Job<'_>, id: &str, configuration: &Configuration) -> Result<(), Error> {
+pub(super) async fn update(job: &Job<'_>, id: &str, configuration: &Configuration, token: &str) -> Result<(), Error> {
     let members = configuration.to_api().map_err(unbuildable)?;
     let metadata = RuntimeMetadataConfiguration::builder().require_mmdsv2(true).build().map_err(unbuildable)?;
     let request = job
@@ -60,7 +60,7 @@ pub(super) async fn update(job: &Job<'_>, id: &str, configuration: &Configuratio
         .set_request_header_configuration(members.request_headers)
         .lifecycle_configuration(members.lifecycle)
         .metadata_configuration(metadata)
-        .client_token(job.identity().client_token("runtime-update"));
+        .client_token(token);
     job.call("bedrock-agentcore:UpdateAgentRuntime", || request.clone().send()).await?;
     Ok(())
 }
@@ -103,12 +103,11 @@ pub(super) struct Listed {
     pub(super) arn: String,
 }
 
-/// The tags; none of a runtime that is gone.
-pub(super) async fn tags(job: &Job<'_>, arn: &str) -> Result<BTreeMap<String, String>, Error> {
+/// The tags; `None` if the runtime is gone.
+pub(super) async fn tags(job: &Job<'_>, arn: &str) -> Result<Option<BTreeMap<String, String>>, Error> {
     let request = job.context.agentcore.list_tags_for_resource().resource_arn(arn);
     let answer = job.call("bedrock-agentcore:ListTagsForResource", || request.clone().send()).await;
-    let tags = none_if_not_found(answer)?.and_then(|answer| answer.tags);
-    Ok(tags.into_iter().flatten().collect())
+    Ok(none_if_not_found(answer)?.map(|answer| answer.tags.into_iter().flatten().collect()))
 }
 
 pub(super) async fn change_tags(job: &Job<'_>, arn: &str, changes: TagChanges) -> Result<(), Error> {

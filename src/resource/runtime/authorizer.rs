@@ -10,10 +10,11 @@ use aws_smithy_types::error::operation::BuildError;
 use http::Uri;
 
 use crate::error::Error;
+use crate::oauth;
 use crate::properties::{PropertyReader, quote};
 
 /// The well-known documents a discovery URL may end in (API reference, CustomJWTAuthorizerConfiguration).
-const WELL_KNOWN: [&str; 2] = ["/.well-known/openid-configuration", "/.well-known/oauth-authorization-server"];
+const WELL_KNOWN: [&str; 2] = [oauth::WELL_KNOWN, "/.well-known/oauth-authorization-server"];
 /// The claim that `allowedClients` is compared with.
 const CLIENT_ID_CLAIM: &str = "client_id";
 
@@ -94,8 +95,15 @@ fn build(jwt: bool, fields: Fields) -> Result<Option<Authorizer>, Error> {
         ));
     }
     let issuer = fields.issuer.as_deref().unwrap_or(&discovery_url);
+    let named: BTreeSet<_> = fields.allowed_clients.into_iter().collect();
+    if named.is_empty() && fields.client_claim_name.is_some() {
+        return Err(Error::property(
+            "ClientClaimName",
+            "has no effect without `AllowedClients`; add it or leave this out",
+        ));
+    }
     let claim = fields.client_claim_name.unwrap_or_else(|| client_claim(issuer).to_owned());
-    let (allowed_clients, claims) = clients(&claim, fields.allowed_clients)?;
+    let (allowed_clients, claims) = clients(&claim, named)?;
     let authorizer = Authorizer {
         discovery_url,
         allowed_audience: fields.allowed_audience.into_iter().collect(),
@@ -120,7 +128,7 @@ fn build(jwt: bool, fields: Fields) -> Result<Option<Authorizer>, Error> {
 fn discovery_url(given: Option<String>, issuer: Option<&str>) -> Result<String, Error> {
     let (property, url) = match (given, issuer) {
         (Some(url), _) => ("DiscoveryUrl", url),
-        (None, Some(issuer)) => ("Issuer", format!("{}{}", issuer.trim_end_matches('/'), WELL_KNOWN[0])),
+        (None, Some(issuer)) => ("Issuer", oauth::discovery_url(issuer)),
         (None, None) => {
             let problem = "is missing; `InboundAuth` JWT needs it, or `Issuer` to derive it from";
             return Err(Error::property("DiscoveryUrl", problem));
@@ -159,9 +167,9 @@ type ClientRules = (BTreeSet<String>, BTreeSet<(String, String)>);
 
 /// `allowedClients` looks at `client_id` alone. Any other claim takes a rule of its own, and rules are AND-ed: several
 /// of them on one claim let nobody in.
-fn clients(claim: &str, clients: Vec<String>) -> Result<ClientRules, Error> {
+fn clients(claim: &str, clients: BTreeSet<String>) -> Result<ClientRules, Error> {
     if claim == CLIENT_ID_CLAIM {
-        return Ok((clients.into_iter().collect(), BTreeSet::new()));
+        return Ok((clients, BTreeSet::new()));
     }
     if clients.len() > 1 {
         return Err(Error::property(
@@ -173,9 +181,10 @@ fn clients(claim: &str, clients: Vec<String>) -> Result<ClientRules, Error> {
             ),
         ));
     }
+    // The API's pattern is `[A-Za-z0-9_.-:]+`, in which `.-:` is a range.
     let claim_fits = !claim.is_empty()
         && claim.len() <= 255
-        && claim.chars().all(|c| c.is_ascii_alphanumeric() || "_.-:".contains(c));
+        && claim.chars().all(|c| c.is_ascii_alphanumeric() || "_./:".contains(c));
     if !claim_fits {
         return Err(Error::property(
             "ClientClaimName",
@@ -218,23 +227,40 @@ impl Authorizer {
         Ok(AuthorizerConfiguration::CustomJwtAuthorizer(configuration))
     }
 
-    /// Our form of what the service reports. A rule we never write counts as a difference.
-    pub(super) fn from_api(live: &AuthorizerConfiguration) -> Option<Self> {
-        let AuthorizerConfiguration::CustomJwtAuthorizer(live) = live else { return None };
+    /// Our form of what the service reports. What we never write equals nothing of ours.
+    pub(super) fn from_api(live: &AuthorizerConfiguration) -> Self {
+        let AuthorizerConfiguration::CustomJwtAuthorizer(live) = live else { return Self::foreign() };
         let set = |list: &[String]| list.iter().cloned().collect();
-        let claims = live.custom_claims().iter().map(|rule| {
-            let value = rule.authorizing_claim_match_value().and_then(|value| value.claim_match_value());
-            let value = value.and_then(|value| value.as_match_value_string().ok().cloned());
-            (rule.inbound_token_claim_name().to_owned(), value.unwrap_or_default())
-        });
-        Some(Self {
+        let claims: Option<BTreeSet<_>> = live.custom_claims().iter().map(client_rule).collect();
+        let Some(claims) = claims else { return Self::foreign() };
+        Self {
             discovery_url: live.discovery_url().to_owned(),
             allowed_audience: set(live.allowed_audience()),
             allowed_clients: set(live.allowed_clients()),
             allowed_scopes: set(live.allowed_scopes()),
-            claims: claims.collect(),
-        })
+            claims,
+        }
     }
+
+    fn foreign() -> Self {
+        let none = BTreeSet::new;
+        Self {
+            discovery_url: String::new(),
+            allowed_audience: none(),
+            allowed_clients: none(),
+            allowed_scopes: none(),
+            claims: BTreeSet::new(),
+        }
+    }
+}
+
+/// Name and value of a rule in the one form we write.
+fn client_rule(rule: &CustomClaimValidationType) -> Option<(String, String)> {
+    let wanted = rule.authorizing_claim_match_value()?;
+    let ours = *rule.inbound_token_claim_value_type() == InboundTokenClaimValueType::String
+        && *wanted.claim_match_operator() == ClaimMatchOperatorType::Equals;
+    let value = wanted.claim_match_value()?.as_match_value_string().ok()?;
+    ours.then(|| (rule.inbound_token_claim_name().to_owned(), value.clone()))
 }
 
 #[cfg(test)]
@@ -288,6 +314,6 @@ mod tests {
     #[test]
     fn round_trips_through_the_api() {
         let authorizer = build(true, fields("https://tenant.auth0.com/", &["app"])).unwrap().unwrap();
-        assert_eq!(Authorizer::from_api(&authorizer.to_api().unwrap()), Some(authorizer));
+        assert_eq!(Authorizer::from_api(&authorizer.to_api().unwrap()), authorizer);
     }
 }

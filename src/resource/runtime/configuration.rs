@@ -1,6 +1,6 @@
 //! A runtime's configuration in one comparable form: what is wanted, and what the service reports.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 
 use aws_sdk_bedrockagentcorecontrol::operation::get_agent_runtime::GetAgentRuntimeOutput;
 use aws_sdk_bedrockagentcorecontrol::types::{
@@ -24,7 +24,7 @@ pub(super) struct Configuration {
     environment: BTreeMap<String, Sensitive>,
     network: Network,
     authorizer: Option<Authorizer>,
-    request_headers: BTreeSet<String>,
+    request_headers: Headers,
     idle_seconds: i32,
     lifetime_seconds: i32,
     /// Invocations of runtimes without it are refused since 30 June 2026 (developer guide, runtime troubleshooting).
@@ -42,11 +42,22 @@ impl Configuration {
             environment,
             network: properties.network.clone(),
             authorizer: properties.authorizer.clone(),
-            request_headers: properties.request_headers.iter().cloned().collect(),
+            request_headers: by_lower_case(&properties.request_headers),
             idle_seconds: properties.idle_seconds,
             lifetime_seconds: properties.lifetime_seconds,
             requires_mmds_v2: true,
         }
+    }
+
+    /// What of this an update did not bring about although it was accepted: the members whose former value lets in the
+    /// wrong callers or runs the wrong thing. Others may come back in another form than they were sent.
+    pub(super) fn kept_by(&self, live: &Self) -> Vec<&'static str> {
+        let members = [
+            ("authorizer", self.authorizer == live.authorizer),
+            ("environment", self.environment == live.environment),
+            ("image", self.container_uri == live.container_uri),
+        ];
+        members.into_iter().filter_map(|(name, taken)| (!taken).then_some(name)).collect()
     }
 
     /// The configuration that the service reports.
@@ -58,12 +69,12 @@ impl Configuration {
         Self {
             container_uri: container.map(|c| c.container_uri().to_owned()).unwrap_or_default(),
             role_arn: live.role_arn().to_owned(),
-            description: live.description().map(str::to_owned),
+            description: live.description().filter(|text| !text.is_empty()).map(str::to_owned),
             protocol: live.protocol_configuration().map_or(ServerProtocol::Http, |p| p.server_protocol().clone()),
             environment: environment.map(|(key, value)| (key.clone(), Sensitive::new(value.as_str()))).collect(),
             network: live_network(live.network_configuration()),
-            authorizer: live.authorizer_configuration().and_then(Authorizer::from_api),
-            request_headers: headers.into_iter().flatten().cloned().collect(),
+            authorizer: live.authorizer_configuration().map(Authorizer::from_api),
+            request_headers: headers.map(|headers| by_lower_case(headers.as_slice())).unwrap_or_default(),
             idle_seconds: lifecycle
                 .and_then(LifecycleConfiguration::idle_runtime_session_timeout)
                 .unwrap_or(IDLE_SECONDS_DEFAULT),
@@ -76,7 +87,7 @@ impl Configuration {
 
     /// The members of a request. Every one is sent every time: what a full replace leaves out may be reset.
     pub(super) fn to_api(&self) -> Result<Members, BuildError> {
-        let headers = self.request_headers.iter().cloned().collect::<Vec<_>>();
+        let headers = self.request_headers.0.values().cloned().collect::<Vec<_>>();
         Ok(Members {
             artifact: AgentRuntimeArtifact::ContainerConfiguration(
                 ContainerConfiguration::builder().container_uri(&self.container_uri).build()?,
@@ -96,6 +107,22 @@ impl Configuration {
                 .build(),
         })
     }
+}
+
+/// Header names as they were written, by their lower case: that is how they compare.
+#[derive(Debug, Default)]
+struct Headers(BTreeMap<String, String>);
+
+impl PartialEq for Headers {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.keys().eq(other.0.keys())
+    }
+}
+
+impl Eq for Headers {}
+
+fn by_lower_case(headers: &[String]) -> Headers {
+    Headers(headers.iter().map(|header| (header.to_ascii_lowercase(), header.clone())).collect())
 }
 
 /// The members that creating and updating share.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::properties::{CredentialDelivery, Properties, SecretSource};
 use crate::error::Error;
 use crate::job::Job;
-use crate::properties::at_most;
+use crate::properties::quote;
 use crate::sensitive::Sensitive;
 use crate::stored_secret;
 
@@ -60,9 +60,15 @@ fn check(environment: &BTreeMap<String, Sensitive>) -> Result<(), Error> {
         return Err(Error::property(NAME, problem));
     }
     for (key, value) in environment {
-        let entry = format!("{NAME}.{key}");
-        at_most(&entry, key, KEY_CHARS_MAX)?;
-        at_most(&entry, value.expose(), VALUE_CHARS_MAX)?;
+        let chars = value.expose().chars().count();
+        let problem = if key.chars().count() > KEY_CHARS_MAX {
+            format!("would have the name {}, longer than the {KEY_CHARS_MAX} characters AgentCore takes", quote(key))
+        } else if chars > VALUE_CHARS_MAX {
+            format!("would give {key} a value of {chars} characters; AgentCore takes at most {VALUE_CHARS_MAX}")
+        } else {
+            continue;
+        };
+        return Err(Error::property(NAME, format!("{problem}; shorten it, here or in the secret")));
     }
     Ok(())
 }

@@ -9,32 +9,27 @@ const NAME: &str = "RequestHeaders";
 const HEADERS_MAX: usize = 20;
 /// The one family of `x-amzn-` headers that may be listed.
 const CUSTOM_PREFIX: &str = "x-amzn-bedrock-agentcore-runtime-custom-";
-/// Headers that are AgentCore's or HTTP's own.
-const RESTRICTED: [&str; 22] = [
-    "accept",
-    "accept-encoding",
-    "connection",
-    "content-encoding",
-    "content-length",
-    "content-type",
-    "cookie",
-    "expect",
-    "forwarded",
-    "host",
-    "keep-alive",
-    "origin",
-    "proxy-authenticate",
-    "proxy-authorization",
-    "referer",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-    "user-agent",
-    "via",
-    "x-real-ip",
+/// Headers that are AgentCore's, HTTP's or a proxy's own, by the kind of thing they say.
+const RESTRICTED: &str = "accept cache-control connection clear-site-data cookie date downlink dpr ect etag expires \
+    expect expect-ct feature-policy forwarded from host keep-alive last-modified link location origin \
+    permissions-policy pragma range referer referrer-policy retry-after rtt save-data server set-cookie \
+    strict-transport-security te trailer transfer-encoding true-client-ip upgrade user-agent vary via viewport-width \
+    width www-authenticate x-cache x-client-ip x-cluster-client-ip x-content-type-options x-csrf-token \
+    x-frame-options x-original-host x-original-url x-originating-ip x-real-ip x-requested-with x-rewrite-url \
+    x-served-by x-source-ip x-xss-protection";
+const RESTRICTED_PREFIXES: [&str; 11] = [
+    "accept-",
+    "access-control-",
+    "cf-",
+    "content-",
+    "cross-origin-",
+    "if-",
+    "proxy-",
+    "public-key-pins",
+    "sec-",
+    "x-amz-",
+    "x-forwarded-",
 ];
-const RESTRICTED_PREFIXES: [&str; 2] = ["x-amz-", "x-forwarded-"];
 
 /// Refuses a list that AgentCore would refuse.
 pub(super) fn check(headers: &[String], jwt: bool) -> Result<(), Error> {
@@ -58,7 +53,7 @@ pub(super) fn check(headers: &[String], jwt: bool) -> Result<(), Error> {
             let advice = "set `InboundAuth` to JWT or remove it";
             return refuse(format!("lists `Authorization`, which only a JWT runtime passes on; {advice}"));
         }
-        let restricted = RESTRICTED.contains(&lower.as_str())
+        let restricted = RESTRICTED.split_whitespace().any(|restricted| restricted == lower)
             || RESTRICTED_PREFIXES.iter().any(|prefix| lower.starts_with(prefix))
             || (lower.starts_with("x-amzn-") && !lower.starts_with(CUSTOM_PREFIX));
         if restricted {
@@ -79,9 +74,17 @@ mod tests {
             check(&["X-Api-Key", "Mcp-Session-Id", "X-Amzn-Bedrock-AgentCore-Runtime-Custom-Tenant"], false).is_ok()
         );
         assert!(check(&["Authorization"], true).is_ok());
-        for names in
-            [&["Authorization"][..], &["A", "a"], &["x-amz-date"], &["X-Amzn-Trace-Id"], &["Host"], &["bad header"]]
-        {
+        for names in [
+            &["Authorization"][..],
+            &["A", "a"],
+            &["x-amz-date"],
+            &["X-Amzn-Trace-Id"],
+            &["Host"],
+            &["Range"],
+            &["If-Match"],
+            &["X-Csrf-Token"],
+            &["bad header"],
+        ] {
             assert!(check(names, false).is_err(), "{names:?}");
         }
     }

@@ -164,7 +164,7 @@ pub(super) fn parse(reader: &PropertyReader<'_>) -> Result<Properties, Error> {
         role_arn,
         description,
         protocol: ServerProtocol::from(protocol),
-        environment: reader.environment("EnvironmentVariables")?,
+        environment: reader.sensitive_map("EnvironmentVariables")?.unwrap_or_default(),
         secret: secret(reader)?,
         secret_version_id: reader.string("SecretVersionId")?,
         network: network(reader)?,

@@ -1,6 +1,6 @@
 //! The Secrets Manager calls, each safe to repeat, with answers as our own types.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_secretsmanager::types::Tag;
 
@@ -10,6 +10,8 @@ use crate::job::Job;
 use crate::resource::TagChanges;
 use crate::sensitive::Sensitive;
 
+/// What the token of a create, and so the id of the first version, is derived for.
+pub(super) const CREATE_PURPOSE: &str = "secret-create";
 /// The key used where none is chosen.
 const DEFAULT_KEY: &str = "alias/aws/secretsmanager";
 
@@ -21,6 +23,8 @@ pub(super) struct Live {
     pub(super) tags: BTreeMap<String, String>,
     /// Scheduled for deletion.
     pub(super) deleted: bool,
+    /// Versions that carry a staging label. A version's id is the token it was made with.
+    pub(super) version_ids: BTreeSet<String>,
     description: Option<String>,
     kms_key_id: Option<String>,
 }
@@ -57,7 +61,7 @@ pub(super) async fn create(
         .set_kms_key_id(managed.kms_key_id.clone())
         .secret_string(value.expose())
         .set_tags(Some(to_tags(tags)))
-        .client_request_token(job.identity().client_token("secret-create"));
+        .client_request_token(job.identity().client_token(CREATE_PURPOSE));
     let answer = job.call("secretsmanager:CreateSecret", || request.clone().send()).await?;
     Ok(Created { arn: required(answer.arn, "ARN")?, version_id: required(answer.version_id, "VersionId")? })
 }
@@ -76,20 +80,21 @@ pub(super) async fn describe(job: &Job<'_>, secret_id: &str) -> Result<Option<Li
         name: required(answer.name, "Name")?,
         tags: tags.into_iter().filter_map(|tag| Some((tag.key?, tag.value.unwrap_or_default()))).collect(),
         deleted: answer.deleted_date.is_some(),
+        version_ids: answer.version_ids_to_stages.into_iter().flatten().map(|(id, _)| id).collect(),
         description: answer.description,
         kms_key_id: answer.kms_key_id,
     }))
 }
 
-/// Returns the new version's id.
-pub(super) async fn put_value(job: &Job<'_>, arn: &str, value: &Sensitive) -> Result<String, Error> {
+/// Returns the new version's id. Every attempt has a token of its own: a token is good for one value.
+pub(super) async fn put_value(job: &Job<'_>, arn: &str, value: &Sensitive, attempt: u32) -> Result<String, Error> {
     let request = job
         .context
         .secretsmanager
         .put_secret_value()
         .secret_id(arn)
         .secret_string(value.expose())
-        .client_request_token(job.identity().client_token("secret-put"));
+        .client_request_token(job.identity().client_token(&format!("secret-put-{attempt}")));
     let answer = job.call("secretsmanager:PutSecretValue", || request.clone().send()).await?;
     required(answer.version_id, "VersionId")
 }
@@ -108,12 +113,9 @@ pub(super) async fn update_settings(job: &Job<'_>, arn: &str, managed: &Managed)
     Ok(())
 }
 
-/// Takes back a scheduled deletion; nothing to do for a secret that is not deleted.
-pub(super) async fn restore(job: &Job<'_>, live: &Live) -> Result<(), Error> {
-    if !live.deleted {
-        return Ok(());
-    }
-    let request = job.context.secretsmanager.restore_secret().secret_id(&live.arn);
+/// Takes back a scheduled deletion.
+pub(super) async fn restore(job: &Job<'_>, arn: &str) -> Result<(), Error> {
+    let request = job.context.secretsmanager.restore_secret().secret_id(arn);
     job.call("secretsmanager:RestoreSecret", || request.clone().send()).await?;
     Ok(())
 }

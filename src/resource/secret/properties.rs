@@ -23,8 +23,7 @@ pub(super) const NAMES: [&str; 9] = [
 /// Days that Secrets Manager keeps a deleted secret recoverable, where it keeps it at all.
 const RECOVERY_DAYS: std::ops::RangeInclusive<i32> = 7..=30;
 const RECOVERY_DAYS_DEFAULT: i32 = 30;
-/// Secrets Manager accepts 512; its ARNs add seven.
-const NAME_CHARS_MAX: usize = 505;
+const NAME_CHARS_MAX: usize = 512;
 
 /// The desired state.
 #[derive(Debug)]
@@ -147,8 +146,6 @@ pub(super) fn parse(reader: &PropertyReader<'_>) -> Result<Properties, Error> {
             if let Some(key) = generated_keys.iter().find(|key| values.contains_key(*key)) {
                 return Err(Error::property("GeneratedKeys", format!("names `{key}`, which `Values` gives; drop one")));
             }
-            let has_value = |key: &str| values.contains_key(key) || generated_keys.contains(key);
-            check_required("Values", &required_keys, has_value)?;
             Ok(Properties::Managed(Managed {
                 name,
                 description,
@@ -188,20 +185,14 @@ pub(super) fn recovery_window(text: Option<&str>) -> Result<Option<i32>, Error> 
     }
 }
 
-/// Secrets Manager API reference, `CreateSecret`: the characters, and the ending that makes partial ARNs ambiguous.
+/// The characters of a name (Secrets Manager API reference, `CreateSecret`). A name that ends like an ARN, in a hyphen
+/// and six characters, is only advised against there.
 fn check_name(name: &str) -> Result<(), Error> {
     at_most("SecretName", name, NAME_CHARS_MAX)?;
-    if !name.chars().all(|c| c.is_ascii_alphanumeric() || "/_+=.@-".contains(c)) {
-        return Err(Error::property("SecretName", format!("is {}; use letters, digits and /_+=.@-", quote(name))));
+    if name.chars().all(|c| c.is_ascii_alphanumeric() || "/_+=.@-".contains(c)) {
+        return Ok(());
     }
-    let ambiguous = name.rsplit_once('-').is_some_and(|(_, end)| end.len() == 6);
-    if ambiguous {
-        return Err(Error::property(
-            "SecretName",
-            format!("is {}; do not end it with a hyphen and six characters, which look like an ARN's end", quote(name)),
-        ));
-    }
-    Ok(())
+    Err(Error::property("SecretName", format!("is {}; use letters, digits and /_+=.@-", quote(name))))
 }
 
 #[cfg(test)]
@@ -209,9 +200,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_must_not_look_like_the_end_of_an_arn() {
-        assert!(check_name("zscaler/mcp-AbCdEf").is_err());
-        assert!(check_name("zscaler/mcp-AbCdEfg").is_ok());
+    fn names_follow_the_api() {
+        assert!(check_name("mcp-server").is_ok());
         assert!(check_name("has space").is_err());
     }
 

@@ -1,0 +1,66 @@
+//! One HTTP exchange that is no SDK call: the answer to CloudFormation, an identity provider, an MCP server's metadata.
+
+use std::time::Duration;
+
+use aws_smithy_runtime_api::client::http::{HttpConnector, SharedHttpConnector};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_types::body::SdkBody;
+use http_body_util::{BodyExt, Limited};
+use tokio::time::timeout;
+
+/// Upper bound of a body that is read: discovery documents, tokens and key sets are far smaller.
+const BODY_BYTES_MAX: usize = 1 << 20;
+
+/// What came back.
+#[derive(Debug)]
+pub struct Reply {
+    /// The HTTP status.
+    pub status: u16,
+    /// The body.
+    pub body: Vec<u8>,
+    headers: Vec<(String, String)>,
+}
+
+impl Reply {
+    /// A header's value; names are compared without case.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+    }
+}
+
+/// Sends one request and reads the whole reply. Follows no redirect and repeats nothing. The error is the reason, for
+/// people, and never quotes the URL, which may be a secret.
+pub async fn exchange(
+    connector: &SharedHttpConnector,
+    method: &str,
+    url: &str,
+    headers: &[(&'static str, String)],
+    body: Vec<u8>,
+    limit: Duration,
+) -> Result<Reply, String> {
+    let mut request = HttpRequest::new(SdkBody::from(body));
+    request.set_method(method).map_err(|error| error.to_string())?;
+    request.set_uri(url).map_err(|_| "the URL is not usable".to_owned())?;
+    for (name, value) in headers {
+        request
+            .headers_mut()
+            .try_insert(*name, value.clone())
+            .map_err(|_| format!("the header {name} is not usable"))?;
+    }
+    let exchanging = async {
+        let response = connector.call(request).await.map_err(|error| {
+            if error.is_timeout() { "the connection timed out" } else { "the connection failed" }.to_owned()
+        })?;
+        read(response).await
+    };
+    timeout(limit, exchanging).await.unwrap_or_else(|_| Err(format!("no answer within {} s", limit.as_secs())))
+}
+
+async fn read(response: HttpResponse) -> Result<Reply, String> {
+    let status = response.status().as_u16();
+    let headers = response.headers().iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    let body = Limited::new(response.into_body(), BODY_BYTES_MAX).collect().await;
+    let body = body.map_err(|_| "the reply broke off or is too long".to_owned())?.to_bytes().to_vec();
+    Ok(Reply { status, body, headers })
+}

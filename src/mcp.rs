@@ -1,0 +1,181 @@
+//! An MCP server as its client sees it: the official SDK over our own HTTP, signed or with a bearer token.
+//!
+//! Protocol revisions: newest first through `server/discover`; a server that does not know it is asked again with the
+//! `initialize` of the older revisions, whose answer may name an older one still.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_credential_types::provider::ProvideCredentials;
+use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
+use aws_sigv4::sign::v4;
+use aws_smithy_runtime_api::client::identity::Identity;
+use rmcp::ServiceExt;
+use rmcp::model::{PaginatedRequestParams, ProtocolVersion};
+use rmcp::service::{ClientLifecycleMode, ClientServiceExt, Peer, RoleClient, RunningService};
+use rmcp::transport::StreamableHttpClientTransport;
+use rmcp::transport::streamable_http_client::StreamableHttpClientTransportConfig;
+use tokio::time::timeout;
+
+use crate::aws::Context;
+use crate::sensitive::Sensitive;
+
+mod transport;
+
+pub use transport::Seen;
+use transport::Transport;
+
+/// The service name that AgentCore's data plane is signed for.
+const SIGNING_NAME: &str = "bedrock-agentcore";
+/// A cold start may take 30 s, which the platform then reports; one more exchange has to fit behind it.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(45);
+/// Pages of a catalogue: a thousand tools come in some thirty.
+const PAGES_MAX: usize = 200;
+
+/// How requests are authorized.
+#[derive(Clone, Debug)]
+pub enum Credential {
+    /// Signed as the function's role.
+    SigV4,
+    /// With a token.
+    Bearer(Sensitive),
+    /// Not at all.
+    Nothing,
+}
+
+/// What a server offers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Catalogue {
+    /// The server's name for itself.
+    pub server_name: String,
+    /// The server's version.
+    pub server_version: String,
+    /// The protocol revision agreed on.
+    pub protocol_version: String,
+    /// The names of its tools, in the server's order.
+    pub tools: Vec<String>,
+}
+
+/// Why there is no catalogue.
+#[derive(Clone, Debug)]
+pub struct Refusal {
+    /// The last thing seen on the wire, if anything was.
+    pub seen: Option<Seen>,
+    /// The SDK's words.
+    pub problem: String,
+}
+
+/// Asks the server at `url` for all its tools, in a session of its own that is ended afterwards.
+pub async fn catalogue(context: &Context, url: &str, credential: &Credential) -> Result<Catalogue, Refusal> {
+    let transport = Transport::new(context, url, credential);
+    let asking = async {
+        let service = open(&transport).await?;
+        let tools = list(service.peer()).await;
+        let info = service.peer_info();
+        // Ends the session, and with it the microVM that served it.
+        let _ = service.cancel().await;
+        let (tools, info) = (tools?, info.ok_or("the server did not introduce itself")?);
+        // The newest revision does not oblige a server to name itself.
+        let (server_name, server_version) =
+            info.server_info.as_ref().map(|server| (server.name.clone(), server.version.clone())).unwrap_or_default();
+        Ok(Catalogue { server_name, server_version, protocol_version: info.protocol_version.to_string(), tools })
+    };
+    let outcome = timeout(ATTEMPT_TIMEOUT, asking)
+        .await
+        .unwrap_or_else(|_| Err(format!("no answer within {} s", ATTEMPT_TIMEOUT.as_secs())));
+    outcome.map_err(|problem| Refusal { seen: transport.seen(), problem })
+}
+
+/// A session with the server at `url`, through which its tools can be called. Whoever opens it cancels it.
+pub async fn session(
+    context: &Context,
+    url: &str,
+    credential: &Credential,
+) -> Result<RunningService<RoleClient, ()>, Refusal> {
+    let transport = Transport::new(context, url, credential);
+    open(&transport).await.map_err(|problem| Refusal { seen: transport.seen(), problem })
+}
+
+async fn open(transport: &Transport) -> Result<RunningService<RoleClient, ()>, String> {
+    let modern = ClientLifecycleMode::Discover { preferred_versions: vec![ProtocolVersion::V_2026_07_28] };
+    match ().serve_with_lifecycle(connect(transport), modern).await {
+        Ok(service) => Ok(service),
+        Err(error) if transport.seen().is_none_or(|seen| !seen.speaks_older_revision()) => Err(error.to_string()),
+        Err(_) => ().serve(connect(transport)).await.map_err(|error| error.to_string()),
+    }
+}
+
+fn connect(transport: &Transport) -> StreamableHttpClientTransport<Transport> {
+    let mut config = StreamableHttpClientTransportConfig::with_uri(transport.url());
+    // A session that is gone is the next attempt's matter.
+    config.reinit_on_expired_session = false;
+    StreamableHttpClientTransport::with_client(transport.clone(), config)
+}
+
+async fn list(peer: &Peer<RoleClient>) -> Result<Vec<String>, String> {
+    let mut tools = Vec::new();
+    let mut cursor = None;
+    for _ in 0..PAGES_MAX {
+        let page = peer
+            .list_tools(Some(PaginatedRequestParams::default().with_cursor(cursor.clone())))
+            .await
+            .map_err(|error| error.to_string())?;
+        tools.extend(page.tools.into_iter().map(|tool| tool.name.into_owned()));
+        if page.next_cursor.is_none() {
+            return Ok(tools);
+        }
+        if page.next_cursor == cursor {
+            return Err("the server repeats a page of its tools for ever".to_owned());
+        }
+        cursor = page.next_cursor;
+    }
+    Err(format!("the server lists tools on more than {PAGES_MAX} pages"))
+}
+
+/// The headers that authorize one request.
+async fn authorize(
+    context: &Context,
+    credential: &Credential,
+    method: &str,
+    url: &str,
+    headers: &[(&'static str, String)],
+    body: &[u8],
+) -> Result<Vec<(String, String)>, String> {
+    match credential {
+        Credential::Nothing => Ok(Vec::new()),
+        Credential::Bearer(token) => Ok(vec![("authorization".to_owned(), format!("Bearer {}", token.expose()))]),
+        Credential::SigV4 => signature(context, method, url, headers, body).await.map_err(|error| error.to_string()),
+    }
+}
+
+async fn signature(
+    context: &Context,
+    method: &str,
+    url: &str,
+    headers: &[(&'static str, String)],
+    body: &[u8],
+) -> Result<Vec<(String, String)>, Box<dyn std::error::Error + Send + Sync>> {
+    let identity: Identity = context.credentials.provide_credentials().await?.into();
+    let parameters = v4::SigningParams::builder()
+        .identity(&identity)
+        .region(&context.region)
+        .name(SIGNING_NAME)
+        .time(context.now())
+        .settings(SigningSettings::default())
+        .build()?
+        .into();
+    let headers = headers.iter().map(|(name, value)| (*name, value.as_str()));
+    let request = SignableRequest::new(method, url, headers, SignableBody::Bytes(body))?;
+    let (instructions, _) = sign(request, &parameters)?.into_parts();
+    let (signed, _) = instructions.into_parts();
+    Ok(signed.into_iter().map(|header| (header.name().to_owned(), header.value().to_owned())).collect())
+}
+
+/// Where requests to `url` really go: to the one endpoint of an emulated AWS, if there is one.
+pub(crate) fn effective_url(context: &Context, url: &str) -> Arc<str> {
+    let emulated = context.endpoint_url.as_deref().and_then(|endpoint| {
+        let (host, path) = url.strip_prefix("https://")?.split_once('/')?;
+        host.starts_with("bedrock-agentcore.").then(|| format!("{}/{path}", endpoint.trim_end_matches('/')))
+    });
+    emulated.unwrap_or_else(|| url.to_owned()).into()
+}

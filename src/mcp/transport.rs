@@ -1,0 +1,253 @@
+//! Streamable HTTP for the MCP SDK, over the function's one connector.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use aws_smithy_runtime_api::client::http::HttpConnector;
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_types::body::SdkBody;
+use futures_util::StreamExt;
+use futures_util::stream::BoxStream;
+use http::{HeaderName, HeaderValue};
+use http_body_util::{BodyExt, Limited};
+use rmcp::model::{ClientJsonRpcMessage, ClientRequest, ServerJsonRpcMessage};
+use rmcp::transport::streamable_http_client::{
+    SseError, StreamableHttpClient, StreamableHttpError, StreamableHttpPostResponse,
+};
+use serde_json::Value;
+use sse_stream::{Sse, SseStream};
+
+use super::{Credential, authorize, effective_url};
+use crate::aws::Context;
+
+const SESSION_HEADER: &str = "mcp-session-id";
+const ACCEPT: &str = "application/json, text/event-stream";
+const JSON: &str = "application/json";
+const EVENT_STREAM: &str = "text/event-stream";
+/// Bounds of what a server may send: AgentCore itself stops at 100 MB, a catalogue of a thousand tools takes one or two.
+const BODY_BYTES_MAX: usize = 16 << 20;
+/// How much of a body that is no MCP is kept for the sentence about it.
+const SHOWN_CHARS_MAX: usize = 200;
+
+/// The last answer seen on the wire.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// The HTTP status.
+    pub status: u16,
+    /// The content type, without parameters.
+    pub content_type: String,
+    /// The code of a JSON-RPC error, where the body is one.
+    pub rpc_code: Option<i64>,
+    /// The message of a JSON-RPC error, or the beginning of a body that is not MCP.
+    pub text: String,
+    /// The challenge of a 401 or 403.
+    pub www_authenticate: Option<String>,
+    /// Whether it answered `server/discover`.
+    discovering: bool,
+}
+
+/// JSON-RPC codes that AgentCore itself answers with, mostly under HTTP status 200 (developer guide, MCP protocol
+/// contract). They are the platform's word and not the server's.
+const PLATFORM_CODES: std::ops::RangeInclusive<i64> = -32_011..=-32_001;
+
+impl Seen {
+    /// Takes code and message from a JSON-RPC error; says whether it is one.
+    fn read_error(&mut self, json: &Value) -> bool {
+        self.rpc_code = json["error"]["code"].as_i64();
+        let message = json["error"]["message"].as_str().unwrap_or_default();
+        self.text = message.chars().take(SHOWN_CHARS_MAX).collect();
+        self.rpc_code.is_some()
+    }
+
+    /// Whether this is how a server of an older revision refuses `server/discover`: with a JSON-RPC error of its own,
+    /// or with a status that says it does not know the request.
+    pub(super) fn speaks_older_revision(&self) -> bool {
+        let own_error = self.rpc_code.is_some_and(|code| !PLATFORM_CODES.contains(&code));
+        self.discovering && (own_error || (self.rpc_code.is_none() && matches!(self.status, 400 | 404 | 405)))
+    }
+}
+
+/// What went wrong below the protocol.
+#[derive(Debug)]
+pub(super) struct TransportError(String);
+
+impl fmt::Display for TransportError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for TransportError {}
+
+/// One attempt's way to one server. Clones are the same way.
+#[derive(Clone)]
+pub(super) struct Transport(Arc<Inner>);
+
+struct Inner {
+    context: Context,
+    url: Arc<str>,
+    credential: Credential,
+    seen: Mutex<Option<Seen>>,
+    /// The session that the platform opened: it routes later requests to the same microVM, also those of the newest
+    /// revision, which knows no sessions.
+    session: Mutex<Option<String>>,
+}
+
+impl Transport {
+    pub(super) fn new(context: &Context, url: &str, credential: &Credential) -> Self {
+        Self(Arc::new(Inner {
+            context: context.clone(),
+            url: effective_url(context, url),
+            credential: credential.clone(),
+            seen: Mutex::default(),
+            session: Mutex::default(),
+        }))
+    }
+
+    pub(super) fn url(&self) -> Arc<str> {
+        Arc::clone(&self.0.url)
+    }
+
+    /// The last answer, if there was one.
+    pub(super) fn seen(&self) -> Option<Seen> {
+        lock(&self.0.seen).clone()
+    }
+
+    async fn send(
+        &self,
+        method: &'static str,
+        session: Option<String>,
+        custom: HashMap<HeaderName, HeaderValue>,
+        body: Vec<u8>,
+    ) -> Result<HttpResponse, TransportError> {
+        let inner = &*self.0;
+        let mut headers = vec![("accept", ACCEPT.to_owned()), ("content-type", JSON.to_owned())];
+        if let Some(session) = session.or_else(|| lock(&inner.session).clone()) {
+            headers.push((SESSION_HEADER, session));
+        }
+        let authorization = authorize(&inner.context, &inner.credential, method, &inner.url, &headers, &body)
+            .await
+            .map_err(TransportError)?;
+        let mut request = HttpRequest::new(SdkBody::from(body));
+        request.set_method(method).map_err(|error| TransportError(error.to_string()))?;
+        request.set_uri(inner.url.as_ref()).map_err(|error| TransportError(error.to_string()))?;
+        let headers = headers.into_iter().map(|(name, value)| (name.to_owned(), value));
+        let custom =
+            custom.iter().filter_map(|(name, value)| Some((name.to_string(), value.to_str().ok()?.to_owned())));
+        for (name, value) in headers.chain(custom).chain(authorization) {
+            let unusable = |_| TransportError(format!("the header {name} is not usable"));
+            request.headers_mut().try_insert(name.clone(), value).map_err(unusable)?;
+        }
+        let response = inner.context.connector.call(request).await;
+        response.map_err(|error| {
+            TransportError(if error.is_timeout() { "the connection timed out" } else { "the connection failed" }.into())
+        })
+    }
+
+    /// The events of an answer that is a stream, noted like any other answer.
+    fn events(&self, seen: Seen, body: SdkBody) -> BoxStream<'static, Result<Sse, SseError>> {
+        let transport = self.clone();
+        let bytes = Limited::new(body, BODY_BYTES_MAX).map_err(std::io::Error::other).into_data_stream();
+        let note = move |event: &Result<Sse, SseError>| {
+            let data = event.as_ref().ok().and_then(|event| event.data.as_deref()).unwrap_or_default();
+            let mut seen = seen.clone();
+            if seen.read_error(&serde_json::from_str(data).unwrap_or_default()) {
+                transport.note(seen);
+            }
+        };
+        SseStream::from_bytes_stream(bytes).inspect(note).boxed()
+    }
+
+    fn note(&self, seen: Seen) {
+        *lock(&self.0.seen) = Some(seen);
+    }
+}
+
+type Error = StreamableHttpError<TransportError>;
+
+impl StreamableHttpClient for Transport {
+    type Error = TransportError;
+
+    async fn post_message(
+        &self,
+        _url: Arc<str>,
+        message: ClientJsonRpcMessage,
+        session_id: Option<Arc<str>>,
+        _token: Option<String>,
+        headers: HashMap<HeaderName, HeaderValue>,
+    ) -> Result<StreamableHttpPostResponse, Error> {
+        let is_request = |kind: fn(&ClientRequest) -> bool| matches!(&message, ClientJsonRpcMessage::Request(request) if kind(&request.request));
+        let discovering = is_request(|request| matches!(request, ClientRequest::DiscoverRequest(_)));
+        if is_request(|request| matches!(request, ClientRequest::InitializeRequest(_))) {
+            // A handshake begins a session; a server that keeps sessions knows no other one.
+            lock(&self.0.session).take();
+        }
+        let wants_answer = matches!(message, ClientJsonRpcMessage::Request(_));
+        let body = serde_json::to_vec(&message)?;
+        let session = session_id.map(|session| session.to_string());
+        let response = self.send("POST", session, headers, body).await.map_err(StreamableHttpError::Client)?;
+        let header = |name| response.headers().get(name).unwrap_or_default().to_owned();
+        let status = response.status().as_u16();
+        let content_type = header("content-type").split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        let session = Some(header(SESSION_HEADER)).filter(|session| !session.is_empty());
+        if let Some(session) = &session {
+            *lock(&self.0.session) = Some(session.clone());
+        }
+        let www_authenticate = Some(header("www-authenticate")).filter(|challenge| !challenge.is_empty());
+        let mut seen = Seen { status, content_type, www_authenticate, discovering, ..Seen::default() };
+        if (200..300).contains(&status) {
+            if !wants_answer {
+                return Ok(StreamableHttpPostResponse::Accepted);
+            }
+            if seen.content_type == EVENT_STREAM {
+                self.note(seen.clone());
+                return Ok(StreamableHttpPostResponse::Sse(self.events(seen, response.into_body()), session));
+            }
+        }
+        let body = Limited::new(response.into_body(), BODY_BYTES_MAX).collect().await;
+        let body = body.map_err(|_| StreamableHttpError::ResponseBodyTooLarge { max_size: BODY_BYTES_MAX })?.to_bytes();
+        let message = serde_json::from_slice::<ServerJsonRpcMessage>(&body).ok();
+        let json: Value = serde_json::from_slice(&body).unwrap_or_default();
+        seen.read_error(&json);
+        if seen.text.is_empty() {
+            let text =
+                json["message"].as_str().map_or_else(|| String::from_utf8_lossy(&body).into_owned(), str::to_owned);
+            seen.text = text.chars().take(SHOWN_CHARS_MAX).collect();
+        }
+        let status_error = format!("HTTP {status}");
+        self.note(seen);
+        match message {
+            // A request the server refuses is answered to the SDK, whatever its HTTP status.
+            Some(message) => Ok(StreamableHttpPostResponse::Json(message, session)),
+            None => Err(StreamableHttpError::UnexpectedServerResponse(status_error.into())),
+        }
+    }
+
+    async fn delete_session(
+        &self,
+        _url: Arc<str>,
+        session_id: Arc<str>,
+        _token: Option<String>,
+        headers: HashMap<HeaderName, HeaderValue>,
+    ) -> Result<(), Error> {
+        let ended = self.send("DELETE", Some(session_id.to_string()), headers, Vec::new()).await;
+        ended.map(|_| ()).map_err(StreamableHttpError::Client)
+    }
+
+    async fn get_stream(
+        &self,
+        _url: Arc<str>,
+        _session_id: Option<Arc<str>>,
+        _last_event_id: Option<String>,
+        _token: Option<String>,
+        _headers: HashMap<HeaderName, HeaderValue>,
+    ) -> Result<BoxStream<'static, Result<Sse, SseError>>, Error> {
+        // Nothing the server might say unasked matters to a list of its tools.
+        Err(StreamableHttpError::ServerDoesNotSupportSse)
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

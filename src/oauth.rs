@@ -1,0 +1,254 @@
+//! An OAuth2 identity provider as its client sees it: discovery, a token by client credentials, and what the token
+//! says about its bearer.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use serde_json::{Map, Value};
+
+use crate::aws::Context;
+use crate::error::Error;
+use crate::http::{Reply, exchange};
+use crate::properties::quote;
+use crate::sensitive::Sensitive;
+
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What a discovery document says (OpenID Connect Discovery 1.0, RFC 8414).
+#[derive(Clone, Debug)]
+pub struct Metadata {
+    /// The issuer that tokens must name.
+    pub issuer: String,
+    /// Where tokens are asked for.
+    pub token_endpoint: String,
+    /// Whether the token endpoint takes the client secret as HTTP Basic credentials.
+    basic: bool,
+}
+
+/// Who asks for a token.
+#[derive(Clone, Debug)]
+pub struct ClientCredentials {
+    /// The client's id.
+    pub client_id: String,
+    /// The client's secret.
+    pub client_secret: Sensitive,
+    /// The scopes to ask for.
+    pub scopes: Vec<String>,
+    /// Further parameters, such as Auth0's `audience`.
+    pub parameters: BTreeMap<String, String>,
+}
+
+/// A token and, if it is a JWT, what it claims.
+#[derive(Debug)]
+pub struct Token {
+    /// The token itself.
+    pub value: Sensitive,
+    /// The claims; `None` for an opaque token.
+    pub claims: Option<Claims>,
+}
+
+/// What a JWT claims about itself. Not verified: its reader asked the issuer for it a moment ago.
+#[derive(Debug)]
+pub struct Claims {
+    algorithm: String,
+    claims: Map<String, Value>,
+}
+
+/// The path of a discovery document below its issuer (OpenID Connect Discovery 1.0, section 4).
+pub const WELL_KNOWN: &str = "/.well-known/openid-configuration";
+
+/// Where the discovery document of `issuer` is.
+#[must_use]
+pub fn discovery_url(issuer: &str) -> String {
+    format!("{}{WELL_KNOWN}", issuer.trim_end_matches('/'))
+}
+
+/// Reads the discovery document at `url`, which `property` gives.
+pub async fn discover(context: &Context, property: &str, url: &str) -> Result<Metadata, Error> {
+    let invalid = |problem: String| {
+        Error::unverified("DISCOVERY_INVALID", format!("`{property}` gives {}, {problem}", quote(url)))
+    };
+    let accept = [("accept", "application/json".to_owned())];
+    let reply = exchange(&context.connector, "GET", url, &accept, Vec::new(), TIMEOUT).await.map_err(|problem| {
+        let sentence = format!(
+            "`{property}` gives {}, which cannot be reached: {problem}; check the address and the function's network",
+            quote(url)
+        );
+        Error::unverified("IDP_UNREACHABLE", sentence)
+    })?;
+    match reply.status {
+        200 => {}
+        300..=399 => {
+            let target = reply.header("location").unwrap_or("nowhere");
+            return Err(invalid(format!("which redirects to {}; give the final address", quote(target))));
+        }
+        status => return Err(invalid(format!("which answers HTTP {status}; correct it or the issuer"))),
+    }
+    let document: Map<String, Value> = serde_json::from_slice(&reply.body)
+        .map_err(|_| invalid("which is not a JSON document; give the discovery document's address".to_owned()))?;
+    let member = |name: &str| {
+        let value = document.get(name).and_then(Value::as_str).filter(|value| !value.is_empty());
+        value
+            .map(str::to_owned)
+            .ok_or_else(|| invalid(format!("whose document has no `{name}`; it is not a complete discovery document")))
+    };
+    let issuer = member("issuer")?;
+    // "MUST be identical to the Issuer URL that was used as the prefix" (OpenID Connect Discovery 1.0, section 4.3).
+    let prefix = url.split("/.well-known/").next().unwrap_or(url);
+    if issuer.trim_end_matches('/') != prefix.trim_end_matches('/') && !issuer_differs_by_design(&issuer) {
+        return Err(invalid(format!("whose document names another issuer, {}; use that one's", quote(&issuer))));
+    }
+    member("jwks_uri")?;
+    let listed = |name: &str| document.get(name).and_then(Value::as_array);
+    if let Some(algorithms) = listed("id_token_signing_alg_values_supported")
+        && !algorithms.iter().any(|algorithm| algorithm == "RS256")
+    {
+        return Err(invalid("whose issuer does not sign with RS256, which AgentCore needs".to_owned()));
+    }
+    // Without the list, Basic is the default (RFC 8414, section 2).
+    let basic = listed("token_endpoint_auth_methods_supported")
+        .is_none_or(|methods| methods.iter().any(|method| method == "client_secret_basic"));
+    Ok(Metadata { issuer, token_endpoint: member("token_endpoint")?, basic })
+}
+
+/// Entra's version 1 tokens come from `sts.windows.net`, and multi-tenant documents carry a placeholder.
+fn issuer_differs_by_design(issuer: &str) -> bool {
+    issuer.starts_with("https://sts.windows.net/") || issuer.contains("{tenantid}")
+}
+
+/// Asks for a token by client credentials (RFC 6749, section 4.4).
+pub async fn mint(context: &Context, metadata: &Metadata, client: &ClientCredentials) -> Result<Token, Error> {
+    let mut form = vec![("grant_type".to_owned(), "client_credentials".to_owned())];
+    if !client.scopes.is_empty() {
+        form.push(("scope".to_owned(), client.scopes.join(" ")));
+    }
+    form.extend(client.parameters.clone());
+    let mut headers = vec![
+        ("accept", "application/json".to_owned()),
+        ("content-type", "application/x-www-form-urlencoded".to_owned()),
+    ];
+    let (id, secret) = (form_encode(&client.client_id), form_encode(client.client_secret.expose()));
+    if metadata.basic {
+        headers.push(("authorization", format!("Basic {}", STANDARD.encode(format!("{id}:{secret}")))));
+    } else {
+        form.push(("client_id".to_owned(), client.client_id.clone()));
+        form.push(("client_secret".to_owned(), client.client_secret.expose().to_owned()));
+    }
+    let body = form.iter().map(|(name, value)| format!("{}={}", form_encode(name), form_encode(value)));
+    let body = body.collect::<Vec<_>>().join("&").into_bytes();
+    let endpoint = &metadata.token_endpoint;
+    let reply = exchange(&context.connector, "POST", endpoint, &headers, body, TIMEOUT).await.map_err(|problem| {
+        let sentence = format!("the token endpoint {} cannot be reached: {problem}", quote(endpoint));
+        Error::unverified("IDP_UNREACHABLE", format!("{sentence}; check the function's network"))
+    })?;
+    read_token(endpoint, client, &reply)
+}
+
+fn read_token(endpoint: &str, client: &ClientCredentials, reply: &Reply) -> Result<Token, Error> {
+    let body: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
+    let text = |name: &str| body[name].as_str().unwrap_or_default();
+    if reply.status != 200 {
+        let (error, description) = (text("error"), text("error_description"));
+        let advice = match (error, reply.status) {
+            ("invalid_client", _) | (_, 401) => "check `ClientId` and the client secret",
+            ("invalid_scope", _) => "check `Scopes`: the IdP does not grant them to this client",
+            ("unauthorized_client" | "unsupported_grant_type", _) => "allow the client the client_credentials grant",
+            ("access_denied" | "invalid_target" | "invalid_request", _) => {
+                "check `CustomParameters`, such as Auth0's `audience`, and the client's grants"
+            }
+            _ => "see the IdP's log",
+        };
+        let said = [error, description].into_iter().filter(|it| !it.is_empty()).collect::<Vec<_>>().join(": ");
+        let said = if said.is_empty() { format!("HTTP {}", reply.status) } else { said };
+        let sentence =
+            format!("{} gave client {} no token ({said}); {advice}", quote(endpoint), quote(&client.client_id));
+        return Err(Error::unverified("TOKEN_REFUSED", sentence));
+    }
+    let token = text("access_token");
+    if token.is_empty() {
+        let sentence =
+            format!("{} answered without an `access_token`; it is no OAuth2 token endpoint", quote(endpoint));
+        return Err(Error::unverified("TOKEN_REFUSED", sentence));
+    }
+    Ok(Token { value: Sensitive::new(token), claims: Claims::decode(token) })
+}
+
+impl Claims {
+    /// The claims of a signed JWT; `None` for anything else, an encrypted one included.
+    #[must_use]
+    pub fn decode(token: &str) -> Option<Self> {
+        let parts: Vec<_> = token.split('.').collect();
+        let [header, claims, _signature] = parts.as_slice() else { return None };
+        let json = |part: &str| serde_json::from_slice::<Map<String, Value>>(&URL_SAFE_NO_PAD.decode(part).ok()?).ok();
+        let algorithm = json(header)?.get("alg")?.as_str()?.to_owned();
+        Some(Self { algorithm, claims: json(claims)? })
+    }
+
+    /// How the token is signed.
+    #[must_use]
+    pub fn algorithm(&self) -> &str {
+        &self.algorithm
+    }
+
+    /// A claim that is one text.
+    #[must_use]
+    pub fn text(&self, name: &str) -> Option<&str> {
+        self.claims.get(name)?.as_str()
+    }
+
+    /// A claim's values: a list, or texts separated by spaces, as scopes come.
+    #[must_use]
+    pub fn values(&self, name: &str) -> Vec<&str> {
+        match self.claims.get(name) {
+            Some(Value::String(text)) => text.split(' ').collect(),
+            Some(Value::Array(items)) => items.iter().filter_map(Value::as_str).collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// The claim that names the client: the evidence for what an authorizer has to look at.
+    #[must_use]
+    pub fn client_claim(&self, client_id: &str) -> Option<&'static str> {
+        ["client_id", "azp", "cid", "appid"].into_iter().find(|name| self.text(name) == Some(client_id))
+    }
+}
+
+/// `application/x-www-form-urlencoded`, which RFC 6749 also wants of Basic credentials.
+fn form_encode(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => encoded.push(char::from(byte)),
+            _ => {
+                let _ = write!(encoded, "%{byte:02X}");
+            }
+        }
+    }
+    encoded
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn forms_are_encoded() {
+        assert_eq!(form_encode("a b&c=é/~"), "a%20b%26c%3D%C3%A9%2F~");
+    }
+
+    #[test]
+    fn only_a_signed_jwt_has_claims() {
+        let part = |text: &str| URL_SAFE_NO_PAD.encode(text);
+        let token =
+            format!("{}.{}.sig", part(r#"{"alg":"RS256"}"#), part(r#"{"azp":"app","scope":"a b","aud":["x"]}"#));
+        let claims = Claims::decode(&token).unwrap();
+        assert_eq!(claims.algorithm(), "RS256");
+        assert_eq!(claims.client_claim("app"), Some("azp"));
+        assert_eq!((claims.values("scope"), claims.values("aud")), (vec!["a", "b"], vec!["x"]));
+        assert!(Claims::decode("opaque").is_none());
+        assert!(Claims::decode("a.b.c.d.e").is_none());
+    }
+}

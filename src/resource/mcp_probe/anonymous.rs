@@ -1,0 +1,112 @@
+//! The strongest check without credentials: the server asks for a token, and for one of the right issuer (MCP
+//! authorization, RFC 9728).
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::properties::Properties;
+use crate::error::Error;
+use crate::http::{Reply, exchange};
+use crate::job::Job;
+use crate::mcp::effective_url;
+use crate::oauth;
+use crate::properties::quote;
+use crate::wait::Deadline;
+
+const TIMEOUT: Duration = Duration::from_secs(10);
+const PAUSE: Duration = Duration::from_secs(5);
+const CODE: &str = "UNAUTHORIZED";
+
+/// Checks and returns the sentence for the result's `Detail`.
+pub(super) async fn check(job: &Job<'_>, deadline: Deadline, properties: &Properties) -> Result<String, Error> {
+    let metadata_url = challenge(job, deadline, &properties.endpoint).await?;
+    let reply = get(job, &metadata_url).await.map_err(|problem| {
+        let sentence = format!("the protected-resource metadata {} cannot be read: {problem}", quote(&metadata_url));
+        Error::unverified(CODE, sentence)
+    })?;
+    let document: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
+    let servers: Vec<_> = document["authorization_servers"].as_array().into_iter().flatten().collect();
+    let servers: Vec<_> = servers.into_iter().filter_map(Value::as_str).collect();
+    if reply.status != 200 || servers.is_empty() {
+        let sentence = format!(
+            "the protected-resource metadata {} names no `authorization_servers` (HTTP {})",
+            quote(&metadata_url),
+            reply.status
+        );
+        return Err(Error::unverified(CODE, sentence));
+    }
+    if let Some(url) = &properties.discovery_url {
+        let issuer = oauth::discover(job.context, "DiscoveryUrl", url).await?.issuer;
+        if !servers.iter().any(|server| server.trim_end_matches('/') == issuer.trim_end_matches('/')) {
+            let sentence = format!(
+                "the endpoint sends its callers to {} and `DiscoveryUrl` names {}; make them the same IdP",
+                servers.join(", "),
+                quote(&issuer)
+            );
+            return Err(Error::unverified("CLAIM_MISMATCH", sentence));
+        }
+    }
+    Ok(format!(
+        "the endpoint asks for a token of {}; no tool was listed, because no client was given",
+        servers.join(", ")
+    ))
+}
+
+/// Waits until a call without a token is challenged, and returns where the challenge points to.
+async fn challenge(job: &Job<'_>, deadline: Deadline, endpoint: &str) -> Result<String, Error> {
+    let url = effective_url(job.context, endpoint);
+    let headers =
+        [("accept", "application/json, text/event-stream".to_owned()), ("content-type", "application/json".to_owned())];
+    let body = br#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#;
+    loop {
+        let problem = match exchange(&job.context.connector, "POST", &url, &headers, body.to_vec(), TIMEOUT).await {
+            Ok(reply) if reply.status == 401 => {
+                let challenge = reply.header("www-authenticate").unwrap_or_default();
+                return resource_metadata(challenge).map(str::to_owned).ok_or_else(|| {
+                    let sentence = format!("the endpoint's challenge {} has no `resource_metadata`", quote(challenge));
+                    Error::unverified(CODE, sentence)
+                });
+            }
+            Ok(reply) if reply.status == 403 => {
+                let sentence = "the endpoint takes signatures and no tokens; set the probe's `Auth` to IAM";
+                return Err(Error::unverified(CODE, sentence));
+            }
+            Ok(reply) if reply.status < 300 => {
+                let sentence = "the endpoint answers without credentials; protect it before anybody finds it";
+                return Err(Error::unverified(CODE, sentence));
+            }
+            Ok(reply) => format!("HTTP {}", reply.status),
+            Err(problem) => problem,
+        };
+        if deadline.sleep(PAUSE).await.is_err() {
+            let sentence = format!("the endpoint does not ask for a token: {problem}");
+            return Err(Error::unverified(CODE, sentence));
+        }
+    }
+}
+
+async fn get(job: &Job<'_>, url: &str) -> Result<Reply, String> {
+    let url = effective_url(job.context, url);
+    let accept = [("accept", "application/json".to_owned())];
+    exchange(&job.context.connector, "GET", &url, &accept, Vec::new(), TIMEOUT).await
+}
+
+/// `Bearer resource_metadata="<url>", …`
+fn resource_metadata(challenge: &str) -> Option<&str> {
+    let (_, rest) = challenge.split_once("resource_metadata=")?;
+    let end = rest.strip_prefix('"').map(|rest| rest.split('"').next());
+    end.unwrap_or_else(|| rest.split([',', ' ']).next())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_challenge_points_to_the_metadata() {
+        assert_eq!(resource_metadata(r#"Bearer resource_metadata="https://a/b", scope="x""#), Some("https://a/b"));
+        assert_eq!(resource_metadata("Bearer resource_metadata=https://a/b"), Some("https://a/b"));
+        assert_eq!(resource_metadata("Bearer"), None);
+    }
+}

@@ -1,0 +1,266 @@
+//! Defects met once, each by its story.
+
+use std::time::Duration;
+
+use emulator::aws::ServiceId;
+use emulator::faults::FaultEffect;
+use emulator::settings::Settings;
+use serde_json::{Value, json};
+use tokio::time::{sleep, timeout};
+
+use crate::world::{EXECUTION_ROLE, Event, IMAGE, STACK_ID, World, put_role};
+
+const RUNTIME: &str = "Custom::AgentCoreRuntime";
+const SECRET: &str = "Custom::AgentCoreSecret";
+const SECRET_NAME: &str = "mcp/credentials";
+
+fn runtime(changes: Value) -> Value {
+    let mut properties = json!({"AgentRuntimeName": "mcp_server", "ContainerUri": IMAGE, "RoleArn": EXECUTION_ROLE});
+    properties.as_object_mut().expect("a map").extend(changes.as_object().expect("a map").clone());
+    properties
+}
+
+fn secret(changes: Value) -> Value {
+    let mut properties = json!({"SecretName": SECRET_NAME, "Values": {"A": "1"}});
+    properties.as_object_mut().expect("a map").extend(changes.as_object().expect("a map").clone());
+    properties
+}
+
+fn create(kind: &str, properties: Value) -> Event {
+    Event::new("Create", kind, &kind["Custom::AgentCore".len()..], properties)
+}
+
+fn update(kind: &str, id: &str, new: Value, old: Value) -> Event {
+    let event = Event::new("Update", kind, &kind["Custom::AgentCore".len()..], new);
+    event.with("PhysicalResourceId", id).with("OldResourceProperties", old)
+}
+
+fn delete(kind: &str, id: &str, properties: Value) -> Event {
+    let event = Event::new("Delete", kind, &kind["Custom::AgentCore".len()..], properties);
+    event.with("PhysicalResourceId", id)
+}
+
+/// The id that CloudFormation makes up when it cancels a create.
+fn invented(kind: &str) -> String {
+    format!("mcp-{}-1ABCDEFGHIJK", &kind["Custom::AgentCore".len()..])
+}
+
+fn payload(event: &Event) -> Vec<u8> {
+    serde_json::to_vec(&event.0).expect("JSON")
+}
+
+/// The Create saw its runtime vanish under the Delete and made it again.
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_cancelled_create_does_not_make_again_what_its_delete_removed() {
+    for offset in 0..20 {
+        let slow = Duration::from_secs(20);
+        let mut world = World::with_settings(Settings { runtime_transition: slow, ..Settings::default() });
+        let creation = world.address(create(RUNTIME, runtime(json!({}))));
+        let removal = world.address(delete(RUNTIME, &invented(RUNTIME), runtime(json!({}))));
+        let _ = tokio::join!(world.invoke(payload(&creation)), async {
+            sleep(Duration::from_millis(offset * 300)).await;
+            world.invoke(payload(&removal)).await
+        });
+        assert!(world.runtime_names().is_empty(), "left at {offset}");
+    }
+}
+
+/// The Delete gave up after a minute, and the Create had its effect later.
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_delete_outwaits_a_cancelled_create_that_is_held_up() {
+    let mut world = World::with_settings(Settings { role_propagation: Duration::from_secs(90), ..Settings::default() });
+    let fresh = "arn:aws:iam::111122223333:role/fresh";
+    put_role(&world.aws, fresh, "bedrock-agentcore.amazonaws.com");
+    let now = world.aws.clock().now();
+    world.aws.with(|world| {
+        let mut role = world.iam.role(fresh).expect("it").clone();
+        role.created = now;
+        world.iam.put_role(role);
+    });
+    let creation = world.address(create(RUNTIME, runtime(json!({"RoleArn": fresh}))));
+    let removal = world.address(delete(RUNTIME, &invented(RUNTIME), runtime(json!({"RoleArn": fresh}))));
+    let _ = tokio::join!(world.invoke(payload(&creation)), world.invoke(payload(&removal)));
+    assert!(world.runtime_names().is_empty());
+
+    let mut world = World::new();
+    world.fault("CreateSecret", 1, 20, FaultEffect::Throttled);
+    let creation = world.address(create(SECRET, secret(json!({}))));
+    let removal = world.address(delete(SECRET, &invented(SECRET), secret(json!({}))));
+    let _ = tokio::join!(world.invoke(payload(&creation)), world.invoke(payload(&removal)));
+    assert!(!world.has_secret(SECRET_NAME));
+}
+
+/// A duplicate of a finished Create came after the Delete and brought the resource back.
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_late_duplicate_of_a_create_brings_nothing_back() {
+    for (kind, properties) in [(RUNTIME, runtime(json!({}))), (SECRET, secret(json!({})))] {
+        let mut world = World::new();
+        let creation = world.address(create(kind, properties.clone()));
+        let created = world.deliver(&creation).await.expect("answered").success();
+        world.send(delete(kind, &created.physical_id(), properties)).await.success();
+        sleep(Duration::from_mins(1)).await;
+        let late = world.deliver(&creation).await.expect("answered");
+        assert!(late.failure().contains("it was deleted"), "{}", late.reason());
+        assert!(world.runtime_names().is_empty() && !world.has_secret(SECRET_NAME), "{kind}");
+    }
+}
+
+/// Settings were changed before the secret was marked as ours, and the failure left it between two stacks.
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_restored_secret_is_ours_before_anything_else_can_fail() {
+    for operation in ["UpdateSecret", "TagResource"] {
+        let mut world = World::new();
+        let created = world.send(create(SECRET, secret(json!({})))).await.success();
+        world.send(delete(SECRET, &created.physical_id(), secret(json!({})))).await.success();
+        let next_stack = STACK_ID.replace("11111111", "99999999");
+        let properties = secret(json!({"Description": "other"}));
+        world.fault(operation, 1, u64::MAX, FaultEffect::Denied);
+        let failed = world.send(create(SECRET, properties.clone()).with("StackId", next_stack.clone())).await;
+        failed.failure();
+        world.send(delete(SECRET, &failed.physical_id(), properties).with("StackId", next_stack)).await.success();
+        assert!(!world.has_secret(SECRET_NAME), "{operation}");
+    }
+}
+
+/// A runtime that was listed and gone counted as somebody else's.
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_name_that_becomes_free_in_this_moment_is_taken() {
+    for offset in 0..40 {
+        let mut world = World::with_settings(Settings {
+            call_latency: Duration::from_millis(100),
+            runtime_deletion: Duration::from_secs(5),
+            ..Settings::default()
+        });
+        let created = world.send(create(RUNTIME, runtime(json!({})))).await.success();
+        let input = json!({"agentRuntimeId": created.physical_id()});
+        world.somebody(ServiceId::AgentCoreControl, "DeleteAgentRuntime", input);
+        sleep(Duration::from_millis(4500 + offset * 25)).await;
+        let answer = world.send(create(RUNTIME, runtime(json!({})))).await;
+        assert!(answer.is_success(), "{offset}: {}", answer.reason());
+    }
+}
+
+/// The runtime that a cancelled rename made was in nobody's way back.
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn the_rollback_of_a_rename_in_flight_removes_the_new_name() {
+    let slow = Settings { runtime_transition: Duration::from_secs(20), ..Settings::default() };
+    let mut world = World::with_settings(slow);
+    let (old, new) = (runtime(json!({})), runtime(json!({"AgentRuntimeName": "renamed"})));
+    let created = world.send(create(RUNTIME, old.clone())).await.success();
+    let rename = world.address(update(RUNTIME, &created.physical_id(), new.clone(), old.clone()));
+    let rollback = world.address(update(RUNTIME, &created.physical_id(), old, new));
+    let _ = tokio::join!(world.invoke(payload(&rename)), async {
+        sleep(Duration::from_secs(3)).await;
+        world.invoke(payload(&rollback)).await
+    });
+    assert_eq!(world.runtime_names(), ["mcp_server"]);
+
+    let mut world = World::new();
+    let (old, new) = (secret(json!({})), secret(json!({"SecretName": "mcp/renamed"})));
+    let created = world.send(create(SECRET, old.clone())).await.success();
+    world.send(update(SECRET, &created.physical_id(), new.clone(), old.clone())).await.success();
+    world.send(update(SECRET, &created.physical_id(), old, new)).await.success();
+    assert!(world.has_secret(SECRET_NAME) && !world.has_secret("mcp/renamed"));
+}
+
+/// With forty minutes as the limit, an early crash made the third and last delivery leave the event unanswered.
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn one_early_crash_leaves_a_stuck_runtime_answered() {
+    let mut world = World::new();
+    world.fault("CreateAgentRuntime", 1, 1, FaultEffect::Stuck);
+    let creation = world.address(create(RUNTIME, runtime(json!({}))));
+    timeout(Duration::from_secs(30), world.deliver(&creation)).await.expect_err("killed");
+    sleep(Duration::from_mins(1)).await;
+    world.deliver(&creation).await.expect_err("left to the next delivery");
+    sleep(Duration::from_mins(2)).await;
+    world.deliver(&creation).await.expect("answered").failure();
+}
+
+/// The second delivery met its own token with other parameters.
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn an_update_goes_on_after_a_kill_although_the_secret_was_rotated() {
+    let mut world = World::new();
+    let value = |text: &str, token: &str| json!({"SecretString": json!({"A": text}).to_string(), "ClientRequestToken": token.repeat(32)});
+    let mut input = value("1", "e");
+    input["Name"] = json!("s");
+    world.somebody(ServiceId::SecretsManager, "CreateSecret", input);
+    let (old, new) =
+        (runtime(json!({})), runtime(json!({"SecretId": "s", "CredentialDelivery": "EnvironmentVariables"})));
+    let created = world.send(create(RUNTIME, old.clone())).await.success();
+    let change = world.address(update(RUNTIME, &created.physical_id(), new, old));
+    timeout(Duration::from_secs(2), world.deliver(&change)).await.expect_err("killed");
+    let mut input = value("2", "f");
+    input["SecretId"] = json!("s");
+    world.somebody(ServiceId::SecretsManager, "PutSecretValue", input);
+    world.deliver(&change).await.expect("answered").success();
+    let environment = world.runtime(&created.physical_id(), |runtime| runtime.configuration().environment());
+    assert_eq!(environment["A"], "2");
+}
+
+/// Two deliveries of one update each generated a key, and the second to write failed on the token.
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn two_deliveries_of_one_update_agree_on_a_generated_key() {
+    let mut world = World::new();
+    let created = world.send(create(SECRET, secret(json!({})))).await.success();
+    let new = secret(json!({"GeneratedKeys": ["KEY"]}));
+    let change = world.address(update(SECRET, &created.physical_id(), new, secret(json!({}))));
+    let before = world.aws.with(|world| world.responses.puts().len());
+    let _ = tokio::join!(world.invoke(payload(&change)), world.invoke(payload(&change)));
+    world.aws.with(|world| {
+        for put in &world.responses.puts()[before..] {
+            assert!(!String::from_utf8_lossy(&put.body).contains("FAILED"));
+        }
+    });
+}
+
+/// A rollback generated a third key, and every client of the first was locked out.
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_rollback_brings_a_generated_key_back() {
+    let mut world = World::new();
+    let generated = secret(json!({"GeneratedKeys": ["KEY"]}));
+    let given = secret(json!({"Values": {"A": "1", "KEY": "cAnArY-given"}}));
+    let created = world.send(create(SECRET, generated.clone())).await.success();
+    let key = world.secret_entry(SECRET_NAME, "KEY");
+    world.send(update(SECRET, &created.physical_id(), given.clone(), generated.clone())).await.success();
+    world.send(update(SECRET, &created.physical_id(), generated, given)).await.success();
+    assert_eq!(world.secret_entry(SECRET_NAME, "KEY"), key);
+}
+
+/// `mcp-server` ends in a hyphen and six characters, as ARNs do.
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_secrets_name_may_end_like_an_arn() {
+    let mut world = World::new();
+    let properties = secret(json!({"SecretName": "mcp-server"}));
+    let created = world.send(create(SECRET, properties.clone())).await.success();
+    let changed = secret(json!({"SecretName": "mcp-server", "Values": {"A": "2"}}));
+    let updated = world.send(update(SECRET, &created.physical_id(), changed, properties.clone())).await.success();
+    assert_eq!(updated.physical_id(), created.physical_id());
+    world.send(delete(SECRET, &created.physical_id(), properties)).await.success();
+    assert!(!world.has_secret("mcp-server"));
+}
+
+/// The API's pattern for claim names is a range that has a slash in it and no hyphen.
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn claim_names_follow_the_apis_pattern() {
+    for (claim, passes) in [("https://example.com/client", true), ("client-id", false)] {
+        let mut world = World::new();
+        let properties = runtime(json!({"InboundAuth": "JWT", "Issuer": "https://tenant.auth0.com/",
+            "AllowedClients": "app,app", "ClientClaimName": claim}));
+        let answer = world.send(create(RUNTIME, properties)).await;
+        assert_eq!(answer.is_success(), passes, "{}", answer.reason());
+        assert!(passes || world.calls_since(0).is_empty());
+    }
+}
+
+/// The look-up after the deadline found nothing, and the Delete looked once, before the list had caught up.
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_create_cut_off_by_its_deadline_is_found_by_its_delete() {
+    let mut world = World::with_settings(Settings { list_lag: Duration::from_secs(25), ..Settings::default() });
+    world.timeout = Duration::from_mins(1);
+    world.fault("CreateAgentRuntime", 1, u64::MAX, FaultEffect::ReplyLostAfter);
+    let failed = world.send(create(RUNTIME, runtime(json!({})))).await;
+    failed.failure();
+    world.timeout = Duration::from_mins(15);
+    world.send(delete(RUNTIME, &failed.physical_id(), runtime(json!({})))).await.success();
+    assert!(world.runtime_names().is_empty());
+}
