@@ -19,7 +19,6 @@ use crate::mcp::{self, Catalogue, Credential};
 use crate::oauth;
 use crate::properties::PropertyReader;
 use crate::resource::Lifecycle;
-use crate::stored_secret;
 use crate::wait::Deadline;
 
 mod anonymous;
@@ -110,13 +109,6 @@ impl Finding {
 
 async fn verify(job: &Job<'_>, properties: &Properties) -> Result<Finding, Error> {
     let deadline = job.deadline.at_most(BUDGET);
-    if let Some(secret_id) = &properties.secret_id {
-        // Only to know what to mask in the container's log lines.
-        let stored = stored_secret::read(job, "SecretId", secret_id).await?;
-        for value in stored.document.texts().unwrap_or_default().values() {
-            job.mask.add(value);
-        }
-    }
     let credential = match &properties.auth {
         Auth::Iam => Credential::SigV4,
         Auth::Bearer(client) => Credential::Bearer(token(job, properties, client).await?),
@@ -172,11 +164,10 @@ async fn ask(
             pause = (pause * 2).min(PAUSE_MAX);
             continue;
         }
-        let sentence = verdict.sentence();
         let evidence = match (verdict.concerns_container(), &properties.log_group_name) {
-            (true, Some(group)) => evidence::last_lines(job, group).await,
+            (true, Some(group)) => evidence::last_lines(job, group, properties.secret_id.as_deref()).await,
             _ => String::new(),
         };
-        return Err(Error::unverified(verdict.code(), format!("{sentence}{evidence}")));
+        return Err(Error::unverified(verdict.code(), format!("{}{evidence}", verdict.sentence())));
     }
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::error::{ApiErrorKind, Error};
 use crate::job::Job;
+use crate::stored_secret;
 use crate::wait::{Progress, until_within};
 
 /// Lines may take a moment to arrive.
@@ -13,14 +14,21 @@ const WINDOW: Duration = Duration::from_mins(6);
 const LINES_MAX: usize = 3;
 const LINE_CHARS_MAX: usize = 400;
 
-/// The last log lines as the end of a sentence. Masking is the answer's matter: it masks every text.
-pub(super) async fn last_lines(job: &Job<'_>, group: &str) -> String {
+/// The last log lines as the end of a sentence. Every value of the secret at `secret_id` is masked in them, because the
+/// answer is masked as a whole; without knowing the values, no line is quoted.
+pub(super) async fn last_lines(job: &Job<'_>, group: &str, secret_id: Option<&str>) -> String {
+    if let Some(secret_id) = secret_id {
+        match stored_secret::read(job, "SecretId", secret_id).await {
+            Ok(stored) => stored.document.texts().unwrap_or_default().values().for_each(|value| job.mask.add(value)),
+            Err(error) => return format!("; its log is not quoted, since what to mask is unknown: {error}"),
+        }
+    }
     let read = until_within(job.deadline, ARRIVAL_PATIENCE, "waiting for log lines", async || {
         let lines = read(job, group).await?;
         Ok(if lines.is_empty() { Progress::pending("no lines") } else { Progress::Done(lines) })
     });
     match read.await {
-        Ok(Some(lines)) => format!(": {} (log group {group})", lines.join(" | ")),
+        Ok(Some(lines)) => format!(": {} (log group {group})", telling(&lines).join(" | ")),
         Ok(None) => format!("; it wrote no log line (log group {group})"),
         Err(error) if error.is(ApiErrorKind::NotFound) => {
             format!(
@@ -31,10 +39,19 @@ pub(super) async fn last_lines(job: &Job<'_>, group: &str) -> String {
     }
 }
 
+/// The last line alone where it names an error; otherwise the last few.
+fn telling(lines: &[String]) -> &[String] {
+    let names_error =
+        |line: &String| ["rror", "xception", "SystemExit", "panic", "atal"].iter().any(|it| line.contains(it));
+    let count = if lines.last().is_some_and(names_error) { 1 } else { LINES_MAX };
+    &lines[lines.len().saturating_sub(count)..]
+}
+
 async fn read(job: &Job<'_>, group: &str) -> Result<Vec<String>, Error> {
     let since = job.context.now().duration_since(std::time::SystemTime::UNIX_EPOCH).unwrap_or_default();
     let since = i64::try_from(since.saturating_sub(WINDOW).as_millis()).unwrap_or(0);
     let mut lines = Vec::new();
+    let mut stream = None;
     let mut next_token = None;
     loop {
         let request = job
@@ -45,10 +62,17 @@ async fn read(job: &Job<'_>, group: &str) -> Result<Vec<String>, Error> {
             .start_time(since)
             .set_next_token(next_token);
         let page = job.call("logs:FilterLogEvents", || request.clone().send()).await?;
-        let messages = page.events.into_iter().flatten().filter_map(|event| event.message);
-        lines.extend(messages.map(|line| line.trim().chars().take(LINE_CHARS_MAX).collect::<String>()));
-        lines.retain(|line| !line.is_empty());
-        // Only the end matters.
+        for event in page.events.into_iter().flatten() {
+            // Every start has a stream of its own: the last one's end is what matters.
+            if event.log_stream_name != stream {
+                stream = event.log_stream_name;
+                lines.clear();
+            }
+            let line: String = event.message.unwrap_or_default().trim().chars().take(LINE_CHARS_MAX).collect();
+            if !line.is_empty() {
+                lines.push(line);
+            }
+        }
         lines.drain(..lines.len().saturating_sub(LINES_MAX));
         next_token = page.next_token;
         if next_token.is_none() {

@@ -48,7 +48,7 @@ pub(super) fn judge(refusal: &Refusal, credential: &Credential, waited: Duration
     match (seen.status, seen.rpc_code) {
         (424, _) => {
             *cold_starts += 1;
-            let sentence = "container did not start: AgentCore waited 30 s for it".to_owned();
+            let sentence = "container did not start".to_owned();
             if *cold_starts < COLD_STARTS_MAX {
                 Verdict::Retry("CONTAINER_DID_NOT_START", sentence)
             } else {
