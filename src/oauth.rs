@@ -2,11 +2,11 @@
 //! says about its bearer.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
 use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use form_urlencoded::{Serializer, byte_serialize};
 use serde_json::{Map, Value};
 
 use crate::aws::Context;
@@ -137,8 +137,7 @@ pub async fn mint(context: &Context, metadata: &Metadata, client: &ClientCredent
         form.push(("client_id".to_owned(), client.client_id.clone()));
         form.push(("client_secret".to_owned(), client.client_secret.expose().to_owned()));
     }
-    let body = form.iter().map(|(name, value)| format!("{}={}", form_encode(name), form_encode(value)));
-    let body = body.collect::<Vec<_>>().join("&").into_bytes();
+    let body = Serializer::new(String::new()).extend_pairs(&form).finish().into_bytes();
     let endpoint = &metadata.token_endpoint;
     let reply = exchange(&context.connector, "POST", endpoint, &headers, body, TIMEOUT).await.map_err(|problem| {
         let sentence = format!("the token endpoint {} cannot be reached: {problem}", quote(endpoint));
@@ -216,18 +215,9 @@ impl Claims {
     }
 }
 
-/// `application/x-www-form-urlencoded`, which RFC 6749 also wants of Basic credentials.
+/// RFC 6749 wants the id and secret of Basic credentials encoded like a form.
 fn form_encode(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => encoded.push(char::from(byte)),
-            _ => {
-                let _ = write!(encoded, "%{byte:02X}");
-            }
-        }
-    }
-    encoded
+    byte_serialize(text.as_bytes()).collect()
 }
 
 #[cfg(test)]
@@ -236,7 +226,7 @@ mod tests {
 
     #[test]
     fn forms_are_encoded() {
-        assert_eq!(form_encode("a b&c=é/~"), "a%20b%26c%3D%C3%A9%2F~");
+        assert_eq!(form_encode("a b&c=é/~"), "a+b%26c%3D%C3%A9%2F%7E");
     }
 
     #[test]

@@ -6,12 +6,14 @@ use std::time::{Duration, SystemTime};
 
 use emulator::aws::Aws;
 use emulator::cloudformation::{Capability, CloudFormation, StackInput, StackStatus};
+use emulator::container::{Behaviour, Start};
+use emulator::identity_provider::{ClaimStyle, Client, Provider};
 use emulator::lambda::runtime_api::RuntimeApi;
 use emulator::lambda::{Function, Invocation};
 use emulator::settings::Settings;
 use serde_json::{Value, json};
 
-use crate::world::{CANARY, FUNCTION_ROLE, IMAGE, STACK_ID, canary, put_role};
+use crate::world::{CANARY, EXECUTION_ROLE, FUNCTION_ROLE, IMAGE, STACK_ID, canary, put_role};
 
 #[allow(clippy::disallowed_methods, reason = "the process under test signs with the machine's own clock")]
 fn account() -> Aws {
@@ -94,4 +96,69 @@ async fn an_event_that_nobody_can_be_told_about_fails_the_invocation_and_the_pro
     assert_eq!(binary.starts().len(), 1, "one process served them all");
     binary.stop().await;
     check_log(&binary.logs());
+}
+
+#[tokio::test]
+async fn the_binary_trusts_the_certificates_it_is_given_and_gets_a_token() {
+    let aws = account();
+    put_role(&aws, FUNCTION_ROLE, "lambda.amazonaws.com");
+    put_role(&aws, EXECUTION_ROLE, "bedrock-agentcore.amazonaws.com");
+    aws.with(|world| {
+        let start = Start::Normal(Duration::ZERO);
+        world.containers.behave(Behaviour { start, ..Behaviour::default() });
+    });
+    let door = aws.listen(0).await.expect("a port");
+    let idp = aws.listen_identity_provider(0).await.expect("a port");
+    let issuer = format!("{}/", idp.origin());
+    let client = Client::new(&canary("client")).audiences(&["https://mcp.example.com"]);
+    aws.with(|world| {
+        world.identity_providers.add(Provider::new(ClaimStyle::Auth0, &issuer).with_client("app", client));
+    });
+    let authority = std::env::temp_dir().join(format!("provisioner-test-ca-{}.pem", std::process::id()));
+    std::fs::write(&authority, idp.certificate_authority()).expect("a temporary file");
+    let binary = RuntimeApi::new(&aws, door.address(), env!("CARGO_BIN_EXE_provisioner"));
+    let environment =
+        BTreeMap::from([("SSL_CERT_FILE".to_owned(), authority.to_str().expect("a plain path").to_owned())]);
+    let mut answers = Vec::new();
+    for (kind, logical_id, properties) in [
+        (
+            "Custom::AgentCoreRuntime",
+            "Runtime",
+            json!({"ContainerUri": IMAGE, "RoleArn": EXECUTION_ROLE, "InboundAuth": "JWT", "Issuer": issuer,
+                   "AllowedAudience": "https://mcp.example.com"}),
+        ),
+        (
+            "Custom::AgentCoreMcpProbe",
+            "Probe",
+            json!({"Endpoint": "", "Auth": "BEARER", "Issuer": issuer, "ClientId": "app",
+                   "ClientSecret": canary("client"), "CustomParameters": {"audience": "https://mcp.example.com"}}),
+        ),
+    ] {
+        let mut properties = properties;
+        if let Some(runtime) = answers.first() {
+            let runtime: &Value = runtime;
+            properties["Endpoint"] = runtime["Data"]["McpUrl"].clone();
+        }
+        let now = aws.clock().now();
+        let url = aws.with(|world| world.responses.presign_loopback(door.address(), logical_id, now));
+        let event = json!({"RequestType": "Create", "ResponseURL": url, "StackId": STACK_ID, "RequestId": logical_id,
+            "LogicalResourceId": logical_id, "ResourceType": kind, "ResourceProperties": properties});
+        let invocation = Invocation {
+            request_id: "00000000-0000-0000-0000-000000000000".to_owned(),
+            payload: event.to_string().into_bytes(),
+            deadline: now + Duration::from_mins(2),
+            function_arn: "arn:aws:lambda:us-east-1:111122223333:function:provisioner".to_owned(),
+            role_arn: FUNCTION_ROLE.to_owned(),
+            environment: environment.clone(),
+        };
+        binary.invoke(invocation).await.expect("answered");
+        let answer = aws.with(|world| world.responses.take_answer(&url)).expect("an answer");
+        let answer: Value = serde_json::from_slice(&answer).expect("JSON");
+        assert_eq!(answer["Status"], "SUCCESS", "{answer}");
+        answers.push(answer);
+    }
+    assert_eq!(answers[1]["Data"]["ToolCount"], "3");
+    binary.stop().await;
+    check_log(&binary.logs());
+    let _ = std::fs::remove_file(authority);
 }

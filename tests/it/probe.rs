@@ -82,6 +82,23 @@ async fn every_kind_of_server_is_listed_to_its_last_page() {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
+async fn a_passing_probe_costs_at_most_two_round_trips_more_than_a_client_written_by_hand() {
+    for (revision, by_hand) in [("2026-07-28", 2), ("2025-11-25", 3), ("2025-06-18", 3), ("2025-03-26", 3)] {
+        for stateful in [false, true] {
+            let mut world = World::new();
+            let revisions = vec![revision.to_owned()];
+            behave(&world, Behaviour { revisions, stateful, ..Behaviour::default() });
+            let runtime = runtime(&mut world, json!({})).await;
+            let before = world.call_count();
+            probe(&mut world, &runtime, json!({})).await.success();
+            let calls = world.calls_since(before);
+            assert!(calls.iter().all(|call| *call == "InvokeAgentRuntime"), "{calls:?}");
+            assert!(calls.len() <= by_hand + 2, "{revision} stateful: {stateful}: {}", calls.len());
+        }
+    }
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
 async fn the_newest_revision_is_spoken_where_the_server_knows_it() {
     let mut world = World::new();
     let runtime = runtime(&mut world, json!({})).await;

@@ -3,6 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use emulator::aws::Aws;
+use emulator::container::{Behaviour, Start};
 use emulator::iam::Role;
 use emulator::settings::Settings;
 use serde_json::{Value, json};
@@ -13,6 +14,9 @@ use crate::request::{Request, Requests};
 
 const SECRET: &str = "Custom::AgentCoreSecret";
 const RUNTIME: &str = "Custom::AgentCoreRuntime";
+const PROBE: &str = "Custom::AgentCoreMcpProbe";
+/// The newest revision, and the newest of those with a handshake.
+const PROBED: [&str; 2] = ["2026-07-28", "2025-11-25"];
 /// How long the control plane takes to bring a runtime to `READY`.
 const READINESS: [Duration; 4] =
     [Duration::from_millis(300), Duration::from_secs(3), Duration::from_secs(12), Duration::from_secs(45)];
@@ -23,6 +27,8 @@ pub(super) struct InProcessNumbers {
     pub(super) calls: Vec<(String, Vec<String>)>,
     /// Time to `READY`, and from then to the end of the invocation.
     pub(super) lags: Vec<(Duration, Duration)>,
+    /// Per MCP revision: the calls of a passing probe, and how long it took.
+    pub(super) probes: Vec<(&'static str, Vec<String>, Duration)>,
 }
 
 /// The roles that exist.
@@ -103,7 +109,12 @@ pub(super) fn measure(runtime: impl Fn() -> Result<Runtime, String>) -> Result<I
     for readiness in READINESS {
         lags.push((readiness, runtime()?.run(lag(readiness))?));
     }
-    Ok(InProcessNumbers { calls, lags })
+    let mut probes = Vec::new();
+    for revision in PROBED {
+        let (calls, time) = runtime()?.run(probe(revision))?;
+        probes.push((revision, calls, time));
+    }
+    Ok(InProcessNumbers { calls, lags, probes })
 }
 
 async fn calls() -> Result<Vec<(String, Vec<String>)>, String> {
@@ -151,6 +162,39 @@ fn counted(operations: &[&str]) -> Vec<String> {
         .iter()
         .map(|(name, count)| if *count == 1 { (*name).to_owned() } else { format!("{name} ×{count}") })
         .collect()
+}
+
+/// Probes a server that knows one revision and is started in no time.
+async fn probe(revision: &str) -> Result<(Vec<String>, Duration), String> {
+    let call_latency = Settings::default().call_latency;
+    let aws = Aws::new(Settings { call_latency, ..instant_settings() });
+    let account = Account::new(&aws);
+    let start = Start::Normal(Duration::ZERO);
+    let behaviour = Behaviour { revisions: vec![revision.to_owned()], start, ..Behaviour::default() };
+    aws.with(|world| world.containers.behave(behaviour));
+    let function = handler::function(&aws);
+    let requests = Requests::new(&aws, &function, &account.function_role, None);
+    let runtime = requests.send(&account.create_runtime("Thing")).await?;
+    let now = aws.clock().now();
+    let arn = aws.with(|world| world.agentcore.runtimes(now).next().map(|runtime| runtime.arn.clone()));
+    let arn = arn.ok_or_else(|| format!("{} is gone", runtime.physical_id))?.replace(':', "%3A").replace('/', "%2F");
+    let Settings { region, dns_suffix, .. } = aws.settings();
+    let endpoint =
+        format!("https://bedrock-agentcore.{region}.{dns_suffix}/runtimes/{arn}/invocations?qualifier=DEFAULT");
+    let before = aws.calls().len();
+    let started = aws.clock().now();
+    let request = Request {
+        kind: "Create",
+        resource_type: PROBE,
+        logical_id: "Probe",
+        physical_id: None,
+        properties: json!({ "Endpoint": endpoint }),
+        old_properties: None,
+    };
+    let reply = requests.send(&request).await?;
+    let operations: Vec<_> = aws.calls()[before..].iter().map(|call| call.operation).collect();
+    let time = reply.at.duration_since(started).map_err(|_| "the clock runs backwards".to_owned())?;
+    Ok((counted(&operations), time))
 }
 
 async fn lag(readiness: Duration) -> Result<Duration, String> {
