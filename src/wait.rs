@@ -23,7 +23,7 @@ const TRANSIENT_PATIENCE: Duration = Duration::from_mins(3);
 const DENIED_PATIENCE: Duration = Duration::from_secs(30);
 
 /// How long a resource may still appear after CloudFormation cancelled its Create: what a Create spends at most before
-/// its call takes effect, on a role that propagates (two minutes), on [`TRANSIENT_PATIENCE`], and on lists that lag.
+/// its call takes effect, on a role that propagates (two minutes), on calls that fail in passing (three minutes), and on lists that lag.
 pub const CANCELLED_CREATE_GRACE: Duration = Duration::from_secs(330);
 
 /// Pauses between two looks at a resource: growing with the time waited, so that the end is noticed within a second
