@@ -118,6 +118,26 @@ async fn a_container_that_exits_at_start_is_quoted_from_its_log() {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
+async fn a_secret_that_the_execution_role_may_not_read_is_named() {
+    let mut world = World::new();
+    let text = json!({"KEY": canary("key")}).to_string();
+    let input = json!({"Name": "mcp/credentials", "SecretString": text, "ClientRequestToken": "f".repeat(32)});
+    world.somebody(ServiceId::SecretsManager, "CreateSecret", input);
+    let denied = json!({"Version": "2012-10-17", "Statement": [
+        {"Effect": "Deny", "Action": "secretsmanager:GetSecretValue", "Resource": "*"}]});
+    world.aws.with(|world| {
+        let mut role = world.iam.role(EXECUTION_ROLE).expect("it").clone();
+        role.policies.push(denied);
+        world.iam.put_role(role);
+    });
+    behave(&world, Behaviour { reads_secret: true, ..Behaviour::default() });
+    let runtime = runtime(&mut world, json!({"SecretId": "mcp/credentials"})).await;
+    let answer = probe(&mut world, &runtime, json!({"SecretId": "mcp/credentials"})).await;
+    assert!(answer.failure().starts_with("container did not start: "), "{}", answer.reason());
+    assert!(answer.reason().contains("The execution role needs secretsmanager:GetSecretValue"), "{}", answer.reason());
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
 async fn a_secret_in_the_containers_log_is_masked() {
     let mut world = World::new();
     let text = json!({"KEY": canary("key"), "OTHER": "cAnArY-other"}).to_string();
