@@ -3,8 +3,8 @@
 //! The way of one event through the code:
 //!
 //! ```text
-//! main ─▶ handler ─▶ event (decode) ─▶ resource (dispatch on ResourceType) ─▶ resource/secret, resource/runtime
-//!            │                                                                     │ properties, wait, aws
+//! main ─▶ handler ─▶ event (decode) ─▶ resource (dispatch on ResourceType) ─▶ resource/secret, runtime, mcp_probe
+//!            │                                                                     │ properties, wait, aws, mcp, oauth
 //!            └◀── response (exactly one) ◀───────────── Success | Failure ◀────────┘
 //! ```
 //!
