@@ -11,6 +11,8 @@ install_python_tools() {
     .venv/bin/pip install --quiet --disable-pip-version-check --requirement "$wanted"
     cp "$wanted" "$installed"
   fi
+  # The shell remembers the `python3` that made the environment; from here on it is the environment's own.
+  hash -r
 }
 
 # cargo-deny in `target/tools`. As a debug build: it compiles in half the time and runs for seconds.
