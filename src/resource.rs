@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use crate::error::{Error, Failure};
 use crate::event::{RawProperties, RequestType};
-use crate::identity::{Identity, TAG_PREFIX, pending_id};
-use crate::job::{Job, Outcome};
+use crate::identity::{Identity, TAG_PREFIX, pending_id, pending_name};
+use crate::job::{Job, Outcome, Success};
 use crate::properties::{PropertyReader, at_most};
 
 pub mod mcp_probe;
@@ -94,6 +94,11 @@ async fn run_as<R: Lifecycle>(job: &Job<'_>) -> Outcome {
             let properties = parse::<R>(job, &request.properties)?;
             let old = request.old_properties.as_ref().and_then(|old| parse::<R>(job, old).ok());
             R::update(job, physical_id, properties, old).await
+        }
+        // The Create was refused for its properties, before any call: there is nothing, and nothing to look for. A policy
+        // that knows the resource's real name would deny the look.
+        RequestType::Delete if pending_name(physical_id).is_some() && parse::<R>(job, &request.properties).is_err() => {
+            Ok(Success::deleted(physical_id))
         }
         RequestType::Delete => R::delete(job, physical_id, &request.properties).await,
     }

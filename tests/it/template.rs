@@ -292,6 +292,19 @@ async fn a_container_that_does_not_start_fails_the_deployment_with_its_last_word
     }
 }
 
+/// The Delete asked for a secret named after the logical id, which the role's policy denies: the stack could not go.
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_secret_refused_for_its_properties_leaves_a_stack_that_can_be_deleted() {
+    let mut deployment = Deployment::new(&[]);
+    deployment.set(&[("ZscalerClientSecret", "{{resolve:secretsmanager:x}}")]);
+    let stack = deployment.create().await;
+    deployment.expect(&stack, StackStatus::RollbackComplete);
+    assert!(deployment.reasons().iter().any(|reason| reason.contains("does not resolve")));
+    let deleted = deployment.delete().await;
+    deployment.expect(&deleted, StackStatus::DeleteComplete);
+    deployment.check_nothing_is_left();
+}
+
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn verification_can_be_switched_off_and_on() {
     let mut deployment = Deployment::new(&[("VerifyDeployment", "Off")]);

@@ -5,14 +5,12 @@ use std::time::Duration;
 use aws_sdk_bedrockagentcorecontrol::types::AgentRuntimeStatus;
 
 use super::api::{self, Listed};
-use super::properties::{self, default_name};
-use super::{Runtime, delete_runtime, name_in_id};
+use super::properties::default_name;
+use super::{delete_runtime, name_in_id};
 use crate::error::{Error, Failure};
 use crate::event::RawProperties;
 use crate::identity::{Owner, pending_name};
 use crate::job::Job;
-use crate::properties::PropertyReader;
-use crate::resource::Lifecycle;
 use crate::wait::{CANCELLED_CREATE_GRACE, Progress, until_within};
 
 /// A new runtime may be missing from lists for so long, and a deleted one may linger there.
@@ -43,15 +41,10 @@ pub(super) async fn find_for_delete(
         // CloudFormation invented the id: it stands for a cancelled Create that may still be running.
         None => CANCELLED_CREATE_GRACE,
         // The Create got past its properties, and a call of it may have had its effect.
-        Some(_) if parses(job, raw) => LIST_PATIENCE,
-        Some(_) => Duration::ZERO,
+        Some(_) => LIST_PATIENCE,
     };
     let found = find_by_name(job, &name, grace).await?;
     Ok(found.and_then(|(runtime, owner)| (owner == Owner::Us).then_some(runtime.id)))
-}
-
-fn parses(job: &Job<'_>, raw: &RawProperties) -> bool {
-    PropertyReader::new(raw, Runtime::PROPERTIES, job.mask).is_ok_and(|reader| properties::parse(&reader).is_ok())
 }
 
 /// Deletes the runtime of ours with the name that a rename wanted and never answered for.
