@@ -15,6 +15,8 @@ use crate::http::{Reply, exchange};
 use crate::properties::quote;
 use crate::sensitive::Sensitive;
 
+pub mod client;
+
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What a discovery document says (OpenID Connect Discovery 1.0, RFC 8414).
@@ -24,8 +26,10 @@ pub struct Metadata {
     pub issuer: String,
     /// Where tokens are asked for.
     pub token_endpoint: String,
+    /// Where users are sent to sign in, if the IdP has such a place.
+    pub authorization_endpoint: Option<String>,
     /// Whether the token endpoint takes the client secret as HTTP Basic credentials.
-    basic: bool,
+    pub basic: bool,
 }
 
 /// Who asks for a token.
@@ -111,7 +115,8 @@ pub async fn discover(context: &Context, property: &str, url: &str) -> Result<Me
     // Without the list, Basic is the default (RFC 8414, section 2).
     let basic = listed("token_endpoint_auth_methods_supported")
         .is_none_or(|methods| methods.iter().any(|method| method == "client_secret_basic"));
-    Ok(Metadata { issuer, token_endpoint: member("token_endpoint")?, basic })
+    let authorization_endpoint = member("authorization_endpoint").ok();
+    Ok(Metadata { issuer, token_endpoint: member("token_endpoint")?, authorization_endpoint, basic })
 }
 
 /// Entra's version 1 tokens come from `sts.windows.net`, and multi-tenant documents carry a placeholder.

@@ -129,7 +129,7 @@ async fn token(
     properties: &Properties,
     client: &BearerClient,
 ) -> Result<crate::sensitive::Sensitive, Error> {
-    let credentials = client.credentials(job).await?;
+    let credentials = client.client.credentials(job).await?;
     let metadata = oauth::discover(job.context, "DiscoveryUrl", &client.discovery_url).await?;
     let token = oauth::mint(job.context, &metadata, &credentials).await?;
     job.mask.add(&token.value);

@@ -21,7 +21,6 @@ use crate::resource::{Lifecycle, tag_changes, wanted_tags};
 use crate::wait::{Progress, until, until_within};
 
 mod api;
-mod authorizer;
 mod configuration;
 mod environment;
 mod headers;

@@ -1,15 +1,11 @@
 //! What to probe, as whom, and what to expect.
 
-use std::collections::BTreeMap;
-
 use crate::error::Error;
-use crate::job::Job;
 use crate::mcp::Catalogue;
-use crate::oauth::{self, ClientCredentials};
+use crate::oauth;
+use crate::oauth::client::{Client, PROPERTIES as CLIENT_PROPERTIES};
 use crate::properties::{PropertyReader, quote};
 use crate::resource::read_tags;
-use crate::sensitive::Sensitive;
-use crate::stored_secret;
 
 /// What a template may give.
 pub(super) const NAMES: [&str; 18] = [
@@ -44,6 +40,13 @@ pub(crate) enum Mode {
     Report,
 }
 
+/// The client that gets a token, and where.
+#[derive(Debug)]
+pub(crate) struct BearerClient {
+    pub(crate) discovery_url: String,
+    pub(crate) client: Client,
+}
+
 /// How the server is called.
 #[derive(Debug)]
 pub(crate) enum Auth {
@@ -53,22 +56,6 @@ pub(crate) enum Auth {
     Bearer(BearerClient),
     /// Without credentials: only that the server asks for the right ones.
     Anonymous,
-}
-
-/// The client that gets a token.
-#[derive(Debug)]
-pub(crate) struct BearerClient {
-    pub(crate) discovery_url: String,
-    client_id: String,
-    secret: ClientSecret,
-    scopes: Vec<String>,
-    parameters: BTreeMap<String, String>,
-}
-
-#[derive(Debug)]
-enum ClientSecret {
-    Given(Sensitive),
-    Stored { secret_id: String, key: String },
 }
 
 /// What to probe.
@@ -113,10 +100,8 @@ pub(super) fn parse(reader: &PropertyReader<'_>) -> Result<Properties, Error> {
 fn auth(reader: &PropertyReader<'_>) -> Result<Auth, Error> {
     let word = reader.choice("Auth", &[("IAM", "IAM"), ("BEARER", "BEARER"), ("ANONYMOUS", "ANONYMOUS")])?;
     let word = word.unwrap_or("IAM");
-    let client_properties =
-        ["ClientId", "ClientSecretId", "ClientSecretJsonKey", "ClientSecret", "Scopes", "CustomParameters"];
     if word != "BEARER" {
-        let useless = ["DiscoveryUrl", "Issuer"].into_iter().filter(|_| word == "IAM").chain(client_properties);
+        let useless = ["DiscoveryUrl", "Issuer"].into_iter().filter(|_| word == "IAM").chain(CLIENT_PROPERTIES);
         for name in useless {
             if reader.is_given(name) {
                 return Err(Error::property(name, format!("has no effect when `Auth` is {word}; leave it out")));
@@ -124,53 +109,16 @@ fn auth(reader: &PropertyReader<'_>) -> Result<Auth, Error> {
         }
         return Ok(if word == "IAM" { Auth::Iam } else { Auth::Anonymous });
     }
-    let given = reader.sensitive("ClientSecret")?;
-    let secret = match (given, reader.string("ClientSecretId")?) {
-        (Some(_), Some(_)) => {
-            return Err(Error::property("ClientSecretId", "is given together with `ClientSecret`; give one of them"));
-        }
-        (None, None) => {
-            let problem = "is missing; `Auth` BEARER needs it, or `ClientSecret`";
-            return Err(Error::property("ClientSecretId", problem));
-        }
-        (Some(secret), None) => ClientSecret::Given(secret),
-        (None, Some(secret_id)) => {
-            ClientSecret::Stored { secret_id, key: reader.required_string("ClientSecretJsonKey")? }
-        }
-    };
-    Ok(Auth::Bearer(BearerClient {
-        discovery_url: discovery_url(reader)?.ok_or_else(|| {
-            Error::property("DiscoveryUrl", "is missing; `Auth` BEARER needs it, or `Issuer` to derive it from")
-        })?,
-        client_id: reader.required_string("ClientId")?,
-        secret,
-        scopes: reader.list("Scopes")?,
-        parameters: reader.map("CustomParameters")?.unwrap_or_default(),
-    }))
+    let discovery_url = discovery_url(reader)?.ok_or_else(|| {
+        Error::property("DiscoveryUrl", "is missing; `Auth` BEARER needs it, or `Issuer` to derive it from")
+    })?;
+    Ok(Auth::Bearer(BearerClient { discovery_url, client: Client::read(reader, "`Auth` BEARER")? }))
 }
 
 /// The given URL, or the one below the issuer.
 fn discovery_url(reader: &PropertyReader<'_>) -> Result<Option<String>, Error> {
     let given = reader.string("DiscoveryUrl")?;
     Ok(given.or(reader.string("Issuer")?.map(|issuer| oauth::discovery_url(&issuer))))
-}
-
-impl BearerClient {
-    /// The client's credentials; reads the stored secret.
-    pub(super) async fn credentials(&self, job: &Job<'_>) -> Result<ClientCredentials, Error> {
-        let client_secret = match &self.secret {
-            ClientSecret::Given(secret) => secret.clone(),
-            ClientSecret::Stored { secret_id, key } => {
-                stored_secret::read_key(job, "ClientSecretId", secret_id, "ClientSecretJsonKey", key).await?
-            }
-        };
-        Ok(ClientCredentials {
-            client_id: self.client_id.clone(),
-            client_secret,
-            scopes: self.scopes.clone(),
-            parameters: self.parameters.clone(),
-        })
-    }
 }
 
 impl Properties {

@@ -10,8 +10,8 @@ use aws_sdk_bedrockagentcorecontrol::types::{
 };
 use aws_smithy_types::error::operation::BuildError;
 
-use super::authorizer::Authorizer;
 use super::properties::{IDLE_SECONDS_DEFAULT, LIFETIME_SECONDS_DEFAULT, Network, Properties};
+use crate::authorizer::Authorizer;
 use crate::sensitive::Sensitive;
 
 /// Everything an update replaces.

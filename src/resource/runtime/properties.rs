@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_bedrockagentcorecontrol::types::ServerProtocol;
 
-use super::authorizer::{self, Authorizer};
 use super::headers;
+use crate::authorizer::{self, Authorizer};
 use crate::error::Error;
 use crate::identity::Identity;
 use crate::properties::{PropertyReader, at_most, quote};
@@ -154,7 +154,7 @@ pub(super) fn parse(reader: &PropertyReader<'_>) -> Result<Properties, Error> {
     }
     let protocols = ["MCP", "HTTP", "A2A", "AGUI"];
     let protocol = reader.choice("ServerProtocol", &protocols.map(|word| (word, word)))?.unwrap_or("MCP");
-    let authorizer = authorizer::read(reader)?;
+    let authorizer = authorizer(reader)?;
     let request_headers = reader.list("RequestHeaders")?;
     headers::check(&request_headers, authorizer.is_some())?;
     let (idle_seconds, lifetime_seconds) = session_times(reader)?;
@@ -310,6 +310,20 @@ fn check_role(arn: &str) -> Result<(), Error> {
         "RoleArn",
         format!("is {}; use a role's ARN, `arn:aws:iam::<account>:role/<name>`", quote(arn)),
     ))
+}
+
+/// The authorizer for `InboundAuth` JWT, none for IAM.
+fn authorizer(reader: &PropertyReader<'_>) -> Result<Option<Authorizer>, Error> {
+    let fields = authorizer::Fields::read(reader)?;
+    if reader.choice("InboundAuth", &[("IAM", false), ("JWT", true)])?.unwrap_or(false) {
+        return fields.build("`InboundAuth` JWT").map(Some);
+    }
+    match fields.given() {
+        None => Ok(None),
+        Some(name) => {
+            Err(Error::property(name, "has no effect when `InboundAuth` is IAM; set it to JWT or leave this out"))
+        }
+    }
 }
 
 #[cfg(test)]

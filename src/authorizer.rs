@@ -1,4 +1,4 @@
-//! Who may call a JWT runtime: the custom JWT authorizer, and the claim that names the client.
+//! Who may call with a token: the custom JWT authorizer of runtimes and gateways, and the claim that names the client.
 
 use std::collections::BTreeSet;
 
@@ -18,9 +18,11 @@ const WELL_KNOWN: [&str; 2] = [oauth::WELL_KNOWN, "/.well-known/oauth-authorizat
 /// The claim that `allowedClients` is compared with.
 const CLIENT_ID_CLAIM: &str = "client_id";
 
+pub mod comparison;
+
 /// What a token must show. Every kind that is given must pass.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Authorizer {
+pub struct Authorizer {
     /// The IdP's discovery document.
     pub discovery_url: String,
     /// Accepted values of `aud`.
@@ -34,7 +36,8 @@ pub(crate) struct Authorizer {
 }
 
 /// The properties that make an authorizer, as read.
-struct Fields {
+#[derive(Clone, Debug)]
+pub struct Fields {
     discovery_url: Option<String>,
     issuer: Option<String>,
     allowed_audience: Vec<String>,
@@ -44,7 +47,8 @@ struct Fields {
 }
 
 impl Fields {
-    fn read(reader: &PropertyReader<'_>) -> Result<Self, Error> {
+    /// Reads them.
+    pub fn read(reader: &PropertyReader<'_>) -> Result<Self, Error> {
         Ok(Self {
             discovery_url: reader.string("DiscoveryUrl")?,
             issuer: reader.string("Issuer")?,
@@ -56,7 +60,8 @@ impl Fields {
     }
 
     /// The first of these properties that was given.
-    fn given(&self) -> Option<&'static str> {
+    #[must_use]
+    pub fn given(&self) -> Option<&'static str> {
         [
             ("DiscoveryUrl", self.discovery_url.is_some()),
             ("Issuer", self.issuer.is_some()),
@@ -70,22 +75,15 @@ impl Fields {
     }
 }
 
-/// The authorizer for `InboundAuth` JWT, none for IAM.
-pub(super) fn read(reader: &PropertyReader<'_>) -> Result<Option<Authorizer>, Error> {
-    let jwt = reader.choice("InboundAuth", &[("IAM", false), ("JWT", true)])?.unwrap_or(false);
-    build(jwt, Fields::read(reader)?)
+impl Fields {
+    /// The authorizer. `selector` is the property and value that ask for one, `` `InboundAuth` JWT ``.
+    pub fn build(self, selector: &str) -> Result<Authorizer, Error> {
+        build(selector, self)
+    }
 }
 
-fn build(jwt: bool, fields: Fields) -> Result<Option<Authorizer>, Error> {
-    if !jwt {
-        return match fields.given() {
-            None => Ok(None),
-            Some(name) => {
-                Err(Error::property(name, "has no effect when `InboundAuth` is IAM; set it to JWT or leave this out"))
-            }
-        };
-    }
-    let discovery_url = discovery_url(fields.discovery_url, fields.issuer.as_deref())?;
+fn build(selector: &str, fields: Fields) -> Result<Authorizer, Error> {
+    let discovery_url = discovery_url(selector, fields.discovery_url, fields.issuer.as_deref())?;
     let scopes_fit =
         |scope: &String| scope.len() <= 255 && scope.bytes().all(|b| matches!(b, 0x21 | 0x23..=0x5B | 0x5D..=0x7E));
     if let Some(scope) = fields.allowed_scopes.iter().find(|scope| !scopes_fit(scope)) {
@@ -118,19 +116,21 @@ fn build(jwt: bool, fields: Fields) -> Result<Option<Authorizer>, Error> {
     if open {
         return Err(Error::property(
             "AllowedAudience",
-            "is missing, and so are `AllowedClients` and `AllowedScopes`; `InboundAuth` JWT needs at least one of them",
+            format!(
+                "is missing, and so are `AllowedClients` and `AllowedScopes`; {selector} needs at least one of them"
+            ),
         ));
     }
-    Ok(Some(authorizer))
+    Ok(authorizer)
 }
 
 /// The given URL, or the one every OpenID provider has below its issuer (OpenID Connect Discovery, section 4).
-fn discovery_url(given: Option<String>, issuer: Option<&str>) -> Result<String, Error> {
+fn discovery_url(selector: &str, given: Option<String>, issuer: Option<&str>) -> Result<String, Error> {
     let (property, url) = match (given, issuer) {
         (Some(url), _) => ("DiscoveryUrl", url),
         (None, Some(issuer)) => ("Issuer", oauth::discovery_url(issuer)),
         (None, None) => {
-            let problem = "is missing; `InboundAuth` JWT needs it, or `Issuer` to derive it from";
+            let problem = format!("is missing; {selector} needs it, or `Issuer` to derive it from");
             return Err(Error::property("DiscoveryUrl", problem));
         }
     };
@@ -202,7 +202,10 @@ fn clients(claim: &str, clients: BTreeSet<String>) -> Result<ClientRules, Error>
 
 impl Authorizer {
     /// The API's form. The API refuses empty lists, so they are absent.
-    pub(super) fn to_api(&self) -> Result<AuthorizerConfiguration, BuildError> {
+    ///
+    /// # Errors
+    /// A member that the SDK calls required is missing, which does not happen.
+    pub fn to_api(&self) -> Result<AuthorizerConfiguration, BuildError> {
         let list = |set: &BTreeSet<String>| (!set.is_empty()).then(|| set.iter().cloned().collect());
         let rules = self.claims.iter().map(|(name, value)| {
             CustomClaimValidationType::builder()
@@ -228,7 +231,8 @@ impl Authorizer {
     }
 
     /// Our form of what the service reports. What we never write equals nothing of ours.
-    pub(super) fn from_api(live: &AuthorizerConfiguration) -> Self {
+    #[must_use]
+    pub fn from_api(live: &AuthorizerConfiguration) -> Self {
         let AuthorizerConfiguration::CustomJwtAuthorizer(live) = live else { return Self::foreign() };
         let set = |list: &[String]| list.iter().cloned().collect();
         let claims: Option<BTreeSet<_>> = live.custom_claims().iter().map(client_rule).collect();
@@ -267,6 +271,8 @@ fn client_rule(rule: &CustomClaimValidationType) -> Option<(String, String)> {
 mod tests {
     use super::*;
 
+    const JWT: &str = "`InboundAuth` JWT";
+
     fn fields(issuer: &str, clients: &[&str]) -> Fields {
         Fields {
             discovery_url: None,
@@ -296,24 +302,23 @@ mod tests {
 
     #[test]
     fn one_client_becomes_a_rule_and_several_are_refused() {
-        let one = build(true, fields("https://tenant.auth0.com/", &["app"])).unwrap().unwrap();
+        let one = build(JWT, fields("https://tenant.auth0.com/", &["app"])).unwrap();
         assert_eq!(one.claims, BTreeSet::from([("azp".to_owned(), "app".to_owned())]));
         assert_eq!(one.discovery_url, "https://tenant.auth0.com/.well-known/openid-configuration");
-        let several = build(true, fields("https://tenant.auth0.com/", &["a", "b"])).unwrap_err().to_string();
+        let several = build(JWT, fields("https://tenant.auth0.com/", &["a", "b"])).unwrap_err().to_string();
         assert!(several.contains("`AllowedAudience`"), "{several}");
         let cognito = "https://cognito-idp.us-east-1.amazonaws.com/us-east-1_a";
-        assert_eq!(build(true, fields(cognito, &["a", "b"])).unwrap().unwrap().allowed_clients.len(), 2);
+        assert_eq!(build(JWT, fields(cognito, &["a", "b"])).unwrap().allowed_clients.len(), 2);
     }
 
     #[test]
     fn an_authorizer_that_asks_for_nothing_is_refused() {
-        assert!(build(true, fields("https://tenant.auth0.com/", &[])).is_err());
-        assert!(build(false, fields("https://tenant.auth0.com/", &[])).is_err());
+        assert!(build(JWT, fields("https://tenant.auth0.com/", &[])).is_err());
     }
 
     #[test]
     fn round_trips_through_the_api() {
-        let authorizer = build(true, fields("https://tenant.auth0.com/", &["app"])).unwrap().unwrap();
+        let authorizer = build(JWT, fields("https://tenant.auth0.com/", &["app"])).unwrap();
         assert_eq!(Authorizer::from_api(&authorizer.to_api().unwrap()), authorizer);
     }
 }
