@@ -26,16 +26,32 @@ OPERATIONS = {
     ],
     "bedrock-agentcore-control": [
         "CreateAgentRuntime",
+        "CreateGateway",
+        "CreateGatewayTarget",
+        "CreateOauth2CredentialProvider",
         "DeleteAgentRuntime",
+        "DeleteGateway",
+        "DeleteGatewayTarget",
+        "DeleteOauth2CredentialProvider",
         "GetAgentRuntime",
         "GetAgentRuntimeEndpoint",
+        "GetGateway",
+        "GetGatewayTarget",
+        "GetOauth2CredentialProvider",
         "ListAgentRuntimeEndpoints",
         "ListAgentRuntimeVersions",
         "ListAgentRuntimes",
+        "ListGatewayTargets",
+        "ListGateways",
+        "ListOauth2CredentialProviders",
         "ListTagsForResource",
+        "SynchronizeGatewayTargets",
         "TagResource",
         "UntagResource",
         "UpdateAgentRuntime",
+        "UpdateGateway",
+        "UpdateGatewayTarget",
+        "UpdateOauth2CredentialProvider",
     ],
     "logs": [
         "DescribeLogStreams",
@@ -63,10 +79,27 @@ HERE = pathlib.Path(__file__).parent
 REMARKS = {"documentation", "box", "deprecated", "deprecatedMessage", "deprecatedSince"}
 SHAPE_TRAITS = REMARKS | {"type", "required", "members", "union", "member", "key", "value", "min", "max", "pattern"}
 SHAPE_TRAITS |= {"enum", "sensitive", "timestampFormat", "error", "exception", "fault", "synthetic"}
-SHAPE_TRAITS |= {"payload", "retryable"}
+SHAPE_TRAITS |= {"payload", "retryable", "document"}
 MEMBER_TRAITS = REMARKS | {"shape", "location", "locationName", "idempotencyToken"}
 OPERATION_TRAITS = REMARKS | {"name", "http", "input", "output", "errors", "idempotent", "readonly", "documentationUrl"}
 TYPES = {"structure", "list", "map", "string", "integer", "long", "boolean", "blob", "timestamp"}
+
+# Patterns of the service model that the service itself does not keep, and what stands in the tables instead.
+PATTERNS = {
+    # The ARNs that the API answers with are of the service bedrock-agentcore, and names have underscores.
+    "CredentialProviderArnType": (
+        "arn:(aws|aws-us-gov):acps:[A-Za-z0-9-]{1,64}:[0-9]{12}:token-vault/[a-zA-Z0-9-.]+"
+        "/oauth2credentialprovider/[a-zA-Z0-9-.]+",
+        "arn:(aws|aws-us-gov):bedrock-agentcore:[A-Za-z0-9-]{1,64}:[0-9]{12}:token-vault/[a-zA-Z0-9-.]+"
+        "/oauth2credentialprovider/[a-zA-Z0-9-_]+",
+    ),
+    # Without digits no credential provider could be tagged, which CreateOauth2CredentialProvider offers. Whether the
+    # service refuses them is not known, so the emulator can do either.
+    "TaggableResourcesArn": (
+        "arn:(?:[^:]+)?:bedrock-agentcore:[a-z0-9-]+:[0-9]{12}:([a-z-]+/[^/]+)(?:/[a-z-]+/[^/]+)*",
+        "arn:(?:[^:]+)?:bedrock-agentcore:[a-z0-9-]+:[0-9]{12}:([a-z-]+/[^/]+)(?:/[a-z0-9-]+/[^/]+)*",
+    ),
+}
 
 
 class Unknown(Exception):
@@ -109,7 +142,16 @@ def table_shape(name, shape):
     known(shape, SHAPE_TRAITS, name)
     if shape["type"] not in TYPES:
         raise Unknown(f"{name}: unknown type {shape['type']}")
+    if shape.get("document"):
+        # Any JSON value: nothing to constrain and nothing to refer to.
+        if shape["type"] != "structure" or shape["members"]:
+            raise Unknown(f"{name}: a document with members")
+        return {"type": "document"}, []
     entry = {key: shape[key] for key in ("type", "min", "max", "pattern", "union", "sensitive") if key in shape}
+    if name in PATTERNS:
+        theirs, entry["pattern"] = PATTERNS[name]
+        if shape.get("pattern") != theirs:
+            raise Unknown(f"{name}: the pattern changed, look whether PATTERNS still has to replace it")
     if shape.get("enum"):
         entry["enum"] = sorted(shape["enum"])
     references = []

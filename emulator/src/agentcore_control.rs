@@ -1,7 +1,11 @@
-//! The control plane of Bedrock AgentCore: runtimes with their versions and endpoints, and tags.
+//! The control plane of Bedrock AgentCore: runtimes with their versions and endpoints, gateways with their targets,
+//! OAuth2 credential providers, and tags.
 //!
 //! States follow the clock: nothing happens in the background, a resource's status is a function of the time at which
-//! it is asked for. Where AWS's behaviour is not documented the stricter one is chosen:
+//! it is asked for. The one exception is a target whose catalogue has to be read from its server: it stays as it is until
+//! somebody takes its [`Synchronization`] and finishes it.
+//!
+//! Where AWS's behaviour is not documented the stricter one is chosen:
 //!
 //! - an update is a full replacement: an optional member that it leaves out is reset, `metadataConfiguration` included;
 //! - update and delete of a runtime that is still being created, updated or deleted are refused with
@@ -10,13 +14,22 @@
 //! - client tokens are remembered for ever: a call that repeats one gets the first answer again, even when the runtime
 //!   it names has been deleted since;
 //! - an update that changes nothing makes no version;
-//! - the artifact's type (container or code) cannot change.
+//! - the artifact's type (container or code) cannot change;
+//! - a gateway shows the configuration that its last update asked for, also when the update failed;
+//! - a gateway created without `supportedVersions` does not speak the newest two, and an update that leaves them out is
+//!   a growth like any other where the gateway had fewer;
+//! - targets are MCP servers and need a name; one that waits for a person's consent waits for ever, and so does the
+//!   deletion of its gateway;
+//! - an update of a managed client secret's provider has to bring the secret again.
 
 mod access;
 mod configuration;
+mod credential_provider;
 mod endpoint;
 mod errors;
 mod execution_role;
+mod gateway;
+mod gateway_target;
 mod headers;
 mod page;
 mod rules;
@@ -31,11 +44,18 @@ use std::collections::BTreeSet;
 use std::time::SystemTime;
 
 pub use self::configuration::Configuration;
+pub use self::credential_provider::{ClientAuthentication, ClientSecret, CredentialProvider, Discovery};
+pub use self::errors::RefusedAs;
+pub use self::gateway::Gateway;
+pub use self::gateway_target::{GatewayTarget, Synchronization};
 pub use self::runtime::{Runtime, Version};
 pub use self::status::{Status, Transition};
 pub use self::token::Mismatch;
 use self::token::Tokens;
 use crate::iam::Iam;
+use crate::identity_provider::IdentityProviders;
+use crate::objects::Objects;
+use crate::secrets_manager::SecretsManager;
 use crate::service::{Answer, ApiError, Call};
 use crate::settings::Settings;
 
@@ -50,8 +70,33 @@ pub struct AgentCoreControl {
     /// How many runtimes were ever created; decides the next id.
     created: u64,
     tokens: Tokens,
+    /// In the order of their creation.
+    gateways: Vec<Gateway>,
+    /// Gateways that are gone, in the order in which calls found them gone.
+    deleted_gateways: Vec<Gateway>,
+    /// Started by calls, and not taken yet.
+    synchronizations: Vec<Synchronization>,
+    /// In the order of their creation.
+    credential_providers: Vec<CredentialProvider>,
+    /// Whether the token vault exists: the first credential provider makes it.
+    token_vault: bool,
+    /// How many numbers were given to gateways, targets, synchronizations and credential providers; decides the next id.
+    numbers: u64,
     /// Service principals whose service-linked role exists.
     service_linked_roles: BTreeSet<String>,
+    name_taken: RefusedAs,
+    gateway_in_use: RefusedAs,
+    /// Whether tags of credential providers are refused with `ValidationException` once they exist. The service model
+    /// has no ARN for them, and what the service makes of that is not known.
+    pub refuse_provider_tags: bool,
+}
+
+/// What the control plane looks at, and keeps things in, outside of itself.
+pub(crate) struct Neighbours<'w> {
+    pub(crate) iam: &'w Iam,
+    pub(crate) secrets: &'w mut SecretsManager,
+    pub(crate) identity_providers: &'w IdentityProviders,
+    pub(crate) objects: &'w Objects,
 }
 
 impl AgentCoreControl {
@@ -63,25 +108,50 @@ impl AgentCoreControl {
             deleted: Vec::new(),
             created: 0,
             tokens: Tokens::default(),
+            gateways: Vec::new(),
+            deleted_gateways: Vec::new(),
+            synchronizations: Vec::new(),
+            credential_providers: Vec::new(),
+            token_vault: false,
+            numbers: 0,
             service_linked_roles: BTreeSet::new(),
+            name_taken: RefusedAs::Validation,
+            gateway_in_use: RefusedAs::Conflict,
+            refuse_provider_tags: false,
         }
     }
 
     /// Executes one validated and authorized call.
-    pub(crate) fn call(&mut self, call: &Call, iam: &Iam) -> Answer {
+    pub(crate) fn call(&mut self, call: &Call, neighbours: &mut Neighbours<'_>) -> Answer {
         self.settle(call.now);
         if let Some(answer) = self.tokens.replay(call) {
             return answer;
         }
         let answer = match call.operation {
-            "CreateAgentRuntime" => self.create_agent_runtime(call, iam),
+            "CreateAgentRuntime" => self.create_agent_runtime(call, neighbours.iam),
             "GetAgentRuntime" => self.get_agent_runtime(call),
-            "UpdateAgentRuntime" => self.update_agent_runtime(call, iam),
+            "UpdateAgentRuntime" => self.update_agent_runtime(call, neighbours.iam),
             "DeleteAgentRuntime" => self.delete_agent_runtime(call),
             "ListAgentRuntimes" => self.list_agent_runtimes(call),
             "ListAgentRuntimeVersions" => self.list_agent_runtime_versions(call),
             "GetAgentRuntimeEndpoint" => self.get_agent_runtime_endpoint(call),
             "ListAgentRuntimeEndpoints" => self.list_agent_runtime_endpoints(call),
+            "CreateGateway" => self.create_gateway(call, neighbours),
+            "GetGateway" => self.get_gateway(call),
+            "UpdateGateway" => self.update_gateway(call, neighbours),
+            "DeleteGateway" => self.delete_gateway(call),
+            "ListGateways" => self.list_gateways(call),
+            "CreateGatewayTarget" => self.create_gateway_target(call, neighbours),
+            "GetGatewayTarget" => self.get_gateway_target(call),
+            "UpdateGatewayTarget" => self.update_gateway_target(call, neighbours),
+            "DeleteGatewayTarget" => self.delete_gateway_target(call),
+            "ListGatewayTargets" => self.list_gateway_targets(call),
+            "SynchronizeGatewayTargets" => self.synchronize_gateway_targets(call),
+            "CreateOauth2CredentialProvider" => self.create_credential_provider(call, neighbours),
+            "GetOauth2CredentialProvider" => self.get_credential_provider(call),
+            "UpdateOauth2CredentialProvider" => self.update_credential_provider(call, neighbours),
+            "DeleteOauth2CredentialProvider" => self.delete_credential_provider(call, neighbours),
+            "ListOauth2CredentialProviders" => self.list_credential_providers(call),
             "TagResource" => self.tag_resource(call),
             "UntagResource" => self.untag_resource(call),
             "ListTagsForResource" => self.list_tags_for_resource(call),
@@ -98,6 +168,18 @@ impl AgentCoreControl {
     /// Chooses the answer to a client token that comes again with other parameters.
     pub fn answer_mismatched_tokens_with(&mut self, mismatch: Mismatch) {
         self.tokens.mismatch = mismatch;
+    }
+
+    /// Chooses the answer to the creation of a credential provider whose name is taken: `Validation` unless chosen, as
+    /// seen; `Conflict` as documented.
+    pub fn answer_taken_provider_names_with(&mut self, refusal: RefusedAs) {
+        self.name_taken = refusal;
+    }
+
+    /// Chooses the answer to the deletion of a gateway that has targets: `Conflict` unless chosen, as documented;
+    /// `Validation` as seen (O: awslabs/agentcore-samples#1954).
+    pub fn answer_gateways_in_use_with(&mut self, refusal: RefusedAs) {
+        self.gateway_in_use = refusal;
     }
 
     /// The runtimes that exist at `now`, in the order of their creation, those being deleted included.
@@ -133,12 +215,23 @@ impl AgentCoreControl {
         self.service_linked_roles.insert(service.into());
     }
 
-    /// Moves the runtimes that are gone out of the way.
+    /// Moves what is gone out of the way.
     fn settle(&mut self, now: SystemTime) {
         let (gone, here) = std::mem::take(&mut self.runtimes).into_iter().partition(|r| r.status(now) == Status::Gone);
         self.runtimes = here;
         let mut gone: Vec<Runtime> = gone;
         self.deleted.append(&mut gone);
+        let (gone, here): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.gateways).into_iter().partition(|gateway| gateway.status(now) == Status::Gone);
+        self.gateways = here;
+        self.deleted_gateways.extend(gone);
+        self.gateways.iter_mut().for_each(|gateway| gateway.settle(now));
+        self.credential_providers.retain(|provider| provider.status(now) != Status::Gone);
+    }
+
+    fn next_number(&mut self) -> u64 {
+        self.numbers += 1;
+        self.numbers
     }
 
     fn arn(&self, resource: &str) -> String {

@@ -11,7 +11,7 @@ use http::Request;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-use crate::agentcore_control::AgentCoreControl;
+use crate::agentcore_control::{AgentCoreControl, Neighbours};
 use crate::clock::Clock;
 use crate::container::Containers;
 use crate::doors::identity_provider::IdentityProviderDoor;
@@ -20,8 +20,10 @@ use crate::doors::{self, Reply};
 use crate::faults::{FaultEffect, Faults, ResponseFaultEffect};
 use crate::iam::Iam;
 use crate::identity_provider::IdentityProviders;
+use crate::ids::uuid;
 use crate::logs::Logs;
 use crate::model::{Model, Violation};
+use crate::objects::Objects;
 use crate::response_bucket::ResponseBucket;
 use crate::secrets_manager::SecretsManager;
 use crate::service::{Answer, ApiError, Call, Outcome, Principal};
@@ -65,6 +67,8 @@ pub struct World {
     pub containers: Containers,
     /// CloudWatch Logs.
     pub logs: Logs,
+    /// Objects in S3.
+    pub objects: Objects,
     /// CloudFormation's response bucket.
     pub responses: ResponseBucket,
 }
@@ -115,6 +119,7 @@ impl Aws {
             identity_providers: IdentityProviders::default(),
             containers: Containers::default(),
             logs: Logs::new(&settings),
+            objects: Objects::default(),
             responses: ResponseBucket::new(&settings),
         };
         let state = State { world, credentials: BTreeMap::new(), calls: Vec::new(), requests: 0 };
@@ -146,7 +151,8 @@ impl Aws {
         f(&mut self.state().world)
     }
 
-    /// Calls an operation without transport, latency or faults. Validated, authorized and recorded all the same.
+    /// Calls an operation without transport, latency or faults. Validated, authorized and recorded all the same. Needs
+    /// to be called inside a tokio runtime.
     ///
     /// # Panics
     /// If the input is not a JSON object.
@@ -318,7 +324,9 @@ impl Aws {
         let lost = matches!(effect, Some(FaultEffect::ReplyLostBefore | FaultEffect::ReplyLostAfter));
         let outcome = answer.as_ref().map(|_| ()).map_err(|error| error.code);
         state.calls.push(CallRecord { at: now, principal: call.principal, service, operation, outcome, lost });
+        let synchronizations = state.world.agentcore.take_synchronizations();
         drop(state);
+        self.start_synchronizations(synchronizations);
         let answer = match answer {
             Ok(None) => return (Ok(Value::Null), true),
             Ok(Some(output)) => Ok(output),
@@ -334,8 +342,7 @@ impl Aws {
     pub(crate) fn next_request_id(&self) -> String {
         let mut state = self.state();
         state.requests += 1;
-        let digits = hex(&format!("request {}", state.requests));
-        [0..8, 8..12, 12..16, 16..20, 20..32].map(|group| &digits[group]).join("-")
+        uuid(&format!("request {}", state.requests))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -353,7 +360,7 @@ impl World {
     fn authorize(&self, service: ServiceId, call: &Call) -> Result<(), ApiError> {
         let requirements = match service {
             ServiceId::SecretsManager => self.secrets.requirements(call),
-            ServiceId::AgentCoreControl => self.agentcore.requirements(call),
+            ServiceId::AgentCoreControl => self.agentcore.requirements(call, &self.secrets),
             ServiceId::AgentCore => Vec::new(),
             ServiceId::Logs => self.logs.requirements(call),
         };
@@ -363,7 +370,15 @@ impl World {
     fn execute(&mut self, service: ServiceId, call: &Call) -> Answer {
         match service {
             ServiceId::SecretsManager => self.secrets.call(call, &self.iam),
-            ServiceId::AgentCoreControl => self.agentcore.call(call, &self.iam),
+            ServiceId::AgentCoreControl => {
+                let neighbours = &mut Neighbours {
+                    iam: &self.iam,
+                    secrets: &mut self.secrets,
+                    identity_providers: &self.identity_providers,
+                    objects: &self.objects,
+                };
+                self.agentcore.call(call, neighbours)
+            }
             ServiceId::AgentCore => {
                 Err(ApiError::new(404, "UnknownOperationException", "runtimes are called through HTTP only"))
             }

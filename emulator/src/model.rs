@@ -84,6 +84,8 @@ pub enum Shape {
     Blob(Text),
     /// A moment.
     Timestamp(Timestamp),
+    /// Any JSON value.
+    Document {},
 }
 
 /// A structure's constraints.

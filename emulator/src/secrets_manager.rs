@@ -4,12 +4,15 @@
 //! that ends in a hyphen and six letters or digits is always read as complete, so the partial ARN of a secret whose
 //! *name* ends that way finds nothing: the pitfall that AWS warns of in `CreateSecret`.
 //!
+//! AgentCore keeps the client secrets of its credential providers here, under names that `CreateSecret` refuses.
+//!
 //! Where AWS's behaviour is not documented the stricter one is chosen: a value without `ClientRequestToken` is refused
 //! (SDKs always send one), and a repeated token with the same value changes nothing, staging labels included.
 
 mod access;
 mod deletion;
 mod errors;
+mod managed;
 mod read;
 mod secret;
 mod tags;
@@ -92,7 +95,7 @@ impl SecretsManager {
     }
 
     /// The secret that a `SecretId` means; see the module's documentation for partial ARNs.
-    fn find(&self, id: &str, now: SystemTime) -> Option<&Secret> {
+    pub(crate) fn find(&self, id: &str, now: SystemTime) -> Option<&Secret> {
         let name = match id.strip_prefix(&self.arn_prefix()) {
             None => id,
             Some(rest) if ends_like_a_suffix(rest) => &rest[..rest.len() - SUFFIX],

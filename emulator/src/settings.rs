@@ -23,9 +23,22 @@ pub struct Settings {
     pub runtime_transition: Duration,
     /// From an accepted delete until the runtime is not found any more.
     pub runtime_deletion: Duration,
+    /// From an accepted create or update of a gateway to `READY`.
+    pub gateway_transition: Duration,
+    /// From an accepted delete until the gateway is not found any more.
+    pub gateway_deletion: Duration,
+    /// The least that a create, an update or a synchronization of a gateway target takes. Where the gateway connects to
+    /// the target's server, that comes on top if it takes longer.
+    pub target_transition: Duration,
+    /// From an accepted delete until the gateway target is not found any more.
+    pub target_deletion: Duration,
+    /// From a create, an update or a delete of a credential provider until it is done. With none, the answer to the call
+    /// says that it is.
+    pub provider_transition: Duration,
     /// Each call takes so long: half before its effect, half after.
     pub call_latency: Duration,
-    /// A new runtime is missing from lists for so long, and a deleted one lingers in them for so long.
+    /// A new runtime, gateway or gateway target is missing from lists for so long, and a deleted one lingers in them for
+    /// so long.
     pub list_lag: Duration,
     /// A new role fails the services' validation for so long.
     pub role_propagation: Duration,
@@ -48,6 +61,11 @@ impl Default for Settings {
             start: SystemTime::UNIX_EPOCH + START,
             runtime_transition: Duration::from_secs(5),
             runtime_deletion: Duration::from_secs(5),
+            gateway_transition: Duration::from_secs(5),
+            gateway_deletion: Duration::from_secs(5),
+            target_transition: Duration::from_secs(3),
+            target_deletion: Duration::from_secs(2),
+            provider_transition: Duration::ZERO,
             call_latency: Duration::from_millis(20),
             list_lag: Duration::from_secs(2),
             role_propagation: Duration::from_secs(8),

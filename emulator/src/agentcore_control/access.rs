@@ -1,12 +1,16 @@
 //! What a caller must be allowed, call by call [SAR, DG service-linked-roles, and the permissions that the handlers of
 //! the native CloudFormation types declare].
 
+mod credential_provider;
+mod gateway;
+
 use std::collections::BTreeMap;
 
 use super::endpoint::DEFAULT;
 use super::{AgentCoreControl, Configuration};
 use crate::iam::Requirement;
 use crate::input::{required, text, text_map, texts};
+use crate::secrets_manager::SecretsManager;
 use crate::service::Call;
 
 /// A service-linked role that a runtime needs.
@@ -30,9 +34,9 @@ pub(super) fn service_linked(in_vpc: bool) -> impl Iterator<Item = ServiceLinked
     [RUNTIME_IDENTITY].into_iter().chain(in_vpc.then_some(NETWORK))
 }
 
-/// The part of a workload identity's ARN after the account.
-pub(super) fn workload_identity(runtime_id: &str) -> String {
-    format!("workload-identity-directory/default/workload-identity/{runtime_id}")
+/// The part after the account of the ARN of the workload identity of a runtime or a gateway.
+pub(super) fn workload_identity(id: &str) -> String {
+    format!("workload-identity-directory/default/workload-identity/{id}")
 }
 
 impl AgentCoreControl {
@@ -40,7 +44,7 @@ impl AgentCoreControl {
     ///
     /// A resource that does not exist is evaluated as the ARN made from its id, without tags, so that a statement
     /// scoped by `aws:ResourceTag` denies it: the caller sees `AccessDeniedException`, not that it is gone.
-    pub(crate) fn requirements(&self, call: &Call) -> Vec<Requirement> {
+    pub(crate) fn requirements(&self, call: &Call, secrets: &SecretsManager) -> Vec<Requirement> {
         match call.operation {
             "CreateAgentRuntime" => self.to_create(call),
             "UpdateAgentRuntime" => {
@@ -60,9 +64,24 @@ impl AgentCoreControl {
                 let id = required(&call.input, "agentRuntimeId");
                 vec![need(call.operation, self.arn(&format!("runtime/{id}/runtime-endpoint/{endpoint}")))]
             }
+            "CreateGateway" => self.to_create_gateway(call),
+            "UpdateGateway" => vec![self.on_gateway(call, call.operation), to_pass_role(call)],
+            "DeleteGateway" => self.to_delete_gateway(call),
+            "CreateGatewayTarget" | "UpdateGatewayTarget" => self.to_change_target(call, secrets),
+            "SynchronizeGatewayTargets" => self.to_synchronize(call, secrets),
+            "GetGateway" | "GetGatewayTarget" | "ListGatewayTargets" | "DeleteGatewayTarget" => {
+                vec![self.on_gateway(call, call.operation)]
+            }
+            "CreateOauth2CredentialProvider" => self.to_create_provider(call, secrets),
+            "UpdateOauth2CredentialProvider" => self.to_update_provider(call, secrets),
+            "DeleteOauth2CredentialProvider" => self.to_delete_provider(call, secrets),
+            "GetOauth2CredentialProvider" => self.on_provider(call),
             "TagResource" | "UntagResource" | "ListTagsForResource" => {
                 let arn = required(&call.input, "resourceArn");
-                let tags = self.runtimes(call.now).find(|runtime| runtime.arn == arn).map(|runtime| &runtime.tags);
+                let runtime = self.runtimes(call.now).find(|runtime| runtime.arn == arn).map(|runtime| &runtime.tags);
+                let gateway = self.gateways(call.now).find(|gateway| gateway.arn == arn).map(|gateway| &gateway.tags);
+                let provider = self.credential_provider_by_arn(arn, call.now).map(|provider| &provider.tags);
+                let tags = runtime.or(gateway).or(provider);
                 let need = need(call.operation, arn)
                     .with_tags("aws:ResourceTag", tags.unwrap_or(&BTreeMap::new()))
                     .with_tag_keys(texts(&call.input, "tagKeys"));
@@ -104,9 +123,7 @@ impl AgentCoreControl {
     /// What a configuration needs, whether it comes with a create or with an update.
     fn to_configure(&self, call: &Call) -> Vec<Requirement> {
         let (partition, account) = (&self.settings.partition, &self.settings.account_id);
-        let role = required(&call.input, "roleArn");
-        let mut needed =
-            vec![Requirement::new("iam:PassRole", role).with("iam:PassedToService", "bedrock-agentcore.amazonaws.com")];
+        let mut needed = vec![to_pass_role(call)];
         let configuration = Configuration::of(&call.input, true);
         for linked in service_linked(configuration.in_vpc()) {
             if !self.service_linked_roles.contains(linked.service) {
@@ -153,4 +170,10 @@ impl AgentCoreControl {
 
 fn need(action: &str, resource: impl Into<String>) -> Requirement {
     Requirement::new(format!("bedrock-agentcore:{action}"), resource)
+}
+
+/// The role of a runtime or a gateway.
+fn to_pass_role(call: &Call) -> Requirement {
+    Requirement::new("iam:PassRole", required(&call.input, "roleArn"))
+        .with("iam:PassedToService", "bedrock-agentcore.amazonaws.com")
 }

@@ -1,4 +1,4 @@
-//! The checks that the service makes on a runtime's execution role before it accepts a create or an update.
+//! The checks that the service makes on the role of a runtime or a gateway before it accepts a create or an update.
 
 use std::time::SystemTime;
 
@@ -8,10 +8,7 @@ use crate::iam::{Context, Iam, Role};
 use crate::service::ApiError;
 use crate::settings::Settings;
 
-/// The role must exist, be visible already, trust the service for this runtime, and be able to pull a private image.
-///
-/// The texts are what AWS answers (O: hashicorp/terraform-provider-aws, `internal/service/bedrockagentcore`;
-/// awslabs/agentcore-samples#154).
+/// A runtime's execution role must be [`assumable`] and able to pull a private image (O: awslabs/agentcore-samples#154).
 pub(super) fn check(
     configuration: &Configuration,
     runtime_arn: &str,
@@ -19,22 +16,7 @@ pub(super) fn check(
     settings: &Settings,
     now: SystemTime,
 ) -> Result<(), ApiError> {
-    let arn = configuration.role_arn();
-    let context = Context::from([
-        ("aws:SourceAccount".to_owned(), vec![settings.account_id.clone()]),
-        ("aws:SourceArn".to_owned(), vec![runtime_arn.to_owned()]),
-    ]);
-    let service = format!("bedrock-agentcore.{}", principal_suffix(settings));
-    let role = iam
-        .role(arn)
-        .filter(|role| role.created + settings.role_propagation <= now)
-        .filter(|role| role.trusts(&service, &context))
-        .ok_or_else(|| {
-            invalid(format!(
-                "Role validation failed for '{arn}'. Please verify that the role exists and its trust policy allows \
-                 assumption by this service"
-            ))
-        })?;
+    let role = assumable(configuration.role_arn(), runtime_arn, iam, settings, now)?;
     match configuration.container_uri() {
         Some(uri) if !may_pull(role, uri, settings) => Err(invalid(format!(
             "Access denied while validating ECR URI '{uri}'. The execution role requires permissions for \
@@ -42,6 +24,32 @@ pub(super) fn check(
         ))),
         _ => Ok(()),
     }
+}
+
+/// The role must exist, be visible already, and trust the service for this resource.
+///
+/// The text is what AWS answers (O: hashicorp/terraform-provider-aws, `internal/service/bedrockagentcore`).
+pub(super) fn assumable<'a>(
+    arn: &str,
+    resource_arn: &str,
+    iam: &'a Iam,
+    settings: &Settings,
+    now: SystemTime,
+) -> Result<&'a Role, ApiError> {
+    let context = Context::from([
+        ("aws:SourceAccount".to_owned(), vec![settings.account_id.clone()]),
+        ("aws:SourceArn".to_owned(), vec![resource_arn.to_owned()]),
+    ]);
+    let service = format!("bedrock-agentcore.{}", principal_suffix(settings));
+    iam.role(arn)
+        .filter(|role| role.created + settings.role_propagation <= now)
+        .filter(|role| role.trusts(&service, &context))
+        .ok_or_else(|| {
+            invalid(format!(
+                "Role validation failed for '{arn}'. Please verify that the role exists and its trust policy allows \
+                 assumption by this service"
+            ))
+        })
 }
 
 /// Service principals end in `amazonaws.com` in every partition.

@@ -1,4 +1,4 @@
-//! Which request headers a runtime may be given [DG runtime-header-allowlist].
+//! Which request headers may be passed on to a runtime or a gateway target [DG runtime-header-allowlist].
 
 use std::collections::BTreeSet;
 
@@ -34,18 +34,25 @@ const RESTRICTED: &str = "proxy-authorization www-authenticate \
 
 const CUSTOM_PREFIX: &str = "x-amzn-bedrock-agentcore-runtime-custom-";
 
+/// Checks one name.
+pub(super) fn check_name(name: &str) -> Result<(), ApiError> {
+    let lower = name.to_ascii_lowercase();
+    if RESTRICTED.split_whitespace().any(|restricted| restricted == lower) || lower.starts_with("x-forwarded-") {
+        return Err(invalid(format!("The header '{name}' is restricted and cannot be passed on.")));
+    }
+    let reserved = lower.starts_with("x-amz-") || lower.starts_with("x-amzn-");
+    if reserved && !lower.starts_with(CUSTOM_PREFIX) {
+        return Err(invalid(format!("The header '{name}' starts with a prefix that is reserved.")));
+    }
+    Ok(())
+}
+
 /// Checks the whole allowlist.
 pub(super) fn check(configuration: &Configuration) -> Result<(), ApiError> {
     let mut seen = BTreeSet::new();
     for name in configuration.request_headers() {
+        check_name(name)?;
         let lower = name.to_ascii_lowercase();
-        if RESTRICTED.split_whitespace().any(|restricted| restricted == lower) || lower.starts_with("x-forwarded-") {
-            return Err(invalid(format!("The header '{name}' is restricted and cannot be passed to the runtime.")));
-        }
-        let reserved = lower.starts_with("x-amz-") || lower.starts_with("x-amzn-");
-        if reserved && !lower.starts_with(CUSTOM_PREFIX) {
-            return Err(invalid(format!("The header '{name}' starts with a prefix that is reserved.")));
-        }
         if lower == "authorization" && configuration.jwt_authorizer().is_none() {
             return Err(invalid("The Authorization header needs a customJWTAuthorizer on the runtime."));
         }

@@ -9,14 +9,19 @@ use crate::service::Answer;
 /// Items on a page when the caller does not say.
 const PAGE: usize = 100;
 
-/// One page of `items` under `member`. Each item has a number that grows along the list and outlives its neighbours,
-/// so that a token stays good when items come and go between two pages.
+/// One page of `items` under `member`, of the usual size.
 pub(super) fn page(items: Vec<(u64, Value)>, member: &str, input: &Map<String, Value>) -> Answer {
+    page_of(PAGE, items, member, input)
+}
+
+/// One page of `items` under `member`, of `size` items when the caller does not say. Each item has a number that grows along the list and outlives its neighbours,
+/// so that a token stays good when items come and go between two pages.
+pub(super) fn page_of(size: usize, items: Vec<(u64, Value)>, member: &str, input: &Map<String, Value>) -> Answer {
     let after = match text(input, "nextToken") {
         None => None,
         Some(token) => Some(u64::from_str_radix(token, 16).map_err(|_| invalid("The nextToken is not valid."))?),
     };
-    let size = count(input, "maxResults").unwrap_or(PAGE);
+    let size = count(input, "maxResults").unwrap_or(size);
     let rest: Vec<(u64, Value)> =
         items.into_iter().filter(|(number, _)| after.is_none_or(|after| *number > after)).collect();
     let more = rest.len() > size;

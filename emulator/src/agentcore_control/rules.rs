@@ -14,7 +14,7 @@ const MAX_TAGS: usize = 50;
 /// Checks a configuration, and the input it came from where the configuration no longer shows it.
 pub(super) fn check(configuration: &Configuration, input: &Map<String, Value>) -> Result<(), ApiError> {
     check_network(input)?;
-    check_authorizer(configuration)?;
+    configuration.jwt_authorizer().map_or(Ok(()), check_authorizer)?;
     headers::check(configuration)?;
     let (idle, longest) = configuration.lifecycle();
     if idle > longest {
@@ -48,8 +48,8 @@ fn check_network(input: &Map<String, Value>) -> Result<(), ApiError> {
     }
 }
 
-fn check_authorizer(configuration: &Configuration) -> Result<(), ApiError> {
-    let Some(authorizer) = configuration.jwt_authorizer() else { return Ok(()) };
+/// Checks the JWT authorizer of a runtime or a gateway.
+pub(super) fn check_authorizer(authorizer: &Value) -> Result<(), ApiError> {
     let kinds = ["allowedAudience", "allowedClients", "allowedScopes", "customClaims"];
     if !kinds.iter().any(|kind| authorizer.get(kind).and_then(Value::as_array).is_some_and(|list| !list.is_empty())) {
         return Err(invalid(

@@ -227,9 +227,10 @@ impl AgentCoreControl {
     pub(super) fn list_agent_runtimes(&self, call: &Call) -> Answer {
         let lag = self.settings.list_lag;
         let visible = self.runtimes.iter().filter(|runtime| runtime.created + lag <= call.now);
-        let lingering = self.deleted.iter().filter(|runtime| {
-            runtime.deletion.as_ref().and_then(Transition::ends).is_some_and(|gone| gone + lag > call.now)
-        });
+        let lingering = self
+            .deleted
+            .iter()
+            .filter(|runtime| runtime.deletion.as_ref().is_some_and(|deletion| deletion.lingers(lag, call.now)));
         let mut items: Vec<(u64, Value)> = visible
             .chain(lingering)
             .map(|runtime| (runtime.sequence, summary(runtime, runtime.newest(), runtime.status(call.now))))

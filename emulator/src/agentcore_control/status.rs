@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::service::Outcome;
 
-/// The status of a runtime, of one of its versions or of an endpoint.
+/// The status of a runtime, of one of its versions, of an endpoint, a gateway, a gateway target or a credential provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
     /// Being created.
@@ -21,6 +21,18 @@ pub enum Status {
     Deleting,
     /// The deletion failed.
     DeleteFailed,
+    /// The creation or the deletion failed, of a gateway or a gateway target.
+    Failed,
+    /// The update failed, of a gateway or a gateway target.
+    UpdateUnsuccessful,
+    /// The gateway reads the target's catalogue again.
+    Synchronizing,
+    /// It could not.
+    SynchronizeUnsuccessful,
+    /// The created target waits until a person consents.
+    CreatePendingAuth,
+    /// The updated target waits until a person consents.
+    UpdatePendingAuth,
     /// Deleted: not found any more. No API shows this one.
     Gone,
 }
@@ -37,14 +49,44 @@ impl Status {
             Self::Ready => "READY",
             Self::Deleting | Self::Gone => "DELETING",
             Self::DeleteFailed => "DELETE_FAILED",
+            Self::Failed => "FAILED",
+            Self::UpdateUnsuccessful => "UPDATE_UNSUCCESSFUL",
+            Self::Synchronizing => "SYNCHRONIZING",
+            Self::SynchronizeUnsuccessful => "SYNCHRONIZE_UNSUCCESSFUL",
+            Self::CreatePendingAuth => "CREATE_PENDING_AUTH",
+            Self::UpdatePendingAuth => "UPDATE_PENDING_AUTH",
         }
     }
+
+    /// Whether an operation is under way, so that no other is accepted.
+    #[must_use]
+    pub fn is_transitional(self) -> bool {
+        matches!(self, Self::Creating | Self::Updating | Self::Synchronizing | Self::Deleting)
+    }
+
+    /// Whether a person has to consent first, which nobody here does.
+    #[must_use]
+    pub fn is_pending_auth(self) -> bool {
+        matches!(self, Self::CreatePendingAuth | Self::UpdatePendingAuth)
+    }
 }
+
+/// What an operation passes through: while it is under way, when it fails, when it is done.
+pub(super) type Course = [Status; 3];
+
+/// The creation of a gateway or a gateway target.
+pub(super) const CREATE: Course = [Status::Creating, Status::Failed, Status::Ready];
+/// The update of one.
+pub(super) const UPDATE: Course = [Status::Updating, Status::UpdateUnsuccessful, Status::Ready];
+/// The deletion of one. They have no `DELETE_FAILED`.
+pub(super) const DELETE: Course = [Status::Deleting, Status::Failed, Status::Gone];
+/// The synchronization of a gateway target.
+pub(super) const SYNCHRONIZE: Course = [Status::Synchronizing, Status::SynchronizeUnsuccessful, Status::Ready];
 
 /// An operation that goes on after its call was answered.
 #[derive(Clone, Debug)]
 pub struct Transition {
-    states: [Status; 3],
+    states: Course,
     /// `None` when it never ends.
     ends: Option<SystemTime>,
     failure: Option<String>,
@@ -63,10 +105,20 @@ impl Transition {
         Self::new([Status::Deleting, Status::DeleteFailed, Status::Gone], outcome, now, takes)
     }
 
-    fn new(states: [Status; 3], outcome: &Outcome, now: SystemTime, takes: Duration) -> Self {
+    /// Nothing more comes of it: it stays in this status.
+    pub(super) fn resting(status: Status) -> Self {
+        Self { states: [status; 3], ends: None, failure: None }
+    }
+
+    pub(super) fn new(states: Course, outcome: &Outcome, now: SystemTime, takes: Duration) -> Self {
         let failure = if let Outcome::Failed(reason) = outcome { Some(reason.clone()) } else { None };
         let ends = (*outcome != Outcome::Stuck).then_some(now + takes);
         Self { states, ends, failure }
+    }
+
+    /// Ends what had no end, as `outcome` says.
+    pub(super) fn end(&mut self, outcome: &Outcome, at: SystemTime) {
+        *self = Self::new(self.states, outcome, at, Duration::ZERO);
     }
 
     /// The status at a time.
@@ -84,6 +136,11 @@ impl Transition {
     #[must_use]
     pub fn failure(&self, now: SystemTime) -> Option<&str> {
         self.failure.as_deref().filter(|_| self.ends.is_some_and(|end| end <= now))
+    }
+
+    /// Whether lists still show what it has removed.
+    pub(super) fn lingers(&self, lag: Duration, now: SystemTime) -> bool {
+        self.ends.is_some_and(|gone| gone + lag > now)
     }
 
     /// When it ends, successfully or not; `None` when it never does.

@@ -1,9 +1,10 @@
 //! `TagResource`, `UntagResource`, `ListTagsForResource`.
 
+use std::collections::BTreeMap;
+
 use serde_json::json;
 
-use super::errors::not_found;
-use super::runtime::Runtime;
+use super::errors::{invalid, not_found};
 use super::{AgentCoreControl, rules};
 use crate::input::{required, text_map, texts};
 use crate::service::{Answer, ApiError, Call};
@@ -12,29 +13,37 @@ impl AgentCoreControl {
     pub(super) fn tag_resource(&mut self, call: &Call) -> Answer {
         let added = text_map(&call.input, "tags");
         rules::check_tags(&added)?;
-        let runtime = self.tagged(required(&call.input, "resourceArn"))?;
-        let mut tags = runtime.tags.clone();
-        tags.extend(added);
-        rules::check_tag_count(&tags)?;
-        runtime.tags = tags;
+        let tags = self.tagged(required(&call.input, "resourceArn"))?;
+        let mut changed = tags.clone();
+        changed.extend(added);
+        rules::check_tag_count(&changed)?;
+        *tags = changed;
         Ok(json!({}))
     }
 
     pub(super) fn untag_resource(&mut self, call: &Call) -> Answer {
-        let runtime = self.tagged(required(&call.input, "resourceArn"))?;
+        let tags = self.tagged(required(&call.input, "resourceArn"))?;
         for key in texts(&call.input, "tagKeys") {
-            runtime.tags.remove(&key);
+            tags.remove(&key);
         }
         Ok(json!({}))
     }
 
     pub(super) fn list_tags_for_resource(&mut self, call: &Call) -> Answer {
-        let runtime = self.tagged(required(&call.input, "resourceArn"))?;
-        Ok(json!({"tags": runtime.tags}))
+        let tags = self.tagged(required(&call.input, "resourceArn"))?;
+        Ok(json!({"tags": tags}))
     }
 
-    fn tagged(&mut self, arn: &str) -> Result<&mut Runtime, ApiError> {
-        let found = self.runtimes.iter_mut().find(|runtime| runtime.arn == arn);
+    /// The tags of what this ARN names. What is gone was moved away when the call began.
+    fn tagged(&mut self, arn: &str) -> Result<&mut BTreeMap<String, String>, ApiError> {
+        if self.refuse_provider_tags && arn.contains("/oauth2credentialprovider/") {
+            let constraint = "Member must satisfy regular expression pattern";
+            return Err(invalid(format!("Value at 'resourceArn' failed to satisfy constraint: {constraint}")));
+        }
+        let runtimes = self.runtimes.iter_mut().map(|it| (&it.arn, &mut it.tags));
+        let gateways = self.gateways.iter_mut().map(|it| (&it.arn, &mut it.tags));
+        let providers = self.credential_providers.iter_mut().map(|it| (&it.arn, &mut it.tags));
+        let found = runtimes.chain(gateways).chain(providers).find(|(known, _)| *known == arn).map(|(_, tags)| tags);
         found.ok_or_else(|| not_found(format!("The resource '{arn}' was not found.")))
     }
 }

@@ -1,6 +1,10 @@
 //! The semantics of the control plane, call by call.
 
 mod configuration;
+mod credential_provider;
+mod gateway;
+mod gateway_requirements;
+mod gateway_target;
 mod requirements;
 mod runtime;
 
@@ -8,19 +12,28 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
 
-use super::AgentCoreControl;
+use super::{AgentCoreControl, Neighbours};
 use crate::iam::{Iam, Requirement, Role};
+use crate::identity_provider::{ClaimStyle, IdentityProviders, Provider};
 use crate::model::Model;
+use crate::objects::Objects;
+use crate::secrets_manager::SecretsManager;
 use crate::service::{ApiError, Call, Outcome, Principal, ServiceId};
 use crate::settings::Settings;
 
 const ROLE: &str = "arn:aws:iam::111122223333:role/execution";
 const IMAGE: &str = "111122223333.dkr.ecr.us-east-1.amazonaws.com/team/server:1";
 
-/// An account with one execution role that is old enough, and no other delay than those of runtimes and lists.
+const DISCOVERY: &str = "https://idp.example.com/.well-known/openid-configuration";
+
+/// An account with one execution role that is old enough and one identity provider, and no other delay than those of
+/// runtimes, gateways, targets and lists.
 struct Account {
     service: AgentCoreControl,
     iam: Iam,
+    secrets: SecretsManager,
+    identity_providers: IdentityProviders,
+    objects: Objects,
     now: SystemTime,
     outcome: Outcome,
 }
@@ -30,14 +43,27 @@ impl Account {
         let settings = Settings {
             runtime_transition: Duration::from_secs(30),
             runtime_deletion: Duration::from_secs(20),
+            gateway_transition: Duration::from_secs(30),
+            gateway_deletion: Duration::from_secs(20),
+            target_transition: Duration::from_secs(10),
+            target_deletion: Duration::from_secs(10),
             list_lag: Duration::from_secs(5),
             role_propagation: Duration::from_secs(10),
             ..Settings::default()
         };
         let mut iam = Iam::new(&settings);
         iam.put_role(execution_role(settings.start));
-        let now = settings.start + Duration::from_mins(1);
-        Self { service: AgentCoreControl::new(&settings), iam, now, outcome: Outcome::Normal }
+        let mut identity_providers = IdentityProviders::default();
+        identity_providers.add(Provider::new(ClaimStyle::Keycloak, "https://idp.example.com"));
+        Self {
+            service: AgentCoreControl::new(&settings),
+            iam,
+            secrets: SecretsManager::new(&settings),
+            identity_providers,
+            objects: Objects::default(),
+            now: settings.start + Duration::from_mins(1),
+            outcome: Outcome::Normal,
+        }
     }
 
     /// With a runtime that is ready, and its id.
@@ -55,13 +81,20 @@ impl Account {
 
     fn call(&mut self, operation: &'static str, input: Value) -> Result<Value, ApiError> {
         let call = self.request(operation, input);
-        let answer = self.service.call(&call, &self.iam);
+        let neighbours = &mut Neighbours {
+            iam: &self.iam,
+            secrets: &mut self.secrets,
+            identity_providers: &self.identity_providers,
+            objects: &self.objects,
+        };
+        let answer = self.service.call(&call, neighbours);
         let model = Model::of(ServiceId::AgentCoreControl);
         let (_, modelled) = model.operation(operation).expect("the model has the operation");
         if let (Ok(output), Some(shape)) = (&answer, &modelled.output) {
             let mut violations = model.validate(shape, output);
-            // The member is required in lists, so a runtime without a description shows an empty one.
-            violations.retain(|violation| !violation.path.ends_with(".description"));
+            // Members are required, so a runtime without a description and a target without credentials show empty ones.
+            let empty = [".description", "credentialProviderConfigurations"];
+            violations.retain(|violation| !empty.iter().any(|member| violation.path.ends_with(member)));
             assert_eq!(violations, [], "the answer to {operation} should fit the model");
         }
         answer
@@ -92,7 +125,7 @@ impl Account {
     }
 
     fn needs(&self, operation: &'static str, input: Value) -> Vec<Requirement> {
-        self.service.requirements(&self.request(operation, input))
+        self.service.requirements(&self.request(operation, input), &self.secrets)
     }
 
     fn pass(&mut self, seconds: u64) {

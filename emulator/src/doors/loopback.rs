@@ -1,5 +1,5 @@
 //! The loopback door: HTTP/1.1 on 127.0.0.1, every service on one port as behind one endpoint URL. The response bucket
-//! is under a path of its own.
+//! and the gateways are under paths of their own.
 
 use std::convert::Infallible;
 use std::io;
@@ -17,6 +17,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use super::Reply;
 use crate::aws::Aws;
 use crate::data_plane::is_data_plane;
+use crate::gateway_endpoint::is_gateway_path;
 use crate::response_bucket::LOOPBACK_PREFIX;
 
 /// A listening door. Dropping it closes it and its connections.
@@ -82,6 +83,8 @@ async fn answer(aws: Aws, request: Request<Incoming>) -> Result<http::Response<F
         aws.slowly(|aws| aws.serve_response_bucket(&request)).await
     } else if is_data_plane(path) {
         aws.serve_data_plane(&request).await
+    } else if is_gateway_path(path) {
+        aws.serve_gateway_endpoint(&request).await
     } else {
         aws.slowly(|aws| aws.serve(&request, None)).await
     };

@@ -14,10 +14,11 @@ use http_body_util::BodyExt;
 
 use super::Reply;
 use crate::aws::Aws;
+use crate::gateway_endpoint::is_gateway_host;
 use crate::service::ServiceId;
 
-/// A client that reaches the services' endpoints, the response bucket and the identity providers by their host names,
-/// and nothing else.
+/// A client that reaches the services' endpoints, the gateways, the response bucket and the identity providers by their
+/// host names, and nothing else.
 pub(crate) fn http_client(aws: Aws) -> SharedHttpClient {
     SharedHttpClient::new(Door(aws))
 }
@@ -54,6 +55,7 @@ impl HttpConnector for Door {
                 Some(ServiceId::AgentCore) => Some(aws.serve_data_plane(&request).await),
                 Some(service) => Some(aws.slowly(|aws| aws.serve(&request, Some(service))).await),
                 None if bucket => Some(aws.slowly(|aws| aws.serve_response_bucket(&request)).await),
+                None if is_gateway_host(&host, settings) => Some(aws.serve_gateway_endpoint(&request).await),
                 None => aws.serve_identity_provider(&request).await,
             };
             let Some(reply) = reply else {

@@ -92,7 +92,7 @@ impl Check<'_> {
                 self.number(range, number.as_i64().filter(|number| i32::try_from(*number).is_ok()), path);
             }
             (Shape::Long(range), Value::Number(number)) => self.number(range, number.as_i64(), path),
-            (Shape::Boolean {}, Value::Bool(_)) => {}
+            (Shape::Boolean {}, Value::Bool(_)) | (Shape::Document {}, _) => {}
             (Shape::Timestamp(timestamp), value) => {
                 let fits = match timestamp.timestamp_format {
                     TimestampFormat::UnixTimestamp => value.is_number(),
@@ -247,6 +247,14 @@ mod tests {
         assert_eq!(wrong[0].constraint, "Member must have length greater than or equal to 1");
         let wrong = model.validate("CreateSecretRequest", &json!({"Name": "n", "SecretBinary": "*"}));
         assert_eq!(wrong[0].constraint, "Member must be base64");
+    }
+
+    #[test]
+    fn a_document_is_any_json() {
+        let model = Model::of(ServiceId::AgentCoreControl);
+        for value in [json!({"a": [1, null]}), json!("text"), json!(7)] {
+            assert_eq!(model.validate("Document", &value), []);
+        }
     }
 
     #[test]

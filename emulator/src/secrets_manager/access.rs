@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::{Map, Value};
+
 use super::{SecretsManager, tags};
 use crate::iam::Requirement;
 use crate::ids::alphanumeric;
@@ -26,6 +28,13 @@ impl SecretsManager {
             "ListSecrets" => vec![Requirement::new(action, "*")],
             _ => self.to_use(call, action),
         }
+    }
+
+    /// What another service's caller must be allowed for that service to do this to a secret in the caller's name.
+    pub(crate) fn to_read(&self, secret_id: &str, operations: &[&'static str], caller: &Call) -> Vec<Requirement> {
+        let input = Map::from_iter([("SecretId".to_owned(), Value::from(secret_id))]);
+        let call = |operation| Call { operation, input: input.clone(), ..caller.clone() };
+        operations.iter().flat_map(|operation| self.requirements(&call(operation))).collect()
     }
 
     fn to_create(&self, call: &Call, action: &str) -> Vec<Requirement> {

@@ -4,10 +4,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{Account, IMAGE, ROLE, create, execution_role, update, with};
+use super::{Account, DISCOVERY, IMAGE, ROLE, create, execution_role, update, with};
 use crate::iam::Role;
-
-const DISCOVERY: &str = "https://idp.example.com/.well-known/openid-configuration";
 
 fn jwt(members: &Value) -> Value {
     let mut authorizer = json!({"discoveryUrl": DISCOVERY});

@@ -1,0 +1,100 @@
+//! What the calls of gateways and their targets need [DG gateway-prerequisites-permissions].
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
+use super::{AgentCoreControl, need, to_pass_role, workload_identity};
+use crate::agentcore_control::credential_provider::TOKEN_VAULT;
+use crate::agentcore_control::gateway_target::{provider_arn, runtime_id, s3_uri, server};
+use crate::iam::Requirement;
+use crate::input::{required, text, text_map, texts};
+use crate::secrets_manager::SecretsManager;
+use crate::service::Call;
+
+/// The part after the account of the ARN of the directory that every workload identity is in.
+const DIRECTORY: &str = "workload-identity-directory/default";
+
+impl AgentCoreControl {
+    pub(super) fn to_create_gateway(&self, call: &Call) -> Vec<Requirement> {
+        let id = self.next_gateway_id(required(&call.input, "name"));
+        let tags = text_map(&call.input, "tags");
+        let mut needed = vec![
+            need("CreateGateway", "*").with_request_tags(&tags),
+            need("CreateWorkloadIdentity", self.arn(&workload_identity(&id))),
+            to_pass_role(call),
+        ];
+        if !tags.is_empty() {
+            needed.push(need("TagResource", self.arn(&format!("gateway/{id}"))).with_request_tags(&tags));
+        }
+        if let Some(key) = text(&call.input, "kmsKeyArn") {
+            let actions = ["kms:CreateGrant", "kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey"];
+            needed.extend(actions.into_iter().map(|action| Requirement::new(action, key)));
+        }
+        needed
+    }
+
+    pub(super) fn to_delete_gateway(&self, call: &Call) -> Vec<Requirement> {
+        let identity = self.arn(&workload_identity(required(&call.input, "gatewayIdentifier")));
+        vec![self.on_gateway(call, "DeleteGateway"), need("DeleteWorkloadIdentity", identity)]
+    }
+
+    /// Targets have no ARNs and no tags: what is done to them is done to the gateway.
+    pub(super) fn on_gateway(&self, call: &Call, action: &str) -> Requirement {
+        let id = required(&call.input, "gatewayIdentifier");
+        let tags = self.gateway(id, call.now).map(|gateway| &gateway.tags);
+        need(action, self.arn(&format!("gateway/{id}"))).with_tags("aws:ResourceTag", tags.unwrap_or(&BTreeMap::new()))
+    }
+
+    /// The implicit synchronization of a create or an update is the caller's too.
+    pub(super) fn to_change_target(&self, call: &Call, secrets: &SecretsManager) -> Vec<Requirement> {
+        let mut needed = vec![self.on_gateway(call, call.operation)];
+        let server = server(&call.input);
+        if server.get("mcpToolSchema").is_none() && server["listingMode"] != "DYNAMIC" {
+            needed.push(self.on_gateway(call, "SynchronizeGatewayTargets"));
+        }
+        if let Some((bucket, key)) = s3_uri(server).and_then(|uri| uri.strip_prefix("s3://")?.split_once('/')) {
+            let arn = format!("arn:{}:s3:::{bucket}/{key}", self.settings.partition);
+            needed.push(Requirement::new("s3:GetObject", arn));
+        }
+        needed.extend(self.to_connect(call, &call.input, secrets));
+        needed
+    }
+
+    pub(super) fn to_synchronize(&self, call: &Call, secrets: &SecretsManager) -> Vec<Requirement> {
+        let mut needed = vec![self.on_gateway(call, call.operation)];
+        let gateway = self.gateway(required(&call.input, "gatewayIdentifier"), call.now);
+        let ids = texts(&call.input, "targetIdList");
+        for target in ids.iter().filter_map(|id| gateway?.target(id, call.now)) {
+            needed.extend(self.to_connect(call, &target.members, secrets));
+        }
+        needed
+    }
+
+    /// What it takes to reach the target's server. The gateway gets its tokens with the caller's permissions.
+    fn to_connect(&self, call: &Call, members: &Map<String, Value>, secrets: &SecretsManager) -> Vec<Requirement> {
+        let mut needed = Vec::new();
+        if let Some(id) = runtime_id(server(members)["endpoint"].as_str().unwrap_or_default()) {
+            let tags = self.runtime(&id, call.now).map(|runtime| &runtime.tags);
+            let need = need("GetAgentRuntime", self.arn(&format!("runtime/{id}")));
+            needed.push(need.with_tags("aws:ResourceTag", tags.unwrap_or(&BTreeMap::new())));
+        }
+        let Some(arn) = provider_arn(members) else { return needed };
+        let provider = self.credential_provider_by_arn(arn, call.now);
+        let none = BTreeMap::new();
+        let tags = provider.map_or(&none, |provider| &provider.tags);
+        let identity = self.arn(&workload_identity(required(&call.input, "gatewayIdentifier")));
+        for action in ["GetWorkloadAccessToken", "GetWorkloadAccessTokenForUserId"] {
+            needed.push(need(action, self.arn(DIRECTORY)));
+            needed.push(need(action, &identity));
+        }
+        // All three (O: aws-ia/terraform-aws-agentcore#19).
+        needed.push(need("GetResourceOauth2Token", &identity));
+        needed.push(need("GetResourceOauth2Token", self.arn(TOKEN_VAULT)));
+        needed.push(need("GetResourceOauth2Token", arn).with_tags("aws:ResourceTag", tags));
+        if let Some(provider) = provider {
+            needed.extend(secrets.to_read(provider.secret.secret_arn(), &["GetSecretValue"], call));
+        }
+        needed
+    }
+}

@@ -1,0 +1,229 @@
+//! `CreateOauth2CredentialProvider`, `GetOauth2CredentialProvider`, `UpdateOauth2CredentialProvider`,
+//! `DeleteOauth2CredentialProvider`, `ListOauth2CredentialProviders`.
+
+use std::time::SystemTime;
+
+use serde_json::{Map, Value, json};
+
+use super::super::errors::{conflict, invalid, not_found, quota};
+use super::super::page::page_of;
+use super::super::status::Transition;
+use super::super::{AgentCoreControl, Neighbours, rules};
+use super::configuration::{Configuration, GivenSecret};
+use super::{ClientSecret, CredentialProvider, MANAGED_KEY};
+use crate::ids::uuid;
+use crate::input::{required, text_map};
+use crate::service::{Answer, ApiError, Call, Outcome, timestamp};
+
+/// OAuth2 credential providers of one account [DG bedrock-agentcore-limits].
+const MAX_PROVIDERS: usize = 50;
+/// The largest page of a list, and the usual one.
+const PAGE: usize = 20;
+
+impl AgentCoreControl {
+    /// Knows no client token: a call repeated finds the name taken.
+    pub(in super::super) fn create_credential_provider(
+        &mut self,
+        call: &Call,
+        neighbours: &mut Neighbours<'_>,
+    ) -> Answer {
+        let name = required(&call.input, "name");
+        if self.credential_providers.iter().any(|provider| provider.name == name) {
+            return Err(self.name_taken.error(format!("Credential provider with name: {name} already exists")));
+        }
+        let given = Configuration::of(&call.input)?;
+        let tags = text_map(&call.input, "tags");
+        rules::check_tags(&tags)?;
+        if self.credential_providers.len() >= MAX_PROVIDERS {
+            return Err(quota(format!("The account has {MAX_PROVIDERS} OAuth2 credential providers already.")));
+        }
+        let secret = store(given.secret, name, neighbours, call.now)?;
+        let number = self.next_number();
+        let arn = self.arn(&provider_path(name));
+        let provider = CredentialProvider {
+            name: name.to_owned(),
+            vendor: required(&call.input, "credentialProviderVendor").to_owned(),
+            tags,
+            client_id: given.client_id,
+            discovery: given.discovery,
+            client_authentication: given.client_authentication,
+            secret,
+            callback_url: format!(
+                "https://bedrock-agentcore.{}.{}/identities/oauth2/callback/{}",
+                self.settings.region,
+                self.settings.dns_suffix,
+                uuid(&format!("{arn} {number}"))
+            ),
+            arn,
+            created: call.now,
+            updated: call.now,
+            shown: given.shown,
+            transition: Transition::create(&call.outcome, call.now, self.settings.provider_transition),
+            sequence: number,
+        };
+        self.token_vault = true;
+        let answer = outlined(&provider, call.now);
+        self.credential_providers.push(provider);
+        Ok(answer)
+    }
+
+    pub(in super::super) fn get_credential_provider(&self, call: &Call) -> Answer {
+        let provider = self.find_provider(&call.input)?;
+        let mut answer = described(provider, call.now);
+        if let Some(reason) = provider.transition.failure(call.now) {
+            answer["failureReason"] = json!(reason);
+        }
+        Ok(answer)
+    }
+
+    /// A full replacement, the secret included: a managed one has to come with every update. Whether AWS would keep it
+    /// is not known.
+    pub(in super::super) fn update_credential_provider(
+        &mut self,
+        call: &Call,
+        neighbours: &mut Neighbours<'_>,
+    ) -> Answer {
+        let given = Configuration::of(&call.input)?;
+        let provider = self.find_provider(&call.input)?;
+        check_idle(provider, "updated", call.now)?;
+        if provider.vendor != required(&call.input, "credentialProviderVendor") {
+            return Err(invalid("The vendor of an existing credential provider cannot be changed."));
+        }
+        // [DG identity-update-oauth-client]
+        if matches!(provider.secret, ClientSecret::Managed { .. }) != matches!(given.secret, GivenSecret::Value(_)) {
+            return Err(invalid("The client secret source of an existing credential provider cannot be changed."));
+        }
+        let secret = store(given.secret, required(&call.input, "name"), neighbours, call.now)?;
+        let transition = Transition::update(&call.outcome, call.now, self.settings.provider_transition);
+        let provider = self.find_provider_mut(&call.input)?;
+        provider.client_id = given.client_id;
+        provider.discovery = given.discovery;
+        provider.client_authentication = given.client_authentication;
+        provider.secret = secret;
+        provider.shown = given.shown;
+        provider.updated = call.now;
+        provider.transition = transition;
+        Ok(described(provider, call.now))
+    }
+
+    /// A managed secret goes at once. When AWS removes it is not known.
+    pub(in super::super) fn delete_credential_provider(
+        &mut self,
+        call: &Call,
+        neighbours: &mut Neighbours<'_>,
+    ) -> Answer {
+        let transition = Transition::delete(&call.outcome, call.now, self.settings.provider_transition);
+        let provider = self.find_provider_mut(&call.input)?;
+        check_idle(provider, "deleted", call.now)?;
+        match &provider.secret {
+            ClientSecret::Managed { secret_arn } if !matches!(call.outcome, Outcome::Failed(_)) => {
+                neighbours.secrets.remove_managed(secret_arn, call.now);
+            }
+            ClientSecret::Managed { .. } | ClientSecret::External { .. } => {}
+        }
+        provider.transition = transition;
+        Ok(json!({}))
+    }
+
+    pub(in super::super) fn list_credential_providers(&self, call: &Call) -> Answer {
+        let items = self.credential_providers.iter().map(|provider| {
+            let item = json!({
+                "name": provider.name,
+                "credentialProviderVendor": provider.vendor,
+                "credentialProviderArn": provider.arn,
+                "createdTime": timestamp(provider.created),
+                "lastUpdatedTime": timestamp(provider.updated),
+            });
+            (provider.sequence, item)
+        });
+        page_of(PAGE, items.collect(), "credentialProviders", &call.input)
+    }
+
+    /// The provider that `name` names. Those that are gone were removed when the call began.
+    fn find_provider(&self, input: &Map<String, Value>) -> Result<&CredentialProvider, ApiError> {
+        let name = required(input, "name");
+        self.credential_providers.iter().find(|provider| provider.name == name).ok_or_else(|| no_provider(name))
+    }
+
+    fn find_provider_mut(&mut self, input: &Map<String, Value>) -> Result<&mut CredentialProvider, ApiError> {
+        let name = required(input, "name");
+        self.credential_providers.iter_mut().find(|provider| provider.name == name).ok_or_else(|| no_provider(name))
+    }
+}
+
+/// The part of a provider's ARN after the account.
+pub(in super::super) fn provider_path(name: &str) -> String {
+    format!("token-vault/default/oauth2credentialprovider/{name}")
+}
+
+/// The name of a provider's managed secret. Nobody else can create one of this name.
+pub(in super::super) fn managed_secret_name(provider: &str) -> String {
+    format!("bedrock-agentcore-identity!default/oauth2/{provider}")
+}
+
+/// Puts the client secret where it is kept, or looks whether it is where the call says.
+fn store(
+    given: GivenSecret,
+    provider: &str,
+    neighbours: &mut Neighbours<'_>,
+    now: SystemTime,
+) -> Result<ClientSecret, ApiError> {
+    match given {
+        GivenSecret::Value(value) => {
+            let value = json!({MANAGED_KEY: value}).to_string();
+            let secret_arn = neighbours.secrets.put_managed(&managed_secret_name(provider), value, now);
+            Ok(ClientSecret::Managed { secret_arn })
+        }
+        GivenSecret::Reference { secret_id, json_key } => {
+            if !secret_id.starts_with("arn:") {
+                return Err(invalid("secretId must be the ARN of a secret."));
+            }
+            let secret = ClientSecret::External { secret_id, json_key };
+            match secret.read(neighbours.secrets, now) {
+                Some(_) => Ok(secret),
+                None => Err(invalid(format!(
+                    "The secret '{}' does not exist or has no text under the key '{}'.",
+                    secret.secret_arn(),
+                    secret.json_key()
+                ))),
+            }
+        }
+    }
+}
+
+fn check_idle(provider: &CredentialProvider, what: &str, now: SystemTime) -> Result<(), ApiError> {
+    let status = provider.status(now);
+    if status.is_transitional() {
+        let name = &provider.name;
+        let message = format!("Credential provider '{name}' cannot be {what} in the status {}.", status.as_str());
+        return Err(conflict(message));
+    }
+    Ok(())
+}
+
+fn no_provider(name: &str) -> ApiError {
+    not_found(format!("Credential provider with name: {name} was not found"))
+}
+
+/// The answer to a create.
+fn outlined(provider: &CredentialProvider, now: SystemTime) -> Value {
+    json!({
+        "name": provider.name,
+        "credentialProviderArn": provider.arn,
+        "clientSecretArn": {"secretArn": provider.secret.secret_arn()},
+        "clientSecretJsonKey": provider.secret.json_key(),
+        "clientSecretSource": provider.secret.source(),
+        "callbackUrl": provider.callback_url,
+        "oauth2ProviderConfigOutput": provider.shown,
+        "status": provider.status(now).as_str(),
+    })
+}
+
+/// The answer to a get or an update.
+fn described(provider: &CredentialProvider, now: SystemTime) -> Value {
+    let mut answer = outlined(provider, now);
+    answer["credentialProviderVendor"] = json!(provider.vendor);
+    answer["createdTime"] = timestamp(provider.created);
+    answer["lastUpdatedTime"] = timestamp(provider.updated);
+    answer
+}

@@ -1,0 +1,207 @@
+//! The configuration of an OAuth2 credential provider: which member goes with which vendor, and what it may hold.
+
+use serde_json::{Map, Value, json};
+
+use super::super::errors::invalid;
+use crate::input::{required, text};
+use crate::service::ApiError;
+
+/// Where an authorization server is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Discovery {
+    /// In the discovery document at this URL.
+    Url(String),
+    /// Given outright.
+    Metadata {
+        /// The issuer.
+        issuer: String,
+        /// The authorization endpoint.
+        authorization_endpoint: String,
+        /// The token endpoint.
+        token_endpoint: String,
+    },
+}
+
+/// How a client authenticates at a token endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClientAuthentication {
+    /// `CLIENT_SECRET_BASIC`: in the `Authorization` header.
+    Basic,
+    /// `CLIENT_SECRET_POST`: in the form.
+    Post,
+}
+
+/// Where the client secret of a create or an update is.
+pub(in super::super) enum GivenSecret {
+    /// In the call: `MANAGED`.
+    Value(String),
+    /// In a secret of the account's own: `EXTERNAL`.
+    Reference { secret_id: String, json_key: String },
+}
+
+impl GivenSecret {
+    /// The secret of a provider's configuration as the call has it [DG resource-providers].
+    pub(in super::super) fn of(config: &Map<String, Value>) -> Result<Self, ApiError> {
+        let reference = config.get("clientSecretConfig").and_then(Value::as_object);
+        let value = text(config, "clientSecret").filter(|value| !value.is_empty());
+        match (text(config, "clientSecretSource").unwrap_or("MANAGED"), value, reference) {
+            ("MANAGED", Some(value), None) => Ok(Self::Value(value.to_owned())),
+            ("MANAGED", _, Some(_)) => {
+                Err(invalid("clientSecretConfig is only allowed when clientSecretSource is EXTERNAL."))
+            }
+            ("MANAGED", None, None) => Err(invalid("clientSecret is required when clientSecretSource is MANAGED.")),
+            (_, None, Some(reference)) => Ok(Self::Reference {
+                secret_id: required(reference, "secretId").to_owned(),
+                json_key: required(reference, "jsonKey").to_owned(),
+            }),
+            (_, Some(_), _) => Err(invalid("clientSecret is not allowed when clientSecretSource is EXTERNAL.")),
+            (_, None, None) => Err(invalid("clientSecretConfig is required when clientSecretSource is EXTERNAL.")),
+        }
+    }
+}
+
+/// What a create or an update asks for.
+pub(in super::super) struct Configuration {
+    pub(super) client_id: String,
+    pub(super) discovery: Discovery,
+    pub(super) client_authentication: ClientAuthentication,
+    pub(super) secret: GivenSecret,
+    /// `oauth2ProviderConfigOutput`.
+    pub(super) shown: Value,
+}
+
+impl Configuration {
+    pub(super) fn of(input: &Map<String, Value>) -> Result<Self, ApiError> {
+        let vendor = required(input, "credentialProviderVendor");
+        let member = member_of(vendor);
+        let config = given(input)
+            .filter(|(name, _)| *name == member)
+            .map(|(_, config)| config)
+            .ok_or_else(|| invalid(format!("oauth2ProviderConfigInput must have {member} for the vendor {vendor}.")))?;
+        let client_id = text(config, "clientId").unwrap_or_default().to_owned();
+        if client_id.is_empty() {
+            return Err(invalid("clientId is required to authenticate with a client secret."));
+        }
+        let secret = GivenSecret::of(config)?;
+        let (discovery, shown) = if member == CUSTOM {
+            let mut shown = config.clone();
+            shown.retain(|name, _| !name.starts_with("clientSecret"));
+            (custom_discovery(config)?, Value::Object(shown))
+        } else {
+            let discovery = vendor_discovery(vendor, config)?;
+            let shown = json!({"clientId": client_id, "oauthDiscovery": discovery.as_member()});
+            (discovery, shown)
+        };
+        let client_authentication = client_authentication(config)?;
+        Ok(Self { client_id, discovery, client_authentication, secret, shown: json!({member: shown}) })
+    }
+}
+
+const CUSTOM: &str = "customOauth2ProviderConfig";
+
+/// The one member of `oauth2ProviderConfigInput`. The service model makes sure that there is just one.
+pub(in super::super) fn given(input: &Map<String, Value>) -> Option<(&str, &Map<String, Value>)> {
+    let (name, config) = input.get("oauth2ProviderConfigInput")?.as_object()?.iter().next()?;
+    Some((name, config.as_object()?))
+}
+
+/// [API CreateOauth2CredentialProvider]
+fn member_of(vendor: &str) -> &'static str {
+    match vendor {
+        "CustomOauth2" => CUSTOM,
+        "GoogleOauth2" => "googleOauth2ProviderConfig",
+        "GithubOauth2" => "githubOauth2ProviderConfig",
+        "SlackOauth2" => "slackOauth2ProviderConfig",
+        "SalesforceOauth2" => "salesforceOauth2ProviderConfig",
+        "MicrosoftOauth2" => "microsoftOauth2ProviderConfig",
+        "AtlassianOauth2" => "atlassianOauth2ProviderConfig",
+        "LinkedinOauth2" => "linkedinOauth2ProviderConfig",
+        _ => "includedOauth2ProviderConfig",
+    }
+}
+
+fn custom_discovery(config: &Map<String, Value>) -> Result<Discovery, ApiError> {
+    let discovery = &config["oauthDiscovery"];
+    if let Some(url) = discovery["discoveryUrl"].as_str() {
+        return https("discoveryUrl", url).map(|()| Discovery::Url(url.to_owned()));
+    }
+    let metadata = discovery["authorizationServerMetadata"].as_object().cloned().unwrap_or_default();
+    metadata_of(&metadata)
+}
+
+/// Each vendor's own addresses; those of a tenant come with the call.
+fn vendor_discovery(vendor: &str, config: &Map<String, Value>) -> Result<Discovery, ApiError> {
+    let url = match vendor {
+        "GoogleOauth2" => "https://accounts.google.com/.well-known/openid-configuration".to_owned(),
+        "SlackOauth2" => "https://slack.com/.well-known/openid-configuration".to_owned(),
+        "SalesforceOauth2" => "https://login.salesforce.com/.well-known/openid-configuration".to_owned(),
+        "LinkedinOauth2" => "https://www.linkedin.com/oauth/.well-known/openid-configuration".to_owned(),
+        "MicrosoftOauth2" => {
+            let tenant = text(config, "tenantId").unwrap_or("common");
+            format!("https://login.microsoftonline.com/{tenant}/v2.0/.well-known/openid-configuration")
+        }
+        "GithubOauth2" => return Ok(metadata_at("https://github.com/login/oauth", "/authorize", "/access_token")),
+        "AtlassianOauth2" => return Ok(metadata_at("https://auth.atlassian.com", "/authorize", "/oauth/token")),
+        // Whether a vendor with addresses of its own needs them in the call is not documented, so every one does.
+        _ => return metadata_of(config),
+    };
+    Ok(Discovery::Url(url))
+}
+
+fn metadata_at(issuer: &str, authorize: &str, token: &str) -> Discovery {
+    Discovery::Metadata {
+        issuer: issuer.to_owned(),
+        authorization_endpoint: format!("{issuer}{authorize}"),
+        token_endpoint: format!("{issuer}{token}"),
+    }
+}
+
+fn metadata_of(members: &Map<String, Value>) -> Result<Discovery, ApiError> {
+    let member = |name: &str| {
+        let url = text(members, name).ok_or_else(|| invalid(format!("{name} is required for this vendor.")))?;
+        https(name, url).map(|()| url.to_owned())
+    };
+    Ok(Discovery::Metadata {
+        issuer: member("issuer")?,
+        authorization_endpoint: member("authorizationEndpoint")?,
+        token_endpoint: member("tokenEndpoint")?,
+    })
+}
+
+fn https(name: &str, url: &str) -> Result<(), ApiError> {
+    if url.starts_with("https://") { Ok(()) } else { Err(invalid(format!("{name} must be an https URL."))) }
+}
+
+impl Discovery {
+    /// `oauthDiscovery` in the API.
+    fn as_member(&self) -> Value {
+        match self {
+            Self::Url(url) => json!({"discoveryUrl": url}),
+            Self::Metadata { issuer, authorization_endpoint, token_endpoint } => {
+                json!({"authorizationServerMetadata": {
+                    "issuer": issuer,
+                    "authorizationEndpoint": authorization_endpoint,
+                    "tokenEndpoint": token_endpoint,
+                }})
+            }
+        }
+    }
+}
+
+/// `CLIENT_SECRET_BASIC` unless the call says otherwise [DG client-auth-methods].
+fn client_authentication(config: &Map<String, Value>) -> Result<ClientAuthentication, ApiError> {
+    let metadata = config.get("oauthDiscovery").and_then(|it| it.get("authorizationServerMetadata"));
+    let methods = metadata.and_then(|it| it.get("tokenEndpointAuthMethods")).and_then(Value::as_array);
+    match (text(config, "clientAuthenticationMethod"), methods) {
+        (Some(_), Some(_)) => {
+            Err(invalid("clientAuthenticationMethod cannot be combined with tokenEndpointAuthMethods."))
+        }
+        (Some("CLIENT_SECRET_BASIC") | None, None) => Ok(ClientAuthentication::Basic),
+        (Some("CLIENT_SECRET_POST"), None) => Ok(ClientAuthentication::Post),
+        (Some(other), None) => Err(invalid(format!("the emulator has no clientAuthenticationMethod {other}"))),
+        (None, Some(methods)) if methods.iter().any(|method| method == "client_secret_basic") => {
+            Ok(ClientAuthentication::Basic)
+        }
+        (None, Some(_)) => Ok(ClientAuthentication::Post),
+    }
+}

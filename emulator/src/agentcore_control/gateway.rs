@@ -1,0 +1,164 @@
+//! Gateways: their state. The calls are in [`calls`], what they are made of in [`configuration`], what
+//! is refused in [`rules`].
+
+mod calls;
+mod configuration;
+mod rules;
+
+use std::collections::BTreeMap;
+use std::time::SystemTime;
+
+use serde_json::Value;
+
+pub(super) use self::calls::busy;
+use self::configuration::Configuration;
+use super::AgentCoreControl;
+use super::gateway_target::GatewayTarget;
+use super::status::{Status, Transition};
+
+/// A gateway.
+#[derive(Clone, Debug)]
+pub struct Gateway {
+    /// The name in lower case, a hyphen and ten characters.
+    pub id: String,
+    /// The ARN.
+    pub arn: String,
+    /// Where MCP clients reach it: `https://<id>.gateway.bedrock-agentcore.<region>.<dns suffix>/mcp`.
+    pub url: String,
+    /// Unique among the gateways that exist, without regard to case.
+    pub name: String,
+    /// When it was created.
+    pub created: SystemTime,
+    /// When the last create or update was accepted.
+    pub updated: SystemTime,
+    /// The workload identity that comes and goes with the gateway.
+    pub workload_identity_arn: String,
+    /// Tags.
+    pub tags: BTreeMap<String, String>,
+    /// In the order of their creation; some may be gone, see [`Self::target`].
+    pub targets: Vec<GatewayTarget>,
+    /// What the last create or update asked for, whether it worked or not.
+    pub(super) configuration: Configuration,
+    /// The last create, update or delete.
+    pub(super) transition: Transition,
+    /// Targets that are gone, in the order in which calls found them gone.
+    pub(super) deleted_targets: Vec<GatewayTarget>,
+    /// Its place in the order of creation.
+    pub(super) sequence: u64,
+}
+
+impl Gateway {
+    /// The status at a time.
+    #[must_use]
+    pub fn status(&self, now: SystemTime) -> Status {
+        self.transition.status(now)
+    }
+
+    /// Why the last operation failed, if it has by now.
+    #[must_use]
+    pub fn failure(&self, now: SystemTime) -> Option<&str> {
+        self.transition.failure(now)
+    }
+
+    /// One member of the configuration by its name in the API.
+    #[must_use]
+    pub fn get(&self, member: &str) -> Option<&Value> {
+        self.configuration.get(member)
+    }
+
+    /// The service role.
+    #[must_use]
+    pub fn role_arn(&self) -> &str {
+        self.configuration.text("roleArn").unwrap_or_default()
+    }
+
+    /// `CUSTOM_JWT`, `AWS_IAM` or `NONE`.
+    #[must_use]
+    pub fn authorizer_type(&self) -> &str {
+        self.configuration.text("authorizerType").unwrap_or_default()
+    }
+
+    /// The JWT authorizer of a `CUSTOM_JWT` gateway.
+    #[must_use]
+    pub fn jwt_authorizer(&self) -> Option<&Value> {
+        self.configuration.jwt_authorizer()
+    }
+
+    /// Whether it was created for semantic search.
+    #[must_use]
+    pub fn is_semantic(&self) -> bool {
+        self.configuration.is_semantic()
+    }
+
+    /// The protocol revisions that clients may speak, oldest first.
+    #[must_use]
+    pub fn supported_versions(&self) -> Vec<String> {
+        self.configuration.supported_versions()
+    }
+
+    /// What `initialize` tells clients about the gateway.
+    #[must_use]
+    pub fn instructions(&self) -> Option<&str> {
+        self.configuration.mcp("instructions")?.as_str()
+    }
+
+    /// Whether clients are given a session (`sessionConfiguration`).
+    #[must_use]
+    pub fn has_sessions(&self) -> bool {
+        self.configuration.mcp("sessionConfiguration").is_some()
+    }
+
+    /// Whether errors say what went wrong (`exceptionLevel`).
+    #[must_use]
+    pub fn is_debug(&self) -> bool {
+        self.configuration.text("exceptionLevel") == Some("DEBUG")
+    }
+
+    /// The targets that exist at `now`, in the order of their creation, those being deleted included.
+    pub fn targets(&self, now: SystemTime) -> impl Iterator<Item = &GatewayTarget> {
+        self.targets.iter().filter(move |target| target.status(now) != Status::Gone)
+    }
+
+    /// The target of this id, if it exists at `now`.
+    #[must_use]
+    pub fn target(&self, id: &str, now: SystemTime) -> Option<&GatewayTarget> {
+        self.targets(now).find(|target| target.id == id)
+    }
+
+    /// The target of this name, if it exists at `now`.
+    #[must_use]
+    pub fn target_named(&self, name: &str, now: SystemTime) -> Option<&GatewayTarget> {
+        self.targets(now).find(|target| target.name == name)
+    }
+
+    /// The targets that are gone at `now`, in the order of their creation within those found gone together.
+    pub fn deleted_targets(&self, now: SystemTime) -> impl Iterator<Item = &GatewayTarget> {
+        self.deleted_targets.iter().chain(self.targets.iter().filter(move |target| target.status(now) == Status::Gone))
+    }
+
+    /// Moves the targets that are gone out of the way.
+    pub(super) fn settle(&mut self, now: SystemTime) {
+        let (gone, here): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.targets).into_iter().partition(|target| target.status(now) == Status::Gone);
+        self.targets = here;
+        self.deleted_targets.extend(gone);
+    }
+}
+
+impl AgentCoreControl {
+    /// The gateways that exist at `now`, in the order of their creation, those being deleted included.
+    pub fn gateways(&self, now: SystemTime) -> impl Iterator<Item = &Gateway> {
+        self.gateways.iter().filter(move |gateway| gateway.status(now) != Status::Gone)
+    }
+
+    /// The gateway of this id, if it exists at `now`.
+    #[must_use]
+    pub fn gateway(&self, id: &str, now: SystemTime) -> Option<&Gateway> {
+        self.gateways(now).find(|gateway| gateway.id == id)
+    }
+
+    /// The gateways that are gone at `now`, in the order of their creation within those found gone together.
+    pub fn deleted_gateways(&self, now: SystemTime) -> impl Iterator<Item = &Gateway> {
+        self.deleted_gateways.iter().chain(self.gateways.iter().filter(move |it| it.status(now) == Status::Gone))
+    }
+}

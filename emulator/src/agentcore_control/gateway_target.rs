@@ -1,0 +1,118 @@
+//! Gateway targets: their state. The calls are in [`calls`], what they may be made of in [`rules`] and [`schema`].
+
+mod calls;
+mod rules;
+mod schema;
+mod synchronization;
+
+use std::time::SystemTime;
+
+use serde_json::{Map, Value};
+
+pub(super) use self::rules::runtime_id;
+pub(super) use self::schema::s3_uri;
+pub use self::synchronization::Synchronization;
+use super::status::{Status, Transition};
+use crate::input::text;
+
+/// A target of a gateway: an MCP server behind it.
+#[derive(Clone, Debug)]
+pub struct GatewayTarget {
+    /// Ten capital letters and digits.
+    pub id: String,
+    /// Unique among the targets of the gateway that exist.
+    pub name: String,
+    /// The description.
+    pub description: Option<String>,
+    /// When it was created.
+    pub created: SystemTime,
+    /// When the last create or update was accepted.
+    pub updated: SystemTime,
+    /// The catalogue: MCP tool objects, read from the server at the last synchronization or from the schema. Empty where
+    /// the server is asked each time.
+    pub tools: Vec<Value>,
+    /// When the catalogue was last read from the server.
+    pub last_synchronized: Option<SystemTime>,
+    /// The ticket of the synchronization under way, if there is one.
+    pub synchronization: Option<u64>,
+    /// The other members of the last create or update as `GetGatewayTarget` shows them.
+    pub(super) members: Map<String, Value>,
+    /// The last create, update, synchronization or delete.
+    pub(super) transition: Transition,
+    /// Its place in the order of creation.
+    pub(super) sequence: u64,
+}
+
+impl GatewayTarget {
+    /// The status at a time.
+    #[must_use]
+    pub fn status(&self, now: SystemTime) -> Status {
+        self.transition.status(now)
+    }
+
+    /// Why the last operation failed, if it has by now.
+    #[must_use]
+    pub fn failure(&self, now: SystemTime) -> Option<&str> {
+        self.transition.failure(now)
+    }
+
+    /// `targetConfiguration.mcp.mcpServer`.
+    #[must_use]
+    pub fn configuration(&self) -> &Value {
+        server(&self.members)
+    }
+
+    /// The MCP server's URL.
+    #[must_use]
+    pub fn endpoint(&self) -> &str {
+        self.configuration()["endpoint"].as_str().unwrap_or_default()
+    }
+
+    /// Whether the server is asked for its catalogue each time (`listingMode`).
+    #[must_use]
+    pub fn is_dynamic(&self) -> bool {
+        is_dynamic(self.configuration())
+    }
+
+    /// The one entry of `credentialProviderConfigurations`; without one, calls to the server carry no credentials.
+    #[must_use]
+    pub fn credential(&self) -> Option<&Value> {
+        credential(&self.members)
+    }
+
+    /// `metadataConfiguration`: which headers and query parameters pass the gateway.
+    #[must_use]
+    pub fn metadata(&self) -> Option<&Value> {
+        self.members.get("metadataConfiguration")
+    }
+
+    /// `oauthCredentialProvider` of a target with the type `OAUTH`.
+    #[must_use]
+    pub fn oauth(&self) -> Option<&Value> {
+        self.credential().and_then(oauth)
+    }
+}
+
+/// The MCP server in the members of a create or an update; null if the target is of another kind.
+pub(super) fn server(members: &Map<String, Value>) -> &Value {
+    const NONE: &Value = &Value::Null;
+    let configuration = members.get("targetConfiguration").and_then(|it| it.get("mcp"));
+    configuration.and_then(|it| it.get("mcpServer")).unwrap_or(NONE)
+}
+
+fn is_dynamic(server: &Value) -> bool {
+    server["listingMode"] == "DYNAMIC"
+}
+
+fn credential(members: &Map<String, Value>) -> Option<&Value> {
+    members.get("credentialProviderConfigurations")?.as_array()?.first()
+}
+
+fn oauth(credential: &Value) -> Option<&Value> {
+    credential.get("credentialProvider")?.get("oauthCredentialProvider")
+}
+
+/// The ARN of the OAuth2 credential provider in the members of a create or an update.
+pub(super) fn provider_arn(members: &Map<String, Value>) -> Option<&str> {
+    text(credential(members).and_then(oauth)?.as_object()?, "providerArn")
+}

@@ -1,0 +1,48 @@
+//! Reading the catalogues of targets, unattended: in the background of the calls that start it.
+
+use serde_json::Value;
+
+use super::client::{Connection, PATIENCE};
+use crate::agentcore_control::{Gateway, GatewayTarget, Synchronization};
+use crate::aws::Aws;
+
+/// What a target's status reason begins with [gh neo4j/mcp#204].
+const REASON: &str = "Failed to connect and fetch tools from the provided MCP target server";
+
+impl Aws {
+    /// Synchronizations go on by themselves, whatever becomes of the answers of the calls that started them. Needs to be
+    /// called inside a tokio runtime.
+    pub(crate) fn start_synchronizations(&self, synchronizations: Vec<Synchronization>) {
+        for synchronization in synchronizations {
+            tokio::spawn(self.clone().synchronize(synchronization));
+        }
+    }
+
+    /// Reads a catalogue and ends its synchronization.
+    async fn synchronize(self, synchronization: Synchronization) {
+        let now = self.clock().now();
+        let found = self.with(|world| {
+            let gateway = world.agentcore.gateway(&synchronization.gateway_id, now)?;
+            Some((gateway.clone(), gateway.target(&synchronization.target_id, now)?.clone()))
+        });
+        // A target that is gone waits for nothing.
+        let Some((gateway, target)) = found else { return };
+        let tools = self.fetch_tools(&gateway, &target).await.map_err(|problem| format!("{REASON}: {problem}"));
+        let wait = synchronization.not_before.duration_since(self.clock().now()).unwrap_or_default();
+        tokio::time::sleep(wait).await;
+        let now = self.clock().now();
+        self.with(|world| world.agentcore.finish_synchronization(&synchronization, tools, now));
+    }
+
+    /// All tools of a target, asked of its server now.
+    pub(super) async fn fetch_tools(&self, gateway: &Gateway, target: &GatewayTarget) -> Result<Vec<Value>, String> {
+        let fetching = async { self.connect(gateway, target).await?.tools().await };
+        let gave_up = |_| Err(format!("no answer within {} s", PATIENCE.as_secs()));
+        tokio::time::timeout(PATIENCE, fetching).await.unwrap_or_else(gave_up)
+    }
+
+    pub(super) async fn connect(&self, gateway: &Gateway, target: &GatewayTarget) -> Result<Connection<'_>, String> {
+        let outbound = self.outbound(gateway, target).await?;
+        Connection::open(self, target.endpoint(), outbound).await
+    }
+}
