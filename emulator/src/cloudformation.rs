@@ -6,8 +6,8 @@
 //! ```
 //!
 //! Custom resources are served by the one [`Function`] that [`CloudFormation::new`] is given, whatever function of the
-//! stack their `ServiceToken` names: that one's role, environment, timeout and retries apply. Everything runs on tokio's
-//! time; names and ids repeat from run to run.
+//! account their `ServiceToken` names, of this stack or another: that one's role, environment, timeout and retries apply.
+//! Everything runs on tokio's time; names and ids repeat from run to run.
 //!
 //! Known gaps, where the emulator is the smaller of the two: no change sets, no imports, no macros, no drift, no
 //! `ContinueUpdateRollback`; a permissions boundary and reserved concurrency are accepted without effect; a nested stack
@@ -20,6 +20,7 @@ mod create;
 mod custom_resource;
 mod delete;
 mod error;
+mod exports;
 mod graph;
 mod intrinsics;
 mod nested;
@@ -57,7 +58,7 @@ pub use self::stack::{
 };
 use self::state::State;
 pub use self::state::{CustomResourceAnswer, CustomResourceRequest};
-pub use self::summary::{ParameterSummary, template_summary};
+pub use self::summary::{ParameterSummary, contradictions, template_capability, template_summary};
 pub use self::template::TemplateSource;
 use crate::aws::Aws;
 use crate::lambda::Function;

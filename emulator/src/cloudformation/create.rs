@@ -10,7 +10,7 @@ use super::change::{Change, Done, Failed, Target};
 use super::error::ValidationError;
 use super::graph::OnFailure as OnStepFailure;
 use super::operation::Operation;
-use super::stack::{OnFailure, Stack, StackInput, StackResource, Status};
+use super::stack::{OnFailure, Stack, StackInput, StackOutput, StackResource, Status};
 use super::state::StackRecord;
 use super::template::is_custom;
 
@@ -53,7 +53,7 @@ impl CloudFormation {
                 settings.partition, settings.region, settings.account_id
             )
         };
-        let operation = Operation::plan(input, &stack_id, None, settings, &self.inventory())?;
+        let mut operation = Operation::plan(input, &stack_id, None, settings, &self.inventory())?;
         let stack = Stack {
             name: name.clone(),
             id: stack_id,
@@ -64,35 +64,31 @@ impl CloudFormation {
             outputs: BTreeMap::new(),
             created: self.now(),
         };
-        let graph = operation.graph.clone();
-        let record = StackRecord { stack, operation: operation.clone(), graph, resources: BTreeMap::new() };
-        self.state().stacks.insert(name.clone(), record);
+        let (graph, imports) = (operation.graph.clone(), operation.imports.names());
+        let mut state = self.state();
+        state.find_exports(&mut operation.imports);
+        let record = StackRecord { stack, operation: operation.clone(), graph, imports, resources: BTreeMap::new() };
+        state.stacks.insert(name.clone(), record);
+        drop(state);
         self.stack_event(name, Status::CreateInProgress, Some("User Initiated"));
         Ok(operation)
     }
 
     pub(super) async fn run_create(&self, operation: Operation, on_failure: OnFailure) -> Stack {
         let name = operation.stack_name.as_str();
-        let step = |logical_id: String| {
-            let operation = &operation;
-            async move { self.create_resource(operation, &logical_id).await }.boxed()
+        let outputs = match operation.imports.missing() {
+            Some(reason) => Err(reason),
+            None => self.create_resources(&operation).await,
         };
-        let walk = operation.graph.walk(OnStepFailure::Cancel, step).await;
-        self.cancel(name, &walk.cancelled);
-        let failed: Vec<String> = walk.failed.into_iter().chain(walk.cancelled).collect();
-        let reason = if failed.is_empty() {
-            match self.outputs(&operation) {
-                Ok(outputs) => {
-                    if let Some(record) = self.state().stacks.get_mut(name) {
-                        record.stack.outputs = outputs;
-                    }
-                    self.stack_event(name, Status::CreateComplete, None);
-                    return self.described(name);
+        let reason = match outputs {
+            Ok(outputs) => {
+                if let Some(record) = self.state().stacks.get_mut(name) {
+                    record.stack.outputs = outputs;
                 }
-                Err(reason) => reason,
+                self.stack_event(name, Status::CreateComplete, None);
+                return self.described(name);
             }
-        } else {
-            format!("The following resource(s) failed to create: [{}]. ", failed.join(", "))
+            Err(reason) => reason,
         };
         match on_failure {
             OnFailure::DoNothing => {
@@ -118,6 +114,18 @@ impl CloudFormation {
                 self.end_delete(name, &failed)
             }
         }
+    }
+
+    /// Creates all resources; gives the outputs, or the reason why the creation fails.
+    async fn create_resources(&self, operation: &Operation) -> Result<BTreeMap<String, StackOutput>, String> {
+        let step = |logical_id: String| async move { self.create_resource(operation, &logical_id).await }.boxed();
+        let walk = operation.graph.walk(OnStepFailure::Cancel, step).await;
+        self.cancel(&operation.stack_name, &walk.cancelled);
+        let failed: Vec<String> = walk.failed.into_iter().chain(walk.cancelled).collect();
+        if failed.is_empty() {
+            return self.outputs(operation);
+        }
+        Err(format!("The following resource(s) failed to create: [{}]. ", failed.join(", ")))
     }
 
     /// Creates one resource; says whether it succeeded.

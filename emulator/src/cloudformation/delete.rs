@@ -1,6 +1,6 @@
 //! Deleting a stack: everything in reverse order, and once more if some of it would not go.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::FutureExt as _;
 use serde_json::{Map, Value};
@@ -13,7 +13,8 @@ use super::stack::{Stack, StackResource, Status};
 use super::template::RemovalPolicy;
 
 impl CloudFormation {
-    /// Deletes a stack and waits for the end: `DELETE_COMPLETE` or `DELETE_FAILED`, after which it may be tried again.
+    /// Deletes a stack and waits for the end: `DELETE_COMPLETE` or `DELETE_FAILED`, after which it may be tried again. A
+    /// stack whose exports another one imports stays in the state it has, with the reason beside it.
     ///
     /// # Errors
     /// If there is no such stack or it is being worked on.
@@ -44,7 +45,13 @@ impl CloudFormation {
     }
 
     pub(super) async fn run_delete(&self, name: &str, retain: &BTreeSet<String>) -> Stack {
+        let status = self.described(name).status;
         self.stack_event(name, Status::DeleteInProgress, Some("User Initiated"));
+        let in_use = self.state().check_exports(name, &BTreeMap::new());
+        if let Err(reason) = in_use {
+            self.stack_event(name, status, Some(&reason));
+            return self.described(name);
+        }
         let failed = self.tear_down(name, retain, false).await;
         self.end_delete(name, &failed)
     }

@@ -7,12 +7,14 @@ use serde_json::{Map, Value};
 
 use super::substitution::{Segment, segments};
 
-/// What `Ref` and `Fn::GetAtt` find out about the stack's resources while it is being deployed.
+/// What `Ref`, `Fn::GetAtt` and `Fn::ImportValue` find out while the stack is being deployed.
 pub(super) trait Resources {
     /// The value of `Ref`, if the resource exists already.
     fn reference(&self, logical_id: &str) -> Result<Value, String>;
     /// The value of `Fn::GetAtt`.
     fn attribute(&self, logical_id: &str, attribute: &str) -> Result<Value, String>;
+    /// The value of `Fn::ImportValue`: what another stack exports under this name.
+    fn import(&self, export: &str) -> Result<Value, String>;
 }
 
 /// Everything a template value may refer to.
@@ -105,6 +107,10 @@ impl Scope<'_> {
             "Fn::Base64" => {
                 let text = self.resolve_text(argument, "the argument of Fn::Base64")?;
                 Ok(Some(Value::String(base64::engine::general_purpose::STANDARD.encode(text))))
+            }
+            "Fn::ImportValue" => {
+                let export = self.resolve_text(argument, "the attribute in Fn::ImportValue")?;
+                self.resources.import(&export).map(Some)
             }
             _ => Err(format!("Template error: the function {name} is not supported here")),
         }
@@ -235,6 +241,10 @@ mod tests {
         fn attribute(&self, logical_id: &str, attribute: &str) -> Result<Value, String> {
             Ok(json!(format!("{attribute}-of-{logical_id}")))
         }
+
+        fn import(&self, export: &str) -> Result<Value, String> {
+            Ok(json!(format!("value-of-{export}")))
+        }
     }
 
     fn resolve(value: &Value) -> Result<Option<Value>, String> {
@@ -265,6 +275,7 @@ mod tests {
         assert_eq!(value(&json!({"Ref": "AWS::Region"})), json!("us-east-1"));
         assert_eq!(value(&json!({"Ref": "Bucket"})), json!("id-of-Bucket"));
         assert_eq!(value(&json!({"Fn::GetAtt": ["Bucket", "Arn"]})), json!("Arn-of-Bucket"));
+        assert_eq!(value(&json!({"Fn::ImportValue": {"Fn::Sub": "${Name}-Arn"}})), json!("value-of-demo-Arn"));
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 use super::error::ValidationError;
+use super::exports::Imports;
 use super::graph::Graph;
 use super::intrinsics::{Resources, Scope};
 use super::parameters::{self, Parameters};
@@ -30,6 +31,7 @@ pub(super) struct Operation {
     /// Logical ids that exist under the conditions.
     pub existing: BTreeSet<String>,
     pub graph: Graph,
+    pub imports: Imports,
     values: BTreeMap<String, Value>,
     conditions: BTreeMap<String, bool>,
     region: String,
@@ -47,6 +49,10 @@ impl Resources for NoResources {
 
     fn attribute(&self, logical_id: &str, attribute: &str) -> Result<Value, String> {
         self.reference(&format!("{logical_id}.{attribute}"))
+    }
+
+    fn import(&self, _: &str) -> Result<Value, String> {
+        Err("Template error: Cannot use Fn::ImportValue in Conditions and Rules.".to_owned())
     }
 }
 
@@ -86,6 +92,10 @@ impl Resources for Live<'_> {
             }
         })
     }
+
+    fn import(&self, export: &str) -> Result<Value, String> {
+        self.operation.imports.value(export)
+    }
 }
 
 impl Operation {
@@ -124,6 +134,8 @@ impl Operation {
         }
         template_references::check_conditional(&template, &conditions, &|name| existing.contains(name))?;
         let graph = Graph::of(&template, &conditions, &existing)?;
+        let scope = Scope { conditions: &conditions, ..scope };
+        let imports = Imports::named(&template, &existing, holds, &scope).map_err(ValidationError::new)?;
         require_capabilities(&template, &existing, &input.capabilities)?;
         Ok(Self {
             stack_name: input.name.clone(),
@@ -134,6 +146,7 @@ impl Operation {
             nested_templates: input.nested_templates.clone(),
             existing,
             graph,
+            imports,
             values,
             conditions,
             region: settings.region.clone(),
@@ -198,20 +211,25 @@ fn pseudo_parameters(input: &StackInput, stack_id: &str, settings: &Settings) ->
 }
 
 /// IAM resources need `CAPABILITY_IAM`, named ones `CAPABILITY_NAMED_IAM`, which includes it.
+pub(super) fn needed_capability<'a>(
+    template: &Template,
+    names: impl IntoIterator<Item = &'a String>,
+) -> Option<Capability> {
+    let capability = |name: &String| {
+        let resource = template.resources.get(name)?;
+        let definition = schema::definition(&resource.type_name).filter(|known| known.is_iam)?;
+        let is_named = definition.name_property.is_some_and(|property| resource.properties.contains_key(property));
+        Some(if is_named { Capability::NamedIam } else { Capability::Iam })
+    };
+    names.into_iter().filter_map(capability).max()
+}
+
 fn require_capabilities(
     template: &Template,
     existing: &BTreeSet<String>,
     given: &BTreeSet<Capability>,
 ) -> Result<(), ValidationError> {
-    let mut needed = None;
-    for name in existing {
-        let Some(resource) = template.resources.get(name) else { continue };
-        let Some(definition) = schema::definition(&resource.type_name).filter(|known| known.is_iam) else { continue };
-        let is_named = definition.name_property.is_some_and(|property| resource.properties.contains_key(property));
-        let capability = if is_named { Capability::NamedIam } else { Capability::Iam };
-        needed = needed.max(Some(capability));
-    }
-    match needed {
+    match needed_capability(template, existing) {
         Some(capability) if given.range(capability..=Capability::NamedIam).next().is_none() => Err(ValidationError {
             code: "InsufficientCapabilitiesException",
             message: format!("Requires capabilities : [{capability}]"),

@@ -35,6 +35,7 @@ impl CloudFormation {
             let value = evaluate(&output.value)?;
             outputs.insert(name.clone(), StackOutput { value, description: output.description.clone(), export_name });
         }
+        state.check_exports(&operation.stack_name, &outputs)?;
         Ok(outputs)
     }
 }

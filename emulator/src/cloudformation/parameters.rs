@@ -152,6 +152,19 @@ impl Parameter {
         Ok(parameter)
     }
 
+    /// The values that can make a difference where the parameter is compared with these literals: each allowed one, or
+    /// nothing, each literal, and something else.
+    fn possibilities(&self, literals: &[String]) -> Vec<Value> {
+        let mut texts = self.allowed_values.clone();
+        if texts.is_empty() {
+            texts.extend(literals.iter().cloned().chain(["", "something else"].map(str::to_owned)));
+            texts.sort();
+            texts.dedup();
+        }
+        let value = |text| if self.kind.is_list() { Value::from(vec![text]) } else { Value::String(text) };
+        texts.into_iter().map(value).collect()
+    }
+
     /// Checks a value against the constraints and gives it the form that `Ref` returns: text, or a list of texts.
     fn value(&self, given: &str) -> Result<Value, ValidationError> {
         let name = &self.name;
@@ -246,10 +259,7 @@ pub(super) fn resolve(
     given: &BTreeMap<String, ParameterValue>,
     previous: Option<&Parameters>,
 ) -> Result<Parameters, ValidationError> {
-    let unknown: Vec<&str> = given.keys().filter(|name| !declared.contains_key(*name)).map(String::as_str).collect();
-    if !unknown.is_empty() {
-        return Err(ValidationError::new(format!("Parameters: [{}] do not exist in the template", unknown.join(", "))));
-    }
+    refuse_unknown(declared, given.keys())?;
     let mut resolved = Parameters::default();
     let mut missing = Vec::new();
     for (name, parameter) in declared {
@@ -277,6 +287,48 @@ pub(super) fn resolve(
     } else {
         Err(ValidationError::new(format!("Parameters: [{}] must have values", missing.join(", "))))
     }
+}
+
+/// The parameters of a stack that is still being thought about: some are given, others wait for a person.
+pub(super) struct Draft<'a> {
+    /// The values given, and the defaults that are not empty.
+    pub values: BTreeMap<String, Value>,
+    /// Those without a value.
+    open: BTreeMap<&'a str, &'a Parameter>,
+}
+
+impl<'a> Draft<'a> {
+    /// Checks the values given; a parameter that has none is not missed.
+    pub(super) fn new(
+        declared: &'a BTreeMap<String, Parameter>,
+        given: &BTreeMap<String, String>,
+    ) -> Result<Self, ValidationError> {
+        refuse_unknown(declared, given.keys())?;
+        let mut draft = Self { values: BTreeMap::new(), open: BTreeMap::new() };
+        for (name, parameter) in declared {
+            match given.get(name).or(parameter.default.as_ref().filter(|default| !default.is_empty())) {
+                Some(text) => drop(draft.values.insert(name.clone(), parameter.value(text)?)),
+                None => drop(draft.open.insert(name, parameter)),
+            }
+        }
+        Ok(draft)
+    }
+
+    /// What an open parameter may become if it is compared with these literals. Empty for one that has its value.
+    pub(super) fn possibilities(&self, name: &str, literals: &[String]) -> Vec<Value> {
+        self.open.get(name).map(|parameter| parameter.possibilities(literals)).unwrap_or_default()
+    }
+}
+
+fn refuse_unknown<'a>(
+    declared: &BTreeMap<String, Parameter>,
+    given: impl Iterator<Item = &'a String>,
+) -> Result<(), ValidationError> {
+    let unknown: Vec<&str> = given.filter(|name| !declared.contains_key(*name)).map(String::as_str).collect();
+    if unknown.is_empty() {
+        return Ok(());
+    }
+    Err(ValidationError::new(format!("Parameters: [{}] do not exist in the template", unknown.join(", "))))
 }
 
 #[cfg(test)]

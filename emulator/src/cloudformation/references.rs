@@ -25,14 +25,23 @@ pub(super) fn references(
     value: &Value,
     conditions: Option<&BTreeMap<String, bool>>,
 ) -> Result<BTreeSet<Reference>, String> {
-    let mut walk = Walk { conditions, found: BTreeSet::new() };
+    let mut walk = Walk { conditions, ..Walk::default() };
     walk.value(value)?;
     Ok(walk.found)
 }
 
+/// Collects the arguments of `Fn::ImportValue` in a value, as [`references`] collects references.
+pub(super) fn import_names(value: &Value, conditions: Option<&BTreeMap<String, bool>>) -> Result<Vec<Value>, String> {
+    let mut walk = Walk { conditions, ..Walk::default() };
+    walk.value(value)?;
+    Ok(walk.import_names)
+}
+
+#[derive(Default)]
 struct Walk<'a> {
     conditions: Option<&'a BTreeMap<String, bool>>,
     found: BTreeSet<Reference>,
+    import_names: Vec<Value>,
 }
 
 impl Walk<'_> {
@@ -85,9 +94,10 @@ impl Walk<'_> {
             }
             ("Fn::Join" | "Fn::Split", _, [Value::String(_), items]) => self.value(items),
             ("Fn::Select", _, [_, _]) | ("Fn::Base64", _, _) => self.value(argument),
-            ("Fn::ImportValue", _, _) => Err("Template format error: Fn::ImportValue is not supported: stacks of the \
-                                              emulated CloudFormation share nothing"
-                .to_owned()),
+            ("Fn::ImportValue", _, _) => {
+                self.import_names.push(argument.clone());
+                self.value(argument)
+            }
             ("Fn::Transform", _, _) => Err("Template format error: Fn::Transform is not supported: \
                                             the emulated CloudFormation runs no macros"
                 .to_owned()),
@@ -138,6 +148,15 @@ mod tests {
     }
 
     #[test]
+    fn imports_are_found_with_what_their_names_refer_to() {
+        let name = json!({"Fn::Sub": "${Stack}-Arn"});
+        let value = json!([{"Fn::If": ["Cond", {"Fn::ImportValue": &name}, {"Fn::ImportValue": "other"}]}]);
+        assert_eq!(import_names(&value, None), Ok(vec![name.clone(), json!("other")]));
+        assert!(references(&value, None).expect("well formed").contains(&Reference::Name("Stack".into())));
+        assert_eq!(import_names(&value, Some(&BTreeMap::from([("Cond".to_owned(), true)]))), Ok(vec![name]));
+    }
+
+    #[test]
     fn wrong_shapes_and_unknown_functions_are_refused() {
         for wrong in [
             json!({"Ref": ["A"]}),
@@ -146,7 +165,6 @@ mod tests {
             json!({"Fn::Join": [["a"]]}),
             json!({"Fn::Cidr": ["10.0.0.0/16", 2]}),
             json!({"Fn::Transform": {"Name": "AWS::Include"}}),
-            json!({"Fn::ImportValue": "x"}),
             json!({"Fn::Nonsense": 1}),
             json!({"Fn::Equals": ["a", "b"]}),
         ] {

@@ -53,6 +53,7 @@ impl CloudFormation {
         if let Some(record) = self.state().stacks.get_mut(name) {
             record.resources.retain(|logical_id, _| update.before.contains_key(logical_id));
             record.graph = update.old.graph.clone();
+            record.imports = update.old.imports.names();
         }
         self.stack_event(name, Status::UpdateRollbackComplete, None);
         self.described(name)

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::conditions::{boolean, single};
 use super::error::ValidationError;
 use super::intrinsics::{Scope, arguments, list, text};
-use super::parameters::Parameter;
+use super::parameters::{Draft, Parameter};
 
 /// One rule.
 #[derive(Clone, Debug)]
@@ -71,6 +71,71 @@ pub(super) fn check(rules: &BTreeMap<String, Rule>, facts: &Facts<'_>) -> Result
     } else {
         Err(ValidationError::new(format!("Template validation error: rules not satisfied: [{}]", failures.join("; "))))
     }
+}
+
+/// Combinations of values that are tried for one assertion before it is taken for satisfiable.
+const COMBINATIONS_MAX: usize = 4096;
+
+/// The assertions that fail whatever becomes of the draft's open parameters.
+pub(super) fn contradictions(rules: &BTreeMap<String, Rule>, draft: &Draft<'_>, facts: &Facts<'_>) -> Vec<String> {
+    let mut contradictions = Vec::new();
+    for (name, rule) in rules {
+        for (assertion, description) in &rule.assertions {
+            let mut compared = BTreeMap::new();
+            for value in rule.condition.iter().chain([assertion]) {
+                comparisons(value, &mut compared);
+            }
+            let open: Vec<_> = compared.iter().map(|(name, with)| (*name, draft.possibilities(name, with))).collect();
+            let fails = |parameters: &BTreeMap<String, Value>| {
+                let facts = Facts { scope: Scope { parameters, ..facts.scope }, ..*facts };
+                let applies = rule.condition.as_ref().map_or(Ok(true), |condition| facts.holds(condition));
+                // What cannot be evaluated here, such as an attribute of a resource, is not known to fail.
+                matches!((applies, facts.holds(assertion)), (Ok(true), Ok(false)))
+            };
+            if combinations(&draft.values, &open).is_some_and(|mut all| all.all(|one| fails(&one))) {
+                let description = description.clone().unwrap_or_else(|| assertion.to_string());
+                contradictions.push(format!("{name}: {description}"));
+            }
+        }
+    }
+    contradictions
+}
+
+/// The parameters in a rule, each with the literals that stand beside it in a comparison.
+fn comparisons<'a>(value: &'a Value, compared: &mut BTreeMap<&'a str, Vec<String>>) {
+    let Value::Object(members) = value else {
+        return list(value).iter().for_each(|item| comparisons(item, compared));
+    };
+    for argument in members.values() {
+        let items =
+            || list(argument).iter().flat_map(|item| item.as_array().map_or(std::slice::from_ref(item), |it| it));
+        let literals: Vec<String> = items().filter_map(text).collect();
+        for item in items() {
+            if let Some(("Ref", Value::String(name))) = single(item) {
+                compared.entry(name).or_default().extend_from_slice(&literals);
+            }
+        }
+        comparisons(argument, compared);
+    }
+}
+
+/// The values known, with each combination of what the open ones may become. `None` if there are too many.
+fn combinations<'a>(
+    known: &'a BTreeMap<String, Value>,
+    open: &'a [(&str, Vec<Value>)],
+) -> Option<impl Iterator<Item = BTreeMap<String, Value>>> {
+    let open: Vec<_> = open.iter().filter(|(_, values)| !values.is_empty()).collect();
+    let count = open.iter().try_fold(1_usize, |count, (_, values)| count.checked_mul(values.len()))?;
+    (count <= COMBINATIONS_MAX).then(|| {
+        (0..count).map(move |mut number| {
+            let mut parameters = known.clone();
+            for (name, values) in &open {
+                parameters.insert((*name).to_owned(), values[number % values.len()].clone());
+                number /= values.len();
+            }
+            parameters
+        })
+    })
 }
 
 impl Facts<'_> {
@@ -211,6 +276,50 @@ mod tests {
         );
         assert!(holds(json!({"Fn::EachMemberEquals": [{"Fn::ValueOf": ["Subnets", "VpcId"]}, "vpc-2"]})).is_err());
         assert!(holds(json!({"Fn::Or": [{"Fn::Equals": ["a", "b"]}, {"Fn::Equals": ["a", "a"]}]})).is_ok());
+    }
+
+    #[test]
+    fn a_contradiction_is_what_no_value_can_mend() {
+        let declared: BTreeMap<String, Parameter> = [
+            ("Mode", json!({"Type": "String", "Default": "create", "AllowedValues": ["create", "attach"]})),
+            ("Gateway", json!({"Type": "String", "Default": ""})),
+            ("Auth", json!({"Type": "String", "Default": "", "AllowedValues": ["", "IAM", "OAUTH"]})),
+            ("Image", json!({"Type": "String"})),
+        ]
+        .into_iter()
+        .map(|(name, declaration)| (name.to_owned(), Parameter::parse(name, &declaration).expect("parses")))
+        .collect();
+        let is = |name: &str, value: &str| json!({"Fn::Equals": [{ "Ref": name }, value]});
+        let attach_needs_gateway = json!({"RuleCondition": is("Mode", "attach"),
+            "Assertions": [{"Assert": {"Fn::Not": [is("Gateway", "")]}, "AssertDescription": "give Gateway"}]});
+        let create_has_none = json!({"RuleCondition": is("Mode", "create"),
+            "Assertions": [{"Assert": is("Gateway", ""), "AssertDescription": "clear Gateway"}]});
+        let literals = json!({"Assertions": [
+            {"Assert": is("Image", "this one")},
+            {"Assert": {"Fn::Or": [is("Auth", "OAUTH"), {"Fn::Contains": [["IAM"], {"Ref": "Auth"}]}]}},
+            {"Assert": is("Auth", "NEITHER"), "AssertDescription": "not allowed"},
+        ]});
+        let rules: BTreeMap<String, Rule> =
+            [("Attach", attach_needs_gateway), ("Create", create_has_none), ("Literals", literals)]
+                .into_iter()
+                .map(|(name, rule)| (name.to_owned(), Rule::parse(name, &rule).expect("parses")))
+                .collect();
+        let found = |given: &[(&str, &str)]| {
+            let given = given.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect();
+            let draft = Draft::new(&declared, &given).expect("the values are allowed");
+            let scope = Scope {
+                parameters: &draft.values,
+                mappings: &Map::new(),
+                conditions: &BTreeMap::new(),
+                resources: &NoResources,
+            };
+            contradictions(&rules, &draft, &Facts { declared: &declared, scope, inventory: &BTreeMap::new() })
+        };
+        let always = "Literals: not allowed";
+        assert_eq!(found(&[]), [always]);
+        assert_eq!(found(&[("Mode", "attach")]), [always], "the gateway may still be filled in");
+        assert_eq!(found(&[("Mode", "attach"), ("Gateway", "")]), ["Attach: give Gateway", always]);
+        assert_eq!(found(&[("Gateway", "tools")]), ["Create: clear Gateway", always], "Mode has its default");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What CloudFormation remembers: stacks, events, requests to custom resources, and the account's other resources.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::time::SystemTime;
 
@@ -22,6 +22,8 @@ pub(super) struct StackRecord {
     pub operation: Operation,
     /// The order for deleting: during an update, that of both templates.
     pub graph: Graph,
+    /// The exports it relies on: during an update, those of both templates.
+    pub imports: BTreeSet<String>,
     pub resources: BTreeMap<String, StackResource>,
 }
 

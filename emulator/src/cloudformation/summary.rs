@@ -1,8 +1,16 @@
-//! What a template asks for, before any stack: the parameters of `GetTemplateSummary`.
+//! What a template asks for, before any stack: parameters and capability as in `GetTemplateSummary`, and what a form
+//! filled in beforehand must not say.
 
 use std::collections::BTreeMap;
 
+use serde_json::Map;
+
 use super::error::ValidationError;
+use super::intrinsics::Scope;
+use super::operation::{NoResources, needed_capability};
+use super::parameters::Draft;
+use super::rules::{self, Facts};
+use super::stack::Capability;
 use super::template::{Template, TemplateSource};
 
 /// A declared parameter.
@@ -23,4 +31,35 @@ pub struct ParameterSummary {
 pub fn template_summary(source: &TemplateSource) -> Result<BTreeMap<String, ParameterSummary>, ValidationError> {
     let template = Template::parse(source)?;
     Ok(template.parameters.iter().map(|(name, parameter)| (name.clone(), parameter.summary())).collect())
+}
+
+/// The capability that a stack of this template may need, whatever its parameters.
+///
+/// # Errors
+/// If the template is not well-formed.
+pub fn template_capability(source: &TemplateSource) -> Result<Option<Capability>, ValidationError> {
+    let template = Template::parse(source)?;
+    Ok(needed_capability(&template, template.resources.keys()))
+}
+
+/// What is wrong with values that a form is filled in with before a person completes it: the assertions of Rules that
+/// fail whatever the person gives for the parameters still empty, each after its rule's name. A parameter with a default
+/// other than empty counts as given, since nobody should have to change one to get past a rule.
+///
+/// # Errors
+/// If the template is not well-formed, has no such parameter, or does not allow a value.
+pub fn contradictions(
+    source: &TemplateSource,
+    given: &BTreeMap<String, String>,
+) -> Result<Vec<String>, ValidationError> {
+    let template = Template::parse(source)?;
+    let draft = Draft::new(&template.parameters, given)?;
+    let scope = Scope {
+        parameters: &draft.values,
+        mappings: &Map::new(),
+        conditions: &BTreeMap::new(),
+        resources: &NoResources,
+    };
+    let facts = Facts { declared: &template.parameters, scope, inventory: &BTreeMap::new() };
+    Ok(rules::contradictions(&template.rules, &draft, &facts))
 }

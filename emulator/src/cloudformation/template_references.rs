@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::error::ValidationError;
+use super::exports::{check_export_name, check_imports};
 use super::intrinsics::list;
 use super::references::{Reference, references};
 use super::resources::schema;
@@ -41,7 +42,10 @@ pub(super) fn check(template: &Template) -> Result<(), ValidationError> {
     refuse_unresolved(&unresolved, "Resources")?;
     for (name, output) in &template.outputs {
         check_value(template, &output.value, &mut unresolved)?;
-        check_value(template, output.export.as_ref().unwrap_or(&Value::Null), &mut unresolved)?;
+        if let Some(export) = &output.export {
+            check_value(template, export, &mut unresolved)?;
+            check_export_name(template, name, export)?;
+        }
         check_condition(template, output.condition.as_deref(), &format!("output {name}"))?;
     }
     refuse_unresolved(&unresolved, "Outputs")?;
@@ -69,6 +73,7 @@ fn check_condition(template: &Template, condition: Option<&str>, place: &str) ->
 }
 
 fn check_value(template: &Template, value: &Value, unresolved: &mut BTreeSet<String>) -> Result<(), ValidationError> {
+    check_imports(template, value)?;
     for reference in references(value, None).map_err(ValidationError::new)? {
         match reference {
             Reference::Name(name) => {

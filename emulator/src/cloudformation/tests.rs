@@ -4,4 +4,5 @@ mod account;
 mod creating;
 mod harness;
 mod nesting;
+mod sharing;
 mod updating;

@@ -49,7 +49,8 @@ impl CloudFormation {
             return Err(ValidationError::new(message));
         }
         let previous = Some(&old.parameters);
-        let new = Operation::plan(input, &stack.id, previous, self.aws().settings(), &self.inventory())?;
+        let mut new = Operation::plan(input, &stack.id, previous, self.aws().settings(), &self.inventory())?;
+        self.state().find_exports(&mut new.imports);
         let retyped: Vec<&str> = before
             .values()
             .filter(|resource| new.existing.contains(&resource.logical_id))
@@ -68,6 +69,7 @@ impl CloudFormation {
         }
         if let Some(record) = self.state().stacks.get_mut(name) {
             record.graph = new.graph.merged(&old.graph);
+            record.imports.extend(new.imports.names());
             record.operation = new.clone();
             record.stack.parameters = new.shown_parameters();
             record.stack.description.clone_from(&new.template.description);
@@ -99,6 +101,9 @@ impl CloudFormation {
 
     pub(super) async fn run_update(&self, update: Update) -> Stack {
         let name = update.new.stack_name.as_str();
+        if let Some(reason) = update.new.imports.missing() {
+            return self.roll_back_update(&update, &reason).await;
+        }
         let step = |logical_id: String| {
             let update = &update;
             async move {
@@ -128,6 +133,7 @@ impl CloudFormation {
         if let Some(record) = self.state().stacks.get_mut(name) {
             record.resources.retain(|logical_id, _| update.new.existing.contains(logical_id));
             record.graph = update.new.graph.clone();
+            record.imports = update.new.imports.names();
         }
         self.stack_event(name, Status::UpdateComplete, None);
         self.described(name)

@@ -51,17 +51,17 @@ impl IamResources {
         let trust = properties.get("AssumeRolePolicyDocument").cloned().unwrap_or_default();
         check_document(&trust, true, TRUST_POLICY_CHARS_MAX)?;
         let mut inline = Vec::new();
+        let mut chars = self.policy_chars(name, None);
         for policy in properties.get("Policies").map(list).unwrap_or_default() {
             if policy.get("PolicyName").and_then(text).is_none_or(|name| name.is_empty()) {
                 return Err("every policy of a role needs a PolicyName".to_owned());
             }
             let document = policy.get("PolicyDocument").cloned().unwrap_or_default();
             check_document(&document, false, INLINE_POLICIES_CHARS_MAX)?;
+            chars += document.to_string().len();
             inline.push(document);
         }
-        if inline.iter().map(|document| document.to_string().len()).sum::<usize>() > INLINE_POLICIES_CHARS_MAX {
-            return Err(format!("Maximum policy size of {INLINE_POLICIES_CHARS_MAX} bytes exceeded for role {name}"));
-        }
+        check_inline_chars(name, chars)?;
         let managed: Vec<String> =
             properties.get("ManagedPolicyArns").map(list).unwrap_or_default().iter().filter_map(text).collect();
         if managed.len() > MANAGED_POLICIES_MAX {
@@ -101,9 +101,24 @@ impl IamResources {
         if attached.roles.is_empty() && !["Users", "Groups"].iter().any(|key| properties.contains_key(*key)) {
             return Err("At least one of [Groups,Roles,Users] must be non-empty.".to_owned());
         }
+        for role in &attached.roles {
+            let own = self.roles.get(role).into_iter().flat_map(|role| &role.inline);
+            let own: usize = own.map(|document| document.to_string().len()).sum();
+            let others = self.policy_chars(role, Some(&place.name));
+            check_inline_chars(role, own + others + attached.document.to_string().len())?;
+        }
         self.policies.insert(place.name.clone(), attached);
         self.publish(place.aws);
         Ok((place.name.clone(), attributes(json!({ "Id": place.name }))))
+    }
+
+    /// Characters that `AWS::IAM::Policy` resources, which are inline policies too, add to a role.
+    fn policy_chars(&self, role: &str, except: Option<&str>) -> usize {
+        let policies = self
+            .policies
+            .iter()
+            .filter(|(id, policy)| Some(id.as_str()) != except && policy.roles.iter().any(|attached| attached == role));
+        policies.map(|(_, policy)| policy.document.to_string().len()).sum()
     }
 
     pub(super) fn remove_policy(&mut self, aws: &Aws, physical_id: &str) {
@@ -167,6 +182,13 @@ impl IamResources {
         let roles: Vec<Role> = roles.collect();
         aws.with(|world| roles.into_iter().for_each(|role| world.iam.put_role(role)));
     }
+}
+
+fn check_inline_chars(role: &str, chars: usize) -> Result<(), String> {
+    if chars > INLINE_POLICIES_CHARS_MAX {
+        return Err(format!("Maximum policy size of {INLINE_POLICIES_CHARS_MAX} bytes exceeded for role {role}"));
+    }
+    Ok(())
 }
 
 /// The documents of AWS's own policies that functions usually have.

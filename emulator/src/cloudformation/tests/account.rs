@@ -123,3 +123,21 @@ async fn create_only_properties_replace_and_fixed_names_forbid_it() {
     assert_eq!(stack.status, Status::UpdateRollbackComplete);
     assert!(harness.reason("Other", Status::UpdateFailed).contains("custom-named resource requires replacing"));
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_inline_policies_of_a_role_are_limited_together() {
+    let policy = |name: &str, chars: usize| {
+        let statement = format!("{{Effect: Allow, Action: 's3:GetObject', Resource: '{}'}}", "x".repeat(chars));
+        let document = format!("PolicyDocument: {{Statement: [{statement}]}}");
+        resource(name, "AWS::IAM::Policy", &format!("PolicyName: p, Roles: [!Ref Role], {document}"))
+    };
+    let harness = Harness::new(&[]);
+    assert_eq!(harness.create(&policy("One", 6000)).await.status, Status::CreateComplete);
+    let both = policy("One", 6000) + &policy("Two", 6000);
+    assert_eq!(harness.update(&both).await.status, Status::UpdateRollbackComplete);
+    let reason = harness.reason("Two", Status::CreateFailed);
+    assert!(reason.starts_with("Maximum policy size of 10240 bytes exceeded for role demo-Role-"), "{reason}");
+    let smaller = policy("One", 4000) + "  # the rest is the other's\n";
+    assert_eq!(harness.update(&smaller).await.status, Status::UpdateComplete);
+    assert_eq!(harness.update(&(policy("One", 4000) + &policy("Two", 6000))).await.status, Status::UpdateComplete);
+}
