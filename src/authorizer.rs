@@ -73,59 +73,93 @@ impl Fields {
         .into_iter()
         .find_map(|(name, given)| given.then_some(name))
     }
-}
 
-impl Fields {
     /// The authorizer. `selector` is the property and value that ask for one, `` `InboundAuth` JWT ``.
     pub fn build(self, selector: &str) -> Result<Authorizer, Error> {
-        build(selector, self)
+        let draft = self.check(selector)?;
+        draft.authorizer(draft.stated_claim().unwrap_or_else(|| draft.usual_claim()))
+    }
+
+    /// The authorizer but for the claim that names the client: all that can be said without asking the IdP.
+    pub fn check(self, selector: &str) -> Result<Draft, Error> {
+        let (property, discovery_url) = discovery_url(selector, self.discovery_url, self.issuer.as_deref())?;
+        let scopes_fit =
+            |scope: &String| scope.len() <= 255 && scope.bytes().all(|b| matches!(b, 0x21 | 0x23..=0x5B | 0x5D..=0x7E));
+        if let Some(scope) = self.allowed_scopes.iter().find(|scope| !scopes_fit(scope)) {
+            return Err(Error::property(
+                "AllowedScopes",
+                format!("contains {}; a scope is one printable word", quote(scope)),
+            ));
+        }
+        if self.allowed_clients.is_empty() && self.client_claim_name.is_some() {
+            return Err(Error::property(
+                "ClientClaimName",
+                "has no effect without `AllowedClients`; add it or leave this out",
+            ));
+        }
+        if self.allowed_audience.is_empty() && self.allowed_clients.is_empty() && self.allowed_scopes.is_empty() {
+            let others = "is missing, and so are `AllowedClients` and `AllowedScopes`";
+            return Err(Error::property("AllowedAudience", format!("{others}; {selector} needs at least one of them")));
+        }
+        Ok(Draft {
+            property,
+            usual_claim: usual_claim(self.issuer.as_deref().unwrap_or(&discovery_url)),
+            discovery_url,
+            allowed_audience: self.allowed_audience.into_iter().collect(),
+            clients: self.allowed_clients.into_iter().collect(),
+            allowed_scopes: self.allowed_scopes.into_iter().collect(),
+            client_claim_name: self.client_claim_name,
+        })
     }
 }
 
-fn build(selector: &str, fields: Fields) -> Result<Authorizer, Error> {
-    let discovery_url = discovery_url(selector, fields.discovery_url, fields.issuer.as_deref())?;
-    let scopes_fit =
-        |scope: &String| scope.len() <= 255 && scope.bytes().all(|b| matches!(b, 0x21 | 0x23..=0x5B | 0x5D..=0x7E));
-    if let Some(scope) = fields.allowed_scopes.iter().find(|scope| !scopes_fit(scope)) {
-        return Err(Error::property(
-            "AllowedScopes",
-            format!("contains {}; a scope is one printable word", quote(scope)),
-        ));
-    }
-    let issuer = fields.issuer.as_deref().unwrap_or(&discovery_url);
-    let named: BTreeSet<_> = fields.allowed_clients.into_iter().collect();
-    if named.is_empty() && fields.client_claim_name.is_some() {
-        return Err(Error::property(
-            "ClientClaimName",
-            "has no effect without `AllowedClients`; add it or leave this out",
-        ));
-    }
-    let claim = fields.client_claim_name.unwrap_or_else(|| client_claim(issuer).to_owned());
-    let (allowed_clients, claims) = clients(&claim, named)?;
-    let authorizer = Authorizer {
-        discovery_url,
-        allowed_audience: fields.allowed_audience.into_iter().collect(),
-        allowed_clients,
-        allowed_scopes: fields.allowed_scopes.into_iter().collect(),
-        claims,
-    };
-    let open = authorizer.allowed_audience.is_empty()
-        && authorizer.allowed_clients.is_empty()
-        && authorizer.allowed_scopes.is_empty()
-        && authorizer.claims.is_empty();
-    if open {
-        return Err(Error::property(
-            "AllowedAudience",
-            format!(
-                "is missing, and so are `AllowedClients` and `AllowedScopes`; {selector} needs at least one of them"
-            ),
-        ));
-    }
-    Ok(authorizer)
+/// An authorizer that may still have to learn which claim names the client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Draft {
+    /// The property that gives the discovery URL.
+    pub property: &'static str,
+    /// The IdP's discovery document.
+    pub discovery_url: String,
+    usual_claim: &'static str,
+    allowed_audience: BTreeSet<String>,
+    clients: BTreeSet<String>,
+    allowed_scopes: BTreeSet<String>,
+    client_claim_name: Option<String>,
 }
 
-/// The given URL, or the one every OpenID provider has below its issuer (OpenID Connect Discovery, section 4).
-fn discovery_url(selector: &str, given: Option<String>, issuer: Option<&str>) -> Result<String, Error> {
+impl Draft {
+    /// The claim that the template names.
+    #[must_use]
+    pub fn stated_claim(&self) -> Option<&str> {
+        self.client_claim_name.as_deref()
+    }
+
+    /// The claim in which IdPs of this kind name the client of an access token.
+    #[must_use]
+    pub fn usual_claim(&self) -> &'static str {
+        self.usual_claim
+    }
+
+    /// The authorizer that looks for the client in `claim`.
+    pub fn authorizer(&self, claim: &str) -> Result<Authorizer, Error> {
+        let (allowed_clients, claims) = clients(claim, self.clients.clone())?;
+        Ok(Authorizer {
+            discovery_url: self.discovery_url.clone(),
+            allowed_audience: self.allowed_audience.clone(),
+            allowed_clients,
+            allowed_scopes: self.allowed_scopes.clone(),
+            claims,
+        })
+    }
+}
+
+/// The given URL, or the one every OpenID provider has below its issuer (OpenID Connect Discovery, section 4), and the
+/// property it comes from. `selector` is what asks for it.
+pub fn discovery_url(
+    selector: &str,
+    given: Option<String>,
+    issuer: Option<&str>,
+) -> Result<(&'static str, String), Error> {
     let (property, url) = match (given, issuer) {
         (Some(url), _) => ("DiscoveryUrl", url),
         (None, Some(issuer)) => ("Issuer", oauth::discovery_url(issuer)),
@@ -141,11 +175,11 @@ fn discovery_url(selector: &str, given: Option<String>, issuer: Option<&str>) ->
         let problem = format!("gives the discovery URL {}; use `https://<issuer>{}`", quote(&url), WELL_KNOWN[0]);
         return Err(Error::property(property, problem));
     }
-    Ok(url)
+    Ok((property, url))
 }
 
 /// The claim in which an IdP names the client of an access token.
-fn client_claim(issuer: &str) -> &'static str {
+fn usual_claim(issuer: &str) -> &'static str {
     let uri: Option<Uri> = issuer.parse().ok();
     let host = uri.as_ref().and_then(Uri::host).unwrap_or_default();
     let is_under = |domain: &str| host == domain || host.ends_with(&format!(".{domain}"));
@@ -168,7 +202,7 @@ type ClientRules = (BTreeSet<String>, BTreeSet<(String, String)>);
 /// `allowedClients` looks at `client_id` alone. Any other claim takes a rule of its own, and rules are AND-ed: several
 /// of them on one claim let nobody in.
 fn clients(claim: &str, clients: BTreeSet<String>) -> Result<ClientRules, Error> {
-    if claim == CLIENT_ID_CLAIM {
+    if claim == CLIENT_ID_CLAIM || clients.is_empty() {
         return Ok((clients, BTreeSet::new()));
     }
     if clients.len() > 1 {
@@ -206,6 +240,14 @@ impl Authorizer {
     /// # Errors
     /// A member that the SDK calls required is missing, which does not happen.
     pub fn to_api(&self) -> Result<AuthorizerConfiguration, BuildError> {
+        Ok(AuthorizerConfiguration::CustomJwtAuthorizer(self.to_jwt_api()?))
+    }
+
+    /// The API's form without the union around it.
+    ///
+    /// # Errors
+    /// As for [`Self::to_api`].
+    pub fn to_jwt_api(&self) -> Result<CustomJwtAuthorizerConfiguration, BuildError> {
         let list = |set: &BTreeSet<String>| (!set.is_empty()).then(|| set.iter().cloned().collect());
         let rules = self.claims.iter().map(|(name, value)| {
             CustomClaimValidationType::builder()
@@ -220,14 +262,23 @@ impl Authorizer {
                 .build()
         });
         let rules = rules.collect::<Result<Vec<_>, BuildError>>()?;
-        let configuration = CustomJwtAuthorizerConfiguration::builder()
+        CustomJwtAuthorizerConfiguration::builder()
             .discovery_url(&self.discovery_url)
             .set_allowed_audience(list(&self.allowed_audience))
             .set_allowed_clients(list(&self.allowed_clients))
             .set_allowed_scopes(list(&self.allowed_scopes))
             .set_custom_claims((!rules.is_empty()).then_some(rules))
-            .build()?;
-        Ok(AuthorizerConfiguration::CustomJwtAuthorizer(configuration))
+            .build()
+    }
+
+    /// The claim that names the client; `None` if no client is asked for.
+    #[must_use]
+    pub fn client_claim(&self) -> Option<&str> {
+        if self.allowed_clients.is_empty() {
+            self.claims.first().map(|(name, _)| name.as_str())
+        } else {
+            Some(CLIENT_ID_CLAIM)
+        }
     }
 
     /// Our form of what the service reports. What we never write equals nothing of ours.
@@ -296,29 +347,29 @@ mod tests {
             ("https://tenant.eu.auth0.com/", "azp"),
             ("https://notokta.com/", "azp"),
         ] {
-            assert_eq!(client_claim(issuer), claim, "{issuer}");
+            assert_eq!(usual_claim(issuer), claim, "{issuer}");
         }
     }
 
     #[test]
     fn one_client_becomes_a_rule_and_several_are_refused() {
-        let one = build(JWT, fields("https://tenant.auth0.com/", &["app"])).unwrap();
+        let one = fields("https://tenant.auth0.com/", &["app"]).build(JWT).unwrap();
         assert_eq!(one.claims, BTreeSet::from([("azp".to_owned(), "app".to_owned())]));
         assert_eq!(one.discovery_url, "https://tenant.auth0.com/.well-known/openid-configuration");
-        let several = build(JWT, fields("https://tenant.auth0.com/", &["a", "b"])).unwrap_err().to_string();
+        let several = fields("https://tenant.auth0.com/", &["a", "b"]).build(JWT).unwrap_err().to_string();
         assert!(several.contains("`AllowedAudience`"), "{several}");
         let cognito = "https://cognito-idp.us-east-1.amazonaws.com/us-east-1_a";
-        assert_eq!(build(JWT, fields(cognito, &["a", "b"])).unwrap().allowed_clients.len(), 2);
+        assert_eq!(fields(cognito, &["a", "b"]).build(JWT).unwrap().allowed_clients.len(), 2);
     }
 
     #[test]
     fn an_authorizer_that_asks_for_nothing_is_refused() {
-        assert!(build(JWT, fields("https://tenant.auth0.com/", &[])).is_err());
+        assert!(fields("https://tenant.auth0.com/", &[]).build(JWT).is_err());
     }
 
     #[test]
     fn round_trips_through_the_api() {
-        let authorizer = build(JWT, fields("https://tenant.auth0.com/", &["app"])).unwrap();
+        let authorizer = fields("https://tenant.auth0.com/", &["app"]).build(JWT).unwrap();
         assert_eq!(Authorizer::from_api(&authorizer.to_api().unwrap()), authorizer);
     }
 }

@@ -58,6 +58,42 @@ impl Identity {
         digest(&[&self.stack_id, &self.logical_id])[..8].to_owned()
     }
 
+    /// What every name derived for AgentCore begins with where hyphens are allowed: `mcp-<first eight characters of the
+    /// stack's GUID>-`. Policies can name it.
+    #[must_use]
+    pub fn name_prefix(&self) -> String {
+        let guid = self.stack_id.rsplit('/').next().unwrap_or_default();
+        let guid: String = guid.chars().filter(char::is_ascii_alphanumeric).take(8).collect();
+        format!("mcp-{}-", guid.to_lowercase())
+    }
+
+    /// A derived name, the same for every request about this resource.
+    #[must_use]
+    pub fn derived_name(&self) -> String {
+        format!("{}{}", self.name_prefix(), &digest(&[&self.stack_id, &self.logical_id])[..6])
+    }
+
+    /// A derived name for what replaces the resource: the same for every delivery of this request.
+    #[must_use]
+    pub fn replacement_name(&self) -> String {
+        let hex = digest(&[&self.stack_id, &self.logical_id, &self.request_id]);
+        format!("{}{}", self.name_prefix(), &hex[..6])
+    }
+
+    /// Whether a name is one that was derived for a resource of this stack.
+    #[must_use]
+    pub fn is_derived_name(&self, name: &str) -> bool {
+        name.strip_prefix(&self.name_prefix())
+            .is_some_and(|hex| hex.len() == 6 && hex.chars().all(|c| c.is_ascii_hexdigit()))
+    }
+
+    /// What a description ends with where there are no tags to prove ownership by: sixteen hexadecimal digits of stack and
+    /// logical id, in brackets.
+    #[must_use]
+    pub fn marker(&self) -> String {
+        format!("(agentcore-provisioner {})", &digest(&[&self.stack_id, &self.logical_id])[..16])
+    }
+
     /// The stack's name, from its ARN `arn:…:stack/<name>/<guid>`.
     #[must_use]
     pub fn stack_name(&self) -> &str {
@@ -157,6 +193,18 @@ mod tests {
         assert_eq!(identity.client_token("create"), identity.client_token("create"));
         assert_ne!(identity.client_token("create"), identity.client_token("update"));
         assert_eq!(identity.client_token("create").len(), 36);
+    }
+
+    #[test]
+    fn derived_names_belong_to_the_stack_and_a_replacements_to_the_request() {
+        let one = identity("1A2b3c4d-5e6f-0000-0000-000000000000", "Gateway");
+        let two = Identity { request_id: "request-2".to_owned(), ..one.clone() };
+        assert!(one.derived_name().starts_with("mcp-1a2b3c4d-") && one.derived_name().len() == 19);
+        assert_eq!(one.derived_name(), two.derived_name());
+        assert_ne!(one.replacement_name(), two.replacement_name());
+        assert!(one.is_derived_name(&two.replacement_name()));
+        assert!(!one.is_derived_name("mcp-1a2b3c4d-server"));
+        assert!(!one.is_derived_name(&identity("g2", "Gateway").derived_name()));
     }
 
     #[test]

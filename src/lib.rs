@@ -10,6 +10,7 @@
 //!
 //! Nothing here knows a particular MCP server: what is specific to one stands in its template.
 
+mod agentcore;
 pub mod authorizer;
 pub mod aws;
 pub mod error;

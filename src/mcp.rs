@@ -3,7 +3,6 @@
 //! Protocol revisions: newest first through `server/discover`; a server that does not know it is asked again with the
 //! `initialize` of the older revisions, whose answer may name an older one still.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use aws_credential_types::provider::ProvideCredentials;
@@ -21,6 +20,7 @@ use crate::aws::Context;
 use crate::sensitive::Sensitive;
 
 mod transport;
+pub(crate) mod url;
 
 pub use transport::Seen;
 use transport::Transport;
@@ -169,13 +169,4 @@ async fn signature(
     let (instructions, _) = sign(request, &parameters)?.into_parts();
     let (signed, _) = instructions.into_parts();
     Ok(signed.into_iter().map(|header| (header.name().to_owned(), header.value().to_owned())).collect())
-}
-
-/// Where requests to `url` really go: to the one endpoint of an emulated AWS, if there is one.
-pub(crate) fn effective_url(context: &Context, url: &str) -> Arc<str> {
-    let emulated = context.endpoint_url.as_deref().and_then(|endpoint| {
-        let (host, path) = url.strip_prefix("https://")?.split_once('/')?;
-        host.starts_with("bedrock-agentcore.").then(|| format!("{}/{path}", endpoint.trim_end_matches('/')))
-    });
-    emulated.unwrap_or_else(|| url.to_owned()).into()
 }

@@ -17,6 +17,11 @@ use crate::sensitive::Sensitive;
 
 pub mod client;
 
+/// The code of a client that the identity provider does not know, or not by this secret.
+pub const CLIENT_REFUSED: &str = "CLIENT_REFUSED";
+/// The code of an identity provider that does not answer: a later attempt may succeed.
+pub const UNREACHABLE: &str = "IDP_UNREACHABLE";
+
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What a discovery document says (OpenID Connect Discovery 1.0, RFC 8414).
@@ -81,7 +86,7 @@ pub async fn discover(context: &Context, property: &str, url: &str) -> Result<Me
             "`{property}` gives {}, which cannot be reached: {problem}; check the address and the function's network",
             quote(url)
         );
-        Error::unverified("IDP_UNREACHABLE", sentence)
+        Error::unverified(UNREACHABLE, sentence)
     })?;
     match reply.status {
         200 => {}
@@ -89,7 +94,15 @@ pub async fn discover(context: &Context, property: &str, url: &str) -> Result<Me
             let target = reply.header("location").unwrap_or("nowhere");
             return Err(invalid(format!("which redirects to {}; give the final address", quote(target))));
         }
-        status => return Err(invalid(format!("which answers HTTP {status}; correct it or the issuer"))),
+        status @ 500.. => {
+            let sentence = format!("`{property}` gives {}, which answers HTTP {status}; see the IdP's log", quote(url));
+            return Err(Error::unverified(UNREACHABLE, sentence));
+        }
+        status => {
+            return Err(invalid(format!(
+                "which answers HTTP {status}; correct the address: it is the issuer's, then {WELL_KNOWN}"
+            )));
+        }
     }
     let document: Map<String, Value> = serde_json::from_slice(&reply.body)
         .map_err(|_| invalid("which is not a JSON document; give the discovery document's address".to_owned()))?;
@@ -103,14 +116,20 @@ pub async fn discover(context: &Context, property: &str, url: &str) -> Result<Me
     // "MUST be identical to the Issuer URL that was used as the prefix" (OpenID Connect Discovery 1.0, section 4.3).
     let prefix = url.split("/.well-known/").next().unwrap_or(url);
     if issuer.trim_end_matches('/') != prefix.trim_end_matches('/') && !issuer_differs_by_design(&issuer) {
-        return Err(invalid(format!("whose document names another issuer, {}; use that one's", quote(&issuer))));
+        return Err(invalid(format!(
+            "whose document names another issuer, {}, which tokens will name too; use that issuer's discovery URL, or \
+             make the IdP name itself by the host it is called at (Keycloak: `hostname`)",
+            quote(&issuer)
+        )));
     }
     member("jwks_uri")?;
     let listed = |name: &str| document.get(name).and_then(Value::as_array);
     if let Some(algorithms) = listed("id_token_signing_alg_values_supported")
         && !algorithms.iter().any(|algorithm| algorithm == "RS256")
     {
-        return Err(invalid("whose issuer does not sign with RS256, which AgentCore needs".to_owned()));
+        return Err(invalid(
+            "whose issuer does not sign with RS256, which AgentCore needs; enable it at the IdP".to_owned(),
+        ));
     }
     // Without the list, Basic is the default (RFC 8414, section 2).
     let basic = listed("token_endpoint_auth_methods_supported")
@@ -146,7 +165,7 @@ pub async fn mint(context: &Context, metadata: &Metadata, client: &ClientCredent
     let endpoint = &metadata.token_endpoint;
     let reply = exchange(&context.connector, "POST", endpoint, &headers, body, TIMEOUT).await.map_err(|problem| {
         let sentence = format!("the token endpoint {} cannot be reached: {problem}", quote(endpoint));
-        Error::unverified("IDP_UNREACHABLE", format!("{sentence}; check the function's network"))
+        Error::unverified(UNREACHABLE, format!("{sentence}; check the function's network"))
     })?;
     read_token(endpoint, client, &reply)
 }
@@ -156,11 +175,19 @@ fn read_token(endpoint: &str, client: &ClientCredentials, reply: &Reply) -> Resu
     let text = |name: &str| body[name].as_str().unwrap_or_default();
     if reply.status != 200 {
         let (error, description) = (text("error"), text("error_description"));
-        let advice = match (error, reply.status) {
-            ("invalid_client", _) | (_, 401) => "check `ClientId` and the client secret",
-            ("invalid_scope", _) => "check `Scopes`: the IdP does not grant them to this client",
-            ("unauthorized_client" | "unsupported_grant_type", _) => "allow the client the client_credentials grant",
-            ("access_denied" | "invalid_target" | "invalid_request", _) => {
+        let client_refused = error == "invalid_client" || reply.status == 401;
+        let advice = match error {
+            _ if client_refused => "check `ClientId` and the client secret",
+            _ if description.to_lowercase().contains("no audience") => {
+                "set `audience` in `CustomParameters` to the API's identifier at the IdP"
+            }
+            "invalid_scope" | "invalid_request" if client.scopes.is_empty() && client.parameters.is_empty() => {
+                "say what the token is for: `Scopes` (Okta: a scope of the authorization server; Entra: the API's \
+                 application id URI with `/.default`) or `CustomParameters` (Auth0: `audience`; Entra version 1: `resource`)"
+            }
+            "invalid_scope" => "check `Scopes`: the IdP does not grant them to this client",
+            "unauthorized_client" | "unsupported_grant_type" => "allow the client the client_credentials grant",
+            "access_denied" | "invalid_target" | "invalid_resource" | "invalid_request" => {
                 "check `CustomParameters`, such as Auth0's `audience`, and the client's grants"
             }
             _ => "see the IdP's log",
@@ -169,7 +196,7 @@ fn read_token(endpoint: &str, client: &ClientCredentials, reply: &Reply) -> Resu
         let said = if said.is_empty() { format!("HTTP {}", reply.status) } else { said };
         let sentence =
             format!("{} gave client {} no token ({said}); {advice}", quote(endpoint), quote(&client.client_id));
-        return Err(Error::unverified("TOKEN_REFUSED", sentence));
+        return Err(Error::unverified(if client_refused { CLIENT_REFUSED } else { "TOKEN_REFUSED" }, sentence));
     }
     let token = text("access_token");
     if token.is_empty() {

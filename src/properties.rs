@@ -3,7 +3,8 @@
 //! CloudFormation sends booleans and numbers as text; `""` is an optional parameter left empty and counts as absent;
 //! lists arrive as JSON lists or as comma-separated text.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 
 use serde_json::{Map, Value};
@@ -121,11 +122,12 @@ impl<'a> PropertyReader<'a> {
         Ok(items.iter().map(|item| item.trim().to_owned()).filter(|item| !item.is_empty()).collect())
     }
 
-    /// A map of texts. Entries with an empty value are dropped: an optional parameter left empty.
+    /// A map of texts, also as a JSON object in a text. Entries with an empty value are dropped: an optional parameter
+    /// left empty.
     pub fn map(&self, name: &str) -> Result<Option<BTreeMap<String, String>>, Error> {
         let Some(map) = self.object(name)? else { return Ok(None) };
         let mut texts = BTreeMap::new();
-        for (key, value) in map {
+        for (key, value) in map.iter() {
             let text = entry(name, key, value)?;
             if !text.is_empty() {
                 texts.insert(key.clone(), text);
@@ -134,20 +136,32 @@ impl<'a> PropertyReader<'a> {
         Ok(Some(texts))
     }
 
-    /// A map of secret texts, otherwise like [`Self::map`].
+    /// A map of texts that may be secret, otherwise like [`Self::map`]. One that is also the whole value of another
+    /// property, such as an issuer, is none, and sentences about that property need it.
     pub fn sensitive_map(&self, name: &str) -> Result<Option<BTreeMap<String, Sensitive>>, Error> {
         let Some(map) = self.map(name)? else { return Ok(None) };
         let map: BTreeMap<_, _> = map.into_iter().map(|(key, text)| (key, Sensitive::new(text))).collect();
-        for value in map.values() {
+        let others = self.properties.as_map().iter().filter(|(other, _)| *other != name);
+        let plain: BTreeSet<_> = others.filter_map(|(_, value)| value.as_str()).collect();
+        for value in map.values().filter(|value| !plain.contains(value.expose())) {
             self.mask.add(value);
         }
         Ok(Some(map))
     }
 
-    fn object(&self, name: &str) -> Result<Option<&'a Map<String, Value>>, Error> {
+    /// A JSON object: a map, or a text that holds one, which is all that a template's parameter can carry. In a map from a
+    /// template, numbers and booleans have become texts.
+    pub fn object(&self, name: &str) -> Result<Option<Cow<'a, Map<String, Value>>>, Error> {
         match self.value(name) {
             None => Ok(None),
-            Some(Value::Object(map)) => Ok(Some(map)),
+            Some(Value::Object(map)) => Ok(Some(Cow::Borrowed(map))),
+            Some(Value::String(text)) => serde_json::from_str(text).map(|map| Some(Cow::Owned(map))).map_err(|error| {
+                // serde's own message may quote the text; its position does not.
+                let place = format!("line {} column {}", error.line(), error.column());
+                let problem =
+                    format!("is a text that is no JSON object (at {place}); write `{{\"key\": \"value\"}}`, or a map");
+                Error::property(name, problem)
+            }),
             Some(_) => Err(Error::property(name, "is not a map; write it as `Key: value` pairs")),
         }
     }
@@ -244,6 +258,16 @@ mod tests {
         assert_eq!(reader.list("A").unwrap(), ["x", "y"]);
         assert_eq!(reader.list("B").unwrap(), ["x", "y"]);
         assert!(reader.list("C").is_err());
+    }
+
+    #[test]
+    fn a_map_may_come_as_json_in_a_text() {
+        let mask = Mask::default();
+        let properties = raw(json!({"A": "{\"k\": 1, \"e\": \"\"}", "B": "k=v", "C": "{\"k\": {}}"}));
+        let reader = PropertyReader::new(&properties, &["A", "B", "C"], &mask).unwrap();
+        assert_eq!(reader.map("A").unwrap(), Some(BTreeMap::from([("k".to_owned(), "1".to_owned())])));
+        assert!(reader.map("B").unwrap_err().to_string().contains("no JSON object"));
+        assert!(reader.map("C").is_err());
     }
 
     #[test]

@@ -8,7 +8,10 @@ use crate::identity::{Identity, TAG_PREFIX, pending_id, pending_name};
 use crate::job::{Job, Outcome, Success};
 use crate::properties::{PropertyReader, at_most};
 
+pub mod gateway;
+pub mod gateway_target;
 pub mod mcp_probe;
+pub mod oauth2_credential_provider;
 pub mod runtime;
 pub mod secret;
 
@@ -19,13 +22,26 @@ pub enum ResourceKind {
     Secret,
     /// `Custom::AgentCoreRuntime`
     Runtime,
+    /// `Custom::AgentCoreOAuth2CredentialProvider`
+    OAuth2CredentialProvider,
+    /// `Custom::AgentCoreGateway`
+    Gateway,
+    /// `Custom::AgentCoreGatewayTarget`
+    GatewayTarget,
     /// `Custom::AgentCoreMcpProbe`
     McpProbe,
 }
 
 impl ResourceKind {
     /// Every kind.
-    pub const ALL: [Self; 3] = [Self::Secret, Self::Runtime, Self::McpProbe];
+    pub const ALL: [Self; 6] = [
+        Self::Secret,
+        Self::Runtime,
+        Self::OAuth2CredentialProvider,
+        Self::Gateway,
+        Self::GatewayTarget,
+        Self::McpProbe,
+    ];
 
     /// The `ResourceType` in a template.
     #[must_use]
@@ -33,6 +49,9 @@ impl ResourceKind {
         match self {
             Self::Secret => secret::Secret::TYPE,
             Self::Runtime => runtime::Runtime::TYPE,
+            Self::OAuth2CredentialProvider => oauth2_credential_provider::OAuth2CredentialProvider::TYPE,
+            Self::Gateway => gateway::Gateway::TYPE,
+            Self::GatewayTarget => gateway_target::GatewayTarget::TYPE,
             Self::McpProbe => mcp_probe::McpProbe::TYPE,
         }
     }
@@ -77,6 +96,11 @@ pub(crate) async fn run(kind: ResourceKind, job: &Job<'_>) -> Outcome {
     match kind {
         ResourceKind::Secret => run_as::<secret::Secret>(job).await,
         ResourceKind::Runtime => run_as::<runtime::Runtime>(job).await,
+        ResourceKind::OAuth2CredentialProvider => {
+            run_as::<oauth2_credential_provider::OAuth2CredentialProvider>(job).await
+        }
+        ResourceKind::Gateway => run_as::<gateway::Gateway>(job).await,
+        ResourceKind::GatewayTarget => run_as::<gateway_target::GatewayTarget>(job).await,
         ResourceKind::McpProbe => run_as::<mcp_probe::McpProbe>(job).await,
     }
 }
@@ -163,9 +187,9 @@ fn tag_changes(
 
 /// Tags to write and keys to remove.
 #[derive(Debug, Default, PartialEq, Eq)]
-struct TagChanges {
-    set: BTreeMap<String, String>,
-    remove: Vec<String>,
+pub(crate) struct TagChanges {
+    pub(crate) set: BTreeMap<String, String>,
+    pub(crate) remove: Vec<String>,
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 use aws_sdk_bedrockagentcorecontrol::types::CustomJwtAuthorizerConfiguration;
 
 use crate::error::Error;
-use crate::oauth::{Claims, Token};
+use crate::oauth::{self, Claims, Token};
 use crate::properties::quote;
 
 const MISMATCH: &str = "CLAIM_MISMATCH";
@@ -43,14 +43,7 @@ pub fn compare(
     let mismatch = |sentence: String| Err(Error::unverified(MISMATCH, sentence));
     let token_issuer = claims.text("iss").unwrap_or_default();
     if token_issuer != issuer {
-        let same_but_slash = token_issuer.trim_end_matches('/') == issuer.trim_end_matches('/');
-        let change_issuer = format!("change the {what}'s `DiscoveryUrl` to that of the IdP that issues the tokens");
-        let advice = if same_but_slash {
-            "they differ in the slash at the end only: use the discovery URL whose document names the token's form"
-                .to_owned()
-        } else {
-            change_issuer
-        };
+        let advice = issuer_advice(token_issuer, issuer, what);
         let (token_issuer, issuer) = (quote(token_issuer), quote(issuer));
         return mismatch(format!("the token's `iss` is {token_issuer} and the {what} trusts {issuer}; {advice}"));
     }
@@ -120,7 +113,89 @@ pub fn compare(
     Ok(())
 }
 
+/// What to do about a token and a discovery document that name different issuers.
+fn issuer_advice(token: &str, document: &str, what: &str) -> String {
+    if token.trim_end_matches('/') == document.trim_end_matches('/') {
+        return "they differ in the slash at the end only: use the discovery URL whose document names the token's form"
+            .to_owned();
+    }
+    match (Entra::of(token), Entra::of(document)) {
+        (Some(issued), Some(trusted)) if issued.version != trusted.version => format!(
+            "the token is of Entra's version {} and the discovery document of version {}: set the {what}'s \
+             `DiscoveryUrl` to `{}`, or `requestedAccessTokenVersion` to {} in the manifest of the API's app registration",
+            issued.version,
+            trusted.version,
+            issued.discovery_url(),
+            trusted.version
+        ),
+        (Some(issued), Some(_)) => format!(
+            "the discovery document is not that of the token's tenant: set the {what}'s `DiscoveryUrl` to `{}`",
+            issued.discovery_url()
+        ),
+        _ if path(token) == path(document) => format!(
+            "they differ in the host name only: give the IdP one public host name (Keycloak: `hostname`), or change the \
+             {what}'s `DiscoveryUrl` to that of the token's host"
+        ),
+        _ => format!("change the {what}'s `DiscoveryUrl` to that of the IdP that issues the tokens"),
+    }
+}
+
+/// What an issuer of Microsoft Entra's says: version 1 tokens are issued by another host than version 2 tokens.
+struct Entra<'a> {
+    tenant: &'a str,
+    version: u8,
+}
+
+impl<'a> Entra<'a> {
+    fn of(issuer: &'a str) -> Option<Self> {
+        let (path, version) = match issuer.strip_prefix("https://sts.windows.net/") {
+            Some(path) => (path, 1),
+            None => (issuer.strip_prefix("https://login.microsoftonline.com/")?, 2),
+        };
+        Some(Self { tenant: path.split('/').next()?, version })
+    }
+
+    fn discovery_url(&self) -> String {
+        let version = if self.version == 1 { "" } else { "/v2.0" };
+        oauth::discovery_url(&format!("https://login.microsoftonline.com/{}{version}", self.tenant))
+    }
+}
+
+/// What follows the host of an issuer.
+fn path(issuer: &str) -> Option<&str> {
+    let (_, rest) = issuer.split_once("://")?;
+    Some(rest.split_once('/').map_or("", |(_, path)| path.trim_end_matches('/')))
+}
+
 fn list<'a>(items: impl Iterator<Item = &'a str>) -> String {
     let quoted = items.map(quote).collect::<Vec<_>>().join(", ");
     if quoted.is_empty() { "none".to_owned() } else { quoted }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn issuers_that_differ_are_told_apart() {
+        let v1 = "https://sts.windows.net/tenant/";
+        let v2 = "https://login.microsoftonline.com/tenant/v2.0";
+        let every_tenant = "https://login.microsoftonline.com/{tenantid}/v2.0";
+        let (v1_url, v2_url) = (
+            "`https://login.microsoftonline.com/tenant/.well-known/openid-configuration`",
+            "`https://login.microsoftonline.com/tenant/v2.0/.well-known/openid-configuration`",
+        );
+        for (token, document, expected) in [
+            (v1, v2, v1_url),
+            (v1, v2, "`requestedAccessTokenVersion` to 2"),
+            (v2, v1, v2_url),
+            (v2, every_tenant, v2_url),
+            ("https://a.example.com/", "https://a.example.com", "the slash at the end only"),
+            ("https://a.example.com/realms/x", "https://b.example.com/realms/x", "Keycloak"),
+            ("https://a.example.com/realms/x", "https://a.example.com/realms/y", "the IdP that issues the tokens"),
+        ] {
+            let advice = issuer_advice(token, document, "gateway");
+            assert!(advice.contains(expected), "{token} {document}: {advice}");
+        }
+    }
 }

@@ -18,7 +18,8 @@ use rmcp::transport::streamable_http_client::{
 use serde_json::Value;
 use sse_stream::{Sse, SseStream};
 
-use super::{Credential, authorize, effective_url};
+use super::url::effective_url;
+use super::{Credential, authorize};
 use crate::aws::Context;
 
 const SESSION_HEADER: &str = "mcp-session-id";

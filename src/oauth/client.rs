@@ -25,7 +25,7 @@ pub struct Client {
 }
 
 /// Where a client's secret is.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ClientSecret {
     /// In the template, by a NoEcho parameter.
     Given(Sensitive),

@@ -2,12 +2,14 @@
 //! yet; this speaks MCP to it and counts its tools.
 //!
 //! Calls: the server itself; GetAgentRuntime to compare a token with the runtime's authorizer; FilterLogEvents to say
-//! why a container did not start; GetSecretValue for the client's secret and for masking log lines. Identifier:
-//! `probe:<hash>`, always the same. Every Create and Update probes anew; Delete has nothing to do.
+//! why a container did not start; GetSecretValue for the client's secret and for masking log lines. Behind a gateway:
+//! GetGateway, GetGatewayTarget, and SynchronizeGatewayTargets where the gateway's list is not what was expected.
+//! Identifier: `probe:<hash>`, always the same. Every Create and Update probes anew; Delete has nothing to do.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use aws_sdk_bedrockagentcorecontrol::types::AuthorizerType;
 use tokio::time::Instant;
 use tracing::info;
 
@@ -15,25 +17,31 @@ use crate::error::{Error, Failure};
 use crate::event::RawProperties;
 use crate::identity::Identity;
 use crate::job::{Job, Outcome, Success};
+use crate::mcp::url::is_gateway;
 use crate::mcp::{self, Catalogue, Credential};
 use crate::oauth;
+use crate::oauth::client::Client;
 use crate::properties::PropertyReader;
 use crate::resource::Lifecycle;
-use crate::wait::Deadline;
+use crate::sensitive::Sensitive;
 
 mod anonymous;
 mod claims;
 mod evidence;
+mod gateway;
 mod properties;
 mod verdict;
 
-use properties::{Auth, BearerClient, Mode, Properties};
-use verdict::Verdict;
+use gateway::Gateway;
+use properties::{Auth, Mode, Properties};
+use verdict::{Peer, Verdict};
 
 /// All attempts together. A server that starts slowly once is caught; the rest of the invocation stays for the answer.
 const BUDGET: Duration = Duration::from_mins(4);
 const PAUSE_MIN: Duration = Duration::from_secs(2);
 const PAUSE_MAX: Duration = Duration::from_secs(10);
+/// A gateway may answer with its former list for so long after a synchronisation.
+const CATALOGUE_PATIENCE: Duration = Duration::from_secs(20);
 
 /// The type's lifecycle.
 #[derive(Debug)]
@@ -107,63 +115,141 @@ impl Finding {
     }
 }
 
+/// How the server is called, once it is known what it asks for.
+enum Access<'a> {
+    Signed,
+    Token(&'a Client),
+    Challenge,
+    Open,
+}
+
+fn access<'a>(properties: &'a Properties, gateway: Option<&Gateway>) -> Access<'a> {
+    match (&properties.auth, gateway.map(Gateway::authorizer_type)) {
+        (Auth::Iam, _) | (Auth::OfGateway(_), None | Some(AuthorizerType::AwsIam)) => Access::Signed,
+        (Auth::OfGateway(_), Some(AuthorizerType::None)) => Access::Open,
+        (Auth::Bearer(client) | Auth::OfGateway(Some(client)), _) => Access::Token(client),
+        (Auth::Anonymous | Auth::OfGateway(None), _) => Access::Challenge,
+    }
+}
+
 async fn verify(job: &Job<'_>, properties: &Properties) -> Result<Finding, Error> {
-    let deadline = job.deadline.at_most(BUDGET);
-    let credential = match &properties.auth {
-        Auth::Iam => Credential::SigV4,
-        Auth::Bearer(client) => Credential::Bearer(token(job, properties, client).await?),
-        Auth::Anonymous => {
-            let detail = anonymous::check(job, deadline, properties).await?;
+    let mut gateway = match &properties.target {
+        Some(target) => Some(Gateway::read(job, target).await?),
+        None => None,
+    };
+    let of_gateway = gateway.as_ref().and_then(Gateway::authorizer).map(|it| it.discovery_url().to_owned());
+    let discovery_url = properties.discovery_url.clone().or(of_gateway);
+    let credential = match access(properties, gateway.as_ref()) {
+        Access::Signed => Credential::SigV4,
+        Access::Open => Credential::Nothing,
+        Access::Token(client) => {
+            Credential::Bearer(token(job, properties, gateway.as_ref(), discovery_url, client).await?)
+        }
+        Access::Challenge => {
+            let deadline = job.deadline.at_most(BUDGET);
+            let detail = anonymous::check(job, deadline, &properties.endpoint, discovery_url.as_deref()).await?;
+            if let Some(gateway) = gateway.as_mut().filter(|gateway| gateway.is_unproven()) {
+                gateway.synchronize(job).await?;
+            }
             return Ok(Finding { result: "PASSED".to_owned(), detail, catalogue: None });
         }
     };
-    let catalogue = ask(job, deadline, properties, &credential).await?;
-    properties.check(&catalogue)?;
-    let detail = format!("the server answers and lists {} tools", catalogue.tools.len());
+    let (catalogue, detail) = match gateway {
+        None => {
+            let catalogue = ask(job, properties, &credential).await?;
+            properties.check(&catalogue, None)?;
+            let detail = format!("the server answers and lists {} tools", catalogue.tools.len());
+            (catalogue, detail)
+        }
+        Some(mut gateway) => {
+            let catalogue = through(job, properties, &credential, &mut gateway).await?;
+            let (count, target) = (catalogue.tools.len(), gateway.target_name());
+            let detail = format!("the gateway answers and lists {count} tools of target {target}");
+            (catalogue, detail)
+        }
+    };
     Ok(Finding { result: "PASSED".to_owned(), detail, catalogue: Some(catalogue) })
 }
 
-/// A token by client credentials that the runtime's authorizer will accept.
+/// The target's tools as the gateway lists them, which are those expected; after a synchronisation, if they were not
+/// before or if the gateway never had them from the server.
+async fn through(
+    job: &Job<'_>,
+    properties: &Properties,
+    credential: &Credential,
+    gateway: &mut Gateway,
+) -> Result<Catalogue, Error> {
+    let catalogue = gateway.own(ask(job, properties, credential).await?);
+    let checked = properties.check(&catalogue, Some(gateway));
+    if checked.is_ok() && !gateway.is_unproven() {
+        return Ok(catalogue);
+    }
+    if !gateway.can_synchronize() {
+        return checked.map(|()| catalogue);
+    }
+    info!(expected = checked.is_ok(), "synchronising the target");
+    gateway.synchronize(job).await?;
+    let started = Instant::now();
+    loop {
+        let catalogue = gateway.own(ask(job, properties, credential).await?);
+        let checked = properties.check(&catalogue, Some(gateway));
+        let patient = checked.is_err() && started.elapsed() < CATALOGUE_PATIENCE;
+        if !patient || job.deadline.sleep(PAUSE_MIN).await.is_err() {
+            return checked.map(|()| catalogue);
+        }
+    }
+}
+
+/// A token by client credentials that the authorizer of the gateway or of the runtime will accept.
 async fn token(
     job: &Job<'_>,
     properties: &Properties,
-    client: &BearerClient,
-) -> Result<crate::sensitive::Sensitive, Error> {
-    let credentials = client.client.credentials(job).await?;
-    let metadata = oauth::discover(job.context, "DiscoveryUrl", &client.discovery_url).await?;
+    gateway: Option<&Gateway>,
+    discovery_url: Option<String>,
+    client: &Client,
+) -> Result<Sensitive, Error> {
+    let discovery_url = discovery_url.ok_or_else(|| {
+        Error::property("DiscoveryUrl", "is missing, and the gateway takes no tokens of an IdP; set `Auth` to IAM")
+    })?;
+    let credentials = client.credentials(job).await?;
+    let metadata = oauth::discover(job.context, "DiscoveryUrl", &discovery_url).await?;
     let token = oauth::mint(job.context, &metadata, &credentials).await?;
     job.mask.add(&token.value);
-    claims::check(job, &properties.endpoint, &credentials.client_id, &token).await?;
+    claims::check(job, &properties.endpoint, gateway, &credentials.client_id, &token).await?;
     Ok(token.value)
 }
 
 /// Asks until the server answers, the answer is final, or the budget is spent.
-async fn ask(
-    job: &Job<'_>,
-    deadline: Deadline,
-    properties: &Properties,
-    credential: &Credential,
-) -> Result<Catalogue, Error> {
+async fn ask(job: &Job<'_>, properties: &Properties, credential: &Credential) -> Result<Catalogue, Error> {
+    let deadline = job.deadline.at_most(BUDGET);
+    let through_gateway = properties.target.is_some() || is_gateway(&properties.endpoint);
+    let peer = if through_gateway { Peer::Gateway } else { Peer::Runtime };
     let started = Instant::now();
     let mut pause = PAUSE_MIN;
     let mut cold_starts = 0;
+    let mut last = None;
     loop {
         let attempt = deadline.limit(mcp::catalogue(job.context, &properties.endpoint, credential)).await;
-        let Some(attempt) = attempt else {
-            return Err(Error::unverified("TIMED_OUT", "the server did not answer within the probe's budget"));
+        let verdict = match attempt {
+            Some(Ok(catalogue)) => return Ok(catalogue),
+            Some(Err(refusal)) => {
+                let verdict = verdict::judge(&refusal, credential, peer, started.elapsed(), &mut cold_starts);
+                let status = refusal.seen.as_ref().map(|seen| seen.status);
+                info!(status, code = verdict.code(), "the server refused");
+                if let Verdict::Retry { .. } = verdict
+                    && deadline.sleep(pause).await.is_ok()
+                {
+                    pause = (pause * 2).min(PAUSE_MAX);
+                    last = Some(verdict);
+                    continue;
+                }
+                verdict
+            }
+            // What the server said before tells more than that it has said nothing since.
+            None => last.unwrap_or_else(|| {
+                Verdict::Final("TIMED_OUT", "the server did not answer within the probe's budget".to_owned())
+            }),
         };
-        let refusal = match attempt {
-            Ok(catalogue) => return Ok(catalogue),
-            Err(refusal) => refusal,
-        };
-        let verdict = verdict::judge(&refusal, credential, started.elapsed(), &mut cold_starts);
-        info!(status = refusal.seen.as_ref().map(|seen| seen.status), code = verdict.code(), "the server refused");
-        if let Verdict::Retry { .. } = verdict
-            && deadline.sleep(pause).await.is_ok()
-        {
-            pause = (pause * 2).min(PAUSE_MAX);
-            continue;
-        }
         let evidence = match (verdict.concerns_container(), &properties.log_group_name) {
             (true, Some(group)) => evidence::last_lines(job, group, properties.secret_id.as_deref()).await,
             _ => String::new(),

@@ -12,13 +12,15 @@ use aws_sdk_bedrockagentcorecontrol::operation::get_agent_runtime::GetAgentRunti
 use aws_sdk_bedrockagentcorecontrol::types::AgentRuntimeStatus;
 use tokio::time::Instant;
 
-use crate::error::{ApiError, ApiErrorKind, Error};
+use crate::agentcore::{self, is_name_taken, is_token_known, waiting_for_role};
+use crate::error::{ApiErrorKind, Error};
 use crate::event::RawProperties;
 use crate::identity::{Identity, Owner};
 use crate::job::{Job, Outcome, Success};
+use crate::oauth;
 use crate::properties::PropertyReader;
 use crate::resource::{Lifecycle, tag_changes, wanted_tags};
-use crate::wait::{Progress, until, until_within};
+use crate::wait::{Progress, until};
 
 mod api;
 mod configuration;
@@ -32,8 +34,6 @@ use api::Settled;
 use configuration::Configuration;
 use properties::Properties;
 
-/// A role made seconds earlier is refused at first: "Role validation failed" (terraform-provider-aws waits as long).
-const ROLE_PATIENCE: Duration = Duration::from_mins(2);
 /// A runtime just created may not be found for a moment.
 const NOT_FOUND_PATIENCE: Duration = Duration::from_secs(15);
 /// A Get may show what was before an update for a moment.
@@ -80,7 +80,7 @@ impl Lifecycle for Runtime {
         let Some(live) = wait_settled(job, physical_id).await? else {
             return create_runtime(job, &properties, &configuration).await;
         };
-        let Some(tags) = api::tags(job, live.agent_runtime_arn()).await? else {
+        let Some(tags) = agentcore::tags(job, live.agent_runtime_arn()).await? else {
             return create_runtime(job, &properties, &configuration).await;
         };
         if job.identity().owner(&tags) != Owner::Us {
@@ -100,6 +100,7 @@ impl Lifecycle for Runtime {
 
 /// Creates the runtime and waits until it is READY; carries on with one of that name that is ours.
 async fn create_runtime(job: &Job<'_>, properties: &Properties, configuration: &Configuration) -> Outcome {
+    check_issuer(job, configuration, None).await?;
     let name = properties.name(job.identity());
     let tags = wanted_tags(&properties.tags, job.identity());
     let mut refusal = None;
@@ -125,6 +126,18 @@ async fn create_runtime(job: &Job<'_>, properties: &Properties, configuration: &
     Err(refusal.unwrap_or_else(|| Error::Bug("a create was never tried".to_owned())).into())
 }
 
+/// Refuses an IdP that tokens cannot come from, before anything is changed.
+async fn check_issuer(
+    job: &Job<'_>,
+    configuration: &Configuration,
+    former: Option<&Configuration>,
+) -> Result<(), Error> {
+    match configuration.new_discovery_url(former) {
+        Some(url) => oauth::discover(job.context, "DiscoveryUrl", url).await.map(|_| ()),
+        None => Ok(()),
+    }
+}
+
 /// Waits until a new or adopted runtime is READY as wanted.
 async fn settle_created(
     job: &Job<'_>,
@@ -145,31 +158,12 @@ async fn settle_created(
     if *live.status() == AgentRuntimeStatus::CreateFailed {
         return Err(failed_status(&live));
     }
-    let tags =
-        if adopted { api::tags(job, live.agent_runtime_arn()).await?.ok_or_else(gone)? } else { wanted_tags.clone() };
+    let tags = if adopted {
+        agentcore::tags(job, live.agent_runtime_arn()).await?.ok_or_else(gone)?
+    } else {
+        wanted_tags.clone()
+    };
     converge(job, live, properties, configuration, &tags, None).await
-}
-
-/// Makes a call, waiting through the propagation of a new role.
-async fn waiting_for_role<T>(job: &Job<'_>, mut call: impl AsyncFnMut() -> Result<T, Error>) -> Result<T, Error> {
-    let mut refusal = None;
-    let done =
-        until_within(job.deadline, ROLE_PATIENCE, "waiting for the execution role to propagate", async || match call()
-            .await
-        {
-            Ok(value) => Ok(Progress::Done(value)),
-            Err(error) if is_about_role(&error) => {
-                refusal = Some(error);
-                Ok(Progress::pending("role not accepted yet"))
-            }
-            Err(error) => Err(error),
-        })
-        .await?;
-    match (done, refusal) {
-        (Some(value), _) => Ok(value),
-        (None, Some(refusal)) => Err(refusal),
-        (None, None) => Err(Error::Bug("a wait ended without a result".to_owned())),
-    }
 }
 
 /// Brings a settled runtime of ours to the desired state: configuration only if it differs, then tags.
@@ -182,10 +176,15 @@ async fn converge(
     old_tags: Option<&BTreeMap<String, String>>,
 ) -> Result<Success, Error> {
     let id = live.agent_runtime_id().to_owned();
-    let in_place = *live.status() == AgentRuntimeStatus::Ready && Configuration::live(&live) == *configuration;
-    let live = if in_place { live } else { replace_configuration(job, &id, configuration).await? };
+    let former = Configuration::live(&live);
+    let live = if *live.status() == AgentRuntimeStatus::Ready && former == *configuration {
+        live
+    } else {
+        check_issuer(job, configuration, Some(&former)).await?;
+        replace_configuration(job, &id, configuration).await?
+    };
     let changes = tag_changes(tags, &wanted_tags(&properties.tags, job.identity()), old_tags);
-    api::change_tags(job, live.agent_runtime_arn(), changes).await?;
+    agentcore::change_tags(job, live.agent_runtime_arn(), changes).await?;
     Ok(Success { physical_id: id, attributes: outputs::attributes(&live) })
 }
 
@@ -320,27 +319,6 @@ fn failed_status(live: &GetAgentRuntimeOutput) -> Error {
         status: live.status().as_str().to_owned(),
         reasons: live.failure_reason().unwrap_or("the service gives no reason").to_owned(),
     }
-}
-
-/// A name is taken (ConflictException, or ValidationException with reason ResourceConflict), or the token is known.
-/// What the name belongs to then decides.
-fn is_name_taken(error: &Error) -> bool {
-    let taken = |error: &ApiError| error.mentions("ResourceConflict") || error.mentions("already exists");
-    error.is(ApiErrorKind::Conflict) || is_token_known(error) || error.api().is_some_and(taken)
-}
-
-/// The token is known for a request with other parameters (reason IdempotentParameterMismatchException).
-fn is_token_known(error: &Error) -> bool {
-    error.api().is_some_and(|error| error.mentions("IdempotentParameterMismatch"))
-}
-
-/// "Role validation failed for '…'. Please verify that the role exists and its trust policy allows assumption by this
-/// service", and "Access denied while validating ECR URI '…'", as terraform-provider-aws observed them.
-fn is_about_role(error: &Error) -> bool {
-    error.api().is_some_and(|error| {
-        error.kind == ApiErrorKind::Other
-            && (error.mentions("Role validation failed") || error.mentions("while validating ECR URI"))
-    })
 }
 
 /// `<name>-<ten alphanumerics>`: the name. Names have no hyphens (API reference, GetAgentRuntime).

@@ -109,7 +109,7 @@ impl Lifecycle for Secret {
 async fn create_managed(job: &Job<'_>, managed: &Managed) -> Outcome {
     let name = managed.name(job.identity());
     let has_value = |key: &str| managed.values.contains_key(key) || managed.generated_keys.contains(key);
-    check_required("Values", &managed.required_keys, has_value)?;
+    check_required("Values", "", &managed.required_keys, has_value)?;
     let mut document = Document::default();
     document.merge(&BTreeSet::new(), &managed.values)?;
     document.generate(&managed.generated_keys, None)?;
@@ -239,7 +239,7 @@ async fn write_value(
         document.generate(&managed.generated_keys, former.as_ref())?;
         changed = true;
     }
-    check_required("Values", &managed.required_keys, |key| document.has_value(key))?;
+    check_required("Values", "", &managed.required_keys, |key| document.has_value(key))?;
     match version_id {
         Some(version_id) if !changed => Ok(version_id),
         _ => api::put_value(job, &live.arn, &document.encode()?, attempt).await,
@@ -256,7 +256,8 @@ fn unusable(name: &str, problem: &str) -> Error {
 /// Proves that a secret of somebody else's will serve. Changes nothing.
 async fn verify(job: &Job<'_>, secret_id: &str, required: &[RequiredKey]) -> Outcome {
     let stored = stored_secret::read(job, "ExistingSecretId", secret_id).await?;
-    check_required("ExistingSecretId", required, |key| stored.document.has_value(key))?;
+    let found = format!("is secret {}, which ", stored.name);
+    check_required("ExistingSecretId", &found, required, |key| stored.document.has_value(key))?;
     Ok(success(&stored.arn, &stored.name, &stored.version_id, "Existing"))
 }
 

@@ -3,14 +3,29 @@
 use std::fs;
 use std::path::Path;
 
+use std::time::Duration;
+
 use emulator::aws::ServiceId;
+use emulator::identity_provider::{ClaimStyle, Client, Provider};
 use serde_json::{Value, json};
+use tokio::time::sleep;
 
-use crate::world::{Event, World};
+use crate::world::{EXECUTION_ROLE, Event, IMAGE, World};
 
-/// The world the events expect: the secret and the runtime that they update or delete, and the role of the container.
-fn prepare(world: &World, event: &Value) {
+/// The world the events expect: an existing secret, an identity provider with its client, the role of the container or
+/// gateway, and the gateway and runtime that a target connects.
+async fn prepare(world: &World, event: &mut Value) {
+    if event["ResourceType"] == "Custom::AgentCoreGatewayTarget" {
+        connect(world, &mut event["ResourceProperties"]).await;
+    }
     let properties = &event["ResourceProperties"];
+    if let Some(issuer) = properties["Issuer"].as_str() {
+        let mut provider = Provider::new(ClaimStyle::Auth0, issuer);
+        if let (Some(id), Some(secret)) = (properties["ClientId"].as_str(), properties["ClientSecret"].as_str()) {
+            provider = provider.with_client(id, Client::new(secret));
+        }
+        world.aws.with(|world| world.identity_providers.add(provider));
+    }
     if let Some(role) = properties["RoleArn"].as_str() {
         crate::world::put_role(&world.aws, role, "bedrock-agentcore.amazonaws.com");
     }
@@ -20,6 +35,23 @@ fn prepare(world: &World, event: &Value) {
         let input = json!({"Name": name, "SecretString": text.to_string(), "ClientRequestToken": "f".repeat(32)});
         world.somebody(ServiceId::SecretsManager, "CreateSecret", input);
     }
+}
+
+/// Makes the gateway and the runtime behind a target. Their ids end in characters that nobody can choose, so the event is
+/// given the true ones.
+async fn connect(world: &World, properties: &mut Value) {
+    let input = json!({"name": "mcp-5f3c1a90-3d9c1e", "roleArn": EXECUTION_ROLE, "protocolType": "MCP",
+        "authorizerType": "AWS_IAM"});
+    let gateway = world.somebody(ServiceId::AgentCoreControl, "CreateGateway", input);
+    let input = json!({"agentRuntimeName": "mcp_5f3c1a90", "roleArn": EXECUTION_ROLE,
+        "agentRuntimeArtifact": {"containerConfiguration": {"containerUri": IMAGE}},
+        "networkConfiguration": {"networkMode": "PUBLIC"}, "protocolConfiguration": {"serverProtocol": "MCP"}});
+    let runtime = world.somebody(ServiceId::AgentCoreControl, "CreateAgentRuntime", input);
+    sleep(Duration::from_mins(1)).await;
+    properties["GatewayIdentifier"] = gateway["gatewayId"].clone();
+    let endpoint = properties["Endpoint"].as_str().unwrap_or_default();
+    let id = runtime["agentRuntimeId"].as_str().expect("an id");
+    properties["Endpoint"] = endpoint.replace("mcp_5f3c1a90-a1B2c3D4e5", id).into();
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
@@ -45,7 +77,7 @@ async fn every_example_event_does_what_its_name_says() {
             assert_eq!(world.calls_since(0), [""; 0], "{name}");
             continue;
         }
-        prepare(&world, &event);
+        prepare(&world, &mut event).await;
         let event = event.as_object_mut().expect("an event is a map");
         let answer = world.send(Event(std::mem::take(event))).await;
         assert_eq!(answer.is_success(), !name.starts_with("bad-"), "{name}: {}", answer.reason());

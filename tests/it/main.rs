@@ -2,6 +2,8 @@
 
 #![allow(clippy::needless_pass_by_value, reason = "tests hand over JSON literals")]
 
+/// An account with provisioner.yaml's stack, shared by those that use it.
+mod estate;
 /// The function in this process, shared with the local run.
 #[path = "../../local/src/handler.rs"]
 mod handler;
@@ -16,14 +18,30 @@ mod world;
 mod bootstrap;
 /// The answer's way to CloudFormation.
 mod delivery;
+/// A whole template in an account of its own.
+mod deployment;
 /// Any event, good or bad, gets one answer or is refused for a reason.
 mod envelope;
 /// Every file in `events/`.
 mod events;
+/// Every template in `examples/`.
+mod examples;
 /// Any properties at all.
 mod fuzz;
+/// The gateway's battery.
+mod gateway;
+/// The probe behind a gateway.
+mod gateway_probe;
+/// template.yaml with a gateway.
+mod gateway_stack;
+/// The gateway target's battery.
+mod gateway_target;
+/// The credential provider's battery.
+mod oauth2_credential_provider;
 /// The probe, against a real MCP server.
 mod probe;
+/// What provisioner.yaml lets its function do.
+mod provisioner;
 /// Defects met once.
 mod regression;
 /// The runtime's battery.

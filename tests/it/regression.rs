@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use emulator::aws::ServiceId;
 use emulator::faults::FaultEffect;
+use emulator::identity_provider::ClaimStyle;
 use emulator::settings::Settings;
 use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
@@ -244,6 +245,7 @@ async fn a_secrets_name_may_end_like_an_arn() {
 async fn claim_names_follow_the_apis_pattern() {
     for (claim, passes) in [("https://example.com/client", true), ("client-id", false)] {
         let mut world = World::new();
+        world.identity_provider(ClaimStyle::Auth0, "https://tenant.auth0.com/");
         let properties = runtime(json!({"InboundAuth": "JWT", "Issuer": "https://tenant.auth0.com/",
             "AllowedClients": "app,app", "ClientClaimName": claim}));
         let answer = world.send(create(RUNTIME, properties)).await;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use emulator::agentcore_control::{Mismatch, Status};
 use emulator::aws::ServiceId;
 use emulator::faults::FaultEffect;
+use emulator::identity_provider::{ClaimStyle, Endpoint, Failure, ProviderFault};
 use emulator::settings::Settings;
 use serde_json::{Value, json};
 
@@ -122,9 +123,37 @@ async fn every_property_reaches_the_runtime() {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
+async fn the_idp_is_looked_at_before_it_is_trusted_and_not_again() {
+    let mut world = World::new();
+    let issuer = "https://tenant.auth0.com/";
+    let wanted = with(json!({"InboundAuth": "JWT", "Issuer": issuer, "AllowedAudience": "api"}));
+    let mut told = wanted.clone();
+    told["EnvironmentVariables"] = json!({"AUTH_ISSUER": issuer});
+    let refused = world.send(create(told)).await;
+    let sentence =
+        "`DiscoveryUrl` gives \"https://tenant.auth0.com/.well-known/openid-configuration\", which cannot be reached";
+    assert!(refused.failure().contains(sentence), "{}", refused.reason());
+    assert!(world.calls_since(0).is_empty(), "nothing may be made for an IdP that is not there");
+
+    world.identity_provider(ClaimStyle::Auth0, issuer);
+    let id = world.send(create(wanted.clone())).await.success().physical_id();
+    let gone = ProviderFault::At(Endpoint::Discovery, Failure::Unreachable);
+    world.aws.with(|it| it.identity_providers.provider_mut(issuer).expect("it").fail_next(u32::MAX, gone));
+    let mut described = wanted.clone();
+    described["Description"] = json!("another");
+    world.send(update(&id, described.clone(), wanted)).await.success();
+    let mut moved = described.clone();
+    moved["Issuer"] = json!("https://other.auth0.com/");
+    assert!(world.send(update(&id, moved, described)).await.failure().contains("cannot be reached"));
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
 async fn a_jwt_runtime_checks_audience_clients_scopes_and_claim() {
     let mut world = World::new();
     let cognito = "https://cognito-idp.us-east-1.amazonaws.com/us-east-1_a";
+    world.identity_provider(ClaimStyle::Cognito, cognito);
+    world.identity_provider(ClaimStyle::Okta, "https://dev.okta.com");
+    world.identity_provider(ClaimStyle::Auth0, "https://tenant.auth0.com/");
     for (auth, expected) in [
         (
             json!({"Issuer": cognito, "AllowedClients": "one,two", "AllowedScopes": ["mcp/read"]}),

@@ -8,6 +8,7 @@ use std::time::Duration;
 use emulator::aws::{Aws, CallRecord, ServiceId};
 use emulator::faults::{Fault, FaultEffect};
 use emulator::iam::Role;
+use emulator::identity_provider::{ClaimStyle, Provider};
 use emulator::lambda::{Function, Invocation};
 use emulator::service::Principal;
 use emulator::settings::Settings;
@@ -177,6 +178,11 @@ impl World {
             .await
     }
 
+    /// Lets an identity provider exist, without clients.
+    pub(crate) fn identity_provider(&self, style: ClaimStyle, issuer: &str) {
+        self.aws.with(|world| world.identity_providers.add(Provider::new(style, issuer)));
+    }
+
     /// Does something as somebody else in the account.
     #[track_caller]
     pub(crate) fn somebody(&self, service: ServiceId, operation: &str, input: Value) -> Value {
@@ -265,6 +271,12 @@ impl Drop for World {
             for runtime in world.agentcore.runtimes(now) {
                 let _ =
                     writeln!(shown, "{} {:?} {:?}", runtime.arn, runtime.tags, runtime.configuration().description());
+            }
+            for gateway in world.agentcore.gateways(now) {
+                let _ = writeln!(shown, "{gateway:?}");
+            }
+            for provider in world.agentcore.credential_providers(now) {
+                let _ = writeln!(shown, "{} {:?}", provider.arn, provider.tags);
             }
             shown
         });

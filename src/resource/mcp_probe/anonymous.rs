@@ -5,11 +5,10 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::properties::Properties;
 use crate::error::Error;
 use crate::http::{Reply, exchange};
 use crate::job::Job;
-use crate::mcp::effective_url;
+use crate::mcp::url::effective_url;
 use crate::oauth;
 use crate::properties::quote;
 use crate::wait::Deadline;
@@ -19,8 +18,13 @@ const PAUSE: Duration = Duration::from_secs(5);
 const CODE: &str = "UNAUTHORIZED";
 
 /// Checks and returns the sentence for the result's `Detail`.
-pub(super) async fn check(job: &Job<'_>, deadline: Deadline, properties: &Properties) -> Result<String, Error> {
-    let metadata_url = challenge(job, deadline, &properties.endpoint).await?;
+pub(super) async fn check(
+    job: &Job<'_>,
+    deadline: Deadline,
+    endpoint: &str,
+    discovery_url: Option<&str>,
+) -> Result<String, Error> {
+    let metadata_url = challenge(job, deadline, endpoint).await?;
     let reply = get(job, &metadata_url).await.map_err(|problem| {
         let sentence = format!("the protected-resource metadata {} cannot be read: {problem}", quote(&metadata_url));
         Error::unverified(CODE, sentence)
@@ -36,7 +40,7 @@ pub(super) async fn check(job: &Job<'_>, deadline: Deadline, properties: &Proper
         );
         return Err(Error::unverified(CODE, sentence));
     }
-    if let Some(url) = &properties.discovery_url {
+    if let Some(url) = discovery_url {
         let issuer = oauth::discover(job.context, "DiscoveryUrl", url).await?.issuer;
         if !servers.iter().any(|server| server.trim_end_matches('/') == issuer.trim_end_matches('/')) {
             let sentence = format!(

@@ -1,5 +1,7 @@
 //! What to probe, as whom, and what to expect.
 
+use super::gateway::Gateway;
+use crate::agentcore::target::TargetRef;
 use crate::error::Error;
 use crate::mcp::Catalogue;
 use crate::oauth;
@@ -8,8 +10,9 @@ use crate::properties::{PropertyReader, quote};
 use crate::resource::read_tags;
 
 /// What a template may give.
-pub(super) const NAMES: [&str; 18] = [
+pub(super) const NAMES: [&str; 19] = [
     "Endpoint",
+    "GatewayTargetId",
     "Auth",
     "DiscoveryUrl",
     "Issuer",
@@ -40,30 +43,27 @@ pub(crate) enum Mode {
     Report,
 }
 
-/// The client that gets a token, and where.
-#[derive(Debug)]
-pub(crate) struct BearerClient {
-    pub(crate) discovery_url: String,
-    pub(crate) client: Client,
-}
-
 /// How the server is called.
 #[derive(Debug)]
 pub(crate) enum Auth {
     /// Signed as the function's role.
     Iam,
     /// With a token by client credentials.
-    Bearer(BearerClient),
+    Bearer(Client),
     /// Without credentials: only that the server asks for the right ones.
     Anonymous,
+    /// As the gateway asks it of its callers; with this client, where it asks for a token.
+    OfGateway(Option<Client>),
 }
 
 /// What to probe.
 #[derive(Debug)]
 pub(crate) struct Properties {
     pub(crate) endpoint: String,
+    /// The target of the gateway at the endpoint, if that is a gateway.
+    pub(crate) target: Option<TargetRef>,
     pub(crate) auth: Auth,
-    /// The IdP's discovery document, for [`Auth::Anonymous`].
+    /// The IdP's discovery document.
     pub(crate) discovery_url: Option<String>,
     pub(crate) mode: Mode,
     pub(crate) log_group_name: Option<String>,
@@ -79,26 +79,45 @@ pub(super) fn parse(reader: &PropertyReader<'_>) -> Result<Properties, Error> {
     if !endpoint.starts_with("https://") {
         return Err(Error::property("Endpoint", format!("is {}; give an https URL", quote(&endpoint))));
     }
+    let target = target(reader)?;
     let modes = [("Strict", Mode::Strict), ("Report", Mode::Report)];
     // Read so that a template may change it to probe again; its value says nothing.
     reader.string("RunOn")?;
     read_tags(reader)?;
     let properties = Properties {
         endpoint,
-        auth: auth(reader)?,
+        auth: auth(reader, target.is_some())?,
+        target,
         discovery_url: discovery_url(reader)?,
         mode: reader.choice("Mode", &modes)?.unwrap_or(Mode::Strict),
         log_group_name: reader.string("LogGroupName")?,
         secret_id: reader.string("SecretId")?,
         minimum_tools: reader.integer("MinimumTools", 0..=TOOLS_MAX)?.unwrap_or(1),
         expected_tools: reader.list("ExpectedTools")?,
-        expected_tool_count: reader.integer("ExpectedToolCount", 0..=TOOLS_MAX)?,
+        // Zero is what a probe counts that was given no credentials to ask with.
+        expected_tool_count: reader.integer("ExpectedToolCount", 0..=TOOLS_MAX)?.filter(|count| *count > 0),
     };
     Ok(properties)
 }
 
-fn auth(reader: &PropertyReader<'_>) -> Result<Auth, Error> {
+fn target(reader: &PropertyReader<'_>) -> Result<Option<TargetRef>, Error> {
+    const NAME: &str = "GatewayTargetId";
+    let Some(text) = reader.string(NAME)? else { return Ok(None) };
+    let target = TargetRef::parse(&text).ok_or_else(|| {
+        Error::property(
+            NAME,
+            format!("is {}; give `<gatewayId>/<targetId>`, the `Ref` of a gateway target", quote(&text)),
+        )
+    })?;
+    Ok(Some(target))
+}
+
+fn auth(reader: &PropertyReader<'_>, of_gateway: bool) -> Result<Auth, Error> {
     let word = reader.choice("Auth", &[("IAM", "IAM"), ("BEARER", "BEARER"), ("ANONYMOUS", "ANONYMOUS")])?;
+    if word.is_none() && of_gateway {
+        let client = reader.is_given("ClientId").then(|| Client::read(reader, "`ClientId`")).transpose()?;
+        return Ok(Auth::OfGateway(client));
+    }
     let word = word.unwrap_or("IAM");
     if word != "BEARER" {
         let useless = ["DiscoveryUrl", "Issuer"].into_iter().filter(|_| word == "IAM").chain(CLIENT_PROPERTIES);
@@ -109,10 +128,12 @@ fn auth(reader: &PropertyReader<'_>) -> Result<Auth, Error> {
         }
         return Ok(if word == "IAM" { Auth::Iam } else { Auth::Anonymous });
     }
-    let discovery_url = discovery_url(reader)?.ok_or_else(|| {
-        Error::property("DiscoveryUrl", "is missing; `Auth` BEARER needs it, or `Issuer` to derive it from")
-    })?;
-    Ok(Auth::Bearer(BearerClient { discovery_url, client: Client::read(reader, "`Auth` BEARER")? }))
+    let client = Client::read(reader, "`Auth` BEARER")?;
+    if !of_gateway && discovery_url(reader)?.is_none() {
+        let problem = "is missing; `Auth` BEARER needs it, or `Issuer` to derive it from";
+        return Err(Error::property("DiscoveryUrl", problem));
+    }
+    Ok(Auth::Bearer(client))
 }
 
 /// The given URL, or the one below the issuer.
@@ -122,20 +143,25 @@ fn discovery_url(reader: &PropertyReader<'_>) -> Result<Option<String>, Error> {
 }
 
 impl Properties {
-    /// Whether the catalogue is what was expected.
-    pub(super) fn check(&self, catalogue: &Catalogue) -> Result<(), Error> {
+    /// Whether the catalogue is what was expected: that of a server, or of the target behind `gateway`.
+    pub(super) fn check(&self, catalogue: &Catalogue, gateway: Option<&Gateway>) -> Result<(), Error> {
         let count = i32::try_from(catalogue.tools.len()).unwrap_or(i32::MAX);
+        let (who, tools, remedy) = match gateway {
+            None => ("the server", format!("{count} tools"), None),
+            Some(gateway) => {
+                ("the gateway", format!("{count} tools of target {}", gateway.target_name()), Some(gateway.remedy()))
+            }
+        };
+        let advice = |server: Option<&str>| remedy.or(server).map(|it| format!("; {it}")).unwrap_or_default();
         if count < self.minimum_tools {
-            let sentence = format!(
-                "the server lists {count} tools where `MinimumTools` asks for {}; check which tools its settings enable",
-                self.minimum_tools
-            );
+            let advice = advice(Some("check which tools its settings enable"));
+            let sentence = format!("{who} lists {tools} where `MinimumTools` asks for {}{advice}", self.minimum_tools);
             return Err(Error::unverified("TOO_FEW_TOOLS", sentence));
         }
         if let Some(expected) = self.expected_tool_count
             && count != expected
         {
-            let sentence = format!("the server lists {count} tools where `ExpectedToolCount` is {expected}");
+            let sentence = format!("{who} lists {tools} where `ExpectedToolCount` is {expected}{}", advice(None));
             return Err(Error::unverified("OTHER_TOOL_COUNT", sentence));
         }
         let missing: Vec<_> = self.expected_tools.iter().filter(|tool| !catalogue.tools.contains(tool)).collect();
@@ -143,7 +169,8 @@ impl Properties {
             return Ok(());
         }
         let missing = missing.into_iter().map(|tool| format!("`{tool}`")).collect::<Vec<_>>().join(", ");
-        let sentence = format!("the server does not list {missing} of `ExpectedTools`; it lists {count} tools");
+        let advice = advice(None);
+        let sentence = format!("{who} does not list {missing} of `ExpectedTools`; it lists {tools}{advice}");
         Err(Error::unverified("TOOLS_MISSING", sentence))
     }
 }

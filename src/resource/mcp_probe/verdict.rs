@@ -10,6 +10,24 @@ const PROPAGATION: Duration = Duration::from_mins(2);
 /// "Runtime initialization time exceeded" is what a slow start looks like, and a crash too: the second time decides.
 const COLD_STARTS_MAX: u32 = 2;
 
+/// Who answers at the endpoint, as far as advice depends on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Peer {
+    /// A runtime, or a server that is neither.
+    Runtime,
+    /// A gateway.
+    Gateway,
+}
+
+impl Peer {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Runtime => "runtime",
+            Self::Gateway => "gateway",
+        }
+    }
+}
+
 /// What a refused attempt means.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
@@ -40,7 +58,13 @@ impl Verdict {
 
 /// Sorts a refusal by what was last seen on the wire. Codes below zero are AgentCore's own (developer guide, MCP
 /// protocol contract).
-pub(super) fn judge(refusal: &Refusal, credential: &Credential, waited: Duration, cold_starts: &mut u32) -> Verdict {
+pub(super) fn judge(
+    refusal: &Refusal,
+    credential: &Credential,
+    peer: Peer,
+    waited: Duration,
+    cold_starts: &mut u32,
+) -> Verdict {
     let Some(seen) = &refusal.seen else {
         return Verdict::Retry("UNREACHABLE", format!("the server cannot be reached: {}", refusal.problem));
     };
@@ -68,9 +92,10 @@ pub(super) fn judge(refusal: &Refusal, credential: &Credential, waited: Duration
             Verdict::Retry("THROTTLED", format!("AgentCore throttled every attempt{said}; try again later"))
         }
         (_, Some(-32_005)) | (409, _) => {
-            Verdict::Retry("BUSY", format!("the session stayed busy{said}; try again later"))
+            let what = if peer == Peer::Gateway { "gateway" } else { "session" };
+            Verdict::Retry("BUSY", format!("the {what} stayed busy{said}; try again later"))
         }
-        (401 | 403, _) | (_, Some(-32_001 | -32_002)) => unauthorized(seen, &said, credential, waited),
+        (401 | 403, _) | (_, Some(-32_001 | -32_002)) => unauthorized(seen, &said, credential, peer, waited),
         (404, None) | (_, Some(-32_004)) => {
             let sentence = format!("there is nothing at the endpoint{said}; check `Endpoint`");
             if waited < PROPAGATION {
@@ -83,7 +108,12 @@ pub(super) fn judge(refusal: &Refusal, credential: &Credential, waited: Duration
             Verdict::Final("NOT_MCP", format!("the server wants other content types than MCP's{said}"))
         }
         (500.., _) | (_, Some(-32_603)) => {
-            Verdict::Retry("SERVER_ERROR", format!("the server kept failing (HTTP {}){said}", seen.status))
+            let advice = match peer {
+                // "An internal error occurred" is all that a gateway tells otherwise.
+                Peer::Gateway => "; set the gateway's `ExceptionLevel` to DEBUG to be told more",
+                Peer::Runtime => "",
+            };
+            Verdict::Retry("SERVER_ERROR", format!("the server kept failing (HTTP {}){said}{advice}", seen.status))
         }
         (200..300, None) if seen.content_type != "application/json" && seen.content_type != "text/event-stream" => {
             let kind = if seen.content_type.is_empty() { "no content type" } else { &seen.content_type };
@@ -101,20 +131,26 @@ pub(super) fn judge(refusal: &Refusal, credential: &Credential, waited: Duration
     }
 }
 
-fn unauthorized(seen: &Seen, said: &str, credential: &Credential, waited: Duration) -> Verdict {
+fn unauthorized(seen: &Seen, said: &str, credential: &Credential, peer: Peer, waited: Duration) -> Verdict {
+    let name = peer.name();
     let challenge = seen.www_authenticate.as_ref().map(|it| format!(" ({it})")).unwrap_or_default();
     let mismatch = seen.text.contains("uthorization method mismatch");
     let advice = match credential {
         Credential::SigV4 if mismatch || seen.www_authenticate.is_some() => {
-            "the runtime takes tokens: set the probe's `Auth` to BEARER or ANONYMOUS"
+            format!("the {name} takes tokens: set the probe's `Auth` to BEARER or ANONYMOUS")
         }
-        Credential::SigV4 => {
-            "allow the function's role bedrock-agentcore:InvokeAgentRuntime on the runtime and on its runtime-endpoint"
-        }
-        _ if mismatch => "the runtime takes signatures: set the probe's `Auth` to IAM",
-        Credential::Bearer(_) | Credential::Nothing => {
-            "compare the token's claims with the runtime's `AllowedAudience`, `AllowedClients` and `AllowedScopes`"
-        }
+        Credential::SigV4 => match peer {
+            Peer::Runtime => {
+                "allow the function's role bedrock-agentcore:InvokeAgentRuntime on the runtime and on its \
+                              runtime-endpoint"
+                    .to_owned()
+            }
+            Peer::Gateway => "allow the function's role bedrock-agentcore:InvokeGateway on the gateway".to_owned(),
+        },
+        _ if mismatch => format!("the {name} takes signatures: set the probe's `Auth` to IAM"),
+        Credential::Bearer(_) | Credential::Nothing => format!(
+            "compare the token's claims with the {name}'s `AllowedAudience`, `AllowedClients` and `AllowedScopes`"
+        ),
     };
     let sentence =
         format!("the endpoint refused the probe's credentials (HTTP {}){said}{challenge}; {advice}", seen.status);

@@ -5,12 +5,11 @@ use std::time::SystemTime;
 
 use aws_sdk_bedrockagentcorecontrol::operation::get_agent_runtime::GetAgentRuntimeOutput;
 use aws_sdk_bedrockagentcorecontrol::types::{AgentRuntimeStatus, RuntimeMetadataConfiguration};
-use aws_smithy_types::error::operation::BuildError;
 
 use super::configuration::Configuration;
-use crate::error::{ApiErrorKind, Error};
+use crate::agentcore::{none_if_not_found, unbuildable};
+use crate::error::Error;
 use crate::job::Job;
-use crate::resource::TagChanges;
 
 /// Returns the new runtime's id.
 pub(super) async fn create(
@@ -103,26 +102,6 @@ pub(super) struct Listed {
     pub(super) arn: String,
 }
 
-/// The tags; `None` if the runtime is gone.
-pub(super) async fn tags(job: &Job<'_>, arn: &str) -> Result<Option<BTreeMap<String, String>>, Error> {
-    let request = job.context.agentcore.list_tags_for_resource().resource_arn(arn);
-    let answer = job.call("bedrock-agentcore:ListTagsForResource", || request.clone().send()).await;
-    Ok(none_if_not_found(answer)?.map(|answer| answer.tags.into_iter().flatten().collect()))
-}
-
-pub(super) async fn change_tags(job: &Job<'_>, arn: &str, changes: TagChanges) -> Result<(), Error> {
-    let client = &job.context.agentcore;
-    if !changes.set.is_empty() {
-        let request = client.tag_resource().resource_arn(arn).set_tags(Some(changes.set.into_iter().collect()));
-        job.call("bedrock-agentcore:TagResource", || request.clone().send()).await?;
-    }
-    if !changes.remove.is_empty() {
-        let request = client.untag_resource().resource_arn(arn).set_tag_keys(Some(changes.remove));
-        job.call("bedrock-agentcore:UntagResource", || request.clone().send()).await?;
-    }
-    Ok(())
-}
-
 /// What a status means to whoever waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Settled {
@@ -152,17 +131,4 @@ pub(super) fn in_progress_since(live: &GetAgentRuntimeOutput) -> Option<SystemTi
         _ => live.last_updated_at(),
     };
     (*moment).try_into().ok()
-}
-
-fn none_if_not_found<T>(answer: Result<T, Error>) -> Result<Option<T>, Error> {
-    match answer {
-        Ok(answer) => Ok(Some(answer)),
-        Err(error) if error.is(ApiErrorKind::NotFound) => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
-#[allow(clippy::needless_pass_by_value, reason = "the signature that map_err wants")]
-fn unbuildable(error: BuildError) -> Error {
-    Error::Bug(format!("a request could not be built: {error}"))
 }

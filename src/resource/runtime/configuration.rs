@@ -85,6 +85,13 @@ impl Configuration {
         }
     }
 
+    /// The IdP to look at before this configuration is asked for: none where `live` trusts the same already.
+    pub(super) fn new_discovery_url(&self, live: Option<&Self>) -> Option<&str> {
+        let wanted = self.authorizer.as_ref()?;
+        let trusted = live.and_then(|live| live.authorizer.as_ref());
+        trusted.is_none_or(|live| live.discovery_url != wanted.discovery_url).then_some(&wanted.discovery_url)
+    }
+
     /// The members of a request. Every one is sent every time: what a full replace leaves out may be reset.
     pub(super) fn to_api(&self) -> Result<Members, BuildError> {
         let headers = self.request_headers.0.values().cloned().collect::<Vec<_>>();

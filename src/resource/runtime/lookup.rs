@@ -7,6 +7,7 @@ use aws_sdk_bedrockagentcorecontrol::types::AgentRuntimeStatus;
 use super::api::{self, Listed};
 use super::properties::default_name;
 use super::{delete_runtime, name_in_id};
+use crate::agentcore;
 use crate::error::{Error, Failure};
 use crate::event::RawProperties;
 use crate::identity::{Owner, pending_name};
@@ -24,7 +25,7 @@ pub(super) async fn find_for_delete(
 ) -> Result<Option<String>, Error> {
     if name_in_id(physical_id).is_some() {
         let Some(live) = api::get(job, physical_id).await? else { return Ok(None) };
-        return match api::tags(job, live.agent_runtime_arn()).await? {
+        return match agentcore::tags(job, live.agent_runtime_arn()).await? {
             None => Ok(None),
             Some(tags) if job.identity().owner(&tags) == Owner::Us => Ok(Some(physical_id.to_owned())),
             // On its way out: its tags may be gone already, and nothing is left to do but wait.
@@ -89,7 +90,7 @@ pub(super) async fn with_whatever_exists(job: &Job<'_>, error: Error, name: &str
 async fn find_by_name(job: &Job<'_>, name: &str, patience: Duration) -> Result<Option<(Listed, Owner)>, Error> {
     until_within(job.deadline, patience, "looking for the runtime by its name", async || {
         let Some(runtime) = api::find_by_name(job, name).await? else { return Ok(Progress::pending("not found")) };
-        Ok(match api::tags(job, &runtime.arn).await? {
+        Ok(match agentcore::tags(job, &runtime.arn).await? {
             Some(tags) => {
                 let owner = job.identity().owner(&tags);
                 Progress::Done((runtime, owner))

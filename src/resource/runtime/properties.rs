@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws_sdk_bedrockagentcorecontrol::types::ServerProtocol;
 
 use super::headers;
+use crate::agentcore::check_role;
 use crate::authorizer::{self, Authorizer};
 use crate::error::Error;
 use crate::identity::Identity;
@@ -148,7 +149,7 @@ pub(super) fn parse(reader: &PropertyReader<'_>) -> Result<Properties, Error> {
         check_name(name)?;
     }
     check_container_uri(&container_uri)?;
-    check_role(&role_arn)?;
+    check_role("RoleArn", &role_arn)?;
     if let Some(description) = &description {
         at_most("Description", description, DESCRIPTION_CHARS_MAX)?;
     }
@@ -293,23 +294,6 @@ fn check_container_uri(uri: &str) -> Result<(), Error> {
         return refuse("whose repository name ECR does not allow (lower case letters, digits and ._-/)");
     }
     Ok(())
-}
-
-fn check_role(arn: &str) -> Result<(), Error> {
-    let mut parts = arn.splitn(6, ':');
-    let fits = parts.next() == Some("arn")
-        && parts.next().is_some_and(|partition| partition.starts_with("aws"))
-        && parts.next() == Some("iam")
-        && parts.next() == Some("")
-        && parts.next().is_some_and(|account| account.len() == 12)
-        && parts.next().is_some_and(|resource| resource.strip_prefix("role/").is_some_and(|name| !name.is_empty()));
-    if fits {
-        return Ok(());
-    }
-    Err(Error::property(
-        "RoleArn",
-        format!("is {}; use a role's ARN, `arn:aws:iam::<account>:role/<name>`", quote(arn)),
-    ))
 }
 
 /// The authorizer for `InboundAuth` JWT, none for IAM.

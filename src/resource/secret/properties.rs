@@ -159,9 +159,10 @@ pub(super) fn parse(reader: &PropertyReader<'_>) -> Result<Properties, Error> {
     }
 }
 
-/// Refuses a value that lacks a required key.
+/// Refuses a value that lacks a required key. `found` says which value it is, where the property's name does not.
 pub(super) fn check_required(
     property: &str,
+    found: &str,
     required: &[RequiredKey],
     has_value: impl Fn(&str) -> bool,
 ) -> Result<(), Error> {
@@ -169,7 +170,9 @@ pub(super) fn check_required(
     if missing.is_empty() {
         return Ok(());
     }
-    Err(Error::property(property, format!("lacks a non-empty {}; add what is missing", missing.join(" and "))))
+    // Semicolons keep the alternatives of one key together.
+    let problem = format!("{found}lacks non-empty values: {}; add what is missing", missing.join("; "));
+    Err(Error::property(property, problem))
 }
 
 /// Days a deleted secret stays recoverable; `None` means it is deleted at once.

@@ -1,0 +1,112 @@
+//! What the calls of AgentCore's control plane have in common, whatever they are about: tags, roles that propagate, and
+//! refusals that mean the same everywhere.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use aws_smithy_types::error::operation::BuildError;
+
+use crate::error::{ApiError, ApiErrorKind, Error};
+use crate::job::Job;
+use crate::properties::quote;
+use crate::resource::TagChanges;
+use crate::wait::{Progress, until_within};
+
+pub(crate) mod target;
+
+/// A role made seconds earlier is refused at first: "Role validation failed" (terraform-provider-aws waits as long).
+const ROLE_PATIENCE: Duration = Duration::from_mins(2);
+
+/// The tags; `None` if the resource is gone.
+pub(crate) async fn tags(job: &Job<'_>, arn: &str) -> Result<Option<BTreeMap<String, String>>, Error> {
+    let request = job.context.agentcore.list_tags_for_resource().resource_arn(arn);
+    let answer = job.call("bedrock-agentcore:ListTagsForResource", || request.clone().send()).await;
+    Ok(none_if_not_found(answer)?.map(|answer| answer.tags.into_iter().flatten().collect()))
+}
+
+/// Writes and removes tags. May run twice.
+pub(crate) async fn change_tags(job: &Job<'_>, arn: &str, changes: TagChanges) -> Result<(), Error> {
+    let client = &job.context.agentcore;
+    if !changes.set.is_empty() {
+        let request = client.tag_resource().resource_arn(arn).set_tags(Some(changes.set.into_iter().collect()));
+        job.call("bedrock-agentcore:TagResource", || request.clone().send()).await?;
+    }
+    if !changes.remove.is_empty() {
+        let request = client.untag_resource().resource_arn(arn).set_tag_keys(Some(changes.remove));
+        job.call("bedrock-agentcore:UntagResource", || request.clone().send()).await?;
+    }
+    Ok(())
+}
+
+/// Makes a call, waiting through the propagation of a new role.
+pub(crate) async fn waiting_for_role<T>(
+    job: &Job<'_>,
+    mut call: impl AsyncFnMut() -> Result<T, Error>,
+) -> Result<T, Error> {
+    let mut refusal = None;
+    let done =
+        until_within(job.deadline, ROLE_PATIENCE, "waiting for the role to propagate", async || match call().await {
+            Ok(value) => Ok(Progress::Done(value)),
+            Err(error) if is_about_role(&error) => {
+                refusal = Some(error);
+                Ok(Progress::pending("role not accepted yet"))
+            }
+            Err(error) => Err(error),
+        })
+        .await?;
+    match (done, refusal) {
+        (Some(value), _) => Ok(value),
+        (None, Some(refusal)) => Err(refusal),
+        (None, None) => Err(Error::Bug("a wait ended without a result".to_owned())),
+    }
+}
+
+/// A name is taken (ConflictException, or ValidationException with reason ResourceConflict), or the token is known.
+/// What the name belongs to then decides.
+pub(crate) fn is_name_taken(error: &Error) -> bool {
+    let taken = |error: &ApiError| error.mentions("ResourceConflict") || error.mentions("already exists");
+    error.is(ApiErrorKind::Conflict) || is_token_known(error) || error.api().is_some_and(taken)
+}
+
+/// The token is known for a request with other parameters (reason IdempotentParameterMismatchException).
+pub(crate) fn is_token_known(error: &Error) -> bool {
+    error.api().is_some_and(|error| error.mentions("IdempotentParameterMismatch"))
+}
+
+/// "Role validation failed for '…'. Please verify that the role exists and its trust policy allows assumption by this
+/// service", and "Access denied while validating ECR URI '…'", as terraform-provider-aws observed them for runtimes. For
+/// gateways no words are known: any refusal that speaks of assuming is taken for one.
+pub(crate) fn is_about_role(error: &Error) -> bool {
+    let words = ["Role validation failed", "while validating ECR URI", "assume"];
+    error
+        .api()
+        .is_some_and(|error| error.kind == ApiErrorKind::Other && words.into_iter().any(|word| error.mentions(word)))
+}
+
+/// Refuses what is no role's ARN.
+pub(crate) fn check_role(property: &str, arn: &str) -> Result<(), Error> {
+    let parts: Vec<_> = arn.splitn(6, ':').collect();
+    let fits = matches!(parts.as_slice(), ["arn", partition, "iam", "", account, resource]
+        if partition.starts_with("aws")
+            && account.len() == 12
+            && resource.strip_prefix("role/").is_some_and(|name| !name.is_empty()));
+    if fits {
+        return Ok(());
+    }
+    let problem = format!("is {}; use a role's ARN, `arn:aws:iam::<account>:role/<name>`", quote(arn));
+    Err(Error::property(property, problem))
+}
+
+/// The answer, or `None` where what was asked for does not exist.
+pub(crate) fn none_if_not_found<T>(answer: Result<T, Error>) -> Result<Option<T>, Error> {
+    match answer {
+        Ok(answer) => Ok(Some(answer)),
+        Err(error) if error.is(ApiErrorKind::NotFound) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+#[allow(clippy::needless_pass_by_value, reason = "the signature that map_err wants")]
+pub(crate) fn unbuildable(error: BuildError) -> Error {
+    Error::Bug(format!("a request could not be built: {error}"))
+}

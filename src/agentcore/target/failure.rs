@@ -1,0 +1,63 @@
+//! Why a gateway could not work with the server behind a target, and what to do about it.
+
+use aws_sdk_bedrockagentcorecontrol::operation::get_gateway_target::GetGatewayTargetOutput;
+use aws_sdk_bedrockagentcorecontrol::types::CredentialProviderType;
+
+use super::{Settled, TargetRef, get_gateway, mcp_server, settled};
+use crate::error::Error;
+use crate::job::Job;
+use crate::mcp::url::RuntimeUrl;
+
+/// Words in a status reason that no other attempt changes: the runtime takes the other kind of credential ("Authorization
+/// method mismatch", as the runtime says it), or the list of tools itself is at fault.
+const PERMANENT: [&str; 3] = ["method mismatch", "tool schema", "uplicate tool"];
+
+/// Whether another attempt would end the same.
+pub(super) fn is_permanent(live: &GetGatewayTargetOutput) -> bool {
+    let reasons = reasons(live.status_reasons());
+    PERMANENT.iter().any(|words| reasons.contains(words))
+}
+
+/// The service's reasons as the end of a sentence.
+pub(crate) fn reasons(reasons: &[String]) -> String {
+    let reasons = reasons.iter().map(|reason| reason.trim_end_matches('.')).collect::<Vec<_>>().join("; ");
+    if reasons.is_empty() { "the service gives no reason".to_owned() } else { reasons }
+}
+
+/// What to say of a target whose last operation failed.
+pub(crate) async fn failure(job: &Job<'_>, target: &TargetRef, live: &GetGatewayTargetOutput) -> Error {
+    let reasons = if settled(live.status()) == Settled::PendingAuth {
+        "it waits for a person to sign in, which nobody does in a deployment; use `GrantType` CLIENT_CREDENTIALS, or name \
+         the tools in `ToolSchema`"
+            .to_owned()
+    } else {
+        format!("{}; {}", reasons(live.status_reasons()), advice(job, target, live).await)
+    };
+    let status = live.status().as_str().to_owned();
+    Error::TerminalStatus { what: format!("gateway target {} ({target})", live.name()), status, reasons }
+}
+
+async fn advice(job: &Job<'_>, target: &TargetRef, live: &GetGatewayTargetOutput) -> String {
+    if reasons(live.status_reasons()).contains("internal error") {
+        return "set the gateway's `ExceptionLevel` to DEBUG to be told more".to_owned();
+    }
+    let outbound = live.credential_provider_configurations().first();
+    let outbound = outbound.map(|configuration| configuration.credential_provider_type().clone());
+    let runtime = mcp_server(live).and_then(|server| RuntimeUrl::parse(server.endpoint()));
+    match (outbound, runtime) {
+        (Some(CredentialProviderType::GatewayIamRole), Some(runtime)) => {
+            // Only for the sentence: without it, the role stays unnamed.
+            let gateway = get_gateway(job, &target.gateway_id).await.ok().flatten();
+            let role = gateway.and_then(|gateway| gateway.role_arn).map(|arn| format!(" {arn}")).unwrap_or_default();
+            let runtime = runtime.arn().unwrap_or(runtime.id());
+            format!(
+                "allow the gateway's role{role} bedrock-agentcore:InvokeAgentRuntime on {runtime} and on \
+                 {runtime}/runtime-endpoint/*, or look at the server's log"
+            )
+        }
+        (Some(CredentialProviderType::Oauth), _) => {
+            "check the credential provider, `Scopes` and `CustomParameters`, or look at the server's log".to_owned()
+        }
+        _ => "look at the server's log".to_owned(),
+    }
+}

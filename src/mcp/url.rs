@@ -1,0 +1,114 @@
+//! The URLs of AgentCore's data plane: where runtimes and gateways are called.
+
+use std::sync::Arc;
+
+use crate::aws::Context;
+
+/// Stands between a gateway's id and the Region in the host of its URL.
+const GATEWAY_HOST: &str = ".gateway.bedrock-agentcore.";
+
+/// The invocation URL of a runtime, taken apart (data plane API reference, InvokeAgentRuntime).
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct RuntimeUrl {
+    /// The Region in its host.
+    pub(crate) region: String,
+    /// The runtime's ARN, or its id.
+    runtime: String,
+    host: String,
+    query: String,
+}
+
+impl RuntimeUrl {
+    /// `None` for the URL of anything else. The ARN may be percent-encoded or not.
+    pub(crate) fn parse(url: &str) -> Option<Self> {
+        let (host, path) = url.strip_prefix("https://")?.split_once('/')?;
+        let (region, _) = host.strip_prefix("bedrock-agentcore.")?.split_once('.')?;
+        let (runtime, query) = path.strip_prefix("runtimes/")?.split_once("/invocations")?;
+        let runtime = runtime.replace("%3A", ":").replace("%3a", ":").replace("%2F", "/").replace("%2f", "/");
+        (!runtime.is_empty()).then(|| Self {
+            region: region.to_owned(),
+            runtime,
+            host: host.to_owned(),
+            query: query.to_owned(),
+        })
+    }
+
+    /// The runtime's id.
+    pub(crate) fn id(&self) -> &str {
+        self.runtime.rsplit('/').next().unwrap_or_default()
+    }
+
+    /// The runtime's ARN, if the URL names it by that.
+    pub(crate) fn arn(&self) -> Option<&str> {
+        self.runtime.starts_with("arn:").then_some(self.runtime.as_str())
+    }
+
+    /// The URL with the ARN percent-encoded, which is the form that a gateway's target takes.
+    pub(crate) fn encoded(&self) -> String {
+        let runtime = self.runtime.replace(':', "%3A").replace('/', "%2F");
+        format!("https://{}/runtimes/{runtime}/invocations{}", self.host, self.query)
+    }
+}
+
+/// Whether this is the URL of a gateway.
+pub(crate) fn is_gateway(url: &str) -> bool {
+    let host = url.strip_prefix("https://").and_then(|rest| rest.split('/').next());
+    host.is_some_and(|host| host.contains(GATEWAY_HOST))
+}
+
+/// Where requests to `url` really go: to the one endpoint of an emulated AWS, if there is one.
+pub(crate) fn effective_url(context: &Context, url: &str) -> Arc<str> {
+    let emulated = context.endpoint_url.as_deref().and_then(|endpoint| below(endpoint, url));
+    emulated.unwrap_or_else(|| url.to_owned()).into()
+}
+
+/// The place of AgentCore's `url` below an endpoint that serves everything.
+fn below(endpoint: &str, url: &str) -> Option<String> {
+    let endpoint = endpoint.trim_end_matches('/');
+    let (host, path) = url.strip_prefix("https://")?.split_once('/')?;
+    if host.starts_with("bedrock-agentcore.") {
+        return Some(format!("{endpoint}/{path}"));
+    }
+    let (gateway_id, _) = host.split_once(GATEWAY_HOST)?;
+    Some(format!("{endpoint}/gateway-endpoints/{gateway_id}/{path}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOST: &str = "https://bedrock-agentcore.us-east-1.amazonaws.com";
+    const ARN: &str = "arn:aws:bedrock-agentcore:us-east-1:111122223333:runtime/mcp-AbCdEf1234";
+
+    #[test]
+    fn a_runtime_is_named_by_its_url_in_any_form() {
+        let encoded = format!(
+            "{HOST}/runtimes/arn%3Aaws%3Abedrock-agentcore%3Aus-east-1%3A111122223333%3Aruntime%2Fmcp-AbCdEf1234/\
+             invocations?qualifier=DEFAULT"
+        );
+        for url in [
+            encoded.clone(),
+            format!("{HOST}/runtimes/{ARN}/invocations?qualifier=DEFAULT"),
+            encoded.replace("%3A", "%3a").replace("%2F", "%2f"),
+        ] {
+            let parsed = RuntimeUrl::parse(&url).unwrap();
+            assert_eq!((parsed.id(), parsed.arn()), ("mcp-AbCdEf1234", Some(ARN)), "{url}");
+            assert_eq!((parsed.region.as_str(), parsed.encoded()), ("us-east-1", encoded.clone()));
+        }
+        let by_id = RuntimeUrl::parse(&format!("{HOST}/runtimes/mcp-AbCdEf1234/invocations?accountId=1")).unwrap();
+        assert_eq!((by_id.id(), by_id.arn()), ("mcp-AbCdEf1234", None));
+        for other in ["https://example.com/mcp", "https://example.com/runtimes/x/invocations", HOST, ""] {
+            assert_eq!(RuntimeUrl::parse(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn an_emulated_aws_serves_runtimes_and_gateways_below_one_endpoint() {
+        let below = |url: &str| below("http://127.0.0.1:1/", url);
+        assert_eq!(below(&format!("{HOST}/runtimes/x")).as_deref(), Some("http://127.0.0.1:1/runtimes/x"));
+        let gateway = "https://mcp-abcdefghij.gateway.bedrock-agentcore.us-east-1.amazonaws.com/mcp";
+        assert_eq!(below(gateway).as_deref(), Some("http://127.0.0.1:1/gateway-endpoints/mcp-abcdefghij/mcp"));
+        assert!(is_gateway(gateway) && !is_gateway(HOST));
+        assert_eq!(below("https://example.com/mcp"), None);
+    }
+}

@@ -1,0 +1,293 @@
+//! `Custom::AgentCoreGateway`: an AgentCore Gateway, the one MCP URL in front of its targets.
+//!
+//! Calls: CreateGateway, GetGateway, UpdateGateway, DeleteGateway, ListGatewayTargets and GetGatewayTarget (before a
+//! delete), ListTagsForResource, TagResource, UntagResource; ListGateways only where a name has to be looked up;
+//! GetSecretValue only for `ClientSecretId`; the IdP itself, before an authorizer is made to trust it. Identifier: the
+//! gateway's id. Replaces: `GatewayName`, `AuthorizerType`, `SearchType`, `KmsKeyArn`, and `SupportedVersions` where
+//! AgentCore refuses to add one; everything else updates in place, as a full replace.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use aws_sdk_bedrockagentcorecontrol::operation::get_gateway::GetGatewayOutput;
+use aws_sdk_bedrockagentcorecontrol::types::GatewayStatus;
+use tokio::time::Instant;
+
+use crate::agentcore::{self, is_about_role, is_name_taken, waiting_for_role};
+use crate::error::{ApiErrorKind, Error};
+use crate::event::RawProperties;
+use crate::identity::Identity;
+use crate::job::{Job, Outcome, Success};
+use crate::properties::PropertyReader;
+use crate::resource::{Lifecycle, tag_changes, wanted_tags};
+use crate::wait::{Progress, until};
+
+mod api;
+mod configuration;
+mod deletion;
+mod lookup;
+mod outputs;
+mod preflight;
+mod properties;
+mod waiting;
+
+use api::Settled;
+use configuration::{Configuration, may_replace, unchangeable};
+use properties::Properties;
+use waiting::{Conflict, failed_status, pending, wait_settled};
+
+/// A Get may show what was before an update for a moment.
+const TAKES_EFFECT_PATIENCE: Duration = Duration::from_mins(1);
+/// Tokens that one request may use up for one call: each is good for one set of parameters.
+const TOKENS_MAX: u32 = 3;
+
+/// The type's lifecycle.
+#[derive(Debug)]
+pub(crate) struct Gateway;
+
+impl Lifecycle for Gateway {
+    const TYPE: &'static str = "Custom::AgentCoreGateway";
+    const PROPERTIES: &'static [&'static str] = &properties::NAMES;
+    type Properties = Properties;
+
+    fn parse(reader: &PropertyReader<'_>) -> Result<Properties, Error> {
+        properties::parse(reader)
+    }
+
+    fn name(properties: &Properties, identity: &Identity) -> String {
+        properties.name(identity)
+    }
+
+    async fn create(job: &Job<'_>, properties: Properties) -> Outcome {
+        let authorizer = preflight::authorizer(job, &properties, None, None).await?;
+        let wanted = Configuration::wanted(&properties, authorizer);
+        create_gateway(job, &properties.name(job.identity()), &properties, &wanted).await
+    }
+
+    async fn update(job: &Job<'_>, physical_id: &str, properties: Properties, old: Option<Properties>) -> Outcome {
+        let Some((live, tags)) = lookup::current(job, physical_id, &properties).await? else {
+            return replace(job, physical_id, &properties).await;
+        };
+        if let Some(property) = unchangeable(&properties, &live) {
+            return match properties.name {
+                Some(_) => Err(cannot_change(property, physical_id).into()),
+                None => replace(job, physical_id, &properties).await,
+            };
+        }
+        if let Some(old) = &old {
+            if Configuration::live(&live).versions() == &properties.versions {
+                lookup::delete_abandoned(job, physical_id, &properties, old).await?;
+            } else if properties.name.is_none()
+                && may_replace(old, &properties)
+                && let Some(former) = lookup::find_former(job, physical_id, &properties).await?
+            {
+                // The rollback of a replacement that was made for more versions.
+                return take_up(job, &properties, &former).await;
+            }
+        }
+        let authorizer = preflight::authorizer(job, &properties, Some(&live), old.as_ref()).await?;
+        let wanted = Configuration::wanted(&properties, authorizer);
+        let added = wanted.new_versions(&Configuration::live(&live));
+        let old_tags = old.as_ref().map(|old| &old.tags);
+        match converge(job, live, &properties, &wanted, &tags, old_tags).await {
+            Err(error) if !added.is_empty() && is_refused_update(&error) => match properties.name {
+                Some(_) => Err(cannot_add(&added, physical_id, &error).into()),
+                None => replace(job, physical_id, &properties).await,
+            },
+            done => Ok(done?),
+        }
+    }
+
+    async fn delete(job: &Job<'_>, physical_id: &str, raw: &RawProperties) -> Outcome {
+        if let Some(id) = lookup::find_for_delete(job, physical_id, raw).await? {
+            deletion::delete_gateway(job, &id).await?;
+        }
+        Ok(Success::deleted(physical_id))
+    }
+}
+
+/// Makes another gateway than the present one, or takes up one of ours that fits: its id makes CloudFormation delete,
+/// or forget, the present one.
+async fn replace(job: &Job<'_>, physical_id: &str, properties: &Properties) -> Outcome {
+    // The rollback of a replacement: what was replaced is still there. One with a chosen name is found by that.
+    if properties.name.is_none()
+        && let Some(former) = lookup::find_former(job, physical_id, properties).await?
+    {
+        return take_up(job, properties, &former).await;
+    }
+    let authorizer = preflight::authorizer(job, properties, None, None).await?;
+    let wanted = Configuration::wanted(properties, authorizer);
+    create_gateway(job, &properties.replacement_name(job.identity()), properties, &wanted).await
+}
+
+/// Carries on with a gateway of ours in place of the present one.
+async fn take_up(job: &Job<'_>, properties: &Properties, former: &GetGatewayOutput) -> Outcome {
+    let authorizer = preflight::authorizer(job, properties, Some(former), None).await?;
+    let wanted = Configuration::wanted(properties, authorizer);
+    let id = former.gateway_id();
+    settle_created(job, id, None, properties, &wanted).await.map_err(|error| error.with_id(id))
+}
+
+/// Creates the gateway and waits until it is READY; carries on with one of that name that is ours.
+async fn create_gateway(job: &Job<'_>, name: &str, properties: &Properties, wanted: &Configuration) -> Outcome {
+    let tags = wanted_tags(&properties.tags, job.identity());
+    let mut refusal = None;
+    for attempt in 1..=TOKENS_MAX {
+        let token = job.identity().client_token(&format!("gateway-create-{attempt}"));
+        let call = async || api::create(job, name, wanted, &tags, &token).await;
+        let (id, known_tags) = match waiting_for_role(job, call).await {
+            Ok(id) => (id, Some(&tags)),
+            Err(error) if is_name_taken(&error) => {
+                let Some(id) = lookup::find_ours(job, name).await? else {
+                    // It is gone by now, or was never there and the token is known for another request.
+                    refusal = Some(error);
+                    continue;
+                };
+                (id, None)
+            }
+            Err(error) => return Err(lookup::with_whatever_exists(job, error, name).await),
+        };
+        return settle_created(job, &id, known_tags, properties, wanted).await.map_err(|error| error.with_id(id));
+    }
+    Err(refusal.unwrap_or_else(|| Error::Bug("a create was never tried".to_owned())).into())
+}
+
+/// Waits until a gateway is READY as wanted: a new one, whose tags are known, or one taken up.
+async fn settle_created(
+    job: &Job<'_>,
+    id: &str,
+    known_tags: Option<&BTreeMap<String, String>>,
+    properties: &Properties,
+    wanted: &Configuration,
+) -> Result<Success, Error> {
+    // Tokens belong to this request: what it made and is gone was deleted on purpose, by the Delete of a cancelled
+    // create for one. It must not be made again.
+    let gone = || Error::TerminalStatus {
+        what: format!("gateway {id}"),
+        status: "not found".to_owned(),
+        reasons: "it was deleted while this request waited for it".to_owned(),
+    };
+    let live = wait_settled(job, id).await?.ok_or_else(gone)?;
+    if *live.status() == GatewayStatus::Failed {
+        return Err(failed_status(&live));
+    }
+    if let Some(property) = unchangeable(properties, &live) {
+        return Err(cannot_change(property, id));
+    }
+    let tags = match known_tags {
+        Some(tags) => tags.clone(),
+        None => agentcore::tags(job, live.gateway_arn()).await?.ok_or_else(gone)?,
+    };
+    converge(job, live, properties, wanted, &tags, None).await
+}
+
+/// Brings a settled gateway of ours to the desired state: configuration only if it differs, then tags.
+async fn converge(
+    job: &Job<'_>,
+    live: GetGatewayOutput,
+    properties: &Properties,
+    wanted: &Configuration,
+    tags: &BTreeMap<String, String>,
+    old_tags: Option<&BTreeMap<String, String>>,
+) -> Result<Success, Error> {
+    let in_place = *live.status() == GatewayStatus::Ready && Configuration::live(&live) == *wanted;
+    let live = if in_place { live } else { replace_configuration(job, live, wanted).await? };
+    let changes = tag_changes(tags, &wanted_tags(&properties.tags, job.identity()), old_tags);
+    agentcore::change_tags(job, live.gateway_arn(), changes).await?;
+    Ok(Success { physical_id: live.gateway_id().to_owned(), attributes: outputs::attributes(&live) })
+}
+
+/// Updates, waits until READY, and looks whether it took.
+async fn replace_configuration(
+    job: &Job<'_>,
+    mut live: GetGatewayOutput,
+    wanted: &Configuration,
+) -> Result<GetGatewayOutput, Error> {
+    let id = live.gateway_id().to_owned();
+    let gone = || Error::TerminalStatus {
+        what: format!("gateway {id}"),
+        status: "not found".to_owned(),
+        reasons: "it was deleted while it was being updated; repeat the update to make it again".to_owned(),
+    };
+    let mut conflict = Conflict::default();
+    until(job.deadline, "waiting for another change of the gateway to end", async || {
+        match waiting_for_role(job, async || api::update(job, &live, wanted).await).await {
+            Ok(()) => Ok(Progress::Done(())),
+            Err(error) if error.is(ApiErrorKind::Conflict) => {
+                live = api::get(job, &id).await?.ok_or_else(gone)?;
+                conflict.wait(error, &live)
+            }
+            Err(error) => Err(error),
+        }
+    })
+    .await?;
+    let started = Instant::now();
+    until(job.deadline, &format!("waiting for the update of gateway {id}"), async || {
+        let live = wait_settled(job, &id).await?.ok_or_else(gone)?;
+        if api::settled(live.status()) != Settled::Ready {
+            return Err(failed_status(&live));
+        }
+        let kept = wanted.kept_by(&Configuration::live(&live));
+        if kept.is_empty() {
+            return Ok(Progress::Done(live));
+        }
+        if started.elapsed() < TAKES_EFFECT_PATIENCE {
+            return Ok(pending(&live));
+        }
+        Err(Error::TerminalStatus {
+            what: format!("gateway {id}"),
+            status: live.status().as_str().to_owned(),
+            reasons: format!("AgentCore accepted the update and kept the former {}; repeat it", kept.join(" and ")),
+        })
+    })
+    .await
+}
+
+/// Whether AgentCore refused an update for what it asks for.
+fn is_refused_update(error: &Error) -> bool {
+    let is_update = error.api().is_some_and(|error| error.operation == "bedrock-agentcore:UpdateGateway");
+    is_update && error.is(ApiErrorKind::Other) && !is_about_role(error)
+}
+
+fn cannot_change(property: &str, id: &str) -> Error {
+    let problem = format!(
+        "is not what it is in gateway {id}, where AgentCore cannot change it; give another `GatewayName`, or none, in \
+         the same update, and a new gateway takes its place"
+    );
+    Error::property(property, problem)
+}
+
+fn cannot_add(versions: &[String], id: &str, refusal: &Error) -> Error {
+    let problem = format!(
+        "adds {} to gateway {id}, which AgentCore does not do ({refusal}); give another `GatewayName`, or none, in the \
+         same update, and a new gateway takes its place",
+        versions.join(", ")
+    );
+    Error::property("SupportedVersions", problem)
+}
+
+/// `<lower-cased name>-<ten lower-case alphanumerics>`: the name (API reference, GetGateway).
+fn name_in_id(physical_id: &str) -> Option<&str> {
+    let (name, suffix) = physical_id.rsplit_once('-')?;
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    let fits = name.starts_with(plain)
+        && name.chars().all(|c| plain(c) || c == '-')
+        && suffix.len() == 10
+        && suffix.chars().all(plain);
+    fits.then_some(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_invented_id_is_no_gateway_id() {
+        assert_eq!(name_in_id("mcp-1a2b3c4d-5e6f70-abcdef1234"), Some("mcp-1a2b3c4d-5e6f70"));
+        for invented in
+            ["stack-Gateway-1ABCDEFGHIJK", "mcp-gateway-1abcdefghijk", "pending:mcp-abcdefghij", "-abcdefghij", ""]
+        {
+            assert_eq!(name_in_id(invented), None, "{invented}");
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! The AgentCore calls for gateways, each safe to repeat, with answers as our own types.
+
+use std::collections::BTreeMap;
+use std::time::SystemTime;
+
+use aws_sdk_bedrockagentcorecontrol::operation::get_gateway::GetGatewayOutput;
+use aws_sdk_bedrockagentcorecontrol::types::{GatewayProtocolType, GatewayStatus, TargetStatus};
+
+use super::configuration::Configuration;
+use crate::agentcore::{none_if_not_found, unbuildable};
+use crate::error::Error;
+use crate::job::Job;
+
+/// Entries of a list that one answer may hold (API reference, ListGateways and ListGatewayTargets).
+const PAGE: i32 = 1000;
+
+/// Returns the new gateway's id.
+pub(super) async fn create(
+    job: &Job<'_>,
+    name: &str,
+    configuration: &Configuration,
+    tags: &BTreeMap<String, String>,
+    token: &str,
+) -> Result<String, Error> {
+    let members = configuration.to_api(None).map_err(unbuildable)?;
+    let request = job
+        .context
+        .agentcore
+        .create_gateway()
+        .name(name)
+        .role_arn(members.role_arn)
+        .set_description(members.description)
+        .protocol_type(GatewayProtocolType::Mcp)
+        .protocol_configuration(members.protocol)
+        .authorizer_type(members.authorizer_type)
+        .set_authorizer_configuration(members.authorizer)
+        .set_exception_level(members.exception_level)
+        .set_kms_key_arn(members.kms_key_arn)
+        .set_tags(Some(tags.clone().into_iter().collect()))
+        .client_token(token);
+    let answer = job.call("bedrock-agentcore:CreateGateway", || request.clone().send()).await?;
+    Ok(answer.gateway_id)
+}
+
+/// Replaces the whole configuration. What no property of ours says anything about is sent as it is: left out, it would
+/// be reset (API reference, UpdateGateway).
+pub(super) async fn update(job: &Job<'_>, live: &GetGatewayOutput, configuration: &Configuration) -> Result<(), Error> {
+    let members = configuration.to_api(Some(live)).map_err(unbuildable)?;
+    let interceptors = live.interceptor_configurations();
+    let request = job
+        .context
+        .agentcore
+        .update_gateway()
+        .gateway_identifier(live.gateway_id())
+        .name(live.name())
+        .role_arn(members.role_arn)
+        .set_description(members.description)
+        .protocol_type(GatewayProtocolType::Mcp)
+        .protocol_configuration(members.protocol)
+        .authorizer_type(members.authorizer_type)
+        .set_authorizer_configuration(members.authorizer)
+        .set_exception_level(members.exception_level)
+        .set_kms_key_arn(members.kms_key_arn)
+        .set_custom_transform_configuration(live.custom_transform_configuration().cloned())
+        .set_interceptor_configurations((!interceptors.is_empty()).then(|| interceptors.to_vec()))
+        .set_policy_engine_configuration(live.policy_engine_configuration().cloned())
+        .set_waf_configuration(live.waf_configuration().cloned());
+    job.call("bedrock-agentcore:UpdateGateway", || request.clone().send()).await?;
+    Ok(())
+}
+
+/// `None` if there is no such gateway.
+pub(super) async fn get(job: &Job<'_>, id: &str) -> Result<Option<GetGatewayOutput>, Error> {
+    let request = job.context.agentcore.get_gateway().gateway_identifier(id);
+    none_if_not_found(job.call("bedrock-agentcore:GetGateway", || request.clone().send()).await)
+}
+
+/// Starts the deletion. `None` if there is nothing to delete.
+pub(super) async fn delete(job: &Job<'_>, id: &str) -> Result<Option<()>, Error> {
+    let request = job.context.agentcore.delete_gateway().gateway_identifier(id);
+    let answer = job.call("bedrock-agentcore:DeleteGateway", || request.clone().send()).await;
+    none_if_not_found(answer.map(|_| ()))
+}
+
+/// The ids of the gateways of the account and Region whose names `wanted` accepts: there is no lookup by name. A new
+/// gateway may be missing for a moment. For the unhappy paths only.
+pub(super) async fn ids_by_name(job: &Job<'_>, wanted: impl Fn(&str) -> bool) -> Result<Vec<String>, Error> {
+    let mut ids = Vec::new();
+    let mut next_token = None;
+    loop {
+        let request = job.context.agentcore.list_gateways().max_results(PAGE).set_next_token(next_token);
+        let page = job.call("bedrock-agentcore:ListGateways", || request.clone().send()).await?;
+        ids.extend(page.items.into_iter().filter(|it| wanted(&it.name)).map(|it| it.gateway_id));
+        match page.next_token {
+            Some(token) => next_token = Some(token),
+            None => return Ok(ids),
+        }
+    }
+}
+
+/// A target as the list has it.
+#[derive(Debug)]
+pub(super) struct ListedTarget {
+    pub(super) id: String,
+    pub(super) name: String,
+}
+
+/// The targets that the list knows of, which may be late in both directions. `None` if there is no such gateway.
+pub(super) async fn targets(job: &Job<'_>, gateway_id: &str) -> Result<Option<Vec<ListedTarget>>, Error> {
+    let mut targets = Vec::new();
+    let mut next_token = None;
+    loop {
+        let client = &job.context.agentcore;
+        let request = client.list_gateway_targets().gateway_identifier(gateway_id).max_results(PAGE);
+        let request = request.set_next_token(next_token);
+        let answer = job.call("bedrock-agentcore:ListGatewayTargets", || request.clone().send()).await;
+        let Some(page) = none_if_not_found(answer)? else { return Ok(None) };
+        targets.extend(page.items.into_iter().map(|it| ListedTarget { id: it.target_id, name: it.name }));
+        match page.next_token {
+            Some(token) => next_token = Some(token),
+            None => return Ok(Some(targets)),
+        }
+    }
+}
+
+/// Whether a target exists and nobody has asked for its deletion.
+pub(super) async fn target_stands(job: &Job<'_>, gateway_id: &str, target_id: &str) -> Result<bool, Error> {
+    let request = job.context.agentcore.get_gateway_target().gateway_identifier(gateway_id).target_id(target_id);
+    let answer = job.call("bedrock-agentcore:GetGatewayTarget", || request.clone().send()).await;
+    Ok(none_if_not_found(answer)?.is_some_and(|target| target.status != TargetStatus::Deleting))
+}
+
+/// What a status means to whoever waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Settled {
+    /// In transition.
+    No,
+    /// Usable.
+    Ready,
+    /// Ended in failure.
+    Failed,
+}
+
+pub(super) fn settled(status: &GatewayStatus) -> Settled {
+    match status {
+        GatewayStatus::Ready => Settled::Ready,
+        GatewayStatus::Failed | GatewayStatus::UpdateUnsuccessful => Settled::Failed,
+        // CREATING, UPDATING, DELETING, and whatever a newer service may add.
+        _ => Settled::No,
+    }
+}
+
+/// When the present transition began.
+pub(super) fn in_progress_since(live: &GetGatewayOutput) -> Option<SystemTime> {
+    let moment = match live.status() {
+        GatewayStatus::Creating => live.created_at(),
+        _ => live.updated_at(),
+    };
+    (*moment).try_into().ok()
+}

@@ -1,0 +1,149 @@
+//! A gateway's configuration in one comparable form: what is wanted, and what the service reports.
+
+use std::collections::BTreeSet;
+
+use aws_sdk_bedrockagentcorecontrol::operation::get_gateway::GetGatewayOutput;
+use aws_sdk_bedrockagentcorecontrol::types::{
+    AuthorizerConfiguration, AuthorizerType, ExceptionLevel, GatewayProtocolConfiguration, McpGatewayConfiguration,
+    SearchType,
+};
+use aws_smithy_types::error::operation::BuildError;
+
+use super::properties::Properties;
+use crate::authorizer::Authorizer;
+
+/// Everything an update replaces.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Configuration {
+    role_arn: String,
+    description: Option<String>,
+    authorizer_type: AuthorizerType,
+    authorizer: Option<Authorizer>,
+    versions: BTreeSet<String>,
+    semantic_search: bool,
+    instructions: Option<String>,
+    debug: bool,
+    kms_key_arn: Option<String>,
+}
+
+impl Configuration {
+    /// The wanted configuration, with the authorizer that the IdP was asked about.
+    pub(super) fn wanted(properties: &Properties, authorizer: Option<Authorizer>) -> Self {
+        Self {
+            role_arn: properties.role_arn.clone(),
+            description: properties.description.clone(),
+            authorizer_type: authorizer_type(properties),
+            authorizer,
+            versions: properties.versions.clone(),
+            semantic_search: properties.semantic_search,
+            instructions: properties.instructions.clone(),
+            debug: properties.debug,
+            kms_key_arn: properties.kms_key_arn.clone(),
+        }
+    }
+
+    /// The configuration that the service reports.
+    pub(super) fn live(live: &GetGatewayOutput) -> Self {
+        let mcp = mcp(live);
+        let text = |text: Option<&str>| text.filter(|text| !text.is_empty()).map(str::to_owned);
+        Self {
+            role_arn: live.role_arn().unwrap_or_default().to_owned(),
+            description: text(live.description()),
+            authorizer_type: live.authorizer_type().clone(),
+            authorizer: live.authorizer_configuration().map(Authorizer::from_api),
+            versions: mcp.into_iter().flat_map(McpGatewayConfiguration::supported_versions).cloned().collect(),
+            semantic_search: mcp.and_then(|mcp| mcp.search_type()) == Some(&SearchType::Semantic),
+            instructions: text(mcp.and_then(|mcp| mcp.instructions())),
+            debug: live.exception_level() == Some(&ExceptionLevel::Debug),
+            kms_key_arn: text(live.kms_key_arn()),
+        }
+    }
+
+    /// What of this an update did not bring about although it was accepted: the members whose former value lets in the
+    /// wrong callers, acts as the wrong role or speaks the wrong language. Others may come back in another form than
+    /// they were sent.
+    pub(super) fn kept_by(&self, live: &Self) -> Vec<&'static str> {
+        let members = [
+            ("authorizer", self.authorizer == live.authorizer),
+            ("role", self.role_arn == live.role_arn),
+            ("supported versions", self.versions == live.versions),
+        ];
+        members.into_iter().filter_map(|(name, taken)| (!taken).then_some(name)).collect()
+    }
+
+    /// The revisions of MCP that it speaks.
+    pub(super) fn versions(&self) -> &BTreeSet<String> {
+        &self.versions
+    }
+
+    /// The versions of this that `live` lacks. AgentCore may refuse to add them.
+    pub(super) fn new_versions(&self, live: &Self) -> Vec<String> {
+        self.versions.difference(&live.versions).cloned().collect()
+    }
+
+    /// The members of a request. Every one is sent every time: what a full replace leaves out is reset. So is what
+    /// somebody else set in `live`, which is sent along.
+    pub(super) fn to_api(&self, live: Option<&GetGatewayOutput>) -> Result<Members, BuildError> {
+        let live = live.and_then(mcp);
+        let mcp = McpGatewayConfiguration::builder()
+            .set_supported_versions(Some(self.versions.iter().cloned().collect()))
+            .set_search_type(self.semantic_search.then_some(SearchType::Semantic))
+            .set_instructions(self.instructions.clone())
+            .set_session_configuration(live.and_then(|live| live.session_configuration().cloned()))
+            .set_streaming_configuration(live.and_then(|live| live.streaming_configuration().cloned()))
+            .set_disable_mcp_list_tools_pagination(
+                live.and_then(McpGatewayConfiguration::disable_mcp_list_tools_pagination),
+            )
+            .build();
+        Ok(Members {
+            role_arn: self.role_arn.clone(),
+            description: self.description.clone(),
+            protocol: GatewayProtocolConfiguration::Mcp(mcp),
+            authorizer_type: self.authorizer_type.clone(),
+            authorizer: self.authorizer.as_ref().map(Authorizer::to_api).transpose()?,
+            exception_level: self.debug.then_some(ExceptionLevel::Debug),
+            kms_key_arn: self.kms_key_arn.clone(),
+        })
+    }
+}
+
+/// The members that creating and updating share.
+#[derive(Clone)]
+pub(super) struct Members {
+    pub(super) role_arn: String,
+    pub(super) description: Option<String>,
+    pub(super) protocol: GatewayProtocolConfiguration,
+    pub(super) authorizer_type: AuthorizerType,
+    pub(super) authorizer: Option<AuthorizerConfiguration>,
+    pub(super) exception_level: Option<ExceptionLevel>,
+    pub(super) kms_key_arn: Option<String>,
+}
+
+fn authorizer_type(properties: &Properties) -> AuthorizerType {
+    if properties.jwt.is_some() { AuthorizerType::CustomJwt } else { AuthorizerType::AwsIam }
+}
+
+fn mcp(live: &GetGatewayOutput) -> Option<&McpGatewayConfiguration> {
+    live.protocol_configuration()?.as_mcp().ok()
+}
+
+/// The property that asks for what AgentCore cannot make of this gateway.
+pub(super) fn unchangeable(properties: &Properties, live: &GetGatewayOutput) -> Option<&'static str> {
+    let live = Configuration::live(live);
+    [
+        // "Authorizer type cannot be updated for an existing gateway" (cloudformation-coverage-roadmap, issue 2578).
+        ("AuthorizerType", live.authorizer_type == authorizer_type(properties)),
+        ("SearchType", live.semantic_search == properties.semantic_search),
+        ("KmsKeyArn", live.kms_key_arn == properties.kms_key_arn),
+    ]
+    .into_iter()
+    .find_map(|(name, same)| (!same).then_some(name))
+}
+
+/// Whether an update from `old` to `new`, or back, may have made another gateway.
+pub(super) fn may_replace(old: &Properties, new: &Properties) -> bool {
+    old.jwt.is_some() != new.jwt.is_some()
+        || old.semantic_search != new.semantic_search
+        || old.kms_key_arn != new.kms_key_arn
+        || !old.versions.is_subset(&new.versions)
+}

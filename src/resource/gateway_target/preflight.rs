@@ -1,0 +1,151 @@
+//! What can be known to fail before a target is made or changed: a gateway that does not take it, a runtime that does
+//! not take what the gateway would send.
+
+use std::time::Duration;
+
+use aws_sdk_bedrockagentcorecontrol::operation::get_agent_runtime::GetAgentRuntimeOutput;
+use aws_sdk_bedrockagentcorecontrol::operation::get_gateway::GetGatewayOutput;
+use aws_sdk_bedrockagentcorecontrol::types::{
+    AgentRuntimeStatus, GatewayProtocolConfiguration, GatewayProtocolType, GatewayStatus, McpGatewayConfiguration,
+};
+use tokio::time::Instant;
+
+use super::listing::Listing;
+use super::outbound::Outbound;
+use super::properties::Properties;
+use crate::agentcore::none_if_not_found;
+use crate::agentcore::target::{get_gateway, reasons};
+use crate::error::{ApiErrorKind, Error};
+use crate::job::Job;
+use crate::mcp::url::RuntimeUrl;
+use crate::wait::{Progress, until};
+
+/// What was made a moment ago may not be found yet.
+const NOT_FOUND_PATIENCE: Duration = Duration::from_secs(15);
+/// The header that a gateway with sessions of its own keeps to itself.
+const SESSION_HEADER: &str = "mcp-session-id";
+
+/// The gateway, once it is READY, if it takes a target like this.
+pub(super) async fn gateway(job: &Job<'_>, properties: &Properties) -> Result<GetGatewayOutput, Error> {
+    let id = &properties.gateway_id;
+    let started = Instant::now();
+    let gateway = until(job.deadline, &format!("waiting for gateway {id}"), async || {
+        let Some(gateway) = get_gateway(job, id).await? else {
+            let patient = started.elapsed() < NOT_FOUND_PATIENCE;
+            return if patient { Ok(Progress::pending("not found")) } else { Err(gateway_gone(id)) };
+        };
+        match gateway.status() {
+            GatewayStatus::Ready => Ok(Progress::Done(gateway)),
+            status @ (GatewayStatus::Failed | GatewayStatus::UpdateUnsuccessful | GatewayStatus::Deleting) => {
+                let reasons = reasons(gateway.status_reasons());
+                let problem = format!("names gateway {id}, which is {}: {reasons}; repair it first", status.as_str());
+                Err(Error::property("GatewayIdentifier", problem))
+            }
+            // CREATING, UPDATING, and whatever a newer service may add.
+            status => Ok(Progress::pending(status.as_str())),
+        }
+    })
+    .await?;
+    check_gateway(&gateway, properties)?;
+    Ok(gateway)
+}
+
+/// What to say of a gateway that is not there.
+pub(super) fn gateway_gone(id: &str) -> Error {
+    let problem = format!("names gateway {id}, which does not exist in this account and Region; give another");
+    Error::property("GatewayIdentifier", problem)
+}
+
+fn check_gateway(gateway: &GetGatewayOutput, properties: &Properties) -> Result<(), Error> {
+    let protocol = gateway.protocol_type();
+    if *protocol != GatewayProtocolType::Mcp {
+        let problem = format!(
+            "names gateway {}, whose protocol is {} and not MCP; give an MCP gateway",
+            gateway.gateway_id(),
+            protocol.as_str()
+        );
+        return Err(Error::property("GatewayIdentifier", problem));
+    }
+    let mcp = match gateway.protocol_configuration() {
+        Some(GatewayProtocolConfiguration::Mcp(mcp)) => Some(mcp),
+        _ => None,
+    };
+    if properties.listing == Listing::Dynamic && mcp.is_some_and(|mcp| mcp.search_type().is_some()) {
+        let problem = "is DYNAMIC, and the gateway's semantic search does not work with such targets; use DEFAULT";
+        return Err(Error::property("ListingMode", problem));
+    }
+    let has_sessions = mcp.and_then(McpGatewayConfiguration::session_configuration).is_some();
+    let lists = [
+        ("AllowedRequestHeaders", &properties.request_headers),
+        ("AllowedResponseHeaders", &properties.response_headers),
+    ];
+    for (name, headers) in lists {
+        if has_sessions && headers.iter().any(|header| header.eq_ignore_ascii_case(SESSION_HEADER)) {
+            let problem = "lists Mcp-Session-Id, which the gateway's own sessions use; remove it";
+            return Err(Error::property(name, problem));
+        }
+    }
+    Ok(())
+}
+
+/// Compares how the gateway would authorize itself with what the runtime at `Endpoint` takes. An endpoint elsewhere, and
+/// a runtime that cannot be read, are not compared.
+pub(super) async fn runtime(job: &Job<'_>, gateway: &GetGatewayOutput, properties: &Properties) -> Result<(), Error> {
+    let Some(url) = RuntimeUrl::parse(&properties.endpoint) else { return Ok(()) };
+    let ours = url.arn().is_none_or(|arn| region_and_account(arn) == region_and_account(gateway.gateway_arn()));
+    if url.region != job.context.region || !ours {
+        return Ok(());
+    }
+    let live = match wait_ready(job, url.id()).await {
+        Ok(live) => live,
+        Err(error) if error.is(ApiErrorKind::Denied) => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    let id = url.id();
+    match (live.authorizer_configuration(), &properties.outbound) {
+        (Some(_), Outbound::GatewayIamRole { .. }) => Err(Error::property(
+            "OutboundAuth",
+            format!(
+                "is GATEWAY_IAM_ROLE, and runtime {id} takes tokens and no signatures; set it to OAUTH with a \
+                 `CredentialProviderArn`, or the runtime's `InboundAuth` to IAM"
+            ),
+        )),
+        (None, Outbound::OAuth(_)) => Err(Error::property(
+            "OutboundAuth",
+            format!(
+                "is OAUTH, and runtime {id} takes signatures and no tokens; set it to GATEWAY_IAM_ROLE, or the runtime's \
+                 `InboundAuth` to JWT"
+            ),
+        )),
+        _ => Ok(()),
+    }
+}
+
+async fn wait_ready(job: &Job<'_>, id: &str) -> Result<GetAgentRuntimeOutput, Error> {
+    let request = job.context.agentcore.get_agent_runtime().agent_runtime_id(id);
+    let refuse = |problem: String| Err(Error::property("Endpoint", format!("calls runtime {id}, which {problem}")));
+    let started = Instant::now();
+    until(job.deadline, &format!("waiting for runtime {id}"), async || {
+        let answer = job.call("bedrock-agentcore:GetAgentRuntime", || request.clone().send()).await;
+        let Some(live) = none_if_not_found(answer)? else {
+            let patient = started.elapsed() < NOT_FOUND_PATIENCE;
+            return if patient { Ok(Progress::pending("not found")) } else { refuse("does not exist".to_owned()) };
+        };
+        match live.status() {
+            AgentRuntimeStatus::Creating | AgentRuntimeStatus::Updating => {
+                Ok(Progress::pending(live.status().as_str()))
+            }
+            status @ (AgentRuntimeStatus::CreateFailed | AgentRuntimeStatus::Deleting) => {
+                refuse(format!("is {}; repair it first", status.as_str()))
+            }
+            // READY, and what still serves as it did before.
+            _ => Ok(Progress::Done(live)),
+        }
+    })
+    .await
+}
+
+fn region_and_account(arn: &str) -> Option<(&str, &str)> {
+    let mut parts = arn.split(':').skip(3);
+    Some((parts.next()?, parts.next()?))
+}

@@ -1,0 +1,105 @@
+//! The gateway between the probe and the server: what it asks of its callers, which of its tools are the target's, and
+//! whether it has them from the server itself.
+//!
+//! A gateway answers tools/list from what it read when the target was last synchronised (developer guide, MCP server
+//! targets), so that an answer alone proves nothing about the server.
+
+use aws_sdk_bedrockagentcorecontrol::operation::get_gateway::GetGatewayOutput;
+use aws_sdk_bedrockagentcorecontrol::operation::get_gateway_target::GetGatewayTargetOutput;
+use aws_sdk_bedrockagentcorecontrol::types::{
+    AuthorizerConfiguration, AuthorizerType, CustomJwtAuthorizerConfiguration, ListingMode, TargetStatus,
+};
+
+use crate::agentcore::target::{self, Settled, TargetRef, settled};
+use crate::error::Error;
+use crate::job::Job;
+use crate::mcp::Catalogue;
+
+/// Stands between a target's name and a tool's (developer guide, gateway tool naming).
+const SEPARATOR: &str = "___";
+
+/// A gateway and the one target of it that is probed.
+pub(super) struct Gateway {
+    front: GetGatewayOutput,
+    target: TargetRef,
+    live: GetGatewayTargetOutput,
+}
+
+impl Gateway {
+    /// Reads both, once the target is in no transition any more.
+    pub(super) async fn read(job: &Job<'_>, target: &TargetRef) -> Result<Self, Error> {
+        let missing = |what: &str| {
+            let problem = format!("is {target}, and there is no such {what} in this account and Region; give another");
+            Error::property("GatewayTargetId", problem)
+        };
+        let gateway = target::get_gateway(job, &target.gateway_id).await?.ok_or_else(|| missing("gateway"))?;
+        let live = target::wait_settled(job, target).await?.ok_or_else(|| missing("target"))?;
+        let usable =
+            settled(live.status()) == Settled::Ready || *live.status() == TargetStatus::SynchronizeUnsuccessful;
+        if !usable {
+            let sentence = target::failure(job, target, &live).await.to_string();
+            return Err(Error::unverified("TARGET_NOT_READY", sentence));
+        }
+        Ok(Self { front: gateway, target: target.clone(), live })
+    }
+
+    /// What the gateway asks of its callers.
+    pub(super) fn authorizer_type(&self) -> &AuthorizerType {
+        self.front.authorizer_type()
+    }
+
+    /// What a token has to show, if the gateway takes tokens.
+    pub(super) fn authorizer(&self) -> Option<&CustomJwtAuthorizerConfiguration> {
+        match self.front.authorizer_configuration() {
+            Some(AuthorizerConfiguration::CustomJwtAuthorizer(authorizer)) => Some(authorizer),
+            _ => None,
+        }
+    }
+
+    /// The target's name.
+    pub(super) fn target_name(&self) -> &str {
+        self.live.name()
+    }
+
+    /// The tools of the target, under the server's own names. The search tool and other targets' tools are none.
+    pub(super) fn own(&self, catalogue: Catalogue) -> Catalogue {
+        let prefix = format!("{}{SEPARATOR}", self.live.name());
+        let own = catalogue.tools.iter().filter_map(|tool| tool.strip_prefix(&prefix));
+        let tools = own.map(str::to_owned).collect();
+        Catalogue { tools, ..catalogue }
+    }
+
+    /// Whether the gateway has not read the target's tools from the server, and could.
+    pub(super) fn is_unproven(&self) -> bool {
+        let proven = settled(self.live.status()) == Settled::Ready && self.live.last_synchronized_at().is_some();
+        self.can_synchronize() && !proven
+    }
+
+    /// Whether the gateway keeps a list of its own that can be made anew.
+    pub(super) fn can_synchronize(&self) -> bool {
+        target::can_synchronize(&self.live)
+    }
+
+    /// Makes the gateway read the target's tools from the server.
+    pub(super) async fn synchronize(&mut self, job: &Job<'_>) -> Result<(), Error> {
+        self.live = target::synchronize(job, &self.target).await.map_err(|error| match error {
+            Error::TerminalStatus { .. } => Error::unverified("TARGET_NOT_SYNCHRONIZED", error.to_string()),
+            error => error,
+        })?;
+        Ok(())
+    }
+
+    /// What to do when the tools are not the expected ones, after a synchronisation where there can be one.
+    pub(super) fn remedy(&self) -> &'static str {
+        let server = target::mcp_server(&self.live);
+        if self.can_synchronize() {
+            "a synchronisation has not changed that: check that the target's `Endpoint` is the server meant, and look at \
+             the server's log"
+        } else if server.is_some_and(|server| server.listing_mode() == Some(&ListingMode::Dynamic)) {
+            "the gateway asks the server every time: check that the target's `Endpoint` is the server meant, and look at \
+             the server's log"
+        } else {
+            "the gateway has the tools from the target's `ToolSchema` or `ToolSchemaS3Uri`: bring that up to date"
+        }
+    }
+}

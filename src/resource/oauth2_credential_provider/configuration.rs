@@ -1,0 +1,125 @@
+//! A provider's configuration as a request carries it, with everything found out that the template leaves open.
+
+use std::fmt;
+
+use aws_sdk_bedrockagentcorecontrol::types::{
+    AtlassianOauth2ProviderConfigInput, ClientAuthenticationMethodType, CredentialProviderVendorType,
+    CustomOauth2ProviderConfigInput, GithubOauth2ProviderConfigInput, GoogleOauth2ProviderConfigInput,
+    IncludedOauth2ProviderConfigInput, LinkedinOauth2ProviderConfigInput, MicrosoftOauth2ProviderConfigInput,
+    Oauth2Discovery, Oauth2ProviderConfigInput, SalesforceOauth2ProviderConfigInput, SecretReference, SecretSourceType,
+    SlackOauth2ProviderConfigInput,
+};
+use aws_smithy_types::error::operation::BuildError;
+
+use super::properties::Idp;
+use super::vendor::KnownVendor;
+use crate::sensitive::Sensitive;
+
+/// Everything an update replaces.
+pub(super) struct Configuration {
+    pub(super) vendor: &'static str,
+    pub(super) client_id: String,
+    pub(super) secret: ResolvedSecret,
+    pub(super) idp: Idp<Explored>,
+}
+
+impl fmt::Debug for Configuration {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "configuration of vendor {}", self.vendor)
+    }
+}
+
+/// What the service is told of the client's secret.
+#[derive(Debug)]
+pub(super) enum ResolvedSecret {
+    /// The value, to be kept by the service.
+    Managed(Sensitive),
+    /// Where it reads the value.
+    External {
+        /// The ARN; the API takes no name.
+        arn: String,
+        key: String,
+    },
+}
+
+/// A custom IdP, and how it wants to be asked.
+#[derive(Clone, Debug)]
+pub(super) struct Explored {
+    pub(super) discovery: Oauth2Discovery,
+    /// `None` leaves it to the service's default, CLIENT_SECRET_BASIC.
+    pub(super) method: Option<ClientAuthenticationMethodType>,
+}
+
+/// Sets the members that every vendor's configuration has. The SDK's builders have no trait in common.
+macro_rules! with_client {
+    ($builder:expr, $configuration:expr) => {{
+        let (source, value, reference) = $configuration.secret.to_api()?;
+        $builder
+            .client_id(&$configuration.client_id)
+            .client_secret_source(source)
+            .set_client_secret(value)
+            .set_client_secret_config(reference)
+    }};
+}
+
+impl Configuration {
+    /// The vendor as the API names it.
+    pub(super) fn vendor(&self) -> CredentialProviderVendorType {
+        CredentialProviderVendorType::from(self.vendor)
+    }
+
+    /// The member of a request. Everything is sent every time: an update replaces all of it.
+    pub(super) fn to_api(&self) -> Result<Oauth2ProviderConfigInput, BuildError> {
+        use Oauth2ProviderConfigInput as Input;
+        Ok(match &self.idp {
+            Idp::Custom(idp) => {
+                let builder = with_client!(CustomOauth2ProviderConfigInput::builder(), self);
+                let builder = builder.set_client_authentication_method(idp.method.clone());
+                Input::CustomOauth2ProviderConfig(builder.oauth_discovery(idp.discovery.clone()).build())
+            }
+            Idp::Known(KnownVendor::Atlassian) => Input::AtlassianOauth2ProviderConfig(
+                with_client!(AtlassianOauth2ProviderConfigInput::builder(), self).build()?,
+            ),
+            Idp::Known(KnownVendor::Github) => Input::GithubOauth2ProviderConfig(
+                with_client!(GithubOauth2ProviderConfigInput::builder(), self).build()?,
+            ),
+            Idp::Known(KnownVendor::Google) => Input::GoogleOauth2ProviderConfig(
+                with_client!(GoogleOauth2ProviderConfigInput::builder(), self).build()?,
+            ),
+            Idp::Known(KnownVendor::Linkedin) => Input::LinkedinOauth2ProviderConfig(
+                with_client!(LinkedinOauth2ProviderConfigInput::builder(), self).build()?,
+            ),
+            Idp::Known(KnownVendor::Salesforce) => Input::SalesforceOauth2ProviderConfig(
+                with_client!(SalesforceOauth2ProviderConfigInput::builder(), self).build()?,
+            ),
+            Idp::Known(KnownVendor::Slack) => {
+                Input::SlackOauth2ProviderConfig(with_client!(SlackOauth2ProviderConfigInput::builder(), self).build()?)
+            }
+            Idp::Microsoft { tenant_id } => {
+                let builder = with_client!(MicrosoftOauth2ProviderConfigInput::builder(), self);
+                Input::MicrosoftOauth2ProviderConfig(builder.set_tenant_id(tenant_id.clone()).build()?)
+            }
+            Idp::Included(endpoints) => {
+                let builder = with_client!(IncludedOauth2ProviderConfigInput::builder(), self)
+                    .set_issuer(endpoints.issuer.clone())
+                    .set_authorization_endpoint(endpoints.authorization_endpoint.clone())
+                    .set_token_endpoint(endpoints.token_endpoint.clone());
+                Input::IncludedOauth2ProviderConfig(builder.build()?)
+            }
+        })
+    }
+}
+
+type SecretMembers = (SecretSourceType, Option<String>, Option<SecretReference>);
+
+impl ResolvedSecret {
+    fn to_api(&self) -> Result<SecretMembers, BuildError> {
+        Ok(match self {
+            Self::Managed(value) => (SecretSourceType::Managed, Some(value.expose().to_owned()), None),
+            Self::External { arn, key } => {
+                let reference = SecretReference::builder().secret_id(arn).json_key(key).build()?;
+                (SecretSourceType::External, None, Some(reference))
+            }
+        })
+    }
+}

@@ -1,0 +1,83 @@
+//! Which permission is missing. The service keeps the client's secret in Secrets Manager under the caller's identity, and
+//! makes the account's token vault on the way, so a refusal is often about another action than the one that was called.
+
+use crate::error::{ApiError, ApiErrorKind, Error};
+
+/// What creating, updating and deleting a provider takes of its caller (service authorization reference; the handler
+/// permissions of `AWS::BedrockAgentCore::OAuth2CredentialProvider`).
+const ACTIONS: [&str; 13] = [
+    "bedrock-agentcore:CreateOauth2CredentialProvider",
+    "bedrock-agentcore:GetOauth2CredentialProvider",
+    "bedrock-agentcore:UpdateOauth2CredentialProvider",
+    "bedrock-agentcore:DeleteOauth2CredentialProvider",
+    "bedrock-agentcore:CreateTokenVault",
+    "bedrock-agentcore:GetTokenVault",
+    "bedrock-agentcore:TagResource",
+    "secretsmanager:CreateSecret",
+    "secretsmanager:PutSecretValue",
+    "secretsmanager:UpdateSecret",
+    "secretsmanager:DescribeSecret",
+    "secretsmanager:TagResource",
+    "secretsmanager:DeleteSecret",
+];
+
+/// A refusal that names the action AWS names or, when it names none, all that the call may have lacked.
+pub(super) fn explained(error: Error) -> Error {
+    match error {
+        Error::Api(error) if error.kind == ApiErrorKind::Denied => Error::Api(explain(error)),
+        error => error,
+    }
+}
+
+fn explain(error: ApiError) -> ApiError {
+    match ACTIONS.into_iter().find(|action| names(&error.message, action)) {
+        Some(operation) => ApiError { operation, ..error },
+        None if error.message.contains("not authorized to perform") => error,
+        None => {
+            let message = format!(
+                "{}; the call acts as the function's role, which needs {} on the provider, \
+                 `token-vault/default` and `secret:bedrock-agentcore-identity!default/oauth2/*`",
+                error.message,
+                ACTIONS.join(", ")
+            );
+            ApiError { message, ..error }
+        }
+    }
+}
+
+/// Whether the text contains the action, and not a longer one.
+fn names(text: &str, action: &str) -> bool {
+    let ends = |rest: &str| !rest.starts_with(|c: char| c.is_ascii_alphanumeric());
+    text.match_indices(action).any(|(at, _)| ends(&text[at + action.len()..]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(message: &str) -> String {
+        explained(Error::Api(ApiError {
+            operation: ACTIONS[0],
+            kind: ApiErrorKind::Denied,
+            code: Some("AccessDeniedException".to_owned()),
+            reason: None,
+            message: message.to_owned(),
+        }))
+        .to_string()
+    }
+
+    #[test]
+    fn the_action_that_aws_names_is_the_one_to_grant() {
+        let text = refusal("User: x is not authorized to perform: secretsmanager:CreateSecret on resource: y");
+        assert!(text.starts_with("not allowed to call secretsmanager:CreateSecret: "), "{text}");
+        let text = refusal("x is not authorized to perform: bedrock-agentcore:CreateOauth2CredentialProvider on y");
+        assert!(text.starts_with("not allowed to call bedrock-agentcore:CreateOauth2CredentialProvider: "), "{text}");
+    }
+
+    #[test]
+    fn without_a_name_all_of_them_are_listed() {
+        let text = refusal("Access denied");
+        assert!(text.contains("bedrock-agentcore:CreateTokenVault, bedrock-agentcore:GetTokenVault"), "{text}");
+        assert!(text.contains("secretsmanager:CreateSecret, secretsmanager:PutSecretValue"), "{text}");
+    }
+}

@@ -1,0 +1,171 @@
+//! What has to be true before a provider is made or changed: the secret can be read, the IdP's discovery document is
+//! usable, and the IdP takes the client's secret.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_bedrockagentcorecontrol::operation::get_oauth2_credential_provider::GetOauth2CredentialProviderOutput;
+use aws_sdk_bedrockagentcorecontrol::types::{
+    ClientAuthenticationMethodType, CustomOauth2ProviderConfigOutput, Oauth2AuthorizationServerMetadata,
+    Oauth2Discovery,
+};
+
+use super::configuration::{Configuration, Explored, ResolvedSecret};
+use super::properties::{CLIENT_SECRET_CHARS_MAX, CustomIdp, Idp, Properties, Secret};
+use crate::agentcore::unbuildable;
+use crate::error::Error;
+use crate::job::Job;
+use crate::oauth::{self, ClientCredentials, Metadata};
+use crate::properties::quote;
+use crate::sensitive::Sensitive;
+use crate::stored_secret::{self, parse_arn};
+
+/// The configuration of a new provider.
+pub(super) async fn for_create(job: &Job<'_>, properties: &Properties) -> Result<Configuration, Error> {
+    configuration(job, properties, None).await
+}
+
+/// The configuration for a provider that exists. The IdP is left alone when nothing changes that it would be asked
+/// about: an update of tags must not depend on it.
+pub(super) async fn for_update(
+    job: &Job<'_>,
+    properties: &Properties,
+    old: Option<&Properties>,
+    live: &GetOauth2CredentialProviderOutput,
+) -> Result<Configuration, Error> {
+    let live = live.oauth2_provider_config_output().and_then(|config| config.as_custom_oauth2_provider_config().ok());
+    let same_secret = old.is_some_and(|old| old.secret == properties.secret);
+    let kept = match (&properties.idp, old.map(|old| &old.idp), live) {
+        (Idp::Custom(idp), Some(Idp::Custom(old)), Some(live))
+            if same_secret && live.client_id() == Some(&properties.client_id) =>
+        {
+            kept(idp, old, live)
+        }
+        _ => None,
+    };
+    configuration(job, properties, kept).await
+}
+
+async fn configuration(job: &Job<'_>, properties: &Properties, kept: Option<Explored>) -> Result<Configuration, Error> {
+    let (secret, value) = read_secret(job, &properties.secret).await?;
+    let idp = match (&properties.idp, kept) {
+        (Idp::Custom(_), Some(kept)) => Idp::Custom(kept),
+        (Idp::Custom(idp), None) => Idp::Custom(explore(job, idp, &properties.client_id, &value).await?),
+        (Idp::Known(known), _) => Idp::Known(*known),
+        (Idp::Microsoft { tenant_id }, _) => Idp::Microsoft { tenant_id: tenant_id.clone() },
+        (Idp::Included(endpoints), _) => Idp::Included(endpoints.clone()),
+    };
+    Ok(Configuration { vendor: properties.vendor.word, client_id: properties.client_id.clone(), secret, idp })
+}
+
+/// What the service is told of the secret, and the value.
+async fn read_secret(job: &Job<'_>, secret: &Secret) -> Result<(ResolvedSecret, Sensitive), Error> {
+    match secret {
+        Secret::Managed(secret) => {
+            let value = secret.value(job).await?;
+            check_length(&value)?;
+            Ok((ResolvedSecret::Managed(value.clone()), value))
+        }
+        Secret::External { secret_id, key } => {
+            let value = stored_secret::read_key(job, "ClientSecretId", secret_id, "ClientSecretJsonKey", key).await?;
+            check_length(&value)?;
+            let arn = match parse_arn(secret_id) {
+                Some(_) => secret_id.clone(),
+                None => stored_secret::read(job, "ClientSecretId", secret_id).await?.arn,
+            };
+            Ok((ResolvedSecret::External { arn, key: key.clone() }, value))
+        }
+    }
+}
+
+/// A given value was checked when it was read; this one was not known then.
+fn check_length(value: &Sensitive) -> Result<(), Error> {
+    let chars = value.expose().chars().count();
+    if chars <= CLIENT_SECRET_CHARS_MAX {
+        return Ok(());
+    }
+    let problem = format!("names a value of {chars} characters; AgentCore takes at most {CLIENT_SECRET_CHARS_MAX}");
+    Err(Error::property("ClientSecretJsonKey", problem))
+}
+
+/// Reads the discovery document and tries the secret.
+async fn explore(job: &Job<'_>, idp: &CustomIdp, client_id: &str, secret: &Sensitive) -> Result<Explored, Error> {
+    let mut metadata = oauth::discover(job.context, idp.property, &idp.discovery_url).await?;
+    if let Some(query) = &idp.token_endpoint_query {
+        let joint = if metadata.token_endpoint.contains('?') { '&' } else { '?' };
+        metadata.token_endpoint = format!("{}{joint}{query}", metadata.token_endpoint);
+    }
+    let method = match &idp.method {
+        Some(method) => Some(method.clone()),
+        None => (!metadata.basic).then_some(ClientAuthenticationMethodType::ClientSecretPost),
+    };
+    metadata.basic = method != Some(ClientAuthenticationMethodType::ClientSecretPost);
+    try_secret(job, &metadata, client_id, secret).await?;
+    let discovery = match &idp.token_endpoint_query {
+        None => Oauth2Discovery::DiscoveryUrl(idp.discovery_url.clone()),
+        Some(_) => Oauth2Discovery::AuthorizationServerMetadata(server_metadata(idp, metadata)?),
+    };
+    Ok(Explored { discovery, method })
+}
+
+/// Asks for a token. What it may be used for is the target's matter, and a client made for signing in users gets none
+/// this way: only the refusal of the client itself counts.
+async fn try_secret(job: &Job<'_>, metadata: &Metadata, client_id: &str, secret: &Sensitive) -> Result<(), Error> {
+    let client = ClientCredentials {
+        client_id: client_id.to_owned(),
+        client_secret: secret.clone(),
+        scopes: Vec::new(),
+        parameters: BTreeMap::new(),
+    };
+    match oauth::mint(job.context, metadata, &client).await {
+        Err(Error::Unverified { code: oauth::CLIENT_REFUSED, sentence }) => {
+            let (sent, other) = if metadata.basic {
+                ("HTTP Basic credentials", "CLIENT_SECRET_POST")
+            } else {
+                ("form members", "CLIENT_SECRET_BASIC")
+            };
+            let sentence = format!(
+                "{sentence}; they were sent as {sent}, which `ClientAuthenticationMethod` {other} would change"
+            );
+            Err(Error::unverified(oauth::CLIENT_REFUSED, sentence))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn server_metadata(idp: &CustomIdp, metadata: Metadata) -> Result<Oauth2AuthorizationServerMetadata, Error> {
+    let authorization_endpoint = metadata.authorization_endpoint.ok_or_else(|| {
+        let problem = format!(
+            "takes an authorization endpoint too, which the document at {} does not name; leave it out and pass the \
+             parameter in the target's `CustomParameters`",
+            quote(&idp.discovery_url)
+        );
+        Error::property("TokenEndpointQuery", problem)
+    })?;
+    Oauth2AuthorizationServerMetadata::builder()
+        .issuer(metadata.issuer)
+        .authorization_endpoint(authorization_endpoint)
+        .token_endpoint(metadata.token_endpoint)
+        .build()
+        .map_err(unbuildable)
+}
+
+/// What is live of a custom IdP, if that is what the template asks for.
+fn kept(idp: &CustomIdp, old: &CustomIdp, live: &CustomOauth2ProviderConfigOutput) -> Option<Explored> {
+    let discovery = live.oauth_discovery()?;
+    let same_endpoints = match (discovery, &idp.token_endpoint_query) {
+        (Oauth2Discovery::DiscoveryUrl(url), None) => *url == idp.discovery_url,
+        (Oauth2Discovery::AuthorizationServerMetadata(metadata), Some(query)) => {
+            let endpoint = metadata.token_endpoint().strip_suffix(query.as_str());
+            oauth::discovery_url(metadata.issuer()) == idp.discovery_url
+                && endpoint.is_some_and(|endpoint| endpoint.ends_with(['?', '&']))
+        }
+        _ => false,
+    };
+    let method = live.client_authentication_method();
+    let same_method = match &idp.method {
+        Some(wanted) => method == Some(wanted),
+        // What was chosen before may not be what the discovery document asks for.
+        None => old.method.is_none(),
+    };
+    (same_endpoints && same_method).then(|| Explored { discovery: discovery.clone(), method: method.cloned() })
+}

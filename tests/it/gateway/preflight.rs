@@ -1,0 +1,249 @@
+//! The IdP asked before a gateway is made to trust it: what passes, what does not, and the exact sentence.
+
+use emulator::identity_provider::{ClaimStyle, Endpoint, Failure, ProviderFault};
+use serde_json::{Value, json};
+
+use super::{COGNITO, add_provider, count, create, extended, gateway, jwt, names, provider, update, with};
+use crate::world::{World, canary};
+
+const AUTH0: &str = "https://tenant.auth0.com/";
+const OKTA: &str = "https://dev-1.okta.com/oauth2/default";
+/// Okta behind a name that does not say so.
+const CUSTOM_DOMAIN: &str = "https://login.example.com/oauth2/default";
+const ENTRA_V1: &str = "https://sts.windows.net/tenant/";
+const ENTRA_V2: &str = "https://login.microsoftonline.com/tenant/v2.0";
+const KEYCLOAK: &str = "https://sso.example.com/realms/mcp";
+
+/// The properties of the client `app`.
+fn client(changes: Value) -> Value {
+    extended(json!({"ClientId": "app", "ClientSecret": canary("client")}), changes)
+}
+
+/// The one claim rule of a gateway.
+fn rule(world: &World, id: &str) -> Option<(String, String)> {
+    let authorizer = gateway(world, id, |gateway| gateway.jwt_authorizer().cloned()).expect("one");
+    let rule = authorizer.get("customClaims")?.as_array()?.first()?.clone();
+    let text = |value: &Value| value.as_str().map(str::to_owned);
+    let value = &rule["authorizingClaimMatchValue"]["claimMatchValue"]["matchValueString"];
+    Some((text(&rule["inboundTokenClaimName"])?, text(value)?))
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn the_claim_comes_from_the_template_then_from_a_token_then_from_the_idp() {
+    let audience = json!({"CustomParameters": {"audience": "https://mcp.example.com"}});
+    let cases = [
+        (ClaimStyle::Cognito, COGNITO, None, "client_id"),
+        (ClaimStyle::Auth0, AUTH0, None, "azp"),
+        (ClaimStyle::Okta, OKTA, None, "cid"),
+        (ClaimStyle::Okta, CUSTOM_DOMAIN, None, "azp"),
+        (ClaimStyle::Okta, CUSTOM_DOMAIN, Some(json!({"Scopes": "mcp/read"})), "cid"),
+        (ClaimStyle::Okta, CUSTOM_DOMAIN, Some(json!({"Scopes": "mcp/read", "ClientClaimName": "sub"})), "sub"),
+        (ClaimStyle::Auth0, AUTH0, Some(audience), "azp"),
+        (ClaimStyle::Keycloak, KEYCLOAK, Some(json!({})), "azp"),
+        (ClaimStyle::Cognito, COGNITO, Some(json!({})), "client_id"),
+    ];
+    for (style, issuer, credentials, claim) in cases {
+        let mut world = World::new();
+        add_provider(&world, provider(style, issuer));
+        let properties = jwt(issuer, json!({"AllowedClients": "app"}));
+        let properties = extended(properties, credentials.map_or(json!({}), client));
+        let answer = world.send(create(properties)).await.success();
+        assert_eq!(answer.attribute("ClientClaimName"), claim, "{issuer}");
+        let rule = rule(&world, &answer.physical_id());
+        assert_eq!(rule, (claim != "client_id").then(|| (claim.to_owned(), "app".to_owned())), "{issuer}");
+    }
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn every_idp_passes_as_its_guide_says() {
+    for (style, issuer, discovery_url, rules, credentials) in [
+        (
+            ClaimStyle::EntraV1,
+            ENTRA_V1,
+            "https://login.microsoftonline.com/tenant/.well-known/openid-configuration",
+            json!({"AllowedAudience": "https://mcp.example.com", "AllowedClients": "app"}),
+            json!({"CustomParameters": {"resource": "https://mcp.example.com"}}),
+        ),
+        (
+            ClaimStyle::EntraV2,
+            ENTRA_V2,
+            "https://login.microsoftonline.com/tenant/v2.0/.well-known/openid-configuration",
+            json!({"AllowedAudience": "https://mcp.example.com", "AllowedClients": "app"}),
+            json!({"Scopes": "https://mcp.example.com/.default"}),
+        ),
+        (
+            ClaimStyle::Okta,
+            OKTA,
+            "https://dev-1.okta.com/oauth2/default/.well-known/oauth-authorization-server",
+            json!({"AllowedAudience": "api://default", "AllowedScopes": "mcp/read"}),
+            json!({"Scopes": "mcp/read"}),
+        ),
+    ] {
+        let mut world = World::new();
+        add_provider(&world, provider(style, issuer));
+        let properties = extended(with(json!({"AuthorizerType": "", "DiscoveryUrl": discovery_url})), rules);
+        let answer = world.send(create(extended(properties, client(credentials)))).await;
+        assert!(answer.is_success(), "{issuer}: {}", answer.reason());
+    }
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn several_clients_with_a_claim_of_their_own_are_refused_by_evidence() {
+    let mut world = World::new();
+    add_provider(&world, provider(ClaimStyle::Okta, CUSTOM_DOMAIN));
+    let properties = jwt(CUSTOM_DOMAIN, json!({"AllowedClients": "app,other", "AllowedAudience": "api://default"}));
+    let answer = world.send(create(extended(properties, client(json!({"Scopes": "mcp/read"}))))).await;
+    assert!(answer.failure().contains("which this IdP puts into the claim `cid`"), "{}", answer.reason());
+    assert!(answer.reason().contains("use `AllowedAudience`"), "{}", answer.reason());
+    assert!(names(&world).is_empty());
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn what_would_let_nobody_in_is_named_before_anything_is_created() {
+    let app = json!({"AllowedClients": "app"});
+    let audience = json!({"AllowedAudience": "https://mcp.example.com"});
+    let none = || json!({});
+    let cases = [
+        (provider(ClaimStyle::Auth0, AUTH0), audience.clone(), none(), "with Auth0 by setting `audience`"),
+        (
+            provider(ClaimStyle::Auth0, AUTH0).with_fault(ProviderFault::TokenError {
+                status: 403,
+                error: "access_denied",
+                description: "No audience parameter was provided, and no default audience has been configured",
+            }),
+            audience.clone(),
+            none(),
+            "set `audience` in `CustomParameters` to the API's identifier",
+        ),
+        (
+            provider(ClaimStyle::EntraV2, ENTRA_V2).with_fault(ProviderFault::TokenIssuer(ENTRA_V1.to_owned())),
+            audience.clone(),
+            json!({"Scopes": "https://mcp.example.com/.default"}),
+            "`DiscoveryUrl` to `https://login.microsoftonline.com/tenant/.well-known/openid-configuration`, or \
+             `requestedAccessTokenVersion` to 2",
+        ),
+        (
+            provider(ClaimStyle::EntraV1, ENTRA_V1).with_fault(ProviderFault::TokenIssuer(ENTRA_V2.to_owned())),
+            audience.clone(),
+            json!({"CustomParameters": {"resource": "https://mcp.example.com"}}),
+            "`DiscoveryUrl` to `https://login.microsoftonline.com/tenant/v2.0/.well-known/openid-configuration`, or \
+             `requestedAccessTokenVersion` to 1",
+        ),
+        (provider(ClaimStyle::EntraV2, ENTRA_V2), audience.clone(), none(), "application id URI with `/.default`"),
+        (
+            provider(ClaimStyle::Okta, OKTA),
+            extended(app.clone(), json!({"ClientClaimName": "client_id"})),
+            json!({"Scopes": "mcp/read"}),
+            "set the gateway's `ClientClaimName` to cid",
+        ),
+        (provider(ClaimStyle::Okta, OKTA), app.clone(), none(), "Okta: a scope of the authorization server"),
+        (
+            provider(ClaimStyle::Keycloak, KEYCLOAK)
+                .with_fault(ProviderFault::DiscoveryIssuer("https://keycloak.internal/realms/mcp".to_owned())),
+            app.clone(),
+            none(),
+            "names another issuer, \"https://keycloak.internal/realms/mcp\"",
+        ),
+        (
+            provider(ClaimStyle::Keycloak, KEYCLOAK)
+                .with_fault(ProviderFault::TokenIssuer("https://keycloak.internal/realms/mcp".to_owned())),
+            app.clone(),
+            none(),
+            "they differ in the host name only",
+        ),
+        (
+            provider(ClaimStyle::Cognito, COGNITO)
+                .with_fault(ProviderFault::At(Endpoint::Discovery, Failure::Unreachable)),
+            app.clone(),
+            none(),
+            "which cannot be reached: the connection failed; check the address",
+        ),
+        (
+            provider(ClaimStyle::Cognito, COGNITO).with_fault(ProviderFault::DiscoveryWithout("jwks_uri")),
+            app.clone(),
+            none(),
+            "whose document has no `jwks_uri`",
+        ),
+        (
+            provider(ClaimStyle::Cognito, COGNITO).with_fault(ProviderFault::SignsWithSecrets),
+            app.clone(),
+            none(),
+            "does not sign with RS256",
+        ),
+        (
+            provider(ClaimStyle::Cognito, COGNITO),
+            app.clone(),
+            json!({"ClientSecret": "cAnArY-wrong"}),
+            "check `ClientId` and the client secret",
+        ),
+        (
+            provider(ClaimStyle::Cognito, COGNITO),
+            json!({"AllowedClients": "other"}),
+            none(),
+            "the token's `client_id` is \"app\" and the gateway's `AllowedClients` is \"other\"",
+        ),
+        (provider(ClaimStyle::Cognito, COGNITO), audience, none(), "the token has no `aud` claim"),
+    ];
+    for (provider, rules, credentials, expected) in cases {
+        let mut world = World::new();
+        let discovery_url = provider.discovery_url();
+        let entra_v1 = provider.issuer == ENTRA_V1;
+        let issuer = provider.issuer.clone();
+        add_provider(&world, provider);
+        let properties = if entra_v1 {
+            with(json!({"AuthorizerType": "CUSTOM_JWT", "DiscoveryUrl": discovery_url}))
+        } else {
+            jwt(&issuer, json!({}))
+        };
+        let answer = world.send(create(extended(extended(properties, rules), client(credentials)))).await;
+        assert!(answer.failure().contains(expected), "{expected}: {}", answer.reason());
+        assert_eq!(world.calls_since(0), [""; 0], "{expected}");
+    }
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn an_idp_that_restarts_is_waited_for() {
+    let mut world = World::new();
+    let mut provider = provider(ClaimStyle::Cognito, COGNITO);
+    provider.fail_next(3, ProviderFault::At(Endpoint::Discovery, Failure::Status(503)));
+    add_provider(&world, provider);
+    world.send(create(jwt(COGNITO, json!({"AllowedClients": "app"})))).await.success();
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn the_idp_is_asked_only_when_the_authorizer_is_about_to_change() {
+    let mut world = World::new();
+    add_provider(&world, provider(ClaimStyle::Okta, CUSTOM_DOMAIN));
+    let requests = |world: &World| world.aws.with(|world| world.identity_providers.requests().len());
+    let old = extended(jwt(CUSTOM_DOMAIN, json!({"AllowedClients": "app"})), client(json!({"Scopes": "mcp/read"})));
+    let created = world.send(create(old.clone())).await.success();
+    assert_eq!(requests(&world), 2);
+    let described = extended(old.clone(), json!({"Description": "new"}));
+    let updated = world.send(update(&created.physical_id(), described.clone(), old.clone())).await.success();
+    assert_eq!((requests(&world), updated.attribute("ClientClaimName")), (2, "cid"));
+    // A rollback must not depend on an IdP whose answer changes nothing.
+    let broken = provider(ClaimStyle::Okta, CUSTOM_DOMAIN)
+        .with_fault(ProviderFault::At(Endpoint::Discovery, Failure::Unreachable));
+    add_provider(&world, broken);
+    let stricter = extended(described.clone(), json!({"AllowedScopes": "mcp/read"}));
+    let refused = world.send(update(&created.physical_id(), stricter.clone(), described.clone())).await;
+    assert!(refused.failure().contains("cannot be reached"), "{}", refused.reason());
+    world.send(update(&created.physical_id(), described.clone(), stricter.clone())).await.success();
+    add_provider(&world, provider(ClaimStyle::Okta, CUSTOM_DOMAIN));
+    let before = requests(&world);
+    world.send(update(&created.physical_id(), stricter, described)).await.success();
+    assert_eq!(requests(&world), before + 2);
+    assert_eq!(count(&world.calls_since(0), &["CreateGateway"]), 1);
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_stated_claim_that_is_taken_back_is_looked_for_again() {
+    let mut world = World::new();
+    add_provider(&world, provider(ClaimStyle::Okta, CUSTOM_DOMAIN));
+    let new = extended(jwt(CUSTOM_DOMAIN, json!({"AllowedClients": "app"})), client(json!({"Scopes": "mcp/read"})));
+    let old = extended(new.clone(), json!({"ClientClaimName": "sub"}));
+    let created = world.send(create(old.clone())).await.success();
+    assert_eq!(created.attribute("ClientClaimName"), "sub");
+    let updated = world.send(update(&created.physical_id(), new, old)).await.success();
+    assert_eq!(updated.attribute("ClientClaimName"), "cid");
+}

@@ -1,0 +1,158 @@
+//! What AgentCore cannot change of a gateway: another takes its place, or nothing happens and the template's author is
+//! told; and whatever CloudFormation does next, one gateway is left.
+
+use std::time::Duration;
+
+use emulator::faults::FaultEffect;
+use emulator::identity_provider::ClaimStyle;
+use emulator::settings::Settings;
+use serde_json::{Value, json};
+
+use super::{
+    COGNITO, PREFIX, add_provider, count, create, delete, extended, ids, jwt, names, properties, provider,
+    somebodys_gateway, update, with, world,
+};
+use crate::world::World;
+
+const CHANGING: [&str; 3] = ["CreateGateway", "UpdateGateway", "DeleteGateway"];
+
+/// What cannot be changed: from, to, and the property that is named.
+fn changes() -> Vec<(Value, Value, &'static str)> {
+    let key = "arn:aws:kms:us-east-1:111122223333:key/0a1b2c3d-0000-1111-2222-333344445555";
+    let fewer = json!({"SupportedVersions": "2025-11-25"});
+    vec![
+        (properties(), jwt(COGNITO, json!({"AllowedClients": "one"})), "AuthorizerType"),
+        (jwt(COGNITO, json!({"AllowedClients": "one"})), properties(), "AuthorizerType"),
+        (properties(), with(json!({"SearchType": "NONE"})), "SearchType"),
+        (properties(), with(json!({"KmsKeyArn": key})), "KmsKeyArn"),
+        (with(fewer), properties(), "SupportedVersions"),
+    ]
+}
+
+fn named(properties: &Value) -> Value {
+    extended(properties.clone(), json!({"GatewayName": "Chosen"}))
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_derived_name_lets_another_gateway_take_the_place() {
+    for (old, new, property) in changes() {
+        let mut world = world();
+        let created = world.send(create(old.clone())).await.success();
+        let event = world.address(update(&created.physical_id(), new.clone(), old.clone()));
+        let updated = world.deliver(&event).await.expect("answered").success();
+        assert_ne!(updated.physical_id(), created.physical_id(), "{property}");
+        let again = world.deliver(&event).await.expect("answered").success();
+        assert_eq!(again.physical_id(), updated.physical_id(), "{property}");
+        world.send(delete(&created.physical_id(), old)).await.success();
+        assert_eq!(ids(&world), [updated.physical_id()], "{property}");
+        assert!(updated.physical_id().starts_with(PREFIX), "a policy can name it");
+    }
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_chosen_name_is_refused_untouched_and_rolls_back() {
+    for (old, new, property) in changes() {
+        let (old, new) = (named(&old), named(&new));
+        let mut world = world();
+        let created = world.send(create(old.clone())).await.success();
+        let before = world.call_count();
+        let refused = world.send(update(&created.physical_id(), new.clone(), old.clone())).await;
+        assert!(refused.failure().starts_with(&format!("`{property}` ")), "{}", refused.reason());
+        assert!(refused.reason().contains("give another `GatewayName`, or none"), "{}", refused.reason());
+        assert_eq!(refused.physical_id(), created.physical_id());
+        // Whether versions can be added only AgentCore can tell.
+        let tries = usize::from(property == "SupportedVersions");
+        assert_eq!(count(&world.calls_since(before), &CHANGING), tries, "{property}");
+        let rolled_back = world.send(update(&created.physical_id(), old, new)).await.success();
+        assert_eq!(rolled_back.physical_id(), created.physical_id());
+        assert_eq!(count(&world.calls_since(before), &CHANGING), tries, "{property}");
+    }
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn another_name_in_the_same_update_takes_the_place() {
+    let mut world = world();
+    let old = named(&properties());
+    let new = jwt(COGNITO, json!({"AllowedClients": "one", "GatewayName": "Other"}));
+    let created = world.send(create(old.clone())).await.success();
+    let renamed = world.send(update(&created.physical_id(), new.clone(), old.clone())).await.success();
+    world.send(delete(&created.physical_id(), old)).await.success();
+    assert_eq!(names(&world), ["Other"]);
+    let derived = world.send(update(&renamed.physical_id(), properties(), new.clone())).await.success();
+    world.send(delete(&renamed.physical_id(), new.clone())).await.success();
+    assert_eq!(ids(&world), [derived.physical_id()]);
+    assert!(derived.physical_id().starts_with(PREFIX));
+    let back = world.send(update(&derived.physical_id(), new, properties())).await.success();
+    world.send(delete(&derived.physical_id(), properties())).await.success();
+    assert_eq!((names(&world), ids(&world)), (vec!["Other".to_owned()], vec![back.physical_id()]));
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_rollback_finds_the_replaced_gateway_by_either_id() {
+    let mut pairs = changes();
+    let renamed = with(json!({"GatewayName": "Other"}));
+    pairs.push((named(&properties()), renamed.clone(), "GatewayName"));
+    pairs.push((properties(), renamed.clone(), "GatewayName"));
+    pairs.push((renamed, properties(), "GatewayName"));
+    for (old, new, property) in pairs {
+        for carries_new_id in [true, false] {
+            let mut world = world();
+            let created = world.send(create(old.clone())).await.success();
+            let replaced = world.send(update(&created.physical_id(), new.clone(), old.clone())).await.success();
+            let id = if carries_new_id { replaced.physical_id() } else { created.physical_id() };
+            let rolled_back = world.send(update(&id, old.clone(), new.clone())).await.success();
+            assert_eq!(rolled_back.physical_id(), created.physical_id(), "{property} {carries_new_id}");
+            world.send(delete(&replaced.physical_id(), new.clone())).await.success();
+            assert_eq!(ids(&world), [created.physical_id()], "{property} {carries_new_id}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_replacement_that_was_never_answered_for_is_deleted_by_the_rollback() {
+    for (old, new, property) in changes() {
+        let slow = Settings { gateway_transition: Duration::from_mins(1), ..Settings::default() };
+        let mut world = World::with_settings(slow);
+        add_provider(&world, provider(ClaimStyle::Cognito, COGNITO));
+        let created = world.send(create(old.clone())).await.success();
+        let strangers = somebodys_gateway(&world, &format!("{PREFIX}abcdef"));
+        // Cut off while the new gateway is being created, and never delivered again.
+        let event = world.address(update(&created.physical_id(), new.clone(), old.clone()));
+        world.timeout = Duration::from_secs(40);
+        world.deliver(&event).await.expect_err("cut off");
+        world.timeout = Duration::from_mins(15);
+        assert_eq!(ids(&world).len(), 3, "{property}");
+        let rolled_back = world.send(update(&created.physical_id(), old, new)).await.success();
+        assert_eq!(rolled_back.physical_id(), created.physical_id(), "{property}");
+        assert_eq!(ids(&world), [created.physical_id(), strangers], "{property}");
+    }
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_replacement_that_fails_is_answered_for_and_cleaned_up() {
+    let mut world = World::new();
+    let created = world.send(create(properties())).await.success();
+    world.fault("CreateGateway", 1, 1, FaultEffect::BecomesFailed("no".to_owned()));
+    let new = with(json!({"SearchType": "NONE"}));
+    let answer = world.send(update(&created.physical_id(), new.clone(), properties())).await;
+    assert!(answer.failure().contains("ended in FAILED: no"), "{}", answer.reason());
+    assert_ne!(answer.physical_id(), created.physical_id(), "CloudFormation must learn of it");
+    let rolled_back = world.send(update(&answer.physical_id(), properties(), new.clone())).await.success();
+    assert_eq!(rolled_back.physical_id(), created.physical_id());
+    world.send(delete(&answer.physical_id(), new)).await.success();
+    assert_eq!(ids(&world), [created.physical_id()]);
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_gateway_that_never_worked_is_replaced() {
+    for changes in [json!({}), json!({"GatewayName": "Chosen"})] {
+        let mut world = World::new();
+        world.fault("CreateGateway", 1, 1, FaultEffect::BecomesFailed("no".to_owned()));
+        let failed = world.send(create(with(changes.clone()))).await;
+        let event = update(&failed.physical_id(), with(changes.clone()), with(changes.clone()));
+        let updated = world.send(event).await.success();
+        assert_ne!(updated.physical_id(), failed.physical_id());
+        world.send(delete(&failed.physical_id(), with(changes))).await.success();
+        assert_eq!(ids(&world), [updated.physical_id()]);
+    }
+}

@@ -1,0 +1,295 @@
+//! `Custom::AgentCoreMcpProbe` behind a gateway: whose tools count, what is healed by a synchronisation, and the exact
+//! sentence for what is not.
+
+use std::time::Duration;
+
+use emulator::aws::ServiceId;
+use emulator::container::{Behaviour, Start};
+use emulator::faults::FaultEffect;
+use emulator::identity_provider::{ClaimStyle, Client, Provider};
+use emulator::settings::Settings;
+use serde_json::{Value, json};
+
+use crate::gateway_target::{COGNITO, NAME, Scene, jwt_gateway, make_gateway, merged};
+use crate::world::{Answer, Event, FUNCTION_ROLE, canary};
+
+const TYPE: &str = "Custom::AgentCoreMcpProbe";
+
+/// Probes the gateway for one target of it.
+async fn probe(scene: &mut Scene, target: &Answer, changes: Value) -> Answer {
+    let properties = json!({"Endpoint": target.attribute("GatewayUrl"), "GatewayTargetId": target.physical_id()});
+    scene.world.send(Event::new("Create", TYPE, "Probe", merged(properties, changes))).await
+}
+
+fn client(changes: Value) -> Value {
+    merged(json!({"ClientId": "app", "ClientSecret": canary("client")}), changes)
+}
+
+fn synchronisations(scene: &Scene, before: usize) -> usize {
+    scene.world.calls_since(before).iter().filter(|call| **call == "SynchronizeGatewayTargets").count()
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn only_the_targets_own_tools_count_to_the_last_page() {
+    let semantic = json!({"protocolConfiguration": {"mcp": {"searchType": "SEMANTIC",
+        "supportedVersions": emulator::container::REVISIONS}}});
+    let mut scene = Scene::with(Settings::default(), semantic, json!({})).await;
+    scene.behave(Behaviour { tools: 75, ..Behaviour::default() });
+    scene.somebodys_target("server-2");
+    let target = scene.target(json!({})).await;
+    let before = scene.world.call_count();
+    let expectations = json!({"ExpectedToolCount": 75, "ExpectedTools": "tool_001,tool_075"});
+    let answer = probe(&mut scene, &target, expectations).await.success();
+    assert_eq!((answer.attribute("Result"), answer.attribute("ToolCount")), ("PASSED", "75"));
+    assert_eq!(answer.attribute("Detail"), "the gateway answers and lists 75 tools of target server");
+    assert_eq!(answer.attribute("ServerName"), "shared");
+    let calls = scene.world.calls_since(before);
+    assert_eq!(calls[..2], ["GetGateway", "GetGatewayTarget"]);
+    assert!(calls[2..].iter().all(|call| *call == "InvokeGateway"), "{calls:?}");
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn every_revision_that_a_gateway_may_be_limited_to_is_spoken() {
+    for revision in emulator::container::REVISIONS {
+        let limited = json!({"protocolConfiguration": {"mcp": {"supportedVersions": [revision]}}});
+        let mut scene = Scene::with(Settings::default(), limited, json!({})).await;
+        let target = scene.target(json!({})).await;
+        let answer = probe(&mut scene, &target, json!({})).await;
+        assert!(answer.is_success(), "{revision}: {}", answer.reason());
+        assert_eq!(answer.attribute("ProtocolVersion"), revision);
+    }
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_jwt_gateway_is_called_with_a_token_or_asked_whose_it_wants() {
+    let mut scene = Scene::with(Settings::default(), jwt_gateway(), json!({})).await;
+    let target = scene.target(json!({})).await;
+    for changes in [client(json!({})), client(json!({"Auth": "BEARER"})), client(json!({"Issuer": COGNITO}))] {
+        let answer = probe(&mut scene, &target, changes).await.success();
+        assert_eq!(answer.attribute("ToolCount"), "3");
+    }
+    for changes in [json!({}), json!({"Auth": "ANONYMOUS", "Issuer": COGNITO})] {
+        let answer = probe(&mut scene, &target, changes).await.success();
+        assert_eq!((answer.attribute("Result"), answer.attribute("ToolCount")), ("PASSED", "0"));
+        assert!(answer.attribute("Detail").contains(COGNITO), "{}", answer.attribute("Detail"));
+    }
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_token_is_compared_with_the_gateway_before_it_is_called() {
+    let mut scene = Scene::with(Settings::default(), jwt_gateway(), json!({})).await;
+    let target = scene.target(json!({})).await;
+    let stranger = Client::new(&canary("client")).scopes(&["mcp/read"]);
+    let provider = Provider::new(ClaimStyle::Cognito, COGNITO).with_client("stranger", stranger);
+    scene.world.aws.with(|world| world.identity_providers.add(provider));
+    let before = scene.world.call_count();
+    let answer = probe(&mut scene, &target, client(json!({"ClientId": "stranger"}))).await;
+    let expected = "the token's `client_id` is \"stranger\" and the gateway's `AllowedClients` is \"app\"";
+    assert!(answer.failure().contains(expected), "{}", answer.reason());
+    assert!(!scene.world.calls_since(before).contains(&"InvokeGateway"), "claims before callers");
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn the_wrong_kind_of_credentials_is_named() {
+    let mut scene = Scene::new().await;
+    let target = scene.target(json!({})).await;
+    let answer = probe(&mut scene, &target, client(json!({"Auth": "BEARER", "Issuer": COGNITO}))).await;
+    let expected = "the gateway takes signatures and no tokens; set the probe's `Auth` to IAM, or the gateway's";
+    assert!(answer.failure().starts_with(expected), "{}", answer.reason());
+    // A client that the gateway has no use for does no harm.
+    probe(&mut scene, &target, client(json!({}))).await.success();
+    let mut scene = Scene::with(Settings::default(), jwt_gateway(), json!({})).await;
+    let target = scene.target(json!({})).await;
+    let answer = probe(&mut scene, &target, json!({"Auth": "IAM"})).await;
+    assert!(
+        answer.failure().contains("the gateway takes tokens: set the probe's `Auth` to BEARER"),
+        "{}",
+        answer.reason()
+    );
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn tools_that_are_missing_are_looked_for_in_a_synchronisation() {
+    for (expectation, passes) in [
+        (json!({"ExpectedToolCount": 5}), true),
+        (json!({"ExpectedTools": "tool_005"}), true),
+        (json!({"MinimumTools": 4}), true),
+        (json!({"ExpectedToolCount": 6}), false),
+    ] {
+        let mut scene = Scene::new().await;
+        let target = scene.target(json!({})).await;
+        scene.behave(Behaviour { tools: 5, ..Behaviour::default() });
+        let before = scene.world.call_count();
+        let answer = probe(&mut scene, &target, expectation.clone()).await;
+        assert_eq!(answer.is_success(), passes, "{expectation}: {}", answer.reason());
+        assert_eq!(synchronisations(&scene, before), 1, "{expectation}");
+        if passes {
+            assert_eq!(answer.attribute("ToolCount"), "5");
+        } else {
+            let expected = "the gateway lists 5 tools of target server where `ExpectedToolCount` is 6; a synchronisation \
+                            has not changed that: check that the target's `Endpoint` is the server meant";
+            assert!(answer.reason().starts_with(expected), "{}", answer.reason());
+        }
+    }
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_count_of_zero_is_none_to_compare_with() {
+    let mut scene = Scene::new().await;
+    let target = scene.target(json!({})).await;
+    let before = scene.world.call_count();
+    probe(&mut scene, &target, json!({"ExpectedToolCount": "0"})).await.success();
+    assert_eq!(synchronisations(&scene, before), 0);
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_list_that_nobody_keeps_is_not_made_anew() {
+    let tool = json!({"name": "one", "description": "d", "inputSchema": {"type": "object"}});
+    for (listing, count, remedy) in [
+        (json!({"ToolSchema": {"tools": [tool]}}), 1, "bring that up to date"),
+        (json!({"ListingMode": "DYNAMIC"}), 3, "the gateway asks the server every time"),
+    ] {
+        let mut scene = Scene::new().await;
+        let target = scene.target(listing).await;
+        let before = scene.world.call_count();
+        let answer = probe(&mut scene, &target, json!({"ExpectedToolCount": count})).await.success();
+        assert_eq!(answer.attribute("ToolCount"), count.to_string());
+        let answer = probe(&mut scene, &target, json!({"ExpectedToolCount": 9})).await;
+        let expected = format!("the gateway lists {count} tools of target server where `ExpectedToolCount` is 9; ");
+        assert!(answer.failure().starts_with(&expected) && answer.reason().contains(remedy), "{}", answer.reason());
+        assert_eq!(synchronisations(&scene, before), 0);
+    }
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_synchronisation_that_failed_is_made_up_for_or_named() {
+    let crash = Behaviour { start: Start::Crash("boom".to_owned()), ..Behaviour::default() };
+    for (after, passes) in [(Behaviour::default(), true), (crash.clone(), false)] {
+        let mut scene = Scene::new().await;
+        let target = scene.target(json!({})).await;
+        scene.behave(crash.clone());
+        let list = json!({"gatewayIdentifier": scene.gateway_id, "targetIdList": [target.attribute("TargetId")]});
+        scene.world.somebody(ServiceId::AgentCoreControl, "SynchronizeGatewayTargets", list);
+        tokio::time::sleep(Duration::from_mins(1)).await;
+        scene.behave(after);
+        let before = scene.world.call_count();
+        let answer = probe(&mut scene, &target, json!({})).await;
+        assert_eq!(answer.is_success(), passes, "{}", answer.reason());
+        assert_eq!(synchronisations(&scene, before), if passes { 1 } else { 3 });
+        if !passes {
+            let expected = "ended in SYNCHRONIZE_UNSUCCESSFUL: Failed to connect and fetch tools";
+            assert!(answer.reason().contains(expected), "{}", answer.reason());
+        }
+    }
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn report_mode_records_what_a_synchronisation_could_not_heal() {
+    let mut scene = Scene::new().await;
+    let target = scene.target(json!({})).await;
+    scene.behave(Behaviour { start: Start::Crash("boom".to_owned()), ..Behaviour::default() });
+    let changes = json!({"Mode": "Report", "ExpectedToolCount": 5});
+    let answer = probe(&mut scene, &target, changes).await.success();
+    assert_eq!(answer.attribute("Result"), "FAILED:TARGET_NOT_SYNCHRONIZED");
+    assert!(answer.attribute("Detail").contains("look at the server's log"), "{}", answer.attribute("Detail"));
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_permission_given_a_moment_ago_is_waited_for_and_a_missing_one_is_named() {
+    for (granted_after, passes) in [(20, true), (10_000, false)] {
+        let mut scene = Scene::new().await;
+        let target = scene.target(json!({})).await;
+        let role = scene.world.aws.with(|world| world.iam.role(FUNCTION_ROLE).expect("it").clone());
+        let mut denied = role.clone();
+        denied.policies.push(json!({"Version": "2012-10-17", "Statement": [
+            {"Effect": "Deny", "Action": "bedrock-agentcore:InvokeGateway", "Resource": "*"}]}));
+        scene.world.aws.with(|world| world.iam.put_role(denied));
+        let aws = scene.world.aws.clone();
+        let granting = tokio::task::spawn_local(async move {
+            tokio::time::sleep(Duration::from_secs(granted_after)).await;
+            aws.with(|world| world.iam.put_role(role));
+        });
+        let answer = probe(&mut scene, &target, json!({})).await;
+        granting.abort();
+        assert_eq!(answer.is_success(), passes, "{}", answer.reason());
+        if !passes {
+            let advice = "allow the function's role bedrock-agentcore:InvokeGateway on the gateway";
+            assert!(answer.reason().contains(advice), "{}", answer.reason());
+        }
+    }
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_gateway_that_does_not_say_why_is_to_be_asked_to() {
+    let mut scene = Scene::new().await;
+    let target = scene.target(json!({"ListingMode": "DYNAMIC"})).await;
+    scene.behave(Behaviour { start: Start::Crash("boom".to_owned()), ..Behaviour::default() });
+    let answer = probe(&mut scene, &target, json!({})).await;
+    assert!(answer.failure().contains("An internal error occurred"), "{}", answer.reason());
+    assert!(answer.reason().contains("set the gateway's `ExceptionLevel` to DEBUG"), "{}", answer.reason());
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_target_that_is_not_there_or_does_not_work_is_named() {
+    let mut scene = Scene::new().await;
+    let target = scene.target(json!({})).await;
+    let id = target.physical_id();
+    for (other, expected) in [
+        (id.replace("shared-", "other-"), "and there is no such gateway"),
+        (format!("{}/AAAAAAAAAA", scene.gateway_id), "and there is no such target"),
+    ] {
+        let answer = probe(&mut scene, &target, json!({"GatewayTargetId": other})).await;
+        assert!(
+            answer.failure().starts_with(&format!("`GatewayTargetId` is {other}, {expected}")),
+            "{}",
+            answer.reason()
+        );
+    }
+    let update = scene.update(&id, json!({"Description": "new"}), json!({}));
+    scene.world.fault("UpdateGatewayTarget", 1, 3, FaultEffect::BecomesFailed("no such server.".to_owned()));
+    scene.world.send(update).await.failure();
+    let answer = probe(&mut scene, &target, json!({})).await;
+    assert!(answer.failure().contains("ended in UPDATE_UNSUCCESSFUL: no such server; allow"), "{}", answer.reason());
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_target_being_changed_is_waited_for() {
+    let settings = Settings { target_transition: Duration::from_secs(30), ..Settings::default() };
+    let mut scene = Scene::with(settings, json!({}), json!({})).await;
+    let target = scene.target(json!({})).await;
+    scene.behave(Behaviour { tools: 5, ..Behaviour::default() });
+    let list = json!({"gatewayIdentifier": scene.gateway_id, "targetIdList": [target.attribute("TargetId")]});
+    scene.world.somebody(ServiceId::AgentCoreControl, "SynchronizeGatewayTargets", list);
+    let before = scene.world.call_count();
+    let answer = probe(&mut scene, &target, json!({"ExpectedToolCount": 5})).await.success();
+    assert_eq!((answer.attribute("ToolCount"), synchronisations(&scene, before)), ("5", 0));
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn bad_properties_are_refused_before_any_call() {
+    let cases = [
+        (json!({"GatewayTargetId": "server"}), "`GatewayTargetId` is \"server\"; give `<gatewayId>/<targetId>`"),
+        (json!({"ClientId": "app"}), "`ClientSecretId` is missing; `ClientId` needs it"),
+        (json!({"Auth": "IAM", "ClientId": "app"}), "`ClientId` has no effect when `Auth` is IAM"),
+    ];
+    for (changes, expected) in cases {
+        let mut world = crate::world::World::new();
+        let properties =
+            json!({"Endpoint": "https://example.com/mcp", "GatewayTargetId": "shared-abcdefghij/AAAAAAAAAA"});
+        let answer = world.send(Event::new("Create", TYPE, "Probe", merged(properties, changes))).await;
+        assert!(answer.failure().contains(expected), "{expected}: {}", answer.reason());
+        assert_eq!(world.calls_since(0), [""; 0]);
+    }
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn one_of_two_gateways_is_probed_by_its_own_url() {
+    let mut scene = Scene::new().await;
+    let other = make_gateway(&scene.world, "other", json!({}));
+    let here = scene.target(json!({})).await;
+    let there = scene.target(json!({"GatewayIdentifier": other, "TargetName": "elsewhere"})).await;
+    probe(&mut scene, &there, json!({"ExpectedToolCount": 3})).await.success();
+    let answer = probe(&mut scene, &here, json!({"Endpoint": there.attribute("GatewayUrl")})).await;
+    assert!(answer.failure().starts_with("the gateway lists 0 tools of target server"), "{}", answer.reason());
+    assert_eq!(here.attribute("TargetName"), NAME);
+}

@@ -1,0 +1,249 @@
+//! When something goes wrong: failed operations, lost replies, slow ones, and the ids the clean-up needs.
+
+use std::time::Duration;
+
+use emulator::agentcore_control::Status;
+use emulator::faults::FaultEffect;
+use emulator::settings::Settings;
+use serde_json::json;
+
+use super::{GATEWAY_ROLE, NAME, Scene, put_gateway_policy};
+use crate::world::Event;
+
+const WHY: &str = "Failed to connect and fetch tools from the provided MCP target server. Error - no answer";
+
+fn payload(event: &Event) -> Vec<u8> {
+    serde_json::to_vec(&event.0).expect("JSON")
+}
+
+fn status(scene: &Scene, physical_id: &str) -> Status {
+    let now = scene.world.aws.clock().now();
+    scene.look(physical_id, |target| target.status(now))
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_first_creation_that_fails_is_undone_and_repeated() {
+    for (failures, passes) in [(1, true), (2, true), (3, false)] {
+        let mut scene = Scene::new().await;
+        scene.world.fault("CreateGatewayTarget", 1, failures, FaultEffect::BecomesFailed(WHY.to_owned()));
+        let before = scene.world.call_count();
+        let create = scene.create(json!({}));
+        let answer = scene.world.send(create).await;
+        assert_eq!(answer.is_success(), passes, "{failures}: {}", answer.reason());
+        let calls = scene.world.calls_since(before);
+        let creations = calls.iter().filter(|call| **call == "CreateGatewayTarget").count() as u64;
+        assert_eq!(creations, (failures + 1).min(3));
+        assert_eq!(scene.names(), [NAME], "one, whether it works or not");
+        if !passes {
+            assert!(answer.reason().contains(&format!("ended in FAILED: {WHY}")), "{}", answer.reason());
+            let advice =
+                format!("allow the gateway's role {GATEWAY_ROLE} bedrock-agentcore:InvokeAgentRuntime on arn:aws");
+            assert!(answer.reason().contains(&advice), "{}", answer.reason());
+            let delete = scene.delete(&answer.physical_id());
+            scene.world.send(delete).await.success();
+            assert!(scene.names().is_empty());
+        }
+    }
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_reason_that_no_repeat_changes_is_said_at_once() {
+    let mut scene = Scene::new().await;
+    let why = "Authorization method mismatch. The agent is configured for a different authorization method";
+    scene.world.fault("CreateGatewayTarget", 1, u64::MAX, FaultEffect::BecomesFailed(why.to_owned()));
+    let before = scene.world.call_count();
+    let create = scene.create(json!({}));
+    let answer = scene.world.send(create).await;
+    assert!(answer.failure().contains(why), "{}", answer.reason());
+    let calls = scene.world.calls_since(before);
+    assert_eq!(calls.iter().filter(|call| **call == "CreateGatewayTarget").count(), 1);
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_policy_granted_a_moment_ago_is_waited_for() {
+    let mut scene = Scene::new().await;
+    put_gateway_policy(&scene.world, json!([]));
+    let event = scene.create(json!({}));
+    let event = scene.world.address(event);
+    let granting = async {
+        tokio::time::sleep(Duration::from_secs(12)).await;
+        put_gateway_policy(&scene.world, json!([{"Effect": "Allow", "Action": "*", "Resource": "*"}]));
+    };
+    let (created, ()) = tokio::join!(scene.world.invoke(payload(&event)), granting);
+    created.expect("answered");
+    scene.world.deliver(&event).await.expect("answered").success();
+    assert_eq!(scene.names(), [NAME]);
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_failed_update_or_synchronisation_is_repeated_and_keeps_the_id() {
+    for (operation, new) in [
+        ("UpdateGatewayTarget", json!({"Description": "new"})),
+        ("SynchronizeGatewayTargets", json!({"SynchronizeOn": "2"})),
+    ] {
+        for (failures, passes) in [(2, true), (3, false)] {
+            let mut scene = Scene::new().await;
+            let created = scene.target(json!({})).await;
+            scene.world.fault(operation, 1, failures, FaultEffect::BecomesFailed(WHY.to_owned()));
+            let update = scene.update(&created.physical_id(), new.clone(), json!({}));
+            let answer = scene.world.send(update).await;
+            assert_eq!(answer.is_success(), passes, "{operation} {failures}: {}", answer.reason());
+            assert_eq!(answer.physical_id(), created.physical_id());
+            if !passes {
+                assert!(answer.reason().contains("_UNSUCCESSFUL: Failed to connect"), "{}", answer.reason());
+                let rollback = scene.update(&created.physical_id(), json!({}), new.clone());
+                scene.world.send(rollback).await.success();
+            }
+            assert_eq!(status(&scene, &created.physical_id()), Status::Ready);
+        }
+    }
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_target_that_never_worked_is_made_again_in_its_place() {
+    let mut scene = Scene::new().await;
+    let why = "Authorization method mismatch";
+    scene.world.fault("CreateGatewayTarget", 1, 1, FaultEffect::BecomesFailed(why.to_owned()));
+    let create = scene.create(json!({}));
+    let failed = scene.world.send(create).await;
+    assert!(failed.failure().contains(why), "{}", failed.reason());
+    let update = scene.update(&failed.physical_id(), json!({}), json!({}));
+    let updated = scene.world.send(update).await.success();
+    assert_ne!(updated.physical_id(), failed.physical_id());
+    let delete = scene.delete(&failed.physical_id());
+    scene.world.send(delete).await.success();
+    assert_eq!(scene.names(), [NAME]);
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_slow_create_is_carried_on_by_the_next_delivery() {
+    let settings = Settings { target_transition: Duration::from_mins(25), ..Settings::default() };
+    let mut scene = Scene::with(settings, json!({}), json!({})).await;
+    let event = scene.create(json!({}));
+    let event = scene.world.address(event);
+    let first = scene.world.deliver(&event).await.expect_err("left to the next delivery");
+    assert!(first.contains("CREATING"), "{first}");
+    tokio::time::sleep(Duration::from_mins(1)).await;
+    scene.world.deliver(&event).await.expect("answered").success();
+    assert_eq!(scene.names(), [NAME]);
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn what_never_settles_is_answered_before_cloudformation_gives_up() {
+    let mut scene = Scene::new().await;
+    scene.world.fault("CreateGatewayTarget", 1, 1, FaultEffect::Stuck);
+    let event = scene.create(json!({}));
+    let event = scene.world.address(event);
+    let mut answer = Err(String::new());
+    for pause in [1, 2, 0] {
+        answer = scene.world.deliver(&event).await;
+        if answer.is_ok() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_mins(pause)).await;
+    }
+    let answer = answer.expect("answered by the third delivery");
+    assert!(answer.failure().contains("the last status was CREATING"), "{}", answer.reason());
+    assert!(answer.physical_id().starts_with(&format!("{}/", scene.gateway_id)), "the clean-up must find it");
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn the_same_create_delivered_twice_at_once_or_later_makes_one_target() {
+    let mut scene = Scene::new().await;
+    let event = scene.create(json!({}));
+    let event = scene.world.address(event);
+    let (one, two) = tokio::join!(scene.world.invoke(payload(&event)), scene.world.invoke(payload(&event)));
+    one.expect("answered");
+    two.expect("answered");
+    let third = scene.world.deliver(&event).await.expect("answered").success();
+    assert_eq!(scene.names(), [NAME]);
+    assert_eq!(status(&scene, &third.physical_id()), Status::Ready);
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn lost_replies_and_throttling_are_waited_through() {
+    for operation in ["GetGateway", "GetAgentRuntime", "CreateGatewayTarget", "GetGatewayTarget"] {
+        for effect in [FaultEffect::ReplyLostBefore, FaultEffect::ReplyLostAfter, FaultEffect::Throttled] {
+            let mut scene = Scene::new().await;
+            scene.world.fault(operation, 1, 2, effect.clone());
+            let create = scene.create(json!({}));
+            let answer = scene.world.send(create).await;
+            assert!(answer.is_success(), "{operation} {effect:?}: {}", answer.reason());
+            assert_eq!(scene.names(), [NAME]);
+        }
+    }
+    for operation in ["UpdateGatewayTarget", "SynchronizeGatewayTargets", "DeleteGatewayTarget"] {
+        let mut scene = Scene::new().await;
+        let created = scene.target(json!({})).await;
+        scene.world.fault(operation, 1, 1, FaultEffect::ReplyLostAfter);
+        for new in [json!({"Description": "new"}), json!({"Description": "new", "SynchronizeOn": "2"})] {
+            let update = scene.update(&created.physical_id(), new, json!({"Description": "new"}));
+            let answer = scene.world.send(update).await;
+            assert!(answer.is_success(), "{operation}: {}", answer.reason());
+        }
+        let delete = scene.delete(&created.physical_id());
+        scene.world.send(delete).await.success();
+        assert!(scene.names().is_empty());
+    }
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_create_whose_replies_are_all_lost_is_cleaned_up() {
+    let mut scene = Scene::new().await;
+    scene.world.fault("CreateGatewayTarget", 1, u64::MAX, FaultEffect::ReplyLostAfter);
+    let create = scene.create(json!({}));
+    let answer = scene.world.send(create).await;
+    assert!(answer.failure().contains("got no answer"), "{}", answer.reason());
+    assert!(answer.physical_id().starts_with(&format!("{}/", scene.gateway_id)), "{}", answer.physical_id());
+    let delete = scene.delete(&answer.physical_id());
+    scene.world.send(delete).await.success();
+    assert!(scene.names().is_empty());
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_cancelled_create_leaves_nothing_even_while_it_repeats_itself() {
+    for (failures, wait) in [(0, 0), (0, 2), (1, 2), (2, 25), (1, 12)] {
+        let settings = Settings { target_transition: Duration::from_secs(8), ..Settings::default() };
+        let mut scene = Scene::with(settings, json!({}), json!({})).await;
+        scene.world.fault("CreateGatewayTarget", 1, failures, FaultEffect::BecomesFailed(WHY.to_owned()));
+        let event = scene.create(json!({}));
+        let event = scene.world.address(event);
+        let gone = scene.delete("mcp-Target-1ABCDEFGHIJK");
+        let gone = scene.world.address(gone);
+        let (created, deleted) = tokio::join!(scene.world.invoke(payload(&event)), async {
+            tokio::time::sleep(Duration::from_secs(wait)).await;
+            scene.world.invoke(payload(&gone)).await
+        });
+        created.expect("answered");
+        deleted.expect("answered");
+        assert!(scene.names().is_empty(), "{failures} failures, cancelled after {wait} s");
+    }
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn delete_waits_for_an_update_in_progress_and_names_a_failed_deletion() {
+    let settings = Settings { target_transition: Duration::from_mins(3), ..Settings::default() };
+    let mut scene = Scene::with(settings, json!({}), json!({})).await;
+    let created = scene.target(json!({})).await;
+    let change = scene.update(&created.physical_id(), json!({"Description": "new"}), json!({}));
+    let change = scene.world.address(change);
+    let gone = scene.delete(&created.physical_id());
+    let gone = scene.world.address(gone);
+    let (updated, deleted) = tokio::join!(scene.world.invoke(payload(&change)), async {
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        scene.world.invoke(payload(&gone)).await
+    });
+    updated.expect("answered");
+    deleted.expect("answered");
+    assert!(scene.names().is_empty());
+
+    let mut scene = Scene::new().await;
+    let created = scene.target(json!({})).await;
+    scene.world.fault("DeleteGatewayTarget", 1, 1, FaultEffect::BecomesFailed("something holds it.".to_owned()));
+    let delete = scene.delete(&created.physical_id());
+    let answer = scene.world.send(delete).await;
+    assert!(answer.failure().contains("ended in FAILED: something holds it; repeat it"), "{}", answer.reason());
+    let delete = scene.delete(&created.physical_id());
+    scene.world.send(delete).await.success();
+    assert!(scene.names().is_empty());
+}

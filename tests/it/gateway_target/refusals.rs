@@ -1,0 +1,140 @@
+//! What is refused before anything is made: bad properties, and what does not go together.
+
+use std::time::Duration;
+
+use emulator::faults::FaultEffect;
+use emulator::settings::Settings;
+use serde_json::{Value, json};
+
+use super::{NAME, Scene, TYPE, jwt_runtime, make_provider, merged};
+use crate::world::{Event, World};
+
+const ENDPOINT: &str = "https://mcp.example.com/mcp";
+const PROVIDER: &str =
+    "arn:aws:bedrock-agentcore:us-east-1:111122223333:token-vault/default/oauth2credentialprovider/idp";
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn bad_properties_are_refused_before_any_call() {
+    let oauth = |changes: Value| merged(json!({"OutboundAuth": "OAUTH", "CredentialProviderArn": PROVIDER}), changes);
+    let many = |count: usize| (0..count).map(|number| format!("n{number}")).collect::<Vec<_>>();
+    let map = |count: usize| many(count).into_iter().map(|key| (key, json!("v"))).collect::<serde_json::Map<_, _>>();
+    let tools = |names: &[&str]| json!({"tools": names.iter().map(|name| json!({"name": name})).collect::<Vec<_>>()});
+    let large = json!({"tools": [{"name": "x".repeat(1_000_000)}]}).to_string();
+    let cases = [
+        (json!({"GatewayIdentifier": ""}), "`GatewayIdentifier` is missing"),
+        (
+            json!({"GatewayIdentifier": "my gateway"}),
+            "`GatewayIdentifier` is \"my gateway\"; use a gateway's id or ARN",
+        ),
+        (json!({"TargetName": "has_underscore"}), "`TargetName` is \"has_underscore\""),
+        (json!({"TargetName": "a--b"}), "`TargetName` is \"a--b\""),
+        (json!({"Description": "x".repeat(160)}), "`Description` has 160 characters; use at most 159"),
+        (json!({"Endpoint": ""}), "`Endpoint` is missing"),
+        (json!({"Endpoint": "http://mcp.example.com"}), "`Endpoint` is \"http://mcp.example.com\""),
+        (json!({"OutboundAuth": "NONE"}), "use one of GATEWAY_IAM_ROLE, OAUTH"),
+        (json!({"OutboundAuth": "OAUTH"}), "`CredentialProviderArn` is missing"),
+        (json!({"CredentialProviderArn": PROVIDER}), "`CredentialProviderArn` has no effect when `OutboundAuth` is"),
+        (json!({"Scopes": "a"}), "`Scopes` has no effect"),
+        (json!({"GrantType": "CLIENT_CREDENTIALS"}), "`GrantType` has no effect"),
+        (json!({"CustomParameters": {"a": "b"}}), "`CustomParameters` has no effect"),
+        (oauth(json!({"CredentialProviderArn": "idp"})), "`CredentialProviderArn` is \"idp\""),
+        (oauth(json!({"GrantType": "AUTHORIZATION_CODE"})), "name the tools in `ToolSchema`"),
+        (oauth(json!({"GrantType": "PASSWORD"})), "use one of CLIENT_CREDENTIALS, AUTHORIZATION_CODE, TOKEN_EXCHANGE"),
+        (oauth(json!({"Scopes": many(101)})), "`Scopes` has 101 entries"),
+        (oauth(json!({"Scopes": ["x".repeat(65)]})), "a scope has at most 64 characters"),
+        (oauth(json!({"CustomParameters": "audience=api"})), "`CustomParameters` is a text that is no JSON object"),
+        (oauth(json!({"CustomParameters": "[1]"})), "`CustomParameters` is a text that is no JSON object"),
+        (oauth(json!({"CustomParameters": r#"{"a": {"b": 1}}"#})), "`CustomParameters.a` is a map"),
+        (oauth(json!({"CustomParameters": map(11)})), "`CustomParameters` has 11 entries"),
+        (oauth(json!({"CustomParameters": {"": "v"}})), "`CustomParameters` has an entry without a key"),
+        (oauth(json!({"CustomParameters": {"x".repeat(257): "v"}})), "`CustomParameters` has 257 characters"),
+        (oauth(json!({"CustomParameters": {"a": "v".repeat(2049)}})), "`CustomParameters.a` has 2049 characters"),
+        (json!({"ListingMode": "LIVE"}), "use one of DEFAULT, DYNAMIC"),
+        (
+            json!({"ListingMode": "DYNAMIC", "ToolSchema": tools(&["a"])}),
+            "`ToolSchema` has no effect when `ListingMode`",
+        ),
+        (json!({"ListingMode": "DYNAMIC", "ToolSchemaS3Uri": "s3://bucket/key"}), "`ToolSchemaS3Uri` has no effect"),
+        (
+            json!({"ToolSchema": tools(&["a"]), "ToolSchemaS3Uri": "s3://bucket/key"}),
+            "given together with `ToolSchema`",
+        ),
+        (json!({"ToolSchema": "not json"}), "`ToolSchema` is a text that is no JSON object (at line 1 column 2)"),
+        (json!({"ToolSchema": "{}"}), "`ToolSchema` has no list `tools`"),
+        (json!({"ToolSchema": tools(&[])}), "`ToolSchema` names no tools"),
+        (json!({"ToolSchema": tools(&["a", ""])}), "`ToolSchema` has no `name` in `tools[1]`"),
+        (json!({"ToolSchema": tools(&["a", "a"])}), "`ToolSchema` names the tool \"a\" twice"),
+        (json!({"ToolSchema": large}), "at most 1000000 fit, so use `ToolSchemaS3Uri`"),
+        (json!({"ToolSchemaS3Uri": "https://bucket/key"}), "`ToolSchemaS3Uri` is \"https://bucket/key\""),
+        (json!({"AllowedRequestHeaders": many(11)}), "`AllowedRequestHeaders` has 11 entries"),
+        (json!({"AllowedResponseHeaders": ["x".repeat(101)]}), "`AllowedResponseHeaders` contains"),
+        (json!({"AllowedRequestHeaders": "X-A,x-a"}), "`AllowedRequestHeaders` lists \"x-a\" twice"),
+        (json!({"Tags": {"aws:x": "y"}}), "`Tags.aws:x` has a reserved prefix"),
+        (json!({"Endpont": "x"}), "did you mean `Endpoint`?"),
+    ];
+    for (changes, expected) in cases {
+        let mut world = World::new();
+        let properties = json!({"GatewayIdentifier": "shared-abcdefghij", "TargetName": NAME, "Endpoint": ENDPOINT});
+        let properties = merged(properties, changes);
+        let answer = world.send(Event::new("Create", TYPE, "Target", properties.clone())).await;
+        assert!(answer.failure().contains(expected), "{expected}: {}", answer.reason());
+        assert_eq!(world.calls_since(0), [""; 0], "{expected}");
+        let delete = Event::new("Delete", TYPE, "Target", properties);
+        world.send(delete.with("PhysicalResourceId", answer.physical_id())).await.success();
+    }
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn what_does_not_go_together_is_refused_before_anything_is_made() {
+    let semantic = json!({"protocolConfiguration": {"mcp": {"searchType": "SEMANTIC"}}});
+    let sessions =
+        json!({"protocolConfiguration": {"mcp": {"sessionConfiguration": {"sessionTimeoutInSeconds": 900}}}});
+    let none = json!({});
+    let oauth = json!({"OutboundAuth": "OAUTH", "CredentialProviderArn": PROVIDER});
+    let cases = [
+        (&none, &none, json!({"GatewayIdentifier": "gone-abcdefghij"}), "`GatewayIdentifier` names gateway gone-"),
+        (&none, &jwt_runtime(), json!({}), "`OutboundAuth` is GATEWAY_IAM_ROLE, and runtime mcp-"),
+        (&none, &none, oauth, "`OutboundAuth` is OAUTH, and runtime mcp-"),
+        (
+            &semantic,
+            &none,
+            json!({"ListingMode": "DYNAMIC"}),
+            "`ListingMode` is DYNAMIC, and the gateway's semantic search",
+        ),
+        (&sessions, &none, json!({"AllowedRequestHeaders": "Mcp-Session-Id"}), "lists Mcp-Session-Id"),
+    ];
+    for (gateway, runtime, changes, expected) in cases {
+        let mut scene = Scene::with(Settings::default(), gateway.clone(), runtime.clone()).await;
+        let create = scene.create(changes);
+        let answer = scene.world.send(create).await;
+        assert!(answer.failure().contains(expected), "{expected}: {}", answer.reason());
+        assert!(scene.names().is_empty());
+        assert_eq!(answer.physical_id(), format!("pending:{NAME}"));
+    }
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn an_update_that_does_not_go_together_leaves_the_target_as_it_was() {
+    let mut scene = Scene::new().await;
+    let created = scene.target(json!({})).await;
+    let arn = make_provider(&scene.world);
+    let new = json!({"OutboundAuth": "OAUTH", "CredentialProviderArn": arn});
+    let update = scene.update(&created.physical_id(), new, json!({}));
+    let before = scene.world.call_count();
+    let answer = scene.world.send(update).await;
+    assert!(answer.failure().contains("set it to GATEWAY_IAM_ROLE"), "{}", answer.reason());
+    assert!(!scene.world.calls_since(before).contains(&"UpdateGatewayTarget"));
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_runtime_that_is_gone_is_named_and_one_that_cannot_be_read_is_not_compared() {
+    let mut scene = Scene::new().await;
+    let url = scene.runtime.attribute("McpUrl").replace("runtime%2Fmcp-", "runtime%2Fgone-");
+    let create = scene.create(json!({"Endpoint": url}));
+    let answer = scene.world.send(create).await;
+    assert!(answer.failure().starts_with("`Endpoint` calls runtime gone-"), "{}", answer.reason());
+    scene.world.fault("GetAgentRuntime", 1, u64::MAX, FaultEffect::Denied);
+    let started = scene.world.aws.clock().elapsed();
+    scene.target(json!({})).await;
+    assert!(scene.world.aws.clock().elapsed() < started + Duration::from_mins(1));
+}

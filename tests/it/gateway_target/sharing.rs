@@ -1,0 +1,147 @@
+//! A gateway shared with other people: their targets, their operations, and whose a name is.
+
+use std::time::Duration;
+
+use emulator::agentcore_control::Mismatch;
+use emulator::aws::ServiceId;
+use emulator::settings::Settings;
+use serde_json::json;
+
+use super::{NAME, Scene};
+use crate::world::Event;
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_strangers_target_with_our_name_is_left_alone() {
+    let settings = Settings { list_lag: Duration::from_secs(10), ..Settings::default() };
+    let mut scene = Scene::with(settings, json!({}), json!({})).await;
+    scene.somebodys_target(NAME);
+    let create = scene.create(json!({}));
+    let answer = scene.world.send(create).await;
+    assert!(answer.failure().starts_with("a target named server ("), "{}", answer.reason());
+    let advice = "exists and belongs to someone else; choose another `TargetName`";
+    assert!(answer.reason().ends_with(advice), "{}", answer.reason());
+    for id in [answer.physical_id(), "mcp-Target-1ABCDEFGHIJK".to_owned()] {
+        let delete = scene.delete(&id);
+        scene.world.send(delete).await.success();
+    }
+    assert_eq!(scene.names(), [NAME]);
+    let created = scene.target(json!({"TargetName": "ours"})).await;
+    let rename = scene.update(&created.physical_id(), json!({}), json!({"TargetName": "ours"}));
+    let answer = scene.world.send(rename).await;
+    assert!(answer.failure().ends_with(advice), "{}", answer.reason());
+    let mut names = scene.names();
+    names.sort();
+    assert_eq!(names, ["ours", NAME]);
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_target_of_ours_from_a_forgotten_request_is_adopted_and_converged() {
+    for mismatch in [Mismatch::Validation, Mismatch::Conflict] {
+        let mut scene = Scene::new().await;
+        scene.world.aws.with(|world| world.agentcore.answer_mismatched_tokens_with(mismatch));
+        let event = scene.create(json!({}));
+        let event = scene.world.address(event);
+        let first = scene.world.deliver(&event).await.expect("answered").success();
+        let changed = scene.properties(json!({"Description": "changed"}));
+        let second = scene.world.deliver(&event.with("ResourceProperties", changed)).await.expect("answered").success();
+        assert_eq!(second.physical_id(), first.physical_id());
+        let description = scene.look(&first.physical_id(), |target| target.description.clone());
+        assert!(description.expect("one").starts_with("changed "));
+        // Another request: its token is new, and the name is taken.
+        let third = scene.target(json!({})).await;
+        assert_eq!(third.physical_id(), first.physical_id());
+    }
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn other_peoples_operations_are_waited_through() {
+    let settings = Settings { target_transition: Duration::from_secs(90), ..Settings::default() };
+    let mut scene = Scene::with(settings, json!({}), json!({})).await;
+    let others: Vec<_> = (1..=5).map(|number| scene.somebodys_target(&format!("other-{number}"))).collect();
+    let created = scene.target(json!({})).await;
+    let busy = |scene: &Scene| {
+        for other in &others {
+            let list = json!({"gatewayIdentifier": scene.gateway_id, "targetIdList": [other]});
+            scene.world.somebody(ServiceId::AgentCoreControl, "SynchronizeGatewayTargets", list);
+        }
+    };
+    busy(&scene);
+    let update = scene.update(&created.physical_id(), json!({"Description": "new"}), json!({}));
+    scene.world.send(update).await.success();
+    busy(&scene);
+    let synchronize = json!({"Description": "new", "SynchronizeOn": "2"});
+    let update = scene.update(&created.physical_id(), synchronize, json!({"Description": "new"}));
+    scene.world.send(update).await.success();
+    busy(&scene);
+    let delete = scene.delete(&created.physical_id());
+    scene.world.send(delete).await.success();
+    assert_eq!(scene.names().len(), 5);
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_full_gateway_is_named_in_time() {
+    let mut scene = Scene::new().await;
+    for number in 1..=100 {
+        scene.somebodys_target(&format!("other-{number}"));
+        if number % 5 == 0 {
+            tokio::time::sleep(Duration::from_mins(1)).await;
+        }
+    }
+    let started = scene.world.aws.clock().elapsed();
+    let create = scene.create(json!({}));
+    let answer = scene.world.send(create).await;
+    assert!(answer.failure().contains("ServiceQuotaExceededException"), "{}", answer.reason());
+    assert!(scene.world.aws.clock().elapsed() < started + Duration::from_mins(3));
+    assert_eq!(scene.names().len(), 100);
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_delete_finds_ours_by_the_marker_and_nothing_without_a_gateway() {
+    let settings = Settings { list_lag: Duration::from_secs(20), ..Settings::default() };
+    let mut scene = Scene::with(settings, json!({}), json!({})).await;
+    scene.somebodys_target("other");
+    for id in ["pending:server", "mcp-Target-1ABCDEFGHIJK"] {
+        scene.target(json!({})).await;
+        let delete = scene.delete(id);
+        scene.world.send(delete).await.success();
+        assert_eq!(scene.names(), ["other"], "{id}");
+    }
+    let before = scene.world.call_count();
+    for properties in [json!({}), json!({"GatewayIdentifier": "no gateway at all"})] {
+        let delete = Event::new("Delete", super::TYPE, "Target", properties);
+        scene.world.send(delete.with("PhysicalResourceId", "mcp-Target-1ABCDEFGHIJK")).await.success();
+    }
+    assert_eq!(scene.world.calls_since(before), [""; 0]);
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_target_that_waits_for_a_person_is_explained() {
+    let mut scene = Scene::new().await;
+    let created = scene.target(json!({})).await;
+    let provider_arn = super::make_provider(&scene.world);
+    let oauth = json!({"providerArn": provider_arn, "scopes": [], "grantType": "AUTHORIZATION_CODE"});
+    let changes = json!({"name": NAME, "targetConfiguration":
+        {"mcp": {"mcpServer": {"endpoint": scene.runtime.attribute("McpUrl")}}}, "credentialProviderConfigurations":
+        [{"credentialProviderType": "OAUTH", "credentialProvider": {"oauthCredentialProvider": oauth}}]});
+    scene.somebody("UpdateGatewayTarget", &created.physical_id(), changes);
+    let update = scene.update(&created.physical_id(), json!({}), json!({}));
+    let answer = scene.world.send(update).await;
+    assert!(answer.failure().contains("UPDATE_PENDING_AUTH: it waits for a person to sign in"), "{}", answer.reason());
+    let delete = scene.delete(&created.physical_id());
+    let answer = scene.world.send(delete).await;
+    assert!(answer.failure().contains("sign in, or wait ten minutes"), "{}", answer.reason());
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_gateway_being_made_is_waited_for_and_one_being_deleted_is_named() {
+    let settings = Settings { gateway_deletion: Duration::from_mins(5), ..Settings::default() };
+    let mut scene = Scene::with(settings, json!({}), json!({})).await;
+    let late = super::make_gateway(&scene.world, "late", json!({}));
+    let created = scene.target(json!({"GatewayIdentifier": late})).await;
+    assert!(created.physical_id().starts_with(&late));
+    let gateway = json!({"gatewayIdentifier": scene.gateway_id});
+    scene.world.somebody(ServiceId::AgentCoreControl, "DeleteGateway", gateway);
+    let create = scene.create(json!({}));
+    let answer = scene.world.send(create).await;
+    assert!(answer.failure().contains("which is DELETING: the service gives no reason"), "{}", answer.reason());
+}

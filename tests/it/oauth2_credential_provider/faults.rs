@@ -1,0 +1,83 @@
+//! Faults at every call of a provider's life: it must end in SUCCESS at each step with nothing left at the end, whichever
+//! call is throttled, fails, or loses its reply, and wherever the function is killed.
+
+use std::time::Duration;
+
+use emulator::faults::{Fault, FaultEffect};
+use emulator::settings::Settings;
+use tokio::time::{Instant, sleep, timeout_at};
+
+use super::{client_secret, create, delete, idp, names, properties, refuse_tags, rotate_at_the_idp, update, with_idp};
+use crate::world::{Answer, Event, World, canary};
+
+/// What may happen to one call. Eight in a row outlast the retries of any SDK.
+const EFFECTS: [(FaultEffect, u64); 4] = [
+    (FaultEffect::Throttled, 8),
+    (FaultEffect::InternalError, 8),
+    (FaultEffect::ReplyLostBefore, 1),
+    (FaultEffect::ReplyLostAfter, 1),
+];
+
+/// Delivers an event as Lambda does, until it is answered. `kill` is when the function is killed, if it runs then.
+async fn deliver(world: &mut World, event: Event, kill: Option<Instant>) -> Answer {
+    let event = world.address(event);
+    for pause in [1, 2, 0] {
+        let far = Instant::now() + Duration::from_hours(24);
+        let kill = kill.filter(|kill| *kill > Instant::now()).unwrap_or(far);
+        if let Ok(Ok(answer)) = timeout_at(kill, world.deliver(&event)).await {
+            return answer;
+        }
+        sleep(Duration::from_mins(pause)).await;
+    }
+    panic!("not answered in three deliveries: {:?}", event.0["RequestType"]);
+}
+
+/// One whole life; returns how many calls it took, and how long.
+async fn life(tags_refused: bool, fault: Option<Fault>, kill: Option<Duration>) -> (usize, Duration) {
+    let settings = Settings {
+        call_latency: Duration::from_secs(1),
+        provider_transition: Duration::from_secs(3),
+        ..Settings::default()
+    };
+    let mut world = with_idp(settings, idp());
+    if tags_refused {
+        refuse_tags(&world);
+    }
+    if let Some(fault) = fault {
+        world.aws.faults().add(fault);
+    }
+    let kill = kill.map(|kill| Instant::now() + kill);
+    let name = deliver(&mut world, create(properties()), kill).await.success().physical_id();
+    rotate_at_the_idp(&world, &canary("rotated"));
+    let mut new = properties();
+    new["ClientSecret"] = canary("rotated").into();
+    let updated = deliver(&mut world, update(&name, new.clone(), properties()), kill).await.success();
+    assert_eq!(updated.physical_id(), name);
+    assert_eq!(client_secret(&world, &name), Some(canary("rotated")));
+    deliver(&mut world, delete(&name, new), kill).await.success();
+    assert!(names(&world).is_empty());
+    (world.calls_since(0).len(), world.aws.clock().elapsed())
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn every_single_fault_at_every_call_is_survived() {
+    for tags_refused in [false, true] {
+        let (calls, _) = life(tags_refused, None, None).await;
+        for nth in 1..=calls as u64 {
+            for (effect, count) in EFFECTS {
+                life(tags_refused, Some(Fault { service: None, operation: None, nth, count, effect }), None).await;
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn being_killed_at_any_moment_is_survived() {
+    for tags_refused in [false, true] {
+        let (_, duration) = life(tags_refused, None, None).await;
+        let moments = (0..).map(|step| Duration::from_millis(250 + 1000 * step));
+        for moment in moments.take_while(|moment| *moment < duration) {
+            life(tags_refused, None, Some(moment)).await;
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! The IdP before anything is made: its discovery document, how it takes a client's secret, and whether it does.
+
+use emulator::agentcore_control::{ClientAuthentication, Discovery};
+use emulator::identity_provider::{ClaimStyle, Client, Endpoint, Failure, Provider, ProviderFault};
+use emulator::settings::Settings;
+use serde_json::json;
+
+use super::{
+    DISCOVERY_URL, ISSUER, client_secret, create, delete, idp, named, properties, provider, taking, update, with,
+    with_idp, world,
+};
+use crate::world::canary;
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn the_client_shows_its_secret_as_the_idp_wants_it() {
+    for (basic, post, method, expected) in [
+        (true, true, "", ClientAuthentication::Basic),
+        (false, true, "", ClientAuthentication::Post),
+        (true, false, "", ClientAuthentication::Basic),
+        (true, true, "CLIENT_SECRET_POST", ClientAuthentication::Post),
+        (true, true, "CLIENT_SECRET_BASIC", ClientAuthentication::Basic),
+    ] {
+        let mut world = with_idp(Settings::default(), taking(basic, post));
+        let answer = world.send(create(with(json!({"ClientAuthenticationMethod": method})))).await.success();
+        assert_eq!(provider(&world, &answer.physical_id()).client_authentication, expected, "{basic} {post} {method}");
+    }
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_query_for_the_token_endpoint_goes_into_the_metadata() {
+    let mut world = world();
+    let old = with(json!({"TokenEndpointQuery": "audience=urn:x&other=%20y"}));
+    let answer = world.send(create(old.clone())).await.success();
+    let metadata = |query: &str| Discovery::Metadata {
+        issuer: ISSUER.to_owned(),
+        authorization_endpoint: "https://tenant.auth0.com/authorize".to_owned(),
+        token_endpoint: format!("https://tenant.auth0.com/oauth/token?{query}"),
+    };
+    let name = answer.physical_id();
+    assert_eq!(provider(&world, &name).discovery, metadata("audience=urn:x&other=%20y"));
+    let new = with(json!({"TokenEndpointQuery": "audience=urn:y"}));
+    world.send(update(&name, new.clone(), old)).await.success();
+    assert_eq!(provider(&world, &name).discovery, metadata("audience=urn:y"));
+    world.send(update(&name, with(json!({})), new)).await.success();
+    assert_eq!(provider(&world, &name).discovery, Discovery::Url(DISCOVERY_URL.to_owned()));
+
+    let fault = ProviderFault::DiscoveryWithout("authorization_endpoint");
+    world.aws.with(|world| world.identity_providers.add(idp().with_fault(fault)));
+    let answer = world.send(create(named(json!({"TokenEndpointQuery": "audience=urn:x"})))).await;
+    assert!(
+        answer.failure().starts_with("`TokenEndpointQuery` takes an authorization endpoint"),
+        "{}",
+        answer.reason()
+    );
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_wrong_client_secret_is_refused_before_anything_is_made_or_changed() {
+    for basic in [true, false] {
+        let mut world = with_idp(Settings::default(), taking(basic, true));
+        let wrong = with(json!({"ClientSecret": canary("wrong")}));
+        let answer = world.send(create(wrong.clone())).await;
+        assert!(answer.failure().contains("check `ClientId` and the client secret"), "{}", answer.reason());
+        assert!(answer.reason().contains("`ClientAuthenticationMethod`"), "{}", answer.reason());
+        assert_eq!(world.calls_since(0), [""; 0]);
+        world.send(delete(&answer.physical_id(), wrong.clone())).await.success();
+
+        let created = world.send(create(properties())).await.success();
+        let answer = world.send(update(&created.physical_id(), wrong.clone(), properties())).await;
+        assert!(answer.failure().contains("check `ClientId` and the client secret"), "{}", answer.reason());
+        world.send(update(&created.physical_id(), properties(), wrong)).await.success();
+        assert_eq!(client_secret(&world, &created.physical_id()), Some(canary("client")));
+        let answer = world.send(update(&created.physical_id(), with(json!({"ClientId": "other"})), properties())).await;
+        assert!(answer.failure().contains("gave client \"other\" no token"), "{}", answer.reason());
+    }
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_client_that_gets_no_token_this_way_is_the_targets_matter() {
+    let token = |status, error| ProviderFault::TokenError { status, error, description: "" };
+    let unreachable = |failure| ProviderFault::At(Endpoint::Token, failure);
+    let client = || Client::new(&canary("client"));
+    let idps = [
+        idp().with_fault(token(400, "unauthorized_client")),
+        idp().with_fault(token(403, "access_denied")),
+        idp().with_fault(token(400, "invalid_scope")),
+        idp().with_fault(token(400, "invalid_target")),
+        idp().with_fault(unreachable(Failure::Status(500))),
+        idp().with_fault(unreachable(Failure::Unreachable)),
+        idp().with_fault(ProviderFault::OpaqueToken),
+        Provider::new(ClaimStyle::Okta, ISSUER).with_client("app", client()),
+        Provider::new(ClaimStyle::EntraV2, ISSUER).with_client("app", client()),
+        Provider::new(ClaimStyle::Google, ISSUER).with_client("app", client()),
+    ];
+    for idp in idps {
+        let what = format!("{:?} {:?}", idp.style, idp.fault);
+        let mut world = with_idp(Settings::default(), idp);
+        let answer = world.send(create(properties())).await;
+        assert!(answer.is_success(), "{what}: {}", answer.reason());
+    }
+    let mut world = with_idp(Settings::default(), idp().with_fault(token(401, "access_denied")));
+    let answer = world.send(create(properties())).await;
+    assert!(answer.failure().contains("check `ClientId` and the client secret"), "{}", answer.reason());
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn an_idp_that_does_not_play_is_named_and_nothing_is_made() {
+    let discovery = |failure| ProviderFault::At(Endpoint::Discovery, failure);
+    for (fault, expected) in [
+        (discovery(Failure::Unreachable), "which cannot be reached"),
+        (discovery(Failure::NoAnswer), "no answer within 10 s"),
+        (discovery(Failure::Status(404)), "which answers HTTP 404"),
+        (discovery(Failure::HtmlPage), "which is not a JSON document"),
+        (ProviderFault::DiscoveryWithout("token_endpoint"), "whose document has no `token_endpoint`"),
+        (ProviderFault::DiscoveryIssuer("https://other.example.com".to_owned()), "names another issuer"),
+    ] {
+        let mut world = with_idp(Settings::default(), idp().with_fault(fault));
+        let answer = world.send(create(properties())).await;
+        assert!(answer.failure().starts_with("`Issuer` gives "), "{}", answer.reason());
+        assert!(answer.reason().contains(expected), "{}", answer.reason());
+        assert_eq!(world.calls_since(0), [""; 0]);
+    }
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn an_update_that_does_not_concern_the_idp_does_not_need_it() {
+    let down = || idp().with_fault(ProviderFault::At(Endpoint::Discovery, Failure::Unreachable));
+    for settings in [
+        json!({}),
+        json!({"ClientAuthenticationMethod": "CLIENT_SECRET_POST"}),
+        json!({"TokenEndpointQuery": "audience=urn:x"}),
+    ] {
+        let mut world = with_idp(Settings::default(), taking(false, true));
+        let old = with(settings);
+        let created = world.send(create(old.clone())).await.success();
+        let before = provider(&world, &created.physical_id());
+        world.aws.with(|world| world.identity_providers.add(down()));
+        let mut new = old.clone();
+        new["Tags"] = json!({"team": "one"});
+        world.send(update(&created.physical_id(), new.clone(), old)).await.success();
+        let after = provider(&world, &created.physical_id());
+        assert_eq!((after.discovery, after.client_authentication), (before.discovery, before.client_authentication));
+        // A failed change of the discovery URL is rolled back without its new IdP, and without the old one.
+        let mut moved = new.clone();
+        moved["Issuer"] = json!("https://other.example.com");
+        let answer = world.send(update(&created.physical_id(), moved.clone(), new.clone())).await;
+        assert!(answer.failure().contains("cannot be reached"), "{}", answer.reason());
+        world.send(update(&created.physical_id(), new, moved)).await.success();
+    }
+}

@@ -1,0 +1,158 @@
+//! Whose provider it is: deliveries repeated, replies lost, strangers, and tags that are not listed.
+
+use std::time::Duration;
+
+use emulator::agentcore_control::{ClientAuthentication, RefusedAs};
+use emulator::faults::FaultEffect;
+use emulator::settings::Settings;
+use serde_json::json;
+
+use super::{
+    INVENTED_ID, NAME, client_secret, create, delete, idp, named, names, properties, provider, refuse_tags,
+    rotate_at_the_idp, somebodys_provider, update, with, with_idp, world,
+};
+use crate::world::{Event, canary};
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_create_delivered_again_goes_on_with_what_it_made() {
+    for refusal in [RefusedAs::Validation, RefusedAs::Conflict] {
+        for tags_refused in [false, true] {
+            for transition in [0, 2] {
+                let transition = Duration::from_secs(transition);
+                let settings = Settings { provider_transition: transition, ..Settings::default() };
+                let mut world = with_idp(settings, idp());
+                world.aws.with(|world| world.agentcore.answer_taken_provider_names_with(refusal));
+                if tags_refused {
+                    refuse_tags(&world);
+                }
+                let event = world.address(create(properties()));
+                world.fault("CreateOauth2CredentialProvider", 1, 1, FaultEffect::ReplyLostAfter);
+                let first = world.deliver(&event).await.expect("answered").success();
+                let changed = event
+                    .clone()
+                    .with("ResourceProperties", with(json!({"ClientAuthenticationMethod": "CLIENT_SECRET_POST"})));
+                let second = world.deliver(&changed).await.expect("answered").success();
+                assert_eq!(second.physical_id(), first.physical_id());
+                assert_eq!(names(&world), [first.physical_id()]);
+                let live = provider(&world, &first.physical_id());
+                assert_eq!(
+                    live.client_authentication,
+                    ClientAuthentication::Post,
+                    "the whole configuration is written"
+                );
+
+                let payload = serde_json::to_vec(&event.0).expect("JSON");
+                let (one, two) = tokio::join!(world.invoke(payload.clone()), world.invoke(payload));
+                one.expect("answered");
+                two.expect("answered");
+                assert_eq!(names(&world), [first.physical_id()]);
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn the_same_create_delivered_twice_at_once_makes_one_provider() {
+    let settings = Settings { provider_transition: Duration::from_secs(5), ..Settings::default() };
+    let mut world = with_idp(settings, idp());
+    let event = world.address(create(properties()));
+    let payload = serde_json::to_vec(&event.0).expect("JSON");
+    let (one, two) = tokio::join!(world.invoke(payload.clone()), world.invoke(payload));
+    one.expect("answered");
+    two.expect("answered");
+    assert_eq!(names(&world).len(), 1);
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_lost_reply_that_stays_lost_names_what_exists() {
+    for (properties, expected) in [(properties(), "mcp-11111111-"), (named(json!({})), NAME)] {
+        let mut world = world();
+        world.fault("CreateOauth2CredentialProvider", 1, 1, FaultEffect::ReplyLostAfter);
+        world.fault("CreateOauth2CredentialProvider", 1, u64::MAX, FaultEffect::ReplyLostBefore);
+        let answer = world.send(create(properties.clone())).await;
+        assert!(answer.failure().contains("got no answer"), "{}", answer.reason());
+        assert!(answer.physical_id().starts_with(expected), "{}", answer.physical_id());
+        world.send(delete(&answer.physical_id(), properties)).await.success();
+        assert!(names(&world).is_empty());
+    }
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_strangers_provider_with_our_name_is_left_alone() {
+    for tags_refused in [false, true] {
+        for refusal in [RefusedAs::Validation, RefusedAs::Conflict] {
+            let mut world = world();
+            world.aws.with(|world| world.agentcore.answer_taken_provider_names_with(refusal));
+            somebodys_provider(&world, NAME);
+            if tags_refused {
+                refuse_tags(&world);
+            }
+            let answer = world.send(create(named(json!({})))).await;
+            assert!(
+                answer.failure().starts_with("a credential provider named mcp-client exists"),
+                "{}",
+                answer.reason()
+            );
+            assert!(answer.reason().contains("choose another `Name`"), "{}", answer.reason());
+            assert_eq!(answer.physical_id(), format!("pending:{NAME}"));
+            world.send(delete(&answer.physical_id(), named(json!({})))).await.success();
+            world.send(delete(INVENTED_ID, named(json!({})))).await.success();
+            if !tags_refused {
+                let refused = world.send(delete(NAME, named(json!({})))).await;
+                assert!(refused.failure().contains("ownership tags"), "{}", refused.reason());
+                let refused = world.send(update(NAME, named(json!({})), named(json!({})))).await;
+                assert!(refused.failure().contains("belongs to someone else"), "{}", refused.reason());
+            }
+            assert_eq!(provider(&world, NAME).client_id, "theirs");
+        }
+    }
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn where_tags_are_not_listed_the_name_we_answered_with_is_the_proof() {
+    for properties in [properties(), named(json!({}))] {
+        let mut world = world();
+        refuse_tags(&world);
+        let created = world.send(create(properties.clone())).await.success();
+        let name = created.physical_id();
+        rotate_at_the_idp(&world, &canary("rotated"));
+        let mut new = properties.clone();
+        new["ClientSecret"] = json!(canary("rotated"));
+        new["Tags"] = json!({"team": "one"});
+        world.send(update(&name, new.clone(), properties)).await.success();
+        assert_eq!(client_secret(&world, &name), Some(canary("rotated")));
+        world.send(delete(&name, new)).await.success();
+        assert!(names(&world).is_empty());
+    }
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn where_tags_are_not_listed_an_older_provider_is_not_taken_over() {
+    let mut world = world();
+    let created = world.send(create(properties())).await.success();
+    let name = created.physical_id();
+    tokio::time::sleep(Duration::from_mins(1)).await;
+    refuse_tags(&world);
+    let answer = world.send(create(properties())).await;
+    assert!(answer.failure().contains("AgentCore does not list its tags"), "{}", answer.reason());
+    for id in [&answer.physical_id(), INVENTED_ID] {
+        let answer = world.send(delete(id, properties())).await;
+        assert!(answer.failure().contains("delete it yourself and repeat the deletion"), "{}", answer.reason());
+    }
+    assert_eq!(names(&world), [name.as_str()]);
+    world.send(delete(&name, properties())).await.success();
+    world.send(delete(INVENTED_ID, properties())).await.success();
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_cancelled_create_leaves_nothing() {
+    let settings = Settings { provider_transition: Duration::from_secs(20), ..Settings::default() };
+    let mut world = with_idp(settings, idp());
+    let event = world.address(create(properties()));
+    let gone = world.address(delete(INVENTED_ID, properties()));
+    let payload = |event: &Event| serde_json::to_vec(&event.0).expect("JSON");
+    let (created, deleted) = tokio::join!(world.invoke(payload(&event)), world.invoke(payload(&gone)));
+    created.expect("answered");
+    deleted.expect("answered");
+    assert!(names(&world).is_empty());
+}

@@ -1,0 +1,106 @@
+//! What is refused, and in which words.
+
+use emulator::aws::ServiceId;
+use serde_json::json;
+
+use super::{DISCOVERY_URL, create, delete, names, properties, stored, with, world};
+use crate::world::{FUNCTION_ROLE, REGION_ACCOUNT, canary};
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_stored_secret_that_will_not_do_is_refused_before_anything_is_made() {
+    for source in ["MANAGED", "EXTERNAL"] {
+        for (changes, expected) in [
+            (json!({"ClientSecretId": "missing"}), "`ClientSecretId` is \"missing\", and there is no such secret"),
+            (json!({"ClientSecretJsonKey": "password"}), "`ClientSecretJsonKey` is \"password\""),
+            (json!({"ClientSecretJsonKey": "long"}), "`ClientSecretJsonKey` names a value of 2049 characters"),
+        ] {
+            let mut world = world();
+            let text = json!({"client_secret": canary("client"), "long": "x".repeat(2049)}).to_string();
+            let input = json!({"Name": "mcp/client", "SecretString": text, "ClientRequestToken": "f".repeat(32)});
+            world.somebody(ServiceId::SecretsManager, "CreateSecret", input);
+            let mut properties = stored(source);
+            properties.as_object_mut().expect("a map").extend(changes.as_object().expect("a map").clone());
+            let answer = world.send(create(properties)).await;
+            assert!(answer.failure().starts_with(expected), "{}", answer.reason());
+            assert!(world.calls_since(0).iter().all(|call| *call == "GetSecretValue"));
+        }
+    }
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_missing_permission_is_named_as_aws_names_it() {
+    for action in ["secretsmanager:CreateSecret", "bedrock-agentcore:CreateTokenVault"] {
+        let mut world = world();
+        let denied =
+            json!({"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": action, "Resource": "*"}]});
+        world.aws.with(|world| {
+            let mut role = world.iam.role(FUNCTION_ROLE).expect("it").clone();
+            role.policies.push(denied);
+            world.iam.put_role(role);
+        });
+        let answer = world.send(create(properties())).await;
+        assert!(answer.failure().starts_with(&format!("not allowed to call {action}: ")), "{}", answer.reason());
+        assert!(names(&world).is_empty());
+    }
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn bad_properties_are_refused_before_any_call() {
+    let arn = format!("arn:aws:secretsmanager:{REGION_ACCOUNT}:secret:mcp/client-AbCdEf");
+    let okta = json!({"Vendor": "OktaOauth2"});
+    let cases = [
+        (json!({"Name": "has space"}), "`Name` is \"has space\""),
+        (json!({"Name": "x".repeat(129)}), "use at most 128 letters"),
+        (json!({"Vendor": "GitLabOauth2"}), "use one of CustomOauth2, AtlassianOauth2, GithubOauth2"),
+        (json!({"ClientId": ""}), "`ClientId` is missing"),
+        (json!({"ClientId": "x".repeat(257)}), "`ClientId` has 257 characters"),
+        (json!({"ClientSecret": ""}), "`ClientSecretId` is missing"),
+        (json!({"ClientSecret": "x".repeat(2049)}), "`ClientSecret` has 2049 characters; use at most 2048"),
+        (json!({"ClientSecretId": arn}), "`ClientSecretId` is given together with `ClientSecret`"),
+        (json!({"ClientSecretJsonKey": "key"}), "`ClientSecretJsonKey` has no effect without `ClientSecretId`"),
+        (json!({"ClientSecret": "", "ClientSecretId": arn}), "`ClientSecretJsonKey` is missing"),
+        (
+            json!({"ClientSecretSource": "EXTERNAL"}),
+            "`ClientSecret` cannot be used when `ClientSecretSource` is EXTERNAL",
+        ),
+        (json!({"ClientSecretSource": "EXTERNAL", "ClientSecret": ""}), "`ClientSecretId` is missing"),
+        (json!({"ClientSecretSource": "SOMEWHERE"}), "use one of MANAGED, EXTERNAL"),
+        (json!({"ClientSecret": "{{resolve:secretsmanager:x}}"}), "does not resolve"),
+        (json!({"Issuer": ""}), "`DiscoveryUrl` is missing"),
+        (json!({"Issuer": "http://idp.example.com"}), "`Issuer` gives the discovery URL"),
+        (json!({"DiscoveryUrl": "https://idp.example.com/"}), "`DiscoveryUrl` gives the discovery URL"),
+        (
+            json!({"TokenEndpointQuery": "?audience=x"}),
+            "`TokenEndpointQuery` is \"?audience=x\", which cannot be a query",
+        ),
+        (json!({"TokenEndpointQuery": "audience"}), "write `key=value` pairs"),
+        (
+            json!({"ClientAuthenticationMethod": "PRIVATE_KEY_JWT"}),
+            "use one of CLIENT_SECRET_BASIC, CLIENT_SECRET_POST",
+        ),
+        (json!({"TenantId": "x"}), "`TenantId` has no effect when `Vendor` is CustomOauth2"),
+        (json!({"TokenEndpoint": "https://x"}), "`TokenEndpoint` has no effect when `Vendor` is CustomOauth2"),
+        (json!({"Vendor": "GoogleOauth2"}), "`Issuer` has no effect when `Vendor` is GoogleOauth2"),
+        (json!({"Vendor": "OktaOauth2", "Issuer": "idp"}), "`Issuer` is \"idp\"; give an https URL"),
+        (
+            json!({"Vendor": "OktaOauth2", "DiscoveryUrl": DISCOVERY_URL}),
+            "`DiscoveryUrl` has no effect when `Vendor` is Okta",
+        ),
+        (json!({"Vendor": "OktaOauth2", "TokenEndpointQuery": "a=b"}), "set `Vendor` to CustomOauth2"),
+        (json!({"Vendor": "MicrosoftOauth2", "Issuer": "", "TenantId": "x".repeat(2049)}), "`TenantId` has 2049"),
+        (
+            json!({"Vendor": "MicrosoftOauth2", "Issuer": "", "AuthorizationEndpoint": "https://x"}),
+            "such as OktaOauth2",
+        ),
+        (json!({"Tags": {"aws:x": "y"}}), "`Tags.aws:x` has a reserved prefix"),
+        (json!({"CallbackUrl": "x"}), "`CallbackUrl` is not a property"),
+        (json!({"Vender": okta}), "did you mean `Vendor`?"),
+    ];
+    for (changes, expected) in cases {
+        let mut world = world();
+        let answer = world.send(create(with(changes.clone()))).await;
+        assert!(answer.failure().contains(expected), "{changes}: {}", answer.reason());
+        assert_eq!(world.calls_since(0), [""; 0], "{changes}");
+        world.send(delete(&answer.physical_id(), with(changes))).await.success();
+    }
+}
