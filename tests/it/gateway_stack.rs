@@ -1,0 +1,240 @@
+//! template.yaml with a gateway: created or attached to, tokens or signatures on either side.
+
+use emulator::aws::ServiceId;
+use emulator::cloudformation::StackStatus;
+use emulator::identity_provider::{ClaimStyle, Client, Provider};
+use serde_json::{Value, json};
+
+use crate::deployment::{Deployment, SHARED_GATEWAY};
+use crate::world::{canary, put_role};
+
+const ISSUER: &str = "https://tenant.auth0.com/";
+const AUDIENCE: &str = "https://mcp.example.com";
+const PARAMETERS: &str = r#"{"audience":"https://mcp.example.com"}"#;
+
+/// Parameters of a topology: who calls the gateway, and how it calls the server.
+fn topology(inbound: &str, outbound: &str) -> Vec<(&'static str, String)> {
+    let mut parameters = vec![
+        ("EnableAgentCoreGateway", "true".to_owned()),
+        ("GatewayAuthorizerType", inbound.to_owned()),
+        ("GatewayOutboundAuth", outbound.to_owned()),
+    ];
+    if inbound == "CUSTOM_JWT" {
+        parameters.extend([
+            ("GatewayInboundIssuer", ISSUER.to_owned()),
+            ("GatewayInboundAllowedAudience", AUDIENCE.to_owned()),
+        ]);
+    }
+    if outbound == "OAUTH" {
+        parameters.extend([
+            ("McpAuthMode", "jwt".to_owned()),
+            ("JwtIssuer", ISSUER.to_owned()),
+            ("JwtAudience", AUDIENCE.to_owned()),
+            ("JwtJwksUri", format!("{ISSUER}.well-known/jwks.json")),
+        ]);
+    }
+    if inbound == "CUSTOM_JWT" || outbound == "OAUTH" {
+        parameters.extend([
+            ("GatewayOAuthClientId", "app".to_owned()),
+            ("GatewayOAuthClientSecret", canary("app")),
+            ("GatewayOAuthCustomParameters", PARAMETERS.to_owned()),
+        ]);
+    }
+    parameters
+}
+
+/// A deployment with these parameters and the identity provider they name.
+fn deployment(parameters: &[(&'static str, String)]) -> Deployment {
+    let borrowed: Vec<_> = parameters.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let deployment = Deployment::new(&borrowed);
+    let client = Client::new(&canary("app")).audiences(&[AUDIENCE]);
+    let provider = Provider::new(ClaimStyle::Auth0, ISSUER).with_client("app", client);
+    deployment.aws.with(|world| world.identity_providers.add(provider));
+    deployment
+}
+
+/// A gateway of somebody else's that is READY.
+async fn shared_gateway(deployment: &Deployment) -> String {
+    let role = format!("arn:aws:iam::111122223333:role/{SHARED_GATEWAY}");
+    put_role(&deployment.aws, &role, "bedrock-agentcore.amazonaws.com");
+    let input = json!({"name": SHARED_GATEWAY, "roleArn": role, "protocolType": "MCP", "authorizerType": "AWS_IAM",
+        "protocolConfiguration": {"mcp": {"supportedVersions": ["2025-06-18", "2025-11-25"]}}});
+    let gateway = deployment.somebody(ServiceId::AgentCoreControl, "CreateGateway", input);
+    tokio::time::sleep(deployment.aws.settings().gateway_transition).await;
+    gateway["gatewayId"].as_str().expect("an id").to_owned()
+}
+
+fn gateway_document(deployment: &Deployment, id: &str) -> Value {
+    deployment.somebody(ServiceId::AgentCoreControl, "GetGateway", json!({"gatewayIdentifier": id}))
+}
+
+/// How many gateways, targets on them and credential providers there are.
+fn counts(deployment: &Deployment) -> [usize; 3] {
+    let now = deployment.aws.clock().now();
+    deployment.aws.with(|world| {
+        let targets = world.agentcore.gateways(now).map(|gateway| gateway.targets(now).count()).sum();
+        [world.agentcore.gateways(now).count(), targets, world.agentcore.credential_providers(now).count()]
+    })
+}
+
+/// The logical ids in the order in which their deletion ended.
+fn deletion_order(deployment: &Deployment) -> Vec<String> {
+    let events = deployment.cloudformation.events().into_iter();
+    events.filter(|event| event.status.as_str() == "DELETE_COMPLETE").map(|event| event.logical_id).collect()
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn every_topology_deploys_updates_its_authorizer_and_deletes() {
+    for inbound in ["CUSTOM_JWT", "AWS_IAM"] {
+        for outbound in ["GATEWAY_IAM_ROLE", "OAUTH"] {
+            let mut deployment = deployment(&topology(inbound, outbound));
+            let stack = deployment.create().await;
+            deployment.expect(&stack, StackStatus::CreateComplete);
+            let output = |name: &str| stack.output(name).unwrap_or_else(|| panic!("no output {name}"));
+            assert_eq!((output("ToolCount"), output("GatewayToolCount")), ("3", "3"), "{inbound} {outbound}");
+            assert!(output("GatewayVerificationResult").starts_with("PASSED"));
+            assert_eq!(output("GatewayLifecycleMode"), "create");
+            assert_eq!(counts(&deployment), [1, 1, usize::from(outbound == "OAUTH")]);
+            assert_eq!(stack.output("OAuthCallbackUrl").is_some(), outbound == "OAUTH");
+
+            if inbound == "CUSTOM_JWT" {
+                deployment
+                    .set(&[("GatewayInboundAllowedAudience", "https://other.example.com,https://mcp.example.com")]);
+                let updated = deployment.update().await;
+                deployment.expect(&updated, StackStatus::UpdateComplete);
+                assert_eq!(updated.output("GatewayId"), stack.output("GatewayId"), "in place");
+                let live = gateway_document(&deployment, output("GatewayId"));
+                let audience = &live["authorizerConfiguration"]["customJWTAuthorizer"]["allowedAudience"];
+                assert_eq!(audience.as_array().map(Vec::len), Some(2));
+            }
+            let deleted = deployment.delete().await;
+            deployment.expect(&deleted, StackStatus::DeleteComplete);
+            deployment.check_nothing_is_left();
+            let order = deletion_order(&deployment);
+            let place = |id: &str| order.iter().position(|it| it == id);
+            for later in ["Gateway", "CredentialProvider", "Runtime", "Secret", "GatewayPermissions"] {
+                assert!(place(later).is_none_or(|it| place("GatewayTarget") < Some(it)), "{later}: {order:?}");
+            }
+            assert!(place("Runtime") < place("Secret") && place("Gateway") < place("GatewayPermissions"), "{order:?}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn an_existing_gateway_is_attached_to_and_never_touched() {
+    let mut deployment = deployment(&[]);
+    let gateway = shared_gateway(&deployment).await;
+    let before = gateway_document(&deployment, &gateway);
+    deployment.set(&[
+        ("EnableAgentCoreGateway", "true"),
+        ("GatewayMode", "attach"),
+        ("GatewayAuthorizerType", "AWS_IAM"),
+        ("ExistingGatewayId", &gateway),
+    ]);
+    let stack = deployment.create().await;
+    deployment.expect(&stack, StackStatus::CreateComplete);
+    assert_eq!(stack.output("GatewayId"), Some(gateway.as_str()));
+    assert_eq!(stack.output("GatewayToolCount"), Some("3"));
+    deployment.set(&[("EnableWriteTools", "true")]);
+    let updated = deployment.update().await;
+    deployment.expect(&updated, StackStatus::UpdateComplete);
+    let deleted = deployment.delete().await;
+    deployment.expect(&deleted, StackStatus::DeleteComplete);
+    deployment.check_nothing_is_left();
+    assert_eq!(gateway_document(&deployment, &gateway), before);
+}
+
+/// What an update takes away is removed under the policy that allowed it: the policy goes last.
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_gateway_comes_and_goes_by_updates() {
+    let mut deployment = deployment(&[]);
+    let none = deployment.parameters.clone();
+    let created = deployment.create().await;
+    deployment.expect(&created, StackStatus::CreateComplete);
+    let gateway = shared_gateway(&deployment).await;
+    let with = |parameters: Vec<(&'static str, String)>| {
+        let mut all = none.clone();
+        all.extend(parameters.into_iter().map(|(name, value)| (name.to_owned(), value)));
+        all
+    };
+    let attach = vec![
+        ("EnableAgentCoreGateway", "true".to_owned()),
+        ("GatewayMode", "attach".to_owned()),
+        ("GatewayAuthorizerType", "AWS_IAM".to_owned()),
+        ("ExistingGatewayId", gateway),
+    ];
+    for (parameters, expected) in [
+        (with(topology("CUSTOM_JWT", "OAUTH")), [2, 1, 1]),
+        (with(topology("AWS_IAM", "GATEWAY_IAM_ROLE")), [2, 1, 0]),
+        (with(attach), [1, 1, 0]),
+        (with(topology("CUSTOM_JWT", "GATEWAY_IAM_ROLE")), [2, 1, 0]),
+        (none.clone(), [1, 0, 0]),
+    ] {
+        deployment.parameters = parameters;
+        let stack = deployment.update().await;
+        deployment.expect(&stack, StackStatus::UpdateComplete);
+        assert_eq!(counts(&deployment), expected, "{:#?}\n{:#?}", deployment.parameters, deployment.reasons());
+    }
+    deployment.delete().await;
+    deployment.check_nothing_is_left();
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn combinations_that_cannot_work_are_refused_before_anything_is_created() {
+    let jwt = topology("CUSTOM_JWT", "GATEWAY_IAM_ROLE");
+    let iam = topology("AWS_IAM", "GATEWAY_IAM_ROLE");
+    let oauth = topology("AWS_IAM", "OAUTH");
+    for (base, changes, expected) in [
+        (&iam, vec![("GatewayMode", "attach")], "needs ExistingGatewayId"),
+        (&iam, vec![("ExistingGatewayId", "tools-a1b2c3d4e5")], "only works with GatewayMode=attach"),
+        (&oauth, vec![("GatewayOutboundAuth", "GATEWAY_IAM_ROLE")], "takes tokens and no signatures"),
+        (&iam, vec![("GatewayOutboundAuth", "OAUTH")], "needs McpAuthMode=jwt"),
+        (&oauth, vec![("GatewayOAuthClientSecret", "")], "needs a client to call the server with"),
+        (&oauth, vec![("GatewayOAuthProviderGrantType", "AUTHORIZATION_CODE")], "needs GatewayToolSchemaJson"),
+        (&iam, vec![("GatewayToolSchemaJson", "{}"), ("GatewayToolSchemaS3Uri", "s3://bucket/key")], "not both"),
+        (&jwt, vec![("GatewayInboundIssuer", "")], "needs GatewayInboundIssuer or"),
+        (
+            &jwt,
+            vec![("GatewayInboundAllowedAudience", ""), ("GatewayOAuthClientId", ""), ("GatewayOAuthClientSecret", "")],
+            "needs GatewayInboundAllowedAudience",
+        ),
+        (&iam, vec![("GatewayInboundIssuer", ISSUER)], "only work with GatewayAuthorizerType=CUSTOM_JWT"),
+        (&jwt, vec![("EnableAgentCoreGateway", "false")], "only work with EnableAgentCoreGateway=true"),
+        (&iam, vec![("GatewayOAuthClientSecret", "secret")], "needs GatewayOAuthClientId"),
+    ] {
+        let mut deployment = deployment(base);
+        deployment.set(&changes);
+        let refusal = deployment.refused_create().await;
+        assert!(refusal.contains(expected), "{changes:?}: {refusal}");
+        deployment.check_nothing_is_left();
+    }
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn what_only_aws_and_the_idp_know_is_said_in_one_sentence() {
+    let jwt = topology("CUSTOM_JWT", "GATEWAY_IAM_ROLE");
+    let iam = topology("AWS_IAM", "GATEWAY_IAM_ROLE");
+    let oauth = topology("AWS_IAM", "OAUTH");
+    let attach = [("GatewayMode", "attach"), ("ExistingGatewayId", "tools-a1b2c3d4e5")];
+    let bad_schema = r#"{"tools": [{"name": 1}]}"#;
+    for (base, changes, expected) in [
+        (&iam, attach.to_vec(), "tools-a1b2c3d4e5"),
+        (&iam, vec![("GatewayToolSchemaJson", bad_schema)], "`ToolSchema`"),
+        (&oauth, vec![("GatewayOAuthCustomParameters", r#"{"audience": ["x"]}"#)], "`CustomParameters"),
+        (&oauth, vec![("GatewayOAuthClientSecret", "wrong")], "client"),
+        (&jwt, vec![("GatewayOAuthClientSecret", "wrong")], "client"),
+        (&jwt, vec![("GatewayInboundIssuer", "https://nobody.auth0.com/")], "cannot be reached"),
+        (&jwt, vec![("GatewayOAuthCustomParameters", "")], "audience"),
+        (&jwt, vec![("GatewayInboundAllowedAudience", "https://another.example.com")], "`aud`"),
+        (&jwt, vec![("GatewayOAuthClientId", "app,other")], "`AllowedAudience`"),
+    ] {
+        let mut deployment = deployment(base);
+        deployment.set(&changes);
+        let stack = deployment.create().await;
+        deployment.expect(&stack, StackStatus::RollbackComplete);
+        let reasons: Vec<_> = deployment.reasons().into_iter().filter(|it| it.contains("CREATE_FAILED")).collect();
+        assert!(reasons.iter().any(|reason| reason.contains(expected)), "{changes:?}: {reasons:#?}");
+        deployment.delete().await;
+        deployment.check_nothing_is_left();
+    }
+}
