@@ -1,35 +1,101 @@
-//! An MCP client of the deployed server: what a user of the stack would do next.
+//! An MCP client of what was deployed: what a user of the stack would do next.
+
+use std::collections::BTreeMap;
 
 use emulator::aws::Aws;
 use emulator::cloudformation::StackResource;
 use emulator::service::Principal;
-use provisioner::mcp::{self, Credential};
+use provisioner::aws::Context;
+use provisioner::mcp::{self, Credential, Refusal};
+use provisioner::oauth::{self, ClientCredentials};
+use provisioner::sensitive::Sensitive;
+use rmcp::RoleClient;
 use rmcp::model::CallToolRequestParams;
+use rmcp::service::RunningService;
 use serde_json::Value;
 
 use crate::handler;
 
-/// Lists the server's tools as the account's administrator and calls the first one; says what came back, a line each.
+/// The tool that a gateway with semantic search adds to those of its targets.
+const SEARCH_TOOL: &str = "x_amz_bedrock_agentcore_search";
+
+/// Lists the tools at a runtime's or a gateway's address and calls the first one; says what came back, a line each.
+/// Signs as the account's administrator, or gets a token for the client that the stack's parameters name.
 ///
 /// # Errors
-/// The server does not answer.
-pub(crate) async fn call(aws: &Aws, runtime: &StackResource) -> Result<Vec<String>, String> {
-    let text = |value: Option<&Value>| value.and_then(Value::as_str).unwrap_or_default().to_owned();
-    if text(runtime.properties.get("InboundAuth")) == "JWT" {
-        return Ok(vec!["takes tokens only; see VerificationResult for the check without one".to_owned()]);
-    }
-    let url = text(runtime.attributes.get("McpUrl"));
+/// There is no answer.
+pub(crate) async fn call(
+    aws: &Aws,
+    resource: &StackResource,
+    parameters: &BTreeMap<String, String>,
+) -> Result<Vec<String>, String> {
+    let attribute = |name: &str| resource.attributes.get(name).and_then(Value::as_str).map(str::to_owned);
+    let url = attribute("McpUrl").or_else(|| attribute("GatewayUrl")).unwrap_or_default();
     let context = handler::context(aws, &Principal::Administrator);
-    let session = mcp::session(&context, &url, &Credential::SigV4).await.map_err(|refusal| refusal.problem)?;
+    let credential = match discovery_url(aws, resource) {
+        None => Credential::SigV4,
+        Some(discovery_url) => match token(&context, &discovery_url, parameters).await? {
+            Some(token) => Credential::Bearer(token),
+            None => return Ok(vec!["takes tokens only; see VerificationResult for the check without one".to_owned()]),
+        },
+    };
+    let session = mcp::session(&context, &url, &credential).await.map_err(|refusal| said(&refusal))?;
     let used = use_first_tool(&session).await;
     let _ = session.cancel().await;
     used
 }
 
-async fn use_first_tool(session: &rmcp::service::RunningService<rmcp::RoleClient, ()>) -> Result<Vec<String>, String> {
+/// The discovery document of the identity provider whose tokens are asked for; none where signatures are.
+fn discovery_url(aws: &Aws, resource: &StackResource) -> Option<String> {
+    let now = aws.clock().now();
+    aws.with(|world| {
+        let id = resource.physical_id.as_deref().unwrap_or_default();
+        let authorizer = match id.split_once('/') {
+            Some((gateway, _)) => world.agentcore.gateway(gateway, now)?.jwt_authorizer(),
+            None => world.agentcore.runtime(id, now)?.configuration().jwt_authorizer(),
+        };
+        authorizer?["discoveryUrl"].as_str().map(str::to_owned)
+    })
+}
+
+/// A token for the first client among the parameters.
+async fn token(
+    context: &Context,
+    discovery_url: &str,
+    parameters: &BTreeMap<String, String>,
+) -> Result<Option<Sensitive>, String> {
+    let given = |name: &str| parameters.get(name).map_or("", String::as_str);
+    let list = |name: &str| given(name).split(',').map(str::trim).filter(|it| !it.is_empty()).map(str::to_owned);
+    let (Some(client_id), secret) = (list("GatewayOAuthClientId").next(), given("GatewayOAuthClientSecret")) else {
+        return Ok(None);
+    };
+    if secret.is_empty() {
+        return Ok(None);
+    }
+    let scopes: Vec<String> = list("GatewayInboundAllowedScopes").collect();
+    let client = ClientCredentials {
+        client_id,
+        client_secret: Sensitive::new(secret),
+        scopes: if scopes.is_empty() { list("GatewayOAuthProviderScopes").collect() } else { scopes },
+        parameters: serde_json::from_str(given("GatewayOAuthCustomParameters")).unwrap_or_default(),
+    };
+    let metadata = oauth::discover(context, "DiscoveryUrl", discovery_url).await.map_err(|error| error.to_string())?;
+    oauth::mint(context, &metadata, &client).await.map(|token| Some(token.value)).map_err(|error| error.to_string())
+}
+
+/// What the server said, where it said anything.
+fn said(refusal: &Refusal) -> String {
+    match &refusal.seen {
+        Some(seen) if !seen.text.is_empty() => format!("HTTP {}: {}", seen.status, seen.text),
+        Some(seen) => format!("HTTP {}", seen.status),
+        None => refusal.problem.clone(),
+    }
+}
+
+async fn use_first_tool(session: &RunningService<RoleClient, ()>) -> Result<Vec<String>, String> {
     let tools = session.list_all_tools().await.map_err(|error| error.to_string())?;
     let mut lines = vec![format!("{} tools", tools.len())];
-    if let Some(tool) = tools.first() {
+    if let Some(tool) = tools.iter().find(|tool| tool.name != SEARCH_TOOL) {
         let called = session.call_tool(CallToolRequestParams::new(tool.name.clone())).await;
         let called = called.map_err(|error| format!("{}: {error}", tool.name))?;
         let answer = serde_json::to_value(&called.content).unwrap_or_default();

@@ -90,8 +90,8 @@ impl Console {
             status if status.ends_with("COMPLETE") => Colour::Green,
             _ => Colour::Yellow,
         };
-        let status_column = self.coloured(colour, &format!("{status:<29}"));
-        let line = format!("{}  {status_column} {logical_id:<22} {type_name:<31}", time_of_day(*at));
+        let status_column = self.coloured(colour, &format!("{status:<35}"));
+        let line = format!("{}  {status_column} {logical_id:<22} {type_name:<41}", time_of_day(*at));
         match reason {
             Some(reason) if reason.chars().count() > SHORT_REASON_CHARS => {
                 self.line(format_args!("{}\n{:10}{reason}", line.trim_end(), ""));

@@ -20,7 +20,7 @@ pub(crate) struct Arguments {
     /// if given several times.
     #[arg(long = "role", value_name = "NAME", default_value = "agentcore-runtime")]
     roles: Vec<String>,
-    /// Time until a runtime is READY.
+    /// Time until a runtime, gateway or target is READY or gone.
     #[arg(long, default_value = "2s", value_parser = crate::duration, value_name = "TIME")]
     latency: Duration,
     #[arg(long = "fault", value_name = "SPEC", help = "Make calls go wrong (see `local --help`)", long_help = fault::HELP)]
@@ -37,6 +37,10 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<(), String> {
         start: crate::present(),
         runtime_transition: arguments.latency,
         runtime_deletion: arguments.latency,
+        gateway_transition: arguments.latency,
+        gateway_deletion: arguments.latency,
+        target_transition: arguments.latency,
+        target_deletion: arguments.latency,
         role_propagation: Duration::ZERO,
         ..Settings::default()
     });

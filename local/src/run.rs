@@ -39,7 +39,7 @@ pub(crate) struct Arguments {
     /// A secret that exists before the stack, for templates that use one. Without a value it holds made-up credentials.
     #[arg(long = "existing-secret", value_name = "NAME[=JSON]")]
     existing_secrets: Vec<String>,
-    /// Time until a runtime is READY or gone, and until AgentCore sees a new role (at most 8 s).
+    /// Time until a runtime, gateway or target is READY or gone, and until AgentCore sees a new role (at most 8 s).
     #[arg(long, default_value = "2s", value_parser = crate::duration, value_name = "TIME")]
     latency: Duration,
     #[arg(long = "fault", value_name = "SPEC", help = "Make calls go wrong, e.g. throttle:CreateAgentRuntimex8 (--help has all)", long_help = fault::HELP)]
@@ -62,14 +62,14 @@ pub(crate) struct Arguments {
 pub(crate) async fn run(arguments: &Arguments) -> Result<(), String> {
     let template = Template::read(&arguments.template_file)?;
     let given = parameters::parse(&arguments.parameter_overrides)?;
-    let parameters = template.parameters(&given);
+    let mut parameters = template.parameters(&given);
     let changes = parameters::parse(&arguments.update)?;
 
     let mut session = Session::open(settings(arguments), arguments.bootstrap.as_deref()).await?;
     for secret in &arguments.existing_secrets {
         create_secret(&session, secret)?;
     }
-    surroundings::emulate(&session.aws, &parameters);
+    surroundings::emulate(&session.aws, &mut parameters).await?;
     for fault in &arguments.faults {
         fault.arm(&session.aws);
     }
@@ -104,6 +104,10 @@ fn settings(arguments: &Arguments) -> Settings {
         start: if arguments.fast_forward { defaults.start } else { crate::present() },
         runtime_transition: arguments.latency,
         runtime_deletion: arguments.latency,
+        gateway_transition: arguments.latency,
+        gateway_deletion: arguments.latency,
+        target_transition: arguments.latency,
+        target_deletion: arguments.latency,
         // Longer, and the provisioner would rightly take the role for a wrong one.
         role_propagation: arguments.latency.min(defaults.role_propagation),
         ..defaults
@@ -181,9 +185,9 @@ impl Life<'_> {
 
     /// Uses what was deployed as an MCP client would.
     async fn use_server(&mut self, session: &mut Session) {
-        for (id, runtime) in session.runtimes(&self.arguments.stack_name) {
+        for (id, server) in session.servers(&self.arguments.stack_name) {
             session.console.heading(&format!("Call {id}"));
-            match client::call(&session.aws, &runtime).await {
+            match client::call(&session.aws, &server, &self.parameters).await {
                 Ok(lines) => lines.iter().for_each(|line| session.console.line(format_args!("  {line}"))),
                 Err(problem) => {
                     session.console.bad(&problem);

@@ -167,10 +167,11 @@ impl Session {
         outputs
     }
 
-    /// The runtimes of a stack by logical id.
-    pub(crate) fn runtimes(&self, stack: &str) -> BTreeMap<String, StackResource> {
+    /// What an MCP client can call in a stack, by logical id: runtimes, and gateways by their targets.
+    pub(crate) fn servers(&self, stack: &str) -> BTreeMap<String, StackResource> {
+        let types = ["Custom::AgentCoreRuntime", "Custom::AgentCoreGatewayTarget"];
         let mut resources = self.cloudformation.resources(stack);
-        resources.retain(|_, resource| resource.type_name == "Custom::AgentCoreRuntime");
+        resources.retain(|_, resource| types.contains(&resource.type_name.as_str()));
         resources
     }
 

@@ -1,27 +1,110 @@
-//! What a stack meets in the account and beyond: images that behave like the servers they are named after, and the
-//! identity providers that its parameters name.
+//! What a stack meets in the account and beyond: images that behave like the servers they are named after, the identity
+//! providers that its parameters name, and the gateway that it is attached to.
 
 use std::collections::BTreeMap;
 
 use emulator::aws::Aws;
 use emulator::container::Behaviour;
-use emulator::identity_provider::{ClaimStyle, Provider};
+use emulator::iam::Role;
+use emulator::identity_provider::{ClaimStyle, Client, Provider};
+use emulator::service::{Principal, ServiceId};
+use serde_json::{Value, json};
+
+use crate::template::MADE_UP_ISSUER;
 
 /// Images that read their credentials from Secrets Manager when they start.
 const ZSCALER_IMAGE: &str = "zscaler-mcp-server";
+/// The gateway that exists before a stack that attaches to one and does not say which.
+const EXISTING_GATEWAY: &str = "shared-tools";
+/// What a discovery document's address ends in, below the issuer.
+const WELL_KNOWN: &str = "/.well-known/";
 
-/// Makes what the parameters refer to.
-pub(crate) fn emulate(aws: &Aws, parameters: &BTreeMap<String, String>) {
+/// Makes what the parameters refer to, and adds what they leave open.
+///
+/// # Errors
+/// AgentCore refuses the gateway to attach to.
+pub(crate) async fn emulate(aws: &Aws, parameters: &mut BTreeMap<String, String>) -> Result<(), String> {
     aws.with(|world| {
-        for (name, value) in parameters {
-            if value.contains(ZSCALER_IMAGE) {
-                world.containers.behave_as(value, Behaviour::zscaler());
-            }
-            if name.ends_with("Issuer") && value.starts_with("https://") {
-                world.identity_providers.add(Provider::new(style(value), value));
-            }
+        for value in parameters.values().filter(|value| value.contains(ZSCALER_IMAGE)) {
+            world.containers.behave_as(value, Behaviour::zscaler());
+        }
+        for provider in providers(parameters) {
+            world.identity_providers.add(provider);
         }
     });
+    let attaches = parameters.get("GatewayMode").is_some_and(|mode| mode == "attach");
+    if attaches && !parameters.contains_key("ExistingGatewayId") {
+        let id = existing_gateway(aws, parameters).await?;
+        parameters.insert("ExistingGatewayId".to_owned(), id);
+    }
+    Ok(())
+}
+
+/// The identity providers that the parameters name, with their clients.
+fn providers(parameters: &BTreeMap<String, String>) -> Vec<Provider> {
+    let mut issuers: Vec<&str> = Vec::new();
+    for (name, value) in parameters.iter().filter(|(_, value)| value.starts_with("https://")) {
+        let named = match () {
+            () if name.ends_with("Issuer") => Some(value.as_str()),
+            () if name.ends_with("DiscoveryUrl") => value.split_once(WELL_KNOWN).map(|(issuer, _)| issuer),
+            () => None,
+        };
+        // The same provider may be named with and without the slash at its end; an issuer says how it is spelt.
+        let known = |issuer: &&str| issuers.iter().any(|it| it.trim_end_matches('/') == issuer.trim_end_matches('/'));
+        issuers.extend(named.filter(|issuer| !known(issuer)));
+    }
+    if parameters.get("GatewayMode").is_some_and(|mode| mode == "attach") && issuers.is_empty() {
+        issuers.push(MADE_UP_ISSUER[0].1);
+    }
+    let list = |name: &str| -> Vec<&str> {
+        let text = parameters.get(name).map_or("", String::as_str);
+        text.split(',').map(str::trim).filter(|item| !item.is_empty()).collect()
+    };
+    let audiences = [list("GatewayInboundAllowedAudience"), list("JwtAudience"), vec![MADE_UP_ISSUER[1].1]].concat();
+    let scopes = [list("GatewayInboundAllowedScopes"), list("GatewayOAuthProviderScopes")].concat();
+    let secret = parameters.get("GatewayOAuthClientSecret").map_or("", String::as_str);
+    let client = Client::new(secret).scopes(&scopes).audiences(&audiences);
+    issuers
+        .into_iter()
+        .map(|issuer| {
+            list("GatewayOAuthClientId")
+                .into_iter()
+                .fold(Provider::new(style(issuer), issuer), |provider, id| provider.with_client(id, client.clone()))
+        })
+        .collect()
+}
+
+/// A gateway of somebody else's, who lets it do anything.
+async fn existing_gateway(aws: &Aws, parameters: &BTreeMap<String, String>) -> Result<String, String> {
+    let settings = aws.settings();
+    let arn = format!("arn:{}:iam::{}:role/{EXISTING_GATEWAY}", settings.partition, settings.account_id);
+    let statement = |member: &str, value: Value, action: &str| {
+        let mut statement = json!({ "Effect": "Allow", "Action": action });
+        statement[member] = value;
+        json!({ "Version": "2012-10-17", "Statement": [statement] })
+    };
+    let trust = statement("Principal", json!({ "Service": "bedrock-agentcore.amazonaws.com" }), "sts:AssumeRole");
+    let created = aws.clock().now() - settings.role_propagation;
+    aws.with(|world| world.iam.put_role(Role::new(&arn, created, trust, vec![statement("Resource", json!("*"), "*")])));
+    let mut input = json!({
+        "name": EXISTING_GATEWAY,
+        "roleArn": arn,
+        "protocolType": "MCP",
+        "protocolConfiguration": { "mcp": { "supportedVersions": ["2025-06-18", "2025-11-25", "2026-07-28"] } },
+    });
+    input["authorizerType"] = json!(parameters.get("GatewayAuthorizerType").map_or("CUSTOM_JWT", String::as_str));
+    if input["authorizerType"] == "CUSTOM_JWT" {
+        let provider = Provider::new(ClaimStyle::Auth0, MADE_UP_ISSUER[0].1);
+        input["authorizerConfiguration"] = json!({ "customJWTAuthorizer": {
+            "discoveryUrl": provider.discovery_url(),
+            "allowedAudience": [MADE_UP_ISSUER[1].1],
+        } });
+    }
+    let gateway = aws
+        .call(&Principal::Administrator, ServiceId::AgentCoreControl, "CreateGateway", input)
+        .map_err(|error| format!("the gateway to attach to cannot be made: {}", error.message))?;
+    tokio::time::sleep(settings.gateway_transition).await;
+    Ok(gateway["gatewayId"].as_str().unwrap_or_default().to_owned())
 }
 
 /// The product behind an issuer, by its host.

@@ -16,10 +16,18 @@ const MADE_UP_CREDENTIALS: [(&str, &str); 4] = [
     ("ZscalerCustomerId", "72057594037927936"),
 ];
 /// An identity provider for servers that take tokens; the run emulates one there.
-const MADE_UP_ISSUER: [(&str, &str); 3] = [
+pub(crate) const MADE_UP_ISSUER: [(&str, &str); 3] = [
     ("JwtIssuer", "https://made-up.us.auth0.com/"),
     ("JwtAudience", "https://mcp.made-up.example.com"),
     ("JwtJwksUri", "https://made-up.us.auth0.com/.well-known/jwks.json"),
+];
+/// The same for gateways that take tokens, and a client for gateways that call with them.
+const MADE_UP_AUDIENCE: [(&str, &str); 2] =
+    [("GatewayInboundIssuer", MADE_UP_ISSUER[0].1), ("GatewayInboundAllowedAudience", MADE_UP_ISSUER[1].1)];
+const MADE_UP_CLIENT: [(&str, &str); 3] = [
+    ("GatewayOAuthClientId", "made-up-gateway-client"),
+    ("GatewayOAuthClientSecret", "made-up-gateway-secret-90ac4e6d"),
+    ("GatewayOAuthCustomParameters", r#"{"audience":"https://mcp.made-up.example.com"}"#),
 ];
 /// What an existing secret holds unless the command line says otherwise.
 pub(crate) const EXISTING_SECRET: &str = r#"{"ZSCALER_CLIENT_ID": "made-up-client-id", "ZSCALER_CLIENT_SECRET":
@@ -53,10 +61,21 @@ impl Template {
     pub(crate) fn parameters(&self, given: &BTreeMap<String, String>) -> BTreeMap<String, String> {
         let mut parameters = given.clone();
         let existing = given.get("CredentialSource").is_some_and(|source| source == "UseExisting");
-        let credentials = if existing { &[][..] } else { &MADE_UP_CREDENTIALS };
-        let takes_tokens = given.get("McpAuthMode").is_some_and(|mode| mode == "jwt");
+        let credentials = if existing { &[][..] } else { &MADE_UP_CREDENTIALS[..] };
+        let is = |name: &str, value: &str| given.get(name).is_some_and(|it| it == value);
+        let takes_tokens = is("McpAuthMode", "jwt");
         let issuer = if takes_tokens { &MADE_UP_ISSUER[..] } else { &[] };
-        for &(name, value) in MADE_UP.iter().chain(credentials).chain(issuer) {
+        let has_gateway = is("EnableAgentCoreGateway", "true");
+        let gateway_takes_tokens = has_gateway && !is("GatewayAuthorizerType", "AWS_IAM");
+        let issuer_given = ["GatewayInboundIssuer", "GatewayInboundDiscoveryUrl", "JwtIssuer"];
+        let issuer_given = issuer_given.into_iter().any(|name| given.contains_key(name));
+        let audience = gateway_takes_tokens && !is("GatewayMode", "attach") && !issuer_given;
+        let audience = if audience { &MADE_UP_AUDIENCE[..] } else { &[] };
+        let client_given =
+            ["GatewayOAuthClientId", "GatewayOAuthProviderArn"].into_iter().any(|it| given.contains_key(it));
+        let client = (gateway_takes_tokens || (has_gateway && takes_tokens)) && !client_given && !issuer_given;
+        let client = if client { &MADE_UP_CLIENT[..] } else { &[] };
+        for &(name, value) in MADE_UP.iter().chain(credentials).chain(issuer).chain(audience).chain(client) {
             let unset = |parameter: &ParameterSummary| parameter.default.as_deref().is_none_or(str::is_empty);
             if self.parameters.get(name).is_some_and(unset) {
                 parameters.entry(name.to_owned()).or_insert_with(|| value.to_owned());

@@ -43,7 +43,15 @@ impl Binaries {
 fn build(target: &Path, package: &str, binary: &str) -> Result<PathBuf, String> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml");
-    let status = Command::new(cargo)
+    let mut command = Command::new(cargo);
+    // What cargo tells this program about itself would make it build anew whatever looks at such variables.
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") || text == "CARGO_BIN_NAME" {
+            command.env_remove(&name);
+        }
+    }
+    let status = command
         .args(["build", "--release", "--quiet", "--manifest-path", manifest, "--package", package, "--bin", binary])
         .arg("--target-dir")
         .arg(target)

@@ -8,6 +8,7 @@ use emulator::iam::Role;
 use emulator::settings::Settings;
 use serde_json::{Value, json};
 
+use super::stack::{self, StackNumbers};
 use crate::Runtime;
 use crate::handler;
 use crate::request::{Request, Requests};
@@ -29,6 +30,8 @@ pub(super) struct InProcessNumbers {
     pub(super) lags: Vec<(Duration, Duration)>,
     /// Per MCP revision: the calls of a passing probe, and how long it took.
     pub(super) probes: Vec<(&'static str, Vec<String>, Duration)>,
+    /// Whole stacks with a gateway.
+    pub(super) stacks: Vec<(&'static str, StackNumbers)>,
 }
 
 /// The roles that exist.
@@ -114,7 +117,11 @@ pub(super) fn measure(runtime: impl Fn() -> Result<Runtime, String>) -> Result<I
         let (calls, time) = runtime()?.run(probe(revision))?;
         probes.push((revision, calls, time));
     }
-    Ok(InProcessNumbers { calls, lags, probes })
+    let mut stacks = Vec::new();
+    for (what, parameters) in stack::TOPOLOGIES {
+        stacks.push((what, runtime()?.run(stack::deploy(parameters))?));
+    }
+    Ok(InProcessNumbers { calls, lags, probes, stacks })
 }
 
 async fn calls() -> Result<Vec<(String, Vec<String>)>, String> {
@@ -150,7 +157,7 @@ fn with(properties: &Value, name: &str, value: &str) -> Value {
 }
 
 /// `["GetAgentRuntime ×2", …]`, in order of first use.
-fn counted(operations: &[&str]) -> Vec<String> {
+pub(super) fn counted(operations: &[&str]) -> Vec<String> {
     let mut counts: Vec<(&str, usize)> = Vec::new();
     for &operation in operations {
         match counts.iter_mut().find(|(name, _)| *name == operation) {
