@@ -1,0 +1,194 @@
+//! One bucket in S3: whether it can be published to, and the uploads.
+
+use std::time::Duration;
+
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_sdk_s3::Client;
+use aws_sdk_s3::config::Builder;
+use aws_sdk_s3::primitives::ByteStream;
+use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
+use aws_smithy_async::time::{SharedTimeSource, SystemTimeSource};
+use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
+use aws_smithy_runtime_api::client::http::{SharedHttpConnector, http_client_fn};
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use aws_smithy_types::retry::RetryConfig;
+use aws_types::region;
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use provisioner::aws::{HttpsConnector, classify};
+use provisioner::error::ApiErrorKind;
+
+use crate::archive::Object;
+use crate::region::Region;
+
+/// Uploads of the same object by others that are waited for.
+const CONFLICTS_MAX: usize = 5;
+const CONFLICT_WAIT: Duration = Duration::from_secs(1);
+
+/// How S3 is reached, the same for all buckets.
+pub(crate) struct Access {
+    pub(crate) credentials: SharedCredentialsProvider,
+    /// The account that every bucket has to belong to.
+    pub(crate) owner: Option<String>,
+    pub(crate) endpoint_url: Option<String>,
+}
+
+/// A bucket in one Region.
+pub(crate) struct Bucket {
+    name: String,
+    region: Region,
+    owner: Option<String>,
+    client: Client,
+    /// Without credentials: what the rest of the world sees.
+    anonymous: Client,
+}
+
+/// What an upload came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Upload {
+    Done,
+    /// The object was there, which is the same as having been uploaded: its name says what it holds.
+    AlreadyThere,
+}
+
+impl Bucket {
+    /// Makes the clients. Makes no call.
+    pub(crate) fn new(name: String, region: Region, access: &Access) -> Self {
+        let config = || config(&region, access.endpoint_url.as_deref());
+        let client = Client::from_conf(config().credentials_provider(access.credentials.clone()).build());
+        let anonymous = Client::from_conf(config().allow_no_auth().build());
+        Self { name, owner: access.owner.clone(), client, anonymous, region }
+    }
+
+    /// Checks that the bucket exists, in its Region.
+    ///
+    /// # Errors
+    /// It does not, or must not be looked at.
+    pub(crate) async fn verify(&self) -> Result<(), String> {
+        let Self { name, region, .. } = self;
+        let answer = self.client.head_bucket().bucket(name).set_expected_bucket_owner(self.owner.clone()).send().await;
+        let (status, actual) = match &answer {
+            Ok(answer) => (200, answer.bucket_region()),
+            Err(error) => {
+                let response = error.raw_response();
+                let header = response.and_then(|response| response.headers().get("x-amz-bucket-region"));
+                (response.map_or(0, |response| response.status().as_u16()), header)
+            }
+        };
+        if let Some(actual) = actual.filter(|actual| *actual != region.name()) {
+            return Err(format!(
+                "bucket {name} is in {actual}, and Lambda in {region} takes code only from a bucket in {region}; choose \
+                 another `--bucket-prefix`, or make that bucket anew in {region}"
+            ));
+        }
+        let Err(error) = answer else { return Ok(()) };
+        Err(match status {
+            404 => format!(
+                "there is no bucket {name}; make it with `aws s3 mb s3://{name} --region {region}`, and allow those who \
+                 are to follow the link s3:GetObject on arn:{}:s3:::{name}/*",
+                region.partition()
+            ),
+            403 => format!(
+                "access to bucket {name} is denied: it belongs to another account, or s3:ListBucket is missing; choose \
+                 another `--bucket-prefix`, or grant s3:ListBucket, s3:GetObject and s3:PutObject on it"
+            ),
+            400 => "S3 does not accept the credentials (HTTP status 400), as after a session has ended; sign in again"
+                .to_owned(),
+            _ => self.sentence("s3:HeadBucket", &error),
+        })
+    }
+
+    /// Uploads an object unless it is there. Two publishers at once cannot harm each other: S3 takes the first.
+    ///
+    /// # Errors
+    /// S3 refuses, or something else has the object's name.
+    pub(crate) async fn upload(&self, object: &Object, commit: &str) -> Result<Upload, String> {
+        for _ in 0..CONFLICTS_MAX {
+            if self.holds(object).await? {
+                return Ok(Upload::AlreadyThere);
+            }
+            let put = self.client.put_object().bucket(&self.name).key(&object.key).if_none_match("*");
+            let put = put.set_expected_bucket_owner(self.owner.clone()).content_type(object.content_type);
+            // S3 compares what arrives with the hash in the object's name.
+            let put = put.checksum_sha256(BASE64_STANDARD.encode(object.sha256)).metadata("commit", commit);
+            let Err(error) = put.body(ByteStream::from(object.content.clone())).send().await else {
+                return Ok(Upload::Done);
+            };
+            // https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html: 412 if the name is taken,
+            // 409 if somebody is about to take it.
+            match error.raw_response().map(|response| response.status().as_u16()) {
+                Some(412) => return Ok(Upload::AlreadyThere),
+                Some(409) => tokio::time::sleep(CONFLICT_WAIT).await,
+                _ => return Err(self.sentence("s3:PutObject", &error)),
+            }
+        }
+        Err(format!("others keep writing {} to bucket {}; publish again when they are done", object.key, self.name))
+    }
+
+    /// Whether people of other accounts can read an object: true if anybody can.
+    pub(crate) async fn is_public(&self, key: &str) -> bool {
+        self.anonymous.head_object().bucket(&self.name).key(key).send().await.is_ok()
+    }
+
+    async fn holds(&self, object: &Object) -> Result<bool, String> {
+        let head = self.client.head_object().bucket(&self.name).key(&object.key);
+        match head.set_expected_bucket_owner(self.owner.clone()).send().await {
+            Ok(answer) => {
+                let length = object.content.len();
+                if answer.content_length().is_some_and(|actual| u64::try_from(actual) != Ok(length as u64)) {
+                    let (key, name) = (&object.key, &self.name);
+                    return Err(format!(
+                        "{key} in bucket {name} is not what its name says; delete it and publish again"
+                    ));
+                }
+                Ok(true)
+            }
+            Err(error) => match error.raw_response().map(|response| response.status().as_u16()) {
+                // Without s3:ListBucket S3 says 403 of what is not there; if there is more to it, the upload will say.
+                Some(404 | 403) => Ok(false),
+                _ => Err(self.sentence("s3:HeadObject", &error)),
+            },
+        }
+    }
+
+    /// What to do about a refusal.
+    fn sentence<E>(&self, operation: &'static str, error: &SdkError<E, HttpResponse>) -> String
+    where
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+    {
+        let Self { name, region, .. } = self;
+        let refused = classify(operation, error);
+        let code = refused.code.as_deref().unwrap_or("no error code");
+        match (refused.kind, code) {
+            (_, "InvalidAccessKeyId" | "SignatureDoesNotMatch" | "ExpiredToken" | "InvalidToken") => {
+                format!("S3 does not accept the credentials ({code}); sign in again")
+            }
+            (ApiErrorKind::Transport, _) => {
+                format!("S3 in {region} gives no answer ({}); check the network and `--endpoint-url`", refused.message)
+            }
+            (ApiErrorKind::Denied, _) => format!(
+                "not allowed to call {operation} on bucket {name} ({code}); grant it on arn:{}:s3:::{name}/*",
+                region.partition()
+            ),
+            _ => format!("{operation} was refused on bucket {name}: {} ({code})", refused.message),
+        }
+    }
+}
+
+fn config(region: &Region, endpoint_url: Option<&str>) -> Builder {
+    let connector = SharedHttpConnector::new(HttpsConnector::default());
+    let mut config = aws_sdk_s3::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(region::Region::new(region.name().to_owned()))
+        .http_client(http_client_fn(move |_, _| connector.clone()))
+        .time_source(SharedTimeSource::new(SystemTimeSource::new()))
+        .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
+        .retry_config(RetryConfig::standard());
+    if let Some(url) = endpoint_url {
+        // A bucket's name in front of such a host would lead nowhere.
+        config = config.endpoint_url(url).force_path_style(true);
+    }
+    config
+}

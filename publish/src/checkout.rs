@@ -1,0 +1,91 @@
+//! The git checkout that is published: its commit, and whether it is that commit and nothing else.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// File names in a sentence.
+const NAMES_MAX: usize = 8;
+
+/// A checkout.
+#[derive(Debug)]
+pub(crate) struct Checkout {
+    /// Its top folder.
+    pub(crate) root: PathBuf,
+    /// The commit checked out, in full.
+    pub(crate) commit: String,
+    /// When that commit was made, in seconds since 1970.
+    pub(crate) committed: String,
+    /// Files that differ from the commit or are not part of it, as git shows them.
+    changes: Vec<String>,
+}
+
+impl Checkout {
+    /// The checkout that this folder belongs to.
+    ///
+    /// # Errors
+    /// There is none, it has no commit, or git is missing.
+    pub(crate) fn here() -> Result<Self, String> {
+        let root = PathBuf::from(git(Path::new("."), &["rev-parse", "--show-toplevel"])?.trim_end());
+        let head = git(&root, &["log", "-1", "--format=%H %ct"])?;
+        let (commit, committed) = head.trim_end().split_once(' ').ok_or("git log gave no commit")?;
+        let changes = git(&root, &["status", "--porcelain"])?;
+        let changes = changes.lines().filter_map(|line| line.get(3..)).map(str::to_owned).collect();
+        Ok(Self { commit: commit.to_owned(), committed: committed.to_owned(), changes, root })
+    }
+
+    /// How the checkout differs from its commit, in a sentence's beginning.
+    pub(crate) fn difference(&self) -> Option<String> {
+        let names = self.changes.iter().take(NAMES_MAX).map(String::as_str).collect::<Vec<_>>().join(", ");
+        let more = match self.changes.len().saturating_sub(NAMES_MAX) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        let commit = self.commit.get(..12).unwrap_or(&self.commit);
+        (!self.changes.is_empty()).then(|| format!("the checkout is not just commit {commit}: {names}{more}"))
+    }
+
+    /// The template to publish, which has to be part of the checkout.
+    ///
+    /// # Errors
+    /// It cannot be read or lies elsewhere.
+    pub(crate) fn template(&self, given: Option<&Path>) -> Result<String, String> {
+        let path = given.map_or_else(|| self.root.join("template.yaml"), Path::to_owned);
+        let unreadable = |error: std::io::Error| format!("{} cannot be read: {error}", path.display());
+        if !path.canonicalize().map_err(unreadable)?.starts_with(self.root.canonicalize().map_err(unreadable)?) {
+            let (path, root) = (path.display(), self.root.display());
+            return Err(format!("{path} is not in the checkout {root}, whose commit is recorded; give one that is"));
+        }
+        std::fs::read_to_string(&path).map_err(unreadable)
+    }
+}
+
+fn git(folder: &Path, arguments: &[&str]) -> Result<String, String> {
+    let output = Command::new("git").arg("-C").arg(folder).args(arguments).output();
+    let output =
+        output.map_err(|error| format!("git cannot be run: {error}; install it, since the commit is recorded"))?;
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+    }
+    let reason = String::from_utf8_lossy(&output.stderr);
+    let reason = reason.lines().next().unwrap_or_default().trim_start_matches("fatal: ");
+    Err(format!("what is published has to be a commit: {reason}; run this in a clone of the repository"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dirty_tree_is_named_file_by_file() {
+        let checkout = |count: usize| Checkout {
+            root: PathBuf::new(),
+            commit: "0123456789abcdef".to_owned(),
+            committed: "0".to_owned(),
+            changes: (0..count).map(|number| format!("{number}.rs")).collect(),
+        };
+        assert_eq!(checkout(0).difference(), None);
+        let two = "the checkout is not just commit 0123456789ab: 0.rs, 1.rs";
+        assert_eq!(checkout(2).difference().as_deref(), Some(two));
+        assert!(checkout(10).difference().is_some_and(|sentence| sentence.ends_with("7.rs and 2 more")));
+    }
+}

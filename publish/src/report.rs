@@ -1,0 +1,84 @@
+//! What is shown of a publication, and written to the folder of `--output`.
+
+use std::fmt::{Display, Write as _};
+use std::io::Write as _;
+use std::path::Path;
+
+use crate::archive::Object;
+use crate::bucket::Upload;
+use crate::region::Region;
+
+/// The button that AWS offers for such links.
+const BUTTON: &str = "https://s3.amazonaws.com/cloudformation-examples/cloudformation-launch-stack.png";
+/// Above it, some programs cut a link or do not take it for one.
+const LINK_CHARS_COMFORTABLE: usize = 2000;
+
+/// One Region's part of a publication.
+pub(crate) struct Publication {
+    pub(crate) region: Region,
+    pub(crate) bucket: String,
+    pub(crate) template: Object,
+    pub(crate) link: String,
+}
+
+/// A line on standard output. If nobody reads it any more, what is being published still is.
+pub(crate) fn line(text: impl Display) {
+    let _ = writeln!(std::io::stdout(), "{text}");
+}
+
+/// Says something that is no reason to stop.
+pub(crate) fn warn(sentence: &str) {
+    eprintln!("warning: {sentence}");
+}
+
+/// Shows what happened to an object. `None` in a dry run.
+pub(crate) fn object(bucket: &str, object: &Object, upload: Option<Upload>) {
+    let outcome = match upload {
+        Some(Upload::Done) => "uploaded",
+        Some(Upload::AlreadyThere) => "already there",
+        None => "not uploaded",
+    };
+    line(format_args!("{outcome:<13}  s3://{bucket}/{} ({} bytes)", object.key, object.content.len()));
+}
+
+/// Shows the links, and the README's table of them.
+pub(crate) fn links(publications: &[Publication]) {
+    for Publication { region, link, .. } in publications {
+        line(format_args!("\n{region}\n{link}"));
+        let characters = link.chars().count();
+        if characters > LINK_CHARS_COMFORTABLE {
+            warn(&format!(
+                "the link for {region} has {characters} characters; fewer `--param` make it safer to pass on"
+            ));
+        }
+    }
+    line(format_args!("\n{}", table(publications).trim_end()));
+}
+
+/// Writes the objects as they lie in their buckets, and the table.
+///
+/// # Errors
+/// The folder cannot be written to.
+pub(crate) fn write(folder: &Path, code: &Object, publications: &[Publication]) -> Result<(), String> {
+    let mut files = vec![(folder.join("launch-stack.md"), table(publications).into_bytes())];
+    for Publication { bucket, template, .. } in publications {
+        for object in [code, template] {
+            files.push((folder.join(bucket).join(&object.key), object.content.clone()));
+        }
+    }
+    for (path, content) in files {
+        let written =
+            path.parent().map_or(Ok(()), std::fs::create_dir_all).and_then(|()| std::fs::write(&path, content));
+        written.map_err(|error| format!("{} cannot be written: {error}", path.display()))?;
+    }
+    Ok(())
+}
+
+fn table(publications: &[Publication]) -> String {
+    let mut table = "| Region | |\n|---|---|\n".to_owned();
+    for Publication { region, link, .. } in publications {
+        // Writing to a string cannot fail.
+        let _ = writeln!(table, "| {region} | [![Launch Stack]({BUTTON})]({link}) |");
+    }
+    table
+}

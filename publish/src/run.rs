@@ -1,0 +1,138 @@
+//! The two commands, from beginning to end.
+
+use std::path::Path;
+
+use crate::archive::Object;
+use crate::arguments::{Check, Publish};
+use crate::bucket::{Access, Bucket};
+use crate::checkout::Checkout;
+use crate::elf::{self, Binary};
+use crate::region::Region;
+use crate::report::{self, Publication};
+use crate::template::Code;
+use crate::{build, credentials, link, prefill, template};
+
+/// Checks a built function.
+///
+/// # Errors
+/// It cannot be read, or Lambda could not start it.
+pub(crate) fn check(arguments: &Check) -> Result<(), String> {
+    let path = &arguments.bootstrap;
+    let (_, binary) = read(path, arguments.architecture)?;
+    report::line(format_args!("{}: {binary}", path.display()));
+    Ok(())
+}
+
+/// Publishes the checkout.
+///
+/// # Errors
+/// The checkout is not a commit, the arguments do not fit the template, the function cannot be built or would not start,
+/// or S3 refuses.
+pub(crate) fn publish(arguments: &Publish) -> Result<(), String> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| format!("the runtime cannot be started: {error}"))?;
+    runtime.block_on(publish_checkout(arguments))
+}
+
+async fn publish_checkout(arguments: &Publish) -> Result<(), String> {
+    let checkout = Checkout::here()?;
+    let difference = checkout.difference();
+    match &difference {
+        Some(difference) if arguments.dry_run => report::warn(difference),
+        Some(difference) => {
+            return Err(format!(
+                "{difference}; commit or remove these, since others are to find what they get in the commit"
+            ));
+        }
+        None => {}
+    }
+    // What can be refused is refused before the build, which takes minutes: on a template that names an empty zip.
+    let source = checkout.template(arguments.template_file.as_deref())?;
+    let rehearsal = publications(arguments, &source, &Object::code(&[])?, "")?;
+    if let Some(Publication { template, .. }) = rehearsal.first() {
+        let body = String::from_utf8_lossy(&template.content);
+        template::check(&source, &body, arguments.architecture)?;
+        prefill::check(&body, &arguments.parameters)?;
+    }
+    let buckets = if arguments.dry_run { Vec::new() } else { buckets(arguments).await? };
+
+    let tools = if arguments.bootstrap.is_none() { Some(build::tools(&checkout)?) } else { None };
+    let bootstrap = match &arguments.bootstrap {
+        Some(path) => path.clone(),
+        None => build::build(&checkout, arguments.architecture)?,
+    };
+    let (bytes, binary) = read(&bootstrap, Some(arguments.architecture))?;
+    let code = Object::code(&bytes)?;
+
+    let commit = &checkout.commit;
+    let changed = if difference.is_some() { " and changes that are not committed" } else { "" };
+    let built =
+        tools.map_or_else(|| "a function built elsewhere".to_owned(), |tools| format!("a function built by {tools}"));
+    let origin = format!("Published from commit {commit}{changed}, with {built}.");
+    report::line(format_args!("{origin}\n{}: {binary}", bootstrap.display()));
+
+    let publications = publications(arguments, &source, &code, &origin)?;
+    for (index, publication) in publications.iter().enumerate() {
+        // The template last: whoever can read it finds the code that it names.
+        for object in [&code, &publication.template] {
+            let upload = match buckets.get(index) {
+                Some(bucket) => Some(bucket.upload(object, commit).await?),
+                None => None,
+            };
+            report::object(&publication.bucket, object, upload);
+        }
+        if let Some(bucket) = buckets.get(index)
+            && !bucket.is_public(&publication.template.key).await
+        {
+            report::warn(&format!(
+                "not everybody can read bucket {}; the link works for those whom its policy allows s3:GetObject",
+                publication.bucket
+            ));
+        }
+    }
+    report::links(&publications);
+    match &arguments.output {
+        Some(folder) => report::write(folder, &code, &publications),
+        None => Ok(()),
+    }
+}
+
+/// What every Region gets, for this code.
+fn publications(arguments: &Publish, source: &str, code: &Object, origin: &str) -> Result<Vec<Publication>, String> {
+    let Publish { architecture, stack_name, parameters, .. } = arguments;
+    let publication = |region: &Region| {
+        let bucket = bucket_name(arguments, region);
+        let code = Code { bucket: &bucket, key: &code.key, architecture: *architecture, origin };
+        let template = Object::template(template::published(source, code)?);
+        let url = link::object_url(region, &bucket, &template.key);
+        let link = link::quick_create(region, &url, stack_name, parameters)?;
+        Ok(Publication { region: region.clone(), bucket, template, link })
+    };
+    arguments.regions.iter().map(publication).collect()
+}
+
+/// The buckets, each known to exist in its Region.
+async fn buckets(arguments: &Publish) -> Result<Vec<Bucket>, String> {
+    let access = Access {
+        credentials: credentials::find(arguments.profile.as_deref())?,
+        owner: arguments.expected_bucket_owner.clone(),
+        endpoint_url: arguments.endpoint_url.clone(),
+    };
+    let mut buckets = Vec::new();
+    for region in &arguments.regions {
+        let bucket = Bucket::new(bucket_name(arguments, region), region.clone(), &access);
+        bucket.verify().await?;
+        buckets.push(bucket);
+    }
+    Ok(buckets)
+}
+
+fn bucket_name(arguments: &Publish, region: &Region) -> String {
+    format!("{}-{region}", arguments.bucket_prefix)
+}
+
+fn read(path: &Path, architecture: Option<elf::Architecture>) -> Result<(Vec<u8>, Binary), String> {
+    let bytes = std::fs::read(path).map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
+    let binary = elf::check(&bytes, architecture).map_err(|problem| format!("{} {problem}", path.display()))?;
+    Ok((bytes, binary))
+}

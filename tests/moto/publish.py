@@ -1,0 +1,326 @@
+#!/usr/bin/env python3
+"""Publishing, by the built program, to a moto server's S3.
+
+    python3 tests/moto/publish.py target/debug/publish
+
+Every test begins with an empty account and a checkout of its own that holds template.yaml, and publishes a function that
+is no more than the head of an executable. Needs git, `moto[server]` and `boto3`; see `.ci/requirements.txt`.
+"""
+
+import hashlib
+import io
+import os
+import pathlib
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import unittest
+import urllib.request
+import zipfile
+from unittest import mock
+from urllib.parse import parse_qs, urlsplit
+
+import boto3
+from moto.s3.responses import S3Response
+
+import moto_server
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+KEYS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
+PREFIX = "acme-mcp"
+# Seconds that one of two publishers waits for the other.
+MEETING_SECONDS_MAX = 60
+
+
+def executable(machine: int) -> bytes:
+    """The head of an ELF file for a processor (62: x86_64), which asks for no library."""
+    return b"\x7fELF\x02\x01\x01".ljust(16, b"\0") + bytes([2, 0, machine, 0]) + bytes(44)
+
+
+class Publish(unittest.TestCase):
+    program = ""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.server, cls.url = moto_server.start()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.server.stop()
+
+    def setUp(self):
+        urllib.request.urlopen(urllib.request.Request(f"{self.url}/moto-api/reset", method="POST")).close()
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.home = pathlib.Path(folder.name)
+        self.checkout = self.home / "checkout"
+        self.checkout.mkdir()
+        self.bootstrap = self.home / "bootstrap"
+        self.bootstrap.write_bytes(executable(62))
+        shutil.copy(ROOT / "template.yaml", self.checkout)
+        self.git("init", "--quiet")
+        self.commit("first")
+        self.puts = []
+        self.wrap("put_object", lambda original, response: (self.puts.append(response.parse_key_name()), original())[1])
+
+    # ---- means
+
+    def git(self, *arguments: str) -> str:
+        identity = ["-c", "user.name=T", "-c", "user.email=t@example.com"]
+        command = ["git", "-C", self.checkout, *identity, *arguments]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+    def commit(self, message: str):
+        self.git("add", ".")
+        self.git("commit", "--quiet", "-m", message)
+
+    def wrap(self, name: str, replacement):
+        """Puts something between the server and moto for the rest of the test: `replacement(original, response, ...)`."""
+        original = getattr(S3Response, name)
+
+        def wrapped(response, *arguments, **named):
+            return replacement(lambda: original(response, *arguments, **named), response, *arguments, **named)
+
+        patch = mock.patch.object(S3Response, name, wrapped)
+        patch.start()
+        self.addCleanup(patch.stop)
+
+    def bucket(self, region: str, actual: str | None = None):
+        """The bucket for a Region, versioned, so that nothing can be overwritten unseen."""
+        actual = actual or region
+        location = {} if actual == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": actual}}
+        self.s3(actual).create_bucket(Bucket=f"{PREFIX}-{region}", **location)
+        versioning = {"Status": "Enabled"}
+        self.s3(actual).put_bucket_versioning(Bucket=f"{PREFIX}-{region}", VersioningConfiguration=versioning)
+
+    def s3(self, region: str = "us-east-1"):
+        keys = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing"}
+        return boto3.client("s3", region_name=region, endpoint_url=self.url, **keys)
+
+    def versions(self, region: str = "us-east-1") -> list:
+        """The keys of all versions in a Region's bucket, code first."""
+        listed = self.s3(region).list_object_versions(Bucket=f"{PREFIX}-{region}").get("Versions", [])
+        return sorted((version["Key"] for version in listed), key=lambda key: not key.endswith(".zip"))
+
+    def start(self, *arguments: str, regions=("us-east-1",), environment=KEYS) -> subprocess.Popen:
+        command = [self.program, "--bucket-prefix", PREFIX, "--bootstrap", self.bootstrap]
+        if "--endpoint-url" not in arguments:
+            command += ["--endpoint-url", self.url]
+        command += [argument for region in regions for argument in ("--region", region)]
+        surroundings = {"PATH": os.environ["PATH"], "HOME": str(self.home), "AWS_EC2_METADATA_DISABLED": "true"}
+        return subprocess.Popen(
+            [*command, *arguments],
+            cwd=self.checkout,
+            env=surroundings | environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def end(self, process: subprocess.Popen) -> str:
+        shown, complaint = process.communicate()
+        self.assertEqual(process.returncode, 0, complaint)
+        return shown
+
+    def publish(self, *arguments: str, **settings) -> str:
+        return self.end(self.start(*arguments, **settings))
+
+    def refused(self, *arguments: str, **settings) -> str:
+        """The one sentence of a publication that must not succeed, and must not upload anything."""
+        process = self.start(*arguments, **settings)
+        _, complaint = process.communicate()
+        self.assertEqual(process.returncode, 1, complaint)
+        self.assertEqual(self.puts, [], "something was uploaded")
+        return self.sentence(complaint)
+
+    def sentence(self, complaint: str) -> str:
+        errors = [line for line in complaint.splitlines() if not line.startswith("warning: ")]
+        self.assertEqual(len(errors), 1, complaint)
+        sentence = errors[0].removeprefix("error: ")
+        self.assertNotEqual(sentence, errors[0])
+        self.assertNotRegex(sentence, r"\w+ ?\{|Some\(|panicked", "internals instead of a sentence")
+        return sentence
+
+    def templates(self, shown: str) -> list[str]:
+        """The keys of the templates that the links lead to."""
+        links = [line for line in shown.splitlines() if line.startswith("https://")]
+        queries = [parse_qs(urlsplit(link).fragment.partition("?")[2], strict_parsing=True) for link in links]
+        return [urlsplit(query["templateURL"][0]).path.lstrip("/") for query in queries]
+
+    # ---- uploads
+
+    def test_code_and_template_are_uploaded_under_their_hashes(self):
+        self.bucket("us-east-1")
+        shown = self.publish("--param", "AgentDescription=Ours & theirs")
+        self.assertEqual(shown.count("uploaded "), 2, shown)
+        code, template = self.puts
+        self.assertEqual((code[-4:], template[-5:]), (".zip", ".yaml"), "the code before what names it")
+        self.assertEqual(self.templates(shown), [template])
+        for key, content_type in [(code, "application/zip"), (template, "text/yaml")]:
+            found = self.s3().get_object(Bucket=f"{PREFIX}-us-east-1", Key=key)
+            body = found["Body"].read()
+            self.assertEqual(hashlib.sha256(body).hexdigest(), pathlib.PurePath(key).stem)
+            self.assertEqual(found["ContentType"], content_type)
+            self.assertEqual(found["Metadata"], {"commit": self.git("rev-parse", "HEAD")})
+            if key == code:
+                with zipfile.ZipFile(io.BytesIO(body)) as archive:
+                    (entry,) = archive.infolist()
+                    self.assertEqual(entry.filename, "bootstrap")
+                    self.assertEqual(entry.external_attr >> 16 & 0o777, 0o755)
+                    self.assertEqual(archive.read(entry), executable(62))
+            else:
+                text = body.decode()
+                self.assertRegex(text, rf"S3Bucket: {PREFIX}-us-east-1\n +S3Key: {code}\n")
+                self.assertTrue(text.startswith(f"# Published from commit {self.git('rev-parse', 'HEAD')}"))
+
+    def test_every_region_gets_its_own(self):
+        regions = ["us-east-1", "eu-west-1"]
+        for region in regions:
+            self.bucket(region)
+        templates = self.templates(self.publish(regions=regions))
+        self.assertEqual(len(set(templates)), 2, "they name different buckets")
+        codes = set()
+        for region, template in zip(regions, templates):
+            code, last = self.versions(region)
+            self.assertEqual(last, template)
+            codes.add(code)
+        self.assertEqual(len(codes), 1)
+
+    def test_a_second_publication_uploads_nothing(self):
+        self.bucket("us-east-1")
+        first = self.publish()
+        self.puts.clear()
+        second = self.publish()
+        self.assertEqual(self.puts, [], "not even tried")
+        self.assertEqual(len(self.versions()), 2)
+        self.assertEqual(second, first.replace("uploaded     ", "already there"))
+
+    def test_another_commit_is_another_template_for_the_same_code(self):
+        self.bucket("us-east-1")
+        self.publish()
+        (self.checkout / "more.txt").write_text("more", encoding="utf-8")
+        self.commit("second")
+        shown = self.publish()
+        self.assertIn("already there", shown)
+        self.assertEqual([pathlib.PurePath(key).suffix for key in self.versions()], [".zip", ".yaml", ".yaml"])
+
+    def test_two_publishers_at_once_do_no_harm(self):
+        self.bucket("us-east-1")
+        meeting, turn = threading.Barrier(2), threading.Lock()
+
+        def meet(original, response):
+            # Both have found the name free before either takes it.
+            if response.parse_key_name().endswith(".zip"):
+                meeting.wait(MEETING_SECONDS_MAX)
+            with turn:
+                return original()
+
+        self.wrap("put_object", meet)
+        shown = [self.end(process) for process in [self.start(), self.start()]]
+        self.assertEqual(sum(key.endswith(".zip") for key in self.puts), 2)
+        self.assertEqual(len(self.versions()), 2, "each object was stored once")
+        self.assertEqual(self.templates(shown[0]), self.templates(shown[1]))
+        outcomes = [re.findall("^(uploaded|already there) ", text, re.MULTILINE)[0] for text in shown]
+        self.assertEqual(sorted(outcomes), ["already there", "uploaded"])
+
+    def test_a_conflict_is_waited_for(self):
+        self.bucket("us-east-1")
+        conflicts = iter([True])
+
+        def conflict(original, _):
+            body = "<Error><Code>ConditionalRequestConflict</Code><Message>later</Message></Error>"
+            return (409, {}, body) if next(conflicts, False) else original()
+
+        self.wrap("put_object", conflict)
+        self.assertEqual(self.publish().count("uploaded "), 2)
+
+    def test_a_dry_run_makes_no_call(self):
+        shown = self.publish("--dry-run", environment={})
+        self.assertEqual(self.puts, [])
+        self.assertEqual(shown.count("not uploaded"), 2)
+        self.assertEqual(len(self.templates(shown)), 1)
+
+    def test_a_bucket_that_not_everybody_can_read_is_pointed_out(self):
+        self.bucket("us-east-1")
+
+        def private(original, *_, headers, **__):
+            return original() if headers.get("Authorization") else (403, {}, "")
+
+        self.wrap("head_object", private)
+        process = self.start()
+        _, complaint = process.communicate()
+        self.assertEqual(process.returncode, 0, complaint)
+        self.assertIn(f"warning: not everybody can read bucket {PREFIX}-us-east-1", complaint)
+
+    # ---- refusals
+
+    def test_a_bucket_in_another_region_is_refused(self):
+        self.bucket("us-east-1", actual="eu-west-1")
+        sentence = self.refused()
+        self.assertIn(f"bucket {PREFIX}-us-east-1 is in eu-west-1", sentence)
+        self.assertIn("--bucket-prefix", sentence)
+        # S3 itself redirects, where moto answers.
+        self.wrap("head_bucket", lambda *_: (301, {"x-amz-bucket-region": "eu-west-1"}, ""))
+        self.assertEqual(self.refused(), sentence)
+
+    def test_a_missing_bucket_comes_with_the_command_that_makes_it(self):
+        self.bucket("us-east-1")
+        sentence = self.refused(regions=["us-east-1", "eu-west-1"])
+        self.assertIn(f"aws s3 mb s3://{PREFIX}-eu-west-1 --region eu-west-1", sentence)
+
+    def test_without_credentials_the_ways_to_give_them_are_named(self):
+        sentence = self.refused(environment={})
+        self.assertTrue(sentence.startswith("there are no AWS credentials"), sentence)
+        self.assertIn("AWS_ACCESS_KEY_ID", sentence)
+
+    def test_what_is_not_allowed_is_named(self):
+        self.wrap("head_bucket", lambda *_: (403, {}, ""))
+        self.assertIn(f"access to bucket {PREFIX}-us-east-1 is denied", self.refused())
+
+    def test_a_denied_upload_names_the_permission(self):
+        self.bucket("us-east-1")
+        body = "<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>"
+        self.wrap("put_object", lambda *_: (403, {}, body))
+        self.assertIn("not allowed to call s3:PutObject", self.refused())
+
+    def test_an_ended_session_is_recognised(self):
+        self.wrap("head_bucket", lambda *_: (400, {}, ""))
+        self.assertIn("sign in again", self.refused())
+
+    def test_no_answer_is_a_sentence_too(self):
+        with socket.socket() as nobody:
+            nobody.bind(("127.0.0.1", 0))
+            sentence = self.refused("--endpoint-url", f"http://127.0.0.1:{nobody.getsockname()[1]}")
+        self.assertTrue(sentence.startswith("S3 in us-east-1 gives no answer"), sentence)
+
+    def test_another_content_under_the_name_is_not_taken_for_ours(self):
+        self.bucket("us-east-1")
+        self.publish()
+        code = self.puts[0]
+        self.s3().put_object(Bucket=f"{PREFIX}-us-east-1", Key=code, Body=b"something else")
+        self.puts.clear()
+        self.assertIn(f"{code} in bucket {PREFIX}-us-east-1 is not what its name says", self.refused())
+
+    def test_a_dirty_tree_is_refused_with_the_names(self):
+        self.bucket("us-east-1")
+        (self.checkout / "forgotten.txt").touch()
+        with (self.checkout / "template.yaml").open("a", encoding="utf-8") as template:
+            template.write("# changed\n")
+        sentence = self.refused()
+        self.assertIn("template.yaml, forgotten.txt", sentence)
+
+    def test_a_function_for_another_processor_is_refused(self):
+        self.bucket("us-east-1")
+        self.bootstrap.write_bytes(executable(183))
+        self.assertIn("is built for arm64, and x86_64 is asked for", self.refused())
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 2 or not pathlib.Path(sys.argv[1]).is_file():
+        sys.exit("usage: publish.py PATH_TO_THE_BUILT_PROGRAM [unittest options]")
+    Publish.program = str(pathlib.Path(sys.argv.pop(1)).resolve())
+    unittest.main(verbosity=2)
