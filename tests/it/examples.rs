@@ -1,0 +1,201 @@
+//! examples/ as it stands, beside the stack of provisioner.yaml and under the policies of both.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use emulator::aws::ServiceId;
+use emulator::cloudformation::{Capability, Stack, StackInput, StackStatus};
+use emulator::container::Behaviour;
+use serde_json::{Value, json};
+use tokio::time::sleep;
+
+use crate::estate::{EXISTING, Estate, PROVISIONER, SERVER, TEMPLATE_URL};
+use crate::world::{IMAGE, canary};
+
+const IMAGES: &str = "111122223333.dkr.ecr.us-east-1.amazonaws.com/";
+
+#[test]
+fn every_example_is_tried_below() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    let entries = fs::read_dir(folder).expect("the folder");
+    for name in entries.map(|entry| entry.expect("an entry").file_name().into_string().expect("a plain name")) {
+        assert!(include_str!("examples.rs").contains(&format!("\"examples/{name}\"")), "{name}");
+    }
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_runtime_with_a_secret_of_its_own() {
+    let estate = Estate::new(&[]).await;
+    estate.serve_with_secret();
+    let (token, rotated) = (canary("token"), canary("rotated"));
+    let parameters = [&SERVER[..], &[("UpstreamToken", &token)]].concat();
+    let (created, updated) = estate.live("examples/runtime.yaml", &parameters, &[("UpstreamToken", &rotated)]).await;
+    assert!(created.output("AgentRuntimeArn").expect("an output").contains(":runtime/mcp_server-"));
+    assert_eq!(created.output("AgentRuntimeArn"), updated.output("AgentRuntimeArn"));
+    assert!(updated.output("Verification").expect("an output").starts_with("PASSED"));
+    let renamed = [("Name", "mcp_renamed")];
+    let (_, renamed) = estate.live("examples/runtime.yaml", &parameters, &renamed).await;
+    assert!(renamed.output("AgentRuntimeArn").expect("an output").contains(":runtime/mcp_renamed-"));
+    assert_eq!(estate.delete(PROVISIONER).await.status, StackStatus::DeleteComplete);
+    estate.check_nothing_is_left();
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_runtime_with_an_existing_secret() {
+    let estate = Estate::empty();
+    estate.serve_with_secret();
+    let secret = estate.keep_secret();
+    estate.create(PROVISIONER, "provisioner.yaml", &[]).await;
+    let parameters = [&SERVER[..], &[("ExistingSecretArn", &secret)]].concat();
+    let example = "examples/existing-secret.yaml";
+    estate.refuse("tools", example, &parameters, "secretsmanager:GetSecretValue").await;
+    let others = "arn:aws:secretsmanager:us-east-1:111122223333:secret:others/*";
+    let readable = format!("{others}, {secret}");
+    estate.update(PROVISIONER, "provisioner.yaml", &[("ReadableSecretArns", &readable)]).await;
+    estate.live(example, &parameters, &[("Rotation", "1")]).await;
+    assert!(estate.aws.with(|world| world.secrets.secret(EXISTING).is_some_and(|it| it.deletion.is_none())));
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_runtime_in_a_vpc() {
+    let parameters =
+        [&SERVER[..], &[("Subnets", "subnet-0a1b2c3d"), ("SecurityGroups", "sg-0a1b2c3d,sg-0a1b2c3e")]].concat();
+    let change = [("Subnets", "subnet-0a1b2c3d,subnet-0a1b2c3e")];
+    Estate::new(&[("AllowVpc", "true")]).await.live("examples/vpc.yaml", &parameters, &change).await;
+    let refusal = "Failed creating service linked role";
+    Estate::new(&[]).await.refuse("tools", "examples/vpc.yaml", &parameters, refusal).await;
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn two_runtimes_behind_one_gateway() {
+    let estate = Estate::new(&[]).await;
+    let stock = Behaviour { tools: 5, ..Behaviour::default() };
+    estate.aws.with(|world| world.containers.behave_as(&format!("{IMAGES}stock"), stock));
+    let parameters = [("OrdersRepository", "orders"), ("StockRepository", "stock"), ("ImageTag", "1")];
+    let example = "examples/two-runtimes-one-gateway.yaml";
+    let (created, updated) = estate.live(example, &parameters, &[("ImageTag", "2")]).await;
+    assert_eq!(created.output("GatewayUrl"), updated.output("GatewayUrl"));
+    for stack in [created, updated] {
+        assert_eq!((stack.output("OrdersToolCount"), stack.output("StockToolCount")), (Some("3"), Some("5")));
+    }
+    let gateways = estate.somebody(ServiceId::AgentCoreControl, "ListGateways", json!({}));
+    assert_eq!(gateways["items"], json!([]));
+}
+
+/// A gateway of somebody else, and the ARN and name of the role it runs as.
+async fn platform(estate: &Estate) -> (Value, String) {
+    let template = "
+Resources:
+  GatewayRole:
+    Type: AWS::IAM::Role
+    Properties:
+      AssumeRolePolicyDocument:
+        Statement:
+          - {Effect: Allow, Principal: {Service: bedrock-agentcore.amazonaws.com}, Action: 'sts:AssumeRole'}
+Outputs:
+  Arn: {Value: !GetAtt GatewayRole.Arn}
+  Name: {Value: !Ref GatewayRole}
+";
+    let input = StackInput::new("platform", template).capability(Capability::Iam);
+    let stack = estate.cloudformation.create_stack(input).await.expect("a valid template");
+    sleep(Duration::from_mins(1)).await;
+    let input =
+        json!({"name": "platform", "roleArn": stack.output("Arn"), "protocolType": "MCP", "authorizerType": "AWS_IAM"});
+    let gateway = estate.somebody(ServiceId::AgentCoreControl, "CreateGateway", input);
+    sleep(Duration::from_mins(1)).await;
+    (gateway, stack.output("Name").expect("an output").to_owned())
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_target_on_an_existing_gateway() {
+    let estate = Estate::empty();
+    let (gateway, role) = platform(&estate).await;
+    let text = |name: &str| gateway[name].as_str().expect("text").to_owned();
+    let (id, arn) = (text("gatewayId"), text("gatewayArn"));
+    let parameters = [&SERVER[..], &[("GatewayId", &id), ("GatewayRoleName", &role)]].concat();
+    let example = "examples/attach.yaml";
+
+    estate.create(PROVISIONER, "provisioner.yaml", &[]).await;
+    let refused = estate.create("tools", example, &parameters).await;
+    estate.expect(&refused, StackStatus::RollbackComplete);
+    let denied = format!("bedrock-agentcore:CreateGatewayTarget on resource: {arn}");
+    assert!(estate.reasons().iter().any(|it| it.contains(&denied)), "{:#?}", estate.reasons());
+    estate.delete("tools").await;
+
+    estate.update(PROVISIONER, "provisioner.yaml", &[("GatewayArns", &arn)]).await;
+    let created = estate.create("tools", example, &parameters).await;
+    estate.expect(&created, StackStatus::CreateComplete);
+    assert!(created.output("Verification").expect("an output").starts_with("PASSED"));
+    let updated = estate.update("tools", example, &[&parameters[..], &[("ImageTag", "2")]].concat()).await;
+    estate.expect(&updated, StackStatus::UpdateComplete);
+    assert_eq!(created.output("TargetId"), updated.output("TargetId"));
+    estate.expect(&estate.delete("tools").await, StackStatus::DeleteComplete);
+
+    let input = json!({ "gatewayIdentifier": id });
+    let targets = estate.somebody(ServiceId::AgentCoreControl, "ListGatewayTargets", input.clone());
+    assert_eq!(targets["items"], json!([]));
+    estate.somebody(ServiceId::AgentCoreControl, "DeleteGateway", input);
+    estate.delete("platform").await;
+    estate.check_nothing_is_left();
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_gateway_of_one_stack_serves_the_servers_of_another() {
+    let estate = Estate::new(&[]).await;
+    let parameters = [("OrdersRepository", "orders"), ("StockRepository", "stock"), ("ImageTag", "1")];
+    let shared = estate.create("shared", "examples/two-runtimes-one-gateway.yaml", &parameters).await;
+    estate.expect(&shared, StackStatus::CreateComplete);
+    let resources = estate.cloudformation.resources("shared");
+    let id = |name: &str| resources[name].physical_id.clone().expect("it exists");
+    let (gateway, role) = (id("Gateway"), id("GatewayRole"));
+    let parameters = [&SERVER[..], &[("GatewayId", &gateway), ("GatewayRoleName", &role)]].concat();
+    let created = estate.create("tools", "examples/attach.yaml", &parameters).await;
+    estate.expect(&created, StackStatus::CreateComplete);
+    assert_eq!(created.output("GatewayUrl"), shared.output("GatewayUrl"));
+    for name in ["tools", "shared"] {
+        estate.expect(&estate.delete(name).await, StackStatus::DeleteComplete);
+    }
+    estate.check_nothing_is_left();
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_function_of_the_stacks_own() {
+    let (token, rotated) = (canary("token"), canary("rotated"));
+    let parameters = [("ECRImageUri", IMAGE), ("UpstreamToken", &token)];
+    Estate::empty().live("examples/standalone.yaml", &parameters, &[("UpstreamToken", &rotated)]).await;
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn the_template_as_a_child_of_another() {
+    let estate = Estate::empty();
+    estate.aws.with(|world| world.containers.behave(Behaviour::zscaler()));
+    estate.keep_secret();
+    let parameters =
+        [("TemplateUrl", TEMPLATE_URL), ("ECRImageUri", IMAGE), ("ExistingSecretName", EXISTING), ("RuntimeName", "")];
+    let (created, updated) = estate.live("examples/nested.yaml", &parameters, &[("RuntimeName", "renamed")]).await;
+    assert_eq!(created.output("ToolCount"), Some("3"));
+    let url = |stack: &Stack| stack.output("McpUrl").expect("an output").to_owned();
+    assert!(url(&created).contains("mcp_") && url(&updated).contains("renamed"), "{} {}", url(&created), url(&updated));
+    let without = [&parameters[..2], &[("ExistingSecretName", "")]].concat();
+    estate.refuse("tools", "examples/nested.yaml", &without, "CredentialSource=UseExisting needs").await;
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn the_provisioner_stays_while_a_stack_uses_it() {
+    let estate = Estate::new(&[]).await;
+    let token = canary("token");
+    let parameters = [&SERVER[..], &[("UpstreamToken", &token)]].concat();
+    estate.create("tools", "examples/runtime.yaml", &parameters).await;
+    let stack = estate.delete(PROVISIONER).await;
+    estate.expect(&stack, StackStatus::CreateComplete);
+    let reason = stack.status_reason.expect("a reason");
+    assert!(reason.starts_with("Export agentcore-provisioner-") && reason.ends_with("in use by tools"), "{reason}");
+    let stack = estate.update(PROVISIONER, "provisioner.yaml", &[("RolePath", "/other/")]).await;
+    estate.expect(&stack, StackStatus::UpdateRollbackComplete);
+    let stack = estate.update(PROVISIONER, "provisioner.yaml", &[("LogRetentionDays", "7")]).await;
+    estate.expect(&stack, StackStatus::UpdateComplete);
+    estate.expect(&estate.delete("tools").await, StackStatus::DeleteComplete);
+    estate.expect(&estate.delete(PROVISIONER).await, StackStatus::DeleteComplete);
+    estate.check_nothing_is_left();
+}

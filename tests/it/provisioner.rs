@@ -1,0 +1,184 @@
+//! What the role of provisioner.yaml may do for an estate's stacks, and what it may not.
+
+use std::time::Duration;
+
+use emulator::aws::ServiceId;
+use emulator::cloudformation::{Capability, StackInput, StackStatus};
+use emulator::identity_provider::{ClaimStyle, Client, Provider};
+use serde_json::{Value, json};
+use tokio::time::sleep;
+
+use crate::estate::{Estate, PROVISIONER, SERVER, input, read};
+use crate::world::{IMAGE, canary};
+
+/// A gateway that calls a server with tokens: what no example shows.
+const WITH_TOKENS: &str = "
+Parameters:
+  Secret: {Type: String, NoEcho: true}
+Resources:
+  Role:
+    Type: AWS::IAM::Role
+    Properties:
+      Path: {'Fn::ImportValue': agentcore-provisioner-RolePath}
+      AssumeRolePolicyDocument:
+        Statement:
+          - {Effect: Allow, Principal: {Service: bedrock-agentcore.amazonaws.com}, Action: 'sts:AssumeRole'}
+      Policies:
+        - PolicyName: all
+          PolicyDocument: {Statement: [{Effect: Allow, Action: ['bedrock-agentcore:*', 'ecr:*', 'secretsmanager:*'], Resource: '*'}]}
+  Server:
+    Type: Custom::AgentCoreRuntime
+    Properties:
+      ServiceToken: {'Fn::ImportValue': agentcore-provisioner-FunctionArn}
+      AgentRuntimeName: mcp_server
+      ContainerUri: 111122223333.dkr.ecr.us-east-1.amazonaws.com/zscaler/mcp:1
+      RoleArn: !GetAtt Role.Arn
+      InboundAuth: JWT
+      Issuer: https://tenant.auth0.com/
+      AllowedAudience: https://mcp.example.com
+  Provider:
+    Type: Custom::AgentCoreOAuth2CredentialProvider
+    Properties:
+      ServiceToken: {'Fn::ImportValue': agentcore-provisioner-FunctionArn}
+      Issuer: https://tenant.auth0.com/
+      ClientId: app
+      ClientSecret: !Ref Secret
+  Gateway:
+    Type: Custom::AgentCoreGateway
+    Properties:
+      ServiceToken: {'Fn::ImportValue': agentcore-provisioner-FunctionArn}
+      RoleArn: !GetAtt Role.Arn
+      AuthorizerType: AWS_IAM
+  Target:
+    Type: Custom::AgentCoreGatewayTarget
+    Properties:
+      ServiceToken: {'Fn::ImportValue': agentcore-provisioner-FunctionArn}
+      GatewayIdentifier: !Ref Gateway
+      Endpoint: !GetAtt Server.McpUrl
+      OutboundAuth: OAUTH
+      CredentialProviderArn: !GetAtt Provider.CredentialProviderArn
+      CustomParameters: {audience: https://mcp.example.com}
+  Probe:
+    Type: Custom::AgentCoreMcpProbe
+    Properties:
+      ServiceToken: {'Fn::ImportValue': agentcore-provisioner-FunctionArn}
+      Endpoint: !GetAtt Target.GatewayUrl
+      GatewayTargetId: !Ref Target
+Outputs:
+  ToolCount: {Value: !GetAtt Probe.ToolCount}
+";
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn every_resource_type_is_allowed() {
+    let estate = Estate::new(&[]).await;
+    let with_secret = |secret: &str| {
+        let client = Client::new(secret).audiences(&["https://mcp.example.com"]);
+        let provider = Provider::new(ClaimStyle::Auth0, "https://tenant.auth0.com/").with_client("app", client);
+        estate.aws.with(|world| world.identity_providers.add(provider));
+        StackInput::new("tools", WITH_TOKENS).capability(Capability::Iam).parameter("Secret", secret)
+    };
+    let created = estate.cloudformation.create_stack(with_secret("cAnArY-client")).await.expect("a valid template");
+    estate.expect(&created, StackStatus::CreateComplete);
+    assert_eq!(created.output("ToolCount"), Some("3"));
+    let updated = estate.cloudformation.update_stack(with_secret("cAnArY-rotated")).await.expect("a valid template");
+    estate.expect(&updated, StackStatus::UpdateComplete);
+    estate.expect(&estate.delete("tools").await, StackStatus::DeleteComplete);
+    estate.check_nothing_is_left();
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn what_no_stack_of_the_estate_made_is_out_of_reach() {
+    let estate = Estate::new(&[("StackNamePattern", "team-*")]).await;
+    let token = canary("token");
+    let parameters = [&SERVER[..], &[("UpstreamToken", &token)]].concat();
+    let created = estate.create("team-a", "examples/runtime.yaml", &parameters).await;
+    estate.expect(&created, StackStatus::CreateComplete);
+    estate.expect(&estate.delete("team-a").await, StackStatus::DeleteComplete);
+    estate.refuse("tools", "examples/runtime.yaml", &parameters, "secretsmanager:CreateSecret").await;
+    let foreign = [&parameters[..], &[("Name", "theirs")]].concat();
+    estate.refuse("team-a", "examples/runtime.yaml", &foreign, "bedrock-agentcore:").await;
+
+    let role = "arn:aws:iam::111122223333:role/agentcore/execution";
+    crate::world::put_role(&estate.aws, role, "bedrock-agentcore.amazonaws.com");
+    let runtime = |name: &str, role: &str, tags: Value| {
+        json!({"agentRuntimeName": name, "roleArn": role, "tags": tags, "networkConfiguration": {"networkMode": "PUBLIC"},
+            "agentRuntimeArtifact": {"containerConfiguration": {"containerUri": IMAGE}}})
+    };
+    let tags = |stack: &str| json!({"agentcore-provisioner:stack-id": stack, "agentcore-provisioner:logical-id": "R"});
+    let team = "arn:aws:cloudformation:us-east-1:111122223333:stack/team-a/11111111-2222-3333-4444-555555555555";
+    for (stack, region_account) in [("tools", "us-east-1:111122223333"), ("team-a", "us-east-1:444455556666")] {
+        let id = format!("arn:aws:cloudformation:{region_account}:stack/{stack}/1");
+        estate.denied("CreateAgentRuntime", runtime("mcp_new", role, tags(&id)));
+    }
+    estate.denied("CreateAgentRuntime", runtime("mcp_new", role, json!({"team": "a"})));
+    estate.denied(
+        "TagResource",
+        json!({"resourceArn": "arn:aws:bedrock-agentcore:us-east-1:111122223333:runtime/theirs-0123456789",
+        "tags": tags(team)}),
+    );
+
+    let theirs = estate.somebody(
+        ServiceId::AgentCoreControl,
+        "CreateAgentRuntime",
+        runtime("mcp_theirs", role, json!({"team": "b"})),
+    );
+    sleep(Duration::from_mins(1)).await;
+    let id = &theirs["agentRuntimeId"];
+    estate.denied("DeleteAgentRuntime", json!({ "agentRuntimeId": id }));
+    let mut update = runtime("", role, json!({}));
+    for name in ["agentRuntimeName", "tags"] {
+        update.as_object_mut().expect("an object").remove(name);
+    }
+    update["agentRuntimeId"] = id.clone();
+    estate.denied("UpdateAgentRuntime", update);
+    estate.denied("UntagResource", json!({"resourceArn": theirs["agentRuntimeArn"], "tagKeys": ["team"]}));
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_role_outside_the_path_is_not_handed_over() {
+    let estate = Estate::new(&[("RolePath", "/agentcore/tools/")]).await;
+    let template = read("examples/runtime.yaml")
+        .replace("{\"Fn::ImportValue\": !Sub \"${ProvisionerStack}-RolePath\"}", "/agentcore/");
+    let token = canary("token");
+    let parameters = [&SERVER[..], &[("UpstreamToken", &token)]].concat();
+    let input = StackInput::uploaded("tools", template).capability(Capability::Iam);
+    let input = parameters.iter().fold(input, |input, (name, value)| input.parameter(*name, *value));
+    let stack = estate.cloudformation.create_stack(input).await.expect("a valid template");
+    estate.expect(&stack, StackStatus::RollbackComplete);
+    assert!(estate.reasons().iter().any(|it| it.contains("iam:PassRole")), "{:#?}", estate.reasons());
+    estate.expect(&estate.delete("tools").await, StackStatus::DeleteComplete);
+    estate.check_nothing_is_left();
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn the_policies_fit_with_everything_allowed() {
+    let arns = |arn: &str| (0..3).map(|n| format!("{arn}{n}")).collect::<Vec<_>>().join(",");
+    let secrets = arns("arn:aws:secretsmanager:us-east-1:111122223333:secret:team/credentials-aBcDe");
+    let keys = arns("arn:aws:kms:us-east-1:111122223333:key/0a1b2c3d-0000-1111-2222-33334444555");
+    let gateways = arns("arn:aws:bedrock-agentcore:us-east-1:111122223333:gateway/team-a-012345678");
+    let providers =
+        arns("arn:aws:bedrock-agentcore:us-east-1:111122223333:token-vault/default/oauth2credentialprovider/team");
+    let schemas = arns("arn:aws:s3:::schemas/team-");
+    let (pattern, path, prefix) = ("s".repeat(128), format!("/{}/", "p".repeat(510)), "s".repeat(200));
+    let estate = Estate::new(&[
+        ("StackNamePattern", &pattern),
+        ("NamePrefix", "twentycharactersatmo"),
+        ("SecretPrefix", &prefix),
+        ("RolePath", &path),
+        ("AllowVpc", "true"),
+        ("ReadableSecretArns", &secrets),
+        ("SecretKmsKeyArns", &keys),
+        ("GatewayArns", &gateways),
+        ("GatewayKmsKeyArns", &keys),
+        ("CredentialProviderArns", &providers),
+        ("ToolSchemaArns", &schemas),
+        ("PermissionsBoundaryArn", "arn:aws:iam::111122223333:policy/boundary"),
+    ])
+    .await;
+    assert_eq!(estate.delete(PROVISIONER).await.status, StackStatus::DeleteComplete);
+    for (name, value) in [("RolePath", "/"), ("NamePrefix", ""), ("SecretPrefix", ""), ("GatewayArns", "*")] {
+        let input = input(PROVISIONER, "provisioner.yaml", &[(name, value)]);
+        let refusal = estate.cloudformation.create_stack(input).await.expect_err("as good as everything").message;
+        assert!(refusal.contains(name), "{refusal}");
+    }
+}
