@@ -3,8 +3,8 @@
 //! Calls: CreateGateway, GetGateway, UpdateGateway, DeleteGateway, ListGatewayTargets and GetGatewayTarget (before a
 //! delete), ListTagsForResource, TagResource, UntagResource; ListGateways only where a name has to be looked up;
 //! GetSecretValue only for `ClientSecretId`; the IdP itself, before an authorizer is made to trust it. Identifier: the
-//! gateway's id. Replaces: `GatewayName`, `AuthorizerType`, `SearchType`, `KmsKeyArn`, and `SupportedVersions` where
-//! AgentCore refuses to add one; everything else updates in place, as a full replace.
+//! gateway's id. Replaces: `GatewayName`, `AuthorizerType`, `SearchType`, `KmsKeyArn`, `SupportedVersions`;
+//! everything else updates in place, as a full replace.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use aws_sdk_bedrockagentcorecontrol::operation::get_gateway::GetGatewayOutput;
 use aws_sdk_bedrockagentcorecontrol::types::GatewayStatus;
 use tokio::time::Instant;
 
-use crate::agentcore::{self, is_about_role, is_name_taken, waiting_for_role};
+use crate::agentcore::{self, is_name_taken, waiting_for_role};
 use crate::error::{ApiErrorKind, Error};
 use crate::event::RawProperties;
 use crate::identity::Identity;
@@ -32,7 +32,7 @@ mod properties;
 mod waiting;
 
 use api::Settled;
-use configuration::{Configuration, may_replace, unchangeable};
+use configuration::{Configuration, unchangeable};
 use properties::Properties;
 use waiting::{Conflict, failed_status, pending, wait_settled};
 
@@ -60,7 +60,7 @@ impl Lifecycle for Gateway {
 
     async fn create(job: &Job<'_>, properties: Properties) -> Outcome {
         let authorizer = preflight::authorizer(job, &properties, None, None).await?;
-        let wanted = Configuration::wanted(&properties, authorizer);
+        let wanted = Configuration::wanted(&properties, authorizer, None);
         create_gateway(job, &properties.name(job.identity()), &properties, &wanted).await
     }
 
@@ -75,27 +75,12 @@ impl Lifecycle for Gateway {
             };
         }
         if let Some(old) = &old {
-            if Configuration::live(&live).versions() == &properties.versions {
-                lookup::delete_abandoned(job, physical_id, &properties, old).await?;
-            } else if properties.name.is_none()
-                && may_replace(old, &properties)
-                && let Some(former) = lookup::find_former(job, physical_id, &properties).await?
-            {
-                // The rollback of a replacement that was made for more versions.
-                return take_up(job, &properties, &former).await;
-            }
+            lookup::delete_abandoned(job, physical_id, &properties, old).await?;
         }
         let authorizer = preflight::authorizer(job, &properties, Some(&live), old.as_ref()).await?;
-        let wanted = Configuration::wanted(&properties, authorizer);
-        let added = wanted.new_versions(&Configuration::live(&live));
+        let wanted = Configuration::wanted(&properties, authorizer, Some(&live));
         let old_tags = old.as_ref().map(|old| &old.tags);
-        match converge(job, live, &properties, &wanted, &tags, old_tags).await {
-            Err(error) if !added.is_empty() && is_refused_update(&error) => match properties.name {
-                Some(_) => Err(cannot_add(&added, physical_id, &error).into()),
-                None => replace(job, physical_id, &properties).await,
-            },
-            done => Ok(done?),
-        }
+        Ok(converge(job, live, &properties, &wanted, &tags, old_tags).await?)
     }
 
     async fn delete(job: &Job<'_>, physical_id: &str, raw: &RawProperties) -> Outcome {
@@ -116,14 +101,14 @@ async fn replace(job: &Job<'_>, physical_id: &str, properties: &Properties) -> O
         return take_up(job, properties, &former).await;
     }
     let authorizer = preflight::authorizer(job, properties, None, None).await?;
-    let wanted = Configuration::wanted(properties, authorizer);
+    let wanted = Configuration::wanted(properties, authorizer, None);
     create_gateway(job, &properties.replacement_name(job.identity()), properties, &wanted).await
 }
 
 /// Carries on with a gateway of ours in place of the present one.
 async fn take_up(job: &Job<'_>, properties: &Properties, former: &GetGatewayOutput) -> Outcome {
     let authorizer = preflight::authorizer(job, properties, Some(former), None).await?;
-    let wanted = Configuration::wanted(properties, authorizer);
+    let wanted = Configuration::wanted(properties, authorizer, Some(former));
     let id = former.gateway_id();
     settle_created(job, id, None, properties, &wanted).await.map_err(|error| error.with_id(id))
 }
@@ -243,27 +228,12 @@ async fn replace_configuration(
     .await
 }
 
-/// Whether AgentCore refused an update for what it asks for.
-fn is_refused_update(error: &Error) -> bool {
-    let is_update = error.api().is_some_and(|error| error.operation == "bedrock-agentcore:UpdateGateway");
-    is_update && error.is(ApiErrorKind::Other) && !is_about_role(error)
-}
-
 fn cannot_change(property: &str, id: &str) -> Error {
     let problem = format!(
         "is not what it is in gateway {id}, where AgentCore cannot change it; give another `GatewayName`, or none, in \
          the same update, and a new gateway takes its place"
     );
     Error::property(property, problem)
-}
-
-fn cannot_add(versions: &[String], id: &str, refusal: &Error) -> Error {
-    let problem = format!(
-        "adds {} to gateway {id}, which AgentCore does not do ({refusal}); give another `GatewayName`, or none, in the \
-         same update, and a new gateway takes its place",
-        versions.join(", ")
-    );
-    Error::property("SupportedVersions", problem)
 }
 
 /// `<lower-cased name>-<ten lower-case alphanumerics>`: the name (API reference, GetGateway).

@@ -195,8 +195,7 @@ async fn update_replaces_everything_in_place_but_what_others_set() {
         "protocolType": "MCP", "protocolConfiguration": protocol});
     world.somebody(ServiceId::AgentCoreControl, "UpdateGateway", changed);
     put_role(&world.aws, "arn:aws:iam::111122223333:role/other", "bedrock-agentcore.amazonaws.com");
-    let new = with(json!({"RoleArn": "arn:aws:iam::111122223333:role/other", "Instructions": "new",
-        "SupportedVersions": "2026-07-28"}));
+    let new = with(json!({"RoleArn": "arn:aws:iam::111122223333:role/other", "Instructions": "new"}));
     let updated = world.send(update(&id, new, old)).await.success();
     assert_eq!(updated.physical_id(), id);
     assert_eq!(updated.attribute("RoleArn"), "arn:aws:iam::111122223333:role/other");
@@ -204,7 +203,6 @@ async fn update_replaces_everything_in_place_but_what_others_set() {
         assert_eq!(gateway.role_arn(), "arn:aws:iam::111122223333:role/other");
         assert_eq!(gateway.get("description"), None);
         assert_eq!(gateway.instructions(), Some("new"));
-        assert_eq!(gateway.supported_versions(), ["2026-07-28"]);
         assert!(gateway.is_semantic() && !gateway.is_debug());
         assert!(gateway.has_sessions(), "what somebody else set stays");
     });

@@ -2,6 +2,7 @@
 
 use emulator::aws::ServiceId;
 use emulator::cloudformation::StackStatus;
+use emulator::faults::{Fault, FaultEffect};
 use emulator::identity_provider::{ClaimStyle, Client, Provider};
 use serde_json::{Value, json};
 
@@ -179,6 +180,25 @@ async fn a_gateway_comes_and_goes_by_updates() {
     deployment.check_nothing_is_left();
 }
 
+/// The rollback could not give the version back, made another gateway, and nothing pointed to it.
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn fewer_versions_roll_back_to_the_same_gateway() {
+    let mut deployment = deployment(&topology("AWS_IAM", "GATEWAY_IAM_ROLE"));
+    deployment.set(&[("GatewayMcpVersions", "2025-06-18,2025-11-25")]);
+    let created = deployment.create().await;
+    deployment.expect(&created, StackStatus::CreateComplete);
+    let effect = FaultEffect::BecomesFailed("the image is broken".to_owned());
+    let operation = Some("UpdateAgentRuntime".to_owned());
+    deployment.aws.faults().add(Fault { service: None, operation, nth: 1, count: 1, effect });
+    deployment.set(&[("GatewayMcpVersions", "2025-06-18"), ("EnableWriteTools", "true")]);
+    let rolled_back = deployment.update().await;
+    deployment.expect(&rolled_back, StackStatus::UpdateRollbackComplete);
+    assert_eq!(rolled_back.output("GatewayId"), created.output("GatewayId"));
+    assert_eq!(counts(&deployment), [1, 1, 0]);
+    deployment.delete().await;
+    deployment.check_nothing_is_left();
+}
+
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn combinations_that_cannot_work_are_refused_before_anything_is_created() {
     let jwt = topology("CUSTOM_JWT", "GATEWAY_IAM_ROLE");
@@ -190,7 +210,7 @@ async fn combinations_that_cannot_work_are_refused_before_anything_is_created() 
         (&oauth, vec![("GatewayOutboundAuth", "GATEWAY_IAM_ROLE")], "takes tokens and no signatures"),
         (&iam, vec![("GatewayOutboundAuth", "OAUTH")], "needs McpAuthMode=jwt"),
         (&oauth, vec![("GatewayOAuthClientSecret", "")], "needs a client to call the server with"),
-        (&oauth, vec![("GatewayOAuthProviderGrantType", "AUTHORIZATION_CODE")], "needs GatewayToolSchemaJson"),
+        (&oauth, vec![("GatewayOAuthProviderGrantType", "AUTHORIZATION_CODE")], "need GatewayToolSchemaJson"),
         (&iam, vec![("GatewayToolSchemaJson", "{}"), ("GatewayToolSchemaS3Uri", "s3://bucket/key")], "not both"),
         (&jwt, vec![("GatewayInboundIssuer", "")], "needs GatewayInboundIssuer or"),
         (

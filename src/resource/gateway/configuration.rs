@@ -9,7 +9,7 @@ use aws_sdk_bedrockagentcorecontrol::types::{
 };
 use aws_smithy_types::error::operation::BuildError;
 
-use super::properties::Properties;
+use super::properties::{Properties, VERSIONS};
 use crate::authorizer::Authorizer;
 
 /// Everything an update replaces.
@@ -27,14 +27,21 @@ pub(super) struct Configuration {
 }
 
 impl Configuration {
-    /// The wanted configuration, with the authorizer that the IdP was asked about.
-    pub(super) fn wanted(properties: &Properties, authorizer: Option<Authorizer>) -> Self {
+    /// The wanted configuration, with the authorizer that the IdP was asked about. Where no versions are asked for, a
+    /// gateway keeps those it has, and a new one speaks all of them.
+    pub(super) fn wanted(
+        properties: &Properties,
+        authorizer: Option<Authorizer>,
+        live: Option<&GetGatewayOutput>,
+    ) -> Self {
+        let all = || VERSIONS.iter().map(|version| (*version).to_owned()).collect();
+        let versions = properties.versions.clone().or_else(|| live.map(versions)).unwrap_or_else(all);
         Self {
             role_arn: properties.role_arn.clone(),
             description: properties.description.clone(),
             authorizer_type: authorizer_type(properties),
             authorizer,
-            versions: properties.versions.clone(),
+            versions,
             semantic_search: properties.semantic_search,
             instructions: properties.instructions.clone(),
             debug: properties.debug,
@@ -51,7 +58,7 @@ impl Configuration {
             description: text(live.description()),
             authorizer_type: live.authorizer_type().clone(),
             authorizer: live.authorizer_configuration().map(Authorizer::from_api),
-            versions: mcp.into_iter().flat_map(McpGatewayConfiguration::supported_versions).cloned().collect(),
+            versions: versions(live),
             semantic_search: mcp.and_then(|mcp| mcp.search_type()) == Some(&SearchType::Semantic),
             instructions: text(mcp.and_then(|mcp| mcp.instructions())),
             debug: live.exception_level() == Some(&ExceptionLevel::Debug),
@@ -69,16 +76,6 @@ impl Configuration {
             ("supported versions", self.versions == live.versions),
         ];
         members.into_iter().filter_map(|(name, taken)| (!taken).then_some(name)).collect()
-    }
-
-    /// The revisions of MCP that it speaks.
-    pub(super) fn versions(&self) -> &BTreeSet<String> {
-        &self.versions
-    }
-
-    /// The versions of this that `live` lacks. AgentCore may refuse to add them.
-    pub(super) fn new_versions(&self, live: &Self) -> Vec<String> {
-        self.versions.difference(&live.versions).cloned().collect()
     }
 
     /// The members of a request. Every one is sent every time: what a full replace leaves out is reset. So is what
@@ -127,6 +124,10 @@ fn mcp(live: &GetGatewayOutput) -> Option<&McpGatewayConfiguration> {
     live.protocol_configuration()?.as_mcp().ok()
 }
 
+fn versions(live: &GetGatewayOutput) -> BTreeSet<String> {
+    mcp(live).into_iter().flat_map(McpGatewayConfiguration::supported_versions).cloned().collect()
+}
+
 /// The property that asks for what AgentCore cannot make of this gateway.
 pub(super) fn unchangeable(properties: &Properties, live: &GetGatewayOutput) -> Option<&'static str> {
     let live = Configuration::live(live);
@@ -135,6 +136,8 @@ pub(super) fn unchangeable(properties: &Properties, live: &GetGatewayOutput) -> 
         ("AuthorizerType", live.authorizer_type == authorizer_type(properties)),
         ("SearchType", live.semantic_search == properties.semantic_search),
         ("KmsKeyArn", live.kms_key_arn == properties.kms_key_arn),
+        // They can shrink but not grow (aws-cli, issue 10346), so that a rollback could not undo what shrank in place.
+        ("SupportedVersions", properties.versions.as_ref().is_none_or(|versions| live.versions == *versions)),
     ]
     .into_iter()
     .find_map(|(name, same)| (!same).then_some(name))
@@ -145,5 +148,5 @@ pub(super) fn may_replace(old: &Properties, new: &Properties) -> bool {
     old.jwt.is_some() != new.jwt.is_some()
         || old.semantic_search != new.semantic_search
         || old.kms_key_arn != new.kms_key_arn
-        || !old.versions.is_subset(&new.versions)
+        || old.versions != new.versions
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use aws_sdk_bedrockagentcorecontrol::operation::get_gateway::GetGatewayOutput;
 use aws_sdk_bedrockagentcorecontrol::types::GatewayStatus;
 
-use super::configuration::{Configuration, may_replace, unchangeable};
+use super::configuration::{may_replace, unchangeable};
 use super::deletion::delete_gateway;
 use super::properties::Properties;
 use super::waiting::wait_settled;
@@ -116,8 +116,7 @@ pub(super) async fn find_former(
     let others = others(job, physical_id, |name| job.identity().is_derived_name(name)).await?;
     Ok(others.into_iter().find(|live| {
         let usable = !matches!(live.status(), GatewayStatus::Failed | GatewayStatus::Deleting);
-        let speaks = properties.versions == *Configuration::live(live).versions();
-        usable && speaks && unchangeable(properties, live).is_none()
+        usable && unchangeable(properties, live).is_none()
     }))
 }
 

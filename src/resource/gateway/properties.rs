@@ -37,7 +37,7 @@ pub(super) const NAMES: [&str; 22] = [
 ];
 /// The revisions of MCP that gateways speak (developer guide, gateway-using-mcp-list). All of them are declared at
 /// creation, because AgentCore refuses to add one later.
-const VERSIONS: [&str; 4] = ["2025-03-26", "2025-06-18", "2025-11-25", "2026-07-28"];
+pub(super) const VERSIONS: [&str; 4] = ["2025-03-26", "2025-06-18", "2025-11-25", "2026-07-28"];
 /// Bounds of the API reference, CreateGateway.
 const NAME_CHARS_MAX: usize = 48;
 const DESCRIPTION_CHARS_MAX: usize = 200;
@@ -64,7 +64,7 @@ pub(crate) struct Properties {
     /// Who may call; `None` is SigV4.
     pub(crate) jwt: Option<CustomJwt>,
     /// The revisions of MCP that it speaks.
-    pub(crate) versions: BTreeSet<String>,
+    pub(crate) versions: Option<BTreeSet<String>>,
     /// Whether it offers a tool that searches tools.
     pub(crate) semantic_search: bool,
     /// What it tells its clients about itself.
@@ -150,14 +150,14 @@ fn jwt(reader: &PropertyReader<'_>) -> Result<Option<CustomJwt>, Error> {
     Ok(Some(CustomJwt { draft, client }))
 }
 
-fn versions(reader: &PropertyReader<'_>) -> Result<BTreeSet<String>, Error> {
+fn versions(reader: &PropertyReader<'_>) -> Result<Option<BTreeSet<String>>, Error> {
     const NAME: &str = "SupportedVersions";
     let given = reader.list(NAME)?;
     if let Some(unknown) = given.iter().find(|version| !VERSIONS.contains(&version.as_str())) {
         let problem = format!("contains {}; use some of {}", quote(unknown), VERSIONS.join(", "));
         return Err(Error::property(NAME, problem));
     }
-    Ok(if given.is_empty() { VERSIONS.map(str::to_owned).into() } else { given.into_iter().collect() })
+    Ok((!given.is_empty()).then(|| given.into_iter().collect()))
 }
 
 /// `([0-9a-zA-Z][-]?){1,48}` (API reference, CreateGateway).
