@@ -73,8 +73,25 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<(), String> {
         println!("export ROLE_ARN{suffix}={arn}");
         aws.with(|world| world.iam.put_role(runtime_role(&arn, aws.clock().now())));
     }
+    let (now, responses) = (aws.clock().now(), aws.with(|world| world.responses.notifier()));
+    let response_url = aws.with(|world| world.responses.presign_loopback(door.address(), "invoked-by-hand", now));
+    println!(
+        "# Where a function that is invoked by hand may send its answer, which is then shown here; good for two hours:"
+    );
+    println!("export RESPONSE_URL='{response_url}'");
     println!("# Ctrl-C ends it, and everything in it is gone.");
-    tokio::signal::ctrl_c().await.map_err(|error| format!("Ctrl-C cannot be waited for: {error}"))
+    loop {
+        tokio::select! {
+            ended = tokio::signal::ctrl_c() => {
+                return ended.map_err(|error| format!("Ctrl-C cannot be waited for: {error}"));
+            }
+            () = responses.notified() => {
+                if let Some(answer) = aws.with(|world| world.responses.take_answer(&response_url)) {
+                    eprintln!("answer: {}", String::from_utf8_lossy(&answer));
+                }
+            }
+        }
+    }
 }
 
 /// A role as AgentCore wants it for a runtime: AgentCore may assume it, and it may do anything.

@@ -187,10 +187,13 @@ impl Session {
         self.events.len()
     }
 
-    /// The requests that CloudFormation waited for in vain, a sentence each.
+    /// The requests that were never answered, a sentence each. CloudFormation does not wait for the answer to a create
+    /// that it cancelled: there it counts that the function came to its end.
     pub(crate) fn unanswered(&self) -> Vec<String> {
         let requests = self.cloudformation.requests();
-        let unanswered = requests.iter().filter(|request| request.answer.is_none());
+        let unanswered = requests.iter().filter(|request| {
+            request.answer.is_none() && request.attempts.iter().all(|attempt| attempt.outcome.is_err())
+        });
         unanswered
             .map(|request| {
                 let event = |member: &str| request.event[member].as_str().unwrap_or("?").to_owned();
