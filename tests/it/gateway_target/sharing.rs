@@ -7,7 +7,7 @@ use emulator::aws::ServiceId;
 use emulator::settings::Settings;
 use serde_json::json;
 
-use super::{NAME, Scene};
+use super::{GATEWAY_ROLE, NAME, Scene};
 use crate::world::Event;
 
 #[tokio::test(flavor = "local", start_paused = true)]
@@ -144,4 +144,15 @@ async fn a_gateway_being_made_is_waited_for_and_one_being_deleted_is_named() {
     let create = scene.create(json!({}));
     let answer = scene.world.send(create).await;
     assert!(answer.failure().contains("which is DELETING: the service gives no reason"), "{}", answer.reason());
+}
+
+/// Left out at creation, it allows HTTP targets beside MCP ones (API reference, CreateGateway).
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_gateway_without_a_protocol_takes_mcp_servers_too() {
+    let mut scene = Scene::new().await;
+    let input = json!({"name": "mixed", "roleArn": GATEWAY_ROLE, "authorizerType": "AWS_IAM"});
+    let gateway = scene.world.somebody(ServiceId::AgentCoreControl, "CreateGateway", input);
+    tokio::time::sleep(Duration::from_mins(1)).await;
+    let create = scene.create(json!({"GatewayIdentifier": gateway["gatewayId"]}));
+    scene.world.send(create).await.success();
 }
