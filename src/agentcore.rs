@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use aws_smithy_types::error::operation::BuildError;
+use tokio::time::Instant;
 
 use crate::error::{ApiError, ApiErrorKind, Error};
 use crate::job::Job;
@@ -58,6 +59,29 @@ pub(crate) async fn waiting_for_role<T>(
         (Some(value), _) => Ok(value),
         (None, Some(refusal)) => Err(refusal),
         (None, None) => Err(Error::Bug("a wait ended without a result".to_owned())),
+    }
+}
+
+/// How long a conflict without a change under way is believed to pass.
+pub(crate) const CONFLICT_PATIENCE: Duration = Duration::from_mins(2);
+
+/// A conflict is another change under way, which ends; one without a change is a refusal.
+#[derive(Debug, Default)]
+pub(crate) struct Conflict {
+    since: Option<Instant>,
+}
+
+impl Conflict {
+    /// Waits on while something is `changing`, and for a while without that; then the conflict's `error` is final.
+    pub(crate) fn wait<T>(&mut self, error: Error, changing: bool, pending: Progress<T>) -> Result<Progress<T>, Error> {
+        if changing {
+            self.since = None;
+            return Ok(pending);
+        }
+        match *self.since.get_or_insert_with(Instant::now) {
+            since if since.elapsed() < CONFLICT_PATIENCE => Ok(pending),
+            _ => Err(error),
+        }
     }
 }
 

@@ -13,7 +13,7 @@ use aws_sdk_bedrockagentcorecontrol::types::{
 };
 use tokio::time::Instant;
 
-use super::none_if_not_found;
+use super::{Conflict, none_if_not_found};
 use crate::error::{ApiErrorKind, Error};
 use crate::job::Job;
 use crate::wait::{Progress, until};
@@ -26,8 +26,6 @@ pub(crate) use failure::{failure, reasons};
 const NOT_FOUND_PATIENCE: Duration = Duration::from_secs(15);
 /// A Get may show what was before a synchronisation for a moment.
 const TAKES_EFFECT_PATIENCE: Duration = Duration::from_secs(30);
-/// How long a conflict without an operation under way is believed to pass.
-const CONFLICT_PATIENCE: Duration = Duration::from_mins(2);
 /// A gateway that cannot list the server's tools is asked again after these pauses: a cold start, a role and a policy
 /// made a moment ago all look like a server that does not answer.
 const REPEATS: [Duration; 2] = [Duration::from_secs(15), Duration::from_secs(45)];
@@ -256,21 +254,14 @@ pub(crate) fn is_contention(error: &Error) -> bool {
 
 /// A conflict is another operation on a target of the gateway, which ends; one without an operation is a refusal.
 #[derive(Debug, Default)]
-pub(crate) struct Contention {
-    since: Option<Instant>,
-}
+pub(crate) struct Contention(Conflict);
 
 impl Contention {
     /// Whether to wait on, given all targets of the gateway.
     pub(crate) fn wait<T>(&mut self, error: Error, targets: &[TargetSummary]) -> Result<Progress<T>, Error> {
-        if targets.iter().any(|target| settled(target.status()) == Settled::No) {
-            self.since = None;
-            return Ok(Progress::pending("another operation on the gateway"));
-        }
-        match *self.since.get_or_insert_with(Instant::now) {
-            since if since.elapsed() < CONFLICT_PATIENCE => Ok(Progress::pending("conflict")),
-            _ => Err(error),
-        }
+        let changing = targets.iter().any(|target| settled(target.status()) == Settled::No);
+        let pending = Progress::pending(if changing { "another operation on the gateway" } else { "conflict" });
+        self.0.wait(error, changing, pending)
     }
 }
 

@@ -13,7 +13,7 @@ use aws_sdk_bedrockagentcorecontrol::operation::get_gateway::GetGatewayOutput;
 use aws_sdk_bedrockagentcorecontrol::types::GatewayStatus;
 use tokio::time::Instant;
 
-use crate::agentcore::{self, is_name_taken, waiting_for_role};
+use crate::agentcore::{self, Conflict, is_name_taken, waiting_for_role};
 use crate::error::{ApiErrorKind, Error};
 use crate::event::RawProperties;
 use crate::identity::Identity;
@@ -34,7 +34,7 @@ mod waiting;
 use api::Settled;
 use configuration::{Configuration, unchangeable};
 use properties::Properties;
-use waiting::{Conflict, failed_status, pending, wait_settled};
+use waiting::{failed_status, is_changing, pending, wait_settled};
 
 /// A Get may show what was before an update for a moment.
 const TAKES_EFFECT_PATIENCE: Duration = Duration::from_mins(1);
@@ -200,7 +200,7 @@ async fn replace_configuration(
             Ok(()) => Ok(Progress::Done(())),
             Err(error) if error.is(ApiErrorKind::Conflict) => {
                 live = api::get(job, &id).await?.ok_or_else(gone)?;
-                conflict.wait(error, &live)
+                conflict.wait(error, is_changing(&live), pending(&live))
             }
             Err(error) => Err(error),
         }

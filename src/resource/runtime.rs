@@ -12,7 +12,7 @@ use aws_sdk_bedrockagentcorecontrol::operation::get_agent_runtime::GetAgentRunti
 use aws_sdk_bedrockagentcorecontrol::types::AgentRuntimeStatus;
 use tokio::time::Instant;
 
-use crate::agentcore::{self, is_name_taken, is_token_known, waiting_for_role};
+use crate::agentcore::{self, Conflict, is_name_taken, is_token_known, waiting_for_role};
 use crate::error::{ApiErrorKind, Error};
 use crate::event::RawProperties;
 use crate::identity::{Identity, Owner};
@@ -38,8 +38,6 @@ use properties::Properties;
 const NOT_FOUND_PATIENCE: Duration = Duration::from_secs(15);
 /// A Get may show what was before an update for a moment.
 const TAKES_EFFECT_PATIENCE: Duration = Duration::from_mins(1);
-/// How long a conflict without a change under way is believed to pass.
-const CONFLICT_PATIENCE: Duration = Duration::from_mins(2);
 /// Tokens that one request may use up for one call: each is good for one set of parameters.
 const TOKENS_MAX: u32 = 3;
 
@@ -212,7 +210,7 @@ async fn replace_configuration(
             }
             Err(error) if error.is(ApiErrorKind::Conflict) => {
                 let live = api::get(job, id).await?.ok_or_else(gone)?;
-                conflict.wait(error, &live)
+                conflict.wait(error, is_changing(&live), pending(&live))
             }
             Err(error) => Err(error),
         }
@@ -240,25 +238,6 @@ async fn replace_configuration(
     .await
 }
 
-/// A conflict is another change under way, which ends; one without a change is a refusal.
-#[derive(Default)]
-struct Conflict {
-    since: Option<Instant>,
-}
-
-impl Conflict {
-    fn wait<T>(&mut self, error: Error, live: &GetAgentRuntimeOutput) -> Result<Progress<T>, Error> {
-        if api::settled(live.status()) == Settled::No {
-            self.since = None;
-            return Ok(pending(live));
-        }
-        match *self.since.get_or_insert_with(Instant::now) {
-            since if since.elapsed() < CONFLICT_PATIENCE => Ok(pending(live)),
-            _ => Err(error),
-        }
-    }
-}
-
 /// Waits until the runtime is in no transition any more. `None` if there is none (any more).
 async fn wait_settled(job: &Job<'_>, id: &str) -> Result<Option<GetAgentRuntimeOutput>, Error> {
     let started = Instant::now();
@@ -267,7 +246,7 @@ async fn wait_settled(job: &Job<'_>, id: &str) -> Result<Option<GetAgentRuntimeO
         Ok(match api::get(job, id).await? {
             None if !seen && started.elapsed() < NOT_FOUND_PATIENCE => Progress::pending("not found"),
             None => Progress::Done(None),
-            Some(live) if api::settled(live.status()) == Settled::No => {
+            Some(live) if is_changing(&live) => {
                 seen = true;
                 pending(&live)
             }
@@ -298,7 +277,7 @@ async fn delete_runtime(job: &Job<'_>, id: &str) -> Result<(), Error> {
                 deleting(asked)
             }
             Ok(None) => Ok(Progress::Done(())),
-            Err(error) if error.is(ApiErrorKind::Conflict) => conflict.wait(error, &live),
+            Err(error) if error.is(ApiErrorKind::Conflict) => conflict.wait(error, is_changing(&live), pending(&live)),
             // A policy that goes by the ownership tag denies what has lost its tags by being gone.
             Err(error) if error.is(ApiErrorKind::Denied) && api::get(job, id).await?.is_none() => {
                 Ok(Progress::Done(()))
@@ -307,6 +286,10 @@ async fn delete_runtime(job: &Job<'_>, id: &str) -> Result<(), Error> {
         }
     })
     .await
+}
+
+fn is_changing(live: &GetAgentRuntimeOutput) -> bool {
+    api::settled(live.status()) == Settled::No
 }
 
 fn pending<T>(live: &GetAgentRuntimeOutput) -> Progress<T> {

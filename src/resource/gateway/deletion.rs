@@ -7,7 +7,8 @@ use aws_sdk_bedrockagentcorecontrol::types::GatewayStatus;
 use tokio::time::Instant;
 
 use super::api::{self, ListedTarget, Settled};
-use super::waiting::{CONFLICT_PATIENCE, Conflict, failed_status};
+use super::waiting::{failed_status, is_changing, pending};
+use crate::agentcore::{CONFLICT_PATIENCE, Conflict};
 use crate::error::{ApiErrorKind, Error};
 use crate::job::Job;
 use crate::wait::{Progress, until};
@@ -53,7 +54,9 @@ pub(super) async fn delete_gateway(job: &Job<'_>, id: &str) -> Result<(), Error>
                 deleting(Some(at))
             }
             Ok(None) => Ok(Progress::Done(())),
-            Err(error) if error.is(ApiErrorKind::Conflict) || is_about_targets(&error) => conflict.wait(error, &live),
+            Err(error) if error.is(ApiErrorKind::Conflict) || is_about_targets(&error) => {
+                conflict.wait(error, is_changing(&live), pending(&live))
+            }
             // A policy that goes by the ownership tag denies what has lost its tags by being gone.
             Err(error) if error.is(ApiErrorKind::Denied) && api::get(job, id).await?.is_none() => {
                 Ok(Progress::Done(()))

@@ -1,4 +1,4 @@
-//! Waiting for a gateway: until it has settled, and through the conflicts of changes under way.
+//! Waiting for a gateway until it has settled.
 
 use std::time::Duration;
 
@@ -12,26 +12,9 @@ use crate::wait::{Progress, until};
 
 /// A gateway just created may not be found for a moment.
 const NOT_FOUND_PATIENCE: Duration = Duration::from_secs(15);
-/// How long a conflict without a change under way is believed to pass.
-pub(super) const CONFLICT_PATIENCE: Duration = Duration::from_mins(2);
-
-/// A conflict is another change under way, which ends; one without a change is a refusal.
-#[derive(Default)]
-pub(super) struct Conflict {
-    since: Option<Instant>,
-}
-
-impl Conflict {
-    pub(super) fn wait<T>(&mut self, error: Error, live: &GetGatewayOutput) -> Result<Progress<T>, Error> {
-        if api::settled(live.status()) == Settled::No {
-            self.since = None;
-            return Ok(pending(live));
-        }
-        match *self.since.get_or_insert_with(Instant::now) {
-            since if since.elapsed() < CONFLICT_PATIENCE => Ok(pending(live)),
-            _ => Err(error),
-        }
-    }
+/// Whether a change of the gateway is under way.
+pub(super) fn is_changing(live: &GetGatewayOutput) -> bool {
+    api::settled(live.status()) == Settled::No
 }
 
 /// Waits until the gateway is in no transition any more. `None` if there is none (any more).
@@ -42,7 +25,7 @@ pub(super) async fn wait_settled(job: &Job<'_>, id: &str) -> Result<Option<GetGa
         Ok(match api::get(job, id).await? {
             None if !seen && started.elapsed() < NOT_FOUND_PATIENCE => Progress::pending("not found"),
             None => Progress::Done(None),
-            Some(live) if api::settled(live.status()) == Settled::No => {
+            Some(live) if is_changing(&live) => {
                 seen = true;
                 pending(&live)
             }
