@@ -25,7 +25,7 @@ use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::region::Region;
 use aws_types::sdk_config::{SdkConfig, StalledStreamProtectionConfig};
 
-use crate::error::{ApiError, ApiErrorKind};
+use crate::error::{ApiError, ApiErrorKind, root_cause};
 
 /// One attempt of one call may take this long; then it counts as unanswered and is repeated.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -153,8 +153,8 @@ where
             kind(code.as_deref(), status),
             service.err().message().map_or_else(|| format!("HTTP status {}", status.unwrap_or(0)), str::to_owned),
         ),
-        SdkError::ConstructionFailure(_) => (ApiErrorKind::Other, chain(error)),
-        _ => (ApiErrorKind::Transport, chain(error)),
+        SdkError::ConstructionFailure(_) => (ApiErrorKind::Other, root_cause(error)),
+        _ => (ApiErrorKind::Transport, root_cause(error)),
     };
     ApiError { operation, kind, code, reason: error.raw_response().and_then(reason), message }
 }
@@ -180,19 +180,4 @@ fn kind(code: Option<&str>, status: Option<u16>) -> ApiErrorKind {
         }
         _ => ApiErrorKind::Other,
     }
-}
-
-/// An error with its causes, which is where the SDK hides the useful part.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text.push_str(": ");
-            text.push_str(&cause_text);
-        }
-        source = cause.source();
-    }
-    text
 }

@@ -200,3 +200,9 @@ impl Error {
         Failure { error: self, physical_id: Some(physical_id.into()) }
     }
 }
+
+/// What an error comes down to: "Connection refused (os error 111)". The layers above it name parts of the HTTP client.
+#[must_use]
+pub fn root_cause(error: &(dyn error::Error + 'static)) -> String {
+    std::iter::successors(Some(error), |error| error.source()).last().map(ToString::to_string).unwrap_or_default()
+}

@@ -4,9 +4,12 @@ use std::time::Duration;
 
 use aws_smithy_runtime_api::client::http::{HttpConnector, SharedHttpConnector};
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_types::body::SdkBody;
 use http_body_util::{BodyExt, Limited};
 use tokio::time::timeout;
+
+use crate::error::root_cause;
 
 /// Upper bound of a body that is read: discovery documents, tokens and key sets are far smaller.
 const BODY_BYTES_MAX: usize = 1 << 20;
@@ -48,13 +51,16 @@ pub async fn exchange(
             .try_insert(*name, value.clone())
             .map_err(|_| format!("the header {name} is not usable"))?;
     }
-    let exchanging = async {
-        let response = connector.call(request).await.map_err(|error| {
-            if error.is_timeout() { "the connection timed out" } else { "the connection failed" }.to_owned()
-        })?;
-        read(response).await
-    };
+    let exchanging = async { read(connector.call(request).await.map_err(|error| connection_problem(&error))?).await };
     timeout(limit, exchanging).await.unwrap_or_else(|_| Err(format!("no answer within {} s", limit.as_secs())))
+}
+
+/// Why there is no answer: "the connection failed: Connection refused (os error 111)". Never quotes the URL.
+pub(crate) fn connection_problem(error: &ConnectorError) -> String {
+    if error.is_timeout() {
+        return "the connection timed out".to_owned();
+    }
+    format!("the connection failed: {}", root_cause(error))
 }
 
 async fn read(response: HttpResponse) -> Result<Reply, String> {
@@ -63,4 +69,20 @@ async fn read(response: HttpResponse) -> Result<Reply, String> {
     let body = Limited::new(response.into_body(), BODY_BYTES_MAX).collect().await;
     let body = body.map_err(|_| "the reply broke off or is too long".to_owned())?.to_bytes().to_vec();
     Ok(Reply { status, body, headers })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::aws::HttpsConnector;
+
+    #[tokio::test]
+    async fn a_connection_that_fails_says_why_and_not_where() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let url = format!("http://{}/secret", listener.local_addr().expect("its address"));
+        drop(listener);
+        let connector = SharedHttpConnector::new(HttpsConnector::default());
+        let problem = exchange(&connector, "GET", &url, &[], Vec::new(), Duration::from_secs(10)).await.unwrap_err();
+        assert!(problem.starts_with("the connection failed: Connection refused"), "{problem}");
+    }
 }

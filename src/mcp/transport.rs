@@ -21,6 +21,7 @@ use sse_stream::{Sse, SseStream};
 use super::url::effective_url;
 use super::{Credential, authorize};
 use crate::aws::Context;
+use crate::http::connection_problem;
 
 const SESSION_HEADER: &str = "mcp-session-id";
 const ACCEPT: &str = "application/json, text/event-stream";
@@ -141,9 +142,7 @@ impl Transport {
             request.headers_mut().try_insert(name.clone(), value).map_err(unusable)?;
         }
         let response = inner.context.connector.call(request).await;
-        response.map_err(|error| {
-            TransportError(if error.is_timeout() { "the connection timed out" } else { "the connection failed" }.into())
-        })
+        response.map_err(|error| TransportError(connection_problem(&error)))
     }
 
     /// The events of an answer that is a stream, noted like any other answer.

@@ -156,7 +156,7 @@ async fn what_would_let_nobody_in_is_named_before_anything_is_created() {
                 .with_fault(ProviderFault::At(Endpoint::Discovery, Failure::Unreachable)),
             app.clone(),
             none(),
-            "which cannot be reached: the connection failed; check the address",
+            "which cannot be reached: the connection failed: no such host: cognito-idp",
         ),
         (
             provider(ClaimStyle::Cognito, COGNITO).with_fault(ProviderFault::DiscoveryWithout("jwks_uri")),
