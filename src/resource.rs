@@ -194,6 +194,8 @@ pub(crate) struct TagChanges {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     #[test]
@@ -202,5 +204,27 @@ mod tests {
         let live = map(&[("a", "1"), ("b", "1"), ("theirs", "x")]);
         let changes = tag_changes(&live, &map(&[("a", "2")]), Some(&map(&[("a", "1"), ("b", "1"), ("gone", "1")])));
         assert_eq!(changes, TagChanges { set: map(&[("a", "2")]), remove: vec!["b".to_owned()] });
+    }
+
+    /// The names in the table of properties that stands in the type's section of the reference.
+    fn documented<R: Lifecycle>() -> BTreeSet<&'static str> {
+        let (_, section) = include_str!("../docs/reference.md").split_once(&format!("\n## {}\n", R::TYPE)).unwrap();
+        let (_, table) = section.split_once("| Property |").unwrap();
+        let rows = table.lines().skip(2).take_while(|line| line.starts_with("| "));
+        rows.flat_map(|row| row.split(" | ").next().unwrap().split('`').skip(1).step_by(2)).collect()
+    }
+
+    #[test]
+    fn every_property_is_documented_under_its_type() {
+        fn check<R: Lifecycle>() {
+            let given: BTreeSet<_> = R::PROPERTIES.iter().copied().collect();
+            assert_eq!(documented::<R>(), given, "{}", R::TYPE);
+        }
+        check::<secret::Secret>();
+        check::<runtime::Runtime>();
+        check::<oauth2_credential_provider::OAuth2CredentialProvider>();
+        check::<gateway::Gateway>();
+        check::<gateway_target::GatewayTarget>();
+        check::<mcp_probe::McpProbe>();
     }
 }

@@ -20,6 +20,8 @@ mod bootstrap;
 mod delivery;
 /// A whole template in an account of its own.
 mod deployment;
+/// README.md and docs/, as far as they can be compared with what they describe.
+mod documentation;
 /// Any event, good or bad, gets one answer or is refused for a reason.
 mod envelope;
 /// Every file in `events/`.

@@ -1,0 +1,91 @@
+//! README.md and docs/: tables that name every parameter and output of the templates, and links that lead somewhere.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use emulator::cloudformation::{TemplateSource, template_summary};
+
+const DOCUMENTED: [(&str, &str); 2] =
+    [("template.yaml", "docs/reference.md"), ("provisioner.yaml", "docs/provisioner.md")];
+const PAGES: [&str; 4] = ["README.md", "docs/reference.md", "docs/gateway.md", "docs/provisioner.md"];
+
+fn read(path: &str) -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).expect("a readable file")
+}
+
+/// What stands beside each name in the tables below the heading: `` | `A`, `B` | beside | … ``.
+fn rows<'a>(page: &'a str, heading: &str) -> BTreeMap<&'a str, &'a str> {
+    let (_, section) = page.split_once(&format!("\n## {heading}\n")).expect("the heading");
+    let section = section.split("\n## ").next().unwrap_or_default();
+    let rows = section.lines().filter_map(|line| line.strip_prefix("| ")?.split_once(" | "));
+    rows.flat_map(|(names, rest)| {
+        let beside = rest.split(" | ").next().unwrap_or_default();
+        names.split('`').skip(1).step_by(2).map(move |name| (name, beside))
+    })
+    .collect()
+}
+
+#[test]
+fn every_parameter_is_documented_with_its_default() {
+    for (template, page) in DOCUMENTED {
+        let declared = template_summary(&TemplateSource::Uploaded(read(template))).expect("a template");
+        let declared: BTreeMap<_, _> = declared
+            .into_iter()
+            .map(|(name, parameter)| {
+                let default = parameter
+                    .default
+                    .map(|text| if text.is_empty() { "empty".to_owned() } else { format!("`{text}`") });
+                (name, default.unwrap_or_else(|| "–".to_owned()))
+            })
+            .collect();
+        let page = read(page);
+        let documented: BTreeMap<_, _> = rows(&page, "Parameters")
+            .into_iter()
+            .map(|(name, default)| (name.to_owned(), default.to_owned()))
+            .collect();
+        assert_eq!(documented, declared, "{template}");
+    }
+}
+
+#[test]
+fn every_output_is_documented() {
+    for (template, page) in DOCUMENTED {
+        let template = read(template);
+        let (_, outputs) = template.split_once("\nOutputs:\n").expect("the last section");
+        let is_name =
+            |line: &&str| line.starts_with("  ") && line.as_bytes().get(2).is_some_and(u8::is_ascii_uppercase);
+        let declared: BTreeSet<_> =
+            outputs.lines().filter(is_name).map(|line| line.trim().trim_end_matches(':')).collect();
+        let page = read(page);
+        let documented: BTreeSet<_> = rows(&page, "Outputs").into_keys().collect();
+        assert_eq!(documented, declared);
+    }
+}
+
+#[test]
+fn every_link_leads_to_a_file_and_a_heading() {
+    for page in PAGES {
+        let text = read(page);
+        let folder = Path::new(page).parent().expect("a folder");
+        for target in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            if target.starts_with("https://") || target.contains('…') {
+                continue;
+            }
+            let (path, anchor) = target.split_once('#').unwrap_or((target, ""));
+            let path = if path.is_empty() { PathBuf::from(page) } else { folder.join(path) };
+            assert!(Path::new(env!("CARGO_MANIFEST_DIR")).join(&path).exists(), "{page}: {target}");
+            let known = || anchors(&read(path.to_str().expect("plain text")));
+            assert!(anchor.is_empty() || known().contains(anchor), "{page}: {target}");
+        }
+    }
+}
+
+/// The anchors that GitHub gives to headings.
+fn anchors(text: &str) -> BTreeSet<String> {
+    let heading = |line: &str| {
+        let title = line.trim_start_matches('#').trim().to_lowercase();
+        title.chars().filter(|c| c.is_alphanumeric() || " -_".contains(*c)).collect::<String>().replace(' ', "-")
+    };
+    text.lines().filter(|line| line.starts_with('#')).map(heading).collect()
+}
