@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_bedrockagentcorecontrol as agentcore;
+use aws_sdk_cloudformation as cloudformation;
 use aws_sdk_cloudwatchlogs as cloudwatchlogs;
 use aws_sdk_secretsmanager as secretsmanager;
 use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
@@ -57,6 +58,8 @@ pub struct Context {
     pub agentcore: agentcore::Client,
     /// CloudWatch Logs.
     pub cloudwatchlogs: cloudwatchlogs::Client,
+    /// CloudFormation.
+    pub cloudformation: cloudformation::Client,
     /// Whom the calls are made as.
     pub credentials: SharedCredentialsProvider,
     /// The Region of every call.
@@ -95,6 +98,7 @@ impl Context {
             secretsmanager: secretsmanager::Client::new(&config),
             agentcore: agentcore::Client::new(&config),
             cloudwatchlogs: cloudwatchlogs::Client::new(&config),
+            cloudformation: cloudformation::Client::new(&config),
             credentials,
             region,
             endpoint_url,

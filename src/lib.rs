@@ -25,6 +25,7 @@ pub mod oauth;
 pub mod properties;
 pub mod resource;
 pub mod response;
+mod rollback;
 pub mod sensitive;
 pub mod stored_secret;
 pub mod wait;

@@ -53,6 +53,9 @@ OPERATIONS = {
         "UpdateGatewayTarget",
         "UpdateOauth2CredentialProvider",
     ],
+    "cloudformation": [
+        "DescribeStacks",
+    ],
     "logs": [
         "DescribeLogStreams",
         "FilterLogEvents",
@@ -168,7 +171,7 @@ def table_shape(name, shape):
             entry[part] = shape[part]["shape"]
             references.append(entry[part])
     if shape["type"] == "timestamp":
-        # Without the trait, both protocols write seconds since the epoch in a body.
+        # Without the trait, the JSON protocols write seconds since the epoch in a body.
         entry["timestampFormat"] = shape.get("timestampFormat", "unixTimestamp")
         if entry["timestampFormat"] not in ("unixTimestamp", "iso8601"):
             raise Unknown(f"{name}: unknown timestamp format {entry['timestampFormat']}")
@@ -182,7 +185,7 @@ def table(service):
     """The constraint table of one service."""
     model = service_model(service)
     metadata = model["metadata"]
-    if metadata["protocol"] not in ("rest-json", "json"):
+    if metadata["protocol"] not in ("rest-json", "json", "query"):
         raise Unknown(f"{service}: unknown protocol {metadata['protocol']}")
     result = {
         "apiVersion": metadata["apiVersion"],
@@ -209,7 +212,9 @@ def table(service):
                 # What comes back is whatever the payload's author wrote: nothing to check it against.
                 if direction == "output" and "payload" in model["shapes"][operation[direction]["shape"]]:
                     continue
-                known(operation[direction], {"shape"}, f"{name}.{direction}")
+                known(operation[direction], {"shape", "resultWrapper"}, f"{name}.{direction}")
+                if operation[direction].get("resultWrapper", f"{name}Result") != f"{name}Result":
+                    raise Unknown(f"{name}: the answer is not wrapped in {name}Result")
                 entry[direction] = operation[direction]["shape"]
                 wanted.append(entry[direction])
         if "output" in entry:
@@ -224,6 +229,11 @@ def table(service):
         if name not in result["shapes"]:
             result["shapes"][name], references = table_shape(name, model["shapes"][name])
             wanted += references
+    if metadata["protocol"] == "query":
+        # Its XML has ISO 8601, whatever the traits leave out.
+        for shape in result["shapes"].values():
+            if shape["type"] == "timestamp":
+                shape["timestampFormat"] = "iso8601"
     return result
 
 

@@ -29,6 +29,7 @@ use crate::secrets_manager::SecretsManager;
 use crate::service::{Answer, ApiError, Call, Outcome, Principal};
 use crate::settings::Settings;
 use crate::sigv4::{self, Authorization};
+use crate::stacks::Stacks;
 use crate::wire;
 
 pub use crate::service::ServiceId;
@@ -71,6 +72,8 @@ pub struct World {
     pub objects: Objects,
     /// CloudFormation's response bucket.
     pub responses: ResponseBucket,
+    /// What CloudFormation says of its stacks.
+    pub stacks: Stacks,
 }
 
 /// What a principal signs with.
@@ -121,6 +124,7 @@ impl Aws {
             logs: Logs::new(&settings),
             objects: Objects::default(),
             responses: ResponseBucket::new(&settings),
+            stacks: Stacks::new(&settings),
         };
         let state = State { world, credentials: BTreeMap::new(), calls: Vec::new(), requests: 0 };
         let clock = Clock::starting_at(settings.start);
@@ -363,6 +367,7 @@ impl World {
             ServiceId::AgentCoreControl => self.agentcore.requirements(call, &self.secrets),
             ServiceId::AgentCore => Vec::new(),
             ServiceId::Logs => self.logs.requirements(call),
+            ServiceId::CloudFormation => self.stacks.requirements(call),
         };
         self.iam.authorize(&call.principal, &requirements)
     }
@@ -383,6 +388,7 @@ impl World {
                 Err(ApiError::new(404, "UnknownOperationException", "runtimes are called through HTTP only"))
             }
             ServiceId::Logs => self.logs.call(call),
+            ServiceId::CloudFormation => self.stacks.call(call),
         }
     }
 }

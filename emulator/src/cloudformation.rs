@@ -189,6 +189,9 @@ impl CloudFormation {
     fn stack_event(&self, stack: &str, status: Status, reason: Option<&str>) {
         let now = self.now();
         self.state().stack_event(now, stack, status, reason);
+        if let Some(stack) = self.stack(stack) {
+            self.aws().with(|world| world.stacks.put(stack));
+        }
         self.shared.settled.notify_waiters();
     }
 }

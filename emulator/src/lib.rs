@@ -26,5 +26,6 @@ pub mod secrets_manager;
 pub mod service;
 pub mod settings;
 mod sigv4;
+pub mod stacks;
 mod token_vault;
 mod wire;

@@ -42,6 +42,9 @@ pub enum Protocol {
     /// `awsJson1.1`: `X-Amz-Target` chooses the operation; all members are in the body.
     #[serde(rename = "json")]
     Json,
+    /// `awsQuery`: a form in the body names the operation and the members; answers are XML.
+    #[serde(rename = "query")]
+    Query,
 }
 
 /// One operation.
@@ -269,11 +272,14 @@ impl Model {
         static AGENTCORE: LazyLock<Model> =
             LazyLock::new(|| Model::parse(include_str!("../model/bedrock-agentcore.json")));
         static LOGS: LazyLock<Model> = LazyLock::new(|| Model::parse(include_str!("../model/logs.json")));
+        static CLOUDFORMATION: LazyLock<Model> =
+            LazyLock::new(|| Model::parse(include_str!("../model/cloudformation.json")));
         match service {
             ServiceId::SecretsManager => &SECRETS_MANAGER,
             ServiceId::AgentCoreControl => &AGENTCORE_CONTROL,
             ServiceId::AgentCore => &AGENTCORE,
             ServiceId::Logs => &LOGS,
+            ServiceId::CloudFormation => &CLOUDFORMATION,
         }
     }
 

@@ -19,11 +19,14 @@ pub enum ServiceId {
     AgentCore,
     /// Amazon CloudWatch Logs.
     Logs,
+    /// AWS CloudFormation, as far as a function asks about its stack.
+    CloudFormation,
 }
 
 impl ServiceId {
     /// Every service, in a fixed order.
-    pub const ALL: [Self; 4] = [Self::SecretsManager, Self::AgentCoreControl, Self::AgentCore, Self::Logs];
+    pub const ALL: [Self; 5] =
+        [Self::SecretsManager, Self::AgentCoreControl, Self::AgentCore, Self::Logs, Self::CloudFormation];
 
     /// The service's name in botocore and the AWS CLI.
     #[must_use]
@@ -33,6 +36,7 @@ impl ServiceId {
             Self::AgentCoreControl => "bedrock-agentcore-control",
             Self::AgentCore => "bedrock-agentcore",
             Self::Logs => "logs",
+            Self::CloudFormation => "cloudformation",
         }
     }
 }

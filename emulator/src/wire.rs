@@ -1,6 +1,7 @@
 //! Between HTTP and calls: which operation a request means, what its input is, how an answer is written. Driven by the
 //! tables of [`crate::model`] alone; knows no service by name.
 
+mod query;
 mod rest;
 
 pub(crate) use rest::decode;
@@ -31,6 +32,7 @@ pub(crate) fn route(service: ServiceId, request: &Request<Vec<u8>>) -> Result<Ro
     match model.protocol {
         Protocol::RestJson => rest::route(model, request),
         Protocol::Json => route_json(model, request),
+        Protocol::Query => query::route(model, request),
     }
 }
 
@@ -72,6 +74,9 @@ fn serialization(message: impl Into<String>) -> ApiError {
 pub(crate) fn respond(service: ServiceId, operation: &str, answer: &Answer, request_id: &str) -> Response<Vec<u8>> {
     let model = Model::of(service);
     match (answer, model.operation(operation)) {
+        (Ok(output), Some((name, _))) if model.protocol == Protocol::Query => {
+            finish(200, Some(model.protocol), query::success(name, output, request_id), request_id)
+        }
         (Ok(output), Some((_, operation))) => success(model, operation, output, request_id),
         (Ok(_), None) => failure(Some(service), &unknown_operation(), request_id),
         (Err(error), _) => failure(Some(service), error, request_id),
@@ -89,6 +94,10 @@ fn success(model: &Model, operation: &Operation, output: &Value, request_id: &st
 /// Writes an error, in the protocol of the service it comes from. Without one, it comes from the front door.
 pub(crate) fn failure(service: Option<ServiceId>, error: &ApiError, request_id: &str) -> Response<Vec<u8>> {
     let model = service.map(Model::of);
+    if model.is_some_and(|model| model.protocol == Protocol::Query) {
+        let status = if error.status < 500 { error.status } else { 503 };
+        return finish(status, Some(Protocol::Query), query::failure(error, request_id), request_id);
+    }
     let shape = model.and_then(|model| model.error(error.code));
     let mut body = Map::new();
     // Secrets Manager's own errors say `Message`; AgentCore's, and those of the front door, `message`.
@@ -118,8 +127,12 @@ fn finish(status: u16, protocol: Option<Protocol>, body: String, request_id: &st
         headers.insert("x-amzn-requestid", id);
     }
     if status != 204 {
-        let json = if protocol == Some(Protocol::Json) { "application/x-amz-json-1.1" } else { "application/json" };
-        headers.insert("content-type", HeaderValue::from_static(json));
+        let content_type = match protocol {
+            Some(Protocol::Json) => "application/x-amz-json-1.1",
+            Some(Protocol::Query) => "text/xml",
+            Some(Protocol::RestJson) | None => "application/json",
+        };
+        headers.insert("content-type", HeaderValue::from_static(content_type));
     }
     response
 }

@@ -13,7 +13,7 @@ use aws_sdk_bedrockagentcorecontrol::types::AuthorizerType;
 use tokio::time::Instant;
 use tracing::info;
 
-use crate::error::{Error, Failure};
+use crate::error::Error;
 use crate::event::RawProperties;
 use crate::identity::Identity;
 use crate::job::{Job, Outcome, Success};
@@ -23,6 +23,7 @@ use crate::oauth;
 use crate::oauth::client::Client;
 use crate::properties::PropertyReader;
 use crate::resource::Lifecycle;
+use crate::rollback::unless_rolling_back;
 use crate::sensitive::Sensitive;
 
 mod anonymous;
@@ -79,16 +80,19 @@ fn physical_id(identity: &Identity) -> String {
 
 async fn run(job: &Job<'_>, properties: &Properties) -> Outcome {
     let id = physical_id(job.identity());
-    let outcome = verify(job, properties).await;
-    match (outcome, properties.mode) {
-        (Ok(finding), _) => Ok(Success { physical_id: id, attributes: finding.attributes(job) }),
-        (Err(Error::Unverified { code, sentence }), Mode::Report) => {
-            info!(code, "reported");
-            let finding = Finding { result: format!("FAILED:{code}"), detail: sentence, catalogue: None };
-            Ok(Success { physical_id: id, attributes: finding.attributes(job) })
-        }
-        (Err(error), _) => Err(Failure { error, physical_id: Some(id) }),
-    }
+    let finding = match verify(job, properties).await {
+        Ok(finding) => finding,
+        Err(error) => match (Finding::failed(&error), properties.mode) {
+            (Some(finding), Mode::Report) => finding,
+            (Some(finding), Mode::Strict) => match unless_rolling_back(job, Err::<Finding, _>(error)).await {
+                Ok(_) => finding,
+                Err(error) => return Err(error.with_id(id)),
+            },
+            (None, _) => return Err(error.with_id(id)),
+        },
+    };
+    info!(result = finding.result, "probed");
+    Ok(Success { physical_id: id, attributes: finding.attributes(job) })
 }
 
 /// What a probe found out.
@@ -99,6 +103,12 @@ struct Finding {
 }
 
 impl Finding {
+    /// What failing to be verified is reported as. `None` for an error of another kind.
+    fn failed(error: &Error) -> Option<Self> {
+        let Error::Unverified { code, sentence } = error else { return None };
+        Some(Self { result: format!("FAILED:{code}"), detail: sentence.clone(), catalogue: None })
+    }
+
     fn attributes(self, job: &Job<'_>) -> BTreeMap<&'static str, String> {
         /// The attributes share the answer's 4096 bytes.
         const DETAIL_CHARS_MAX: usize = 1000;

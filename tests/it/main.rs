@@ -46,6 +46,8 @@ mod probe;
 mod provisioner;
 /// Defects met once.
 mod regression;
+/// Updates that are undone in a world that has moved on.
+mod rollback;
 /// The runtime's battery.
 mod runtime;
 /// The secret's battery.

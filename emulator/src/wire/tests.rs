@@ -87,3 +87,33 @@ fn errors_have_the_protocols_form() {
     assert_eq!(response.status(), 400, "awsJson knows one status for the caller's errors");
     assert_eq!(body(&response), json!({"__type": "ResourceNotFoundException", "Message": "gone"}));
 }
+
+#[test]
+fn query_requests_are_chosen_by_their_action() {
+    let service = ServiceId::CloudFormation;
+    let routed = |form: &str| {
+        let request = Request::post("/").body(form.as_bytes().to_vec()).expect("a request");
+        route(service, &request).map(|routed| json!(routed.input)).map_err(|error| error.code)
+    };
+    let stack = routed("Action=DescribeStacks&Version=2010-05-15&StackName=arn%3Aaws%3Aa+b");
+    assert_eq!(stack, Ok(json!({"StackName": "arn:aws:a b"})));
+    assert_eq!(routed("Action=DescribeStack&Version=2010-05-15"), Err("UnknownOperationException"));
+    assert_eq!(routed("Action=DescribeStacks&Version=2010-05-16"), Err("UnknownOperationException"));
+    assert_eq!(routed("Action=DescribeStacks&Version=2010-05-15&Stack=x"), Err("SerializationException"));
+}
+
+#[test]
+fn query_answers_are_xml() {
+    let text = |answer: Answer| {
+        let response = respond(ServiceId::CloudFormation, "DescribeStacks", &answer, "id");
+        assert_eq!(response.headers()["content-type"], "text/xml");
+        (response.status().as_u16(), String::from_utf8(response.into_body()).expect("text"))
+    };
+    let (status, xml) = text(Ok(json!({"Stacks": [{"StackName": "a<b"}, {"StackName": "c"}]})));
+    let stacks = "<member><StackName>a&lt;b</StackName></member><member><StackName>c</StackName></member>";
+    assert_eq!(status, 200);
+    assert!(xml.contains(&format!("<DescribeStacksResult><Stacks>{stacks}</Stacks></DescribeStacksResult>")), "{xml}");
+    let (status, xml) = text(Err(ApiError::new(403, "AccessDeniedException", "no")));
+    assert_eq!(status, 403);
+    assert!(xml.contains("<Error><Type>Sender</Type><Code>AccessDenied</Code><Message>no</Message></Error>"), "{xml}");
+}

@@ -1,0 +1,52 @@
+//! Whether CloudFormation is undoing an update. No request says so; the stack's status does.
+//!
+//! Calls: DescribeStacks, and that only where a check has failed an Update.
+
+use std::time::Duration;
+
+use aws_sdk_cloudformation::types::StackStatus;
+use tracing::{info, warn};
+
+use crate::error::Error;
+use crate::event::RequestType;
+use crate::job::Job;
+use crate::wait;
+
+/// The question is about a failure that is certain by now: it must not take the time its answer needs.
+const PATIENCE: Duration = Duration::from_secs(45);
+
+/// Passes on the result of checking the world outside the stack: an identity provider, a server, a client's secret.
+///
+/// `None` for a check that failed while CloudFormation undoes an update. What it goes back to was checked when it was
+/// new. If the world has changed since, a refusal repairs nothing: it only ends in `UPDATE_ROLLBACK_FAILED`, where the
+/// stack takes no further update.
+pub(crate) async fn unless_rolling_back<T>(job: &Job<'_>, checked: Result<T, Error>) -> Result<Option<T>, Error> {
+    match checked {
+        Ok(value) => Ok(Some(value)),
+        Err(error @ (Error::OutOfTime { .. } | Error::Bug(_))) => Err(error),
+        Err(error) if is_rolling_back(job).await => {
+            // The sentence may quote a secret; only the answer is masked.
+            let code = if let Error::Unverified { code, .. } = error { code } else { "other" };
+            warn!(code, "a check failed; going on, because the stack is being rolled back");
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether this request undoes an update. If CloudFormation cannot be asked, it counts as one that does not.
+async fn is_rolling_back(job: &Job<'_>) -> bool {
+    if job.request.request_type != RequestType::Update {
+        return false;
+    }
+    let request = job.context.cloudformation.describe_stacks().stack_name(&job.identity().stack_id);
+    let deadline = job.deadline.at_most(PATIENCE);
+    match wait::call(deadline, "cloudformation:DescribeStacks", || request.clone().send()).await {
+        Ok(answer) => {
+            let status = answer.stacks().first().and_then(|stack| stack.stack_status());
+            info!(status = status.map(StackStatus::as_str), "the stack's status");
+            status == Some(&StackStatus::UpdateRollbackInProgress)
+        }
+        Err(_) => false,
+    }
+}
