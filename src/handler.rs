@@ -47,6 +47,18 @@ impl fmt::Display for Undelivered {
 
 impl std::error::Error for Undelivered {}
 
+/// When the invocation ends, from the header `Lambda-Runtime-Deadline-Ms`: milliseconds since 1970.
+///
+/// `cargo lambda watch` sends how long an invocation may take instead: less than any invocation's end has been since.
+#[must_use]
+pub fn deadline(header: u64, now: SystemTime) -> SystemTime {
+    const DAY: Duration = Duration::from_hours(24);
+    match Duration::from_millis(header) {
+        length if length < DAY => now + length,
+        since_epoch => SystemTime::UNIX_EPOCH + since_epoch,
+    }
+}
+
 /// Handles one event and answers it exactly once. May run twice for the same event, also at the same time.
 ///
 /// `deadline` is when Lambda will kill the function. `Ok` means the answer was delivered; an error means that it was
@@ -131,4 +143,16 @@ async fn answer(context: &Context, recipient: &Recipient, answer: Answer) -> Res
     }
     let body = response::encode(&answer, recipient);
     response::deliver(&context.connector, &recipient.url, body).await.map_err(Undelivered::Delivery)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_invocations_end_is_a_moment_or_from_cargo_lambda_a_length() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_000_000);
+        assert_eq!(deadline(1_795_000_900_000, now), now + Duration::from_mins(15));
+        assert_eq!(deadline(600_000, now), now + Duration::from_mins(10));
+    }
 }

@@ -1,7 +1,6 @@
 //! The Lambda's entry point: logging, clients, the runtime. No decisions.
 
 use std::env;
-use std::time::{Duration, SystemTime};
 
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
@@ -18,7 +17,7 @@ async fn main() -> Result<(), Error> {
     let context = &context()?;
     // `RawValue` accepts any JSON, so that no event fails before the handler can answer it.
     lambda_runtime::run(service_fn(|event: LambdaEvent<Box<RawValue>>| async move {
-        let deadline = SystemTime::UNIX_EPOCH + Duration::from_millis(event.context.deadline);
+        let deadline = handler::deadline(event.context.deadline, context.now());
         handler::handle(event.payload.get().as_bytes(), deadline, context).await.map_err(Error::from)
     }))
     .await
