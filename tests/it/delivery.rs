@@ -19,10 +19,13 @@ fn event() -> Event {
 
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn a_refused_or_lost_delivery_is_repeated() {
-    for effect in
-        [ResponseFaultEffect::Unavailable, ResponseFaultEffect::ReplyLostBefore, ResponseFaultEffect::ReplyLostAfter]
-    {
+    for (effect, lost_receipts) in [
+        (ResponseFaultEffect::Unavailable, 0),
+        (ResponseFaultEffect::ReplyLostBefore, 0),
+        (ResponseFaultEffect::ReplyLostAfter, 3),
+    ] {
         let mut world = World::new();
+        world.lost_receipts = lost_receipts;
         world.aws.faults().add_response(ResponseFault { nth: 1, count: 3, effect });
         world.send(event()).await.success();
     }

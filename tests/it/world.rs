@@ -1,5 +1,5 @@
-//! The world of one test: an account, the function, and a way to send it events. Dropping it checks what must hold
-//! after every test: nothing secret in any log line or answer, and one answer per event.
+//! The world of one test: an account, the function, and a way to send it events, each answered once. Dropping it checks
+//! what must hold after every test: nothing secret in any log line, answer, name, tag or description.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -10,6 +10,7 @@ use emulator::faults::{Fault, FaultEffect};
 use emulator::iam::Role;
 use emulator::identity_provider::{ClaimStyle, Provider};
 use emulator::lambda::{Function, Invocation};
+use emulator::response_bucket::Put;
 use emulator::service::Principal;
 use emulator::settings::Settings;
 use serde_json::{Map, Value, json};
@@ -41,6 +42,8 @@ pub(crate) struct World {
     requests: u32,
     /// Lambda's limit for one delivery.
     pub(crate) timeout: Duration,
+    /// How often an answer arrives and the function does not get to know.
+    pub(crate) lost_receipts: usize,
     /// Everything the function ever answered.
     answers: Vec<Answer>,
     _subscriber: DefaultGuard,
@@ -127,6 +130,7 @@ impl World {
             log,
             requests: 0,
             timeout: Duration::from_mins(15),
+            lost_receipts: 0,
             answers: Vec::new(),
             _subscriber: guard,
         }
@@ -152,7 +156,13 @@ impl World {
     pub(crate) async fn deliver(&mut self, event: &Event) -> Result<Answer, String> {
         let url = event.0["ResponseURL"].as_str().expect("an addressed event").to_owned();
         self.aws.with(|world| world.responses.take_answer(&url));
+        let accepted = || {
+            let puts = |put: &&Put| put.url == url && put.status == 200;
+            self.aws.with(|world| world.responses.puts().iter().filter(puts).count())
+        };
+        let before = accepted();
         self.invoke(serde_json::to_vec(&event.0).expect("JSON")).await?;
+        assert_eq!(accepted() - before, 1 + self.lost_receipts, "one event, one answer");
         let body = self.aws.with(|world| world.responses.take_answer(&url)).expect("an Ok invocation has answered");
         assert!(body.len() <= 4096, "{} bytes", body.len());
         let answer = Answer { json: serde_json::from_slice(&body).expect("an answer is JSON") };
