@@ -272,10 +272,40 @@ class Publish(unittest.TestCase):
         sentence = self.refused(regions=["us-east-1", "eu-west-1"])
         self.assertIn(f"aws s3 mb s3://{PREFIX}-eu-west-1 --region eu-west-1", sentence)
 
+    def cli(self, script: str) -> dict[str, str]:
+        """An environment without keys whose AWS CLI is a shell script."""
+        program = self.home / "bin" / "aws"
+        program.parent.mkdir()
+        program.write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
+        program.chmod(0o755)
+        return {"PATH": f"{program.parent}:{os.environ['PATH']}"}
+
     def test_without_credentials_the_ways_to_give_them_are_named(self):
-        sentence = self.refused(environment={})
-        self.assertTrue(sentence.startswith("there are no AWS credentials"), sentence)
+        sentence = self.refused(environment=self.cli("echo 'Unable to locate credentials' >&2; exit 253"))
+        self.assertTrue(sentence.startswith("there are no AWS credentials (the AWS CLI says: Unable to"), sentence)
         self.assertIn("AWS_ACCESS_KEY_ID", sentence)
+
+    def test_a_missing_or_old_cli_is_not_mistaken_for_missing_credentials(self):
+        tools = self.home / "tools"
+        tools.mkdir()
+        (tools / "git").symlink_to(shutil.which("git"))
+        sentence = self.refused(environment={"PATH": str(tools)})
+        self.assertIn("in the environment, nor an AWS CLI", sentence)
+        old = "aws: error: argument subcommand: Invalid choice, valid choices are:\n\nlist | get"
+        sentence = self.refused(environment=self.cli(f"echo '{old}' >&2; exit 252"))
+        self.assertIn("the AWS CLI is version 1", sentence)
+        self.assertIn("sign in with version 2", sentence)
+
+    def test_keys_may_end_with_a_line_break(self):
+        self.bucket("us-east-1")
+        keys = {"AWS_ACCESS_KEY_ID": "testing\n", "AWS_SECRET_ACCESS_KEY": " testing\r\n", "AWS_SESSION_TOKEN": "t\n"}
+        self.assertEqual(self.publish(environment=keys).count("uploaded "), 2)
+
+    def test_half_and_damaged_keys_are_named(self):
+        for name in KEYS:
+            (other,) = KEYS.keys() - {name}
+            self.assertIn(f"{other} is set and {name} is not", self.refused(environment=KEYS | {name: ""}))
+            self.assertIn(f"{name} holds a space", self.refused(environment=KEYS | {name: "two\nlines"}))
 
     def test_what_is_not_allowed_is_named(self):
         self.wrap("head_bucket", lambda *_: (403, {}, ""))
