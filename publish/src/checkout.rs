@@ -28,8 +28,15 @@ impl Checkout {
         let root = PathBuf::from(git(Path::new("."), &["rev-parse", "--show-toplevel"])?.trim_end());
         let head = git(&root, &["log", "-1", "--format=%H %ct"])?;
         let (commit, committed) = head.trim_end().split_once(' ').ok_or("git log gave no commit")?;
-        let changes = git(&root, &["status", "--porcelain"])?;
-        let changes = changes.lines().filter_map(|line| line.get(3..)).map(str::to_owned).collect();
+        // Whatever a developer's own configuration leaves out.
+        let status = ["status", "--porcelain", "--untracked-files=normal", "--ignore-submodules=none"];
+        let mut changes: Vec<String> =
+            git(&root, &status)?.lines().filter_map(|line| line.get(3..)).map(str::to_owned).collect();
+        // What `git update-index` was told not to look at: a lower-case letter, or S.
+        let files = git(&root, &["ls-files", "-v"])?;
+        let overlooked = files.lines().filter(|line| line.starts_with(|tag: char| tag.is_lowercase() || tag == 'S'));
+        changes
+            .extend(overlooked.filter_map(|line| line.get(2..)).map(|name| format!("{name} (hidden from git status)")));
         Ok(Self { commit: commit.to_owned(), committed: committed.to_owned(), changes, root })
     }
 
@@ -44,18 +51,27 @@ impl Checkout {
         (!self.changes.is_empty()).then(|| format!("the checkout is not just commit {commit}: {names}{more}"))
     }
 
-    /// The template to publish, which has to be part of the checkout.
+    /// The template to publish, which has to be part of the checkout. If it is not as in the commit, it is a change.
     ///
     /// # Errors
     /// It cannot be read or lies elsewhere.
-    pub(crate) fn template(&self, given: Option<&Path>) -> Result<String, String> {
+    pub(crate) fn template(&mut self, given: Option<&Path>) -> Result<String, String> {
         let path = given.map_or_else(|| self.root.join("template.yaml"), Path::to_owned);
         let unreadable = |error: std::io::Error| format!("{} cannot be read: {error}", path.display());
-        if !path.canonicalize().map_err(unreadable)?.starts_with(self.root.canonicalize().map_err(unreadable)?) {
-            let (path, root) = (path.display(), self.root.display());
+        let (file, root) = (path.canonicalize().map_err(unreadable)?, self.root.canonicalize().map_err(unreadable)?);
+        let Ok(name) = file.strip_prefix(&root) else {
+            let (path, root) = (path.display(), root.display());
             return Err(format!("{path} is not in the checkout {root}, whose commit is recorded; give one that is"));
+        };
+        let text = std::fs::read_to_string(&file).map_err(unreadable)?;
+        let name = name.to_string_lossy().into_owned();
+        // git status shows no file that is ignored.
+        let committed = git(&root, &["cat-file", "blob", &format!("HEAD:{name}")]);
+        if committed.as_deref() != Ok(&text) && !self.changes.contains(&name) {
+            self.changes.push(name);
         }
-        std::fs::read_to_string(&path).map_err(unreadable)
+        // Some editors begin a file with a byte order mark.
+        Ok(text.trim_start_matches('\u{feff}').to_owned())
     }
 }
 
@@ -67,7 +83,9 @@ fn git(folder: &Path, arguments: &[&str]) -> Result<String, String> {
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
     let reason = String::from_utf8_lossy(&output.stderr);
-    let reason = reason.lines().next().unwrap_or_default().trim_start_matches("fatal: ");
+    // All lines: of a checkout that belongs to somebody else, the last one is the command that helps.
+    let reason = reason.split_whitespace().collect::<Vec<_>>().join(" ");
+    let reason = reason.trim_start_matches("fatal: ");
     Err(format!("what is published has to be a commit: {reason}; run this in a clone of the repository"))
 }
 

@@ -35,7 +35,8 @@ pub(crate) fn publish(arguments: &Publish) -> Result<(), String> {
 }
 
 async fn publish_checkout(arguments: &Publish) -> Result<(), String> {
-    let checkout = Checkout::here()?;
+    let mut checkout = Checkout::here()?;
+    let source = checkout.template(arguments.template_file.as_deref())?;
     let difference = checkout.difference();
     match &difference {
         Some(difference) if arguments.dry_run => report::warn(difference),
@@ -47,7 +48,6 @@ async fn publish_checkout(arguments: &Publish) -> Result<(), String> {
         None => {}
     }
     // What can be refused is refused before the build, which takes minutes: on a template that names an empty zip.
-    let source = checkout.template(arguments.template_file.as_deref())?;
     let rehearsal = publications(arguments, &source, &Object::code(&[])?, "")?;
     if let Some(Publication { template, .. }) = rehearsal.first() {
         let body = String::from_utf8_lossy(&template.content);

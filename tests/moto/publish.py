@@ -343,6 +343,44 @@ class Publish(unittest.TestCase):
         sentence = self.refused()
         self.assertIn("template.yaml, forgotten.txt", sentence)
 
+    def test_no_setting_of_git_hides_what_is_not_committed(self):
+        template = self.checkout / "template.yaml"
+        with self.subTest("ignored template"):
+            (self.checkout / ".gitignore").write_text("ignored/\n", encoding="utf-8")
+            self.commit("ignore")
+            (self.checkout / "ignored").mkdir()
+            shutil.copy(template, self.checkout / "ignored" / "t.yaml")
+            self.assertIn(": ignored/t.yaml; commit", self.refused("--template-file", "ignored/t.yaml"))
+        for flag in ["assume-unchanged", "skip-worktree"]:
+            with self.subTest(flag):
+                self.git("update-index", f"--{flag}", "template.yaml")
+                self.assertIn(": template.yaml (hidden from git status); commit", self.refused())
+                self.git("update-index", f"--no-{flag}", "template.yaml")
+        with self.subTest("untracked files not shown"):
+            self.git("config", "status.showUntrackedFiles", "no")
+            (self.checkout / "new.rs").touch()
+            self.assertIn(": new.rs; commit", self.refused())
+            (self.checkout / "new.rs").unlink()
+        with self.subTest("submodule ignored"):
+            self.git("-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(self.checkout), "sub")
+            self.git("config", "-f", ".gitmodules", "submodule.sub.ignore", "all")
+            self.commit("submodule")
+            (self.checkout / "sub" / "template.yaml").write_text("changed", encoding="utf-8")
+            self.assertIn(": sub; commit", self.refused())
+
+    def test_a_checkout_of_somebody_else_comes_with_gits_advice(self):
+        sentence = self.refused(environment=KEYS | {"GIT_TEST_ASSUME_DIFFERENT_OWNER": "1"})
+        self.assertIn(f"git config --global --add safe.directory {self.checkout}; run this", sentence)
+
+    def test_a_byte_order_mark_does_not_reach_cloudformation(self):
+        self.bucket("us-east-1")
+        template = self.checkout / "template.yaml"
+        template.write_bytes(b"\xef\xbb\xbf" + template.read_bytes())
+        self.commit("mark")
+        (key,) = self.templates(self.publish())
+        body = self.s3().get_object(Bucket=f"{PREFIX}-us-east-1", Key=key)["Body"].read()
+        self.assertFalse(b"\xef\xbb\xbf" in body)
+
     def test_a_function_for_another_processor_is_refused(self):
         self.bucket("us-east-1")
         self.bootstrap.write_bytes(executable(183))
