@@ -6,10 +6,14 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::Builder;
 use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_s3::types::{ChecksumAlgorithm, ChecksumMode};
 use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
 use aws_smithy_async::time::{SharedTimeSource, SystemTimeSource};
+use aws_smithy_http_client::Connector;
+use aws_smithy_http_client::proxy::ProxyConfig;
+use aws_smithy_http_client::tls::{self, rustls_provider::CryptoMode};
 use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
-use aws_smithy_runtime_api::client::http::{SharedHttpConnector, http_client_fn};
+use aws_smithy_runtime_api::client::http::{HttpConnectorSettings, SharedHttpConnector, http_client_fn};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
@@ -17,7 +21,7 @@ use aws_smithy_types::retry::RetryConfig;
 use aws_types::region;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use provisioner::aws::{HttpsConnector, classify};
+use provisioner::aws::classify;
 use provisioner::error::ApiErrorKind;
 
 use crate::archive::Object;
@@ -26,6 +30,9 @@ use crate::region::Region;
 /// Uploads of the same object by others that are waited for.
 const CONFLICTS_MAX: usize = 5;
 const CONFLICT_WAIT: Duration = Duration::from_secs(1);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// From the first byte sent to the answer: four megabytes on a line of 14 kB/s.
+const ANSWER_TIMEOUT: Duration = Duration::from_mins(5);
 
 /// How S3 is reached, the same for all buckets.
 pub(crate) struct Access {
@@ -91,8 +98,9 @@ impl Bucket {
                 region.partition()
             ),
             403 => format!(
-                "access to bucket {name} is denied: it belongs to another account, or s3:ListBucket is missing; choose \
-                 another `--bucket-prefix`, or grant s3:ListBucket, s3:GetObject and s3:PutObject on it"
+                "access to bucket {name} is denied: it belongs to another account, s3:ListBucket is missing, or the access \
+                 key is wrong; choose another `--bucket-prefix`, grant s3:ListBucket, s3:GetObject and s3:PutObject on it, \
+                 or sign in again"
             ),
             400 => "S3 does not accept the credentials (HTTP status 400), as after a session has ended; sign in again"
                 .to_owned(),
@@ -112,44 +120,42 @@ impl Bucket {
             let put = self.client.put_object().bucket(&self.name).key(&object.key).if_none_match("*");
             let put = put.set_expected_bucket_owner(self.owner.clone()).content_type(object.content_type);
             // S3 compares what arrives with the hash in the object's name.
-            let put = put.checksum_sha256(BASE64_STANDARD.encode(object.sha256)).metadata("commit", commit);
+            let put = put.checksum_algorithm(ChecksumAlgorithm::Sha256).checksum_sha256(checksum(object));
+            let put = put.metadata("commit", commit);
             let Err(error) = put.body(ByteStream::from(object.content.clone())).send().await else {
                 return Ok(Upload::Done);
             };
             // https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html: 412 if the name is taken,
-            // 409 if somebody is about to take it.
-            match error.raw_response().map(|response| response.status().as_u16()) {
-                Some(412) => return Ok(Upload::AlreadyThere),
-                Some(409) => tokio::time::sleep(CONFLICT_WAIT).await,
+            // 409 if somebody is about to take it. By what, the next look tells.
+            match error.code() {
+                Some("PreconditionFailed" | "ConditionalRequestConflict") => tokio::time::sleep(CONFLICT_WAIT).await,
                 _ => return Err(self.sentence("s3:PutObject", &error)),
             }
         }
-        Err(format!("others keep writing {} to bucket {}; publish again when they are done", object.key, self.name))
+        Err(format!(
+            "{} in bucket {} is being written by others, or must not be looked at; publish again when they are done, or \
+             grant s3:GetObject on it, and kms:Decrypt if a key of yours encrypts it",
+            object.key, self.name
+        ))
     }
 
-    /// Whether people of other accounts can read an object: true if anybody can.
-    pub(crate) async fn is_public(&self, key: &str) -> bool {
-        self.anonymous.head_object().bucket(&self.name).key(key).send().await.is_ok()
+    /// Whether S3 forbids people without credentials to read an object.
+    pub(crate) async fn is_private(&self, key: &str) -> bool {
+        let answer = self.anonymous.head_object().bucket(&self.name).key(key).send().await;
+        answer.is_err_and(|error| status(&error) == Some(403))
     }
 
     async fn holds(&self, object: &Object) -> Result<bool, String> {
-        let head = self.client.head_object().bucket(&self.name).key(&object.key);
+        let head = self.client.head_object().bucket(&self.name).key(&object.key).checksum_mode(ChecksumMode::Enabled);
         match head.set_expected_bucket_owner(self.owner.clone()).send().await {
-            Ok(answer) => {
-                let length = object.content.len();
-                if answer.content_length().is_some_and(|actual| u64::try_from(actual) != Ok(length as u64)) {
-                    let (key, name) = (&object.key, &self.name);
-                    return Err(format!(
-                        "{key} in bucket {name} is not what its name says; delete it and publish again"
-                    ));
-                }
-                Ok(true)
-            }
-            Err(error) => match error.raw_response().map(|response| response.status().as_u16()) {
-                // Without s3:ListBucket S3 says 403 of what is not there; if there is more to it, the upload will say.
-                Some(404 | 403) => Ok(false),
-                _ => Err(self.sentence("s3:HeadObject", &error)),
-            },
+            Ok(answer) if answer.checksum_sha256() == Some(&checksum(object)) => Ok(true),
+            Ok(_) => Err(format!(
+                "{} in bucket {} is not what its name says, or has no SHA-256 to tell by; delete it and publish again",
+                object.key, self.name
+            )),
+            // Without s3:ListBucket S3 says 403 of what is not there; if there is more to it, the upload will say.
+            Err(error) if matches!(status(&error), Some(404 | 403)) => Ok(false),
+            Err(error) => Err(self.sentence("s3:HeadObject", &error)),
         }
     }
 
@@ -166,19 +172,43 @@ impl Bucket {
                 format!("S3 does not accept the credentials ({code}); sign in again")
             }
             (ApiErrorKind::Transport, _) => {
-                format!("S3 in {region} gives no answer ({}); check the network and `--endpoint-url`", refused.message)
+                format!(
+                    "S3 in {region} gives no answer ({}); check the Region's name, the network and `--endpoint-url`",
+                    refused.message
+                )
             }
             (ApiErrorKind::Denied, _) => format!(
-                "not allowed to call {operation} on bucket {name} ({code}); grant it on arn:{}:s3:::{name}/*",
+                "not allowed to call {operation} on bucket {name}: {} ({code}); grant what is named there, or else \
+                 {operation} on arn:{}:s3:::{name}/*",
+                refused.message,
                 region.partition()
             ),
+            (ApiErrorKind::Server | ApiErrorKind::Throttled, _) => {
+                format!("S3 in {region} failed at {operation}: {} ({code}); publish again later", refused.message)
+            }
             _ => format!("{operation} was refused on bucket {name}: {} ({code})", refused.message),
         }
     }
 }
 
+/// As S3 gives and takes it.
+fn checksum(object: &Object) -> String {
+    BASE64_STANDARD.encode(object.sha256)
+}
+
+fn status<E>(error: &SdkError<E, HttpResponse>) -> Option<u16> {
+    error.raw_response().map(|response| response.status().as_u16())
+}
+
 fn config(region: &Region, endpoint_url: Option<&str>) -> Builder {
-    let connector = SharedHttpConnector::new(HttpsConnector::default());
+    let settings =
+        HttpConnectorSettings::builder().connect_timeout(CONNECT_TIMEOUT).read_timeout(ANSWER_TIMEOUT).build();
+    let connector = Connector::builder()
+        .tls_provider(tls::Provider::Rustls(CryptoMode::Ring))
+        .proxy_config(ProxyConfig::from_env())
+        .connector_settings(settings)
+        .build();
+    let connector = SharedHttpConnector::new(connector);
     let mut config = aws_sdk_s3::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(region::Region::new(region.name().to_owned()))

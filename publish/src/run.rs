@@ -82,7 +82,7 @@ async fn publish_checkout(arguments: &Publish) -> Result<(), String> {
             report::object(&publication.bucket, object, upload);
         }
         if let Some(bucket) = buckets.get(index)
-            && !bucket.is_public(&publication.template.key).await
+            && bucket.is_private(&publication.template.key).await
         {
             report::warn(&format!(
                 "not everybody can read bucket {}; the link works for those whom its policy allows s3:GetObject",

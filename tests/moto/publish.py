@@ -9,6 +9,7 @@ is no more than the head of an executable. Needs git, `moto[server]` and `boto3`
 
 import hashlib
 import io
+import json
 import os
 import pathlib
 import re
@@ -18,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 import unittest
 import urllib.request
 import zipfile
@@ -34,11 +36,18 @@ KEYS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
 PREFIX = "acme-mcp"
 # Seconds that one of two publishers waits for the other.
 MEETING_SECONDS_MAX = 60
+# Longer than the function itself waits for an answer.
+SLOW_UPLOAD_SECONDS = 32
 
 
 def executable(machine: int) -> bytes:
     """The head of an ELF file for a processor (62: x86_64), which asks for no library."""
     return b"\x7fELF\x02\x01\x01".ljust(16, b"\0") + bytes([2, 0, machine, 0]) + bytes(44)
+
+
+def error(status: int, code: str, message: str = "later") -> tuple[int, dict, str]:
+    """An answer of S3's."""
+    return status, {}, f"<Error><Code>{code}</Code><Message>{message}</Message></Error>"
 
 
 class Publish(unittest.TestCase):
@@ -232,8 +241,7 @@ class Publish(unittest.TestCase):
         conflicts = iter([True])
 
         def conflict(original, _):
-            body = "<Error><Code>ConditionalRequestConflict</Code><Message>later</Message></Error>"
-            return (409, {}, body) if next(conflicts, False) else original()
+            return error(409, "ConditionalRequestConflict") if next(conflicts, False) else original()
 
         self.wrap("put_object", conflict)
         self.assertEqual(self.publish().count("uploaded "), 2)
@@ -247,14 +255,23 @@ class Publish(unittest.TestCase):
     def test_a_bucket_that_not_everybody_can_read_is_pointed_out(self):
         self.bucket("us-east-1")
 
-        def private(original, *_, headers, **__):
-            return original() if headers.get("Authorization") else (403, {}, "")
+        def warns() -> bool:
+            process = self.start()
+            _, complaint = process.communicate()
+            self.assertEqual(process.returncode, 0, complaint)
+            return f"warning: not everybody can read bucket {PREFIX}-us-east-1" in complaint
 
-        self.wrap("head_object", private)
-        process = self.start()
-        _, complaint = process.communicate()
-        self.assertEqual(process.returncode, 0, complaint)
-        self.assertIn(f"warning: not everybody can read bucket {PREFIX}-us-east-1", complaint)
+        self.assertTrue(warns())
+        resource = f"arn:aws:s3:::{PREFIX}-us-east-1/*"
+        # S3 has no s3:HeadObject, which moto asks for.
+        actions = ["s3:GetObject", "s3:HeadObject"]
+        statement = {"Effect": "Allow", "Principal": "*", "Action": actions, "Resource": resource}
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        self.s3().put_bucket_policy(Bucket=f"{PREFIX}-us-east-1", Policy=policy)
+        self.assertFalse(warns())
+        # That S3 cannot tell is no reason to doubt the policy.
+        self.wrap("head_object", lambda original, *_, headers: original() if headers.get("Authorization") else (503, {}, ""))
+        self.assertFalse(warns())
 
     # ---- refusals
 
@@ -309,13 +326,30 @@ class Publish(unittest.TestCase):
 
     def test_what_is_not_allowed_is_named(self):
         self.wrap("head_bucket", lambda *_: (403, {}, ""))
-        self.assertIn(f"access to bucket {PREFIX}-us-east-1 is denied", self.refused())
+        sentence = self.refused()
+        self.assertIn(f"access to bucket {PREFIX}-us-east-1 is denied", sentence)
+        self.assertIn("or the access key is wrong", sentence)
 
     def test_a_denied_upload_names_the_permission(self):
         self.bucket("us-east-1")
-        body = "<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>"
-        self.wrap("put_object", lambda *_: (403, {}, body))
-        self.assertIn("not allowed to call s3:PutObject", self.refused())
+        words = "User: u is not authorized to perform: kms:GenerateDataKey on resource: k"
+        self.wrap("put_object", lambda *_: error(403, "AccessDenied", words))
+        sentence = self.refused()
+        self.assertIn(f"not allowed to call s3:PutObject on bucket {PREFIX}-us-east-1: {words} (AccessDenied)", sentence)
+
+    def test_what_s3_cannot_do_now_is_not_called_a_refusal(self):
+        self.bucket("us-east-1")
+        self.wrap("put_object", lambda *_: error(503, "SlowDown", "Please reduce your request rate."))
+        sentence = self.refused()
+        self.assertIn("failed at s3:PutObject: Please reduce your request rate. (SlowDown); publish again", sentence)
+
+    def test_a_conflict_that_is_none_of_writers_is_not_waited_for(self):
+        self.bucket("us-east-1")
+        tries = []
+        answer = error(409, "OperationAborted", "A conflicting operation is in progress.")
+        self.wrap("put_object", lambda *_: (tries.append(1), answer)[1])
+        self.assertIn("A conflicting operation is in progress. (OperationAborted)", self.refused())
+        self.assertEqual(len(tries), 1)
 
     def test_an_ended_session_is_recognised(self):
         self.wrap("head_bucket", lambda *_: (400, {}, ""))
@@ -331,9 +365,41 @@ class Publish(unittest.TestCase):
         self.bucket("us-east-1")
         self.publish()
         code = self.puts[0]
-        self.s3().put_object(Bucket=f"{PREFIX}-us-east-1", Key=code, Body=b"something else")
-        self.puts.clear()
-        self.assertIn(f"{code} in bucket {PREFIX}-us-east-1 is not what its name says", self.refused())
+        length = self.s3().head_object(Bucket=f"{PREFIX}-us-east-1", Key=code)["ContentLength"]
+        for content in [b"something else", bytes(length)]:
+            self.s3().put_object(Bucket=f"{PREFIX}-us-east-1", Key=code, Body=content, ChecksumAlgorithm="SHA256")
+            self.puts.clear()
+            self.assertIn(f"{code} in bucket {PREFIX}-us-east-1 is not what its name says", self.refused())
+
+    def test_a_name_taken_meanwhile_is_looked_at_too(self):
+        self.bucket("us-east-1")
+
+        def overtaken(original, response):
+            if not response.headers.get("If-None-Match"):
+                return original()
+            key = response.parse_key_name()
+            self.s3().put_object(Bucket=f"{PREFIX}-us-east-1", Key=key, Body=b"x", ChecksumAlgorithm="SHA256")
+            return error(412, "PreconditionFailed")
+
+        self.wrap("put_object", overtaken)
+        process = self.start()
+        _, complaint = process.communicate()
+        self.assertEqual(process.returncode, 1, complaint)
+        self.assertIn("is not what its name says", self.sentence(complaint))
+
+    def test_a_slow_line_has_time_for_its_upload(self):
+        self.bucket("us-east-1")
+        tries = []
+
+        def slow(original, response):
+            if response.parse_key_name().endswith(".zip"):
+                tries.append(1)
+                time.sleep(SLOW_UPLOAD_SECONDS)
+            return original()
+
+        self.wrap("put_object", slow)
+        self.publish()
+        self.assertEqual(len(tries), 1)
 
     def test_a_dirty_tree_is_refused_with_the_names(self):
         self.bucket("us-east-1")
