@@ -37,7 +37,8 @@ pub(crate) struct Publish {
     /// Do everything but upload. Needs no AWS account, and only warns of changes that are not committed.
     #[arg(long)]
     pub(crate) dry_run: bool,
-    /// Also write what is published to this folder: the objects under their buckets' names, and launch-stack.md.
+    /// Also write what is published to this folder: the objects under their buckets' names, and launch-stack.md. In the
+    /// checkout, it has to be one that git ignores, or the next run finds the checkout changed.
     #[arg(long, value_name = "DIR")]
     pub(crate) output: Option<PathBuf>,
     /// Profile of the AWS CLI to take the credentials from, whatever the environment says.
@@ -47,7 +48,7 @@ pub(crate) struct Publish {
     #[arg(long, value_parser = account, value_name = "ACCOUNT")]
     pub(crate) expected_bucket_owner: Option<String>,
     /// One endpoint for S3 instead of AWS's own, such as an emulator's.
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_parser = endpoint_url, value_name = "URL")]
     pub(crate) endpoint_url: Option<String>,
 }
 
@@ -69,6 +70,10 @@ fn bucket_prefix(text: &str) -> Result<String, String> {
         return Err(
             "must be lower-case letters, digits and hyphens, and begin and end with a letter or digit".to_owned()
         );
+    }
+    // https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
+    if let Some(reserved) = ["xn--", "sthree-", "amzn-s3-demo-"].into_iter().find(|prefix| text.starts_with(prefix)) {
+        return Err(format!("must not begin with {reserved}, which S3 keeps for itself"));
     }
     let longest_region = "ap-southeast-1".len();
     if text.len() + 1 + longest_region > BUCKET_CHARS_MAX {
@@ -97,6 +102,14 @@ fn parameter(text: &str) -> Result<(String, String), String> {
     }
 }
 
+fn endpoint_url(text: &str) -> Result<String, String> {
+    let host = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
+    if host.is_some_and(|host| host.starts_with(|first: char| first.is_ascii_alphanumeric() || first == '[')) {
+        return Ok(text.to_owned());
+    }
+    Err("must be an address such as http://localhost:5000".to_owned())
+}
+
 fn account(text: &str) -> Result<String, String> {
     let is_account = text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit());
     if is_account { Ok(text.to_owned()) } else { Err("must be an account's twelve digits".to_owned()) }
@@ -109,7 +122,7 @@ mod tests {
     #[test]
     fn names_are_refused_before_aws_would() {
         assert!(bucket_prefix("acme-mcp").is_ok());
-        for wrong in ["", "Acme", "acme.mcp", "-acme", "acme-", &"a".repeat(60)] {
+        for wrong in ["", "Acme", "acme.mcp", "-acme", "acme-", "xn--acme", "amzn-s3-demo-acme", &"a".repeat(60)] {
             assert!(bucket_prefix(wrong).is_err(), "{wrong}");
         }
         assert!(stack_name("zscaler-mcp").is_ok());
@@ -117,6 +130,14 @@ mod tests {
             assert!(stack_name(wrong).is_err(), "{wrong}");
         }
         assert!(account("111122223333").is_ok() && account("acme").is_err());
+    }
+
+    #[test]
+    fn an_endpoint_has_a_scheme_and_a_host() {
+        assert!(endpoint_url("http://localhost:5055").is_ok() && endpoint_url("https://[::1]:5055/").is_ok());
+        for wrong in ["", "localhost:5055", "http://", "https:///x", "ftp://localhost"] {
+            assert!(endpoint_url(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -50,7 +50,7 @@ fn main() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(sentence) => {
-            eprintln!("error: {sentence}");
+            report::complain("error", &sentence);
             ExitCode::FAILURE
         }
     }

@@ -49,6 +49,10 @@ impl Region {
     }
 }
 
+/// What every Region's name ends with, before its number. The areas before it are not listed: there are new ones at times.
+const DIRECTIONS: [&str; 9] =
+    ["central", "east", "north", "northeast", "northwest", "south", "southeast", "southwest", "west"];
+
 impl FromStr for Region {
     type Err = String;
 
@@ -56,10 +60,13 @@ impl FromStr for Region {
         let parts: Vec<&str> = text.split('-').collect();
         let word = |part: &&str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase());
         let well_formed = match parts.as_slice() {
-            [words @ .., number] => {
-                words.len() >= 2 && words.iter().all(word) && matches!(number.as_bytes(), [b'1'..=b'9'])
+            [area @ .., direction, number] => {
+                !area.is_empty()
+                    && area.iter().all(word)
+                    && DIRECTIONS.contains(direction)
+                    && matches!(number.as_bytes(), [b'1'..=b'9'])
             }
-            [] => false,
+            _ => false,
         };
         if !well_formed {
             return Err("is not a Region such as us-east-1".to_owned());
@@ -104,9 +111,18 @@ mod tests {
 
     #[test]
     fn what_is_no_region_is_refused() {
-        for wrong in
-            ["", "us-east", "us-east-1a", "US-EAST-1", "us--1", "us-iso-east-1", "eusc-de-east-1", "us-east-1/x"]
-        {
+        for wrong in [
+            "",
+            "us-east",
+            "us-esat-1",
+            "east-1",
+            "us-east-1a",
+            "US-EAST-1",
+            "us--1",
+            "us-iso-east-1",
+            "eusc-de-east-1",
+            "us-east-1/x",
+        ] {
             assert!(wrong.parse::<Region>().is_err(), "{wrong}");
         }
     }

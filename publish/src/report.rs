@@ -1,7 +1,7 @@
 //! What is shown of a publication, and written to the folder of `--output`.
 
 use std::fmt::{Display, Write as _};
-use std::io::Write as _;
+use std::io::{ErrorKind, Write as _};
 use std::path::Path;
 
 use crate::archive::Object;
@@ -22,29 +22,46 @@ pub(crate) struct Publication {
 }
 
 /// A line on standard output. If nobody reads it any more, what is being published still is.
-pub(crate) fn line(text: impl Display) {
-    let _ = writeln!(std::io::stdout(), "{text}");
+///
+/// # Errors
+/// It cannot be written, as to a full disk.
+pub(crate) fn line(text: impl Display) -> Result<(), String> {
+    match writeln!(std::io::stdout(), "{text}") {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(format!("the output cannot be written: {error}")),
+        _ => Ok(()),
+    }
 }
 
 /// Says something that is no reason to stop.
 pub(crate) fn warn(sentence: &str) {
-    eprintln!("warning: {sentence}");
+    complain("warning", sentence);
+}
+
+/// A line on standard error. If it cannot be written there is nowhere left to say so.
+pub(crate) fn complain(kind: &str, sentence: &str) {
+    let _ = writeln!(std::io::stderr(), "{kind}: {sentence}");
 }
 
 /// Shows what happened to an object. `None` in a dry run.
-pub(crate) fn object(bucket: &str, object: &Object, upload: Option<Upload>) {
+///
+/// # Errors
+/// As [`line`].
+pub(crate) fn object(bucket: &str, object: &Object, upload: Option<Upload>) -> Result<(), String> {
     let outcome = match upload {
         Some(Upload::Done) => "uploaded",
         Some(Upload::AlreadyThere) => "already there",
         None => "not uploaded",
     };
-    line(format_args!("{outcome:<13}  s3://{bucket}/{} ({} bytes)", object.key, object.content.len()));
+    line(format_args!("{outcome:<13}  s3://{bucket}/{} ({} bytes)", object.key, object.content.len()))
 }
 
 /// Shows the links, and the README's table of them.
-pub(crate) fn links(publications: &[Publication]) {
+///
+/// # Errors
+/// As [`line`].
+pub(crate) fn links(publications: &[Publication]) -> Result<(), String> {
     for Publication { region, link, .. } in publications {
-        line(format_args!("\n{region}\n{link}"));
+        line(format_args!("\n{region}\n{link}"))?;
         let characters = link.chars().count();
         if characters > LINK_CHARS_COMFORTABLE {
             warn(&format!(
@@ -52,7 +69,7 @@ pub(crate) fn links(publications: &[Publication]) {
             ));
         }
     }
-    line(format_args!("\n{}", table(publications).trim_end()));
+    line(format_args!("\n{}", table(publications).trim_end()))
 }
 
 /// Writes the objects as they lie in their buckets, and the table.

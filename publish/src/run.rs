@@ -19,8 +19,7 @@ use crate::{build, credentials, link, prefill, template};
 pub(crate) fn check(arguments: &Check) -> Result<(), String> {
     let path = &arguments.bootstrap;
     let (_, binary) = read(path, arguments.architecture)?;
-    report::line(format_args!("{}: {binary}", path.display()));
-    Ok(())
+    report::line(format_args!("{}: {binary}", path.display()))
 }
 
 /// Publishes the checkout.
@@ -35,6 +34,11 @@ pub(crate) fn publish(arguments: &Publish) -> Result<(), String> {
 }
 
 async fn publish_checkout(arguments: &Publish) -> Result<(), String> {
+    for (index, region) in arguments.regions.iter().enumerate() {
+        if arguments.regions[..index].contains(region) {
+            return Err(format!("`--region {region}` is given twice; a link for it is made once"));
+        }
+    }
     let mut checkout = Checkout::here()?;
     let source = checkout.template(arguments.template_file.as_deref())?;
     let difference = checkout.difference();
@@ -69,9 +73,13 @@ async fn publish_checkout(arguments: &Publish) -> Result<(), String> {
     let built =
         tools.map_or_else(|| "a function built elsewhere".to_owned(), |tools| format!("a function built by {tools}"));
     let origin = format!("Published from commit {commit}{changed}, with {built}.");
-    report::line(format_args!("{origin}\n{}: {binary}", bootstrap.display()));
+    report::line(format_args!("{origin}\n{}: {binary}", bootstrap.display()))?;
 
     let publications = publications(arguments, &source, &code, &origin)?;
+    // Before the uploads: a folder that cannot be written to is found while nothing has happened.
+    if let Some(folder) = &arguments.output {
+        report::write(folder, &code, &publications)?;
+    }
     for (index, publication) in publications.iter().enumerate() {
         // The template last: whoever can read it finds the code that it names.
         for object in [&code, &publication.template] {
@@ -79,7 +87,7 @@ async fn publish_checkout(arguments: &Publish) -> Result<(), String> {
                 Some(bucket) => Some(bucket.upload(object, commit).await?),
                 None => None,
             };
-            report::object(&publication.bucket, object, upload);
+            report::object(&publication.bucket, object, upload)?;
         }
         if let Some(bucket) = buckets.get(index)
             && bucket.is_private(&publication.template.key).await
@@ -90,11 +98,7 @@ async fn publish_checkout(arguments: &Publish) -> Result<(), String> {
             ));
         }
     }
-    report::links(&publications);
-    match &arguments.output {
-        Some(folder) => report::write(folder, &code, &publications),
-        None => Ok(()),
-    }
+    report::links(&publications)
 }
 
 /// What every Region gets, for this code.

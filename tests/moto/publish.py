@@ -115,7 +115,7 @@ class Publish(unittest.TestCase):
         listed = self.s3(region).list_object_versions(Bucket=f"{PREFIX}-{region}").get("Versions", [])
         return sorted((version["Key"] for version in listed), key=lambda key: not key.endswith(".zip"))
 
-    def start(self, *arguments: str, regions=("us-east-1",), environment=KEYS) -> subprocess.Popen:
+    def start(self, *arguments: str, regions=("us-east-1",), environment=KEYS, **streams) -> subprocess.Popen:
         command = [self.program, "--bucket-prefix", PREFIX, "--bootstrap", self.bootstrap]
         if "--endpoint-url" not in arguments:
             command += ["--endpoint-url", self.url]
@@ -125,9 +125,8 @@ class Publish(unittest.TestCase):
             [*command, *arguments],
             cwd=self.checkout,
             env=surroundings | environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
             text=True,
+            **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | streams,
         )
 
     def end(self, process: subprocess.Popen) -> str:
@@ -400,6 +399,29 @@ class Publish(unittest.TestCase):
         self.wrap("put_object", slow)
         self.publish()
         self.assertEqual(len(tries), 1)
+
+    def test_a_folder_that_cannot_be_written_to_is_found_before_the_upload(self):
+        self.bucket("us-east-1")
+        sentence = self.refused("--output", str(self.bootstrap / "below-a-file"))
+        self.assertIn("cannot be written: Not a directory", sentence)
+
+    def test_links_that_cannot_be_shown_are_no_success(self):
+        self.bucket("us-east-1")
+        with open("/dev/full", "wb") as full:
+            process = self.start("--dry-run", stdout=full)
+            _, complaint = process.communicate()
+            self.assertEqual(process.returncode, 1, complaint)
+            self.assertIn("the output cannot be written: No space left", self.sentence(complaint))
+            # A warning that nobody can read stops nothing.
+            (self.checkout / "new.rs").touch()
+            process = self.start("--dry-run", stderr=full)
+            shown, _ = process.communicate()
+            self.assertEqual((process.returncode, len(self.templates(shown))), (0, 1))
+
+    def test_a_region_given_twice_or_misspelt_is_refused(self):
+        self.assertIn("`--region us-east-1` is given twice", self.refused(regions=["us-east-1"] * 2))
+        process = self.start("--dry-run", regions=["us-esat-1"])
+        self.assertIn("is not a Region", process.communicate()[1])
 
     def test_a_dirty_tree_is_refused_with_the_names(self):
         self.bucket("us-east-1")
