@@ -36,7 +36,7 @@ struct CommandLine {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Check that a built function runs on Lambda: its processor, and the C library it asks for.
+    /// Check that a built function runs on Lambda: its size, its processor, and the libraries it asks for.
     Check(arguments::Check),
 }
 
