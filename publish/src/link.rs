@@ -2,38 +2,27 @@
 
 use crate::region::Region;
 
-/// Characters in a template's address. The console's limit; the API's is 5120
-/// (<https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cfn-console-create-stacks-quick-create-links.html>).
-const TEMPLATE_URL_CHARS_MAX: usize = 1024;
-
 /// The address of an object, in the form that CloudFormation accepts for templates.
 pub(crate) fn object_url(region: &Region, bucket: &str, key: &str) -> String {
     format!("https://{bucket}.{}/{key}", region.s3_host())
 }
 
-/// The link. Parameters appear in the order given.
-///
-/// # Errors
-/// The template's address is longer than the console takes.
+/// The link
+/// (<https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cfn-console-create-stacks-quick-create-links.html>).
+/// Parameters appear in the order given. The console takes a template's address of 1024 characters, of which the longest
+/// bucket's name leaves most.
 pub(crate) fn quick_create(
     region: &Region,
     template_url: &str,
     stack_name: &str,
     parameters: &[(String, String)],
-) -> Result<String, String> {
-    let characters = template_url.chars().count();
-    if characters > TEMPLATE_URL_CHARS_MAX {
-        return Err(format!(
-            "the template's address has {characters} characters, and the console takes {TEMPLATE_URL_CHARS_MAX}; choose a \
-             shorter `--bucket-prefix`"
-        ));
-    }
+) -> String {
     let (host, name) = (region.console_host(), region.name());
     let own = [("templateURL".to_owned(), template_url), ("stackName".to_owned(), stack_name)];
     let given = parameters.iter().map(|(name, value)| (format!("param_{name}"), value.as_str()));
     let members = own.into_iter().chain(given).map(|(name, value)| format!("{name}={}", encoded(value)));
     let query = members.collect::<Vec<_>>().join("&");
-    Ok(format!("https://{host}/cloudformation/home?region={name}#/stacks/create/review?{query}"))
+    format!("https://{host}/cloudformation/home?region={name}#/stacks/create/review?{query}")
 }
 
 /// Percent-encoded throughout: after the `#` a plus sign need not mean a space.
@@ -59,7 +48,7 @@ mod tests {
         .map(|(name, value)| (name.to_owned(), value.to_owned()));
         let template = object_url(&region("eu-west-1"), "acme-mcp-eu-west-1", "agentcore-provisioner/ab.yaml");
         assert_eq!(template, "https://acme-mcp-eu-west-1.s3.eu-west-1.amazonaws.com/agentcore-provisioner/ab.yaml");
-        let link = quick_create(&region("eu-west-1"), &template, "zscaler-mcp", &parameters).expect("fits");
+        let link = quick_create(&region("eu-west-1"), &template, "zscaler-mcp", &parameters);
         let (page, query) = link.split_once("#/stacks/create/review?").expect("the review page");
         assert_eq!(page, "https://eu-west-1.console.aws.amazon.com/cloudformation/home?region=eu-west-1");
         assert!(!query.contains(['+', ' ', '#', '(', ')', '|']), "safe in a fragment and in Markdown: {query}");
@@ -68,11 +57,5 @@ mod tests {
             vec![("templateURL".to_owned(), template), ("stackName".to_owned(), "zscaler-mcp".to_owned())];
         expected.extend(parameters.map(|(name, value)| (format!("param_{name}"), value)));
         assert_eq!(decoded, expected);
-    }
-
-    #[test]
-    fn a_template_address_too_long_for_the_console_is_refused() {
-        let refused = quick_create(&region("us-east-1"), &"x".repeat(1025), "s", &[]).expect_err("too long");
-        assert!(refused.contains("1025"), "{refused}");
     }
 }

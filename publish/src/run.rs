@@ -109,7 +109,7 @@ fn publications(arguments: &Publish, source: &str, code: &Object, origin: &str) 
         let code = Code { bucket: &bucket, key: &code.key, architecture: *architecture, origin };
         let template = Object::template(template::published(source, code)?);
         let url = link::object_url(region, &bucket, &template.key);
-        let link = link::quick_create(region, &url, stack_name, parameters)?;
+        let link = link::quick_create(region, &url, stack_name, parameters);
         Ok(Publication { region: region.clone(), bucket, template, link })
     };
     arguments.regions.iter().map(publication).collect()
