@@ -55,7 +55,6 @@ async fn publish_checkout(arguments: &Publish) -> Result<(), String> {
     let rehearsal = publications(arguments, &source, &Object::code(&[])?, "")?;
     if let Some(Publication { template, .. }) = rehearsal.first() {
         let body = String::from_utf8_lossy(&template.content);
-        template::check(&source, &body, arguments.architecture)?;
         prefill::check(&body, &arguments.parameters)?;
     }
     let buckets = if arguments.dry_run { Vec::new() } else { buckets(arguments).await? };
@@ -104,10 +103,14 @@ async fn publish_checkout(arguments: &Publish) -> Result<(), String> {
 /// What every Region gets, for this code.
 fn publications(arguments: &Publish, source: &str, code: &Object, origin: &str) -> Result<Vec<Publication>, String> {
     let Publish { architecture, stack_name, parameters, .. } = arguments;
+    let file = arguments.template_file.as_deref().unwrap_or(Path::new("template.yaml"));
+    let of_template = |problem: String| format!("{}: {problem}", file.display());
     let publication = |region: &Region| {
         let bucket = bucket_name(arguments, region);
         let code = Code { bucket: &bucket, key: &code.key, architecture: *architecture, origin };
-        let template = Object::template(template::published(source, code)?);
+        let body = template::published(source, code).map_err(of_template)?;
+        template::check(source, &body, *architecture).map_err(of_template)?;
+        let template = Object::template(body);
         let url = link::object_url(region, &bucket, &template.key);
         let link = link::quick_create(region, &url, stack_name, parameters);
         Ok(Publication { region: region.clone(), bucket, template, link })

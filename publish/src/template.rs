@@ -10,6 +10,9 @@ const ARCHITECTURE: &str = "Architecture";
 /// The function's metadata that only `sam build` and the linter of a folder read.
 const BUILD_METADATA: [&str; 3] = ["BuildMethod", "BuildProperties", "cfn-lint"];
 
+/// Bytes of a template in S3 (<https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html>).
+const BYTES_MAX: usize = 1 << 20;
+
 /// Where the function's code is, and what is to be known about it.
 #[derive(Clone, Copy)]
 pub(crate) struct Code<'a> {
@@ -23,10 +26,17 @@ pub(crate) struct Code<'a> {
 /// The template with the function's code at its place in S3. Comments stay.
 ///
 /// # Errors
-/// The template has not exactly one function with `Code: .`.
+/// The template is not plain CloudFormation, or has not exactly one function with `Code: .`.
 pub(crate) fn published(source: &str, code: Code<'_>) -> Result<String, String> {
     let Code { bucket, key, architecture, origin } = code;
     let mut outline = Outline::new(source);
+    if outline.find(&["Transform"]).is_some() {
+        return Err(
+            "the template has a `Transform`, which takes another capability than CAPABILITY_IAM; write it as plain \
+                    CloudFormation"
+                .to_owned(),
+        );
+    }
     let function = function(&outline)?;
 
     let path = ["Resources", &function, "Properties", "Code"];
@@ -54,9 +64,15 @@ pub(crate) fn published(source: &str, code: Code<'_>) -> Result<String, String> 
 /// origins make no difference to it.
 ///
 /// # Errors
-/// The template does not offer the architecture, is not plain CloudFormation, is larger than a link may point to, or
+/// The template does not offer the architecture, is refused by CloudFormation, is larger than a link may point to, or
 /// needs more than `CAPABILITY_IAM`.
 pub(crate) fn check(source: &str, body: &str, architecture: Architecture) -> Result<(), String> {
+    if body.len() > BYTES_MAX {
+        return Err(format!(
+            "the template has {} bytes as published, and CloudFormation takes {BYTES_MAX}",
+            body.len()
+        ));
+    }
     let summary = |body: &str| {
         template_summary(&TemplateSource::Uploaded(body.to_owned()))
             .map_err(|error| format!("CloudFormation would refuse the template: {}", error.message))
@@ -92,7 +108,11 @@ fn function(outline: &Outline) -> Result<String, String> {
     let functions: Vec<&str> = resources.into_iter().map(|(name, _)| name).filter(|name| is_built(name)).collect();
     match functions.as_slice() {
         [function] => Ok((*function).to_owned()),
-        [] => Err("the template has no function with `Code: .`, the folder that it is built from".to_owned()),
+        [] => {
+            Err("the template has no function with `Code: .`, the folder that it is built from; give one that brings \
+                   the function, such as template.yaml or provisioner.yaml"
+                .to_owned())
+        }
         several => Err(format!("the template has several functions with `Code: .`: {}", several.join(", "))),
     }
 }
@@ -146,11 +166,13 @@ mod tests {
         };
         assert!(refused(&TEMPLATE.replace("Code: .", "Code: ./src")).contains("no function with `Code: .`"));
         assert!(refused(&TEMPLATE.replace("[x86_64, arm64]", "[x86_64]")).contains("that may be arm64"));
-        assert!(refused(&format!("Transform: AWS::Serverless-2016-10-31\n{TEMPLATE}")).contains("Transform"));
+        assert!(
+            refused(&format!("Transform: AWS::Serverless-2016-10-31\n{TEMPLATE}")).contains("has a `Transform`, which")
+        );
         let named = TEMPLATE
             .replace("      AssumeRolePolicyDocument:", "      RoleName: fixed\n      AssumeRolePolicyDocument:");
         assert!(refused(&named).contains("CAPABILITY_NAMED_IAM"));
         let large = format!("{TEMPLATE}{}", "# padding\n".repeat(110_000));
-        assert!(refused(&large).contains("bytes long"), "larger than a link may point to");
+        assert!(refused(&large).contains("bytes as published, and CloudFormation takes 1048576"));
     }
 }

@@ -147,4 +147,25 @@ fn what_cannot_be_published_is_refused_with_a_sentence() {
     assert!(refused(&["--architecture", "arm64"]).contains("is built for x86_64, and arm64 is asked for"));
     assert!(refused(&["--template-file", "/etc/hostname"]).contains("is not in the checkout"));
     assert!(refused(&["--template-file", "other.yaml"]).contains("cannot be read"));
+    std::fs::copy("../examples/runtime.yaml", checkout.root.join("runtime.yaml")).expect("the example is there");
+    let example = refused(&["--template-file", "runtime.yaml"]);
+    assert!(example.starts_with("runtime.yaml: the template has no function with `Code: .`"), "{example}");
+    assert!(example.ends_with("such as template.yaml or provisioner.yaml"), "{example}");
+}
+
+#[test]
+fn what_is_added_to_a_template_counts_as_its_own() {
+    let checkout = Checkout::new("large");
+    let template = std::fs::read_to_string("../template.yaml").expect("the template is there");
+    let publish = |padding: usize| {
+        let text = format!("{template}{}", "#".repeat(padding));
+        std::fs::write(checkout.root.join("large.yaml"), text).expect("the folder is ours");
+        checkout.publish(&[&REGIONS[..], &["--dry-run", "--template-file", "large.yaml"]].concat())
+    };
+    let shown = standard_output(&publish(1));
+    let sizes = shown.lines().filter_map(|line| line.split_once(".yaml (")?.1.strip_suffix(" bytes)")?.parse().ok());
+    let published: usize = sizes.max().expect("sizes are shown");
+    let room = (1 << 20) - published;
+    standard_output(&publish(1 + room));
+    assert!(sentence(&publish(2 + room)).contains("has 1048577 bytes as published"));
 }
