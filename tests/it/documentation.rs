@@ -8,7 +8,6 @@ use emulator::cloudformation::{TemplateSource, template_summary};
 
 const DOCUMENTED: [(&str, &str); 2] =
     [("template.yaml", "docs/reference.md"), ("provisioner.yaml", "docs/provisioner.md")];
-const PAGES: [&str; 4] = ["README.md", "docs/reference.md", "docs/gateway.md", "docs/provisioner.md"];
 
 fn read(path: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).expect("a readable file")
@@ -65,15 +64,17 @@ fn every_output_is_documented() {
 
 #[test]
 fn every_link_leads_to_a_file_and_a_heading() {
-    for page in PAGES {
-        let text = read(page);
-        let folder = Path::new(page).parent().expect("a folder");
+    let docs = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs")).expect("the folder");
+    let docs = docs.map(|entry| format!("docs/{}", entry.expect("an entry").file_name().to_string_lossy()));
+    for page in docs.chain(["README.md".to_owned(), "CHANGELOG.md".to_owned()]) {
+        let text = read(&page);
+        let folder = Path::new(&page).parent().expect("a folder");
         for target in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
             if target.starts_with("https://") || target.contains('…') {
                 continue;
             }
             let (path, anchor) = target.split_once('#').unwrap_or((target, ""));
-            let path = if path.is_empty() { PathBuf::from(page) } else { folder.join(path) };
+            let path = if path.is_empty() { PathBuf::from(&page) } else { folder.join(path) };
             assert!(Path::new(env!("CARGO_MANIFEST_DIR")).join(&path).exists(), "{page}: {target}");
             let known = || anchors(&read(path.to_str().expect("plain text")));
             assert!(anchor.is_empty() || known().contains(anchor), "{page}: {target}");
