@@ -105,8 +105,7 @@ pub async fn read_key(
     key: &str,
 ) -> Result<Sensitive, Error> {
     let stored = read(job, property, secret_id).await?;
-    let value = stored.document.texts().ok().and_then(|mut texts| texts.remove(key));
-    let value = value.filter(|value| !value.expose().is_empty()).ok_or_else(|| {
+    let value = stored.document.text(key).filter(|value| !value.expose().is_empty()).ok_or_else(|| {
         let problem =
             format!("is {}, which secret {} does not hold as a text; correct the key", quote(key), stored.name);
         Error::property(key_property, problem)

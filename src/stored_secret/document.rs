@@ -1,5 +1,6 @@
 //! A secret's value: a flat JSON object whose foreign entries survive byte for byte.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use base64::Engine;
@@ -13,6 +14,8 @@ use crate::sensitive::Sensitive;
 /// Upper bound of a secret's value (Secrets Manager quotas).
 const VALUE_BYTES_MAX: usize = 65_536;
 const GENERATED_BYTES: usize = 32;
+/// What is nested deeper is read by no common JSON parser, and so by no container.
+const DEPTH_MAX: usize = 128;
 
 /// The entries of a secret's JSON object. Wiped on drop; prints nothing of itself.
 #[derive(Default)]
@@ -42,20 +45,34 @@ impl Document {
         self.0.get(key).is_some_and(|raw| !matches!(raw.get(), "\"\"" | "null"))
     }
 
-    /// The entries as texts: strings as they are, numbers and booleans as they are written. Nested values are an error
-    /// that names their key, because an environment variable cannot hold them.
-    pub fn texts(&self) -> Result<BTreeMap<String, Sensitive>, String> {
-        let mut texts = BTreeMap::new();
-        for (key, raw) in &self.0 {
-            let text = match raw.get().as_bytes().first() {
-                Some(b'"') => Zeroizing::new(serde_json::from_str::<String>(raw.get()).unwrap_or_default()),
-                Some(b'{' | b'[') => return Err(key.clone()),
-                _ if raw.get() == "null" => continue,
-                _ => Zeroizing::new(raw.get().to_owned()),
-            };
-            texts.insert(key.clone(), Sensitive::new(text.as_str()));
+    /// One entry as a text: a string as it is, a number or boolean as it is written. `None` for what is absent, null or
+    /// nested; other entries do not matter.
+    #[must_use]
+    pub fn text(&self, key: &str) -> Option<Sensitive> {
+        let raw = self.0.get(key)?.get();
+        match raw.as_bytes().first() {
+            Some(b'"') => self.string(key).map(|text| Sensitive::new(text.as_str())),
+            _ if is_nested(raw) || raw == "null" => None,
+            _ => Some(Sensitive::new(raw)),
         }
-        Ok(texts)
+    }
+
+    /// All entries as texts, without those that are null. Nested values are an error that names their key, because an
+    /// environment variable cannot hold them.
+    pub fn texts(&self) -> Result<BTreeMap<String, Sensitive>, String> {
+        if let Some((key, _)) = self.0.iter().find(|(_, raw)| is_nested(raw.get())) {
+            return Err(key.clone());
+        }
+        Ok(self.0.keys().filter_map(|key| Some((key.clone(), self.text(key)?))).collect())
+    }
+
+    /// Every string and number at any depth, also in a string that holds JSON itself: what must not be quoted. `true` and
+    /// `false` betray nothing.
+    #[must_use]
+    pub fn leaves(&self) -> Vec<Sensitive> {
+        let mut leaves = Vec::new();
+        self.0.values().for_each(|raw| add_leaves(raw.get(), DEPTH_MAX, &mut leaves));
+        leaves
     }
 
     /// Brings the entries to the desired ones: removes `dropped` and sets `values`. Returns whether anything changed.
@@ -65,7 +82,7 @@ impl Document {
             changed |= self.0.remove(*key).is_some();
         }
         for (key, value) in values {
-            if self.text(key).is_none_or(|current| current.as_str() != value.expose()) {
+            if self.string(key).is_none_or(|current| current.as_str() != value.expose()) {
                 self.set(key, value.expose())?;
                 changed = true;
             }
@@ -77,7 +94,7 @@ impl Document {
     pub fn generate(&mut self, keys: &BTreeSet<String>, former: Option<&Self>) -> Result<(), Error> {
         for key in keys {
             if !self.has_value(key) {
-                let kept = former.and_then(|former| former.text(key)).filter(|text| !text.is_empty());
+                let kept = former.and_then(|former| former.string(key)).filter(|text| !text.is_empty());
                 let text = kept.map_or_else(random_text, Ok)?;
                 self.set(key, &text)?;
             }
@@ -96,7 +113,7 @@ impl Document {
         Ok(Sensitive::new(text))
     }
 
-    fn text(&self, key: &str) -> Option<Zeroizing<String>> {
+    fn string(&self, key: &str) -> Option<Zeroizing<String>> {
         serde_json::from_str(self.0.get(key)?.get()).ok().map(Zeroizing::new)
     }
 
@@ -104,6 +121,33 @@ impl Document {
         let raw = to_raw_value(text).map_err(|_| Error::Bug("a secret value did not encode".to_owned()))?;
         self.0.insert(key.to_owned(), raw);
         Ok(())
+    }
+}
+
+fn is_nested(raw: &str) -> bool {
+    raw.starts_with(['{', '['])
+}
+
+fn add_leaves(raw: &str, depth: usize, leaves: &mut Vec<Sensitive>) {
+    let Some(depth) = depth.checked_sub(1) else { return };
+    match raw.as_bytes().first() {
+        Some(b'"') => {
+            let text = Sensitive::new(serde_json::from_str::<String>(raw).unwrap_or_default());
+            if is_nested(text.expose().trim()) {
+                add_leaves(text.expose().trim(), depth, leaves);
+            }
+            leaves.push(text);
+        }
+        Some(b'{') => {
+            let entries: BTreeMap<Cow<'_, str>, &RawValue> = serde_json::from_str(raw).unwrap_or_default();
+            entries.values().for_each(|raw| add_leaves(raw.get(), depth, leaves));
+        }
+        Some(b'[') => {
+            let items: Vec<&RawValue> = serde_json::from_str(raw).unwrap_or_default();
+            items.iter().for_each(|raw| add_leaves(raw.get(), depth, leaves));
+        }
+        Some(b't' | b'f' | b'n') | None => {}
+        Some(_) => leaves.push(Sensitive::new(raw)),
     }
 }
 
@@ -144,11 +188,32 @@ mod tests {
         let keys = BTreeSet::from(["KEY".to_owned()]);
         let mut document = Document::parse(r#"{"KEY": ""}"#).unwrap();
         document.generate(&keys, None).unwrap();
-        let first = document.text("KEY").unwrap();
+        let first = document.string("KEY").unwrap();
         assert_eq!(first.len(), 43);
         let mut later = Document::default();
         later.generate(&keys, Some(&document)).unwrap();
-        assert_eq!(later.text("KEY").unwrap(), first);
+        assert_eq!(later.string("KEY").unwrap(), first);
+    }
+
+    #[test]
+    fn leaves_are_found_at_any_depth() {
+        let document = Document::parse(
+            r#"{"a": "one", "b": {"c": ["two", {"d": 3.50, "e": true}], "f": null}, "g": " {\"h\": \"four\"}", "i": []}"#,
+        )
+        .unwrap();
+        let leaves = document.leaves();
+        let leaves: Vec<_> = leaves.iter().map(Sensitive::expose).collect();
+        assert_eq!(leaves, ["one", "two", "3.50", "four", r#" {"h": "four"}"#]);
+        let deep = format!(r#"{{"a": {}{}}}"#, "[".repeat(30_000), "]".repeat(30_000));
+        assert!(Document::parse(&deep).is_ok_and(|document| document.leaves().is_empty()));
+    }
+
+    #[test]
+    fn an_entry_is_read_whatever_stands_beside_it() {
+        let document = Document::parse(r#"{"K": "text", "n": 1.50, "other": {"nested": "x"}, "null": null}"#).unwrap();
+        let text = |key| document.text(key).map(|text| text.expose().to_owned());
+        assert_eq!((text("K").as_deref(), text("n").as_deref()), (Some("text"), Some("1.50")));
+        assert_eq!((text("other"), text("null"), text("absent")), (None, None, None));
     }
 
     #[test]

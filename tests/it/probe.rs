@@ -11,6 +11,8 @@ use serde_json::{Value, json};
 
 use crate::world::{Answer, CANARY, EXECUTION_ROLE, Event, IMAGE, World, canary};
 
+mod masking;
+
 const TYPE: &str = "Custom::AgentCoreMcpProbe";
 const ISSUER: &str = "https://tenant.auth0.com/";
 const COGNITO: &str = "https://cognito-idp.us-east-1.amazonaws.com/us-east-1_a";

@@ -19,7 +19,7 @@ const LINE_CHARS_MAX: usize = 400;
 pub(super) async fn last_lines(job: &Job<'_>, group: &str, secret_id: Option<&str>) -> String {
     if let Some(secret_id) = secret_id {
         match stored_secret::read(job, "SecretId", secret_id).await {
-            Ok(stored) => stored.document.texts().unwrap_or_default().values().for_each(|value| job.mask.add(value)),
+            Ok(stored) => stored.document.leaves().iter().for_each(|value| job.mask.add(value)),
             Err(error) => return format!("; its log is not quoted, since what to mask is unknown: {error}"),
         }
     }
