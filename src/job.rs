@@ -12,6 +12,7 @@ use crate::aws::Context;
 use crate::error::{Error, Failure};
 use crate::event::Request;
 use crate::identity::Identity;
+use crate::properties::quote;
 use crate::sensitive::Mask;
 use crate::wait::{self, Deadline};
 
@@ -59,6 +60,13 @@ impl Job<'_> {
     #[must_use]
     pub fn requested_at(&self) -> Option<SystemTime> {
         self.request.recipient.url.signed_at()
+    }
+
+    /// Somebody else's words in quotes: masked before [`quote`] cuts them, because the rest of a secret value would not be
+    /// recognised any more.
+    #[must_use]
+    pub fn quote(&self, words: &str) -> String {
+        quote(&self.mask.apply(words))
     }
 
     /// Makes one AWS call: see [`wait::call`].

@@ -38,43 +38,38 @@ impl fmt::Debug for Sensitive {
 
 /// Remembers the secret values one request has met and masks them in every text that leaves the function.
 ///
-/// The second line of defence: no text is built from a secret on purpose, but an AWS error may quote its input.
+/// The second line of defence: no text is built from a secret on purpose, but an AWS error may quote its input, and a
+/// log its container's.
 #[derive(Debug, Default)]
 pub struct Mask(Mutex<Vec<Sensitive>>);
 
 impl Mask {
-    /// Adds a value to be masked from now on.
+    /// Adds a value to be masked from now on, and each line of it: a log has every line of a printed text for itself.
     pub fn add(&self, value: &Sensitive) {
-        if value.expose().chars().count() < MASKED_CHARS_MIN {
-            return;
-        }
+        let value = value.expose();
         let mut values = self.values();
-        if !values.contains(value) {
-            values.push(value.clone());
-            // Longest first, so that a value containing another is masked whole.
-            values.sort_by_key(|value| std::cmp::Reverse(value.expose().len()));
+        for form in forms(value).chain(lines(value).flat_map(forms)) {
+            if form.expose().chars().count() >= MASKED_CHARS_MIN && !values.contains(&form) {
+                values.push(form);
+            }
         }
+        // Longest first, so that a value containing another is masked whole.
+        values.sort_by_key(|value| std::cmp::Reverse(value.expose().len()));
     }
 
-    /// The text with every known value replaced by stars, also where JSON escaped it. A short value is replaced where it
+    /// The text with every known value replaced by stars, also where it was escaped. A short value is replaced where it
     /// stands alone, so that one like `name` does not eat into `SecretName`.
+    ///
+    /// A text that is to be cut is masked first: the rest of a value is not recognised any more.
     #[must_use]
     pub fn apply(&self, text: &str) -> String {
         let mut masked = text.to_owned();
-        for value in self.values().iter() {
-            let plain = value.expose();
-            if plain.chars().count() < MASKED_ANYWHERE_CHARS_MIN {
-                masked = replace_words(&masked, plain);
-                continue;
-            }
-            masked = masked.replace(plain, STARS);
-            if let Ok(quoted) = serde_json::to_string(plain) {
-                let quoted = Zeroizing::new(quoted);
-                let escaped = &quoted[1..quoted.len() - 1];
-                if escaped != plain {
-                    masked = masked.replace(escaped, STARS);
-                }
-            }
+        for value in self.values().iter().map(Sensitive::expose) {
+            masked = if value.chars().count() < MASKED_ANYWHERE_CHARS_MIN {
+                replace_words(&masked, value)
+            } else {
+                masked.replace(value, STARS)
+            };
         }
         masked
     }
@@ -82,6 +77,34 @@ impl Mask {
     fn values(&self) -> MutexGuard<'_, Vec<Sensitive>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The lines of a value that has more than one; keys are also stored on one line, with `\n` for its end.
+fn lines(value: &str) -> impl Iterator<Item = &str> {
+    let lines = value.split('\n').flat_map(|line| line.split("\\n")).map(str::trim);
+    lines.filter(move |line| line.len() < value.len() && line.chars().count() >= MASKED_ANYWHERE_CHARS_MIN)
+}
+
+/// A value as programs print it: as it is, as JSON, as JSON of ASCII only (Python's `json.dumps`), and with its quotes as
+/// they are (Python's `repr`).
+fn forms(value: &str) -> impl Iterator<Item = Sensitive> {
+    let json = Sensitive::new(serde_json::to_string(value).unwrap_or_default());
+    let inner = json.expose().strip_prefix('"').and_then(|json| json.strip_suffix('"'));
+    let json = Sensitive::new(inner.unwrap_or_default());
+    let ascii = Sensitive::new(in_ascii(json.expose()));
+    let repr = Sensitive::new(json.expose().replace("\\\"", "\""));
+    [Sensitive::new(value), json, ascii, repr].into_iter()
+}
+
+fn in_ascii(json: &str) -> String {
+    let mut ascii = String::with_capacity(json.len());
+    for unit in json.encode_utf16() {
+        match u8::try_from(unit) {
+            Ok(byte) if byte.is_ascii() => ascii.push(byte.into()),
+            _ => ascii.extend(["\\u", &format!("{unit:04x}")]),
+        }
+    }
+    ascii
 }
 
 /// Replaces `word` where no letter or digit stands next to it.
@@ -116,6 +139,15 @@ mod tests {
         mask.add(&Sensitive::new("pa\"ss-and-more"));
         mask.add(&Sensitive::new("ab"));
         assert_eq!(mask.apply(r#"got pa"ss-and-more, pa"ss, "pa\"ss-and-more", ab"#), r#"got ****, ****, "****", ab"#);
+    }
+
+    #[test]
+    fn masks_every_line_of_a_value() {
+        let mask = Mask::default();
+        mask.add(&Sensitive::new("first-line\r\n  second \"line\"\nend\n"));
+        mask.add(&Sensitive::new("third-line\\nfourth-line"));
+        assert_eq!(mask.apply("first-line, second \\\"line\\\", end"), "****, ****, end");
+        assert_eq!(mask.apply("third-line fourth-line third-line\\nfourth-line"), "**** **** ****");
     }
 
     #[test]

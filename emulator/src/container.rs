@@ -41,6 +41,8 @@ pub struct Behaviour {
     pub required_keys: Vec<String>,
     /// Whether it prints the values of the secret that it read: what a careless server does.
     pub prints_secret: bool,
+    /// What it answers everything with as [`AnswerForm::Html`].
+    pub page: String,
 }
 
 /// The form of an MCP server's answers.
@@ -59,7 +61,7 @@ pub enum AnswerForm {
 pub enum Start {
     /// It serves after so long.
     Normal(Duration),
-    /// It prints this line, its last one, and exits.
+    /// It prints this, its last words, and exits.
     Crash(String),
     /// The first start takes so long, later ones as long as a normal one.
     SlowOnce(Duration),
@@ -67,6 +69,8 @@ pub enum Start {
 
 /// How long a start takes when nothing is said about it.
 const START: Duration = Duration::from_secs(2);
+
+const PAGE: &str = "<!doctype html><html><head><title>Welcome</title></head><body>It works!</body></html>";
 
 /// MCP revisions, newest first.
 pub const REVISIONS: [&str; 4] = ["2026-07-28", "2025-11-25", "2025-06-18", "2025-03-26"];
@@ -87,6 +91,7 @@ impl Default for Behaviour {
             secret_variable: "SECRET_NAME".to_owned(),
             required_keys: Vec::new(),
             prints_secret: false,
+            page: PAGE.to_owned(),
         }
     }
 }

@@ -15,7 +15,8 @@ use rmcp::model::{ClientJsonRpcMessage, ClientRequest, ServerJsonRpcMessage};
 use rmcp::transport::streamable_http_client::{
     SseError, StreamableHttpClient, StreamableHttpError, StreamableHttpPostResponse,
 };
-use serde_json::Value;
+use serde::Deserialize;
+use serde_json::value::RawValue;
 use sse_stream::{Sse, SseStream};
 
 use super::url::effective_url;
@@ -29,8 +30,6 @@ const JSON: &str = "application/json";
 const EVENT_STREAM: &str = "text/event-stream";
 /// Bounds of what a server may send: AgentCore itself stops at 100 MB, a catalogue of a thousand tools takes one or two.
 const BODY_BYTES_MAX: usize = 16 << 20;
-/// How much of a body that is no MCP is kept for the sentence about it.
-const SHOWN_CHARS_MAX: usize = 200;
 
 /// The last answer seen on the wire.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -41,7 +40,7 @@ pub struct Seen {
     pub content_type: String,
     /// The code of a JSON-RPC error, where the body is one.
     pub rpc_code: Option<i64>,
-    /// The message of a JSON-RPC error, or the beginning of a body that is not MCP.
+    /// The message of a JSON-RPC error, or a body that is not MCP: whole, because a text is masked before it is cut.
     pub text: String,
     /// The challenge of a 401 or 403.
     pub www_authenticate: Option<String>,
@@ -53,13 +52,36 @@ pub struct Seen {
 /// contract). They are the platform's word and not the server's.
 const PLATFORM_CODES: std::ops::RangeInclusive<i64> = -32_011..=-32_001;
 
+/// As much of a body as a sentence needs; the rest is read over.
+#[derive(Default, Deserialize)]
+struct Words<'a> {
+    #[serde(borrow)]
+    error: Option<&'a RawValue>,
+    #[serde(borrow)]
+    message: Option<&'a RawValue>,
+}
+
+/// The error of a JSON-RPC response.
+#[derive(Deserialize)]
+struct RpcError {
+    code: i64,
+    #[serde(default)]
+    message: String,
+}
+
 impl Seen {
-    /// Takes code and message from a JSON-RPC error; says whether it is one.
-    fn read_error(&mut self, json: &Value) -> bool {
-        self.rpc_code = json["error"]["code"].as_i64();
-        let message = json["error"]["message"].as_str().unwrap_or_default();
-        self.text = message.chars().take(SHOWN_CHARS_MAX).collect();
-        self.rpc_code.is_some()
+    /// Takes code and message from a body that is a JSON-RPC error; says whether it is one.
+    fn read_error(&mut self, body: &[u8]) -> bool {
+        let error = read::<Words<'_>>(body).and_then(|words| read::<RpcError>(words.error?.get().as_bytes()));
+        let Some(RpcError { code, message }) = error else { return false };
+        (self.rpc_code, self.text) = (Some(code), message);
+        true
+    }
+
+    /// Takes the words of a body that is not MCP: its `message`, as AWS's own answers have one, or all of it.
+    fn read_words(&mut self, body: &[u8]) {
+        let message = read::<Words<'_>>(body).and_then(|words| read::<String>(words.message?.get().as_bytes()));
+        self.text = message.unwrap_or_else(|| String::from_utf8_lossy(body).into_owned());
     }
 
     /// Whether this is how a server of an older revision refuses `server/discover`: with a JSON-RPC error of its own,
@@ -152,7 +174,7 @@ impl Transport {
         let note = move |event: &Result<Sse, SseError>| {
             let data = event.as_ref().ok().and_then(|event| event.data.as_deref()).unwrap_or_default();
             let mut seen = seen.clone();
-            if seen.read_error(&serde_json::from_str(data).unwrap_or_default()) {
+            if seen.read_error(data.as_bytes()) {
                 transport.note(seen);
             }
         };
@@ -208,19 +230,14 @@ impl StreamableHttpClient for Transport {
         let body = Limited::new(response.into_body(), BODY_BYTES_MAX).collect().await;
         let body = body.map_err(|_| StreamableHttpError::ResponseBodyTooLarge { max_size: BODY_BYTES_MAX })?.to_bytes();
         let message = serde_json::from_slice::<ServerJsonRpcMessage>(&body).ok();
-        let json: Value = serde_json::from_slice(&body).unwrap_or_default();
-        seen.read_error(&json);
-        if seen.text.is_empty() {
-            let text =
-                json["message"].as_str().map_or_else(|| String::from_utf8_lossy(&body).into_owned(), str::to_owned);
-            seen.text = text.chars().take(SHOWN_CHARS_MAX).collect();
+        if !seen.read_error(&body) && message.is_none() {
+            seen.read_words(&body);
         }
-        let status_error = format!("HTTP {status}");
         self.note(seen);
         match message {
             // A request the server refuses is answered to the SDK, whatever its HTTP status.
             Some(message) => Ok(StreamableHttpPostResponse::Json(message, session)),
-            None => Err(StreamableHttpError::UnexpectedServerResponse(status_error.into())),
+            None => Err(StreamableHttpError::UnexpectedServerResponse(format!("HTTP {status}").into())),
         }
     }
 
@@ -246,6 +263,10 @@ impl StreamableHttpClient for Transport {
         // Nothing the server might say unasked matters to a list of its tools.
         Err(StreamableHttpError::ServerDoesNotSupportSse)
     }
+}
+
+fn read<'a, T: Deserialize<'a>>(json: &'a [u8]) -> Option<T> {
+    serde_json::from_slice(json).ok()
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use aws_sdk_bedrockagentcorecontrol::types::AuthorizerType;
+use tokio::sync::OnceCell;
 use tokio::time::Instant;
 use tracing::info;
 
@@ -234,36 +235,46 @@ async fn ask(job: &Job<'_>, properties: &Properties, credential: &Credential) ->
     let deadline = job.deadline.at_most(BUDGET);
     let through_gateway = properties.target.is_some() || is_gateway(&properties.endpoint);
     let peer = if through_gateway { Peer::Gateway } else { Peer::Runtime };
+    // The secret is read when there is something to quote.
+    let secret = OnceCell::new();
+    let learn = || evidence::learn(job, properties.secret_id.as_deref());
     let started = Instant::now();
     let mut pause = PAUSE_MIN;
     let mut cold_starts = 0;
     let mut last = None;
-    loop {
+    let verdict = loop {
         let attempt = deadline.limit(mcp::catalogue(job.context, &properties.endpoint, credential)).await;
-        let verdict = match attempt {
+        match attempt {
             Some(Ok(catalogue)) => return Ok(catalogue),
             Some(Err(refusal)) => {
-                let verdict = verdict::judge(&refusal, credential, peer, started.elapsed(), &mut cold_starts);
+                let quotable = refusal.seen.is_none() || secret.get_or_init(learn).await.is_ok();
+                let quote = |words: &str| quotable.then(|| job.quote(words));
+                let verdict = verdict::judge(quote, &refusal, credential, peer, started.elapsed(), &mut cold_starts);
                 let status = refusal.seen.as_ref().map(|seen| seen.status);
                 info!(status, code = verdict.code(), "the server refused");
-                if let Verdict::Retry { .. } = verdict
-                    && deadline.sleep(pause).await.is_ok()
-                {
-                    pause = (pause * 2).min(PAUSE_MAX);
-                    last = Some(verdict);
-                    continue;
+                if matches!(verdict, Verdict::Final(..)) || deadline.sleep(pause).await.is_err() {
+                    break verdict;
                 }
-                verdict
+                pause = (pause * 2).min(PAUSE_MAX);
+                last = Some(verdict);
             }
             // What the server said before tells more than that it has said nothing since.
-            None => last.unwrap_or_else(|| {
-                Verdict::Final("TIMED_OUT", "the server did not answer within the probe's budget".to_owned())
-            }),
-        };
-        let evidence = match (verdict.concerns_container(), &properties.log_group_name) {
-            (true, Some(group)) => evidence::last_lines(job, group, properties.secret_id.as_deref()).await,
-            _ => String::new(),
-        };
-        return Err(Error::unverified(verdict.code(), format!("{}{evidence}", verdict.sentence())));
-    }
+            None => {
+                break last.unwrap_or_else(|| {
+                    Verdict::Final("TIMED_OUT", "the server did not answer within the probe's budget".to_owned())
+                });
+            }
+        }
+    };
+    let group = properties.log_group_name.as_deref().filter(|_| verdict.concerns_container());
+    let known = match group {
+        Some(_) => Some(secret.get_or_init(learn).await),
+        None => secret.get(),
+    };
+    let evidence = match (known, group) {
+        (Some(Err(error)), _) => format!("; nothing is quoted, since what to mask is unknown: {error}"),
+        (_, Some(group)) => evidence::last_lines(job, group).await,
+        (_, None) => String::new(),
+    };
+    Err(Error::unverified(verdict.code(), format!("{}{evidence}", verdict.sentence())))
 }

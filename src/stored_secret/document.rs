@@ -71,7 +71,9 @@ impl Document {
     #[must_use]
     pub fn leaves(&self) -> Vec<Sensitive> {
         let mut leaves = Vec::new();
-        self.0.values().for_each(|raw| add_leaves(raw.get(), DEPTH_MAX, &mut leaves));
+        for raw in self.0.values() {
+            add_leaves(raw.get(), DEPTH_MAX, &mut leaves);
+        }
         leaves
     }
 
@@ -140,11 +142,15 @@ fn add_leaves(raw: &str, depth: usize, leaves: &mut Vec<Sensitive>) {
         }
         Some(b'{') => {
             let entries: BTreeMap<Cow<'_, str>, &RawValue> = serde_json::from_str(raw).unwrap_or_default();
-            entries.values().for_each(|raw| add_leaves(raw.get(), depth, leaves));
+            for raw in entries.values() {
+                add_leaves(raw.get(), depth, leaves);
+            }
         }
         Some(b'[') => {
             let items: Vec<&RawValue> = serde_json::from_str(raw).unwrap_or_default();
-            items.iter().for_each(|raw| add_leaves(raw.get(), depth, leaves));
+            for raw in items {
+                add_leaves(raw.get(), depth, leaves);
+            }
         }
         Some(b't' | b'f' | b'n') | None => {}
         Some(_) => leaves.push(Sensitive::new(raw)),

@@ -19,8 +19,6 @@ use serde_json::{Map, Value, json};
 
 use super::{AnswerForm, Behaviour};
 
-const PAGE: &str = "<!doctype html><html><head><title>Welcome</title></head><body>It works!</body></html>";
-
 /// A started MCP server.
 pub(crate) struct Server {
     behaviour: Arc<Behaviour>,
@@ -45,7 +43,7 @@ impl Server {
     /// Answers one HTTP request; the answer is complete, whatever its form.
     pub(crate) async fn handle(&self, request: Request<Vec<u8>>) -> Response<Vec<u8>> {
         if self.behaviour.answers == AnswerForm::Html {
-            return plain(StatusCode::OK, "text/html; charset=utf-8", PAGE.to_owned());
+            return plain(StatusCode::OK, "text/html; charset=utf-8", self.behaviour.page.clone());
         }
         if request.method() == Method::GET {
             // A standalone stream would have no end, and this server never has anything to say on it.

@@ -52,7 +52,7 @@ impl Starting {
 
     async fn serve(&mut self, aws: &Aws) -> Option<Arc<Server>> {
         let name = &self.behaviour.server_name;
-        self.print(aws, vec![format!("INFO: starting {name} {}", self.behaviour.server_version)]);
+        self.print(aws, &format!("INFO: starting {name} {}", self.behaviour.server_version));
         let takes = match &self.behaviour.start {
             Start::Normal(takes) | Start::SlowOnce(takes) => *takes,
             Start::Crash(_) => super::START,
@@ -62,14 +62,14 @@ impl Starting {
             return None;
         }
         if let Start::Crash(line) = &self.behaviour.start {
-            self.print(aws, vec![line.clone()]);
+            self.print(aws, line);
             return None;
         }
         if let Err(SystemExit(message)) = self.read_secret(aws) {
-            self.print(aws, format!("SystemExit: {message}").lines().map(str::to_owned).collect());
+            self.print(aws, &format!("SystemExit: {message}"));
             return None;
         }
-        self.print(aws, vec!["INFO: serving streamable HTTP on 0.0.0.0:8000/mcp".to_owned()]);
+        self.print(aws, "INFO: serving streamable HTTP on 0.0.0.0:8000/mcp");
         Some(Arc::new(Server::new(self.behaviour.clone())))
     }
 
@@ -79,11 +79,11 @@ impl Starting {
         let id = self.environment.get(variable).map(|id| id.trim().to_owned()).filter(|id| !id.is_empty());
         let Some(id) = id.filter(|_| self.behaviour.reads_secret) else { return Ok(()) };
         let region = &aws.settings().region;
-        self.print(aws, vec![format!("INFO: reading the secret '{id}' in {region} from Secrets Manager")]);
+        self.print(aws, &format!("INFO: reading the secret '{id}' in {region} from Secrets Manager"));
         let values = self.fetch(aws, &id)?;
         if self.behaviour.prints_secret {
-            let lines = values.iter().map(|(key, value)| format!("DEBUG: {key} = {}", as_text(value)));
-            self.print(aws, lines.collect());
+            let texts = values.iter().map(|(key, value)| format!("DEBUG: {key} = {}", as_text(value)));
+            self.print(aws, &texts.collect::<Vec<_>>().join("\n"));
         }
         let values = values.iter().filter(|(_, value)| !value.is_null());
         self.environment.extend(values.map(|(key, value)| (key.clone(), as_text(value))));
@@ -141,8 +141,8 @@ impl Starting {
         }
     }
 
-    /// Prints lines; a role that may not write the log prints nothing.
-    fn print(&self, aws: &Aws, lines: Vec<String>) {
+    /// Prints a text, each line of which becomes a log event; a role that may not write the log prints nothing.
+    fn print(&self, aws: &Aws, text: &str) {
         let (arn, session) = &self.key;
         let runtime = arn.rsplit('/').next().unwrap_or_default();
         let group = format!("/aws/bedrock-agentcore/runtimes/{runtime}-DEFAULT");
@@ -154,7 +154,7 @@ impl Starting {
         let role = Principal::Role(self.role.clone());
         aws.with(|world| {
             if world.iam.authorize(&role, &requirements).is_ok() {
-                world.logs.write(&group, &stream, now, lines);
+                world.logs.write(&group, &stream, now, text.lines().map(str::to_owned));
             }
         });
     }

@@ -14,15 +14,19 @@ const WINDOW: Duration = Duration::from_mins(6);
 const LINES_MAX: usize = 3;
 const LINE_CHARS_MAX: usize = 400;
 
-/// The last log lines as the end of a sentence. Every value of the secret at `secret_id` is masked in them, because the
-/// answer is masked as a whole; without knowing the values, no line is quoted.
-pub(super) async fn last_lines(job: &Job<'_>, group: &str, secret_id: Option<&str>) -> String {
-    if let Some(secret_id) = secret_id {
-        match stored_secret::read(job, "SecretId", secret_id).await {
-            Ok(stored) => stored.document.leaves().iter().for_each(|value| job.mask.add(value)),
-            Err(error) => return format!("; its log is not quoted, since what to mask is unknown: {error}"),
-        }
+/// Makes the values of the container's secret known to the mask, in whose place stars are quoted from now on. Without
+/// knowing them, nothing that the container or its server says may be quoted.
+pub(super) async fn learn(job: &Job<'_>, secret_id: Option<&str>) -> Result<(), Error> {
+    let Some(secret_id) = secret_id else { return Ok(()) };
+    let stored = stored_secret::read(job, "SecretId", secret_id).await?;
+    for value in stored.document.leaves() {
+        job.mask.add(&value);
     }
+    Ok(())
+}
+
+/// The last log lines as the end of a sentence.
+pub(super) async fn last_lines(job: &Job<'_>, group: &str) -> String {
     let read = until_within(job.deadline, ARRIVAL_PATIENCE, "waiting for log lines", async || {
         let lines = read(job, group).await?;
         Ok(if lines.is_empty() { Progress::pending("no lines") } else { Progress::Done(lines) })
@@ -68,7 +72,8 @@ async fn read(job: &Job<'_>, group: &str) -> Result<Vec<String>, Error> {
                 stream = event.log_stream_name;
                 lines.clear();
             }
-            let line: String = event.message.unwrap_or_default().trim().chars().take(LINE_CHARS_MAX).collect();
+            let line = job.mask.apply(event.message.unwrap_or_default().trim());
+            let line: String = line.chars().take(LINE_CHARS_MAX).collect();
             if !line.is_empty() {
                 lines.push(line);
             }

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use crate::mcp::{Credential, Refusal, Seen};
-use crate::properties::quote;
 
 /// How long a refusal of credentials is taken for a policy or an authorizer that has not propagated yet.
 const PROPAGATION: Duration = Duration::from_mins(2);
@@ -57,8 +56,9 @@ impl Verdict {
 }
 
 /// Sorts a refusal by what was last seen on the wire. Codes below zero are AgentCore's own (developer guide, MCP
-/// protocol contract).
+/// protocol contract). `quote` puts the server's words in quotes, if they may be quoted at all.
 pub(super) fn judge(
+    quote: impl Fn(&str) -> Option<String>,
     refusal: &Refusal,
     credential: &Credential,
     peer: Peer,
@@ -68,7 +68,8 @@ pub(super) fn judge(
     let Some(seen) = &refusal.seen else {
         return Verdict::Retry("UNREACHABLE", format!("the server cannot be reached: {}", refusal.problem));
     };
-    let said = if seen.text.is_empty() { String::new() } else { format!(": {}", quote(&seen.text)) };
+    let told = |words: &str| quote(words).map(|words| format!(": {words}")).unwrap_or_default();
+    let said = if seen.text.is_empty() { String::new() } else { told(&seen.text) };
     match (seen.status, seen.rpc_code) {
         (424, _) => {
             *cold_starts += 1;
@@ -126,7 +127,7 @@ pub(super) fn judge(
         }
         _ => Verdict::Final(
             "NOT_MCP",
-            format!("the server does not speak MCP (HTTP {}){said}: {}", seen.status, refusal.problem),
+            format!("the server does not speak MCP (HTTP {}){said}{}", seen.status, told(&refusal.problem)),
         ),
     }
 }

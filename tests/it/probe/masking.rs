@@ -2,7 +2,7 @@
 //! was printed.
 
 use emulator::aws::ServiceId;
-use emulator::container::Behaviour;
+use emulator::container::{AnswerForm, Behaviour, Start};
 use emulator::identity_provider::ClaimStyle;
 use serde_json::{Value, json};
 
@@ -67,4 +67,68 @@ async fn a_clients_secret_is_read_from_beside_a_nested_key() {
             Some(expected) => assert!(answer.failure().contains(expected), "{}", answer.reason()),
         }
     }
+}
+
+/// A text of many lines, each of which betrays itself.
+fn private_key() -> String {
+    let line = |number: usize| format!("{CANARY}{}{number:03}\n", "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSj".repeat(4));
+    format!("-----BEGIN PRIVATE KEY-----\n{}-----END PRIVATE KEY-----\n", (0..10).map(line).collect::<String>())
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_value_is_masked_before_it_is_cut_and_line_by_line() {
+    let one_line = format!("{CANARY}{}", "x".repeat(1700));
+    let key = private_key();
+    let stored_on_one_line = key.replace('\n', "\\n");
+    for (value, words) in [
+        (&one_line, format!("ERROR: cannot sign with {one_line}")),
+        (&key, format!("cannot sign with {key}")),
+        (&key, format!("cannot sign with\n  {}", key.replace('\n', "\n  "))),
+        (&key, format!("ERROR: cannot sign with {}", key.replace('\n', " "))),
+        (&stored_on_one_line, format!("cannot sign with {key}")),
+    ] {
+        let mut world = World::new();
+        store(&world, &json!({"KEY": value}));
+        behave(&world, Behaviour { start: Start::Crash(words.clone()), ..Behaviour::default() });
+        let said = told(&mut world).await;
+        assert!(said.contains("****") && !said.contains(CANARY), "{said}");
+    }
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_value_is_masked_however_it_was_escaped() {
+    let value = canary("escaped");
+    let python = r#"cAnArY-escaped-\"quoted\"-back\\slash-new\nline-\u00fcmlaut-\ud83d\ude00"#;
+    let repr = r#"cAnArY-escaped-"quoted"-back\\slash-new\nline-ümlaut-😀"#;
+    for printed in [json!(value).to_string(), format!("\"{python}\""), format!("'{repr}'")] {
+        let mut world = World::new();
+        store(&world, &json!({"KEY": value}));
+        let words = format!("ERROR: got {printed}, wanted another");
+        behave(&world, Behaviour { start: Start::Crash(words), ..Behaviour::default() });
+        let said = told(&mut world).await;
+        let quote = printed.chars().next().unwrap_or_default();
+        assert!(said.contains(&format!("got {quote}****{quote}, wanted another")), "{said}");
+    }
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_value_in_the_servers_own_words_is_masked_before_they_are_cut() {
+    let value = format!("{CANARY}{}", "x".repeat(500));
+    let mut world = World::new();
+    store(&world, &json!({"KEY": value}));
+    let page = format!("<html>KEY is {value}</html>");
+    behave(&world, Behaviour { answers: AnswerForm::Html, page, ..Behaviour::default() });
+    let said = told(&mut world).await;
+    assert!(said.contains("and not with MCP: \"<html>KEY is ****</html>\"; check"), "{said}");
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn what_a_server_says_is_not_quoted_when_its_secret_cannot_be_read() {
+    let mut world = World::new();
+    let page = format!("<html>{}</html>", canary("unknown"));
+    behave(&world, Behaviour { answers: AnswerForm::Html, page, ..Behaviour::default() });
+    let runtime = runtime(&mut world, json!({})).await;
+    let said = probe(&mut world, &runtime, json!({"SecretId": "absent"})).await.failure().to_owned();
+    assert!(said.starts_with("the server answers with text/html and not with MCP; check"), "{said}");
+    assert!(said.contains("what to mask is unknown: `SecretId` is \"absent\""), "{said}");
 }
