@@ -1,5 +1,6 @@
 //! The answer: its shape, its size limit, and its delivery with bounded retries. Never decides success.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
@@ -14,7 +15,7 @@ use crate::http::exchange;
 
 /// "The response body can be up to 4096 bytes" (CloudFormation user guide, custom resource response objects).
 pub const BODY_BYTES_MAX: usize = 4096;
-/// Where a Reason was cut.
+/// Where a text was cut.
 const CUT: &str = "…";
 
 /// Attempts to deliver one answer, and the pauses between them: 24 s at most, within the time the handler reserves.
@@ -75,18 +76,32 @@ pub fn encode(answer: &Answer, recipient: &Recipient) -> Vec<u8> {
         }
         Answer::Failed { physical_id, reason } => {
             let reason = if reason.trim().is_empty() { "failed without a reason" } else { reason };
-            let encoded = |reason: &str| to_json(recipient, "FAILED", Some(reason), physical_id, &none);
-            let whole = encoded(reason);
-            if whole.len() <= BODY_BYTES_MAX {
-                return whole;
-            }
-            // Escaping makes a character cost up to six bytes, so the longest prefix that fits is searched for.
-            let ends: Vec<usize> = reason.char_indices().map(|(index, _)| index).collect();
-            let fitting =
-                ends.partition_point(|&end| encoded(&format!("{}{CUT}", &reason[..end])).len() <= BODY_BYTES_MAX);
-            encoded(&format!("{}{CUT}", &reason[..ends[fitting.saturating_sub(1)]]))
+            let others = to_json(recipient, "FAILED", Some(""), physical_id, &none).len();
+            let reason = cut(reason, BODY_BYTES_MAX.saturating_sub(others));
+            to_json(recipient, "FAILED", Some(&reason), physical_id, &none)
         }
     }
+}
+
+/// The text, or as much of its beginning as takes at most so many bytes as JSON, where escaping makes a character cost up
+/// to six. Whatever is secret in it has been masked before: the rest of a value would not be recognised any more.
+pub(crate) fn cut(text: &str, bytes_max: usize) -> Cow<'_, str> {
+    let mut bytes = 0;
+    let mut end = 0;
+    for (index, character) in text.char_indices() {
+        if bytes + CUT.len() <= bytes_max {
+            end = index;
+        }
+        bytes += match character {
+            '"' | '\\' | '\n' | '\r' | '\t' | '\u{8}' | '\u{c}' => 2,
+            '\0'..='\u{1f}' => 6,
+            _ => character.len_utf8(),
+        };
+        if bytes > bytes_max {
+            return format!("{}{CUT}", &text[..end]).into();
+        }
+    }
+    text.into()
 }
 
 fn to_json(
@@ -168,6 +183,16 @@ mod tests {
             let json: Value = serde_json::from_slice(&body).unwrap();
             assert!(json["Reason"].as_str().unwrap().ends_with(CUT));
         }
+    }
+
+    #[test]
+    fn a_cut_text_takes_no_more_than_its_bytes() {
+        let text = "a\"\\\n\u{8}\u{c}\u{1}\u{7f}é😀".repeat(20);
+        for bytes_max in CUT.len()..400 {
+            let bytes = serde_json::to_string(&cut(&text, bytes_max)).unwrap().len() - 2;
+            assert!(bytes <= bytes_max && (bytes + 6 > bytes_max || bytes_max > 320), "{bytes} of {bytes_max}");
+        }
+        assert_eq!(cut("abc", 3), "abc");
     }
 
     #[test]

@@ -24,6 +24,7 @@ use crate::oauth;
 use crate::oauth::client::Client;
 use crate::properties::PropertyReader;
 use crate::resource::Lifecycle;
+use crate::response::cut;
 use crate::rollback::unless_rolling_back;
 use crate::sensitive::Sensitive;
 
@@ -111,17 +112,18 @@ impl Finding {
     }
 
     fn attributes(self, job: &Job<'_>) -> BTreeMap<&'static str, String> {
-        /// The attributes share the answer's 4096 bytes.
-        const DETAIL_CHARS_MAX: usize = 1000;
-        let detail: String = job.mask.apply(&self.detail).chars().take(DETAIL_CHARS_MAX).collect();
-        let of = |text: fn(&Catalogue) -> String| self.catalogue.as_ref().map(text).unwrap_or_default();
+        /// The attributes share the answer's 4096 bytes, of which a stack's name and the like take up to one thousand.
+        const DETAIL_BYTES_MAX: usize = 2000;
+        const NAME_BYTES_MAX: usize = 250;
+        let shown = |text: &str, bytes_max| cut(&job.mask.apply(text), bytes_max).into_owned();
+        let of = |text: fn(&Catalogue) -> &str| shown(self.catalogue.as_ref().map_or("", text), NAME_BYTES_MAX);
         BTreeMap::from([
-            ("Result", self.result.clone()),
-            ("Detail", detail),
             ("ToolCount", self.catalogue.as_ref().map_or(0, |catalogue| catalogue.tools.len()).to_string()),
-            ("ServerName", of(|catalogue| catalogue.server_name.clone())),
-            ("ServerVersion", of(|catalogue| catalogue.server_version.clone())),
-            ("ProtocolVersion", of(|catalogue| catalogue.protocol_version.clone())),
+            ("ServerName", of(|catalogue| &catalogue.server_name)),
+            ("ServerVersion", of(|catalogue| &catalogue.server_version)),
+            ("ProtocolVersion", of(|catalogue| &catalogue.protocol_version)),
+            ("Detail", shown(&self.detail, DETAIL_BYTES_MAX)),
+            ("Result", self.result),
         ])
     }
 }
