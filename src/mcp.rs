@@ -29,8 +29,14 @@ use transport::Transport;
 const SIGNING_NAME: &str = "bedrock-agentcore";
 /// A cold start may take 30 s, which the platform then reports; one more exchange has to fit behind it.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(45);
-/// Pages of a catalogue: a thousand tools come in some thirty.
+/// Bounds of a catalogue: a thousand tools come on some thirty pages, and their names take some 30 KB.
 const PAGES_MAX: usize = 200;
+const TOO_MANY_PAGES: &str = "lists its tools on more than 200 pages; let it list more on a page, or enable fewer";
+const TOOLS_MAX: usize = 10_000;
+const TOO_MANY_TOOLS: &str = "lists more than 10000 tools; let it enable fewer";
+const NAMES_BYTES_MAX: usize = 1 << 20;
+const NAMES_TOO_LONG: &str = "lists tools whose names take more than 1 MiB; let it enable fewer";
+const REPEATING: &str = "repeats a page of its tools for ever; correct the `nextCursor` of its tools/list";
 
 /// How requests are authorized.
 #[derive(Clone, Debug)]
@@ -63,6 +69,8 @@ pub struct Refusal {
     pub seen: Option<Seen>,
     /// The SDK's words.
     pub problem: String,
+    /// What the server sends too much of, if that is why: "lists …; what to do". It would do so again.
+    pub excess: Option<&'static str>,
 }
 
 /// Asks the server at `url` for all its tools, in a session of its own that is ended afterwards.
@@ -70,7 +78,7 @@ pub async fn catalogue(context: &Context, url: &str, credential: &Credential) ->
     let transport = Transport::new(context, url, credential);
     let asking = async {
         let service = open(&transport).await?;
-        let tools = list(service.peer()).await;
+        let tools = list(&transport, service.peer()).await;
         let info = service.peer_info();
         // Ends the session, and with it the microVM that served it.
         let _ = service.cancel().await;
@@ -83,7 +91,7 @@ pub async fn catalogue(context: &Context, url: &str, credential: &Credential) ->
     let outcome = timeout(ATTEMPT_TIMEOUT, asking)
         .await
         .unwrap_or_else(|_| Err(format!("no answer within {} s", ATTEMPT_TIMEOUT.as_secs())));
-    outcome.map_err(|problem| Refusal { seen: transport.seen(), problem })
+    outcome.map_err(|problem| transport.refusal(problem))
 }
 
 /// A session with the server at `url`, through which its tools can be called. Whoever opens it cancels it.
@@ -93,7 +101,7 @@ pub async fn session(
     credential: &Credential,
 ) -> Result<RunningService<RoleClient, ()>, Refusal> {
     let transport = Transport::new(context, url, credential);
-    open(&transport).await.map_err(|problem| Refusal { seen: transport.seen(), problem })
+    open(&transport).await.map_err(|problem| transport.refusal(problem))
 }
 
 async fn open(transport: &Transport) -> Result<RunningService<RoleClient, ()>, String> {
@@ -112,24 +120,36 @@ fn connect(transport: &Transport) -> StreamableHttpClientTransport<Transport> {
     StreamableHttpClientTransport::with_client(transport.clone(), config)
 }
 
-async fn list(peer: &Peer<RoleClient>) -> Result<Vec<String>, String> {
+async fn list(transport: &Transport, peer: &Peer<RoleClient>) -> Result<Vec<String>, String> {
+    let excess = |what: &'static str| {
+        transport.exceed(what);
+        Err(format!("the server {what}"))
+    };
     let mut tools = Vec::new();
+    let mut bytes = 0;
     let mut cursor = None;
     for _ in 0..PAGES_MAX {
         let page = peer
             .list_tools(Some(PaginatedRequestParams::default().with_cursor(cursor.clone())))
             .await
             .map_err(|error| error.to_string())?;
+        bytes += page.tools.iter().map(|tool| tool.name.len()).sum::<usize>();
+        if tools.len() + page.tools.len() > TOOLS_MAX {
+            return excess(TOO_MANY_TOOLS);
+        }
+        if bytes > NAMES_BYTES_MAX {
+            return excess(NAMES_TOO_LONG);
+        }
         tools.extend(page.tools.into_iter().map(|tool| tool.name.into_owned()));
         if page.next_cursor.is_none() {
             return Ok(tools);
         }
         if page.next_cursor == cursor {
-            return Err("the server repeats a page of its tools for ever".to_owned());
+            return excess(REPEATING);
         }
         cursor = page.next_cursor;
     }
-    Err(format!("the server lists tools on more than {PAGES_MAX} pages"))
+    excess(TOO_MANY_PAGES)
 }
 
 /// The headers that authorize one request.

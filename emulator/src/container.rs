@@ -41,7 +41,7 @@ pub struct Behaviour {
     pub required_keys: Vec<String>,
     /// Whether it prints the values of the secret that it read: what a careless server does.
     pub prints_secret: bool,
-    /// What it answers everything with as [`AnswerForm::Html`].
+    /// What it answers everything with as an [`AnswerForm::Page`].
     pub page: String,
 }
 
@@ -52,8 +52,8 @@ pub enum AnswerForm {
     Json,
     /// `text/event-stream`.
     Sse,
-    /// A page of HTML, as from a web server that is no MCP server.
-    Html,
+    /// A page of this content type, as from a web server that is no MCP server.
+    Page(&'static str),
 }
 
 /// How starting a container goes.

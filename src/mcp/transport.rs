@@ -10,7 +10,7 @@ use aws_smithy_types::body::SdkBody;
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
 use http::{HeaderName, HeaderValue};
-use http_body_util::{BodyExt, Limited};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 use rmcp::model::{ClientJsonRpcMessage, ClientRequest, ServerJsonRpcMessage};
 use rmcp::transport::streamable_http_client::{
     SseError, StreamableHttpClient, StreamableHttpError, StreamableHttpPostResponse,
@@ -20,7 +20,7 @@ use serde_json::value::RawValue;
 use sse_stream::{Sse, SseStream};
 
 use super::url::effective_url;
-use super::{Credential, authorize};
+use super::{Credential, Refusal, authorize};
 use crate::aws::Context;
 use crate::http::connection_problem;
 
@@ -28,8 +28,13 @@ const SESSION_HEADER: &str = "mcp-session-id";
 const ACCEPT: &str = "application/json, text/event-stream";
 const JSON: &str = "application/json";
 const EVENT_STREAM: &str = "text/event-stream";
-/// Bounds of what a server may send: AgentCore itself stops at 100 MB, a catalogue of a thousand tools takes one or two.
-const BODY_BYTES_MAX: usize = 16 << 20;
+/// Bounds of one answer, because the function has 128 MB. A tool with its schemas takes some 700 bytes and 50 values: a
+/// server of a thousand tools, all on one page, stays far below both. What the SDK makes of a value takes some 500 bytes,
+/// also of one that took two on the wire.
+const BODY_BYTES_MAX: usize = 2 << 20;
+const BODY_VALUES_MAX: usize = 100_000;
+const TOO_LONG: &str = "answers with more than 2 MiB at once; let it list fewer tools on a page";
+const TOO_MANY_VALUES: &str = "answers with more than 100000 values at once; let it list fewer tools on a page";
 
 /// The last answer seen on the wire.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -84,6 +89,12 @@ impl Seen {
         self.text = message.unwrap_or_else(|| String::from_utf8_lossy(body).into_owned());
     }
 
+    /// Whether it is of a content type that MCP has.
+    #[must_use]
+    pub fn may_be_mcp(&self) -> bool {
+        [JSON, EVENT_STREAM].contains(&self.content_type.as_str())
+    }
+
     /// Whether this is how a server of an older revision refuses `server/discover`: with a JSON-RPC error of its own,
     /// or with a status that says it does not know the request.
     pub(super) fn speaks_older_revision(&self) -> bool {
@@ -113,6 +124,7 @@ struct Inner {
     url: Arc<str>,
     credential: Credential,
     seen: Mutex<Option<Seen>>,
+    excess: Mutex<Option<&'static str>>,
     /// The session that the platform opened: it routes later requests to the same microVM, also those of the newest
     /// revision, which knows no sessions.
     session: Mutex<Option<String>>,
@@ -125,6 +137,7 @@ impl Transport {
             url: effective_url(context, url),
             credential: credential.clone(),
             seen: Mutex::default(),
+            excess: Mutex::default(),
             session: Mutex::default(),
         }))
     }
@@ -136,6 +149,16 @@ impl Transport {
     /// The last answer, if there was one.
     pub(super) fn seen(&self) -> Option<Seen> {
         lock(&self.0.seen).clone()
+    }
+
+    /// An attempt that ended with this problem.
+    pub(super) fn refusal(&self, problem: String) -> Refusal {
+        Refusal { seen: self.seen(), problem, excess: *lock(&self.0.excess) }
+    }
+
+    /// Notes what the server sends too much of.
+    pub(super) fn exceed(&self, what: &'static str) {
+        *lock(&self.0.excess) = Some(what);
     }
 
     async fn send(
@@ -169,16 +192,36 @@ impl Transport {
 
     /// The events of an answer that is a stream, noted like any other answer.
     fn events(&self, seen: Seen, body: SdkBody) -> BoxStream<'static, Result<Sse, SseError>> {
-        let transport = self.clone();
-        let bytes = Limited::new(body, BODY_BYTES_MAX).map_err(std::io::Error::other).into_data_stream();
-        let note = move |event: &Result<Sse, SseError>| {
+        let (reading, noting) = (self.clone(), self.clone());
+        let bytes = Limited::new(body, BODY_BYTES_MAX).map_err(move |error| reading.broken_off(error));
+        let check = move |event: Result<Sse, SseError>| {
             let data = event.as_ref().ok().and_then(|event| event.data.as_deref()).unwrap_or_default();
+            noting.check_values(data.as_bytes()).map_err(|error| SseError::Body(error.into()))?;
             let mut seen = seen.clone();
             if seen.read_error(data.as_bytes()) {
-                transport.note(seen);
+                noting.note(seen);
             }
+            event
         };
-        SseStream::from_bytes_stream(bytes).inspect(note).boxed()
+        SseStream::from_bytes_stream(bytes.into_data_stream()).map(check).boxed()
+    }
+
+    /// Why a body could not be read to its end.
+    fn broken_off(&self, error: Box<dyn std::error::Error + Send + Sync>) -> std::io::Error {
+        if error.is::<LengthLimitError>() {
+            self.exceed(TOO_LONG);
+        }
+        std::io::Error::other(error)
+    }
+
+    /// Refuses a message that would take too much memory when read.
+    fn check_values(&self, json: &[u8]) -> Result<(), TransportError> {
+        // A value stands behind one of these, or behind a key that does; those in texts do not weigh much.
+        if json.iter().filter(|byte| b",[{".contains(byte)).count() <= BODY_VALUES_MAX {
+            return Ok(());
+        }
+        self.exceed(TOO_MANY_VALUES);
+        Err(TransportError(format!("the server {TOO_MANY_VALUES}")))
     }
 
     fn note(&self, seen: Seen) {
@@ -227,9 +270,11 @@ impl StreamableHttpClient for Transport {
                 return Ok(StreamableHttpPostResponse::Sse(self.events(seen, response.into_body()), session));
             }
         }
+        self.note(seen.clone());
         let body = Limited::new(response.into_body(), BODY_BYTES_MAX).collect().await;
-        let body = body.map_err(|_| StreamableHttpError::ResponseBodyTooLarge { max_size: BODY_BYTES_MAX })?.to_bytes();
-        let message = serde_json::from_slice::<ServerJsonRpcMessage>(&body).ok();
+        let body = body.map_err(|error| StreamableHttpError::Io(self.broken_off(error)))?.to_bytes();
+        self.check_values(&body).map_err(StreamableHttpError::Client)?;
+        let message = read::<ServerJsonRpcMessage>(&body);
         if !seen.read_error(&body) && message.is_none() {
             seen.read_words(&body);
         }

@@ -170,7 +170,7 @@ async fn a_start_that_takes_too_long_once_is_waited_through() {
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn what_is_no_mcp_server_is_named() {
     let mut world = World::new();
-    behave(&world, Behaviour { answers: AnswerForm::Html, ..Behaviour::default() });
+    behave(&world, Behaviour { answers: AnswerForm::Page("text/html; charset=utf-8"), ..Behaviour::default() });
     let runtime = runtime(&mut world, json!({})).await;
     let answer = probe(&mut world, &runtime, json!({})).await;
     assert!(answer.failure().starts_with("the server answers with text/html and not with MCP"), "{}", answer.reason());

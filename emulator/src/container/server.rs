@@ -42,8 +42,8 @@ impl Server {
 
     /// Answers one HTTP request; the answer is complete, whatever its form.
     pub(crate) async fn handle(&self, request: Request<Vec<u8>>) -> Response<Vec<u8>> {
-        if self.behaviour.answers == AnswerForm::Html {
-            return plain(StatusCode::OK, "text/html; charset=utf-8", self.behaviour.page.clone());
+        if let AnswerForm::Page(content_type) = self.behaviour.answers {
+            return plain(StatusCode::OK, content_type, self.behaviour.page.clone());
         }
         if request.method() == Method::GET {
             // A standalone stream would have no end, and this server never has anything to say on it.

@@ -70,6 +70,9 @@ pub(super) fn judge(
     };
     let told = |words: &str| quote(words).map(|words| format!(": {words}")).unwrap_or_default();
     let said = if seen.text.is_empty() { String::new() } else { told(&seen.text) };
+    if let Some(excess) = refusal.excess.filter(|_| seen.may_be_mcp()) {
+        return Verdict::Final("CATALOGUE_TOO_LARGE", format!("the server {excess}"));
+    }
     match (seen.status, seen.rpc_code) {
         (424, _) => {
             *cold_starts += 1;
@@ -116,7 +119,7 @@ pub(super) fn judge(
             };
             Verdict::Retry("SERVER_ERROR", format!("the server kept failing (HTTP {}){said}{advice}", seen.status))
         }
-        (200..300, None) if seen.content_type != "application/json" && seen.content_type != "text/event-stream" => {
+        (200..300, None) if !seen.may_be_mcp() => {
             let kind = if seen.content_type.is_empty() { "no content type" } else { &seen.content_type };
             let advice = "check that the image is an MCP server with streamable HTTP at /mcp on port 8000";
             Verdict::Final("NOT_MCP", format!("the server answers with {kind} and not with MCP{said}; {advice}"))

@@ -1,6 +1,8 @@
 //! What a server may send, and what of it fits into an answer.
 
-use emulator::container::{Behaviour, Start};
+use std::time::Duration;
+
+use emulator::container::{AnswerForm, Behaviour, Start};
 use emulator::identity_provider::{ClaimStyle, Client, Provider};
 use serde_json::json;
 
@@ -46,4 +48,43 @@ async fn a_server_that_calls_itself_by_a_secret_is_masked() {
     let runtime = runtime(&mut world, jwt(COGNITO, json!({"AllowedClients": "app"}))).await;
     let answer = probe(&mut world, &runtime, bearer(COGNITO, json!({"ClientSecret": secret}))).await.success();
     assert_eq!(answer.attribute("ServerName"), "I am ****");
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_server_that_sends_too_much_is_refused_in_a_sentence() {
+    for (tools, page_size, expected) in [
+        (40_000, 40_000, "the server answers with more than 2 MiB at once; let it list fewer tools on a page"),
+        (12_000, 3000, "the server lists more than 10000 tools; let it enable fewer"),
+        (1000, 4, "the server lists its tools on more than 200 pages; let it list more on a page"),
+    ] {
+        for answers in [AnswerForm::Json, AnswerForm::Sse] {
+            let mut world = World::new();
+            behave(&world, Behaviour { tools, page_size, answers, ..Behaviour::default() });
+            let runtime = runtime(&mut world, json!({})).await;
+            let started = world.aws.clock().elapsed();
+            let answer = probe(&mut world, &runtime, json!({})).await;
+            assert!(answer.failure().starts_with(expected), "{answers:?}: {}", answer.reason());
+            assert!(world.aws.clock().elapsed() < started + Duration::from_secs(30), "once is enough");
+        }
+    }
+}
+
+/// Read by the SDK, two million bytes like these take hundreds of megabytes.
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn an_answer_of_very_many_values_is_not_read() {
+    let page = format!(r#"{{"jsonrpc":"2.0","id":0,"result":{{"tools":[{}0]}}}}"#, "0,".repeat(900_000));
+    let event = format!("data: {page}\n\n");
+    for (content_type, page, expected) in [
+        ("application/json", &page, "the server answers with more than 100000 values at once"),
+        ("text/event-stream", &event, "the server answers with more than 100000 values at once"),
+        ("text/html", &page, "the server answers with text/html and not with MCP"),
+        ("text/html", &page.repeat(2), "the server answers with text/html and not with MCP"),
+    ] {
+        let mut world = World::new();
+        let answers = AnswerForm::Page(content_type);
+        behave(&world, Behaviour { answers, page: page.clone(), ..Behaviour::default() });
+        let runtime = runtime(&mut world, json!({})).await;
+        let answer = probe(&mut world, &runtime, json!({})).await;
+        assert!(answer.failure().starts_with(expected), "{content_type}: {}", answer.reason());
+    }
 }

@@ -117,7 +117,7 @@ async fn a_value_in_the_servers_own_words_is_masked_before_they_are_cut() {
     let mut world = World::new();
     store(&world, &json!({"KEY": value}));
     let page = format!("<html>KEY is {value}</html>");
-    behave(&world, Behaviour { answers: AnswerForm::Html, page, ..Behaviour::default() });
+    behave(&world, Behaviour { answers: AnswerForm::Page("text/html; charset=utf-8"), page, ..Behaviour::default() });
     let said = told(&mut world).await;
     assert!(said.contains("and not with MCP: \"<html>KEY is ****</html>\"; check"), "{said}");
 }
@@ -126,7 +126,7 @@ async fn a_value_in_the_servers_own_words_is_masked_before_they_are_cut() {
 async fn what_a_server_says_is_not_quoted_when_its_secret_cannot_be_read() {
     let mut world = World::new();
     let page = format!("<html>{}</html>", canary("unknown"));
-    behave(&world, Behaviour { answers: AnswerForm::Html, page, ..Behaviour::default() });
+    behave(&world, Behaviour { answers: AnswerForm::Page("text/html; charset=utf-8"), page, ..Behaviour::default() });
     let runtime = runtime(&mut world, json!({})).await;
     let said = probe(&mut world, &runtime, json!({"SecretId": "absent"})).await.failure().to_owned();
     assert!(said.starts_with("the server answers with text/html and not with MCP; check"), "{said}");

@@ -164,7 +164,7 @@ async fn the_log_group_outlives_the_runtime() {
 #[tokio::test(start_paused = true)]
 async fn images_may_behave_differently() {
     let scene = Scene::new(starting(Start::Crash("no".to_owned()))).await;
-    let html = Behaviour { answers: AnswerForm::Html, ..Behaviour::default() };
+    let html = Behaviour { answers: AnswerForm::Page("text/html; charset=utf-8"), ..Behaviour::default() };
     scene.aws.with(|world| world.containers.behave_as("111122223333.dkr.ecr.us-east-1.amazonaws.com/team/", html));
     let answer = scene.list(&[]).await;
     assert_eq!((answer.status, answer.header("content-type")), (200, "text/html; charset=utf-8"));

@@ -91,7 +91,12 @@ async fn what_cannot_be_reached_or_does_not_answer_fails() {
     for (start, answers, takes, said) in [
         (Start::Normal(Duration::from_secs(25)), AnswerForm::Json, 20, "no answer within 20 s"),
         (Start::Crash("ImportError".to_owned()), AnswerForm::Json, 20, "no answer within 20 s"),
-        (Start::Normal(Duration::from_secs(1)), AnswerForm::Html, 3, "the answer to initialize is no MCP: <!doctype"),
+        (
+            Start::Normal(Duration::from_secs(1)),
+            AnswerForm::Page("text/html; charset=utf-8"),
+            3,
+            "the answer to initialize is no MCP: <!doctype",
+        ),
     ] {
         let scene = Scene::new(Behaviour { answers, start, ..Behaviour::default() }).await;
         let begun = Instant::now();
