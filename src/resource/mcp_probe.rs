@@ -27,6 +27,7 @@ use crate::resource::Lifecycle;
 use crate::response::cut;
 use crate::rollback::unless_rolling_back;
 use crate::sensitive::Sensitive;
+use crate::wait::Deadline;
 
 mod anonymous;
 mod claims;
@@ -39,8 +40,11 @@ use gateway::Gateway;
 use properties::{Auth, Mode, Properties};
 use verdict::{Peer, Verdict};
 
-/// All attempts together. A server that starts slowly once is caught; the rest of the invocation stays for the answer.
+/// All attempts together, without a synchronisation between them. A server that starts slowly once is caught; the rest of
+/// the invocation stays for the answer.
 const BUDGET: Duration = Duration::from_mins(4);
+/// What is left of it for attempts after a synchronisation, at least.
+const SYNCHRONIZED_BUDGET_MIN: Duration = Duration::from_mins(1);
 const PAUSE_MIN: Duration = Duration::from_secs(2);
 const PAUSE_MAX: Duration = Duration::from_secs(10);
 /// A gateway may answer with its former list for so long after a synchronisation.
@@ -159,23 +163,25 @@ async fn verify(job: &Job<'_>, properties: &Properties) -> Result<Finding, Error
             Credential::Bearer(token(job, properties, gateway.as_ref(), discovery_url, client).await?)
         }
         Access::Challenge => {
-            let deadline = job.deadline.at_most(BUDGET);
-            let detail = anonymous::check(job, deadline, &properties.endpoint, discovery_url.as_deref()).await?;
+            let detail =
+                anonymous::check(job, job.deadline.at_most(BUDGET), &properties.endpoint, discovery_url.as_deref())
+                    .await?;
             if let Some(gateway) = gateway.as_mut().filter(|gateway| gateway.is_unproven()) {
                 gateway.synchronize(job).await?;
             }
             return Ok(Finding { result: "PASSED".to_owned(), detail, catalogue: None });
         }
     };
+    let deadline = job.deadline.at_most(BUDGET);
     let (catalogue, detail) = match gateway {
         None => {
-            let catalogue = ask(job, properties, &credential).await?;
+            let catalogue = ask(job, properties, &credential, deadline).await?;
             properties.check(&catalogue, None)?;
             let detail = format!("the server answers and lists {} tools", catalogue.tools.len());
             (catalogue, detail)
         }
         Some(mut gateway) => {
-            let catalogue = through(job, properties, &credential, &mut gateway).await?;
+            let catalogue = through(job, properties, &credential, &mut gateway, deadline).await?;
             let (count, target) = (catalogue.tools.len(), gateway.target_name());
             let detail = format!("the gateway answers and lists {count} tools of target {target}");
             (catalogue, detail)
@@ -191,8 +197,11 @@ async fn through(
     properties: &Properties,
     credential: &Credential,
     gateway: &mut Gateway,
+    deadline: Deadline,
 ) -> Result<Catalogue, Error> {
-    let catalogue = gateway.own(ask(job, properties, credential).await?);
+    let started = Instant::now();
+    let catalogue = gateway.own(ask(job, properties, credential, deadline).await?);
+    let left = BUDGET.saturating_sub(started.elapsed());
     let checked = properties.check(&catalogue, Some(gateway));
     if checked.is_ok() && !gateway.is_unproven() {
         return Ok(catalogue);
@@ -202,12 +211,13 @@ async fn through(
     }
     info!(expected = checked.is_ok(), "synchronising the target");
     gateway.synchronize(job).await?;
+    let deadline = job.deadline.at_most(left.max(SYNCHRONIZED_BUDGET_MIN));
     let started = Instant::now();
     loop {
-        let catalogue = gateway.own(ask(job, properties, credential).await?);
+        let catalogue = gateway.own(ask(job, properties, credential, deadline).await?);
         let checked = properties.check(&catalogue, Some(gateway));
         let patient = checked.is_err() && started.elapsed() < CATALOGUE_PATIENCE;
-        if !patient || job.deadline.sleep(PAUSE_MIN).await.is_err() {
+        if !patient || deadline.sleep(PAUSE_MIN).await.is_err() {
             return checked.map(|()| catalogue);
         }
     }
@@ -233,8 +243,12 @@ async fn token(
 }
 
 /// Asks until the server answers, the answer is final, or the budget is spent.
-async fn ask(job: &Job<'_>, properties: &Properties, credential: &Credential) -> Result<Catalogue, Error> {
-    let deadline = job.deadline.at_most(BUDGET);
+async fn ask(
+    job: &Job<'_>,
+    properties: &Properties,
+    credential: &Credential,
+    deadline: Deadline,
+) -> Result<Catalogue, Error> {
     let through_gateway = properties.target.is_some() || is_gateway(&properties.endpoint);
     let peer = if through_gateway { Peer::Gateway } else { Peer::Runtime };
     // The secret is read when there is something to quote.

@@ -162,6 +162,22 @@ async fn a_list_that_nobody_keeps_is_not_made_anew() {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
+async fn attempts_before_and_after_a_synchronisation_share_their_time() {
+    let mut scene = Scene::new().await;
+    let target = scene.target(json!({})).await;
+    // Throttled for three minutes, then asked in vain for another tool, then throttled for good.
+    scene.world.fault("InvokeGateway", 1, 20, FaultEffect::Throttled);
+    scene.world.fault("InvokeGateway", 26, u64::MAX, FaultEffect::Throttled);
+    let started = scene.world.aws.clock().elapsed();
+    let before = scene.world.call_count();
+    let answer = probe(&mut scene, &target, json!({"ExpectedToolCount": 5})).await;
+    assert!(answer.failure().contains("throttled"), "{}", answer.reason());
+    assert_eq!(synchronisations(&scene, before), 1);
+    let took = scene.world.aws.clock().elapsed().saturating_sub(started);
+    assert!(took > Duration::from_mins(3) && took < Duration::from_mins(5), "{took:?}");
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
 async fn a_synchronisation_that_failed_is_made_up_for_or_named() {
     let crash = Behaviour { start: Start::Crash("boom".to_owned()), ..Behaviour::default() };
     for (after, passes) in [(Behaviour::default(), true), (crash.clone(), false)] {

@@ -13,12 +13,18 @@ const ARRIVAL_PATIENCE: Duration = Duration::from_secs(10);
 const WINDOW: Duration = Duration::from_mins(6);
 const LINES_MAX: usize = 3;
 const LINE_CHARS_MAX: usize = 400;
+/// The newest events that are looked at: three lines of one start among empty ones and those of other starts. A page may
+/// be partly full or empty and yet not the last (API reference, FilterLogEvents).
+const PAGE_EVENTS: i32 = 100;
+const PAGES_MAX: usize = 10;
+/// A throttled call is worth waiting for, but less than the answer that the evidence is for.
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Makes the values of the container's secret known to the mask, in whose place stars are quoted from now on. Without
 /// knowing them, nothing that the container or its server says may be quoted.
 pub(super) async fn learn(job: &Job<'_>, secret_id: Option<&str>) -> Result<(), Error> {
     let Some(secret_id) = secret_id else { return Ok(()) };
-    let stored = stored_secret::read(job, "SecretId", secret_id).await?;
+    let stored = stored_secret::read(&patient(job), "SecretId", secret_id).await?;
     for value in stored.document.leaves() {
         job.mask.add(&value);
     }
@@ -27,8 +33,9 @@ pub(super) async fn learn(job: &Job<'_>, secret_id: Option<&str>) -> Result<(), 
 
 /// The last log lines as the end of a sentence.
 pub(super) async fn last_lines(job: &Job<'_>, group: &str) -> String {
+    let job = patient(job);
     let read = until_within(job.deadline, ARRIVAL_PATIENCE, "waiting for log lines", async || {
-        let lines = read(job, group).await?;
+        let lines = read(&job, group).await?;
         Ok(if lines.is_empty() { Progress::pending("no lines") } else { Progress::Done(lines) })
     });
     match read.await {
@@ -43,6 +50,11 @@ pub(super) async fn last_lines(job: &Job<'_>, group: &str) -> String {
     }
 }
 
+/// The job, for as long as evidence is worth.
+fn patient<'a>(job: &Job<'a>) -> Job<'a> {
+    Job { deadline: job.deadline.at_most(PATIENCE), ..*job }
+}
+
 /// The last line alone where it names an error; otherwise the last few.
 fn telling(lines: &[String]) -> &[String] {
     let names_error =
@@ -54,34 +66,31 @@ fn telling(lines: &[String]) -> &[String] {
 async fn read(job: &Job<'_>, group: &str) -> Result<Vec<String>, Error> {
     let since = job.context.now().duration_since(std::time::SystemTime::UNIX_EPOCH).unwrap_or_default();
     let since = i64::try_from(since.saturating_sub(WINDOW).as_millis()).unwrap_or(0);
+    let request = job.context.cloudwatchlogs.filter_log_events().log_group_name(group).start_time(since);
+    let request = request.start_from_head(false).limit(PAGE_EVENTS);
     let mut lines = Vec::new();
     let mut stream = None;
     let mut next_token = None;
-    loop {
-        let request = job
-            .context
-            .cloudwatchlogs
-            .filter_log_events()
-            .log_group_name(group)
-            .start_time(since)
-            .set_next_token(next_token);
+    for _ in 0..PAGES_MAX {
+        let request = request.clone().set_next_token(next_token);
         let page = job.call("logs:FilterLogEvents", || request.clone().send()).await?;
         for event in page.events.into_iter().flatten() {
             // Every start has a stream of its own: the last one's end is what matters.
-            if event.log_stream_name != stream {
-                stream = event.log_stream_name;
-                lines.clear();
+            if *stream.get_or_insert_with(|| event.log_stream_name.clone()) != event.log_stream_name {
+                continue;
             }
             let line = job.mask.apply(event.message.unwrap_or_default().trim());
             let line: String = line.chars().take(LINE_CHARS_MAX).collect();
-            if !line.is_empty() {
+            if !line.is_empty() && lines.len() < LINES_MAX {
                 lines.push(line);
             }
         }
-        lines.drain(..lines.len().saturating_sub(LINES_MAX));
         next_token = page.next_token;
-        if next_token.is_none() {
-            return Ok(lines);
+        if lines.len() == LINES_MAX || next_token.is_none() {
+            break;
         }
     }
+    // They came newest first.
+    lines.reverse();
+    Ok(lines)
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use emulator::container::{AnswerForm, Behaviour, Start};
+use emulator::faults::FaultEffect;
 use emulator::identity_provider::{ClaimStyle, Client, Provider};
 use serde_json::json;
 
@@ -86,5 +87,36 @@ async fn an_answer_of_very_many_values_is_not_read() {
         let runtime = runtime(&mut world, json!({})).await;
         let answer = probe(&mut world, &runtime, json!({})).await;
         assert!(answer.failure().starts_with(expected), "{content_type}: {}", answer.reason());
+    }
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn of_a_long_log_only_the_end_is_read() {
+    let mut world = World::new();
+    let words = (0..25_000).map(|number| format!("INFO: line {number}")).collect::<Vec<_>>().join("\n");
+    behave(&world, Behaviour { start: Start::Crash(words), ..Behaviour::default() });
+    let runtime = runtime(&mut world, json!({})).await;
+    let before = world.call_count();
+    let answer = probe(&mut world, &runtime, json!({})).await;
+    let last = "container did not start: INFO: line 24997 | INFO: line 24998 | INFO: line 24999 (log group";
+    assert!(answer.failure().starts_with(last), "{}", answer.reason());
+    let reads = world.calls_since(before).iter().filter(|call| **call == "FilterLogEvents").count();
+    assert_eq!(reads, 1);
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_log_that_cannot_be_read_does_not_hold_the_answer_up() {
+    for (operation, secret_id, expected) in [
+        ("FilterLogEvents", "", "; its log cannot be read (ran out of time calling logs:FilterLogEvents"),
+        ("GetSecretValue", "mcp/credentials", "; nothing is quoted, since what to mask is unknown: ran out of time"),
+    ] {
+        let mut world = World::new();
+        behave(&world, Behaviour { start: Start::Crash("boom".to_owned()), ..Behaviour::default() });
+        let runtime = runtime(&mut world, json!({})).await;
+        world.fault(operation, 1, u64::MAX, FaultEffect::Throttled);
+        let started = world.aws.clock().elapsed();
+        let answer = probe(&mut world, &runtime, json!({"SecretId": secret_id})).await;
+        assert!(answer.failure().contains(expected), "{}", answer.reason());
+        assert!(world.aws.clock().elapsed() < started + Duration::from_mins(2), "{operation}");
     }
 }
