@@ -152,9 +152,10 @@ async fn list(transport: &Transport, peer: &Peer<RoleClient>) -> Result<Vec<Stri
     excess(TOO_MANY_PAGES)
 }
 
-/// The headers that authorize one request.
+/// The headers that authorize one request; a signature is one for `region`.
 async fn authorize(
     context: &Context,
+    region: &str,
     credential: &Credential,
     method: &str,
     url: &str,
@@ -164,12 +165,15 @@ async fn authorize(
     match credential {
         Credential::Nothing => Ok(Vec::new()),
         Credential::Bearer(token) => Ok(vec![("authorization".to_owned(), format!("Bearer {}", token.expose()))]),
-        Credential::SigV4 => signature(context, method, url, headers, body).await.map_err(|error| error.to_string()),
+        Credential::SigV4 => {
+            signature(context, region, method, url, headers, body).await.map_err(|error| error.to_string())
+        }
     }
 }
 
 async fn signature(
     context: &Context,
+    region: &str,
     method: &str,
     url: &str,
     headers: &[(&'static str, String)],
@@ -178,7 +182,7 @@ async fn signature(
     let identity: Identity = context.credentials.provide_credentials().await?.into();
     let parameters = v4::SigningParams::builder()
         .identity(&identity)
-        .region(&context.region)
+        .region(region)
         .name(SIGNING_NAME)
         .time(context.now())
         .settings(SigningSettings::default())

@@ -19,7 +19,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use sse_stream::{Sse, SseStream};
 
-use super::url::effective_url;
+use super::url::{effective_url, region};
 use super::{Credential, Refusal, authorize};
 use crate::aws::Context;
 use crate::http::connection_problem;
@@ -122,6 +122,8 @@ pub(super) struct Transport(Arc<Inner>);
 struct Inner {
     context: Context,
     url: Arc<str>,
+    /// Whose signatures the server takes.
+    region: String,
     credential: Credential,
     seen: Mutex<Option<Seen>>,
     excess: Mutex<Option<&'static str>>,
@@ -135,6 +137,7 @@ impl Transport {
         Self(Arc::new(Inner {
             context: context.clone(),
             url: effective_url(context, url),
+            region: region(url).unwrap_or(&context.region).to_owned(),
             credential: credential.clone(),
             seen: Mutex::default(),
             excess: Mutex::default(),
@@ -173,9 +176,10 @@ impl Transport {
         if let Some(session) = session.or_else(|| lock(&inner.session).clone()) {
             headers.push((SESSION_HEADER, session));
         }
-        let authorization = authorize(&inner.context, &inner.credential, method, &inner.url, &headers, &body)
-            .await
-            .map_err(TransportError)?;
+        let authorization =
+            authorize(&inner.context, &inner.region, &inner.credential, method, &inner.url, &headers, &body)
+                .await
+                .map_err(TransportError)?;
         let mut request = HttpRequest::new(SdkBody::from(body));
         request.set_method(method).map_err(|error| TransportError(error.to_string()))?;
         request.set_uri(inner.url.as_ref()).map_err(|error| TransportError(error.to_string()))?;

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use crate::aws::Context;
 
+/// Stands before the Region in the host of a runtime's URL.
+const RUNTIME_HOST: &str = "bedrock-agentcore.";
 /// Stands between a gateway's id and the Region in the host of its URL.
 const GATEWAY_HOST: &str = ".gateway.bedrock-agentcore.";
 
@@ -22,7 +24,7 @@ impl RuntimeUrl {
     /// `None` for the URL of anything else. The ARN may be percent-encoded or not.
     pub(crate) fn parse(url: &str) -> Option<Self> {
         let (host, path) = url.strip_prefix("https://")?.split_once('/')?;
-        let (region, _) = host.strip_prefix("bedrock-agentcore.")?.split_once('.')?;
+        let (region, _) = host.strip_prefix(RUNTIME_HOST)?.split_once('.')?;
         let (runtime, query) = path.strip_prefix("runtimes/")?.split_once("/invocations")?;
         let runtime = runtime.replace("%3A", ":").replace("%3a", ":").replace("%2F", "/").replace("%2f", "/");
         (!runtime.is_empty()).then(|| Self {
@@ -43,11 +45,32 @@ impl RuntimeUrl {
         self.runtime.starts_with("arn:").then_some(self.runtime.as_str())
     }
 
+    /// Whether the runtime is in the Region and account of the resource `arn`, as far as the URL tells. One elsewhere
+    /// cannot be looked at: its id means nothing here, or another runtime.
+    pub(crate) fn is_beside(&self, arn: &str) -> bool {
+        let Some((region, account)) = region_and_account(arn) else { return false };
+        let in_query = self.query.split(['?', '&']).find_map(|pair| pair.strip_prefix("accountId="));
+        let named = self.arn().and_then(region_and_account).or(in_query.map(|account| (region, account)));
+        self.region == region && named.is_none_or(|named| named == (region, account))
+    }
+
     /// The URL with the ARN percent-encoded, which is the form that a gateway's target takes.
     pub(crate) fn encoded(&self) -> String {
         let runtime = self.runtime.replace(':', "%3A").replace('/', "%2F");
         format!("https://{}/runtimes/{runtime}/invocations{}", self.host, self.query)
     }
+}
+
+fn region_and_account(arn: &str) -> Option<(&str, &str)> {
+    let mut parts = arn.split(':').skip(3);
+    Some((parts.next()?, parts.next()?))
+}
+
+/// The Region of a runtime's or gateway's URL, for which requests to it are signed.
+pub(super) fn region(url: &str) -> Option<&str> {
+    let (host, _) = url.strip_prefix("https://")?.split_once('/')?;
+    let rest = host.strip_prefix(RUNTIME_HOST).or_else(|| host.split_once(GATEWAY_HOST).map(|(_, rest)| rest))?;
+    rest.split_once('.').map(|(region, _)| region)
 }
 
 /// Whether this is the URL of a gateway.
@@ -66,7 +89,7 @@ pub(crate) fn effective_url(context: &Context, url: &str) -> Arc<str> {
 fn below(endpoint: &str, url: &str) -> Option<String> {
     let endpoint = endpoint.trim_end_matches('/');
     let (host, path) = url.strip_prefix("https://")?.split_once('/')?;
-    if host.starts_with("bedrock-agentcore.") {
+    if host.starts_with(RUNTIME_HOST) {
         return Some(format!("{endpoint}/{path}"));
     }
     let (gateway_id, _) = host.split_once(GATEWAY_HOST)?;
@@ -100,6 +123,28 @@ mod tests {
         for other in ["https://example.com/mcp", "https://example.com/runtimes/x/invocations", HOST, ""] {
             assert_eq!(RuntimeUrl::parse(other), None, "{other}");
         }
+    }
+
+    #[test]
+    fn a_runtime_is_beside_what_is_in_its_region_and_account() {
+        let stack = "arn:aws:cloudformation:us-east-1:111122223333:stack/mcp/1";
+        for (place, beside) in [
+            (format!("{HOST}/runtimes/{ARN}"), true),
+            (format!("{HOST}/runtimes/mcp-AbCdEf1234"), true),
+            (format!("{HOST}/runtimes/{}", ARN.replace("111122223333", "999999999999")), false),
+            (format!("{HOST}/runtimes/{}", ARN.replace("us-east-1", "eu-west-1")), false),
+            (format!("{}/runtimes/mcp-AbCdEf1234", HOST.replace("us-east-1", "eu-west-1")), false),
+        ] {
+            let url = RuntimeUrl::parse(&format!("{place}/invocations?qualifier=DEFAULT")).unwrap();
+            assert_eq!(url.is_beside(stack), beside, "{place}");
+        }
+        for (account, beside) in [("111122223333", true), ("999999999999", false)] {
+            let url = format!("{HOST}/runtimes/mcp-AbCdEf1234/invocations?qualifier=DEFAULT&accountId={account}");
+            assert_eq!(RuntimeUrl::parse(&url).unwrap().is_beside(stack), beside);
+        }
+        assert_eq!(region(&format!("{HOST}/runtimes/x")), Some("us-east-1"));
+        assert_eq!(region("https://a-b.gateway.bedrock-agentcore.eu-west-1.amazonaws.com/mcp"), Some("eu-west-1"));
+        assert_eq!(region("https://example.com/mcp"), None);
     }
 
     #[test]

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use crate::world::{Answer, CANARY, EXECUTION_ROLE, Event, IMAGE, World, canary};
 
 mod bounds;
+mod elsewhere;
 mod masking;
 
 const TYPE: &str = "Custom::AgentCoreMcpProbe";

@@ -5,13 +5,13 @@ use aws_sdk_bedrockagentcorecontrol::types::{AuthorizerConfiguration, CustomJwtA
 
 use super::gateway::Gateway;
 use crate::authorizer::comparison;
-use crate::error::Error;
+use crate::error::{ApiErrorKind, Error};
 use crate::job::Job;
 use crate::mcp::url::RuntimeUrl;
 use crate::oauth::{self, Token};
 
-/// Says why `gateway`, or else the runtime behind `endpoint`, would not accept the token. An endpoint that is neither's
-/// is not checked.
+/// Says why `gateway`, or else the runtime behind `endpoint`, would not accept the token. An endpoint that is neither's,
+/// a runtime of another Region or account and one that cannot be looked at are not compared: they will say for themselves.
 pub(super) async fn check(
     job: &Job<'_>,
     endpoint: &str,
@@ -23,9 +23,14 @@ pub(super) async fn check(
     if let Some(gateway) = gateway {
         return compare(job, gateway.authorizer(), "gateway", client_id, token).await;
     }
-    let Some(url) = RuntimeUrl::parse(endpoint) else { return Ok(()) };
+    let url = RuntimeUrl::parse(endpoint).filter(|url| url.is_beside(&job.identity().stack_id));
+    let Some(url) = url else { return Ok(()) };
     let request = job.context.agentcore.get_agent_runtime().agent_runtime_id(url.id());
-    let live = job.call("bedrock-agentcore:GetAgentRuntime", || request.clone().send()).await?;
+    let live = match job.call("bedrock-agentcore:GetAgentRuntime", || request.clone().send()).await {
+        Ok(live) => live,
+        Err(error) if error.is(ApiErrorKind::Denied) || error.is(ApiErrorKind::NotFound) => return Ok(()),
+        Err(error) => return Err(error),
+    };
     let authorizer = match live.authorizer_configuration() {
         Some(AuthorizerConfiguration::CustomJwtAuthorizer(authorizer)) => Some(authorizer),
         _ => None,

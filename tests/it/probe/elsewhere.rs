@@ -1,0 +1,66 @@
+//! Endpoints of other Regions and accounts, and runtimes that cannot be looked at: the probe compares what it can, and
+//! asks all the same.
+
+use emulator::faults::FaultEffect;
+use emulator::identity_provider::ClaimStyle;
+use emulator::service::Principal;
+use emulator::settings::Settings;
+use provisioner::mcp::{Credential, catalogue};
+use serde_json::json;
+
+use super::{COGNITO, bearer, jwt, probe, provider, runtime};
+use crate::handler;
+use crate::world::World;
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_runtime_elsewhere_is_not_looked_for_here() {
+    let arn = "arn%3Aaws%3Abedrock-agentcore%3Aus-east-1%3A111122223333%3Aruntime%2F";
+    for (there, code) in [
+        (("us-east-1", "eu-west-1"), "UNREACHABLE"),
+        (("111122223333", "999999999999"), "NOT_FOUND"),
+        ((arn, ""), "NOT_FOUND"),
+    ] {
+        let mut world = World::new();
+        world.aws.with(|world| world.identity_providers.add(provider(ClaimStyle::Cognito, COGNITO)));
+        // The token would not do here.
+        let runtime = runtime(&mut world, jwt(COGNITO, json!({"AllowedClients": "other"}))).await;
+        let endpoint = runtime.attribute("McpUrl").replace(there.0, there.1);
+        let endpoint = if there.0 == arn { format!("{endpoint}&accountId=999999999999") } else { endpoint };
+        let before = world.call_count();
+        let answer =
+            probe(&mut world, &runtime, bearer(COGNITO, json!({"Endpoint": endpoint, "Mode": "Report"}))).await;
+        assert_eq!(answer.success().attribute("Result"), format!("FAILED:{code}"), "{endpoint}");
+        assert!(!world.calls_since(before).contains(&"GetAgentRuntime"), "{endpoint}");
+    }
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_runtime_that_is_gone_is_reported() {
+    let mut world = World::new();
+    world.aws.with(|world| world.identity_providers.add(provider(ClaimStyle::Cognito, COGNITO)));
+    let runtime = runtime(&mut world, jwt(COGNITO, json!({"AllowedClients": "app"}))).await;
+    let endpoint = runtime.attribute("McpUrl").replace(&runtime.physical_id(), "gone-AbCdEf1234");
+    let answer = probe(&mut world, &runtime, bearer(COGNITO, json!({"Endpoint": endpoint, "Mode": "Report"}))).await;
+    let answer = answer.success();
+    assert_eq!(answer.attribute("Result"), "FAILED:NOT_FOUND", "{}", answer.attribute("Detail"));
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_runtime_that_may_not_be_looked_at_is_asked_all_the_same() {
+    let mut world = World::new();
+    world.aws.with(|world| world.identity_providers.add(provider(ClaimStyle::Cognito, COGNITO)));
+    let runtime = runtime(&mut world, jwt(COGNITO, json!({"AllowedClients": "app"}))).await;
+    world.fault("GetAgentRuntime", 1, u64::MAX, FaultEffect::Denied);
+    let answer = probe(&mut world, &runtime, bearer(COGNITO, json!({}))).await.success();
+    assert_eq!(answer.attribute("ToolCount"), "3");
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn requests_are_signed_for_the_region_of_the_endpoint() {
+    let mut world = World::with_settings(Settings { region: "eu-west-1".to_owned(), ..Settings::default() });
+    let runtime = runtime(&mut world, json!({})).await;
+    let mut context = handler::context(&world.aws, &Principal::Administrator);
+    context.region = "us-east-1".to_owned();
+    let catalogue = catalogue(&context, runtime.attribute("McpUrl"), &Credential::SigV4).await;
+    assert_eq!(catalogue.map(|it| it.tools.len()).map_err(|it| it.seen), Ok(3));
+}
