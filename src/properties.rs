@@ -139,12 +139,23 @@ impl<'a> PropertyReader<'a> {
     /// A map of texts that may be secret, otherwise like [`Self::map`]. One that is also the whole value of another
     /// property, such as an issuer, is none, and sentences about that property need it.
     pub fn sensitive_map(&self, name: &str) -> Result<Option<BTreeMap<String, Sensitive>>, Error> {
+        self.sensitive_map_but(name, &[])
+    }
+
+    /// [`Self::sensitive_map`], but what stands under `plain_keys` is never secret, and sentences need it.
+    pub fn sensitive_map_but(
+        &self,
+        name: &str,
+        plain_keys: &[&str],
+    ) -> Result<Option<BTreeMap<String, Sensitive>>, Error> {
         let Some(map) = self.map(name)? else { return Ok(None) };
         let map: BTreeMap<_, _> = map.into_iter().map(|(key, text)| (key, Sensitive::new(text))).collect();
         let others = self.properties.as_map().iter().filter(|(other, _)| *other != name);
         let plain: BTreeSet<_> = others.filter_map(|(_, value)| value.as_str()).collect();
-        for value in map.values().filter(|value| !plain.contains(value.expose())) {
-            self.mask.add(value);
+        for (key, value) in &map {
+            if !plain_keys.contains(&key.as_str()) && !plain.contains(value.expose()) {
+                self.mask.add(value);
+            }
         }
         Ok(Some(map))
     }

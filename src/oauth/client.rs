@@ -13,6 +13,10 @@ use crate::stored_secret;
 pub const PROPERTIES: [&str; 6] =
     ["ClientId", "ClientSecretId", "ClientSecretJsonKey", "ClientSecret", "Scopes", "CustomParameters"];
 
+/// Parameters of a token request that name what the token is for, and are no secrets (RFC 6749, RFC 8707, Auth0). Sentences
+/// about a token's `aud` are of no use without them.
+const PLAIN_PARAMETERS: [&str; 3] = ["audience", "resource", "scope"];
+
 /// A client that can ask for tokens.
 #[derive(Clone, Debug)]
 pub struct Client {
@@ -21,7 +25,7 @@ pub struct Client {
     /// Its secret.
     pub secret: ClientSecret,
     scopes: Vec<String>,
-    parameters: BTreeMap<String, String>,
+    parameters: BTreeMap<String, Sensitive>,
 }
 
 /// Where a client's secret is.
@@ -38,6 +42,12 @@ pub enum ClientSecret {
     },
 }
 
+/// Reads further parameters for the token endpoint. An empty value is an optional parameter left empty. Values may be
+/// secret, as the service's model has it, so that whoever quotes one is masked.
+pub fn custom_parameters(reader: &PropertyReader<'_>) -> Result<BTreeMap<String, Sensitive>, Error> {
+    Ok(reader.sensitive_map_but("CustomParameters", &PLAIN_PARAMETERS)?.unwrap_or_default())
+}
+
 impl Client {
     /// Reads the client that `selector` (`` `Auth` BEARER ``) asks for.
     pub fn read(reader: &PropertyReader<'_>, selector: &str) -> Result<Self, Error> {
@@ -48,7 +58,7 @@ impl Client {
             client_id: reader.required_string("ClientId")?,
             secret,
             scopes: reader.list("Scopes")?,
-            parameters: reader.map("CustomParameters")?.unwrap_or_default(),
+            parameters: custom_parameters(reader)?,
         })
     }
 
@@ -58,7 +68,7 @@ impl Client {
             client_id: self.client_id.clone(),
             client_secret: self.secret.value(job).await?,
             scopes: self.scopes.clone(),
-            parameters: self.parameters.clone(),
+            parameters: self.parameters.iter().map(|(key, value)| (key.clone(), value.expose().to_owned())).collect(),
         })
     }
 }

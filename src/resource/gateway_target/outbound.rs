@@ -9,7 +9,9 @@ use aws_sdk_bedrockagentcorecontrol::types::{
 use aws_smithy_types::error::operation::BuildError;
 
 use crate::error::Error;
+use crate::oauth::client::custom_parameters;
 use crate::properties::{PropertyReader, at_most, quote};
+use crate::sensitive::Sensitive;
 
 /// The service that calls of a runtime are signed for. Without it the gateway's role is of no use to an MCP server:
 /// "IamCredentialProvider is required for mcpServer targets using IAM authentication".
@@ -37,7 +39,7 @@ pub(super) struct OAuth {
     provider_arn: String,
     scopes: BTreeSet<String>,
     grant_type: OAuthGrantType,
-    parameters: BTreeMap<String, String>,
+    parameters: BTreeMap<String, Sensitive>,
 }
 
 impl std::fmt::Debug for OAuth {
@@ -76,11 +78,12 @@ impl Outbound {
                 == SIGNING_NAME)
                 .then(|| Self::GatewayIamRole { region: iam.region().map(str::to_owned) }),
             (CredentialProviderType::Oauth, CredentialProvider::OauthCredentialProvider(oauth)) => {
+                let parameters = oauth.custom_parameters().into_iter().flatten();
                 Some(Self::OAuth(OAuth {
                     provider_arn: oauth.provider_arn().to_owned(),
                     scopes: oauth.scopes().iter().cloned().collect(),
                     grant_type: oauth.grant_type().clone(),
-                    parameters: oauth.custom_parameters().cloned().unwrap_or_default().into_iter().collect(),
+                    parameters: parameters.map(|(key, value)| (key.clone(), Sensitive::new(value.as_str()))).collect(),
                 }))
             }
             _ => None,
@@ -95,7 +98,9 @@ impl Outbound {
                 (CredentialProviderType::GatewayIamRole, CredentialProvider::IamCredentialProvider(iam))
             }
             Self::OAuth(oauth) => {
-                let parameters: HashMap<_, _> = oauth.parameters.clone().into_iter().collect();
+                let parameters = oauth.parameters.iter();
+                let parameters: HashMap<_, _> =
+                    parameters.map(|(key, value)| (key.clone(), value.expose().to_owned())).collect();
                 let oauth = OAuthCredentialProvider::builder()
                     .provider_arn(&oauth.provider_arn)
                     .set_scopes(Some(oauth.scopes.iter().cloned().collect()))
@@ -156,16 +161,16 @@ fn check_provider(arn: &str) -> Result<(), Error> {
     Err(Error::property("CredentialProviderArn", problem))
 }
 
-/// Further parameters for the IdP's token endpoint. An empty value is an optional parameter left empty.
-fn parameters(reader: &PropertyReader<'_>) -> Result<BTreeMap<String, String>, Error> {
+/// Further parameters for the IdP's token endpoint, within the API's bounds.
+fn parameters(reader: &PropertyReader<'_>) -> Result<BTreeMap<String, Sensitive>, Error> {
     const NAME: &str = "CustomParameters";
-    let parameters = reader.map(NAME)?.unwrap_or_default();
+    let parameters = custom_parameters(reader)?;
     for (key, value) in &parameters {
         if key.is_empty() {
             return Err(Error::property(NAME, "has an entry without a key; give it one or remove it"));
         }
         at_most(NAME, key, PARAMETER_KEY_CHARS_MAX)?;
-        at_most(&format!("{NAME}.{key}"), value, PARAMETER_VALUE_CHARS_MAX)?;
+        at_most(&format!("{NAME}.{key}"), value.expose(), PARAMETER_VALUE_CHARS_MAX)?;
     }
     if parameters.len() > PARAMETERS_MAX {
         let problem = format!("has {} entries; a target takes at most {PARAMETERS_MAX}", parameters.len());

@@ -138,3 +138,18 @@ async fn a_runtime_that_is_gone_is_named_and_one_that_cannot_be_read_is_not_comp
     scene.target(json!({})).await;
     assert!(scene.world.aws.clock().elapsed() < started + Duration::from_mins(1));
 }
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_custom_parameter_that_the_service_quotes_is_masked() {
+    let mut scene = Scene::with(Settings::default(), json!({}), jwt_runtime()).await;
+    let arn = make_provider(&scene.world);
+    let reason = "the IdP refused hunter2-hunter2 for https://api.example.com".to_owned();
+    scene.world.fault("CreateGatewayTarget", 1, u64::MAX, FaultEffect::BecomesFailed(reason));
+    let parameters = json!({"assertion": "hunter2-hunter2", "audience": "https://api.example.com"});
+    let oauth = json!({"OutboundAuth": "OAUTH", "CredentialProviderArn": arn, "CustomParameters": parameters});
+    let create = scene.create(oauth);
+    let answer = scene.world.send(create).await;
+    assert!(!answer.reason().contains("hunter2"), "{}", answer.reason());
+    let expected = "the IdP refused **** for https://api.example.com";
+    assert!(answer.failure().contains(expected), "{}", answer.reason());
+}

@@ -3,7 +3,7 @@
 
 use emulator::aws::ServiceId;
 use emulator::container::{AnswerForm, Behaviour, Start};
-use emulator::identity_provider::ClaimStyle;
+use emulator::identity_provider::{ClaimStyle, ProviderFault};
 use serde_json::{Value, json};
 
 use super::{COGNITO, bearer, behave, jwt, probe, provider, runtime};
@@ -131,4 +131,24 @@ async fn what_a_server_says_is_not_quoted_when_its_secret_cannot_be_read() {
     let said = probe(&mut world, &runtime, json!({"SecretId": "absent"})).await.failure().to_owned();
     assert!(said.starts_with("the server answers with text/html and not with MCP; check"), "{said}");
     assert!(said.contains("what to mask is unknown: `SecretId` is \"absent\""), "{said}");
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_custom_parameter_is_masked_but_for_what_names_the_tokens_purpose() {
+    for (parameters, description, expected) in [
+        (json!({"assertion": "cAnArY-assertion"}), "cAnArY-assertion is not known", "**** is not known"),
+        (
+            json!({"audience": "https://api.example.com"}),
+            "No API https://api.example.com",
+            "No API https://api.example.com",
+        ),
+    ] {
+        let mut world = World::new();
+        let fault = ProviderFault::TokenError { status: 400, error: "invalid_request", description };
+        let provider = provider(ClaimStyle::Cognito, COGNITO).with_fault(fault);
+        world.aws.with(|world| world.identity_providers.add(provider));
+        let runtime = runtime(&mut world, jwt(COGNITO, json!({"AllowedClients": "app"}))).await;
+        let answer = probe(&mut world, &runtime, bearer(COGNITO, json!({"CustomParameters": parameters}))).await;
+        assert!(answer.failure().contains(expected), "{}", answer.reason());
+    }
 }
