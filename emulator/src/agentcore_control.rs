@@ -31,6 +31,7 @@ mod execution_role;
 mod gateway;
 mod gateway_target;
 mod headers;
+mod lag;
 mod page;
 mod rules;
 mod runtime;
@@ -48,6 +49,7 @@ pub use self::credential_provider::{ClientAuthentication, ClientSecret, Credenti
 pub use self::errors::RefusedAs;
 pub use self::gateway::Gateway;
 pub use self::gateway_target::{GatewayTarget, Synchronization};
+use self::lag::Lag;
 pub use self::runtime::{Runtime, Version};
 pub use self::status::{Status, Transition};
 pub use self::token::Mismatch;
@@ -70,6 +72,7 @@ pub struct AgentCoreControl {
     /// How many runtimes were ever created; decides the next id.
     created: u64,
     tokens: Tokens,
+    lag: Lag,
     /// In the order of their creation.
     gateways: Vec<Gateway>,
     /// Gateways that are gone, in the order in which calls found them gone.
@@ -108,6 +111,7 @@ impl AgentCoreControl {
             deleted: Vec::new(),
             created: 0,
             tokens: Tokens::default(),
+            lag: Lag::default(),
             gateways: Vec::new(),
             deleted_gateways: Vec::new(),
             synchronizations: Vec::new(),
@@ -124,10 +128,21 @@ impl AgentCoreControl {
     /// Executes one validated and authorized call.
     pub(crate) fn call(&mut self, call: &Call, neighbours: &mut Neighbours<'_>) -> Answer {
         self.settle(call.now);
-        if let Some(answer) = self.tokens.replay(call) {
+        if let Some(answer) = self.tokens.replay(call).or_else(|| self.lag.replay(call)) {
             return answer;
         }
-        let answer = match call.operation {
+        let before = (!self.settings.get_lag.is_zero()).then(|| self.clone());
+        let answer = self.execute(call, neighbours)?;
+        self.tokens.record(call, &answer);
+        if let Some((mut before, get)) = before.zip(lag::get_of(call, &answer)) {
+            let former = before.call(&get, neighbours);
+            self.lag.record(&get, former, call.now + self.settings.get_lag);
+        }
+        Ok(answer)
+    }
+
+    fn execute(&mut self, call: &Call, neighbours: &mut Neighbours<'_>) -> Answer {
+        match call.operation {
             "CreateAgentRuntime" => self.create_agent_runtime(call, neighbours.iam),
             "GetAgentRuntime" => self.get_agent_runtime(call),
             "UpdateAgentRuntime" => self.update_agent_runtime(call, neighbours.iam),
@@ -160,9 +175,7 @@ impl AgentCoreControl {
                 "UnknownOperationException",
                 format!("the emulator's AgentCore has no operation `{other}`"),
             )),
-        }?;
-        self.tokens.record(call, &answer);
-        Ok(answer)
+        }
     }
 
     /// Chooses the answer to a client token that comes again with other parameters.

@@ -37,6 +37,9 @@ pub struct Settings {
     pub provider_transition: Duration,
     /// Each call takes so long: half before its effect, half after.
     pub call_latency: Duration,
+    /// AgentCore's Gets show what was before a create, an update, a synchronization or a delete for so long. They do not
+    /// unless this is chosen.
+    pub get_lag: Duration,
     /// A new runtime, gateway or gateway target is missing from lists for so long, and a deleted one lingers in them for
     /// so long.
     pub list_lag: Duration,
@@ -67,6 +70,7 @@ impl Default for Settings {
             target_deletion: Duration::from_secs(2),
             provider_transition: Duration::ZERO,
             call_latency: Duration::from_millis(20),
+            get_lag: Duration::ZERO,
             list_lag: Duration::from_secs(2),
             role_propagation: Duration::from_secs(8),
             secret_force_deletion: Duration::from_secs(3),

@@ -1,5 +1,7 @@
 //! States, versions, conflicts, client tokens, lists, endpoints, tags.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use super::super::{Mismatch, Status};
@@ -190,6 +192,28 @@ fn lists_lag_and_are_paged() {
     );
     account.pass(1);
     assert_eq!(names(&account.ok("ListAgentRuntimes", json!({}))), ["c"]);
+}
+
+#[test]
+fn gets_lag_behind_every_change() {
+    let mut account = Account::new();
+    account.service.settings.get_lag = Duration::from_secs(3);
+    let id = account.create(create("server"));
+    assert_eq!(account.code("GetAgentRuntime", id_of(&id)), "ResourceNotFoundException");
+    account.pass(3);
+    assert_eq!(account.status(&id), "CREATING");
+    account.pass(27);
+    account.ok("UpdateAgentRuntime", with(update(&id), "description", json!("two")));
+    assert_eq!((account.status(&id), account.get(&id).get("description")), ("READY".to_owned(), None));
+    account.pass(3);
+    assert_eq!((account.status(&id), &account.get(&id)["agentRuntimeVersion"]), ("UPDATING".to_owned(), &json!("2")));
+    account.pass(27);
+    account.ok("DeleteAgentRuntime", id_of(&id));
+    assert_eq!(account.status(&id), "READY");
+    account.pass(3);
+    assert_eq!(account.status(&id), "DELETING");
+    account.pass(17);
+    assert_eq!(account.code("GetAgentRuntime", id_of(&id)), "ResourceNotFoundException");
 }
 
 #[test]
