@@ -1,5 +1,5 @@
-//! What the calls of AgentCore's control plane have in common, whatever they are about: tags, roles that propagate, and
-//! refusals that mean the same everywhere.
+//! What the calls of AgentCore's control plane have in common, whatever they are about: tags, roles that propagate,
+//! states that settle, and refusals that mean the same everywhere.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,7 +13,12 @@ use crate::properties::quote;
 use crate::resource::TagChanges;
 use crate::wait::{Progress, until_within};
 
+mod settling;
 pub(crate) mod target;
+
+pub(crate) use settling::{
+    Live, NOT_FOUND_PATIENCE, Settled, is_as_new, is_changing, pending, wait_settled, wait_updated,
+};
 
 /// A role made seconds earlier is refused at first: "Role validation failed" (terraform-provider-aws waits as long).
 const ROLE_PATIENCE: Duration = Duration::from_mins(2);

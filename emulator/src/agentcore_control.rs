@@ -131,7 +131,8 @@ impl AgentCoreControl {
         if let Some(answer) = self.tokens.replay(call).or_else(|| self.lag.replay(call)) {
             return answer;
         }
-        let before = (!self.settings.get_lag.is_zero()).then(|| self.clone());
+        let lags = !self.settings.get_lag.is_zero() && !call.operation.starts_with("Get");
+        let before = lags.then(|| self.clone());
         let answer = self.execute(call, neighbours)?;
         self.tokens.record(call, &answer);
         if let Some((mut before, get)) = before.zip(lag::get_of(call, &answer)) {

@@ -13,17 +13,16 @@ use aws_sdk_bedrockagentcorecontrol::types::{
 };
 use tokio::time::Instant;
 
-use super::{Conflict, none_if_not_found};
+use super::{Conflict, Live, none_if_not_found, pending};
 use crate::error::{ApiErrorKind, Error};
 use crate::job::Job;
 use crate::wait::{Progress, until};
 
 mod failure;
 
+pub(crate) use super::Settled;
 pub(crate) use failure::{failure, reasons};
 
-/// A target just created may not be found for a moment.
-const NOT_FOUND_PATIENCE: Duration = Duration::from_secs(15);
 /// A Get may show what was before a synchronisation for a moment.
 const TAKES_EFFECT_PATIENCE: Duration = Duration::from_secs(30);
 /// A gateway that cannot list the server's tools is asked again after these pauses: a cold start, a role and a policy
@@ -68,19 +67,7 @@ pub(crate) fn gateway_id(text: &str) -> Option<String> {
     fits.then(|| id.to_owned())
 }
 
-/// What a status means to whoever waits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Settled {
-    /// In transition.
-    No,
-    /// Usable.
-    Ready,
-    /// The last operation failed.
-    Failed,
-    /// Somebody would have to sign in.
-    PendingAuth,
-}
-
+/// What a target's status means.
 pub(crate) fn settled(status: &TargetStatus) -> Settled {
     match status {
         TargetStatus::Ready => Settled::Ready,
@@ -92,6 +79,24 @@ pub(crate) fn settled(status: &TargetStatus) -> Settled {
         }
         // CREATING, UPDATING, SYNCHRONIZING, DELETING, and whatever a newer service may add.
         _ => Settled::No,
+    }
+}
+
+impl Live for GetGatewayTargetOutput {
+    fn settled(&self) -> Settled {
+        settled(self.status())
+    }
+
+    fn word(&self) -> String {
+        self.status().as_str().to_owned()
+    }
+
+    fn since(&self) -> Option<SystemTime> {
+        let moment = match self.status() {
+            TargetStatus::Creating => self.created_at(),
+            _ => self.updated_at(),
+        };
+        (*moment).try_into().ok()
     }
 }
 
@@ -143,29 +148,7 @@ pub(crate) fn can_synchronize(live: &GetGatewayTargetOutput) -> bool {
 
 /// Waits until the target is in no transition any more. `None` if there is none (any more).
 pub(crate) async fn wait_settled(job: &Job<'_>, target: &TargetRef) -> Result<Option<GetGatewayTargetOutput>, Error> {
-    let started = Instant::now();
-    let mut seen = false;
-    until(job.deadline, &format!("waiting for gateway target {target}"), async || {
-        Ok(match get(job, target).await? {
-            None if !seen && started.elapsed() < NOT_FOUND_PATIENCE => Progress::pending("not found"),
-            None => Progress::Done(None),
-            Some(live) if settled(live.status()) == Settled::No => {
-                seen = true;
-                pending(&live)
-            }
-            Some(live) => Progress::Done(Some(live)),
-        })
-    })
-    .await
-}
-
-/// Still in transition, since when its own timestamps say.
-pub(crate) fn pending<T>(live: &GetGatewayTargetOutput) -> Progress<T> {
-    let since = match live.status() {
-        TargetStatus::Creating => live.created_at(),
-        _ => live.updated_at(),
-    };
-    Progress::Pending { status: live.status().as_str().to_owned(), since: SystemTime::try_from(*since).ok() }
+    super::wait_settled(job, &format!("gateway target {target}"), async || get(job, target).await).await
 }
 
 /// Makes the gateway list the server's tools anew, and waits until it has. What fails in passing is repeated.

@@ -7,13 +7,13 @@
 //! everything else updates in place, as a full replace.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use aws_sdk_bedrockagentcorecontrol::operation::get_gateway::GetGatewayOutput;
 use aws_sdk_bedrockagentcorecontrol::types::GatewayStatus;
-use tokio::time::Instant;
 
-use crate::agentcore::{self, Conflict, is_name_taken, waiting_for_role};
+use crate::agentcore::{
+    self, Conflict, Live, Settled, is_as_new, is_changing, is_name_taken, pending, waiting_for_role,
+};
 use crate::error::{ApiErrorKind, Error};
 use crate::event::RawProperties;
 use crate::identity::Identity;
@@ -31,13 +31,10 @@ mod preflight;
 mod properties;
 mod waiting;
 
-use api::Settled;
 use configuration::{Configuration, unchangeable};
 use properties::Properties;
-use waiting::{failed_status, is_changing, pending, wait_settled};
+use waiting::{failed_status, wait_settled};
 
-/// A Get may show what was before an update for a moment.
-const TAKES_EFFECT_PATIENCE: Duration = Duration::from_mins(1);
 /// Tokens that one request may use up for one call: each is good for one set of parameters.
 const TOKENS_MAX: u32 = 3;
 
@@ -195,9 +192,9 @@ async fn replace_configuration(
         reasons: "it was deleted while it was being updated; repeat the update to make it again".to_owned(),
     };
     let mut conflict = Conflict::default();
-    until(job.deadline, "waiting for another change of the gateway to end", async || {
+    let updated = until(job.deadline, "waiting for another change of the gateway to end", async || {
         match waiting_for_role(job, async || api::update(job, &live, wanted).await).await {
-            Ok(()) => Ok(Progress::Done(())),
+            Ok(updated) => Ok(Progress::Done(updated)),
             Err(error) if error.is(ApiErrorKind::Conflict) => {
                 live = api::get(job, &id).await?.ok_or_else(gone)?;
                 conflict.wait(error, is_changing(&live), pending(&live))
@@ -206,26 +203,11 @@ async fn replace_configuration(
         }
     })
     .await?;
-    let started = Instant::now();
-    until(job.deadline, &format!("waiting for the update of gateway {id}"), async || {
-        let live = wait_settled(job, &id).await?.ok_or_else(gone)?;
-        if api::settled(live.status()) != Settled::Ready {
-            return Err(failed_status(&live));
-        }
-        let kept = wanted.kept_by(&Configuration::live(&live));
-        if kept.is_empty() {
-            return Ok(Progress::Done(live));
-        }
-        if started.elapsed() < TAKES_EFFECT_PATIENCE {
-            return Ok(pending(&live));
-        }
-        Err(Error::TerminalStatus {
-            what: format!("gateway {id}"),
-            status: live.status().as_str().to_owned(),
-            reasons: format!("AgentCore accepted the update and kept the former {}; repeat it", kept.join(" and ")),
-        })
-    })
-    .await
+    let settle = async || wait_settled(job, &id).await?.ok_or_else(gone);
+    let shows = |live: &GetGatewayOutput| is_as_new(live.updated_at(), &updated);
+    let kept = |live: &GetGatewayOutput| wanted.kept_by(&Configuration::live(live));
+    let live = agentcore::wait_updated(job, &format!("gateway {id}"), settle, shows, kept).await?;
+    if live.settled() == Settled::Ready { Ok(live) } else { Err(failed_status(&live)) }
 }
 
 fn cannot_change(property: &str, id: &str) -> Error {

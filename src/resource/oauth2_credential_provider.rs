@@ -17,7 +17,7 @@ use aws_sdk_bedrockagentcorecontrol::operation::get_oauth2_credential_provider::
 use aws_sdk_bedrockagentcorecontrol::types::Status;
 use tokio::time::Instant;
 
-use crate::agentcore::{self, is_name_taken};
+use crate::agentcore::{self, is_changing, is_name_taken, pending};
 use crate::error::{ApiErrorKind, Error};
 use crate::event::RawProperties;
 use crate::identity::Identity;
@@ -39,8 +39,6 @@ use configuration::Configuration;
 use lookup::{Found, Proof};
 use properties::Properties;
 
-/// A provider just created may not be found for a moment.
-const NOT_FOUND_PATIENCE: Duration = Duration::from_secs(15);
 /// How long a refusal that should pass is believed to: another change of the provider, or the deletion of one with its
 /// name, whose secret goes a little later.
 const REFUSAL_PATIENCE: Duration = Duration::from_mins(2);
@@ -219,20 +217,7 @@ async fn ready(job: &Job<'_>, name: &str, answer: Answer) -> Result<Answer, Erro
 
 /// Waits until the provider is in no transition any more. `None` if there is none (any more).
 async fn wait_settled(job: &Job<'_>, name: &str) -> Result<Option<GetOauth2CredentialProviderOutput>, Error> {
-    let started = Instant::now();
-    let mut seen = false;
-    until(job.deadline, &format!("waiting for credential provider {name}"), async || {
-        Ok(match api::get(job, name).await? {
-            None if !seen && started.elapsed() < NOT_FOUND_PATIENCE => Progress::pending("not found"),
-            None => Progress::Done(None),
-            Some(live) if api::is_transition(&api::status(&live)) => {
-                seen = true;
-                pending(&live)
-            }
-            Some(live) => Progress::Done(Some(live)),
-        })
-    })
-    .await
+    agentcore::wait_settled(job, &format!("credential provider {name}"), async || api::get(job, name).await).await
 }
 
 /// Deletes a provider of ours and waits until it is gone. One in transition refuses to be deleted, which is waited
@@ -253,8 +238,7 @@ async fn delete_provider(job: &Job<'_>, name: &str) -> Result<(), Error> {
             Ok(Some(())) => asked = Some(job.context.now()),
             Ok(None) => return Ok(Progress::Done(())),
             Err(error) if error.is(ApiErrorKind::Conflict) => {
-                let passes = api::is_transition(&api::status(&live));
-                if !passes && refused.get_or_insert_with(Instant::now).elapsed() >= REFUSAL_PATIENCE {
+                if !is_changing(&live) && refused.get_or_insert_with(Instant::now).elapsed() >= REFUSAL_PATIENCE {
                     return Err(error);
                 }
                 return Ok(pending(&live));
@@ -297,10 +281,6 @@ async fn patiently<T>(
 /// The secret of a provider deleted a moment ago is still on its way out, and bears the name of the new one's.
 fn is_vanishing(error: &Error) -> bool {
     error.api().is_some_and(|api| api.kind == ApiErrorKind::Other && api.mentions("deletion"))
-}
-
-fn pending<T>(live: &GetOauth2CredentialProviderOutput) -> Progress<T> {
-    Progress::Pending { status: api::status(live).as_str().to_owned(), since: api::in_progress_since(live) }
 }
 
 fn failed_status(live: &GetOauth2CredentialProviderOutput) -> Error {

@@ -6,13 +6,16 @@
 //! else updates in place, as a full replace.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::SystemTime;
 
 use aws_sdk_bedrockagentcorecontrol::operation::get_agent_runtime::GetAgentRuntimeOutput;
 use aws_sdk_bedrockagentcorecontrol::types::AgentRuntimeStatus;
 use tokio::time::Instant;
 
-use crate::agentcore::{self, Conflict, is_name_taken, is_token_known, waiting_for_role};
+use crate::agentcore::{
+    self, CONFLICT_PATIENCE, Conflict, Live, Settled, is_changing, is_name_taken, is_token_known, pending,
+    waiting_for_role,
+};
 use crate::error::{ApiErrorKind, Error};
 use crate::event::RawProperties;
 use crate::identity::{Identity, Owner};
@@ -30,14 +33,10 @@ mod lookup;
 mod outputs;
 mod properties;
 
-use api::Settled;
+use api::Version;
 use configuration::Configuration;
 use properties::Properties;
 
-/// A runtime just created may not be found for a moment.
-const NOT_FOUND_PATIENCE: Duration = Duration::from_secs(15);
-/// A Get may show what was before an update for a moment.
-const TAKES_EFFECT_PATIENCE: Duration = Duration::from_mins(1);
 /// Tokens that one request may use up for one call: each is good for one set of parameters.
 const TOKENS_MAX: u32 = 3;
 
@@ -199,10 +198,10 @@ async fn replace_configuration(
     };
     let mut attempt = 1;
     let mut conflict = Conflict::default();
-    until(job.deadline, "waiting for another change of the runtime to end", async || {
+    let version = until(job.deadline, "waiting for another change of the runtime to end", async || {
         let token = job.identity().client_token(&format!("runtime-update-{attempt}"));
         match waiting_for_role(job, async || api::update(job, id, configuration, &token).await).await {
-            Ok(()) => Ok(Progress::Done(())),
+            Ok(version) => Ok(Progress::Done(version)),
             // An earlier delivery of this request updated to something else: a secret was rotated since.
             Err(error) if is_token_known(&error) && attempt < TOKENS_MAX => {
                 attempt += 1;
@@ -216,65 +215,47 @@ async fn replace_configuration(
         }
     })
     .await?;
-    let started = Instant::now();
-    until(job.deadline, &format!("waiting for the update of runtime {id}"), async || {
-        let live = wait_settled(job, id).await?.ok_or_else(gone)?;
-        if api::settled(live.status()) != Settled::Ready {
-            return Err(failed_status(&live));
-        }
-        let kept = configuration.kept_by(&Configuration::live(&live));
-        if kept.is_empty() {
-            return Ok(Progress::Done(live));
-        }
-        if started.elapsed() < TAKES_EFFECT_PATIENCE {
-            return Ok(pending(&live));
-        }
-        Err(Error::TerminalStatus {
-            what: format!("runtime {id}"),
-            status: live.status().as_str().to_owned(),
-            reasons: format!("AgentCore accepted the update and kept the former {}; repeat it", kept.join(" and ")),
-        })
-    })
-    .await
+    let settle = async || wait_settled(job, id).await?.ok_or_else(gone);
+    let shows = |live: &GetAgentRuntimeOutput| Version::live(live) >= version;
+    let kept = |live: &GetAgentRuntimeOutput| {
+        let mut kept = configuration.kept_by(&Configuration::live(live));
+        kept.extend((!shows(live)).then_some("version"));
+        kept
+    };
+    let live = agentcore::wait_updated(job, &format!("runtime {id}"), settle, shows, kept).await?;
+    if live.settled() == Settled::Ready { Ok(live) } else { Err(failed_status(&live)) }
 }
 
 /// Waits until the runtime is in no transition any more. `None` if there is none (any more).
 async fn wait_settled(job: &Job<'_>, id: &str) -> Result<Option<GetAgentRuntimeOutput>, Error> {
-    let started = Instant::now();
-    let mut seen = false;
-    until(job.deadline, &format!("waiting for runtime {id}"), async || {
-        Ok(match api::get(job, id).await? {
-            None if !seen && started.elapsed() < NOT_FOUND_PATIENCE => Progress::pending("not found"),
-            None => Progress::Done(None),
-            Some(live) if is_changing(&live) => {
-                seen = true;
-                pending(&live)
-            }
-            Some(live) => Progress::Done(Some(live)),
-        })
-    })
-    .await
+    agentcore::wait_settled(job, &format!("runtime {id}"), async || api::get(job, id).await).await
 }
 
 /// Deletes a runtime of ours and waits until it is gone. One in transition refuses to be deleted, which is waited
 /// through.
 async fn delete_runtime(job: &Job<'_>, id: &str) -> Result<(), Error> {
-    let mut asked = None;
+    let mut asked: Option<(Instant, SystemTime)> = None;
+    let mut failed_before = false;
     let mut conflict = Conflict::default();
     until(job.deadline, &format!("waiting for runtime {id} to be deleted"), async || {
         let Some(live) = api::get(job, id).await? else { return Ok(Progress::Done(())) };
+        let has_failed = *live.status() == AgentRuntimeStatus::DeleteFailed;
+        failed_before |= has_failed && asked.is_none();
         // The runtime's own timestamps tell of its last update, not of this.
         let status = live.status().as_str().to_owned();
         let deleting = |since| Ok(Progress::Pending { status, since });
-        match live.status() {
-            AgentRuntimeStatus::Deleting => return deleting(asked.or(job.requested_at())),
-            AgentRuntimeStatus::DeleteFailed if asked.is_some() => return Err(failed_status(&live)),
-            _ => {}
+        if *live.status() == AgentRuntimeStatus::Deleting {
+            return deleting(asked.map(|(_, at)| at).or(job.requested_at()));
+        }
+        // The failure of an earlier deletion may be shown for a while.
+        let is_old = |since: Instant| failed_before && since.elapsed() < CONFLICT_PATIENCE;
+        if has_failed && asked.is_some_and(|(since, _)| !is_old(since)) {
+            return Err(failed_status(&live));
         }
         match api::delete(job, id).await {
             Ok(Some(())) => {
-                asked = Some(job.context.now());
-                deleting(asked)
+                let (_, at) = *asked.get_or_insert_with(|| (Instant::now(), job.context.now()));
+                deleting(Some(at))
             }
             Ok(None) => Ok(Progress::Done(())),
             Err(error) if error.is(ApiErrorKind::Conflict) => conflict.wait(error, is_changing(&live), pending(&live)),
@@ -286,14 +267,6 @@ async fn delete_runtime(job: &Job<'_>, id: &str) -> Result<(), Error> {
         }
     })
     .await
-}
-
-fn is_changing(live: &GetAgentRuntimeOutput) -> bool {
-    api::settled(live.status()) == Settled::No
-}
-
-fn pending<T>(live: &GetAgentRuntimeOutput) -> Progress<T> {
-    Progress::Pending { status: live.status().as_str().to_owned(), since: api::in_progress_since(live) }
 }
 
 fn failed_status(live: &GetAgentRuntimeOutput) -> Error {

@@ -1,6 +1,7 @@
 //! The battery of `Custom::AgentCoreGatewayTarget`, on a gateway that somebody else made.
 
 mod faults;
+mod late_gets;
 mod lifecycle;
 mod refusals;
 mod sharing;
@@ -8,7 +9,7 @@ mod simulation;
 
 use std::time::Duration;
 
-use emulator::agentcore_control::GatewayTarget;
+use emulator::agentcore_control::{GatewayTarget, Status};
 use emulator::aws::ServiceId;
 use emulator::container::Behaviour;
 use emulator::identity_provider::{ClaimStyle, Client, Provider};
@@ -144,6 +145,11 @@ fn make_provider(world: &World) -> String {
         "oauth2ProviderConfigInput": {"customOauth2ProviderConfig": config}});
     let answer = world.somebody(ServiceId::AgentCoreControl, "CreateOauth2CredentialProvider", input);
     answer["credentialProviderArn"].as_str().expect("an ARN").to_owned()
+}
+
+fn status(scene: &Scene, physical_id: &str) -> Status {
+    let now = scene.world.aws.clock().now();
+    scene.look(physical_id, |target| target.status(now))
 }
 
 fn names_on(world: &World, gateway_id: &str) -> Vec<String> {

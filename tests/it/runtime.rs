@@ -1,5 +1,7 @@
 //! The battery of `Custom::AgentCoreRuntime`.
 
+mod late_gets;
+
 use std::time::Duration;
 
 use emulator::agentcore_control::{Mismatch, Status};

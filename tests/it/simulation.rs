@@ -21,11 +21,13 @@ const EFFECTS: [(FaultEffect, u64); 4] = [
     (FaultEffect::ReplyLostAfter, 1),
 ];
 
+/// Gets and lists are late, by different times.
 fn settings() -> Settings {
     Settings {
         call_latency: Duration::from_secs(1),
         runtime_transition: Duration::from_secs(6),
         runtime_deletion: Duration::from_secs(4),
+        get_lag: Duration::from_secs(4),
         list_lag: Duration::from_secs(5),
         secret_force_deletion: Duration::from_secs(3),
         ..Settings::default()

@@ -1,10 +1,10 @@
 //! The AgentCore calls for gateways, each safe to repeat, with answers as our own types.
 
 use std::collections::BTreeMap;
-use std::time::SystemTime;
 
 use aws_sdk_bedrockagentcorecontrol::operation::get_gateway::GetGatewayOutput;
-use aws_sdk_bedrockagentcorecontrol::types::{GatewayProtocolType, GatewayStatus, TargetStatus};
+use aws_sdk_bedrockagentcorecontrol::types::{GatewayProtocolType, TargetStatus};
+use aws_smithy_types::DateTime;
 
 use super::configuration::Configuration;
 use crate::agentcore::{none_if_not_found, unbuildable};
@@ -43,8 +43,12 @@ pub(super) async fn create(
 }
 
 /// Replaces the whole configuration. What no property of ours says anything about is sent as it is: left out, it would
-/// be reset (API reference, UpdateGateway).
-pub(super) async fn update(job: &Job<'_>, live: &GetGatewayOutput, configuration: &Configuration) -> Result<(), Error> {
+/// be reset (API reference, UpdateGateway). Returns when the gateway was updated, by its own timestamp.
+pub(super) async fn update(
+    job: &Job<'_>,
+    live: &GetGatewayOutput,
+    configuration: &Configuration,
+) -> Result<DateTime, Error> {
     let members = configuration.to_api(Some(live)).map_err(unbuildable)?;
     let interceptors = live.interceptor_configurations();
     let request = job
@@ -65,8 +69,8 @@ pub(super) async fn update(job: &Job<'_>, live: &GetGatewayOutput, configuration
         .set_interceptor_configurations((!interceptors.is_empty()).then(|| interceptors.to_vec()))
         .set_policy_engine_configuration(live.policy_engine_configuration().cloned())
         .set_waf_configuration(live.waf_configuration().cloned());
-    job.call("bedrock-agentcore:UpdateGateway", || request.clone().send()).await?;
-    Ok(())
+    let answer = job.call("bedrock-agentcore:UpdateGateway", || request.clone().send()).await?;
+    Ok(answer.updated_at)
 }
 
 /// `None` if there is no such gateway.
@@ -128,33 +132,4 @@ pub(super) async fn target_stands(job: &Job<'_>, gateway_id: &str, target_id: &s
     let request = job.context.agentcore.get_gateway_target().gateway_identifier(gateway_id).target_id(target_id);
     let answer = job.call("bedrock-agentcore:GetGatewayTarget", || request.clone().send()).await;
     Ok(none_if_not_found(answer)?.is_some_and(|target| target.status != TargetStatus::Deleting))
-}
-
-/// What a status means to whoever waits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Settled {
-    /// In transition.
-    No,
-    /// Usable.
-    Ready,
-    /// Ended in failure.
-    Failed,
-}
-
-pub(super) fn settled(status: &GatewayStatus) -> Settled {
-    match status {
-        GatewayStatus::Ready => Settled::Ready,
-        GatewayStatus::Failed | GatewayStatus::UpdateUnsuccessful => Settled::Failed,
-        // CREATING, UPDATING, DELETING, and whatever a newer service may add.
-        _ => Settled::No,
-    }
-}
-
-/// When the present transition began.
-pub(super) fn in_progress_since(live: &GetGatewayOutput) -> Option<SystemTime> {
-    let moment = match live.status() {
-        GatewayStatus::Creating => live.created_at(),
-        _ => live.updated_at(),
-    };
-    (*moment).try_into().ok()
 }

@@ -6,9 +6,9 @@ use std::time::Duration;
 use aws_sdk_bedrockagentcorecontrol::types::GatewayStatus;
 use tokio::time::Instant;
 
-use super::api::{self, ListedTarget, Settled};
-use super::waiting::{failed_status, is_changing, pending};
-use crate::agentcore::{CONFLICT_PATIENCE, Conflict};
+use super::api::{self, ListedTarget};
+use super::waiting::failed_status;
+use crate::agentcore::{CONFLICT_PATIENCE, Conflict, Live, Settled, is_changing, pending};
 use crate::error::{ApiErrorKind, Error};
 use crate::job::Job;
 use crate::wait::{Progress, until};
@@ -33,7 +33,7 @@ pub(super) async fn delete_gateway(job: &Job<'_>, id: &str) -> Result<(), Error>
             return deleting(asked.map(|(at, _)| at).or(job.requested_at()));
         }
         // There is no status for a deletion that failed.
-        if api::settled(live.status()) == Settled::Failed
+        if live.settled() == Settled::Failed
             && asked.is_some_and(|(_, since): (_, Instant)| since.elapsed() >= CONFLICT_PATIENCE)
         {
             return Err(failed_status(&live));

@@ -1,5 +1,7 @@
 //! The AgentCore calls for targets that change something, each safe to repeat.
 
+use aws_smithy_types::DateTime;
+
 use super::configuration::Configuration;
 use crate::agentcore::target::TargetRef;
 use crate::agentcore::{none_if_not_found, unbuildable};
@@ -29,13 +31,14 @@ pub(super) async fn create(
     Ok(TargetRef { gateway_id: gateway_id.to_owned(), target_id: answer.target_id })
 }
 
-/// Replaces the whole configuration, `former`. `None` if there is no such target.
+/// Replaces the whole configuration, `former`. Returns when the target was updated, by its own timestamp; `None` if there
+/// is no such target.
 pub(super) async fn update(
     job: &Job<'_>,
     target: &TargetRef,
     configuration: &Configuration,
     former: &Configuration,
-) -> Result<Option<()>, Error> {
+) -> Result<Option<DateTime>, Error> {
     let members = configuration.to_api(Some(former)).map_err(unbuildable)?;
     let request = job
         .context
@@ -49,7 +52,7 @@ pub(super) async fn update(
         .set_credential_provider_configurations(members.outbound.map(|outbound| vec![outbound]))
         .set_metadata_configuration(members.metadata);
     let answer = job.call("bedrock-agentcore:UpdateGatewayTarget", || request.clone().send()).await;
-    none_if_not_found(answer.map(|_| ()))
+    none_if_not_found(answer.map(|answer| answer.updated_at))
 }
 
 /// Starts the deletion. `None` if there is nothing to delete.

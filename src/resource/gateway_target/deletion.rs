@@ -7,7 +7,8 @@ use aws_sdk_bedrockagentcorecontrol::types::TargetStatus;
 use tokio::time::Instant;
 
 use super::api;
-use crate::agentcore::target::{self, Contention, Settled, TargetRef, is_contention, reasons, settled};
+use crate::agentcore::target::{self, Contention, TargetRef, is_contention, reasons};
+use crate::agentcore::{Live, Settled, pending};
 use crate::error::{ApiErrorKind, Error};
 use crate::job::Job;
 use crate::wait::{Progress, until};
@@ -52,12 +53,12 @@ pub(super) async fn delete(job: &Job<'_>, target: &TargetRef) -> Result<Deleted,
                 deleting(Some(at))
             }
             Ok(None) => Ok(Progress::Done(was)),
-            Err(error) if is_contention(&error) => match settled(live.status()) {
+            Err(error) if is_contention(&error) => match live.settled() {
                 Settled::PendingAuth => Err(unattended(target, &live, &error)),
-                Settled::No => Ok(target::pending(&live)),
+                Settled::No => Ok(pending(&live)),
                 _ => contention.wait(error, &target::list(job, &target.gateway_id).await?),
             },
-            Err(error) if settled(live.status()) == Settled::PendingAuth => Err(unattended(target, &live, &error)),
+            Err(error) if live.settled() == Settled::PendingAuth => Err(unattended(target, &live, &error)),
             // A policy that goes by the gateway's tags denies what has lost them by being gone.
             Err(error) if error.is(ApiErrorKind::Denied) && target::get(job, target).await?.is_none() => {
                 Ok(Progress::Done(was))

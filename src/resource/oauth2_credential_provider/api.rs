@@ -9,7 +9,7 @@ use aws_sdk_bedrockagentcorecontrol::types::{Secret, SecretSourceType, Status};
 
 use super::configuration::Configuration;
 use super::permissions::explained;
-use crate::agentcore::{none_if_not_found, unbuildable};
+use crate::agentcore::{Live, Settled, none_if_not_found, unbuildable};
 use crate::error::Error;
 use crate::job::Job;
 
@@ -94,17 +94,26 @@ pub(super) fn created_at(live: &GetOauth2CredentialProviderOutput) -> Option<Sys
     (*live.created_time()).try_into().ok()
 }
 
-/// When the present transition began.
-pub(super) fn in_progress_since(live: &GetOauth2CredentialProviderOutput) -> Option<SystemTime> {
-    match status(live) {
-        Status::Creating => created_at(live),
-        _ => (*live.last_updated_time()).try_into().ok(),
+impl Live for GetOauth2CredentialProviderOutput {
+    fn settled(&self) -> Settled {
+        match status(self) {
+            Status::Ready => Settled::Ready,
+            Status::CreateFailed | Status::UpdateFailed | Status::DeleteFailed => Settled::Failed,
+            // CREATING, UPDATING, DELETING, and whatever a newer service may add.
+            _ => Settled::No,
+        }
     }
-}
 
-/// Whether a status changes by itself: CREATING, UPDATING, DELETING, and whatever a newer service may add.
-pub(super) fn is_transition(status: &Status) -> bool {
-    !matches!(status, Status::Ready | Status::CreateFailed | Status::UpdateFailed | Status::DeleteFailed)
+    fn word(&self) -> String {
+        status(self).as_str().to_owned()
+    }
+
+    fn since(&self) -> Option<SystemTime> {
+        match status(self) {
+            Status::Creating => created_at(self),
+            _ => (*self.last_updated_time()).try_into().ok(),
+        }
+    }
 }
 
 /// The member is optional: a service that works at once has nothing to report.

@@ -9,8 +9,8 @@ use aws_sdk_bedrockagentcorecontrol::operation::get_oauth2_credential_provider::
 use aws_sdk_bedrockagentcorecontrol::types::Status;
 
 use super::properties::{is_generated, is_name};
-use super::{NOT_FOUND_PATIENCE, api, delete_provider};
-use crate::agentcore;
+use super::{api, delete_provider};
+use crate::agentcore::{self, NOT_FOUND_PATIENCE};
 use crate::error::{ApiErrorKind, Error, Failure};
 use crate::event::RawProperties;
 use crate::identity::{Owner, pending_name};

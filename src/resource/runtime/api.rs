@@ -7,9 +7,24 @@ use aws_sdk_bedrockagentcorecontrol::operation::get_agent_runtime::GetAgentRunti
 use aws_sdk_bedrockagentcorecontrol::types::{AgentRuntimeStatus, RuntimeMetadataConfiguration};
 
 use super::configuration::Configuration;
-use crate::agentcore::{none_if_not_found, unbuildable};
+use crate::agentcore::{Live, Settled, none_if_not_found, unbuildable};
 use crate::error::Error;
 use crate::job::Job;
+
+/// A version of a runtime. They count up from 1 (API reference, UpdateAgentRuntime); what is no number comes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Version(Option<u32>);
+
+impl Version {
+    fn parse(text: &str) -> Self {
+        Self(text.parse().ok())
+    }
+
+    /// The version that a Get shows.
+    pub(super) fn live(live: &GetAgentRuntimeOutput) -> Self {
+        Self::parse(live.agent_runtime_version())
+    }
+}
 
 /// Returns the new runtime's id.
 pub(super) async fn create(
@@ -40,8 +55,13 @@ pub(super) async fn create(
     Ok(answer.agent_runtime_id)
 }
 
-/// Replaces the whole configuration.
-pub(super) async fn update(job: &Job<'_>, id: &str, configuration: &Configuration, token: &str) -> Result<(), Error> {
+/// Replaces the whole configuration. Returns the version that this makes, or the present one if it changes nothing.
+pub(super) async fn update(
+    job: &Job<'_>,
+    id: &str,
+    configuration: &Configuration,
+    token: &str,
+) -> Result<Version, Error> {
     let members = configuration.to_api().map_err(unbuildable)?;
     let metadata = RuntimeMetadataConfiguration::builder().require_mmdsv2(true).build().map_err(unbuildable)?;
     let request = job
@@ -60,8 +80,8 @@ pub(super) async fn update(job: &Job<'_>, id: &str, configuration: &Configuratio
         .lifecycle_configuration(members.lifecycle)
         .metadata_configuration(metadata)
         .client_token(token);
-    job.call("bedrock-agentcore:UpdateAgentRuntime", || request.clone().send()).await?;
-    Ok(())
+    let answer = job.call("bedrock-agentcore:UpdateAgentRuntime", || request.clone().send()).await?;
+    Ok(Version::parse(answer.agent_runtime_version()))
 }
 
 /// `None` if there is no such runtime.
@@ -102,33 +122,27 @@ pub(super) struct Listed {
     pub(super) arn: String,
 }
 
-/// What a status means to whoever waits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Settled {
-    /// In transition.
-    No,
-    /// Usable.
-    Ready,
-    /// Ended in failure.
-    Failed,
-}
-
-pub(super) fn settled(status: &AgentRuntimeStatus) -> Settled {
-    match status {
-        AgentRuntimeStatus::Ready => Settled::Ready,
-        AgentRuntimeStatus::CreateFailed | AgentRuntimeStatus::UpdateFailed | AgentRuntimeStatus::DeleteFailed => {
-            Settled::Failed
+impl Live for GetAgentRuntimeOutput {
+    fn settled(&self) -> Settled {
+        match self.status() {
+            AgentRuntimeStatus::Ready => Settled::Ready,
+            AgentRuntimeStatus::CreateFailed | AgentRuntimeStatus::UpdateFailed | AgentRuntimeStatus::DeleteFailed => {
+                Settled::Failed
+            }
+            // CREATING, UPDATING, DELETING, and whatever a newer service may add.
+            _ => Settled::No,
         }
-        // CREATING, UPDATING, DELETING, and whatever a newer service may add.
-        _ => Settled::No,
     }
-}
 
-/// When the present transition began.
-pub(super) fn in_progress_since(live: &GetAgentRuntimeOutput) -> Option<SystemTime> {
-    let moment = match live.status() {
-        AgentRuntimeStatus::Creating => live.created_at(),
-        _ => live.last_updated_at(),
-    };
-    (*moment).try_into().ok()
+    fn word(&self) -> String {
+        self.status().as_str().to_owned()
+    }
+
+    fn since(&self) -> Option<SystemTime> {
+        let moment = match self.status() {
+            AgentRuntimeStatus::Creating => self.created_at(),
+            _ => self.last_updated_at(),
+        };
+        (*moment).try_into().ok()
+    }
 }

@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
+use emulator::agentcore_control::Status;
 use emulator::faults::{Fault, FaultEffect};
 use emulator::identity_provider::ClaimStyle;
 use emulator::settings::Settings;
 use serde_json::json;
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::{COGNITO, add_provider, create, delete, extended, gateway, ids, jwt, provider, update};
+use super::{COGNITO, add_provider, create, delete, extended, gateway, ids, jwt, provider, status, update};
 use crate::world::{Answer, Event, World, canary};
 
 /// What may happen to one call; the rest is told apart by no code of a gateway's. Eight in a row outlast the retries of
@@ -32,8 +33,12 @@ async fn deliver(world: &mut World, event: Event, kill: Option<Instant>) -> Answ
 
 /// Created, changed in place, replaced, rolled back, replaced for good, deleted. Returns every call and how long it took.
 async fn life(fault: Option<Fault>, kill: Option<Duration>) -> (Vec<&'static str>, Duration) {
-    let settings =
-        Settings { call_latency: Duration::from_secs(1), list_lag: Duration::from_secs(5), ..Settings::default() };
+    let settings = Settings {
+        call_latency: Duration::from_secs(1),
+        get_lag: Duration::from_secs(4),
+        list_lag: Duration::from_secs(5),
+        ..Settings::default()
+    };
     let mut world = World::with_settings(settings);
     add_provider(&world, provider(ClaimStyle::Cognito, COGNITO));
     if let Some(fault) = fault {
@@ -48,6 +53,7 @@ async fn life(fault: Option<Fault>, kill: Option<Duration>) -> (Vec<&'static str
     let first = deliver(&mut world, create(one.clone()), kill).await.physical_id();
     let updated = deliver(&mut world, update(&first, two.clone(), one), kill).await;
     assert_eq!((updated.physical_id(), updated.attribute("ClientClaimName")), (first.clone(), "client_id"));
+    assert_eq!(status(&world, &first), Status::Ready);
     gateway(&world, &first, |gateway| {
         assert_eq!(gateway.jwt_authorizer().expect("one")["allowedScopes"], json!(["mcp/read"]));
         assert_eq!(gateway.tags["team"], "two");

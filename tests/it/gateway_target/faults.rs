@@ -7,18 +7,13 @@ use emulator::faults::FaultEffect;
 use emulator::settings::Settings;
 use serde_json::json;
 
-use super::{GATEWAY_ROLE, NAME, Scene, put_gateway_policy};
+use super::{GATEWAY_ROLE, NAME, Scene, put_gateway_policy, status};
 use crate::world::Event;
 
 const WHY: &str = "Failed to connect and fetch tools from the provided MCP target server. Error - no answer";
 
 fn payload(event: &Event) -> Vec<u8> {
     serde_json::to_vec(&event.0).expect("JSON")
-}
-
-fn status(scene: &Scene, physical_id: &str) -> Status {
-    let now = scene.world.aws.clock().now();
-    scene.look(physical_id, |target| target.status(now))
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]

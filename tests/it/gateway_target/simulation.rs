@@ -3,12 +3,13 @@
 
 use std::time::Duration;
 
+use emulator::agentcore_control::Status;
 use emulator::faults::{Fault, FaultEffect};
 use emulator::settings::Settings;
 use serde_json::json;
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::{NAME, Scene};
+use super::{NAME, Scene, status};
 use crate::world::{Answer, Event};
 
 const EFFECTS: [(FaultEffect, u64); 4] = [
@@ -35,8 +36,12 @@ async fn deliver(scene: &mut Scene, event: Event, kill: Option<Instant>) -> Answ
 
 /// One whole life; returns how many calls it made, and how long it took. The first creation fails if `flaky`.
 async fn life(fault: Option<Fault>, flaky: bool, kill: Option<Duration>) -> (usize, Duration) {
-    let settings =
-        Settings { call_latency: Duration::from_secs(1), list_lag: Duration::from_secs(5), ..Settings::default() };
+    let settings = Settings {
+        call_latency: Duration::from_secs(1),
+        get_lag: Duration::from_secs(4),
+        list_lag: Duration::from_secs(5),
+        ..Settings::default()
+    };
     let mut scene = Scene::with(settings, json!({}), json!({})).await;
     let (started, before) = (Instant::now(), scene.world.call_count());
     if flaky {
@@ -66,6 +71,7 @@ async fn life(fault: Option<Fault>, flaky: bool, kill: Option<Duration>) -> (usi
     ] {
         let update = scene.update(&id, new, old);
         assert_eq!(deliver(&mut scene, update, kill).await.success().physical_id(), id);
+        assert_eq!(status(&scene, &id), Status::Ready);
         assert_eq!(scene.names(), [NAME]);
     }
     let delete = scene.delete(&id);

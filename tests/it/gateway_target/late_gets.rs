@@ -1,0 +1,48 @@
+//! Gets that show for a while what was before: nothing they show then may be taken for an end.
+
+use std::time::Duration;
+
+use emulator::agentcore_control::Status;
+use emulator::faults::FaultEffect;
+use emulator::settings::Settings;
+use serde_json::json;
+
+use super::{Scene, status};
+
+/// A scene whose Gets are later than an operation takes at its fastest.
+async fn scene(transition: u64) -> Scene {
+    let target_transition = Duration::from_secs(transition);
+    let settings = Settings { get_lag: Duration::from_secs(10), target_transition, ..Settings::default() };
+    Scene::with(settings, json!({}), json!({})).await
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn an_update_of_anything_is_answered_when_it_is_done() {
+    for change in [
+        json!({"ToolSchema": {"tools": [{"name": "one", "description": "d", "inputSchema": {"type": "object"}}]}}),
+        json!({"AllowedRequestHeaders": "X-Api-Key"}),
+        json!({"Description": "new"}),
+        json!({"SynchronizeOn": "2"}),
+    ] {
+        let mut scene = scene(30).await;
+        let id = scene.target(json!({})).await.physical_id();
+        let update = scene.update(&id, change.clone(), json!({}));
+        scene.world.send(update).await.success();
+        assert_eq!(status(&scene, &id), Status::Ready, "{change}");
+    }
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn an_update_that_fails_is_not_answered_by_what_was_before() {
+    let mut scene = scene(3).await;
+    let id = scene.target(json!({})).await.physical_id();
+    let why = "Authorization method mismatch";
+    scene.world.fault("UpdateGatewayTarget", 1, 1, FaultEffect::BecomesFailed(why.to_owned()));
+    let update = scene.update(&id, json!({"Description": "new"}), json!({}));
+    let failed = scene.world.send(update).await;
+    assert!(failed.failure().contains("UPDATE_UNSUCCESSFUL: Authorization method"), "{}", failed.reason());
+    // Nor is the rollback by the failure before it.
+    let rollback = scene.update(&id, json!({}), json!({"Description": "new"}));
+    scene.world.send(rollback).await.success();
+    assert_eq!(status(&scene, &id), Status::Ready);
+}

@@ -1,0 +1,70 @@
+//! Gets that show for a while what was before: nothing they show then may be taken for an end.
+
+use std::time::Duration;
+
+use emulator::agentcore_control::Status;
+use emulator::faults::FaultEffect;
+use emulator::settings::Settings;
+use serde_json::json;
+
+use super::{create, delete, properties, status, update, with};
+use crate::world::World;
+
+/// A world whose Gets are later than an operation takes.
+fn world() -> World {
+    World::with_settings(Settings { get_lag: Duration::from_secs(10), ..Settings::default() })
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn an_update_of_anything_is_answered_with_its_own_version() {
+    for change in [
+        json!({"NetworkMode": "VPC", "Subnets": "subnet-0a1b2c3d", "SecurityGroups": "sg-0a1b2c3d"}),
+        json!({"RequestHeaders": "X-Api-Key"}),
+        json!({"Description": "new"}),
+        json!({"MaxLifetime": 600}),
+        json!({"EnvironmentVariables": {"A": "1"}}),
+    ] {
+        let mut world = world();
+        let id = world.send(create(properties())).await.success().physical_id();
+        let updated = world.send(update(&id, with(change.clone()), properties())).await.success();
+        assert_eq!(updated.attribute("AgentRuntimeVersion"), "2", "{change}");
+        assert_eq!(status(&world, &id), Status::Ready);
+    }
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn an_update_that_fails_is_not_answered_by_what_was_before() {
+    let mut world = world();
+    let id = world.send(create(properties())).await.success().physical_id();
+    world.fault("UpdateAgentRuntime", 1, 1, FaultEffect::BecomesFailed("no such subnet".to_owned()));
+    let new = with(json!({"Description": "new"}));
+    let failed = world.send(update(&id, new.clone(), properties())).await;
+    assert!(failed.failure().contains("UPDATE_FAILED: no such subnet"), "{}", failed.reason());
+    // Nor is the rollback by the failure before it.
+    let restored = world.send(update(&id, properties(), new)).await.success();
+    assert_eq!(restored.attribute("AgentRuntimeVersion"), "3");
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn an_update_that_never_shows_is_a_failure() {
+    let mut world = World::with_settings(Settings { get_lag: Duration::from_mins(5), ..Settings::default() });
+    let created = world.send(create(properties())).await;
+    assert!(created.failure().contains("ended in not found"), "{}", created.reason());
+    tokio::time::sleep(Duration::from_mins(10)).await;
+    let id = created.physical_id();
+    let new = with(json!({"Description": "new"}));
+    let updated = world.send(update(&id, new, properties())).await;
+    let sentence = format!("runtime {id} ended in READY: AgentCore accepted the update and kept the former version");
+    assert!(updated.failure().contains(&sentence), "{}", updated.reason());
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_deletion_is_not_failed_by_the_one_before_it() {
+    let mut world = world();
+    let id = world.send(create(properties())).await.success().physical_id();
+    world.fault("DeleteAgentRuntime", 1, 1, FaultEffect::BecomesFailed("an interface is in use".to_owned()));
+    let failed = world.send(delete(&id, properties())).await;
+    assert!(failed.failure().contains("DELETE_FAILED: an interface is in use"), "{}", failed.reason());
+    world.send(delete(&id, properties())).await.success();
+    assert!(world.runtime_names().is_empty());
+}
