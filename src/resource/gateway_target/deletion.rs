@@ -13,7 +13,7 @@ use crate::error::{ApiErrorKind, Error};
 use crate::job::Job;
 use crate::wait::{Progress, until};
 
-/// A target may show what it was before for so long while its deletion starts; longer, and the deletion has failed.
+/// A target may show any status of before for so long while its deletion starts; longer, and the deletion has failed.
 const STARTING_PATIENCE: Duration = Duration::from_mins(2);
 
 /// What a target was when its deletion began.
@@ -28,7 +28,7 @@ pub(super) enum Deleted {
 /// Deletes a target of ours and waits until it is gone. What is in transition refuses to be deleted, which is waited
 /// through. A gateway that is gone took its targets along.
 pub(super) async fn delete(job: &Job<'_>, target: &TargetRef) -> Result<Deleted, Error> {
-    let mut asked: Option<(Instant, SystemTime, TargetStatus)> = None;
+    let mut asked: Option<(Instant, SystemTime)> = None;
     let mut was = Deleted::Settled;
     let mut contention = Contention::default();
     until(job.deadline, &format!("waiting for gateway target {target} to be deleted"), async || {
@@ -38,18 +38,20 @@ pub(super) async fn delete(job: &Job<'_>, target: &TargetRef) -> Result<Deleted,
         }
         // The target's own timestamps tell of its last update, not of this.
         let deleting = |since| Ok(Progress::Pending { status: live.status().as_str().to_owned(), since });
-        match (live.status(), &asked) {
-            (TargetStatus::Deleting, asked) => return deleting(asked.as_ref().map(|it| it.1).or(job.requested_at())),
-            (status, Some((since, at, before))) if status == before && since.elapsed() < STARTING_PATIENCE => {
-                return deleting(Some(*at));
+        match (live.status(), asked) {
+            (TargetStatus::Deleting, asked) => return deleting(asked.map(|(_, at)| at).or(job.requested_at())),
+            (status, Some((since, at))) => {
+                // One that had failed before shows that for a while.
+                let failed = *status == TargetStatus::Failed && was == Deleted::Settled;
+                let spent = since.elapsed() >= STARTING_PATIENCE;
+                return if failed || spent { Err(undeleted(target, &live)) } else { deleting(Some(at)) };
             }
-            (_, Some(_)) => return Err(undeleted(target, &live)),
             (_, None) => {}
         }
         match api::delete(job, target).await {
             Ok(Some(())) => {
                 let at = job.context.now();
-                asked = Some((Instant::now(), at, live.status().clone()));
+                asked = Some((Instant::now(), at));
                 deleting(Some(at))
             }
             Ok(None) => Ok(Progress::Done(was)),

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use emulator::agentcore_control::Status;
+use emulator::aws::ServiceId;
 use emulator::faults::FaultEffect;
 use emulator::settings::Settings;
 use serde_json::json;
@@ -45,4 +46,25 @@ async fn an_update_that_fails_is_not_answered_by_what_was_before() {
     let rollback = scene.update(&id, json!({}), json!({"Description": "new"}));
     scene.world.send(rollback).await.success();
     assert_eq!(status(&scene, &id), Status::Ready);
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_delete_asked_for_as_another_operation_ends_goes_on() {
+    for quarters in 0..40 {
+        let settings = Settings {
+            call_latency: Duration::from_secs(1),
+            get_lag: Duration::from_secs(4),
+            target_transition: Duration::from_secs(8),
+            ..Settings::default()
+        };
+        let mut scene = Scene::with(settings, json!({}), json!({})).await;
+        let id = scene.target(json!({})).await.physical_id();
+        let (_, target_id) = id.split_once('/').expect("an id of a target");
+        let input = json!({"gatewayIdentifier": scene.gateway_id, "targetIdList": [target_id]});
+        scene.world.somebody(ServiceId::AgentCoreControl, "SynchronizeGatewayTargets", input);
+        tokio::time::sleep(Duration::from_millis(quarters * 250)).await;
+        let delete = scene.delete(&id);
+        scene.world.send(delete).await.success();
+        assert!(scene.names().is_empty(), "{quarters}");
+    }
 }
