@@ -87,19 +87,23 @@ impl Lifecycle for Secret {
         let Some(live) = find_for_delete(job, physical_id, raw).await? else {
             return Ok(Success::deleted(physical_id));
         };
-        if live.deleted {
+        let window = recovery_window(raw.text("RecoveryWindowInDays").as_deref()).unwrap_or(Some(30));
+        // What may be recovered is as good as deleted only where it was to be recoverable.
+        let is_deleted = |live: &Live| live.deleted && window.is_some();
+        if is_deleted(&live) {
             return Ok(Success::deleted(physical_id));
         }
-        let window = recovery_window(raw.text("RecoveryWindowInDays").as_deref()).unwrap_or(Some(30));
         api::delete(job, &live.arn, window).await?;
         until_within(job.deadline, VANISHING_PATIENCE, "waiting for the secret to be deleted", async || {
-            Ok(match api::describe(job, &live.arn).await? {
-                None => Progress::Done(()),
-                Some(live) if live.deleted && window.is_some() => Progress::Done(()),
-                Some(_) => Progress::pending("still found"),
-            })
+            let left = api::describe(job, &live.arn).await?.filter(|live| !is_deleted(live));
+            Ok(left.map_or(Progress::Done(()), |_| Progress::pending("still found")))
         })
-        .await?;
+        .await?
+        .ok_or_else(|| Error::TerminalStatus {
+            what: format!("secret {}", live.name),
+            status: "still found".to_owned(),
+            reasons: "Secrets Manager accepted its deletion two minutes ago; repeat it".to_owned(),
+        })?;
         Ok(Success::deleted(physical_id))
     }
 }

@@ -161,6 +161,32 @@ async fn delete_without_recovery_waits_until_the_secret_is_gone() {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
+async fn delete_without_recovery_is_no_success_while_the_secret_is_found() {
+    let mut world =
+        World::with_settings(Settings { secret_force_deletion: Duration::from_mins(3), ..Settings::default() });
+    let mut properties = properties(json!({"A": "1"}));
+    properties["RecoveryWindowInDays"] = json!("0");
+    let created = world.send(create(properties.clone())).await.success();
+    let early = world.send(delete(&created.physical_id(), properties.clone())).await;
+    let sentence = format!("secret {NAME} ended in still found: Secrets Manager accepted its deletion two minutes ago");
+    assert!(early.failure().contains(&sentence), "{}", early.reason());
+    world.send(delete(&created.physical_id(), properties)).await.success();
+    assert!(!world.knows_secret(NAME));
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn delete_without_recovery_does_not_leave_what_somebody_scheduled() {
+    let mut world = World::new();
+    let mut properties = properties(json!({"A": "1"}));
+    properties["RecoveryWindowInDays"] = json!("0");
+    let created = world.send(create(properties.clone())).await.success();
+    let input = json!({"SecretId": NAME, "RecoveryWindowInDays": 7});
+    world.somebody(ServiceId::SecretsManager, "DeleteSecret", input);
+    world.send(delete(&created.physical_id(), properties)).await.success();
+    assert!(!world.knows_secret(NAME));
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
 async fn a_name_deleted_without_recovery_a_moment_ago_is_waited_for() {
     let mut world =
         World::with_settings(Settings { secret_force_deletion: Duration::from_secs(20), ..Settings::default() });
