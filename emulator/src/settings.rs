@@ -43,6 +43,8 @@ pub struct Settings {
     /// A new runtime, gateway or gateway target is missing from lists for so long, and a deleted one lingers in them for
     /// so long.
     pub list_lag: Duration,
+    /// No page of AgentCore's lists has more items than this, however many the caller asks for. At least one.
+    pub list_page_max: usize,
     /// A new role fails the services' validation for so long.
     pub role_propagation: Duration,
     /// A secret deleted without recovery is still found for so long.
@@ -72,6 +74,7 @@ impl Default for Settings {
             call_latency: Duration::from_millis(20),
             get_lag: Duration::ZERO,
             list_lag: Duration::from_secs(2),
+            list_page_max: usize::MAX,
             role_propagation: Duration::from_secs(8),
             secret_force_deletion: Duration::from_secs(3),
             log_lag: Duration::from_secs(1),

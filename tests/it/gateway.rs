@@ -259,7 +259,9 @@ async fn a_gateway_deleted_behind_our_back_is_made_again_and_deleting_it_succeed
 
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn a_gateway_of_ours_from_a_forgotten_request_is_adopted_and_converged() {
-    let mut world = World::new();
+    // The list shows another one first.
+    let mut world = World::with_settings(Settings { list_page_max: 1, ..Settings::default() });
+    somebodys_gateway(&world, "other");
     let first = world.send(create(properties())).await.success();
     let second = world.send(create(with(json!({"Instructions": "new"})))).await.success();
     assert_eq!(second.physical_id(), first.physical_id());

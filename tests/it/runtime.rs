@@ -42,9 +42,9 @@ fn delete(physical_id: &str, properties: Value) -> Event {
     Event::new("Delete", TYPE, "Runtime", properties).with("PhysicalResourceId", physical_id)
 }
 
-fn somebodys_runtime(world: &World) -> String {
+fn somebodys_runtime(world: &World, name: &str) -> String {
     let input = json!({
-        "agentRuntimeName": NAME,
+        "agentRuntimeName": name,
         "agentRuntimeArtifact": {"containerConfiguration": {"containerUri": IMAGE}},
         "roleArn": EXECUTION_ROLE,
         "networkConfiguration": {"networkMode": "PUBLIC"},
@@ -384,7 +384,9 @@ async fn the_same_create_delivered_twice_at_once_makes_one_runtime() {
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn a_runtime_of_ours_from_a_forgotten_request_is_adopted_and_converged() {
     for mismatch in [Mismatch::Validation, Mismatch::Conflict] {
-        let mut world = World::new();
+        // The list shows another one first.
+        let mut world = World::with_settings(Settings { list_page_max: 1, ..Settings::default() });
+        somebodys_runtime(&world, "other");
         world.aws.with(|world| world.agentcore.answer_mismatched_tokens_with(mismatch));
         let event = world.address(create(properties()));
         let first = world.deliver(&event).await.expect("answered").success();
@@ -402,7 +404,7 @@ async fn a_runtime_of_ours_from_a_forgotten_request_is_adopted_and_converged() {
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn a_strangers_runtime_with_our_name_is_left_alone() {
     let mut world = World::with_settings(Settings { list_lag: Duration::from_secs(10), ..Settings::default() });
-    let id = somebodys_runtime(&world);
+    let id = somebodys_runtime(&world, NAME);
     tokio::time::sleep(Duration::from_mins(1)).await;
     let answer = world.send(create(properties())).await;
     assert!(answer.failure().contains("runtime named mcp_server"), "{}", answer.reason());

@@ -7,7 +7,6 @@ use serde_json::{Value, json};
 
 use super::AgentCoreControl;
 use super::errors::not_found;
-use super::page::page;
 use super::runtime::{Runtime, iso8601};
 use crate::ids::alphanumeric;
 use crate::input::required;
@@ -31,7 +30,7 @@ impl AgentCoreControl {
         if let Some(members) = endpoint.as_object_mut() {
             members.remove("failureReason");
         }
-        page(vec![(1, endpoint)], "runtimeEndpoints", &call.input)
+        self.page(vec![(1, endpoint)], "runtimeEndpoints", &call.input)
     }
 }
 

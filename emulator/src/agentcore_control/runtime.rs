@@ -8,7 +8,6 @@ use aws_smithy_types::date_time::Format;
 use serde_json::{Map, Value, json};
 
 use super::errors::{conflict, invalid, no_runtime, not_found, quota};
-use super::page::page;
 use super::status::{Status, Transition};
 use super::{AgentCoreControl, Configuration, access, execution_role, rules};
 use crate::iam::Iam;
@@ -236,7 +235,7 @@ impl AgentCoreControl {
             .map(|runtime| (runtime.sequence, summary(runtime, runtime.newest(), runtime.status(call.now))))
             .collect();
         items.sort_by_key(|(sequence, _)| *sequence);
-        page(items, "agentRuntimes", &call.input)
+        self.page(items, "agentRuntimes", &call.input)
     }
 
     pub(super) fn list_agent_runtime_versions(&self, call: &Call) -> Answer {
@@ -244,7 +243,7 @@ impl AgentCoreControl {
         let shown = |version: &Version| {
             (u64::from(version.number), summary(runtime, version, shown_status(runtime, version, call.now)))
         };
-        page(runtime.versions.iter().map(shown).collect(), "agentRuntimes", &call.input)
+        self.page(runtime.versions.iter().map(shown).collect(), "agentRuntimes", &call.input)
     }
 
     /// The runtime that `agentRuntimeId` names. Those that are gone were moved away when the call began.

@@ -39,7 +39,7 @@ async fn delete_waits_until_the_gateway_is_gone_and_may_be_repeated() {
 
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn targets_of_others_stop_the_delete_and_are_named() {
-    let mut world = World::new();
+    let mut world = World::with_settings(Settings { list_page_max: 1, ..Settings::default() });
     let created = world.send(create(properties())).await.success();
     let id = created.physical_id();
     let mut targets = Vec::new();

@@ -37,6 +37,7 @@ async fn life(fault: Option<Fault>, kill: Option<Duration>) -> (Vec<&'static str
         call_latency: Duration::from_secs(1),
         get_lag: Duration::from_secs(4),
         list_lag: Duration::from_secs(5),
+        list_page_max: 1,
         ..Settings::default()
     };
     let mut world = World::with_settings(settings);

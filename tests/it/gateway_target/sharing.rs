@@ -97,7 +97,8 @@ async fn a_full_gateway_is_named_in_time() {
 
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn a_delete_finds_ours_by_the_marker_and_nothing_without_a_gateway() {
-    let settings = Settings { list_lag: Duration::from_secs(20), ..Settings::default() };
+    // The list shows the other one first.
+    let settings = Settings { list_lag: Duration::from_secs(20), list_page_max: 1, ..Settings::default() };
     let mut scene = Scene::with(settings, json!({}), json!({})).await;
     scene.somebodys_target("other");
     for id in ["pending:server", "mcp-Target-1ABCDEFGHIJK"] {

@@ -6,7 +6,6 @@ use std::time::SystemTime;
 use serde_json::{Map, Value, json};
 
 use super::super::errors::{conflict, invalid, not_found, quota};
-use super::super::page::page_of;
 use super::super::status::Transition;
 use super::super::{AgentCoreControl, Neighbours, rules};
 use super::configuration::{Configuration, GivenSecret};
@@ -136,7 +135,7 @@ impl AgentCoreControl {
             });
             (provider.sequence, item)
         });
-        page_of(PAGE, items.collect(), "credentialProviders", &call.input)
+        self.page_of(PAGE, items.collect(), "credentialProviders", &call.input)
     }
 
     /// The provider that `name` names. Those that are gone were removed when the call began.

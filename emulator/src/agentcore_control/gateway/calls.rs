@@ -5,7 +5,6 @@ use std::time::SystemTime;
 use serde_json::{Map, Value, json};
 
 use super::super::errors::{conflict, invalid, not_found, quota};
-use super::super::page::page;
 use super::super::runtime::iso8601;
 use super::super::status::{CREATE, DELETE, Status, Transition, UPDATE};
 use super::super::{AgentCoreControl, Neighbours, access, execution_role, rules};
@@ -111,7 +110,7 @@ impl AgentCoreControl {
         let mut items: Vec<(u64, Value)> =
             visible.chain(lingering).map(|gateway| (gateway.sequence, summary(gateway, call.now))).collect();
         items.sort_by_key(|(sequence, _)| *sequence);
-        page(items, "items", &call.input)
+        self.page(items, "items", &call.input)
     }
 
     /// The gateway that `gatewayIdentifier` names. Those that are gone were moved away when the call began.

@@ -7,7 +7,6 @@ use serde_json::{Map, Value, json};
 
 use super::super::errors::{conflict, invalid, not_found, quota};
 use super::super::gateway::{Gateway, busy};
-use super::super::page::page;
 use super::super::runtime::iso8601;
 use super::super::status::{CREATE, Course, DELETE, SYNCHRONIZE, Status, Transition, UPDATE};
 use super::super::{AgentCoreControl, Neighbours};
@@ -111,7 +110,7 @@ impl AgentCoreControl {
         let mut items: Vec<(u64, Value)> =
             visible.chain(lingering).map(|target| (target.sequence, summary(target, call.now))).collect();
         items.sort_by_key(|(sequence, _)| *sequence);
-        page(items, "items", &call.input)
+        self.page(items, "items", &call.input)
     }
 
     pub(in super::super) fn synchronize_gateway_targets(&mut self, call: &Call) -> Answer {

@@ -180,6 +180,10 @@ fn lists_lag_and_are_paged() {
     let second = account.ok("ListAgentRuntimes", json!({"maxResults": 2, "nextToken": first["nextToken"]}));
     assert_eq!((names(&second), second.get("nextToken")), (vec!["c".to_owned()], None));
     assert_eq!(account.code("ListAgentRuntimes", json!({"nextToken": "?"})), "ValidationException");
+    account.service.settings.list_page_max = 1;
+    let short = account.ok("ListAgentRuntimes", json!({"maxResults": 2}));
+    assert_eq!((names(&short).len(), short.get("nextToken").is_some()), (1, true), "the service decides");
+    account.service.settings.list_page_max = usize::MAX;
 
     let a = account.service.runtime_named("a", account.now).expect("made").id.clone();
     account.ok("DeleteAgentRuntime", id_of(&a));
