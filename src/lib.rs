@@ -3,10 +3,16 @@
 //! The way of one event through the code:
 //!
 //! ```text
-//! main ─▶ handler ─▶ event (decode) ─▶ resource (dispatch on ResourceType) ─▶ resource/secret, runtime, mcp_probe
-//!            │                                                                     │ properties, wait, aws, mcp, oauth
+//! main ─▶ handler ─▶ event (decode) ─▶ resource (dispatch on ResourceType) ─▶ resource/<one module per type>
+//!            │                                                                     │
 //!            └◀── response (exactly one) ◀───────────── Success | Failure ◀────────┘
 //! ```
+//!
+//! One module per type, none of which imports another: `secret`, `runtime`, `oauth2_credential_provider`, `gateway`,
+//! `gateway_target`, `mcp_probe`. What they share stands beside `resource`: `properties` (the template's words),
+//! `identity` (names, tokens, ownership), `job`, `wait` and `aws` (calls, retries, polling), `agentcore` (what all calls of
+//! the control plane have in common), `authorizer` (JWT authorizers and their comparison), `stored_secret`, `oauth` and
+//! `mcp` (what is asked of secrets, identity providers and servers), `sensitive` (what is never said aloud).
 //!
 //! Nothing here knows a particular MCP server: what is specific to one stands in its template.
 

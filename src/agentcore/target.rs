@@ -113,7 +113,8 @@ pub(crate) async fn get(job: &Job<'_>, target: &TargetRef) -> Result<Option<GetG
     none_if_not_found(job.call("bedrock-agentcore:GetGatewayTarget", || request.clone().send()).await)
 }
 
-/// Every target of the gateway; none of one that is gone. The list lags behind. For the unhappy paths only.
+/// Every target of the gateway; none of one that is gone. The list lags behind. For the unhappy paths, and
+/// before a gateway goes.
 pub(crate) async fn list(job: &Job<'_>, gateway_id: &str) -> Result<Vec<TargetSummary>, Error> {
     let mut targets = Vec::new();
     let mut next_token = None;

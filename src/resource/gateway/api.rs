@@ -3,15 +3,16 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_bedrockagentcorecontrol::operation::get_gateway::GetGatewayOutput;
-use aws_sdk_bedrockagentcorecontrol::types::{GatewayProtocolType, TargetStatus};
+use aws_sdk_bedrockagentcorecontrol::types::GatewayProtocolType;
 use aws_smithy_types::DateTime;
 
 use super::configuration::Configuration;
+pub(super) use crate::agentcore::target::get_gateway as get;
 use crate::agentcore::{none_if_not_found, unbuildable};
 use crate::error::Error;
 use crate::job::Job;
 
-/// Entries of a list that one answer may hold (API reference, ListGateways and ListGatewayTargets).
+/// Entries of a list that one answer may hold (API reference, ListGateways).
 const PAGE: i32 = 1000;
 
 /// Returns the new gateway's id.
@@ -73,12 +74,6 @@ pub(super) async fn update(
     Ok(answer.updated_at)
 }
 
-/// `None` if there is no such gateway.
-pub(super) async fn get(job: &Job<'_>, id: &str) -> Result<Option<GetGatewayOutput>, Error> {
-    let request = job.context.agentcore.get_gateway().gateway_identifier(id);
-    none_if_not_found(job.call("bedrock-agentcore:GetGateway", || request.clone().send()).await)
-}
-
 /// Starts the deletion. `None` if there is nothing to delete.
 pub(super) async fn delete(job: &Job<'_>, id: &str) -> Result<Option<()>, Error> {
     let request = job.context.agentcore.delete_gateway().gateway_identifier(id);
@@ -100,36 +95,4 @@ pub(super) async fn ids_by_name(job: &Job<'_>, wanted: impl Fn(&str) -> bool) ->
             None => return Ok(ids),
         }
     }
-}
-
-/// A target as the list has it.
-#[derive(Debug)]
-pub(super) struct ListedTarget {
-    pub(super) id: String,
-    pub(super) name: String,
-}
-
-/// The targets that the list knows of, which may be late in both directions. `None` if there is no such gateway.
-pub(super) async fn targets(job: &Job<'_>, gateway_id: &str) -> Result<Option<Vec<ListedTarget>>, Error> {
-    let mut targets = Vec::new();
-    let mut next_token = None;
-    loop {
-        let client = &job.context.agentcore;
-        let request = client.list_gateway_targets().gateway_identifier(gateway_id).max_results(PAGE);
-        let request = request.set_next_token(next_token);
-        let answer = job.call("bedrock-agentcore:ListGatewayTargets", || request.clone().send()).await;
-        let Some(page) = none_if_not_found(answer)? else { return Ok(None) };
-        targets.extend(page.items.into_iter().map(|it| ListedTarget { id: it.target_id, name: it.name }));
-        match page.next_token {
-            Some(token) => next_token = Some(token),
-            None => return Ok(Some(targets)),
-        }
-    }
-}
-
-/// Whether a target exists and nobody has asked for its deletion.
-pub(super) async fn target_stands(job: &Job<'_>, gateway_id: &str, target_id: &str) -> Result<bool, Error> {
-    let request = job.context.agentcore.get_gateway_target().gateway_identifier(gateway_id).target_id(target_id);
-    let answer = job.call("bedrock-agentcore:GetGatewayTarget", || request.clone().send()).await;
-    Ok(none_if_not_found(answer)?.is_some_and(|target| target.status != TargetStatus::Deleting))
 }

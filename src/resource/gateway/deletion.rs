@@ -3,11 +3,12 @@
 
 use std::time::Duration;
 
-use aws_sdk_bedrockagentcorecontrol::types::GatewayStatus;
+use aws_sdk_bedrockagentcorecontrol::types::{GatewayStatus, TargetStatus, TargetSummary};
 use tokio::time::Instant;
 
-use super::api::{self, ListedTarget};
+use super::api;
 use super::waiting::failed_status;
+use crate::agentcore::target::{self, TargetRef};
 use crate::agentcore::{CONFLICT_PATIENCE, Conflict, Live, Settled, is_changing, pending};
 use crate::error::{ApiErrorKind, Error};
 use crate::job::Job;
@@ -38,7 +39,7 @@ pub(super) async fn delete_gateway(job: &Job<'_>, id: &str) -> Result<(), Error>
         {
             return Err(failed_status(&live));
         }
-        let Some(listed) = api::targets(job, id).await? else { return Ok(Progress::pending("not listed")) };
+        let listed = target::list(job, id).await?;
         let standing = standing(job, id, &listed).await?;
         if standing.is_empty() {
             standing_since = None;
@@ -68,11 +69,12 @@ pub(super) async fn delete_gateway(job: &Job<'_>, id: &str) -> Result<(), Error>
 }
 
 /// The names of the listed targets that exist and that nobody is deleting.
-async fn standing<'a>(job: &Job<'_>, id: &str, listed: &'a [ListedTarget]) -> Result<Vec<&'a str>, Error> {
+async fn standing<'a>(job: &Job<'_>, id: &str, listed: &'a [TargetSummary]) -> Result<Vec<&'a str>, Error> {
     let mut names = Vec::new();
-    for target in listed {
-        if api::target_stands(job, id, &target.id).await? {
-            names.push(target.name.as_str());
+    for listed in listed {
+        let target = TargetRef { gateway_id: id.to_owned(), target_id: listed.target_id().to_owned() };
+        if target::get(job, &target).await?.is_some_and(|live| *live.status() != TargetStatus::Deleting) {
+            names.push(listed.name());
         }
     }
     Ok(names)
