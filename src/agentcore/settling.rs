@@ -1,5 +1,5 @@
-//! Waiting for what AgentCore does after it has answered: until a resource is in no transition any more, and until an
-//! update shows. Gets may be late: for a moment they show what was before.
+//! Waiting for what AgentCore does after it has answered: until a resource is in no transition any more, until an update
+//! shows, until a deletion has failed. Gets may be late: for a moment they show what was before.
 
 use std::time::{Duration, SystemTime};
 
@@ -12,7 +12,7 @@ use crate::wait::{Progress, until};
 
 /// What was just created may not be found for so long.
 pub(crate) const NOT_FOUND_PATIENCE: Duration = Duration::from_secs(15);
-/// What was before an update may be shown for so long.
+/// What was before an update or a deletion may be shown for so long.
 const TAKES_EFFECT_PATIENCE: Duration = Duration::from_mins(1);
 
 /// What a status means to whoever waits.
@@ -106,4 +106,34 @@ pub(crate) async fn wait_updated<L: Live>(
 /// count: an answer and a Get need not be equally precise.
 pub(crate) fn is_as_new(live: &DateTime, updated: &DateTime) -> bool {
     live.secs() >= updated.secs()
+}
+
+/// The deletion of a resource whose status can say DELETE_FAILED.
+#[derive(Debug, Default)]
+pub(crate) struct Deletion {
+    asked: Option<(Instant, SystemTime)>,
+    failed_before: bool,
+}
+
+impl Deletion {
+    /// It was accepted, for the first time or again. Returns when it was first.
+    pub(crate) fn ask(&mut self, now: SystemTime) -> SystemTime {
+        self.asked.get_or_insert_with(|| (Instant::now(), now)).1
+    }
+
+    /// When it was accepted, if it was.
+    pub(crate) fn asked_at(&self) -> Option<SystemTime> {
+        self.asked.map(|(_, at)| at)
+    }
+
+    /// Whether it has failed, given whether a Get shows DELETE_FAILED: that of an earlier one may be shown for a while.
+    pub(crate) fn has_failed(&mut self, shown: bool) -> bool {
+        match self.asked {
+            None => {
+                self.failed_before = shown;
+                false
+            }
+            Some((since, _)) => shown && !(self.failed_before && since.elapsed() < TAKES_EFFECT_PATIENCE),
+        }
+    }
 }

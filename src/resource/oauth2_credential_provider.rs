@@ -17,7 +17,7 @@ use aws_sdk_bedrockagentcorecontrol::operation::get_oauth2_credential_provider::
 use aws_sdk_bedrockagentcorecontrol::types::Status;
 use tokio::time::Instant;
 
-use crate::agentcore::{self, is_changing, is_name_taken, pending};
+use crate::agentcore::{self, Deletion, is_as_new, is_changing, is_name_taken, pending, wait_updated};
 use crate::error::{ApiErrorKind, Error};
 use crate::event::RawProperties;
 use crate::identity::Identity;
@@ -211,7 +211,12 @@ async fn ready(job: &Job<'_>, name: &str, answer: Answer) -> Result<Answer, Erro
     if answer.status == Status::Ready {
         return Ok(answer);
     }
-    let live = wait_settled(job, name).await?.ok_or_else(|| gone(name))?;
+    let settle = async || wait_settled(job, name).await?.ok_or_else(|| gone(name));
+    let shows = |live: &GetOauth2CredentialProviderOutput| {
+        answer.updated.is_none_or(|updated| is_as_new(live.last_updated_time(), &updated))
+    };
+    // What it was updated to is not compared: the secret that is live cannot be.
+    let live = wait_updated(job, &format!("credential provider {name}"), settle, shows, |_| Vec::new()).await?;
     if api::status(&live) == Status::Ready { Ok(api::answer(&live)) } else { Err(failed_status(&live)) }
 }
 
@@ -223,33 +228,33 @@ async fn wait_settled(job: &Job<'_>, name: &str) -> Result<Option<GetOauth2Crede
 /// Deletes a provider of ours and waits until it is gone. One in transition refuses to be deleted, which is waited
 /// through.
 async fn delete_provider(job: &Job<'_>, name: &str) -> Result<(), Error> {
-    let mut asked = None;
+    let mut deletion = Deletion::default();
     let mut refused: Option<Instant> = None;
     until(job.deadline, &format!("waiting for credential provider {name} to be deleted"), async || {
         let Some(live) = api::get(job, name).await? else { return Ok(Progress::Done(())) };
         // The provider's own timestamps tell of its last update, not of this.
         let deleting = |since| Ok(Progress::Pending { status: api::status(&live).as_str().to_owned(), since });
-        match api::status(&live) {
-            Status::Deleting => return deleting(asked.or(job.requested_at())),
-            Status::DeleteFailed if asked.is_some() => return Err(failed_status(&live)),
-            _ => {}
+        if api::status(&live) == Status::Deleting {
+            return deleting(deletion.asked_at().or(job.requested_at()));
+        }
+        if deletion.has_failed(api::status(&live) == Status::DeleteFailed) {
+            return Err(failed_status(&live));
         }
         match api::delete(job, name).await {
-            Ok(Some(())) => asked = Some(job.context.now()),
-            Ok(None) => return Ok(Progress::Done(())),
+            Ok(Some(())) => deleting(Some(deletion.ask(job.context.now()))),
+            Ok(None) => Ok(Progress::Done(())),
             Err(error) if error.is(ApiErrorKind::Conflict) => {
                 if !is_changing(&live) && refused.get_or_insert_with(Instant::now).elapsed() >= REFUSAL_PATIENCE {
                     return Err(error);
                 }
-                return Ok(pending(&live));
+                Ok(pending(&live))
             }
             // A policy that goes by the ownership tag denies what has lost its tags by being gone.
             Err(error) if error.is(ApiErrorKind::Denied) && api::get(job, name).await?.is_none() => {
-                return Ok(Progress::Done(()));
+                Ok(Progress::Done(()))
             }
-            Err(error) => return Err(error),
+            Err(error) => Err(error),
         }
-        deleting(asked)
     })
     .await
 }

@@ -6,15 +6,12 @@
 //! else updates in place, as a full replace.
 
 use std::collections::BTreeMap;
-use std::time::SystemTime;
 
 use aws_sdk_bedrockagentcorecontrol::operation::get_agent_runtime::GetAgentRuntimeOutput;
 use aws_sdk_bedrockagentcorecontrol::types::AgentRuntimeStatus;
-use tokio::time::Instant;
 
 use crate::agentcore::{
-    self, CONFLICT_PATIENCE, Conflict, Live, Settled, is_changing, is_name_taken, is_token_known, pending,
-    waiting_for_role,
+    self, Conflict, Deletion, Live, Settled, is_changing, is_name_taken, is_token_known, pending, waiting_for_role,
 };
 use crate::error::{ApiErrorKind, Error};
 use crate::event::RawProperties;
@@ -234,29 +231,21 @@ async fn wait_settled(job: &Job<'_>, id: &str) -> Result<Option<GetAgentRuntimeO
 /// Deletes a runtime of ours and waits until it is gone. One in transition refuses to be deleted, which is waited
 /// through.
 async fn delete_runtime(job: &Job<'_>, id: &str) -> Result<(), Error> {
-    let mut asked: Option<(Instant, SystemTime)> = None;
-    let mut failed_before = false;
+    let mut deletion = Deletion::default();
     let mut conflict = Conflict::default();
     until(job.deadline, &format!("waiting for runtime {id} to be deleted"), async || {
         let Some(live) = api::get(job, id).await? else { return Ok(Progress::Done(())) };
-        let has_failed = *live.status() == AgentRuntimeStatus::DeleteFailed;
-        failed_before |= has_failed && asked.is_none();
         // The runtime's own timestamps tell of its last update, not of this.
         let status = live.status().as_str().to_owned();
         let deleting = |since| Ok(Progress::Pending { status, since });
         if *live.status() == AgentRuntimeStatus::Deleting {
-            return deleting(asked.map(|(_, at)| at).or(job.requested_at()));
+            return deleting(deletion.asked_at().or(job.requested_at()));
         }
-        // The failure of an earlier deletion may be shown for a while.
-        let is_old = |since: Instant| failed_before && since.elapsed() < CONFLICT_PATIENCE;
-        if has_failed && asked.is_some_and(|(since, _)| !is_old(since)) {
+        if deletion.has_failed(*live.status() == AgentRuntimeStatus::DeleteFailed) {
             return Err(failed_status(&live));
         }
         match api::delete(job, id).await {
-            Ok(Some(())) => {
-                let (_, at) = *asked.get_or_insert_with(|| (Instant::now(), job.context.now()));
-                deleting(Some(at))
-            }
+            Ok(Some(())) => deleting(Some(deletion.ask(job.context.now()))),
             Ok(None) => Ok(Progress::Done(())),
             Err(error) if error.is(ApiErrorKind::Conflict) => conflict.wait(error, is_changing(&live), pending(&live)),
             // A policy that goes by the ownership tag denies what has lost its tags by being gone.

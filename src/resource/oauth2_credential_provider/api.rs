@@ -6,6 +6,7 @@ use std::time::SystemTime;
 
 use aws_sdk_bedrockagentcorecontrol::operation::get_oauth2_credential_provider::GetOauth2CredentialProviderOutput;
 use aws_sdk_bedrockagentcorecontrol::types::{Secret, SecretSourceType, Status};
+use aws_smithy_types::DateTime;
 
 use super::configuration::Configuration;
 use super::permissions::explained;
@@ -17,6 +18,8 @@ use crate::job::Job;
 #[derive(Debug)]
 pub(super) struct Answer {
     pub(super) status: Status,
+    /// When an update was accepted, by the provider's own timestamp.
+    pub(super) updated: Option<DateTime>,
     /// What `Fn::GetAtt` offers.
     pub(super) attributes: BTreeMap<&'static str, String>,
 }
@@ -40,7 +43,7 @@ pub(super) async fn create(
     let answer = answer.map_err(explained)?;
     let arn = answer.credential_provider_arn();
     let attributes = attributes(arn, answer.callback_url(), answer.client_secret_arn());
-    Ok(Answer { status: settled_if_absent(answer.status()), attributes })
+    Ok(Answer { status: settled_if_absent(answer.status()), updated: None, attributes })
 }
 
 /// Replaces the whole configuration. `None` if there is no such provider.
@@ -56,7 +59,7 @@ pub(super) async fn update(job: &Job<'_>, name: &str, configuration: &Configurat
     Ok(none_if_not_found(answer.map_err(explained))?.map(|answer| {
         let arn = answer.credential_provider_arn();
         let attributes = attributes(arn, answer.callback_url(), answer.client_secret_arn());
-        Answer { status: settled_if_absent(answer.status()), attributes }
+        Answer { status: settled_if_absent(answer.status()), updated: Some(*answer.last_updated_time()), attributes }
     }))
 }
 
@@ -76,7 +79,8 @@ pub(super) async fn delete(job: &Job<'_>, name: &str) -> Result<Option<()>, Erro
 /// What a provider that was looked at says of itself.
 pub(super) fn answer(live: &GetOauth2CredentialProviderOutput) -> Answer {
     let arn = live.credential_provider_arn();
-    Answer { status: status(live), attributes: attributes(arn, live.callback_url(), live.client_secret_arn()) }
+    let attributes = attributes(arn, live.callback_url(), live.client_secret_arn());
+    Answer { status: status(live), updated: None, attributes }
 }
 
 /// The status of a provider that was looked at.

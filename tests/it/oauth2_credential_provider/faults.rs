@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use emulator::faults::{Fault, FaultEffect};
 use emulator::settings::Settings;
+use serde_json::json;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::{client_secret, create, delete, idp, names, properties, refuse_tags, rotate_at_the_idp, update, with_idp};
@@ -36,6 +37,7 @@ async fn deliver(world: &mut World, event: Event, kill: Option<Instant>) -> Answ
 async fn life(tags_refused: bool, fault: Option<Fault>, kill: Option<Duration>) -> (usize, Duration) {
     let settings = Settings {
         call_latency: Duration::from_secs(1),
+        get_lag: Duration::from_secs(4),
         provider_transition: Duration::from_secs(3),
         ..Settings::default()
     };
@@ -80,4 +82,26 @@ async fn being_killed_at_any_moment_is_survived() {
             life(tags_refused, None, Some(moment)).await;
         }
     }
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn what_gets_show_late_is_not_taken_for_an_end() {
+    let settings = Settings {
+        get_lag: Duration::from_secs(10),
+        provider_transition: Duration::from_secs(30),
+        ..Settings::default()
+    };
+    let mut world = with_idp(settings, idp());
+    let name = world.send(create(properties())).await.success().physical_id();
+    world.fault("UpdateOauth2CredentialProvider", 1, 1, FaultEffect::BecomesFailed("no such vault".to_owned()));
+    let mut new = properties();
+    new["Tags"] = json!({"team": "two"});
+    let failed = world.send(update(&name, new.clone(), properties())).await;
+    assert!(failed.failure().contains("UPDATE_FAILED: no such vault"), "{}", failed.reason());
+    world.send(update(&name, properties(), new)).await.success();
+    world.fault("DeleteOauth2CredentialProvider", 1, 1, FaultEffect::BecomesFailed("no such key".to_owned()));
+    let failed = world.send(delete(&name, properties())).await;
+    assert!(failed.failure().contains("DELETE_FAILED: no such key"), "{}", failed.reason());
+    world.send(delete(&name, properties())).await.success();
+    assert!(names(&world).is_empty());
 }
