@@ -11,7 +11,7 @@ use crate::error::{ApiError, ApiErrorKind, Error};
 use crate::job::Job;
 use crate::properties::quote;
 use crate::resource::TagChanges;
-use crate::wait::{Progress, until_within};
+use crate::wait::{Progress, while_refused};
 
 mod settling;
 pub(crate) mod target;
@@ -47,24 +47,9 @@ pub(crate) async fn change_tags(job: &Job<'_>, arn: &str, changes: TagChanges) -
 /// Makes a call, waiting through the propagation of a new role.
 pub(crate) async fn waiting_for_role<T>(
     job: &Job<'_>,
-    mut call: impl AsyncFnMut() -> Result<T, Error>,
+    call: impl AsyncFnMut() -> Result<T, Error>,
 ) -> Result<T, Error> {
-    let mut refusal = None;
-    let done =
-        until_within(job.deadline, ROLE_PATIENCE, "waiting for the role to propagate", async || match call().await {
-            Ok(value) => Ok(Progress::Done(value)),
-            Err(error) if is_about_role(&error) => {
-                refusal = Some(error);
-                Ok(Progress::pending("role not accepted yet"))
-            }
-            Err(error) => Err(error),
-        })
-        .await?;
-    match (done, refusal) {
-        (Some(value), _) => Ok(value),
-        (None, Some(refusal)) => Err(refusal),
-        (None, None) => Err(Error::Bug("a wait ended without a result".to_owned())),
-    }
+    while_refused(job.deadline, ROLE_PATIENCE, "waiting for the role to propagate", is_about_role, call).await
 }
 
 /// How long a conflict without a change under way is believed to pass.

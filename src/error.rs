@@ -146,6 +146,16 @@ impl Error {
         }
     }
 
+    /// The word for programs, where AWS or a verification has given one.
+    #[must_use]
+    pub fn code(&self) -> Option<&str> {
+        match self {
+            Self::Api(error) => error.code.as_deref(),
+            Self::Unverified { code, .. } => Some(code),
+            _ => None,
+        }
+    }
+
     /// Whether the call that failed may have had its effect all the same.
     #[must_use]
     pub fn leaves_effect_unclear(&self) -> bool {

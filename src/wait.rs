@@ -195,6 +195,27 @@ pub async fn until_within<T>(
     .await
 }
 
+/// Makes a call, and makes it again while it is refused in a way that `passes`; what a call says that begins after
+/// `patience` is final. `doing` completes "ran out of time …".
+pub async fn while_refused<T>(
+    deadline: Deadline,
+    patience: Duration,
+    doing: &str,
+    passes: impl Fn(&Error) -> bool,
+    mut call: impl AsyncFnMut() -> Result<T, Error>,
+) -> Result<T, Error> {
+    let started = Instant::now();
+    until(deadline, doing, async || {
+        let spent = started.elapsed() >= patience;
+        match call().await {
+            Ok(value) => Ok(Progress::Done(value)),
+            Err(error) if passes(&error) && !spent => Ok(Progress::pending(error.code().unwrap_or("refused"))),
+            Err(error) => Err(error),
+        }
+    })
+    .await
+}
+
 fn poll_pause(waited: Duration) -> Duration {
     if waited >= POLL_SLOW_AFTER { POLL_SLOW } else { (waited / POLL_GROWTH).clamp(POLL_MIN, POLL_MAX) }
 }

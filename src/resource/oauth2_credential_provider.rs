@@ -15,16 +15,15 @@ use std::time::Duration;
 
 use aws_sdk_bedrockagentcorecontrol::operation::get_oauth2_credential_provider::GetOauth2CredentialProviderOutput;
 use aws_sdk_bedrockagentcorecontrol::types::Status;
-use tokio::time::Instant;
 
-use crate::agentcore::{self, Deletion, is_as_new, is_changing, is_name_taken, pending, wait_updated};
+use crate::agentcore::{self, Conflict, Deletion, is_as_new, is_changing, is_name_taken, pending, wait_updated};
 use crate::error::{ApiErrorKind, Error};
 use crate::event::RawProperties;
 use crate::identity::Identity;
 use crate::job::{Job, Outcome, Success};
 use crate::properties::PropertyReader;
 use crate::resource::{Lifecycle, tag_changes, wanted_tags};
-use crate::wait::{Progress, until, until_within};
+use crate::wait::{Progress, until, while_refused};
 
 mod api;
 mod configuration;
@@ -122,7 +121,7 @@ async fn create_provider(job: &Job<'_>, name: &str, properties: &Properties) -> 
         Err(error) => Err(error),
     };
     let doing = "waiting for the credential provider's name to become free";
-    let made = match patiently(job, doing, passes, attempt).await {
+    let made = match while_refused(job.deadline, REFUSAL_PATIENCE, doing, passes, attempt).await {
         Ok(made) => made,
         Err(error) => return Err(lookup::with_whatever_exists(job, error, name).await),
     };
@@ -178,7 +177,7 @@ async fn converge(
     let passes = |error: &Error| error.is(ApiErrorKind::Conflict);
     let attempt = async || api::update(job, name, configuration).await;
     let doing = "waiting for another change of the credential provider to end";
-    let answer = patiently(job, doing, passes, attempt).await?;
+    let answer = while_refused(job.deadline, REFUSAL_PATIENCE, doing, passes, attempt).await?;
     let answer = ready(job, name, answer.ok_or_else(|| gone(name))?).await?;
     if let Some(tags) = &found.tags {
         let changes = tag_changes(tags, &wanted_tags(&properties.tags, job.identity()), old_tags);
@@ -229,7 +228,7 @@ async fn wait_settled(job: &Job<'_>, name: &str) -> Result<Option<GetOauth2Crede
 /// through.
 async fn delete_provider(job: &Job<'_>, name: &str) -> Result<(), Error> {
     let mut deletion = Deletion::default();
-    let mut refused: Option<Instant> = None;
+    let mut conflict = Conflict::default();
     until(job.deadline, &format!("waiting for credential provider {name} to be deleted"), async || {
         let Some(live) = api::get(job, name).await? else { return Ok(Progress::Done(())) };
         // The provider's own timestamps tell of its last update, not of this.
@@ -244,10 +243,7 @@ async fn delete_provider(job: &Job<'_>, name: &str) -> Result<(), Error> {
             Ok(Some(())) => deleting(Some(deletion.ask(job.context.now()))),
             Ok(None) => Ok(Progress::Done(())),
             Err(error) if error.is(ApiErrorKind::Conflict) => {
-                if !is_changing(&live) && refused.get_or_insert_with(Instant::now).elapsed() >= REFUSAL_PATIENCE {
-                    return Err(error);
-                }
-                Ok(pending(&live))
+                conflict.wait(error, is_changing(&live), pending(&live))
             }
             // A policy that goes by the ownership tag denies what has lost its tags by being gone.
             Err(error) if error.is(ApiErrorKind::Denied) && api::get(job, name).await?.is_none() => {
@@ -257,30 +253,6 @@ async fn delete_provider(job: &Job<'_>, name: &str) -> Result<(), Error> {
         }
     })
     .await
-}
-
-/// Makes a call, waiting for a while through refusals that pass.
-async fn patiently<T>(
-    job: &Job<'_>,
-    doing: &str,
-    passes: impl Fn(&Error) -> bool,
-    mut call: impl AsyncFnMut() -> Result<T, Error>,
-) -> Result<T, Error> {
-    let mut refusal = None;
-    let done = until_within(job.deadline, REFUSAL_PATIENCE, doing, async || match call().await {
-        Ok(value) => Ok(Progress::Done(value)),
-        Err(error) if passes(&error) => {
-            refusal = Some(error);
-            Ok(Progress::pending("refused"))
-        }
-        Err(error) => Err(error),
-    })
-    .await?;
-    match (done, refusal) {
-        (Some(value), _) => Ok(value),
-        (None, Some(refusal)) => Err(refusal),
-        (None, None) => Err(Error::Bug("a wait ended without a result".to_owned())),
-    }
 }
 
 /// The secret of a provider deleted a moment ago is still on its way out, and bears the name of the new one's.
