@@ -80,11 +80,12 @@ impl Identity {
         format!("{}{}", self.name_prefix(), &hex[..6])
     }
 
-    /// Whether a name is one that was derived for a resource of this stack.
+    /// Whether a name is one that was derived for a resource of this stack: by whichever request, since a replacement's
+    /// name tells of it.
     #[must_use]
     pub fn is_derived_name(&self, name: &str) -> bool {
         name.strip_prefix(&self.name_prefix())
-            .is_some_and(|hex| hex.len() == 6 && hex.chars().all(|c| c.is_ascii_hexdigit()))
+            .is_some_and(|hex| hex.len() == 6 && hex.chars().all(|c| matches!(c, '0'..='9' | 'a'..='f')))
     }
 
     /// What a description ends with where there are no tags to prove ownership by: sixteen hexadecimal digits of stack and
@@ -203,7 +204,10 @@ mod tests {
         assert_eq!(one.derived_name(), two.derived_name());
         assert_ne!(one.replacement_name(), two.replacement_name());
         assert!(one.is_derived_name(&two.replacement_name()));
-        assert!(!one.is_derived_name("mcp-1a2b3c4d-server"));
+        for other in ["mcp-1a2b3c4d-server", "mcp-1a2b3c4d-ABCDEF", "mcp-1a2b3c4d", "mcp-Gateway-1ABCDEFGHIJK"] {
+            assert!(!one.is_derived_name(other), "{other}");
+        }
+        assert!(!one.is_derived_name(&format!("pending:{}", one.derived_name())));
         assert!(!one.is_derived_name(&identity("g2", "Gateway").derived_name()));
     }
 

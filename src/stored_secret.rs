@@ -96,22 +96,17 @@ pub async fn read(job: &Job<'_>, property: &str, secret_id: &str) -> Result<Stor
     Ok(Stored { arn: current.arn, name: current.name, version_id: current.version_id, document })
 }
 
-/// Reads one key of a secret that two properties name.
-pub async fn read_key(
-    job: &Job<'_>,
-    property: &str,
-    secret_id: &str,
-    key_property: &str,
-    key: &str,
-) -> Result<Sensitive, Error> {
-    let stored = read(job, property, secret_id).await?;
-    let value = stored.document.text(key).filter(|value| !value.expose().is_empty()).ok_or_else(|| {
-        let problem =
-            format!("is {}, which secret {} does not hold as a text; correct the key", quote(key), stored.name);
-        Error::property(key_property, problem)
-    })?;
-    job.mask.add(&value);
-    Ok(value)
+impl Stored {
+    /// The text under a key that `property` names.
+    pub fn value(&self, job: &Job<'_>, property: &str, key: &str) -> Result<Sensitive, Error> {
+        let value = self.document.text(key).filter(|value| !value.expose().is_empty()).ok_or_else(|| {
+            let problem =
+                format!("is {}, which secret {} does not hold as a text; correct the key", quote(key), self.name);
+            Error::property(property, problem)
+        })?;
+        job.mask.add(&value);
+        Ok(value)
+    }
 }
 
 /// "Secrets Manager can't find the specified secret value for staging label: AWSCURRENT"

@@ -94,7 +94,7 @@ impl ClientSecret {
         match self {
             Self::Given(secret) => Ok(secret.clone()),
             Self::Stored { secret_id, key } => {
-                stored_secret::read_key(job, "ClientSecretId", secret_id, "ClientSecretJsonKey", key).await
+                stored_secret::read(job, "ClientSecretId", secret_id).await?.value(job, "ClientSecretJsonKey", key)
             }
         }
     }

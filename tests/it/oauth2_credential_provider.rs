@@ -259,6 +259,17 @@ async fn a_stored_secret_is_read_anew_with_every_update() {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
+async fn a_stored_secret_is_read_once() {
+    for source in ["MANAGED", "EXTERNAL"] {
+        let mut world = world();
+        store_secret(&world, &canary("client"));
+        world.send(create(stored(source))).await.success();
+        let reads = world.calls_since(0).into_iter().filter(|call| *call == "GetSecretValue").count();
+        assert_eq!(reads, 1, "{source}");
+    }
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
 async fn an_external_secret_is_referred_to_by_its_arn() {
     let mut world = world();
     let arn = store_secret(&world, &canary("client"));

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use aws_sdk_bedrockagentcorecontrol::operation::get_oauth2_credential_provider::GetOauth2CredentialProviderOutput;
 use aws_sdk_bedrockagentcorecontrol::types::Status;
 
-use super::properties::{is_generated, is_name};
+use super::properties::is_name;
 use super::{api, delete_provider};
 use crate::agentcore::{self, NOT_FOUND_PATIENCE};
 use crate::error::{ApiErrorKind, Error, Failure};
@@ -53,7 +53,7 @@ impl Found {
             // Nobody else makes a name of this stack's digest, and what was there before the request is not its work.
             Proof::Missing => {
                 let since = job.requested_at();
-                is_generated(self.live.name(), job.identity())
+                job.identity().is_derived_name(self.live.name())
                     && since.is_some_and(|since| api::created_at(&self.live).is_some_and(|created| created >= since))
             }
         }
@@ -109,7 +109,7 @@ pub(super) async fn find_for_delete(
     let given = raw.text("Name");
     let pending = pending_name(physical_id);
     let returned =
-        pending.is_none() && (given.as_deref() == Some(physical_id) || is_generated(physical_id, job.identity()));
+        pending.is_none() && (given.as_deref() == Some(physical_id) || job.identity().is_derived_name(physical_id));
     if returned {
         let Some(found) = look(job, physical_id).await? else { return Ok(None) };
         return match found.proof(job) {
@@ -137,7 +137,7 @@ pub(super) async fn find_for_delete(
     match found {
         Some(found) if found.proof(job) == Proof::Ours => Ok(Some(name)),
         // Most likely ours, which a name alone does not prove. Leaving it without a word would be worse.
-        Some(found) if found.proof(job) == Proof::Missing && is_generated(&name, job.identity()) => {
+        Some(found) if found.proof(job) == Proof::Missing && job.identity().is_derived_name(&name) => {
             Err(Error::NotOurs {
                 what: format!("credential provider named {name}"),
                 advice: "AgentCore does not list its tags, so that nothing proves it was made by this stack: delete \

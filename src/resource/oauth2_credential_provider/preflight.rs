@@ -17,7 +17,7 @@ use crate::job::Job;
 use crate::oauth::{self, ClientCredentials, Metadata};
 use crate::properties::quote;
 use crate::sensitive::Sensitive;
-use crate::stored_secret::{self, parse_arn};
+use crate::stored_secret;
 
 /// The configuration of a new provider.
 pub(super) async fn for_create(job: &Job<'_>, properties: &Properties) -> Result<Configuration, Error> {
@@ -66,13 +66,10 @@ async fn read_secret(job: &Job<'_>, secret: &Secret) -> Result<(ResolvedSecret, 
             Ok((ResolvedSecret::Managed(value.clone()), value))
         }
         Secret::External { secret_id, key } => {
-            let value = stored_secret::read_key(job, "ClientSecretId", secret_id, "ClientSecretJsonKey", key).await?;
+            let stored = stored_secret::read(job, "ClientSecretId", secret_id).await?;
+            let value = stored.value(job, "ClientSecretJsonKey", key)?;
             check_length(&value)?;
-            let arn = match parse_arn(secret_id) {
-                Some(_) => secret_id.clone(),
-                None => stored_secret::read(job, "ClientSecretId", secret_id).await?.arn,
-            };
-            Ok((ResolvedSecret::External { arn, key: key.clone() }, value))
+            Ok((ResolvedSecret::External { arn: stored.arn, key: key.clone() }, value))
         }
     }
 }
