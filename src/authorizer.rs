@@ -10,11 +10,9 @@ use aws_smithy_types::error::operation::BuildError;
 use http::Uri;
 
 use crate::error::Error;
-use crate::oauth;
+use crate::oauth::Discovery;
 use crate::properties::{PropertyReader, quote};
 
-/// The well-known documents a discovery URL may end in (API reference, CustomJWTAuthorizerConfiguration).
-const WELL_KNOWN: [&str; 2] = [oauth::WELL_KNOWN, "/.well-known/oauth-authorization-server"];
 /// The claim that `allowedClients` is compared with.
 const CLIENT_ID_CLAIM: &str = "client_id";
 
@@ -74,15 +72,10 @@ impl Fields {
         .find_map(|(name, given)| given.then_some(name))
     }
 
-    /// The authorizer. `selector` is the property and value that ask for one, `` `InboundAuth` JWT ``.
-    pub fn build(self, selector: &str) -> Result<Authorizer, Error> {
-        let draft = self.check(selector)?;
-        draft.authorizer(draft.stated_claim().unwrap_or_else(|| draft.usual_claim()))
-    }
-
-    /// The authorizer but for the claim that names the client: all that can be said without asking the IdP.
+    /// The authorizer but for the claim that names the client: all that can be said without asking the IdP. `selector`
+    /// is the property and value that ask for one, `` `InboundAuth` JWT ``.
     pub fn check(self, selector: &str) -> Result<Draft, Error> {
-        let (property, discovery_url) = discovery_url(selector, self.discovery_url, self.issuer.as_deref())?;
+        let discovery = Discovery::new(selector, self.discovery_url, self.issuer)?;
         let scopes_fit =
             |scope: &String| scope.len() <= 255 && scope.bytes().all(|b| matches!(b, 0x21 | 0x23..=0x5B | 0x5D..=0x7E));
         if let Some(scope) = self.allowed_scopes.iter().find(|scope| !scopes_fit(scope)) {
@@ -102,9 +95,8 @@ impl Fields {
             return Err(Error::property("AllowedAudience", format!("{others}; {selector} needs at least one of them")));
         }
         Ok(Draft {
-            property,
-            usual_claim: usual_claim(self.issuer.as_deref().unwrap_or(&discovery_url)),
-            discovery_url,
+            usual_claim: usual_claim(discovery.issuer.as_deref().unwrap_or(&discovery.url)),
+            discovery,
             allowed_audience: self.allowed_audience.into_iter().collect(),
             clients: self.allowed_clients.into_iter().collect(),
             allowed_scopes: self.allowed_scopes.into_iter().collect(),
@@ -116,10 +108,8 @@ impl Fields {
 /// An authorizer that may still have to learn which claim names the client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Draft {
-    /// The property that gives the discovery URL.
-    pub property: &'static str,
     /// The IdP's discovery document.
-    pub discovery_url: String,
+    pub discovery: Discovery,
     usual_claim: &'static str,
     allowed_audience: BTreeSet<String>,
     clients: BTreeSet<String>,
@@ -140,42 +130,22 @@ impl Draft {
         self.usual_claim
     }
 
+    /// The authorizer as far as it can be known without a token.
+    pub fn without_evidence(&self) -> Result<Authorizer, Error> {
+        self.authorizer(self.stated_claim().unwrap_or(self.usual_claim))
+    }
+
     /// The authorizer that looks for the client in `claim`.
     pub fn authorizer(&self, claim: &str) -> Result<Authorizer, Error> {
         let (allowed_clients, claims) = clients(claim, self.clients.clone())?;
         Ok(Authorizer {
-            discovery_url: self.discovery_url.clone(),
+            discovery_url: self.discovery.url.clone(),
             allowed_audience: self.allowed_audience.clone(),
             allowed_clients,
             allowed_scopes: self.allowed_scopes.clone(),
             claims,
         })
     }
-}
-
-/// The given URL, or the one every OpenID provider has below its issuer (OpenID Connect Discovery, section 4), and the
-/// property it comes from. `selector` is what asks for it.
-pub fn discovery_url(
-    selector: &str,
-    given: Option<String>,
-    issuer: Option<&str>,
-) -> Result<(&'static str, String), Error> {
-    let (property, url) = match (given, issuer) {
-        (Some(url), _) => ("DiscoveryUrl", url),
-        (None, Some(issuer)) => ("Issuer", oauth::discovery_url(issuer)),
-        (None, None) => {
-            let problem = format!("is missing; {selector} needs it, or `Issuer` to derive it from");
-            return Err(Error::property("DiscoveryUrl", problem));
-        }
-    };
-    let uri: Option<Uri> = url.parse().ok();
-    let https = uri.as_ref().is_some_and(|uri| uri.scheme_str() == Some("https") && uri.host().is_some());
-    let document = WELL_KNOWN.iter().any(|path| url.ends_with(path) || url.contains(&format!("{path}/")));
-    if !https || !document || url.contains(['?', '#']) {
-        let problem = format!("gives the discovery URL {}; use `https://<issuer>{}`", quote(&url), WELL_KNOWN[0]);
-        return Err(Error::property(property, problem));
-    }
-    Ok((property, url))
 }
 
 /// The claim in which an IdP names the client of an access token.
@@ -322,8 +292,6 @@ fn client_rule(rule: &CustomClaimValidationType) -> Option<(String, String)> {
 mod tests {
     use super::*;
 
-    const JWT: &str = "`InboundAuth` JWT";
-
     fn fields(issuer: &str, clients: &[&str]) -> Fields {
         Fields {
             discovery_url: None,
@@ -333,6 +301,10 @@ mod tests {
             allowed_scopes: Vec::new(),
             client_claim_name: None,
         }
+    }
+
+    fn build(fields: Fields) -> Result<Authorizer, Error> {
+        fields.check("`InboundAuth` JWT")?.without_evidence()
     }
 
     #[test]
@@ -353,23 +325,23 @@ mod tests {
 
     #[test]
     fn one_client_becomes_a_rule_and_several_are_refused() {
-        let one = fields("https://tenant.auth0.com/", &["app"]).build(JWT).unwrap();
+        let one = build(fields("https://tenant.auth0.com/", &["app"])).unwrap();
         assert_eq!(one.claims, BTreeSet::from([("azp".to_owned(), "app".to_owned())]));
         assert_eq!(one.discovery_url, "https://tenant.auth0.com/.well-known/openid-configuration");
-        let several = fields("https://tenant.auth0.com/", &["a", "b"]).build(JWT).unwrap_err().to_string();
+        let several = build(fields("https://tenant.auth0.com/", &["a", "b"])).unwrap_err().to_string();
         assert!(several.contains("`AllowedAudience`"), "{several}");
         let cognito = "https://cognito-idp.us-east-1.amazonaws.com/us-east-1_a";
-        assert_eq!(fields(cognito, &["a", "b"]).build(JWT).unwrap().allowed_clients.len(), 2);
+        assert_eq!(build(fields(cognito, &["a", "b"])).unwrap().allowed_clients.len(), 2);
     }
 
     #[test]
     fn an_authorizer_that_asks_for_nothing_is_refused() {
-        assert!(fields("https://tenant.auth0.com/", &[]).build(JWT).is_err());
+        assert!(build(fields("https://tenant.auth0.com/", &[])).is_err());
     }
 
     #[test]
     fn round_trips_through_the_api() {
-        let authorizer = fields("https://tenant.auth0.com/", &["app"]).build(JWT).unwrap();
+        let authorizer = build(fields("https://tenant.auth0.com/", &["app"])).unwrap();
         assert_eq!(Authorizer::from_api(&authorizer.to_api().unwrap()), authorizer);
     }
 }

@@ -1,11 +1,13 @@
 //! One HTTP exchange that is no SDK call: the answer to CloudFormation, an identity provider, an MCP server's metadata.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use aws_smithy_runtime_api::client::http::{HttpConnector, SharedHttpConnector};
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_types::body::SdkBody;
+use http::Uri;
 use http_body_util::{BodyExt, Limited};
 use tokio::time::timeout;
 
@@ -29,6 +31,30 @@ impl Reply {
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+    }
+}
+
+/// Why the function does not call a URL that an identity provider or a server names; `None` if it does. What is asked
+/// there may be secret, and a name from outside is no way to what only the function can reach. `allow_loopback`: AWS
+/// itself is emulated there.
+#[must_use]
+pub fn objection(url: &str, allow_loopback: bool) -> Option<&'static str> {
+    const NO_HTTPS: &str = "which is no https URL";
+    let uri: Option<Uri> = url.parse().ok();
+    let Some(authority) = uri.as_ref().and_then(Uri::authority) else { return Some(NO_HTTPS) };
+    let host = authority.host().trim_matches(['[', ']']).trim_end_matches('.');
+    let address = host.parse::<IpAddr>().ok().map(|address| address.to_canonical());
+    let loopback = host.eq_ignore_ascii_case("localhost") || address.is_some_and(|address| address.is_loopback());
+    let link_local = address.is_some_and(|address| match address {
+        IpAddr::V4(address) => address.is_link_local() || address.is_unspecified(),
+        IpAddr::V6(address) => address.is_unicast_link_local() || address.is_unspecified(),
+    });
+    match uri.as_ref().and_then(Uri::scheme_str) {
+        Some("http" | "https") if loopback && allow_loopback => None,
+        Some("https") if authority.as_str().contains('@') => Some("which names a user"),
+        Some("https") if loopback || link_local => Some("which is a local address"),
+        Some("https") => None,
+        _ => Some(NO_HTTPS),
     }
 }
 
@@ -75,6 +101,35 @@ async fn read(response: HttpResponse) -> Result<Reply, String> {
 mod tests {
     use super::*;
     use crate::aws::HttpsConnector;
+
+    #[test]
+    fn a_url_from_outside_is_called_by_https_and_not_at_home() {
+        for url in ["https://idp.example.com/token", "https://10.0.0.1:8443/", "https://[2001:db8::1]/"] {
+            assert_eq!(objection(url, false), None, "{url}");
+        }
+        for url in [
+            "http://idp.example.com/token",
+            "http://127.0.0.1:9001/",
+            "https://localhost/",
+            "https://LOCALHOST.:8443/",
+            "https://127.1.2.3/",
+            "https://169.254.169.254/latest",
+            "https://0.0.0.0/",
+            "https://[::1]/",
+            "https://[::ffff:169.254.169.254]/",
+            "https://[fe80::1]/",
+            "https://user@idp.example.com/",
+            "file:///etc/passwd",
+            "/token",
+            "",
+        ] {
+            assert!(objection(url, false).is_some(), "{url}");
+        }
+        for url in ["http://127.0.0.1:4000/mcp", "https://localhost:4001/token"] {
+            assert_eq!(objection(url, true), None, "{url}");
+        }
+        assert!(objection("http://idp.example.com/", true).is_some());
+    }
 
     #[tokio::test]
     async fn a_connection_that_fails_says_why_and_not_where() {

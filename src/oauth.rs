@@ -14,28 +14,22 @@ use crate::error::Error;
 use crate::http::{Reply, exchange};
 use crate::properties::quote;
 use crate::sensitive::Sensitive;
+use crate::wait::{Deadline, while_refused};
 
 pub mod client;
+mod discovery;
+
+pub use discovery::{Discovery, Metadata, discover, discovery_url};
 
 /// The code of a client that the identity provider does not know, or not by this secret.
 pub const CLIENT_REFUSED: &str = "CLIENT_REFUSED";
 /// The code of an identity provider that does not answer: a later attempt may succeed.
 pub const UNREACHABLE: &str = "IDP_UNREACHABLE";
 
+/// How long one answer is waited for.
 const TIMEOUT: Duration = Duration::from_secs(10);
-
-/// What a discovery document says (OpenID Connect Discovery 1.0, RFC 8414).
-#[derive(Clone, Debug)]
-pub struct Metadata {
-    /// The issuer that tokens must name.
-    pub issuer: String,
-    /// Where tokens are asked for.
-    pub token_endpoint: String,
-    /// Where users are sent to sign in, if the IdP has such a place.
-    pub authorization_endpoint: Option<String>,
-    /// Whether the token endpoint takes the client secret as HTTP Basic credentials.
-    pub basic: bool,
-}
+/// How long an IdP that does not answer is asked again.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Who asks for a token.
 #[derive(Clone, Debug)]
@@ -66,85 +60,34 @@ pub struct Claims {
     claims: Map<String, Value>,
 }
 
-/// The path of a discovery document below its issuer (OpenID Connect Discovery 1.0, section 4).
-pub const WELL_KNOWN: &str = "/.well-known/openid-configuration";
-
-/// Where the discovery document of `issuer` is.
-#[must_use]
-pub fn discovery_url(issuer: &str) -> String {
-    format!("{}{WELL_KNOWN}", issuer.trim_end_matches('/'))
+/// Makes a request again while the IdP does not answer, which may only be restarting.
+async fn patiently<T>(deadline: Deadline, request: impl AsyncFnMut() -> Result<T, Error>) -> Result<T, Error> {
+    const DOING: &str = "waiting for the identity provider to answer";
+    let silent = |error: &Error| error.code() == Some(UNREACHABLE);
+    let asking = while_refused(deadline, PATIENCE, DOING, silent, request);
+    deadline.limit(asking).await.unwrap_or_else(|| {
+        let last_status = "no answer".to_owned();
+        Err(Error::OutOfTime { doing: DOING.to_owned(), last_status, in_progress_since: None })
+    })
 }
 
-/// Reads the discovery document at `url`, which `property` gives.
-pub async fn discover(context: &Context, property: &str, url: &str) -> Result<Metadata, Error> {
-    let invalid = |problem: String| {
-        Error::unverified("DISCOVERY_INVALID", format!("`{property}` gives {}, {problem}", quote(url)))
-    };
-    let accept = [("accept", "application/json".to_owned())];
-    let reply = exchange(&context.connector, "GET", url, &accept, Vec::new(), TIMEOUT).await.map_err(|problem| {
-        let sentence = format!(
-            "`{property}` gives {}, which cannot be reached: {problem}; check the address and the function's network",
-            quote(url)
-        );
-        Error::unverified(UNREACHABLE, sentence)
-    })?;
-    match reply.status {
-        200 => {}
-        300..=399 => {
-            let target = reply.header("location").unwrap_or("nowhere");
-            return Err(invalid(format!("which redirects to {}; give the final address", quote(target))));
-        }
-        status @ 500.. => {
-            let sentence = format!("`{property}` gives {}, which answers HTTP {status}; see the IdP's log", quote(url));
-            return Err(Error::unverified(UNREACHABLE, sentence));
-        }
-        status => {
-            return Err(invalid(format!(
-                "which answers HTTP {status}; correct the address: it is the issuer's, then {WELL_KNOWN}"
-            )));
-        }
-    }
-    let document: Map<String, Value> = serde_json::from_slice(&reply.body)
-        .map_err(|_| invalid("which is not a JSON document; give the discovery document's address".to_owned()))?;
-    let member = |name: &str| {
-        let value = document.get(name).and_then(Value::as_str).filter(|value| !value.is_empty());
-        value
-            .map(str::to_owned)
-            .ok_or_else(|| invalid(format!("whose document has no `{name}`; it is not a complete discovery document")))
-    };
-    let issuer = member("issuer")?;
-    // "MUST be identical to the Issuer URL that was used as the prefix" (OpenID Connect Discovery 1.0, section 4.3).
-    let prefix = url.split("/.well-known/").next().unwrap_or(url);
-    if issuer.trim_end_matches('/') != prefix.trim_end_matches('/') && !issuer_differs_by_design(&issuer) {
-        return Err(invalid(format!(
-            "whose document names another issuer, {}, which tokens will name too; use that issuer's discovery URL, or \
-             make the IdP name itself by the host it is called at (Keycloak: `hostname`)",
-            quote(&issuer)
-        )));
-    }
-    member("jwks_uri")?;
-    let listed = |name: &str| document.get(name).and_then(Value::as_array);
-    if let Some(algorithms) = listed("id_token_signing_alg_values_supported")
-        && !algorithms.iter().any(|algorithm| algorithm == "RS256")
-    {
-        return Err(invalid(
-            "whose issuer does not sign with RS256, which AgentCore needs; enable it at the IdP".to_owned(),
-        ));
-    }
-    // Without the list, Basic is the default (RFC 8414, section 2).
-    let basic = listed("token_endpoint_auth_methods_supported")
-        .is_none_or(|methods| methods.iter().any(|method| method == "client_secret_basic"));
-    let authorization_endpoint = member("authorization_endpoint").ok();
-    Ok(Metadata { issuer, token_endpoint: member("token_endpoint")?, authorization_endpoint, basic })
+/// Whether the same request may be answered otherwise later.
+fn is_passing(status: u16) -> bool {
+    status >= 500 || status == 429
 }
 
-/// Entra's version 1 tokens come from `sts.windows.net`, and multi-tenant documents carry a placeholder.
-fn issuer_differs_by_design(issuer: &str) -> bool {
-    issuer.starts_with("https://sts.windows.net/") || issuer.contains("{tenantid}")
+/// Asks for a token by client credentials (RFC 6749, section 4.4), and again for a while if there is no answer. A refusal
+/// is final.
+pub async fn mint(
+    context: &Context,
+    deadline: Deadline,
+    metadata: &Metadata,
+    client: &ClientCredentials,
+) -> Result<Token, Error> {
+    patiently(deadline, async || ask_for_token(context, metadata, client).await).await
 }
 
-/// Asks for a token by client credentials (RFC 6749, section 4.4).
-pub async fn mint(context: &Context, metadata: &Metadata, client: &ClientCredentials) -> Result<Token, Error> {
+async fn ask_for_token(context: &Context, metadata: &Metadata, client: &ClientCredentials) -> Result<Token, Error> {
     let mut form = vec![("grant_type".to_owned(), "client_credentials".to_owned())];
     if !client.scopes.is_empty() {
         form.push(("scope".to_owned(), client.scopes.join(" ")));
@@ -196,7 +139,12 @@ fn read_token(endpoint: &str, client: &ClientCredentials, reply: &Reply) -> Resu
         let said = if said.is_empty() { format!("HTTP {}", reply.status) } else { said };
         let sentence =
             format!("{} gave client {} no token ({said}); {advice}", quote(endpoint), quote(&client.client_id));
-        return Err(Error::unverified(if client_refused { CLIENT_REFUSED } else { "TOKEN_REFUSED" }, sentence));
+        let code = match reply.status {
+            _ if client_refused => CLIENT_REFUSED,
+            status if is_passing(status) => UNREACHABLE,
+            _ => "TOKEN_REFUSED",
+        };
+        return Err(Error::unverified(code, sentence));
     }
     let token = text("access_token");
     if token.is_empty() {

@@ -176,6 +176,13 @@ impl Provider {
                     response.headers_mut().insert(header::LOCATION, target);
                     response
                 }
+                Failure::Challenge(metadata_url) => {
+                    let mut response = page(StatusCode::UNAUTHORIZED, "Unauthorized");
+                    let challenge = HeaderValue::from_str(&format!("Bearer resource_metadata=\"{metadata_url}\""));
+                    let challenge = challenge.unwrap_or(HeaderValue::from_static("Bearer"));
+                    response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+                    response
+                }
                 Failure::HtmlPage => page(StatusCode::OK, "Sign in"),
                 Failure::BrokenJson => {
                     let mut response = json_response(StatusCode::OK, &json!({"issuer": self.issuer}));

@@ -1,14 +1,16 @@
 //! An MCP client of what was deployed: what a user of the stack would do next.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use emulator::aws::Aws;
 use emulator::cloudformation::StackResource;
 use emulator::service::Principal;
 use provisioner::aws::Context;
 use provisioner::mcp::{self, Credential, Refusal};
-use provisioner::oauth::{self, ClientCredentials};
+use provisioner::oauth::{self, ClientCredentials, Discovery};
 use provisioner::sensitive::Sensitive;
+use provisioner::wait::Deadline;
 use rmcp::RoleClient;
 use rmcp::model::CallToolRequestParams;
 use rmcp::service::RunningService;
@@ -16,6 +18,8 @@ use serde_json::Value;
 
 use crate::handler;
 
+/// How long the identity provider may take.
+const PATIENCE: Duration = Duration::from_mins(1);
 /// The tool that a gateway with semantic search adds to those of its targets.
 const SEARCH_TOOL: &str = "x_amz_bedrock_agentcore_search";
 
@@ -79,8 +83,10 @@ async fn token(
         scopes: if scopes.is_empty() { list("GatewayOAuthProviderScopes").collect() } else { scopes },
         parameters: serde_json::from_str(given("GatewayOAuthCustomParameters")).unwrap_or_default(),
     };
-    let metadata = oauth::discover(context, "DiscoveryUrl", discovery_url).await.map_err(|error| error.to_string())?;
-    oauth::mint(context, &metadata, &client).await.map(|token| Some(token.value)).map_err(|error| error.to_string())
+    let (deadline, discovery) = (Deadline::after(PATIENCE), Discovery::of_authorizer("stack", discovery_url));
+    let metadata = oauth::discover(context, deadline, &discovery).await.map_err(|error| error.to_string())?;
+    let token = oauth::mint(context, deadline, &metadata, &client).await.map_err(|error| error.to_string())?;
+    Ok(Some(token.value))
 }
 
 /// What the server said, where it said anything.

@@ -20,8 +20,8 @@ use crate::identity::Identity;
 use crate::job::{Job, Outcome, Success};
 use crate::mcp::url::is_gateway;
 use crate::mcp::{self, Catalogue, Credential};
-use crate::oauth;
 use crate::oauth::client::Client;
+use crate::oauth::{self, Discovery};
 use crate::properties::PropertyReader;
 use crate::resource::Lifecycle;
 use crate::response::cut;
@@ -154,18 +154,16 @@ async fn verify(job: &Job<'_>, properties: &Properties) -> Result<Finding, Error
         Some(target) => Some(Gateway::read(job, target).await?),
         None => None,
     };
-    let of_gateway = gateway.as_ref().and_then(Gateway::authorizer).map(|it| it.discovery_url().to_owned());
-    let discovery_url = properties.discovery_url.clone().or(of_gateway);
+    let of_gateway = gateway.as_ref().and_then(Gateway::authorizer);
+    let of_gateway = of_gateway.map(|it| Discovery::of_authorizer("gateway", it.discovery_url()));
+    let discovery = properties.discovery.clone().or(of_gateway);
     let credential = match access(properties, gateway.as_ref()) {
         Access::Signed => Credential::SigV4,
         Access::Open => Credential::Nothing,
-        Access::Token(client) => {
-            Credential::Bearer(token(job, properties, gateway.as_ref(), discovery_url, client).await?)
-        }
+        Access::Token(client) => Credential::Bearer(token(job, properties, gateway.as_ref(), discovery, client).await?),
         Access::Challenge => {
-            let detail =
-                anonymous::check(job, job.deadline.at_most(BUDGET), &properties.endpoint, discovery_url.as_deref())
-                    .await?;
+            let deadline = job.deadline.at_most(BUDGET);
+            let detail = anonymous::check(job, deadline, &properties.endpoint, discovery.as_ref()).await?;
             if let Some(gateway) = gateway.as_mut().filter(|gateway| gateway.is_unproven()) {
                 gateway.synchronize(job).await?;
             }
@@ -228,15 +226,15 @@ async fn token(
     job: &Job<'_>,
     properties: &Properties,
     gateway: Option<&Gateway>,
-    discovery_url: Option<String>,
+    discovery: Option<Discovery>,
     client: &Client,
 ) -> Result<Sensitive, Error> {
-    let discovery_url = discovery_url.ok_or_else(|| {
+    let discovery = discovery.ok_or_else(|| {
         Error::property("DiscoveryUrl", "is missing, and the gateway takes no tokens of an IdP; set `Auth` to IAM")
     })?;
     let credentials = client.credentials(job).await?;
-    let metadata = oauth::discover(job.context, "DiscoveryUrl", &discovery_url).await?;
-    let token = oauth::mint(job.context, &metadata, &credentials).await?;
+    let metadata = oauth::discover(job.context, job.deadline, &discovery).await?;
+    let token = oauth::mint(job.context, job.deadline, &metadata, &credentials).await?;
     job.mask.add(&token.value);
     claims::check(job, &properties.endpoint, gateway, &credentials.client_id, &token).await?;
     Ok(token.value)

@@ -80,8 +80,7 @@ impl Lifecycle for Runtime {
         if job.identity().owner(&tags) != Owner::Us {
             return Err(lookup::changed_hands(physical_id).into());
         }
-        let old_tags = old.as_ref().map(|old| &old.tags);
-        Ok(converge(job, live, &properties, &configuration, &tags, old_tags).await?)
+        Ok(converge(job, live, &properties, &configuration, &tags, old.as_ref()).await?)
     }
 
     async fn delete(job: &Job<'_>, physical_id: &str, raw: &RawProperties) -> Outcome {
@@ -94,7 +93,7 @@ impl Lifecycle for Runtime {
 
 /// Creates the runtime and waits until it is READY; carries on with one of that name that is ours.
 async fn create_runtime(job: &Job<'_>, properties: &Properties, configuration: &Configuration) -> Outcome {
-    check_issuer(job, configuration, None).await?;
+    check_idp(job, properties, None, None).await?;
     let name = properties.name(job.identity());
     let tags = wanted_tags(&properties.tags, job.identity());
     let mut refusal = None;
@@ -120,16 +119,20 @@ async fn create_runtime(job: &Job<'_>, properties: &Properties, configuration: &
     Err(refusal.unwrap_or_else(|| Error::Bug("a create was never tried".to_owned())).into())
 }
 
-/// Refuses an IdP that tokens cannot come from, before anything is changed.
-async fn check_issuer(
+/// Refuses an IdP that tokens cannot come from, before anything is changed. One that is trusted already is not asked,
+/// unless the template says something else of it than before.
+async fn check_idp(
     job: &Job<'_>,
-    configuration: &Configuration,
-    former: Option<&Configuration>,
+    properties: &Properties,
+    live: Option<&Configuration>,
+    old: Option<&Properties>,
 ) -> Result<(), Error> {
-    match configuration.new_discovery_url(former) {
-        Some(url) => oauth::discover(job.context, "DiscoveryUrl", url).await.map(|_| ()),
-        None => Ok(()),
+    let Some(discovery) = &properties.discovery else { return Ok(()) };
+    let restated = old.and_then(|old| old.discovery.as_ref()).is_some_and(|old| discovery.is_restated(old));
+    if live.is_some_and(|live| live.trusts(discovery)) && !restated {
+        return Ok(());
     }
+    oauth::discover(job.context, job.deadline, discovery).await.map(drop)
 }
 
 /// Waits until a new or adopted runtime is READY as wanted.
@@ -167,17 +170,17 @@ async fn converge(
     properties: &Properties,
     configuration: &Configuration,
     tags: &BTreeMap<String, String>,
-    old_tags: Option<&BTreeMap<String, String>>,
+    old: Option<&Properties>,
 ) -> Result<Success, Error> {
     let id = live.agent_runtime_id().to_owned();
     let former = Configuration::live(&live);
+    check_idp(job, properties, Some(&former), old).await?;
     let live = if *live.status() == AgentRuntimeStatus::Ready && former == *configuration {
         live
     } else {
-        check_issuer(job, configuration, Some(&former)).await?;
         replace_configuration(job, &id, configuration).await?
     };
-    let changes = tag_changes(tags, &wanted_tags(&properties.tags, job.identity()), old_tags);
+    let changes = tag_changes(tags, &wanted_tags(&properties.tags, job.identity()), old.map(|old| &old.tags));
     agentcore::change_tags(job, live.agent_runtime_arn(), changes).await?;
     Ok(Success { physical_id: id, attributes: outputs::attributes(&live) })
 }

@@ -38,6 +38,8 @@ mod gateway_probe;
 mod gateway_stack;
 /// The gateway target's battery.
 mod gateway_target;
+/// What every resource that trusts an identity provider asks of it.
+mod identity_provider;
 /// The credential provider's battery.
 mod oauth2_credential_provider;
 /// The probe, against a real MCP server.

@@ -359,6 +359,25 @@ async fn without_a_client_the_endpoint_must_ask_for_the_right_token() {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
+async fn a_challenge_that_points_anywhere_but_to_a_public_https_address_is_not_followed() {
+    let endpoint = "https://tenant.auth0.com/oauth/token";
+    for (metadata_url, followed) in [
+        ("http://tenant.auth0.com/.well-known/openid-configuration", false),
+        ("https://169.254.169.254/latest/meta-data", false),
+        ("https://localhost/metadata", false),
+        ("https://tenant.auth0.com/.well-known/openid-configuration", true),
+    ] {
+        let mut world = World::new();
+        let fault = ProviderFault::At(Endpoint::Token, Failure::Challenge(metadata_url.to_owned()));
+        world.aws.with(|world| world.identity_providers.add(provider(ClaimStyle::Auth0, ISSUER).with_fault(fault)));
+        let properties = json!({"Endpoint": endpoint, "Auth": "ANONYMOUS"});
+        let answer = world.send(Event::new("Create", TYPE, "Probe", properties)).await;
+        let expected = if followed { "names no `authorization_servers`" } else { "so that it was not followed" };
+        assert!(answer.failure().contains(expected), "{metadata_url}: {}", answer.reason());
+    }
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
 async fn a_stored_client_secret_is_read_and_a_wrong_key_is_named() {
     let mut world = World::new();
     world.aws.with(|world| world.identity_providers.add(provider(ClaimStyle::Cognito, COGNITO)));
@@ -382,6 +401,11 @@ async fn bad_properties_are_refused_before_any_call() {
         (json!({"Endpoint": "http://x"}), "`Endpoint` is \"http://x\""),
         (json!({"Auth": "BEARER"}), "`ClientSecretId` is missing"),
         (json!({"Auth": "BEARER", "ClientSecret": "s3cr3t", "ClientId": "x"}), "`DiscoveryUrl` is missing"),
+        (
+            json!({"Auth": "BEARER", "ClientSecret": "s3cr3t", "ClientId": "x",
+                   "DiscoveryUrl": "http://idp.example.com/.well-known/openid-configuration"}),
+            "`DiscoveryUrl` gives the discovery URL \"http://idp.example.com",
+        ),
         (json!({"ClientId": "x"}), "`ClientId` has no effect when `Auth` is IAM"),
         (json!({"Auth": "NONE"}), "use one of IAM, BEARER, ANONYMOUS"),
         (json!({"MinimumTools": "many"}), "whole number"),

@@ -133,7 +133,7 @@ async fn the_idp_is_looked_at_before_it_is_trusted_and_not_again() {
     told["EnvironmentVariables"] = json!({"AUTH_ISSUER": issuer});
     let refused = world.send(create(told)).await;
     let sentence =
-        "`DiscoveryUrl` gives \"https://tenant.auth0.com/.well-known/openid-configuration\", which cannot be reached";
+        "`Issuer` gives \"https://tenant.auth0.com/.well-known/openid-configuration\", which cannot be reached";
     assert!(refused.failure().contains(sentence), "{}", refused.reason());
     assert!(world.calls_since(0).is_empty(), "nothing may be made for an IdP that is not there");
 

@@ -61,9 +61,11 @@ impl Aws {
         let configuration = self.served(target).filter(|_| target.qualifier == "DEFAULT");
         let discovery = configuration.as_ref().and_then(Configuration::jwt_authorizer);
         let discovery = discovery.and_then(|authorizer| authorizer["discoveryUrl"].as_str());
-        let (issuer, _) = discovery
+        let (host, document) = discovery
             .and_then(|url| url.split_once("/.well-known/"))
             .ok_or_else(|| Failure::front(not_found(target)))?;
+        // RFC 8414 has the issuer's path behind the document's name.
+        let issuer = document.split_once('/').map_or(host.to_owned(), |(_, path)| format!("{host}/{path}"));
         let body = json!({"authorization_servers": [issuer], "resource": target.url()});
         Ok(Reply::Sent(json_rpc(200, &body, request_id)))
     }

@@ -23,6 +23,8 @@ pub enum Failure {
     Status(u16),
     /// With a redirect (302) to this URL.
     Redirect(String),
+    /// As a protected resource does (RFC 9728): with status 401 and a challenge that points to this URL.
+    Challenge(String),
     /// With status 200 and a page for people.
     HtmlPage,
     /// With status 200 and a body that is cut off in the middle.

@@ -1,8 +1,6 @@
 //! The IdP asked before a gateway is made to trust it: whether its discovery document will do, and whether a token of
 //! the client that the template gives would be let in. A gateway that lets nobody in looks as READY as any other.
 
-use std::time::Duration;
-
 use aws_sdk_bedrockagentcorecontrol::operation::get_gateway::GetGatewayOutput;
 
 use super::properties::{CustomJwt, Properties};
@@ -10,11 +8,7 @@ use crate::agentcore::unbuildable;
 use crate::authorizer::{Authorizer, comparison};
 use crate::error::Error;
 use crate::job::Job;
-use crate::oauth::{self, Metadata};
-use crate::wait::{Progress, until_within};
-
-/// How long an IdP that does not answer is asked again.
-const PATIENCE: Duration = Duration::from_secs(20);
+use crate::oauth;
 
 /// The authorizer that the properties ask for; `None` for signatures. Asks the IdP, unless `live` has it already.
 pub(super) async fn authorizer(
@@ -34,6 +28,9 @@ pub(super) async fn authorizer(
 
 /// Whether the live authorizer is what the properties ask for, as far as that can be said without the IdP.
 fn is_asked_for(jwt: &CustomJwt, live: &Authorizer, old: Option<&CustomJwt>) -> bool {
+    if old.is_some_and(|old| jwt.draft.discovery.is_restated(&old.draft.discovery)) {
+        return false;
+    }
     let claim = match (jwt.draft.stated_claim(), &jwt.client) {
         (Some(stated), _) => stated,
         (None, None) => jwt.draft.usual_claim(),
@@ -47,12 +44,10 @@ fn is_asked_for(jwt: &CustomJwt, live: &Authorizer, old: Option<&CustomJwt>) -> 
 
 /// Asks the IdP, and compares a token of the client's with what is about to be demanded of tokens.
 async fn check(job: &Job<'_>, jwt: &CustomJwt) -> Result<Authorizer, Error> {
-    let metadata = discover(job, jwt).await?;
-    let Some(client) = &jwt.client else {
-        return jwt.draft.authorizer(jwt.draft.stated_claim().unwrap_or_else(|| jwt.draft.usual_claim()));
-    };
+    let metadata = oauth::discover(job.context, job.deadline, &jwt.draft.discovery).await?;
+    let Some(client) = &jwt.client else { return jwt.draft.without_evidence() };
     let credentials = client.credentials(job).await?;
-    let token = oauth::mint(job.context, &metadata, &credentials).await?;
+    let token = oauth::mint(job.context, job.deadline, &metadata, &credentials).await?;
     job.mask.add(&token.value);
     let claims = comparison::verifiable(&token)?;
     let client_id = &credentials.client_id;
@@ -61,26 +56,4 @@ async fn check(job: &Job<'_>, jwt: &CustomJwt) -> Result<Authorizer, Error> {
     let demanded = authorizer.to_jwt_api().map_err(unbuildable)?;
     comparison::compare(&demanded, &metadata.issuer, client_id, claims, "gateway")?;
     Ok(authorizer)
-}
-
-/// Reads the discovery document; an IdP that does not answer may only be restarting.
-async fn discover(job: &Job<'_>, jwt: &CustomJwt) -> Result<Metadata, Error> {
-    let mut silence = None;
-    let doing = "waiting for the identity provider to answer";
-    let found = until_within(job.deadline, PATIENCE, doing, async || {
-        match oauth::discover(job.context, jwt.draft.property, &jwt.draft.discovery_url).await {
-            Ok(metadata) => Ok(Progress::Done(metadata)),
-            Err(error @ Error::Unverified { code: oauth::UNREACHABLE, .. }) => {
-                silence = Some(error);
-                Ok(Progress::pending("no answer"))
-            }
-            Err(error) => Err(error),
-        }
-    })
-    .await?;
-    match (found, silence) {
-        (Some(metadata), _) => Ok(metadata),
-        (None, Some(silence)) => Err(silence),
-        (None, None) => Err(Error::Bug("a wait ended without a result".to_owned())),
-    }
 }

@@ -144,7 +144,7 @@ fn jwt(reader: &PropertyReader<'_>) -> Result<Option<CustomJwt>, Error> {
     // With a client its token tells the claim; without one nothing more will be known than now.
     match (draft.stated_claim(), &client) {
         (Some(claim), _) => drop(draft.authorizer(claim)?),
-        (None, None) => drop(draft.authorizer(draft.usual_claim())?),
+        (None, None) => drop(draft.without_evidence()?),
         (None, Some(_)) => {}
     }
     Ok(Some(CustomJwt { draft, client }))

@@ -6,10 +6,10 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::error::Error;
-use crate::http::{Reply, exchange};
+use crate::http::{Reply, exchange, objection};
 use crate::job::Job;
 use crate::mcp::url::effective_url;
-use crate::oauth;
+use crate::oauth::{self, Discovery};
 use crate::properties::quote;
 use crate::wait::Deadline;
 
@@ -22,9 +22,17 @@ pub(super) async fn check(
     job: &Job<'_>,
     deadline: Deadline,
     endpoint: &str,
-    discovery_url: Option<&str>,
+    discovery: Option<&Discovery>,
 ) -> Result<String, Error> {
     let metadata_url = challenge(job, deadline, endpoint).await?;
+    if let Some(objection) = objection(&metadata_url, job.context.allow_loopback_responses) {
+        let sentence = format!(
+            "the endpoint's challenge points to {}, {objection}, so that it was not followed; make the server name its \
+             public https address",
+            quote(&metadata_url)
+        );
+        return Err(Error::unverified(CODE, sentence));
+    }
     let reply = get(job, &metadata_url).await.map_err(|problem| {
         let sentence = format!("the protected-resource metadata {} cannot be read: {problem}", quote(&metadata_url));
         Error::unverified(CODE, sentence)
@@ -40,12 +48,13 @@ pub(super) async fn check(
         );
         return Err(Error::unverified(CODE, sentence));
     }
-    if let Some(url) = discovery_url {
-        let issuer = oauth::discover(job.context, "DiscoveryUrl", url).await?.issuer;
+    if let Some(discovery) = discovery {
+        let issuer = oauth::discover(job.context, job.deadline, discovery).await?.issuer;
         if !servers.iter().any(|server| server.trim_end_matches('/') == issuer.trim_end_matches('/')) {
             let sentence = format!(
-                "the endpoint sends its callers to {} and `DiscoveryUrl` names {}; make them the same IdP",
+                "the endpoint sends its callers to {} and {} names {}; make them the same IdP",
                 servers.join(", "),
+                discovery.given_by,
                 quote(&issuer)
             );
             return Err(Error::unverified("CLAIM_MISMATCH", sentence));

@@ -8,7 +8,7 @@ use crate::authorizer::comparison;
 use crate::error::{ApiErrorKind, Error};
 use crate::job::Job;
 use crate::mcp::url::RuntimeUrl;
-use crate::oauth::{self, Token};
+use crate::oauth::{self, Discovery, Token};
 
 /// Says why `gateway`, or else the runtime behind `endpoint`, would not accept the token. An endpoint that is neither's,
 /// a runtime of another Region or account and one that cannot be looked at are not compared: they will say for themselves.
@@ -53,6 +53,7 @@ async fn compare(
         );
         return Err(Error::unverified("UNAUTHORIZED", sentence));
     };
-    let issuer = oauth::discover(job.context, "DiscoveryUrl", authorizer.discovery_url()).await?.issuer;
-    comparison::compare(authorizer, &issuer, client_id, claims, what)
+    let discovery = Discovery::of_authorizer(what, authorizer.discovery_url());
+    let metadata = oauth::discover(job.context, job.deadline, &discovery).await?;
+    comparison::compare(authorizer, &metadata.issuer, client_id, claims, what)
 }

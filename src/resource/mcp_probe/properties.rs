@@ -4,7 +4,7 @@ use super::gateway::Gateway;
 use crate::agentcore::target::TargetRef;
 use crate::error::Error;
 use crate::mcp::Catalogue;
-use crate::oauth;
+use crate::oauth::Discovery;
 use crate::oauth::client::{Client, PROPERTIES as CLIENT_PROPERTIES};
 use crate::properties::{PropertyReader, quote};
 use crate::resource::read_tags;
@@ -64,7 +64,7 @@ pub(crate) struct Properties {
     pub(crate) target: Option<TargetRef>,
     pub(crate) auth: Auth,
     /// The IdP's discovery document.
-    pub(crate) discovery_url: Option<String>,
+    pub(crate) discovery: Option<Discovery>,
     pub(crate) mode: Mode,
     pub(crate) log_group_name: Option<String>,
     /// A secret whose values must not be quoted from the log.
@@ -88,7 +88,7 @@ pub(super) fn parse(reader: &PropertyReader<'_>) -> Result<Properties, Error> {
         endpoint,
         auth: auth(reader, target.is_some())?,
         target,
-        discovery_url: discovery_url(reader)?,
+        discovery: discovery(reader)?,
         mode: reader.choice("Mode", &modes)?.unwrap_or(Mode::Strict),
         log_group_name: reader.string("LogGroupName")?,
         secret_id: reader.string("SecretId")?,
@@ -129,17 +129,16 @@ fn auth(reader: &PropertyReader<'_>, of_gateway: bool) -> Result<Auth, Error> {
         return Ok(if word == "IAM" { Auth::Iam } else { Auth::Anonymous });
     }
     let client = Client::read(reader, "`Auth` BEARER")?;
-    if !of_gateway && discovery_url(reader)?.is_none() {
-        let problem = "is missing; `Auth` BEARER needs it, or `Issuer` to derive it from";
-        return Err(Error::property("DiscoveryUrl", problem));
+    if !of_gateway {
+        Discovery::read(reader, "`Auth` BEARER")?;
     }
     Ok(Auth::Bearer(client))
 }
 
-/// The given URL, or the one below the issuer.
-fn discovery_url(reader: &PropertyReader<'_>) -> Result<Option<String>, Error> {
-    let given = reader.string("DiscoveryUrl")?;
-    Ok(given.or(reader.string("Issuer")?.map(|issuer| oauth::discovery_url(&issuer))))
+/// Where the IdP's discovery document is, if the template says.
+fn discovery(reader: &PropertyReader<'_>) -> Result<Option<Discovery>, Error> {
+    let given = ["DiscoveryUrl", "Issuer"].into_iter().any(|name| reader.is_given(name));
+    given.then(|| Discovery::read(reader, "the probe")).transpose()
 }
 
 impl Properties {

@@ -86,7 +86,7 @@ fn check_length(value: &Sensitive) -> Result<(), Error> {
 
 /// Reads the discovery document and tries the secret.
 async fn explore(job: &Job<'_>, idp: &CustomIdp, client_id: &str, secret: &Sensitive) -> Result<Explored, Error> {
-    let mut metadata = oauth::discover(job.context, idp.property, &idp.discovery_url).await?;
+    let mut metadata = oauth::discover(job.context, job.deadline, &idp.discovery).await?;
     if let Some(query) = &idp.token_endpoint_query {
         let joint = if metadata.token_endpoint.contains('?') { '&' } else { '?' };
         metadata.token_endpoint = format!("{}{joint}{query}", metadata.token_endpoint);
@@ -98,7 +98,7 @@ async fn explore(job: &Job<'_>, idp: &CustomIdp, client_id: &str, secret: &Sensi
     metadata.basic = method != Some(ClientAuthenticationMethodType::ClientSecretPost);
     try_secret(job, &metadata, client_id, secret).await?;
     let discovery = match &idp.token_endpoint_query {
-        None => Oauth2Discovery::DiscoveryUrl(idp.discovery_url.clone()),
+        None => Oauth2Discovery::DiscoveryUrl(idp.discovery.url.clone()),
         Some(_) => Oauth2Discovery::AuthorizationServerMetadata(server_metadata(idp, metadata)?),
     };
     Ok(Explored { discovery, method })
@@ -113,7 +113,7 @@ async fn try_secret(job: &Job<'_>, metadata: &Metadata, client_id: &str, secret:
         scopes: Vec::new(),
         parameters: BTreeMap::new(),
     };
-    match oauth::mint(job.context, metadata, &client).await {
+    match oauth::mint(job.context, job.deadline, metadata, &client).await {
         Err(Error::Unverified { code: oauth::CLIENT_REFUSED, sentence }) => {
             let (sent, other) = if metadata.basic {
                 ("HTTP Basic credentials", "CLIENT_SECRET_POST")
@@ -125,6 +125,7 @@ async fn try_secret(job: &Job<'_>, metadata: &Metadata, client_id: &str, secret:
             );
             Err(Error::unverified(oauth::CLIENT_REFUSED, sentence))
         }
+        Err(error @ Error::OutOfTime { .. }) => Err(error),
         _ => Ok(()),
     }
 }
@@ -134,7 +135,7 @@ fn server_metadata(idp: &CustomIdp, metadata: Metadata) -> Result<Oauth2Authoriz
         let problem = format!(
             "takes an authorization endpoint too, which the document at {} does not name; leave it out and pass the \
              parameter in the target's `CustomParameters`",
-            quote(&idp.discovery_url)
+            quote(&idp.discovery.url)
         );
         Error::property("TokenEndpointQuery", problem)
     })?;
@@ -150,11 +151,10 @@ fn server_metadata(idp: &CustomIdp, metadata: Metadata) -> Result<Oauth2Authoriz
 fn kept(idp: &CustomIdp, old: &CustomIdp, live: &CustomOauth2ProviderConfigOutput) -> Option<Explored> {
     let discovery = live.oauth_discovery()?;
     let same_endpoints = match (discovery, &idp.token_endpoint_query) {
-        (Oauth2Discovery::DiscoveryUrl(url), None) => *url == idp.discovery_url,
+        (Oauth2Discovery::DiscoveryUrl(url), None) => *url == idp.discovery.url,
         (Oauth2Discovery::AuthorizationServerMetadata(metadata), Some(query)) => {
             let endpoint = metadata.token_endpoint().strip_suffix(query.as_str());
-            oauth::discovery_url(metadata.issuer()) == idp.discovery_url
-                && endpoint.is_some_and(|endpoint| endpoint.ends_with(['?', '&']))
+            idp.discovery.is_of(metadata.issuer()) && endpoint.is_some_and(|endpoint| endpoint.ends_with(['?', '&']))
         }
         _ => false,
     };
@@ -164,5 +164,6 @@ fn kept(idp: &CustomIdp, old: &CustomIdp, live: &CustomOauth2ProviderConfigOutpu
         // What was chosen before may not be what the discovery document asks for.
         None => old.method.is_none(),
     };
-    (same_endpoints && same_method).then(|| Explored { discovery: discovery.clone(), method: method.cloned() })
+    (same_endpoints && same_method && !idp.discovery.is_restated(&old.discovery))
+        .then(|| Explored { discovery: discovery.clone(), method: method.cloned() })
 }

@@ -6,9 +6,9 @@ use aws_sdk_bedrockagentcorecontrol::types::{ClientAuthenticationMethodType, Sec
 use http::Uri;
 
 use super::vendor::{Family, KnownVendor, VENDORS, Vendor};
-use crate::authorizer;
 use crate::error::Error;
 use crate::identity::Identity;
+use crate::oauth::Discovery;
 use crate::oauth::client::ClientSecret;
 use crate::properties::{PropertyReader, at_most, quote};
 use crate::resource::read_tags;
@@ -82,10 +82,8 @@ pub(crate) enum Idp<C> {
 /// A custom IdP as the template describes it.
 #[derive(Clone, Debug)]
 pub(crate) struct CustomIdp {
-    /// The property that gives the discovery document.
-    pub property: &'static str,
     /// The discovery document.
-    pub discovery_url: String,
+    pub discovery: Discovery,
     /// What the token endpoint is to be asked with.
     pub token_endpoint_query: Option<String>,
     /// How the client shows its secret; otherwise what the discovery document asks for.
@@ -220,9 +218,7 @@ fn secret(reader: &PropertyReader<'_>) -> Result<Secret, Error> {
 }
 
 fn custom(reader: &PropertyReader<'_>) -> Result<CustomIdp, Error> {
-    let issuer = reader.string("Issuer")?;
-    let (property, discovery_url) =
-        authorizer::discovery_url("`Vendor` CustomOauth2", reader.string("DiscoveryUrl")?, issuer.as_deref())?;
+    let discovery = Discovery::read(reader, "`Vendor` CustomOauth2")?;
     let methods = ["CLIENT_SECRET_BASIC", "CLIENT_SECRET_POST"];
     let method = reader.choice("ClientAuthenticationMethod", &methods.map(|word| (word, word)))?;
     let token_endpoint_query = reader.string("TokenEndpointQuery")?;
@@ -230,7 +226,7 @@ fn custom(reader: &PropertyReader<'_>) -> Result<CustomIdp, Error> {
         check_query(query)?;
     }
     let method = method.map(ClientAuthenticationMethodType::from);
-    Ok(CustomIdp { property, discovery_url, token_endpoint_query, method })
+    Ok(CustomIdp { discovery, token_endpoint_query, method })
 }
 
 fn tenant_id(reader: &PropertyReader<'_>) -> Result<Option<String>, Error> {

@@ -12,6 +12,7 @@ use aws_smithy_types::error::operation::BuildError;
 
 use super::properties::{IDLE_SECONDS_DEFAULT, LIFETIME_SECONDS_DEFAULT, Network, Properties};
 use crate::authorizer::Authorizer;
+use crate::oauth::Discovery;
 use crate::sensitive::Sensitive;
 
 /// Everything an update replaces.
@@ -85,11 +86,9 @@ impl Configuration {
         }
     }
 
-    /// The IdP to look at before this configuration is asked for: none where `live` trusts the same already.
-    pub(super) fn new_discovery_url(&self, live: Option<&Self>) -> Option<&str> {
-        let wanted = self.authorizer.as_ref()?;
-        let trusted = live.and_then(|live| live.authorizer.as_ref());
-        trusted.is_none_or(|live| live.discovery_url != wanted.discovery_url).then_some(&wanted.discovery_url)
+    /// Whether it takes tokens of the IdP with this discovery document.
+    pub(super) fn trusts(&self, discovery: &Discovery) -> bool {
+        self.authorizer.as_ref().is_some_and(|authorizer| authorizer.discovery_url == discovery.url)
     }
 
     /// The members of a request. Every one is sent every time: what a full replace leaves out may be reset.

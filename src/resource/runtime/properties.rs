@@ -6,9 +6,10 @@ use aws_sdk_bedrockagentcorecontrol::types::ServerProtocol;
 
 use super::headers;
 use crate::agentcore::check_role;
-use crate::authorizer::{self, Authorizer};
+use crate::authorizer::{Authorizer, Draft, Fields};
 use crate::error::Error;
 use crate::identity::Identity;
+use crate::oauth::Discovery;
 use crate::properties::{PropertyReader, at_most, quote};
 use crate::resource::read_tags;
 use crate::sensitive::Sensitive;
@@ -107,6 +108,8 @@ pub(crate) struct Properties {
     pub network: Network,
     /// Who may call; `None` is SigV4.
     pub authorizer: Option<Authorizer>,
+    /// The discovery document of the IdP whose tokens the authorizer takes.
+    pub discovery: Option<Discovery>,
     /// Request headers that reach the container.
     pub request_headers: Vec<String>,
     /// Seconds after which an idle session ends.
@@ -155,7 +158,8 @@ pub(super) fn parse(reader: &PropertyReader<'_>) -> Result<Properties, Error> {
     }
     let protocols = ["MCP", "HTTP", "A2A", "AGUI"];
     let protocol = reader.choice("ServerProtocol", &protocols.map(|word| (word, word)))?.unwrap_or("MCP");
-    let authorizer = authorizer(reader)?;
+    let draft = draft(reader)?;
+    let authorizer = draft.as_ref().map(Draft::without_evidence).transpose()?;
     let request_headers = reader.list("RequestHeaders")?;
     headers::check(&request_headers, authorizer.is_some())?;
     let (idle_seconds, lifetime_seconds) = session_times(reader)?;
@@ -170,6 +174,7 @@ pub(super) fn parse(reader: &PropertyReader<'_>) -> Result<Properties, Error> {
         secret_version_id: reader.string("SecretVersionId")?,
         network: network(reader)?,
         authorizer,
+        discovery: draft.map(|draft| draft.discovery),
         request_headers,
         idle_seconds,
         lifetime_seconds,
@@ -297,10 +302,10 @@ fn check_container_uri(uri: &str) -> Result<(), Error> {
 }
 
 /// The authorizer for `InboundAuth` JWT, none for IAM.
-fn authorizer(reader: &PropertyReader<'_>) -> Result<Option<Authorizer>, Error> {
-    let fields = authorizer::Fields::read(reader)?;
+fn draft(reader: &PropertyReader<'_>) -> Result<Option<Draft>, Error> {
+    let fields = Fields::read(reader)?;
     if reader.choice("InboundAuth", &[("IAM", false), ("JWT", true)])?.unwrap_or(false) {
-        return fields.build("`InboundAuth` JWT").map(Some);
+        return fields.check("`InboundAuth` JWT").map(Some);
     }
     match fields.given() {
         None => Ok(None),

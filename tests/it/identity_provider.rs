@@ -1,0 +1,196 @@
+//! What every resource that trusts an identity provider asks of it: an answer, in time, about the one issuer that the
+//! template means, and with addresses that a secret may be sent to.
+
+use std::time::Duration;
+
+use emulator::identity_provider::{ClaimStyle, Client, Endpoint, Failure, Provider, ProviderFault};
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use crate::world::{EXECUTION_ROLE, Event, IMAGE, World, canary};
+
+const RUNTIME: &str = "Custom::AgentCoreRuntime";
+const GATEWAY: &str = "Custom::AgentCoreGateway";
+const PROVIDER: &str = "Custom::AgentCoreOAuth2CredentialProvider";
+const PROBE: &str = "Custom::AgentCoreMcpProbe";
+const TYPES: [&str; 4] = [RUNTIME, GATEWAY, PROVIDER, PROBE];
+
+const ISSUER: &str = "https://sso.example.com/realms/mcp";
+const OTHER: &str = "https://sso.example.com/realms/other";
+const DISCOVERY_URL: &str = "https://sso.example.com/realms/mcp/.well-known/openid-configuration";
+/// The same IdP's document as RFC 8414 has it.
+const RFC_8414_URL: &str = "https://sso.example.com/.well-known/oauth-authorization-server/realms/mcp";
+
+fn keycloak() -> Provider {
+    Provider::new(ClaimStyle::Keycloak, ISSUER).with_client("app", Client::new(&canary("client")))
+}
+
+fn replace_idp(world: &World, provider: Provider) {
+    world.aws.with(|world| world.identity_providers.add(provider));
+}
+
+/// A world with an IdP, and the address of a server that takes its tokens.
+async fn world() -> (World, String) {
+    let mut world = World::new();
+    replace_idp(&world, keycloak());
+    let mut properties = properties(RUNTIME, "", json!({"Issuer": ISSUER}));
+    properties["AgentRuntimeName"] = json!("probed");
+    let runtime = world.send(Event::new("Create", RUNTIME, "Probed", properties)).await.success();
+    let endpoint = runtime.attribute("McpUrl").to_owned();
+    (world, endpoint)
+}
+
+/// A resource of this type that trusts the IdP which `idp` describes, and asks it for a token if it is one that does.
+fn properties(kind: &str, endpoint: &str, idp: Value) -> Value {
+    let mut properties = match kind {
+        RUNTIME => json!({"AgentRuntimeName": "mcp", "ContainerUri": IMAGE, "RoleArn": EXECUTION_ROLE,
+                          "InboundAuth": "JWT", "AllowedClients": "app"}),
+        GATEWAY => json!({"RoleArn": EXECUTION_ROLE, "AllowedClients": "app", "ClientId": "app",
+                          "ClientSecret": canary("client")}),
+        PROVIDER => json!({"ClientId": "app", "ClientSecret": canary("client")}),
+        _ => json!({"Endpoint": endpoint, "Auth": "BEARER", "ClientId": "app", "ClientSecret": canary("client")}),
+    };
+    properties.as_object_mut().expect("a map").extend(idp.as_object().expect("a map").clone());
+    properties
+}
+
+fn create(kind: &str, endpoint: &str, idp: Value) -> Event {
+    Event::new("Create", kind, "Thing", properties(kind, endpoint, idp))
+}
+
+/// How often the IdP was asked for a token.
+fn token_requests(world: &World) -> usize {
+    world.aws.with(|world| world.identity_providers.requests().iter().filter(|it| it.method == "POST").count())
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn one_that_restarts_is_waited_for() {
+    for kind in TYPES {
+        for endpoint in [Endpoint::Discovery, Endpoint::Token] {
+            for failure in [Failure::Status(503), Failure::Status(429), Failure::Unreachable] {
+                let (mut world, url) = world().await;
+                let mut restarting = keycloak();
+                restarting.fail_next(3, ProviderFault::At(endpoint, failure.clone()));
+                replace_idp(&world, restarting);
+                let answer = world.send(create(kind, &url, json!({"Issuer": ISSUER}))).await;
+                assert!(answer.is_success(), "{kind} {endpoint:?} {failure:?}: {}", answer.reason());
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn one_that_stays_silent_does_not_cost_the_time_to_answer() {
+    for kind in TYPES {
+        for endpoint in [Endpoint::Discovery, Endpoint::Token] {
+            if (kind, endpoint) == (RUNTIME, Endpoint::Token) {
+                continue;
+            }
+            let (mut world, url) = world().await;
+            replace_idp(&world, keycloak().with_fault(ProviderFault::At(endpoint, Failure::NoAnswer)));
+            // Half a minute of it is kept for the answer.
+            world.timeout = Duration::from_secs(33);
+            let started = Instant::now();
+            let answer = world.send(create(kind, &url, json!({"Issuer": ISSUER}))).await;
+            let expected = "ran out of time waiting for the identity provider to answer; the last status was no answer";
+            assert!(answer.failure().contains(expected), "{kind} {endpoint:?}: {}", answer.reason());
+            assert!(started.elapsed() < Duration::from_secs(5), "{kind} {endpoint:?}: {:?}", started.elapsed());
+        }
+    }
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_refused_client_is_not_tried_again() {
+    for kind in [GATEWAY, PROVIDER, PROBE] {
+        let (mut world, url) = world().await;
+        let wrong = json!({"Issuer": ISSUER, "ClientSecret": canary("wrong")});
+        let answer = world.send(create(kind, &url, wrong)).await;
+        assert!(answer.failure().contains("check `ClientId` and the client secret"), "{kind}: {}", answer.reason());
+        assert_eq!(token_requests(&world), 1, "{kind}");
+    }
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_discovery_url_may_have_the_form_of_rfc_8414() {
+    for kind in TYPES {
+        let (mut world, url) = world().await;
+        let answer = world.send(create(kind, &url, json!({"DiscoveryUrl": RFC_8414_URL}))).await;
+        assert!(answer.is_success(), "{kind}: {}", answer.reason());
+        if kind == RUNTIME {
+            let anonymous =
+                json!({"Endpoint": answer.attribute("McpUrl"), "Auth": "ANONYMOUS", "DiscoveryUrl": RFC_8414_URL});
+            world.send(Event::new("Create", PROBE, "Probe", anonymous)).await.success();
+        }
+    }
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn the_property_that_gives_the_address_is_named() {
+    for kind in TYPES {
+        for (idp, name) in
+            [(json!({"Issuer": ISSUER}), "Issuer"), (json!({"DiscoveryUrl": DISCOVERY_URL}), "DiscoveryUrl")]
+        {
+            let (mut world, url) = world().await;
+            replace_idp(&world, keycloak().with_fault(ProviderFault::DiscoveryWithout("jwks_uri")));
+            let answer = world.send(create(kind, &url, idp)).await;
+            let expected = format!("`{name}` gives \"{DISCOVERY_URL}\", whose document has no `jwks_uri`");
+            assert!(answer.failure().starts_with(&expected), "{kind}: {}", answer.reason());
+        }
+    }
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn an_issuer_beside_the_discovery_url_has_to_be_that_of_the_document() {
+    let both = |issuer: &str| json!({"DiscoveryUrl": DISCOVERY_URL, "Issuer": issuer});
+    let expected = format!("whose document names the issuer \"{ISSUER}\", and `Issuer` is \"{OTHER}\"");
+    for kind in TYPES {
+        let (mut world, url) = world().await;
+        let answer = world.send(create(kind, &url, both(OTHER))).await;
+        assert!(answer.failure().contains(&expected), "{kind}: {}", answer.reason());
+        let old = create(kind, &url, both(ISSUER));
+        let created = world.send(old.clone()).await.success();
+        let update = create(kind, &url, both(OTHER))
+            .with("RequestType", "Update")
+            .with("PhysicalResourceId", created.physical_id())
+            .with("OldResourceProperties", old.0["ResourceProperties"].clone());
+        let answer = world.send(update).await;
+        assert!(answer.failure().contains(&expected), "{kind}: {}", answer.reason());
+    }
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn addresses_that_are_no_public_https_are_refused_before_a_secret_goes_there() {
+    let token_at = |url: &str| {
+        let mut provider = keycloak();
+        url.clone_into(&mut provider.token_endpoint);
+        provider
+    };
+    let keys_at = |url: &str| {
+        let mut provider = keycloak();
+        url.clone_into(&mut provider.jwks_uri);
+        provider
+    };
+    for (idp, expected) in [
+        (
+            token_at("http://sso.example.com/token"),
+            "the `token_endpoint` \"http://sso.example.com/token\", which is no https",
+        ),
+        (
+            token_at("https://127.0.0.1/token"),
+            "the `token_endpoint` \"https://127.0.0.1/token\", which is a local address",
+        ),
+        (token_at("https://me@sso.example.com/token"), "which names a user"),
+        (
+            keys_at("http://sso.example.com/keys"),
+            "the `jwks_uri` \"http://sso.example.com/keys\", which is no https URL",
+        ),
+    ] {
+        for kind in TYPES {
+            let (mut world, url) = world().await;
+            replace_idp(&world, idp.clone());
+            let answer = world.send(create(kind, &url, json!({"Issuer": ISSUER}))).await;
+            assert!(answer.failure().contains(expected), "{kind}: {}", answer.reason());
+            assert_eq!(token_requests(&world), 0, "{kind}");
+        }
+    }
+}
