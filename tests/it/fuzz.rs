@@ -1,40 +1,52 @@
-//! Any properties at all: one answer, within its size, and nothing made by a refusal.
+//! Any properties at all, of every type: one answer, within its size, nothing made by a refusal, and nothing left by the
+//! Delete.
+
+use std::collections::BTreeSet;
 
 use proptest::prelude::*;
+use proptest::sample::{Index, select};
+use provisioner::resource::ResourceKind;
 use serde_json::{Map, Value, json};
 
-use crate::world::{EXECUTION_ROLE, Event, IMAGE, World};
+use crate::gateway_target::{COGNITO, Scene, merged};
+use crate::world::{EXECUTION_ROLE, Event, IMAGE, World, canary};
 
-const NAMES: [&str; 18] = [
-    "AgentRuntimeName",
-    "ContainerUri",
-    "RoleArn",
-    "Description",
+/// Words that mean something to some property.
+const WORDS: [&str; 24] = [
+    "JWT",
+    "VPC",
+    "PUBLIC",
     "EnvironmentVariables",
-    "SecretId",
-    "CredentialDelivery",
-    "NetworkMode",
-    "Subnets",
-    "SecurityGroups",
-    "InboundAuth",
-    "Issuer",
-    "AllowedAudience",
-    "AllowedClients",
-    "RequestHeaders",
-    "MaxLifetime",
-    "Tags",
-    "Values",
+    "subnet-0a1b2c3d",
+    "a,b,,c",
+    "https://a.auth0.com",
+    COGNITO,
+    "app",
+    "AWS_IAM",
+    "CUSTOM_JWT",
+    "NONE",
+    "SEMANTIC",
+    "2025-06-18",
+    "OktaOauth2",
+    "EXTERNAL",
+    "CLIENT_SECRET_POST",
+    "OAUTH",
+    "DYNAMIC",
+    "{\"tools\": []}",
+    "BEARER",
+    "ANONYMOUS",
+    "Report",
+    "0",
 ];
 
 fn any_value() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
-        Just(Value::Null),
-        any::<bool>().prop_map(Value::from),
-        any::<i64>().prop_map(Value::from),
-        ".{0,40}".prop_map(Value::from),
-        prop_oneof!["JWT", "VPC", "PUBLIC", "EnvironmentVariables", "subnet-0a1b2c3d", "a,b,,c", "https://a.auth0.com"]
-            .prop_map(Value::from),
-        "[\u{0}-\u{ff}]{0,5000}".prop_map(Value::from),
+        1 => Just(Value::Null),
+        1 => any::<bool>().prop_map(Value::from),
+        1 => any::<i64>().prop_map(Value::from),
+        1 => ".{0,40}".prop_map(Value::from),
+        4 => select(&WORDS[..]).prop_map(Value::from),
+        1 => "[\u{0}-\u{ff}]{0,5000}".prop_map(Value::from),
     ];
     leaf.prop_recursive(3, 24, 6, |inner| {
         prop_oneof![
@@ -45,32 +57,66 @@ fn any_value() -> impl Strategy<Value = Value> {
     })
 }
 
-fn any_properties() -> impl Strategy<Value = Value> {
-    let name = prop_oneof![9 => prop::sample::select(&NAMES[..]).prop_map(str::to_owned), 1 => ".{0,20}"];
-    prop::collection::btree_map(name, any_value(), 0..8).prop_map(|map| {
-        let mut properties = json!({"ServiceToken": "arn", "ContainerUri": IMAGE, "RoleArn": EXECUTION_ROLE});
-        properties.as_object_mut().expect("a map").extend(map);
-        properties
+/// What is enough for a resource of this type.
+fn sufficient(kind: ResourceKind, scene: &Scene) -> Value {
+    let client = json!({"Issuer": COGNITO, "ClientId": "app", "ClientSecret": canary("client")});
+    match kind {
+        ResourceKind::Secret => json!({"Values": {"KEY": canary("value")}}),
+        ResourceKind::Runtime => json!({"ContainerUri": IMAGE, "RoleArn": EXECUTION_ROLE}),
+        ResourceKind::OAuth2CredentialProvider => client,
+        ResourceKind::Gateway => merged(client, json!({"RoleArn": EXECUTION_ROLE, "AllowedClients": "app"})),
+        ResourceKind::GatewayTarget => scene.properties(json!({})),
+        ResourceKind::McpProbe => json!({"Endpoint": scene.runtime.attribute("McpUrl")}),
+    }
+}
+
+/// The properties that the type has, as the refusal of an unknown one lists them.
+async fn names(world: &mut World, kind: ResourceKind) -> Vec<String> {
+    let refused = world.send(Event::new("Create", kind.type_name(), "Thing", json!({"?": "?"}))).await;
+    let (_, names) = refused.failure().split_once("known are ").expect("a list");
+    names.split(", ").map(str::to_owned).collect()
+}
+
+/// Everything that exists.
+fn things(world: &World) -> BTreeSet<String> {
+    let now = world.aws.clock().now();
+    world.aws.with(|world| {
+        let secrets = world.secrets.secrets().filter(|secret| secret.deletion.is_none()).map(|it| it.arn.clone());
+        let runtimes = world.agentcore.runtimes(now).map(|runtime| runtime.arn.clone());
+        let providers = world.agentcore.credential_providers(now).map(|provider| provider.arn.clone());
+        let gateways = world.agentcore.gateways(now).map(|gateway| gateway.id.clone());
+        let targets = world.agentcore.gateways(now).flat_map(|gateway| gateway.targets(now));
+        let targets = targets.map(|target| target.name.clone());
+        secrets.chain(runtimes).chain(providers).chain(gateways).chain(targets).collect()
     })
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 240, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn any_properties_get_one_answer(properties in any_properties(), secret in any::<bool>()) {
+    fn any_properties_get_one_answer(
+        kind in select(&ResourceKind::ALL[..]),
+        known in prop::collection::vec((any::<Index>(), any_value()), 0..5),
+        unknown in prop::option::weighted(0.1, (".{0,20}", any_value())),
+    ) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build_local(tokio::runtime::LocalOptions::default());
         runtime.expect("a runtime").block_on(async {
-            let mut world = World::new();
-            let resource_type = if secret { "Custom::AgentCoreSecret" } else { "Custom::AgentCoreRuntime" };
-            let create = Event::new("Create", resource_type, "Thing", properties);
-            let answer = world.send(create.clone()).await;
-            if !answer.is_success() {
-                prop_assert!(world.runtime_names().is_empty(), "a refusal made something: {}", answer.reason());
+            let mut scene = Scene::new().await;
+            let names = names(&mut scene.world, kind).await;
+            let mut properties = sufficient(kind, &scene);
+            let known = known.into_iter().map(|(index, value)| (index.get(&names).clone(), value));
+            properties.as_object_mut().expect("a map").extend(known.chain(unknown));
+            let before = things(&scene.world);
+            let create = Event::new("Create", kind.type_name(), "Thing", properties);
+            let answer = scene.world.send(create.clone()).await;
+            if answer.physical_id().starts_with("pending:") {
+                prop_assert!(!answer.is_success());
+                prop_assert_eq!(things(&scene.world), before.clone(), "a refusal made something: {}", answer.reason());
             }
             let delete = create.with("RequestType", "Delete").with("PhysicalResourceId", answer.physical_id());
-            world.send(delete).await.success();
-            prop_assert!(world.runtime_names().is_empty());
+            scene.world.send(delete).await.success();
+            prop_assert_eq!(things(&scene.world), before);
             Ok(())
         })?;
     }

@@ -12,9 +12,13 @@ use tokio::time::{Instant, sleep, timeout_at};
 use super::{COGNITO, add_provider, create, delete, extended, gateway, ids, jwt, provider, status, update};
 use crate::world::{Answer, Event, World, canary};
 
-/// What may happen to one call; the rest is told apart by no code of a gateway's. Eight in a row outlast the retries of
-/// any SDK.
-const EFFECTS: [(FaultEffect, u64); 2] = [(FaultEffect::Throttled, 8), (FaultEffect::ReplyLostAfter, 1)];
+/// What may happen to one call. Eight in a row outlast the retries of any SDK.
+const EFFECTS: [(FaultEffect, u64); 4] = [
+    (FaultEffect::Throttled, 8),
+    (FaultEffect::InternalError, 8),
+    (FaultEffect::ReplyLostBefore, 1),
+    (FaultEffect::ReplyLostAfter, 1),
+];
 
 /// Delivers an event as Lambda does: again after a minute and after two more, until it is answered. `kill` is when the
 /// function is killed, if it is running then.
@@ -85,8 +89,8 @@ async fn every_single_fault_at_every_call_is_survived() {
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn a_kill_at_any_moment_is_carried_on_from() {
     let (_, duration) = life(None, None).await;
-    // Calls take a second: now before the effect of one, now after.
-    for step in 0..duration.as_secs() * 2 / 5 {
-        life(None, Some(Duration::from_millis(step * 2500 + 250))).await;
+    // Twice a second, with calls that take one: before and after the effect of each.
+    for half_seconds in 0..duration.as_secs() * 2 {
+        life(None, Some(Duration::from_millis(half_seconds * 500 + 250))).await;
     }
 }
