@@ -47,6 +47,8 @@ pub struct ContextSettings {
     pub endpoint_url: Option<String>,
     /// Whether answers may go to plain HTTP on loopback: only where AWS itself is emulated.
     pub allow_loopback_responses: bool,
+    /// What derived names begin with, if the function's role can touch no others.
+    pub name_prefix: Option<String>,
 }
 
 /// Clients and clock, made once per function instance and lent to each invocation.
@@ -70,6 +72,8 @@ pub struct Context {
     pub connector: SharedHttpConnector,
     /// Whether answers may go to plain HTTP on loopback.
     pub allow_loopback_responses: bool,
+    /// What derived names begin with, if the function's role can touch no others.
+    pub name_prefix: Option<String>,
     time_source: SharedTimeSource,
 }
 
@@ -104,6 +108,7 @@ impl Context {
             endpoint_url,
             connector,
             allow_loopback_responses: settings.allow_loopback_responses,
+            name_prefix: settings.name_prefix,
             time_source,
         }
     }

@@ -184,8 +184,8 @@ struct Envelope<'a> {
     old_resource_properties: Option<&'a RawValue>,
 }
 
-/// Decodes an event, or says what is wrong with it and to whom.
-pub fn decode(payload: &[u8], allow_loopback: bool) -> Result<Request, Box<Rejection>> {
+/// Decodes an event, or says what is wrong with it and to whom. Names derived for it begin with `name_prefix`.
+pub fn decode(payload: &[u8], name_prefix: Option<&str>, allow_loopback: bool) -> Result<Request, Box<Rejection>> {
     let nobody = |problem: String| Box::new(Rejection { recipient: None, error: Error::InvalidEvent { problem } });
     let envelope: Envelope<'_> = serde_json::from_slice(payload)
         .map_err(|error| nobody(format!("the event is not a custom resource request: {}", position(&error))))?;
@@ -197,6 +197,7 @@ pub fn decode(payload: &[u8], allow_loopback: bool) -> Result<Request, Box<Rejec
         stack_id: text(envelope.stack_id).unwrap_or_default(),
         logical_id: text(envelope.logical_resource_id).unwrap_or_default(),
         request_id: text(envelope.request_id).unwrap_or_default(),
+        name_prefix: name_prefix.map(str::to_owned),
     };
     let recipient = Recipient { url, identity, physical_id };
     read(&envelope, payload.len(), &recipient)
@@ -300,20 +301,20 @@ mod tests {
     #[test]
     fn deeply_nested_properties_are_answered_not_dropped() {
         let deep = format!(r#","ResourceProperties":{{"A":{}1{}}}"#, "[".repeat(5000), "]".repeat(5000));
-        let rejection = decode(event(&deep).as_bytes(), false).unwrap_err();
+        let rejection = decode(event(&deep).as_bytes(), None, false).unwrap_err();
         assert!(rejection.recipient.is_some());
         assert!(rejection.error.to_string().contains("nested more than"), "{}", rejection.error);
     }
 
     #[test]
     fn properties_that_are_no_map_are_named() {
-        let rejection = decode(event(r#","ResourceProperties":"text""#).as_bytes(), false).unwrap_err();
+        let rejection = decode(event(r#","ResourceProperties":"text""#).as_bytes(), None, false).unwrap_err();
         assert!(rejection.error.to_string().starts_with("`ResourceProperties` is not a map"));
     }
 
     #[test]
     fn debug_of_a_request_shows_no_property() {
-        let request = decode(event(r#","ResourceProperties":{"Values":"canary"}"#).as_bytes(), false).unwrap();
+        let request = decode(event(r#","ResourceProperties":{"Values":"canary"}"#).as_bytes(), None, false).unwrap();
         let text = format!("{request:?}");
         assert!(!text.contains("canary") && !text.contains("X-Amz-Signature"), "{text}");
     }

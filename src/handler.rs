@@ -64,7 +64,7 @@ pub fn deadline(header: u64, now: SystemTime) -> SystemTime {
 /// `deadline` is when Lambda will kill the function. `Ok` means the answer was delivered; an error means that it was
 /// not, and that Lambda should try again.
 pub async fn handle(payload: &[u8], deadline: SystemTime, context: &Context) -> Result<(), Undelivered> {
-    let request = match event::decode(payload, context.allow_loopback_responses) {
+    let request = match event::decode(payload, context.name_prefix.as_deref(), context.allow_loopback_responses) {
         Ok(request) => request,
         Err(rejection) => {
             let event::Rejection { recipient, error } = *rejection;

@@ -13,6 +13,10 @@ pub const STACK_ID_TAG: &str = "agentcore-provisioner:stack-id";
 pub const LOGICAL_ID_TAG: &str = "agentcore-provisioner:logical-id";
 /// Prefix kept for the tags above.
 pub const TAG_PREFIX: &str = "agentcore-provisioner:";
+/// Environment variable of the function that says what the names it derives for AgentCore begin with.
+pub const NAME_PREFIX_VARIABLE: &str = "NAME_PREFIX";
+/// What they begin with otherwise, where hyphens are allowed.
+const NAME_PREFIX_DEFAULT: &str = "mcp";
 /// Prefix of a physical id that stands for "nothing known to exist yet".
 const PENDING_PREFIX: &str = "pending:";
 
@@ -28,6 +32,8 @@ pub struct Identity {
     pub logical_id: String,
     /// CloudFormation's id of this one request.
     pub request_id: String,
+    /// What derived names begin with, where the function's role can touch no others: lower-case letters and digits.
+    pub name_prefix: Option<String>,
 }
 
 /// Whose resource a set of tags says it is.
@@ -58,33 +64,34 @@ impl Identity {
         digest(&[&self.stack_id, &self.logical_id])[..8].to_owned()
     }
 
-    /// What every name derived for AgentCore begins with where hyphens are allowed: `mcp-<first eight characters of the
-    /// stack's GUID>-`. Policies can name it.
+    /// What every name derived for AgentCore begins with where hyphens are allowed: `<prefix>-<first eight characters of
+    /// the stack's GUID>-`, with `mcp` unless the function was given a prefix. Policies can name it.
     #[must_use]
-    pub fn name_prefix(&self) -> String {
+    pub fn name_stem(&self) -> String {
+        let prefix = self.name_prefix.as_deref().unwrap_or(NAME_PREFIX_DEFAULT);
         let guid = self.stack_id.rsplit('/').next().unwrap_or_default();
         let guid: String = guid.chars().filter(char::is_ascii_alphanumeric).take(8).collect();
-        format!("mcp-{}-", guid.to_lowercase())
+        format!("{prefix}-{}-", guid.to_lowercase())
     }
 
     /// A derived name, the same for every request about this resource.
     #[must_use]
     pub fn derived_name(&self) -> String {
-        format!("{}{}", self.name_prefix(), &digest(&[&self.stack_id, &self.logical_id])[..6])
+        format!("{}{}", self.name_stem(), &digest(&[&self.stack_id, &self.logical_id])[..6])
     }
 
     /// A derived name for what replaces the resource: the same for every delivery of this request.
     #[must_use]
     pub fn replacement_name(&self) -> String {
         let hex = digest(&[&self.stack_id, &self.logical_id, &self.request_id]);
-        format!("{}{}", self.name_prefix(), &hex[..6])
+        format!("{}{}", self.name_stem(), &hex[..6])
     }
 
     /// Whether a name is one that was derived for a resource of this stack: by whichever request, since a replacement's
     /// name tells of it.
     #[must_use]
     pub fn is_derived_name(&self, name: &str) -> bool {
-        name.strip_prefix(&self.name_prefix())
+        name.strip_prefix(&self.name_stem())
             .is_some_and(|hex| hex.len() == 6 && hex.chars().all(|c| matches!(c, '0'..='9' | 'a'..='f')))
     }
 
@@ -185,6 +192,7 @@ mod tests {
             stack_id: format!("arn:aws:cloudformation:us-east-1:111122223333:stack/mcp/{stack_guid}"),
             logical_id: logical_id.to_owned(),
             request_id: "request-1".to_owned(),
+            name_prefix: None,
         }
     }
 
@@ -209,6 +217,8 @@ mod tests {
         }
         assert!(!one.is_derived_name(&format!("pending:{}", one.derived_name())));
         assert!(!one.is_derived_name(&identity("g2", "Gateway").derived_name()));
+        let team = Identity { name_prefix: Some("team".to_owned()), ..one };
+        assert!(team.derived_name().starts_with("team-1a2b3c4d-") && team.is_derived_name(&team.replacement_name()));
     }
 
     #[test]

@@ -169,7 +169,12 @@ mod tests {
     fn recipient() -> Recipient {
         Recipient {
             url: ResponseUrl::parse("https://bucket.s3.amazonaws.com/key?secret", false).unwrap(),
-            identity: Identity { stack_id: "s".into(), logical_id: "l".into(), request_id: "r".into() },
+            identity: Identity {
+                stack_id: "s".into(),
+                logical_id: "l".into(),
+                request_id: "r".into(),
+                name_prefix: None,
+            },
             physical_id: None,
         }
     }

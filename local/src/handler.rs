@@ -12,6 +12,7 @@ use emulator::lambda::in_process::InProcess;
 use emulator::service::Principal;
 use provisioner::aws::{Context, ContextSettings};
 use provisioner::handler::handle;
+use provisioner::identity::NAME_PREFIX_VARIABLE;
 
 /// A function that runs the root crate's handler, as the role that the template gives it. Needs a `LocalSet`.
 pub(crate) fn function(aws: &Aws) -> InProcess {
@@ -20,11 +21,12 @@ pub(crate) fn function(aws: &Aws) -> InProcess {
     let contexts: RefCell<BTreeMap<String, Context>> = RefCell::default();
     InProcess::new(move |invocation| {
         let role = invocation.role_arn.clone();
-        let context = contexts
+        let mut context = contexts
             .borrow_mut()
             .entry(role)
             .or_insert_with_key(|role| context(&aws, &Principal::Role(role.clone())))
             .clone();
+        context.name_prefix = invocation.environment.get(NAME_PREFIX_VARIABLE).cloned();
         run(invocation, context)
     })
 }
@@ -49,5 +51,6 @@ pub(crate) fn context(aws: &Aws, principal: &Principal) -> Context {
         time_source: SharedTimeSource::new(aws.clock()),
         endpoint_url: None,
         allow_loopback_responses: false,
+        name_prefix: None,
     })
 }

@@ -162,3 +162,33 @@ async fn the_binary_trusts_the_certificates_it_is_given_and_gets_a_token() {
     check_log(&binary.logs());
     let _ = std::fs::remove_file(authority);
 }
+
+#[tokio::test]
+async fn the_binary_derives_names_with_the_prefix_it_is_given() {
+    let aws = account();
+    put_role(&aws, FUNCTION_ROLE, "lambda.amazonaws.com");
+    put_role(&aws, EXECUTION_ROLE, "bedrock-agentcore.amazonaws.com");
+    let door = aws.listen(0).await.expect("a port");
+    let binary = RuntimeApi::new(&aws, door.address(), env!("CARGO_BIN_EXE_provisioner"));
+    for (prefix, expected) in [("team", "team_mcp_Runtime_"), ("", "mcp_Runtime_")] {
+        let now = aws.clock().now();
+        let url = aws.with(|world| world.responses.presign_loopback(door.address(), prefix, now));
+        let event = json!({"RequestType": "Create", "ResponseURL": url, "StackId": STACK_ID,
+            "RequestId": expected, "LogicalResourceId": "Runtime", "ResourceType": "Custom::AgentCoreRuntime",
+            "ResourceProperties": {"ContainerUri": IMAGE, "RoleArn": EXECUTION_ROLE}});
+        let invocation = Invocation {
+            request_id: "00000000-0000-0000-0000-000000000000".to_owned(),
+            payload: event.to_string().into_bytes(),
+            deadline: now + Duration::from_mins(2),
+            function_arn: "arn:aws:lambda:us-east-1:111122223333:function:provisioner".to_owned(),
+            role_arn: FUNCTION_ROLE.to_owned(),
+            environment: BTreeMap::from([("NAME_PREFIX".to_owned(), prefix.to_owned())]),
+        };
+        binary.invoke(invocation).await.expect("answered");
+        let answer = aws.with(|world| world.responses.take_answer(&url)).expect("an answer");
+        let answer: Value = serde_json::from_slice(&answer).expect("JSON");
+        let id = answer["PhysicalResourceId"].as_str().expect("text");
+        assert!(answer["Status"] == "SUCCESS" && id.starts_with(expected), "{answer}");
+    }
+    binary.stop().await;
+}

@@ -75,6 +75,7 @@ async fn a_panic_is_answered_without_its_words() {
         time_source: SharedTimeSource::new(world.aws.clock()),
         endpoint_url: None,
         allow_loopback_responses: false,
+        name_prefix: None,
     });
     let deadline = world.aws.clock().now() + Duration::from_mins(15);
     let payload = serde_json::to_vec(&event.0).expect("JSON");

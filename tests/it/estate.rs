@@ -131,9 +131,15 @@ impl Estate {
     /// What the provisioner's role is refused.
     #[track_caller]
     pub(crate) fn denied(&self, operation: &str, input: Value) {
-        let stack = self.cloudformation.stack(PROVISIONER).expect("it exists");
+        self.denied_to(PROVISIONER, ServiceId::AgentCoreControl, operation, input);
+    }
+
+    /// What the role of that provisioner is refused.
+    #[track_caller]
+    pub(crate) fn denied_to(&self, provisioner: &str, service: ServiceId, operation: &str, input: Value) {
+        let stack = self.cloudformation.stack(provisioner).expect("it exists");
         let role = Principal::Role(stack.output("FunctionRoleArn").expect("an output").to_owned());
-        let refusal = self.call(&role, ServiceId::AgentCoreControl, operation, input).expect_err("denied");
+        let refusal = self.call(&role, service, operation, input).expect_err("denied");
         assert!(refusal.contains("AccessDenied") && refusal.contains(operation), "{refusal}");
     }
 

@@ -86,6 +86,63 @@ async fn every_resource_type_is_allowed() {
     estate.check_nothing_is_left();
 }
 
+/// Names that a template leaves out began with `mcp-`, which another prefix denies, and `team` covered `teamb` as well.
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn each_team_has_a_provisioner_of_its_own() {
+    let estate = Estate::empty();
+    let client = Client::new("cAnArY-client").audiences(&["https://mcp.example.com"]);
+    let provider = Provider::new(ClaimStyle::Auth0, "https://tenant.auth0.com/").with_client("app", client);
+    estate.aws.with(|world| world.identity_providers.add(provider));
+    for team in ["team", "teamb"] {
+        let (provisioner, secrets) = (format!("{team}-provisioner"), format!("{team}/"));
+        let stack =
+            estate.create(&provisioner, "provisioner.yaml", &[("NamePrefix", team), ("SecretPrefix", &secrets)]).await;
+        estate.expect(&stack, StackStatus::CreateComplete);
+        let secret = format!(
+            "  Upstream:
+    Type: Custom::AgentCoreSecret
+    Properties:
+      ServiceToken: {{'Fn::ImportValue': {provisioner}-FunctionArn}}
+      SecretName: {secrets}upstream
+      Values: {{TOKEN: x}}
+Outputs:"
+        );
+        let template = WITH_TOKENS
+            .replace("      AgentRuntimeName: mcp_server\n", "")
+            .replace("agentcore-provisioner-", &format!("{provisioner}-"))
+            .replace("Outputs:", &secret);
+        let input = StackInput::new(format!("{team}-tools"), template).capability(Capability::Iam);
+        let stack = estate.cloudformation.create_stack(input.parameter("Secret", "cAnArY-client")).await;
+        estate.expect(&stack.expect("a valid template"), StackStatus::CreateComplete);
+    }
+
+    let resources = estate.cloudformation.resources("teamb-tools");
+    let id = |name: &str| resources[name].physical_id.clone().expect("it exists");
+    let (runtime, gateway, provider, secret) = (id("Server"), id("Gateway"), id("Provider"), id("Upstream"));
+    assert!(runtime.starts_with("teamb_tools_Server_"), "{runtime}");
+    assert!(gateway.starts_with("teamb-") && provider.starts_with("teamb-"), "{gateway} {provider}");
+    let arn = |resource: &str| format!("arn:aws:bedrock-agentcore:us-east-1:111122223333:{resource}");
+    let tags = |resource: &str| {
+        json!({"resourceArn": arn(resource), "tags": {
+        "agentcore-provisioner:stack-id": "arn:aws:cloudformation:us-east-1:111122223333:stack/team-tools/1"}})
+    };
+    for (service, operation, input) in [
+        (ServiceId::AgentCoreControl, "DeleteAgentRuntime", json!({"agentRuntimeId": runtime})),
+        (ServiceId::AgentCoreControl, "TagResource", tags(&format!("runtime/{runtime}"))),
+        (ServiceId::AgentCoreControl, "DeleteGateway", json!({"gatewayIdentifier": gateway})),
+        (ServiceId::AgentCoreControl, "TagResource", tags(&format!("gateway/{gateway}"))),
+        (ServiceId::AgentCoreControl, "DeleteOauth2CredentialProvider", json!({"name": provider})),
+        (ServiceId::SecretsManager, "DeleteSecret", json!({"SecretId": secret})),
+        (ServiceId::SecretsManager, "GetSecretValue", json!({"SecretId": secret})),
+    ] {
+        estate.denied_to("team-provisioner", service, operation, input);
+    }
+    for stack in ["team-tools", "teamb-tools", "team-provisioner", "teamb-provisioner"] {
+        estate.expect(&estate.delete(stack).await, StackStatus::DeleteComplete);
+    }
+    estate.check_nothing_is_left();
+}
+
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn what_no_stack_of_the_estate_made_is_out_of_reach() {
     let estate = Estate::new(&[("StackNamePattern", "team-*")]).await;
@@ -159,7 +216,7 @@ async fn the_policies_fit_with_everything_allowed() {
     let providers =
         arns("arn:aws:bedrock-agentcore:us-east-1:111122223333:token-vault/default/oauth2credentialprovider/team");
     let schemas = arns("arn:aws:s3:::schemas/team-");
-    let (pattern, path, prefix) = ("s".repeat(128), format!("/{}/", "p".repeat(510)), "s".repeat(200));
+    let (pattern, path, prefix) = ("s".repeat(128), format!("/{}/", "p".repeat(510)), format!("{}/", "s".repeat(199)));
     let estate = Estate::new(&[
         ("StackNamePattern", &pattern),
         ("NamePrefix", "twentycharactersatmo"),
@@ -176,7 +233,9 @@ async fn the_policies_fit_with_everything_allowed() {
     ])
     .await;
     assert_eq!(estate.delete(PROVISIONER).await.status, StackStatus::DeleteComplete);
-    for (name, value) in [("RolePath", "/"), ("NamePrefix", ""), ("SecretPrefix", ""), ("GatewayArns", "*")] {
+    for (name, value) in
+        [("RolePath", "/"), ("NamePrefix", ""), ("SecretPrefix", ""), ("SecretPrefix", "team"), ("GatewayArns", "*")]
+    {
         let input = input(PROVISIONER, "provisioner.yaml", &[(name, value)]);
         let refusal = estate.cloudformation.create_stack(input).await.expect_err("as good as everything").message;
         assert!(refusal.contains(name), "{refusal}");

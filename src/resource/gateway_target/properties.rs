@@ -166,7 +166,12 @@ mod tests {
 
     #[test]
     fn a_description_leaves_room_for_the_marker() {
-        let identity = Identity { stack_id: "s".to_owned(), logical_id: "l".to_owned(), request_id: "r".to_owned() };
+        let identity = Identity {
+            stack_id: "s".to_owned(),
+            logical_id: "l".to_owned(),
+            request_id: "r".to_owned(),
+            name_prefix: None,
+        };
         assert_eq!(DESCRIPTION_CHARS_MAX + 1 + identity.marker().len(), 200);
     }
 }

@@ -295,6 +295,7 @@ mod tests {
             stack_id: "arn:aws:cloudformation:us-east-1:111122223333:stack/mcp/0a1b2c3d-4444".to_owned(),
             logical_id: "Provider".to_owned(),
             request_id: "r1".to_owned(),
+            name_prefix: None,
         };
         assert!([identity.derived_name(), identity.replacement_name()].iter().all(|name| is_name(name)));
     }

@@ -128,15 +128,21 @@ impl Properties {
     }
 }
 
-/// The name of a runtime whose template gives none: stack, logical id and eight digits, in the API's alphabet.
+/// The name of a runtime whose template gives none: stack, logical id and eight digits, in the API's alphabet, behind the
+/// function's prefix of names if it has one.
 #[must_use]
 pub(crate) fn default_name(identity: &Identity) -> String {
     let suffix = identity.suffix();
     let mut name: String = format!("{}_{}", identity.stack_name(), identity.logical_id)
         .chars()
         .map(|c| if c.is_ascii_alphanumeric() { c } else { '_' })
-        .take(NAME_CHARS_MAX - suffix.len() - 1)
         .collect();
+    if let Some(prefix) = identity.name_prefix.as_ref().map(|prefix| format!("{prefix}_"))
+        && !name.starts_with(&prefix)
+    {
+        name.insert_str(0, &prefix);
+    }
+    name.truncate(NAME_CHARS_MAX - suffix.len() - 1);
     if !name.starts_with(|c: char| c.is_ascii_alphabetic()) {
         name.replace_range(..1, "r");
     }
@@ -330,12 +336,17 @@ mod tests {
     #[test]
     fn a_derived_name_is_always_valid() {
         for (stack, logical_id) in [("my-stack", "Runtime"), ("9lives", "R"), (&*"long".repeat(30), "Runtime")] {
-            let identity = Identity {
+            let mut identity = Identity {
                 stack_id: format!("arn:aws:cloudformation:us-east-1:111122223333:stack/{stack}/guid"),
                 logical_id: logical_id.to_owned(),
                 request_id: "r".to_owned(),
+                name_prefix: None,
             };
             check_name(&default_name(&identity)).unwrap();
+            identity.name_prefix = Some("my".to_owned());
+            let name = default_name(&identity);
+            check_name(&name).unwrap();
+            assert!(name.starts_with("my_") && !name.starts_with("my_my_"), "{name}");
         }
     }
 
