@@ -1,7 +1,7 @@
 //! template.yaml with a gateway: created or attached to, tokens or signatures on either side.
 
 use emulator::aws::ServiceId;
-use emulator::cloudformation::StackStatus;
+use emulator::cloudformation::{StackStatus, TemplateSource, template_summary};
 use emulator::faults::{Fault, FaultEffect};
 use emulator::identity_provider::{ClaimStyle, Client, Provider};
 use serde_json::{Value, json};
@@ -256,5 +256,38 @@ async fn what_only_aws_and_the_idp_know_is_said_in_one_sentence() {
         assert!(reasons.iter().any(|reason| reason.contains(expected)), "{changes:?}: {reasons:#?}");
         deployment.delete().await;
         deployment.check_nothing_is_left();
+    }
+}
+
+/// Settings of a gateway were accepted without one, and did nothing.
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn every_setting_of_a_gateway_needs_one() {
+    let template = TemplateSource::Uploaded(include_str!("../../template.yaml").to_owned());
+    let declared = template_summary(&template).expect("a template");
+    let names = declared.keys().filter(|name| name.starts_with("Gateway") || *name == "ExistingGatewayId");
+    for name in names {
+        let value = match name.as_str() {
+            "ExistingGatewayId" => "tools-a1b2c3d4e5",
+            "GatewayMode" => "attach",
+            "GatewayMcpVersions" => "2025-06-18",
+            "GatewayAuthorizerType" => "AWS_IAM",
+            "GatewayInboundDiscoveryUrl" => "https://tenant.auth0.com/.well-known/openid-configuration",
+            "GatewayInboundIssuer" => ISSUER,
+            "GatewayOAuthClientSecretArn" => "arn:aws:secretsmanager:us-east-1:111122223333:secret:client-aBcDeF",
+            "GatewayOutboundAuth" => "OAUTH",
+            "GatewayOAuthProviderArn" => {
+                "arn:aws:bedrock-agentcore:us-east-1:111122223333:token-vault/default/oauth2credentialprovider/idp"
+            }
+            "GatewayOAuthProviderGrantType" => "TOKEN_EXCHANGE",
+            "GatewayOAuthCustomParameters" => PARAMETERS,
+            "GatewayTokenEndpointQuery" => "tenant=acme",
+            "GatewayToolSchemaJson" => "{}",
+            "GatewayToolSchemaS3Uri" => "s3://bucket/key",
+            _ => "text",
+        };
+        let mut deployment = deployment(&[]);
+        deployment.set(&[(name, value)]);
+        let refusal = deployment.refused_create().await;
+        assert!(refusal.contains("only work with EnableAgentCoreGateway=true"), "{name}: {refusal}");
     }
 }
