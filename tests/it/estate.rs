@@ -32,7 +32,11 @@ pub(crate) struct Estate {
 impl Estate {
     /// An account without any stack.
     pub(crate) fn empty() -> Self {
-        let aws = Aws::new(Settings { role_propagation: Duration::from_secs(8), ..Settings::default() });
+        Self::with_settings(Settings::default())
+    }
+
+    pub(crate) fn with_settings(settings: Settings) -> Self {
+        let aws = Aws::new(Settings { role_propagation: Duration::from_secs(8), ..settings });
         let cloudformation = CloudFormation::new(aws.clone(), Arc::new(handler::function(&aws)));
         Self { aws, cloudformation }
     }

@@ -4,6 +4,7 @@ use emulator::aws::ServiceId;
 use emulator::cloudformation::{StackStatus, TemplateSource, template_summary};
 use emulator::faults::{Fault, FaultEffect};
 use emulator::identity_provider::{ClaimStyle, Client, Provider};
+use emulator::settings::Settings;
 use serde_json::{Value, json};
 
 use crate::deployment::{Deployment, SHARED_GATEWAY};
@@ -113,7 +114,9 @@ async fn every_topology_deploys_updates_its_authorizer_and_deletes() {
             deployment.check_nothing_is_left();
             let order = deletion_order(&deployment);
             let place = |id: &str| order.iter().position(|it| it == id);
-            for later in ["Gateway", "CredentialProvider", "Runtime", "Secret", "GatewayPermissions"] {
+            for later in
+                ["Gateway", "CredentialProvider", "Runtime", "Secret", "GatewayPermissions", "ProviderPermissions"]
+            {
                 assert!(place(later).is_none_or(|it| place("GatewayTarget") < Some(it)), "{later}: {order:?}");
             }
             assert!(place("Runtime") < place("Secret") && place("Gateway") < place("GatewayPermissions"), "{order:?}");
@@ -289,5 +292,59 @@ async fn every_setting_of_a_gateway_needs_one() {
         deployment.set(&[(name, value)]);
         let refusal = deployment.refused_create().await;
         assert!(refusal.contains("only work with EnableAgentCoreGateway=true"), "{name}: {refusal}");
+    }
+}
+
+/// One policy for gateway and tokens was too long with a long secret's name and S3 key.
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn the_policies_fit_with_the_longest_parameters() {
+    let place = "us-gov-west-1:111122223333";
+    let name = "n".repeat(512);
+    let secret = format!("arn:aws-us-gov:secretsmanager:{place}:secret:{name}-aBcDeF");
+    let provider = format!(
+        "arn:aws-us-gov:bedrock-agentcore:{place}:token-vault/default/oauth2credentialprovider/{}",
+        &name[..128]
+    );
+    let gateway = format!("{}-a1b2c3d4e5", &name[..100]);
+    let schema = format!("s3://{}/{name}", &name[..63]);
+    let create = [("GatewayMode", "create"), ("GatewayInboundIssuer", ISSUER)];
+    let attach = [("GatewayMode", "attach"), ("ExistingGatewayId", &*gateway)];
+    for (mode, provider) in [(create, &*provider), (create, ""), (attach, &*provider), (attach, "")] {
+        let settings =
+            Settings { partition: "aws-us-gov".to_owned(), region: "us-gov-west-1".to_owned(), ..Settings::default() };
+        let mut deployment = Deployment::with_settings(settings, &mode);
+        deployment.set(&[
+            ("AgentRuntimeName", &name[..48]),
+            ("CredentialSource", "UseExisting"),
+            ("ExistingSecretName", &secret),
+            ("ZscalerClientId", ""),
+            ("ZscalerClientSecret", ""),
+            ("ZscalerVanityDomain", ""),
+            ("ZscalerCustomerId", ""),
+            ("SecretKmsKeyArn", &format!("arn:aws-us-gov:kms:{place}:key/0a1b2c3d-0000-1111-2222-333344445555")),
+            ("NetworkMode", "VPC"),
+            ("VpcSubnetIds", "subnet-0a1b2c3d"),
+            ("VpcSecurityGroupIds", "sg-0a1b2c3d"),
+            ("McpAuthMode", "jwt"),
+            ("JwtIssuer", ISSUER),
+            ("JwtAudience", AUDIENCE),
+            ("JwtJwksUri", "https://tenant.auth0.com/.well-known/jwks.json"),
+            ("EnableAgentCoreGateway", "true"),
+            ("GatewayOAuthClientId", "app"),
+            ("GatewayOAuthClientSecretArn", &secret),
+            ("GatewayOAuthClientSecretJsonKey", "client_secret"),
+            ("GatewayOAuthProviderArn", provider),
+            ("GatewayToolSchemaS3Uri", &schema),
+        ]);
+        let mut input = deployment.input();
+        input.name = "s".repeat(128);
+        deployment.cloudformation.create_stack(input).await.expect("the template is valid");
+        // None of what the parameters name exists; the policies do.
+        let events = deployment.cloudformation.events();
+        let made = |id: &str| events.iter().any(|it| it.logical_id == id && it.status.as_str() == "CREATE_COMPLETE");
+        for id in ["FunctionRole", "GatewayPermissions"] {
+            assert!(made(id), "{id}: {:#?}", deployment.reasons());
+        }
+        assert_eq!(made("ProviderPermissions"), provider.is_empty(), "{:#?}", deployment.reasons());
     }
 }

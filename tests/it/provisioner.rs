@@ -5,6 +5,7 @@ use std::time::Duration;
 use emulator::aws::ServiceId;
 use emulator::cloudformation::{Capability, StackInput, StackStatus};
 use emulator::identity_provider::{ClaimStyle, Client, Provider};
+use emulator::settings::Settings;
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
@@ -207,18 +208,25 @@ async fn a_role_outside_the_path_is_not_handed_over() {
     estate.check_nothing_is_left();
 }
 
+/// One policy for gateways and tokens was too long with five ARNs in each list.
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn the_policies_fit_with_everything_allowed() {
-    let arns = |arn: &str| (0..3).map(|n| format!("{arn}{n}")).collect::<Vec<_>>().join(",");
-    let secrets = arns("arn:aws:secretsmanager:us-east-1:111122223333:secret:team/credentials-aBcDe");
-    let keys = arns("arn:aws:kms:us-east-1:111122223333:key/0a1b2c3d-0000-1111-2222-33334444555");
-    let gateways = arns("arn:aws:bedrock-agentcore:us-east-1:111122223333:gateway/team-a-012345678");
-    let providers =
-        arns("arn:aws:bedrock-agentcore:us-east-1:111122223333:token-vault/default/oauth2credentialprovider/team");
-    let schemas = arns("arn:aws:s3:::schemas/team-");
+    let arns = |arn: &str| {
+        (0..5)
+            .map(|n| format!("arn:aws-us-gov:{arn}{n}").replace("<place>", "us-gov-west-1:111122223333"))
+            .collect::<Vec<_>>()
+            .join(",")
+    };
+    let secrets = arns("secretsmanager:<place>:secret:team/credentials-aBcDe");
+    let keys = arns("kms:<place>:key/0a1b2c3d-0000-1111-2222-33334444555");
+    let gateways = arns("bedrock-agentcore:<place>:gateway/team-a-012345678");
+    let providers = arns("bedrock-agentcore:<place>:token-vault/default/oauth2credentialprovider/team");
+    let schemas = arns("s3:::schemas/team-");
     let (pattern, path, prefix) = ("s".repeat(128), format!("/{}/", "p".repeat(510)), format!("{}/", "s".repeat(199)));
-    let estate = Estate::new(&[
-        ("StackNamePattern", &pattern),
+    let (partition, region) = ("aws-us-gov".to_owned(), "us-gov-west-1".to_owned());
+    let estate = Estate::with_settings(Settings { partition, region, ..Settings::default() });
+    let parameters = [
+        ("StackNamePattern", &*pattern),
         ("NamePrefix", "twentycharactersatmo"),
         ("SecretPrefix", &prefix),
         ("RolePath", &path),
@@ -229,9 +237,10 @@ async fn the_policies_fit_with_everything_allowed() {
         ("GatewayKmsKeyArns", &keys),
         ("CredentialProviderArns", &providers),
         ("ToolSchemaArns", &schemas),
-        ("PermissionsBoundaryArn", "arn:aws:iam::111122223333:policy/boundary"),
-    ])
-    .await;
+        ("PermissionsBoundaryArn", "arn:aws-us-gov:iam::111122223333:policy/boundary"),
+    ];
+    let stack = estate.create(PROVISIONER, "provisioner.yaml", &parameters).await;
+    estate.expect(&stack, StackStatus::CreateComplete);
     assert_eq!(estate.delete(PROVISIONER).await.status, StackStatus::DeleteComplete);
     for (name, value) in
         [("RolePath", "/"), ("NamePrefix", ""), ("SecretPrefix", ""), ("SecretPrefix", "team"), ("GatewayArns", "*")]
@@ -240,4 +249,43 @@ async fn the_policies_fit_with_everything_allowed() {
         let refusal = estate.cloudformation.create_stack(input).await.expect_err("as good as everything").message;
         assert!(refusal.contains(name), "{refusal}");
     }
+}
+
+/// AgentCore uses the keys of gateways and reads tool schemas in the function's name; nobody else is let.
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn keys_of_gateways_and_tool_schemas_are_for_agentcore_alone() {
+    let key = "arn:aws:kms:us-east-1:111122223333:key/0a1b2c3d-0000-1111-2222-333344445555";
+    let estate = Estate::new(&[("GatewayKmsKeyArns", key), ("ToolSchemaArns", "arn:aws:s3:::schemas/*")]).await;
+    let template = "
+Resources:
+  Role:
+    Type: AWS::IAM::Role
+    Properties:
+      Path: {'Fn::ImportValue': agentcore-provisioner-RolePath}
+      AssumeRolePolicyDocument:
+        Statement:
+          - {Effect: Allow, Principal: {Service: bedrock-agentcore.amazonaws.com}, Action: 'sts:AssumeRole'}
+  Gateway:
+    Type: Custom::AgentCoreGateway
+    Properties:
+      ServiceToken: {'Fn::ImportValue': agentcore-provisioner-FunctionArn}
+      RoleArn: !GetAtt Role.Arn
+      AuthorizerType: AWS_IAM
+      KmsKeyArn: arn:aws:kms:us-east-1:111122223333:key/0a1b2c3d-0000-1111-2222-333344445555
+";
+    let input = StackInput::new("tools", template).capability(Capability::Iam);
+    let stack = estate.cloudformation.create_stack(input).await.expect("a valid template");
+    estate.expect(&stack, StackStatus::CreateComplete);
+    let role = estate.cloudformation.stack(PROVISIONER).expect("it exists");
+    let role = role.output("FunctionRoleArn").expect("an output").to_owned();
+    estate.aws.with(|world| {
+        let role = world.iam.role(&role).expect("a role");
+        let conditions =
+            role.policies.iter().flat_map(|policy| policy["Statement"].as_array().cloned().unwrap_or_default());
+        for statement in
+            conditions.filter(|it| it["Resource"].to_string().contains(key) || it["Sid"] == "ReadToolSchemas")
+        {
+            assert!(statement["Condition"].to_string().contains("bedrock-agentcore."), "{statement}");
+        }
+    });
 }

@@ -24,7 +24,8 @@ impl From<bool> for Applies {
 
 /// The condition keys that the emulator sets where AWS sets them. A key outside this list would always look absent,
 /// which a negated operator takes for a match, so it makes the statement unknown instead.
-const KEYS: [&str; 17] = [
+const KEYS: [&str; 20] = [
+    "aws:CalledViaLast",
     "aws:PrincipalAccount",
     "aws:PrincipalArn",
     "aws:RequestTag/",
@@ -38,6 +39,8 @@ const KEYS: [&str; 17] = [
     "iam:PassedToService",
     "kms:CallerAccount",
     "kms:EncryptionContext:SecretARN",
+    "kms:GrantConstraintType",
+    "kms:GrantOperations",
     "kms:ViaService",
     "secretsmanager:Name",
     "secretsmanager:ResourceTag/",

@@ -28,8 +28,14 @@ impl AgentCoreControl {
             needed.push(need("TagResource", self.arn(&format!("gateway/{id}"))).with_request_tags(&tags));
         }
         if let Some(key) = text(&call.input, "kmsKeyArn") {
-            let actions = ["kms:CreateGrant", "kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey"];
-            needed.extend(actions.into_iter().map(|action| Requirement::new(action, key)));
+            let via = format!("bedrock-agentcore.{}.{}", self.settings.region, self.settings.dns_suffix);
+            let use_key = |action: &str| Requirement::new(action, key).with("kms:ViaService", &via);
+            // [DG gateway-encryption], AllowServiceRoleCreateGrant.
+            let mut grant = use_key("kms:CreateGrant").with("kms:GrantConstraintType", "EncryptionContextSubset");
+            let operations = ["Decrypt", "GenerateDataKey"].map(str::to_owned).to_vec();
+            grant.context.insert("kms:GrantOperations".to_owned(), operations);
+            needed.push(grant);
+            needed.extend(["kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey"].map(use_key));
         }
         needed
     }
@@ -55,7 +61,9 @@ impl AgentCoreControl {
         }
         if let Some((bucket, key)) = s3_uri(server).and_then(|uri| uri.strip_prefix("s3://")?.split_once('/')) {
             let arn = format!("arn:{}:s3:::{bucket}/{key}", self.settings.partition);
-            needed.push(Requirement::new("s3:GetObject", arn));
+            // As AWS's own policy BedrockAgentCoreFullAccess asks for it.
+            let read = Requirement::new("s3:GetObject", arn);
+            needed.push(read.with("aws:CalledViaLast", "bedrock-agentcore.amazonaws.com"));
         }
         needed.extend(self.to_connect(call, &call.input, secrets));
         needed
