@@ -96,6 +96,7 @@ impl Account {
     fn put(&mut self, place: &Place<'_>, properties: &Map<String, Value>) -> Made {
         match place.target.type_name.as_str() {
             "AWS::IAM::Role" => self.iam.put_role(place, properties),
+            "AWS::IAM::RolePolicy" => self.iam.put_role_policy(place, properties),
             "AWS::IAM::Policy" => self.iam.put_policy(place, properties),
             "AWS::IAM::ManagedPolicy" => self.iam.put_managed_policy(place, properties),
             "AWS::Lambda::Function" => self.put_function(place, properties),
@@ -117,7 +118,7 @@ impl Account {
     fn remove(&mut self, aws: &Aws, type_name: &str, physical_id: &str) -> Result<(), String> {
         match type_name {
             "AWS::IAM::Role" => self.iam.remove_role(aws, physical_id)?,
-            "AWS::IAM::Policy" => self.iam.remove_policy(aws, physical_id),
+            "AWS::IAM::Policy" | "AWS::IAM::RolePolicy" => self.iam.remove_policy(aws, physical_id),
             "AWS::IAM::ManagedPolicy" => self.iam.remove_managed_policy(aws, physical_id),
             "AWS::Lambda::Function" => {
                 self.functions.remove(physical_id);

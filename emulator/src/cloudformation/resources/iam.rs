@@ -1,4 +1,4 @@
-//! `AWS::IAM::Role`, `Policy` and `ManagedPolicy`: what they say is what the emulator's IAM enforces.
+//! `AWS::IAM::Role`, `RolePolicy`, `Policy` and `ManagedPolicy`: what they say is what the emulator's IAM enforces.
 
 use std::collections::BTreeMap;
 use std::time::SystemTime;
@@ -23,7 +23,7 @@ const MANAGED_POLICIES_MAX: usize = 10;
 pub(in super::super) struct IamResources {
     /// By name.
     roles: BTreeMap<String, RoleResource>,
-    /// `AWS::IAM::Policy` by physical id.
+    /// `AWS::IAM::Policy` and `RolePolicy` by physical id.
     policies: BTreeMap<String, Attached>,
     /// `AWS::IAM::ManagedPolicy` by ARN.
     managed: BTreeMap<String, Attached>,
@@ -64,9 +64,7 @@ impl IamResources {
         check_inline_chars(name, chars)?;
         let managed: Vec<String> =
             properties.get("ManagedPolicyArns").map(list).unwrap_or_default().iter().filter_map(text).collect();
-        if managed.len() > MANAGED_POLICIES_MAX {
-            return Err(format!("Cannot exceed quota for PoliciesPerRole: {MANAGED_POLICIES_MAX}"));
-        }
+        check_managed_count(managed.len() + self.attachments(name, ""))?;
         for arn in managed.iter().chain(properties.get("PermissionsBoundary").and_then(text).iter()) {
             self.check_managed(arn)?;
         }
@@ -97,22 +95,41 @@ impl IamResources {
     }
 
     pub(super) fn put_policy(&mut self, place: &Place<'_>, properties: &Map<String, Value>) -> Made {
-        let attached = self.attached(properties, INLINE_POLICIES_CHARS_MAX)?;
+        let attached = self.attached(properties, role_names(properties), INLINE_POLICIES_CHARS_MAX)?;
         if attached.roles.is_empty() && !["Users", "Groups"].iter().any(|key| properties.contains_key(*key)) {
             return Err("At least one of [Groups,Roles,Users] must be non-empty.".to_owned());
         }
-        for role in &attached.roles {
-            let own = self.roles.get(role).into_iter().flat_map(|role| &role.inline);
-            let own: usize = own.map(|document| document.to_string().len()).sum();
-            let others = self.policy_chars(role, Some(&place.name));
-            check_inline_chars(role, own + others + attached.document.to_string().len())?;
-        }
-        self.policies.insert(place.name.clone(), attached);
-        self.publish(place.aws);
+        self.embed(place.aws, place.name.clone(), attached)?;
         Ok((place.name.clone(), attributes(json!({ "Id": place.name }))))
     }
 
-    /// Characters that `AWS::IAM::Policy` resources, which are inline policies too, add to a role.
+    pub(super) fn put_role_policy(&mut self, place: &Place<'_>, properties: &Map<String, Value>) -> Made {
+        let given = |property: &str| properties.get(property).and_then(text).unwrap_or_default();
+        let (name, role) = (given("PolicyName"), given("RoleName"));
+        check_name(&name, 128)?;
+        let id = format!("{name}|{role}");
+        if !place.exists && self.policies.contains_key(&id) {
+            return Err(format!("Resource of type 'AWS::IAM::RolePolicy' with identifier '{id}' already exists."));
+        }
+        let attached = self.attached(properties, vec![role], INLINE_POLICIES_CHARS_MAX)?;
+        self.embed(place.aws, id.clone(), attached)?;
+        Ok((id, Map::new()))
+    }
+
+    /// Makes an inline policy a part of its roles, if there is room for it.
+    fn embed(&mut self, aws: &Aws, id: String, policy: Attached) -> Result<(), String> {
+        for role in &policy.roles {
+            let own = self.roles.get(role).into_iter().flat_map(|role| &role.inline);
+            let own: usize = own.map(|document| document.to_string().len()).sum();
+            let others = self.policy_chars(role, Some(&id));
+            check_inline_chars(role, own + others + policy.document.to_string().len())?;
+        }
+        self.policies.insert(id, policy);
+        self.publish(aws);
+        Ok(())
+    }
+
+    /// Characters that `AWS::IAM::Policy` and `RolePolicy` resources, which are inline policies too, add to a role.
     fn policy_chars(&self, role: &str, except: Option<&str>) -> usize {
         let policies = self
             .policies
@@ -132,7 +149,11 @@ impl IamResources {
         let path = properties.get("Path").and_then(text).unwrap_or_else(|| "/".to_owned());
         let arn = place.arn("iam", &format!("policy{path}{name}"));
         place.refuse_duplicate(self.managed.contains_key(&arn))?;
-        let attached = self.attached(properties, MANAGED_POLICY_CHARS_MAX)?;
+        let attached = self.attached(properties, role_names(properties), MANAGED_POLICY_CHARS_MAX)?;
+        for role in &attached.roles {
+            let own = self.roles.get(role).map_or(0, |role| role.managed.len());
+            check_managed_count(own + self.attachments(role, &arn) + 1)?;
+        }
         self.managed.insert(arn.clone(), attached);
         self.publish(place.aws);
         Ok((arn.clone(), attributes(json!({ "PolicyArn": arn }))))
@@ -143,11 +164,20 @@ impl IamResources {
         self.publish(aws);
     }
 
-    fn attached(&self, properties: &Map<String, Value>, chars_max: usize) -> Result<Attached, String> {
+    /// How many `AWS::IAM::ManagedPolicy` resources, but for one, name this role.
+    fn attachments(&self, role: &str, except: &str) -> usize {
+        let named = |policy: &Attached| policy.roles.iter().any(|attached| attached == role);
+        self.managed.iter().filter(|(arn, policy)| *arn != except && named(policy)).count()
+    }
+
+    fn attached(
+        &self,
+        properties: &Map<String, Value>,
+        roles: Vec<String>,
+        chars_max: usize,
+    ) -> Result<Attached, String> {
         let document = properties.get("PolicyDocument").cloned().unwrap_or_default();
         check_document(&document, false, chars_max)?;
-        let roles: Vec<String> =
-            properties.get("Roles").map(list).unwrap_or_default().iter().filter_map(text).collect();
         match roles.iter().find(|role| !self.roles.contains_key(*role)) {
             Some(role) => Err(format!("The role with name {role} cannot be found.")),
             None => Ok(Attached { document, roles }),
@@ -182,6 +212,18 @@ impl IamResources {
         let roles: Vec<Role> = roles.collect();
         aws.with(|world| roles.into_iter().for_each(|role| world.iam.put_role(role)));
     }
+}
+
+/// The roles that a policy names.
+fn role_names(properties: &Map<String, Value>) -> Vec<String> {
+    properties.get("Roles").map(list).unwrap_or_default().iter().filter_map(text).collect()
+}
+
+fn check_managed_count(count: usize) -> Result<(), String> {
+    if count > MANAGED_POLICIES_MAX {
+        return Err(format!("Cannot exceed quota for PoliciesPerRole: {MANAGED_POLICIES_MAX}"));
+    }
+    Ok(())
 }
 
 fn check_inline_chars(role: &str, chars: usize) -> Result<(), String> {

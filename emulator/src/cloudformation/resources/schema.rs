@@ -82,6 +82,14 @@ static POLICY: Definition = Definition {
     ..PLAIN
 };
 
+static ROLE_POLICY: Definition = Definition {
+    properties: &[("PolicyDocument", Document), ("PolicyName", Text), ("RoleName", Text)],
+    required: &["PolicyName", "RoleName"],
+    create_only: &["PolicyName", "RoleName"],
+    is_iam: true,
+    ..PLAIN
+};
+
 static MANAGED_POLICY: Definition = Definition {
     properties: &[
         ("Description", Text),
@@ -232,6 +240,7 @@ static STACK: Definition = Definition {
 pub(crate) fn definition(type_name: &str) -> Option<&'static Definition> {
     Some(match type_name {
         "AWS::IAM::Role" => &ROLE,
+        "AWS::IAM::RolePolicy" => &ROLE_POLICY,
         "AWS::IAM::Policy" => &POLICY,
         "AWS::IAM::ManagedPolicy" => &MANAGED_POLICY,
         "AWS::Lambda::Function" => &FUNCTION,

@@ -125,6 +125,44 @@ async fn create_only_properties_replace_and_fixed_names_forbid_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_role_policy_is_part_of_one_role() {
+    let harness = Harness::new(&[]);
+    let policy = |logical_id: &str, role: &str, action: &str| {
+        let document = format!("{{Statement: [{{Effect: Allow, Action: '{action}', Resource: '*'}}]}}");
+        let properties = format!("PolicyName: p, RoleName: {role}, PolicyDocument: {document}");
+        resource(logical_id, "AWS::IAM::RolePolicy", &properties)
+    };
+    let allows =
+        |action: &str| harness.aws.with(|world| world.iam.roles().next().is_some_and(|role| role.allows(action, "*")));
+    harness.create(&policy("One", "!Ref Role", "s3:GetObject")).await;
+    let id = harness.cfn.resources("demo")["One"].physical_id.clone().expect("it exists");
+    assert!(id.starts_with("p|demo-Role-") && allows("s3:GetObject"), "{id}");
+    harness.update(&policy("One", "!Ref Role", "s3:PutObject")).await;
+    assert!(allows("s3:PutObject") && !allows("s3:GetObject"));
+    for (role, reason) in [("!Ref Role", "already exists"), ("nobody", "cannot be found")] {
+        let both = policy("One", "!Ref Role", "s3:PutObject") + &policy("Two", role, "s3:GetObject");
+        assert_eq!(harness.update(&both).await.status, Status::UpdateRollbackComplete);
+        assert!(harness.reason("Two", Status::CreateFailed).contains(reason));
+    }
+    harness.update("").await;
+    assert!(!allows("s3:PutObject"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_role_has_ten_managed_policies() {
+    let harness = Harness::new(&[]);
+    let document = "PolicyDocument: {Statement: [{Effect: Allow, Action: 's3:GetObject', Resource: '*'}]}";
+    let policies = |count: usize| {
+        let one = |n| resource(&format!("P{n}"), "AWS::IAM::ManagedPolicy", &format!("Roles: [!Ref Role], {document}"));
+        (0..count).map(one).collect::<String>()
+    };
+    // The role has one of AWS's own already.
+    assert_eq!(harness.create(&policies(9)).await.status, Status::CreateComplete);
+    assert_eq!(harness.update(&policies(10)).await.status, Status::UpdateRollbackComplete);
+    assert_eq!(harness.reason("P9", Status::CreateFailed), "Cannot exceed quota for PoliciesPerRole: 10");
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_inline_policies_of_a_role_are_limited_together() {
     let policy = |name: &str, chars: usize| {
         let statement = format!("{{Effect: Allow, Action: 's3:GetObject', Resource: '{}'}}", "x".repeat(chars));
