@@ -19,7 +19,8 @@ pub(crate) const PROVISIONER: &str = "agentcore-provisioner";
 pub(crate) const EXISTING: &str = "upstream/credentials";
 pub(crate) const TEMPLATE_URL: &str = "https://published.s3.us-east-1.amazonaws.com/template.yaml";
 /// What runtime.yaml, existing-secret.yaml, vpc.yaml and attach.yaml ask for alike.
-pub(crate) const SERVER: [(&str, &str); 2] = [("Repository", "tools/server"), ("ImageTag", "1")];
+pub(crate) const SERVER: [(&str, &str); 3] =
+    [("Name", "mcp_server"), ("Repository", "tools/server"), ("ImageTag", "1")];
 
 pub(crate) type Parameters<'a> = &'a [(&'a str, &'a str)];
 
@@ -149,9 +150,18 @@ impl Estate {
 
     /// The ARN of a secret that somebody else keeps.
     pub(crate) fn keep_secret(&self) -> String {
+        self.keep_secret_under(None)
+    }
+
+    /// The same, encrypted with a key of theirs.
+    pub(crate) fn keep_secret_under(&self, key: Option<&str>) -> String {
         let text = json!({"UPSTREAM_TOKEN": canary("kept"), "ZSCALER_CLIENT_ID": "id", "ZSCALER_PRIVATE_KEY": canary("key"),
             "ZSCALER_VANITY_DOMAIN": "acme", "ZSCALER_CUSTOMER_ID": "1"});
-        let input = json!({"Name": EXISTING, "SecretString": text.to_string(), "ClientRequestToken": "f".repeat(32)});
+        let mut input =
+            json!({"Name": EXISTING, "SecretString": text.to_string(), "ClientRequestToken": "f".repeat(32)});
+        if let Some(key) = key {
+            input["KmsKeyId"] = key.into();
+        }
         let secret = self.somebody(ServiceId::SecretsManager, "CreateSecret", input);
         secret["ARN"].as_str().expect("text").to_owned()
     }

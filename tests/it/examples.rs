@@ -5,12 +5,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use emulator::aws::ServiceId;
-use emulator::cloudformation::{Capability, Stack, StackInput, StackStatus};
+use emulator::cloudformation::{Capability, Stack, StackInput, StackStatus, TemplateSource, template_summary};
 use emulator::container::Behaviour;
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
-use crate::estate::{EXISTING, Estate, PROVISIONER, SERVER, TEMPLATE_URL};
+use crate::estate::{EXISTING, Estate, PROVISIONER, SERVER, TEMPLATE_URL, input, read};
 use crate::world::{IMAGE, canary};
 
 const IMAGES: &str = "111122223333.dkr.ecr.us-east-1.amazonaws.com/";
@@ -57,6 +57,28 @@ async fn a_runtime_with_an_existing_secret() {
     assert!(estate.aws.with(|world| world.secrets.secret(EXISTING).is_some_and(|it| it.deletion.is_none())));
 }
 
+/// The function may have read the secret, and the container not.
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_runtime_with_an_existing_secret_under_a_key_of_its_own() {
+    let key = "arn:aws:kms:us-east-1:111122223333:key/0a1b2c3d-0000-1111-2222-333344445555";
+    let estate = Estate::empty();
+    estate.serve_with_secret();
+    let secret = estate.keep_secret_under(Some(key));
+    let allowed = [("ReadableSecretArns", &*secret), ("SecretKmsKeyArns", key)];
+    estate.create(PROVISIONER, "provisioner.yaml", &allowed).await;
+    let parameters = [&SERVER[..], &[("ExistingSecretArn", &*secret), ("SecretKmsKeyArn", key)]].concat();
+    estate.live("examples/existing-secret.yaml", &parameters, &[("Rotation", "1")]).await;
+}
+
+/// A default name collided with that of the stack before.
+#[test]
+fn every_runtime_is_named_by_whoever_deploys_it() {
+    for example in ["runtime", "existing-secret", "vpc", "attach", "two-runtimes-one-gateway", "standalone"] {
+        let template = TemplateSource::Uploaded(read(&format!("examples/{example}.yaml")));
+        assert_eq!(template_summary(&template).expect("a template")["Name"].default, None, "{example}");
+    }
+}
+
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn a_runtime_in_a_vpc() {
     let parameters =
@@ -72,7 +94,8 @@ async fn two_runtimes_behind_one_gateway() {
     let estate = Estate::new(&[]).await;
     let stock = Behaviour { tools: 5, ..Behaviour::default() };
     estate.aws.with(|world| world.containers.behave_as(&format!("{IMAGES}stock"), stock));
-    let parameters = [("OrdersRepository", "orders"), ("StockRepository", "stock"), ("ImageTag", "1")];
+    let parameters =
+        [("Name", "mcp_tools"), ("OrdersRepository", "orders"), ("StockRepository", "stock"), ("ImageTag", "1")];
     let example = "examples/two-runtimes-one-gateway.yaml";
     let (created, updated) = estate.live(example, &parameters, &[("ImageTag", "2")]).await;
     assert_eq!(created.output("GatewayUrl"), updated.output("GatewayUrl"));
@@ -140,10 +163,36 @@ async fn a_target_on_an_existing_gateway() {
     estate.check_nothing_is_left();
 }
 
+/// Each server added a managed policy to the gateway's role, of which a role has ten.
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn eleven_servers_on_one_gateway() {
+    let estate = Estate::empty();
+    let (gateway, role) = platform(&estate).await;
+    let text = |name: &str| gateway[name].as_str().expect("text").to_owned();
+    let (id, arn) = (text("gatewayId"), text("gatewayArn"));
+    estate.create(PROVISIONER, "provisioner.yaml", &[("GatewayArns", &arn)]).await;
+    for number in 1..=11 {
+        let name = format!("mcp_server{number}");
+        let parameters = [
+            ("Name", &*name),
+            ("Repository", "tools/server"),
+            ("ImageTag", "1"),
+            ("GatewayId", &id),
+            ("GatewayRoleName", &role),
+        ];
+        let created = estate.create(&format!("tools-{number}"), "examples/attach.yaml", &parameters).await;
+        estate.expect(&created, StackStatus::CreateComplete);
+    }
+    for number in 1..=11 {
+        estate.expect(&estate.delete(&format!("tools-{number}")).await, StackStatus::DeleteComplete);
+    }
+}
+
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn a_gateway_of_one_stack_serves_the_servers_of_another() {
     let estate = Estate::new(&[]).await;
-    let parameters = [("OrdersRepository", "orders"), ("StockRepository", "stock"), ("ImageTag", "1")];
+    let parameters =
+        [("Name", "mcp_tools"), ("OrdersRepository", "orders"), ("StockRepository", "stock"), ("ImageTag", "1")];
     let shared = estate.create("shared", "examples/two-runtimes-one-gateway.yaml", &parameters).await;
     estate.expect(&shared, StackStatus::CreateComplete);
     let resources = estate.cloudformation.resources("shared");
@@ -162,7 +211,10 @@ async fn a_gateway_of_one_stack_serves_the_servers_of_another() {
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn a_function_of_the_stacks_own() {
     let (token, rotated) = (canary("token"), canary("rotated"));
-    let parameters = [("ECRImageUri", IMAGE), ("UpstreamToken", &token)];
+    let parameters = [&SERVER[..], &[("UpstreamToken", &token)]].concat();
+    let refusal =
+        Estate::empty().cloudformation.create_stack(input("tools", "examples/standalone.yaml", &SERVER)).await;
+    assert!(refusal.expect_err("no token").message.contains("UpstreamToken"));
     Estate::empty().live("examples/standalone.yaml", &parameters, &[("UpstreamToken", &rotated)]).await;
 }
 
