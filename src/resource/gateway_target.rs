@@ -23,6 +23,7 @@ use crate::identity::Identity;
 use crate::job::{Job, Outcome, Success};
 use crate::properties::PropertyReader;
 use crate::resource::Lifecycle;
+use crate::rollback::unless_rolling_back;
 
 mod api;
 mod configuration;
@@ -121,7 +122,8 @@ async fn change_target(
     }
     let asked = old.is_none_or(|old| old.synchronize_on != properties.synchronize_on);
     if asked && target::can_synchronize(&live) && !synchronized_since_request(job, &live) {
-        return target::synchronize(job, target).await;
+        let synchronized = target::synchronize(job, target).await;
+        return Ok(unless_rolling_back(job, synchronized).await?.unwrap_or(live));
     }
     Ok(live)
 }

@@ -242,9 +242,7 @@ async fn delete_provider(job: &Job<'_>, name: &str) -> Result<(), Error> {
         match api::delete(job, name).await {
             Ok(Some(())) => deleting(Some(deletion.ask(job.context.now()))),
             Ok(None) => Ok(Progress::Done(())),
-            Err(error) if error.is(ApiErrorKind::Conflict) => {
-                conflict.wait(error, is_changing(&live), pending(&live))
-            }
+            Err(error) if error.is(ApiErrorKind::Conflict) => conflict.wait(error, is_changing(&live), pending(&live)),
             // A policy that goes by the ownership tag denies what has lost its tags by being gone.
             Err(error) if error.is(ApiErrorKind::Denied) && api::get(job, name).await?.is_none() => {
                 Ok(Progress::Done(()))

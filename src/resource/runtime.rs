@@ -20,6 +20,7 @@ use crate::job::{Job, Outcome, Success};
 use crate::oauth;
 use crate::properties::PropertyReader;
 use crate::resource::{Lifecycle, tag_changes, wanted_tags};
+use crate::rollback::unless_rolling_back;
 use crate::wait::{Progress, until};
 
 mod api;
@@ -132,7 +133,8 @@ async fn check_idp(
     if live.is_some_and(|live| live.trusts(discovery)) && !restated {
         return Ok(());
     }
-    oauth::discover(job.context, job.deadline, discovery).await.map(drop)
+    let found = oauth::discover(job.context, job.deadline, discovery).await;
+    unless_rolling_back(job, found).await.map(drop)
 }
 
 /// Waits until a new or adopted runtime is READY as wanted.

@@ -1,11 +1,13 @@
 //! The world of one test: an account, the function, and a way to send it events, each answered once. Dropping it checks
 //! what must hold after every test: nothing secret in any log line, answer, name, tag or description.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
 use emulator::aws::{Aws, CallRecord, ServiceId};
+use emulator::cloudformation::{Stack, StackStatus};
 use emulator::faults::{Fault, FaultEffect};
 use emulator::iam::Role;
 use emulator::identity_provider::{ClaimStyle, Provider};
@@ -183,7 +185,7 @@ impl World {
                 deadline: self.aws.clock().now() + self.timeout,
                 function_arn: "arn:aws:lambda:us-east-1:111122223333:function:provisioner".to_owned(),
                 role_arn: FUNCTION_ROLE.to_owned(),
-                environment: std::collections::BTreeMap::new(),
+                environment: BTreeMap::new(),
             })
             .await
     }
@@ -191,6 +193,21 @@ impl World {
     /// Lets an identity provider exist, without clients.
     pub(crate) fn identity_provider(&self, style: ClaimStyle, issuer: &str) {
         self.aws.with(|world| world.identity_providers.add(Provider::new(style, issuer)));
+    }
+
+    /// What CloudFormation says of the tests' stack from now on.
+    pub(crate) fn stack_status(&self, status: StackStatus) {
+        let stack = Stack {
+            name: "mcp".to_owned(),
+            id: STACK_ID.to_owned(),
+            status,
+            status_reason: None,
+            description: None,
+            parameters: BTreeMap::new(),
+            outputs: BTreeMap::new(),
+            created: self.aws.settings().start,
+        };
+        self.aws.with(|world| world.stacks.put(stack));
     }
 
     /// Does something as somebody else in the account.

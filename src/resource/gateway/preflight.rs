@@ -9,6 +9,7 @@ use crate::authorizer::{Authorizer, comparison};
 use crate::error::Error;
 use crate::job::Job;
 use crate::oauth;
+use crate::rollback::unless_rolling_back;
 
 /// The authorizer that the properties ask for; `None` for signatures. Asks the IdP, unless `live` has it already.
 pub(super) async fn authorizer(
@@ -22,7 +23,10 @@ pub(super) async fn authorizer(
     let old = old.and_then(|old| old.jwt.as_ref());
     match live.filter(|live| is_asked_for(jwt, live, old)) {
         Some(live) => Ok(Some(live)),
-        None => check(job, jwt).await.map(Some),
+        None => match unless_rolling_back(job, check(job, jwt).await).await? {
+            Some(checked) => Ok(Some(checked)),
+            None => jwt.draft.without_evidence().map(Some),
+        },
     }
 }
 

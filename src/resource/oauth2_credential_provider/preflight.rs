@@ -16,6 +16,7 @@ use crate::error::Error;
 use crate::job::Job;
 use crate::oauth::{self, ClientCredentials, Metadata};
 use crate::properties::quote;
+use crate::rollback::unless_rolling_back;
 use crate::sensitive::Sensitive;
 use crate::stored_secret;
 
@@ -86,7 +87,16 @@ fn check_length(value: &Sensitive) -> Result<(), Error> {
 
 /// Reads the discovery document and tries the secret.
 async fn explore(job: &Job<'_>, idp: &CustomIdp, client_id: &str, secret: &Sensitive) -> Result<Explored, Error> {
-    let mut metadata = oauth::discover(job.context, job.deadline, &idp.discovery).await?;
+    let found = oauth::discover(job.context, job.deadline, &idp.discovery).await;
+    let found = match idp.token_endpoint_query {
+        None => unless_rolling_back(job, found).await?,
+        // What AgentCore is told is in the document.
+        Some(_) => Some(found?),
+    };
+    let Some(mut metadata) = found else {
+        let discovery = Oauth2Discovery::DiscoveryUrl(idp.discovery.url.clone());
+        return Ok(Explored { discovery, method: idp.method.clone() });
+    };
     if let Some(query) = &idp.token_endpoint_query {
         let joint = if metadata.token_endpoint.contains('?') { '&' } else { '?' };
         metadata.token_endpoint = format!("{}{joint}{query}", metadata.token_endpoint);
@@ -96,7 +106,7 @@ async fn explore(job: &Job<'_>, idp: &CustomIdp, client_id: &str, secret: &Sensi
         None => (!metadata.basic).then_some(ClientAuthenticationMethodType::ClientSecretPost),
     };
     metadata.basic = method != Some(ClientAuthenticationMethodType::ClientSecretPost);
-    try_secret(job, &metadata, client_id, secret).await?;
+    unless_rolling_back(job, try_secret(job, &metadata, client_id, secret).await).await?;
     let discovery = match &idp.token_endpoint_query {
         None => Oauth2Discovery::DiscoveryUrl(idp.discovery.url.clone()),
         Some(_) => Oauth2Discovery::AuthorizationServerMetadata(server_metadata(idp, metadata)?),

@@ -1,9 +1,10 @@
 //! The IdP asked before a gateway is made to trust it: what passes, what does not, and the exact sentence.
 
-use emulator::identity_provider::{ClaimStyle, Endpoint, Failure, ProviderFault};
+use emulator::cloudformation::StackStatus;
+use emulator::identity_provider::{ClaimStyle, Client, Endpoint, Failure, Provider, ProviderFault};
 use serde_json::{Value, json};
 
-use super::{COGNITO, add_provider, count, create, extended, gateway, jwt, names, provider, update, with};
+use super::{COGNITO, add_provider, count, create, extended, gateway, jwt, names, provider, update, with, world};
 use crate::world::{World, canary};
 
 const AUTH0: &str = "https://tenant.auth0.com/";
@@ -246,4 +247,20 @@ async fn a_stated_claim_that_is_taken_back_is_looked_for_again() {
     assert_eq!(created.attribute("ClientClaimName"), "sub");
     let updated = world.send(update(&created.physical_id(), new, old)).await.success();
     assert_eq!(updated.attribute("ClientClaimName"), "cid");
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_client_that_the_idp_no_longer_takes_does_not_break_a_rollback() {
+    for (status, passes) in [(StackStatus::UpdateInProgress, false), (StackStatus::UpdateRollbackInProgress, true)] {
+        let mut world = world();
+        let old = jwt(COGNITO, client(json!({"AllowedClients": "app"})));
+        let new = jwt(COGNITO, client(json!({"AllowedClients": "app,other"})));
+        let created = world.send(create(old.clone())).await.success();
+        world.send(update(&created.physical_id(), new.clone(), old.clone())).await.success();
+        add_provider(&world, Provider::new(ClaimStyle::Cognito, COGNITO).with_client("app", Client::new("rotated")));
+        world.stack_status(status);
+        let answer = world.send(update(&created.physical_id(), old, new)).await;
+        assert_eq!(answer.is_success(), passes, "{status}: {}", answer.reason());
+        assert_eq!(answer.physical_id(), created.physical_id());
+    }
 }

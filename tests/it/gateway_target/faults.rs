@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use emulator::agentcore_control::Status;
+use emulator::cloudformation::StackStatus;
 use emulator::faults::FaultEffect;
 use emulator::settings::Settings;
 use serde_json::json;
@@ -241,4 +242,19 @@ async fn delete_waits_for_an_update_in_progress_and_names_a_failed_deletion() {
     let delete = scene.delete(&created.physical_id());
     scene.world.send(delete).await.success();
     assert!(scene.names().is_empty());
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_server_that_cannot_be_listed_does_not_break_a_rollback() {
+    for (status, passes) in [(StackStatus::UpdateInProgress, false), (StackStatus::UpdateRollbackInProgress, true)] {
+        let mut scene = Scene::new().await;
+        let created = scene.target(json!({"SynchronizeOn": "1"})).await;
+        scene.world.fault("SynchronizeGatewayTargets", 1, u64::MAX, FaultEffect::BecomesFailed(WHY.to_owned()));
+        scene.world.stack_status(status);
+        let rollback =
+            scene.update(&created.physical_id(), json!({"SynchronizeOn": "1"}), json!({"SynchronizeOn": "2"}));
+        let answer = scene.world.send(rollback).await;
+        assert_eq!(answer.is_success(), passes, "{status}: {}", answer.reason());
+        assert_eq!(answer.physical_id(), created.physical_id());
+    }
 }

@@ -1,13 +1,14 @@
 //! The IdP before anything is made: its discovery document, how it takes a client's secret, and whether it does.
 
 use emulator::agentcore_control::{ClientAuthentication, Discovery};
+use emulator::cloudformation::StackStatus;
 use emulator::identity_provider::{ClaimStyle, Client, Endpoint, Failure, Provider, ProviderFault};
 use emulator::settings::Settings;
 use serde_json::json;
 
 use super::{
-    DISCOVERY_URL, ISSUER, client_secret, create, delete, idp, named, properties, provider, taking, update, with,
-    with_idp, world,
+    DISCOVERY_URL, ISSUER, client_secret, create, delete, idp, named, properties, provider, rotate_at_the_idp, taking,
+    update, with, with_idp, world,
 };
 use crate::world::canary;
 
@@ -147,4 +148,36 @@ async fn an_update_that_does_not_concern_the_idp_does_not_need_it() {
         assert!(answer.failure().contains("cannot be reached"), "{}", answer.reason());
         world.send(update(&created.physical_id(), new, moved)).await.success();
     }
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_secret_that_the_idp_no_longer_takes_does_not_break_a_rollback() {
+    for (status, passes) in [(StackStatus::UpdateInProgress, false), (StackStatus::UpdateRollbackInProgress, true)] {
+        let mut world = world();
+        let old = named(json!({}));
+        let created = world.send(create(old.clone())).await.success();
+        let rotated = canary("rotated");
+        rotate_at_the_idp(&world, &rotated);
+        let new = named(json!({"ClientSecret": rotated}));
+        world.send(update(&created.physical_id(), new.clone(), old.clone())).await.success();
+        world.stack_status(status);
+        let answer = world.send(update(&created.physical_id(), old, new)).await;
+        assert_eq!(answer.is_success(), passes, "{status}: {}", answer.reason());
+        assert_eq!(answer.physical_id(), created.physical_id());
+    }
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn an_idp_that_is_gone_by_now_does_not_break_a_rollback() {
+    let mut world = world();
+    let old = named(json!({}));
+    let created = world.send(create(old.clone())).await.success();
+    let rotated = canary("rotated");
+    rotate_at_the_idp(&world, &rotated);
+    let new = named(json!({"ClientSecret": rotated}));
+    world.send(update(&created.physical_id(), new.clone(), old.clone())).await.success();
+    let gone = idp().with_fault(ProviderFault::At(Endpoint::Discovery, Failure::Unreachable));
+    world.aws.with(|world| world.identity_providers.add(gone));
+    world.stack_status(StackStatus::UpdateRollbackInProgress);
+    world.send(update(&created.physical_id(), old, new)).await.success();
 }
