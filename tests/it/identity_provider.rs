@@ -97,6 +97,15 @@ async fn one_that_stays_silent_does_not_cost_the_time_to_answer() {
             assert!(started.elapsed() < Duration::from_secs(5), "{kind} {endpoint:?}: {:?}", started.elapsed());
         }
     }
+    let (mut world, _) = world().await;
+    let silent = keycloak().with_fault(ProviderFault::At(Endpoint::Token, Failure::NoAnswer));
+    let anonymous = json!({"Endpoint": silent.token_endpoint, "Auth": "ANONYMOUS"});
+    replace_idp(&world, silent);
+    world.timeout = Duration::from_secs(33);
+    let started = Instant::now();
+    let answer = world.send(Event::new("Create", PROBE, "Probe", anonymous)).await;
+    assert_eq!(answer.failure(), "the endpoint does not ask for a token: no answer in time");
+    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]

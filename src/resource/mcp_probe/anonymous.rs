@@ -33,7 +33,8 @@ pub(super) async fn check(
         );
         return Err(Error::unverified(CODE, sentence));
     }
-    let reply = get(job, &metadata_url).await.map_err(|problem| {
+    let accept = [("accept", "application/json".to_owned())];
+    let reply = ask(job, deadline, "GET", &metadata_url, &accept, "").await.map_err(|problem| {
         let sentence = format!("the protected-resource metadata {} cannot be read: {problem}", quote(&metadata_url));
         Error::unverified(CODE, sentence)
     })?;
@@ -68,12 +69,11 @@ pub(super) async fn check(
 
 /// Waits until a call without a token is challenged, and returns where the challenge points to.
 async fn challenge(job: &Job<'_>, deadline: Deadline, endpoint: &str) -> Result<String, Error> {
-    let url = effective_url(job.context, endpoint);
     let headers =
         [("accept", "application/json, text/event-stream".to_owned()), ("content-type", "application/json".to_owned())];
-    let body = br#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#;
+    let body = r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#;
     loop {
-        let problem = match exchange(&job.context.connector, "POST", &url, &headers, body.to_vec(), TIMEOUT).await {
+        let problem = match ask(job, deadline, "POST", endpoint, &headers, body).await {
             Ok(reply) if reply.status == 401 => {
                 let challenge = reply.header("www-authenticate").unwrap_or_default();
                 return resource_metadata(challenge).map(str::to_owned).ok_or_else(|| {
@@ -99,10 +99,18 @@ async fn challenge(job: &Job<'_>, deadline: Deadline, endpoint: &str) -> Result<
     }
 }
 
-async fn get(job: &Job<'_>, url: &str) -> Result<Reply, String> {
+/// One exchange, which ends at the deadline at the latest.
+async fn ask(
+    job: &Job<'_>,
+    deadline: Deadline,
+    method: &str,
+    url: &str,
+    headers: &[(&'static str, String)],
+    body: &str,
+) -> Result<Reply, String> {
     let url = effective_url(job.context, url);
-    let accept = [("accept", "application/json".to_owned())];
-    exchange(&job.context.connector, "GET", &url, &accept, Vec::new(), TIMEOUT).await
+    let asking = exchange(&job.context.connector, method, &url, headers, body.as_bytes().to_vec(), TIMEOUT);
+    deadline.limit(asking).await.unwrap_or_else(|| Err("no answer in time".to_owned()))
 }
 
 /// `Bearer resource_metadata="<url>", …`
