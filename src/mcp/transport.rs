@@ -58,7 +58,7 @@ pub struct Seen {
 const PLATFORM_CODES: std::ops::RangeInclusive<i64> = -32_011..=-32_001;
 
 /// As much of a body as a sentence needs; the rest is read over.
-#[derive(Default, Deserialize)]
+#[derive(Deserialize)]
 struct Words<'a> {
     #[serde(borrow)]
     error: Option<&'a RawValue>,
