@@ -71,7 +71,8 @@ async fn life(fault: Option<Fault>, flaky: bool, kill: Option<Duration>) -> (usi
     ] {
         let update = scene.update(&id, new, old);
         assert_eq!(deliver(&mut scene, update, kill).await.success().physical_id(), id);
-        assert_eq!(status(&scene, &id), Status::Ready);
+        // A synchronisation asked for again, because its reply was lost, may go on after the first has listed the tools.
+        assert_ne!(status(&scene, &id), Status::Updating);
         assert_eq!(scene.names(), [NAME]);
     }
     let delete = scene.delete(&id);
