@@ -41,7 +41,7 @@ pub struct ClientCredentials {
     /// The scopes to ask for.
     pub scopes: Vec<String>,
     /// Further parameters, such as Auth0's `audience`.
-    pub parameters: BTreeMap<String, String>,
+    pub parameters: BTreeMap<String, Sensitive>,
 }
 
 /// A token and, if it is a JWT, what it claims.
@@ -92,7 +92,7 @@ async fn ask_for_token(context: &Context, metadata: &Metadata, client: &ClientCr
     if !client.scopes.is_empty() {
         form.push(("scope".to_owned(), client.scopes.join(" ")));
     }
-    form.extend(client.parameters.clone());
+    form.extend(client.parameters.iter().map(|(name, value)| (name.clone(), value.expose().to_owned())));
     let mut headers = vec![
         ("accept", "application/json".to_owned()),
         ("content-type", "application/x-www-form-urlencoded".to_owned()),

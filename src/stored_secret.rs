@@ -66,9 +66,17 @@ pub(crate) async fn previous(job: &Job<'_>, secret_id: &str) -> Result<Option<Do
     }
 }
 
+/// Begins the names of the secrets behind credential providers (AgentCore Identity guide). The function's role may read
+/// those of its providers on AgentCore's behalf, which is not to make them anybody's.
+const KEPT_BY_AGENTCORE: &str = "bedrock-agentcore-identity!";
+
 /// Reads a secret that a property names, or says in a sentence about that property why it will not do.
 pub async fn read(job: &Job<'_>, property: &str, secret_id: &str) -> Result<Stored, Error> {
     let refuse = |problem: String| Error::property(property, format!("is {}, {problem}", quote(secret_id)));
+    if parse_arn(secret_id).map_or(secret_id, |(_, name)| name).starts_with(KEPT_BY_AGENTCORE) {
+        let problem = "which AgentCore keeps for a credential provider; name a secret of your own";
+        return Err(refuse(problem.to_owned()));
+    }
     let current = match current(job, &job.identity().secret_id(secret_id)).await {
         Ok(Current::Text(current)) => current,
         Ok(Current::Binary) => return Err(refuse("whose value is binary; store a JSON object instead".to_owned())),

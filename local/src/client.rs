@@ -81,12 +81,18 @@ async fn token(
         client_id,
         client_secret: Sensitive::new(secret),
         scopes: if scopes.is_empty() { list("GatewayOAuthProviderScopes").collect() } else { scopes },
-        parameters: serde_json::from_str(given("GatewayOAuthCustomParameters")).unwrap_or_default(),
+        parameters: parameters_of(given("GatewayOAuthCustomParameters")),
     };
     let (deadline, discovery) = (Deadline::after(PATIENCE), Discovery::of_authorizer("stack", discovery_url));
     let metadata = oauth::discover(context, deadline, &discovery).await.map_err(|error| error.to_string())?;
     let token = oauth::mint(context, deadline, &metadata, &client).await.map_err(|error| error.to_string())?;
     Ok(Some(token.value))
+}
+
+/// Further parameters of token requests, given as a JSON object.
+fn parameters_of(json: &str) -> BTreeMap<String, Sensitive> {
+    let parameters: BTreeMap<String, String> = serde_json::from_str(json).unwrap_or_default();
+    parameters.into_iter().map(|(name, value)| (name, Sensitive::new(value))).collect()
 }
 
 /// What the server said, where it said anything.

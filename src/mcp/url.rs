@@ -8,6 +8,23 @@ use crate::aws::Context;
 const RUNTIME_HOST: &str = "bedrock-agentcore.";
 /// Stands between a gateway's id and the Region in the host of its URL.
 const GATEWAY_HOST: &str = ".gateway.bedrock-agentcore.";
+/// What AWS's hosts end in, partition by partition (botocore's partitions.json).
+const DNS_SUFFIXES: [&str; 14] = [
+    "amazonaws.com",
+    "api.aws",
+    "amazonaws.com.cn",
+    "api.amazonwebservices.com.cn",
+    "amazonaws.eu",
+    "api.amazonwebservices.eu",
+    "c2s.ic.gov",
+    "api.aws.ic.gov",
+    "sc2s.sgov.gov",
+    "api.aws.scloud",
+    "cloud.adc-e.uk",
+    "api.cloud-aws.adc-e.uk",
+    "csp.hci.ic.gov",
+    "api.aws.hci.ic.gov",
+];
 
 /// The invocation URL of a runtime, taken apart (data plane API reference, InvokeAgentRuntime).
 #[derive(Debug, PartialEq, Eq)]
@@ -66,11 +83,13 @@ fn region_and_account(arn: &str) -> Option<(&str, &str)> {
     Some((parts.next()?, parts.next()?))
 }
 
-/// The Region of a runtime's or gateway's URL, for which requests to it are signed.
-pub(super) fn region(url: &str) -> Option<&str> {
+/// The Region of a runtime's or gateway's URL, for which requests to it are signed. `None` for an address that is not
+/// AgentCore's: whoever gets a signed request gets the role's session token, too.
+pub(crate) fn region(url: &str) -> Option<&str> {
     let (host, _) = url.strip_prefix("https://")?.split_once('/')?;
     let rest = host.strip_prefix(RUNTIME_HOST).or_else(|| host.split_once(GATEWAY_HOST).map(|(_, rest)| rest))?;
-    rest.split_once('.').map(|(region, _)| region)
+    let (region, suffix) = rest.split_once('.')?;
+    DNS_SUFFIXES.contains(&suffix).then_some(region)
 }
 
 /// Whether this is the URL of a gateway.
@@ -144,7 +163,15 @@ mod tests {
         }
         assert_eq!(region(&format!("{HOST}/runtimes/x")), Some("us-east-1"));
         assert_eq!(region("https://a-b.gateway.bedrock-agentcore.eu-west-1.amazonaws.com/mcp"), Some("eu-west-1"));
-        assert_eq!(region("https://example.com/mcp"), None);
+        for elsewhere in [
+            "https://example.com/mcp",
+            "https://bedrock-agentcore.us-east-1.amazonaws.com.example.com/runtimes/x",
+            "https://bedrock-agentcore.us-east-1.example.com/runtimes/x",
+            "https://a-b.gateway.bedrock-agentcore.us-east-1.example.com/mcp",
+            "https://bedrock-agentcore.us-east-1.amazonaws.com:8443/runtimes/x",
+        ] {
+            assert_eq!(region(elsewhere), None, "{elsewhere}");
+        }
     }
 
     #[test]

@@ -68,7 +68,7 @@ impl Client {
             client_id: self.client_id.clone(),
             client_secret: self.secret.value(job).await?,
             scopes: self.scopes.clone(),
-            parameters: self.parameters.iter().map(|(key, value)| (key.clone(), value.expose().to_owned())).collect(),
+            parameters: self.parameters.clone(),
         })
     }
 }

@@ -18,7 +18,7 @@ use crate::error::Error;
 use crate::event::RawProperties;
 use crate::identity::Identity;
 use crate::job::{Job, Outcome, Success};
-use crate::mcp::url::is_gateway;
+use crate::mcp::url::{is_gateway, region};
 use crate::mcp::{self, Catalogue, Credential};
 use crate::oauth::client::Client;
 use crate::oauth::{self, Discovery};
@@ -170,6 +170,11 @@ async fn verify(job: &Job<'_>, properties: &Properties) -> Result<Finding, Error
             return Ok(Finding { result: "PASSED".to_owned(), detail, catalogue: None });
         }
     };
+    if matches!(credential, Credential::SigV4) && region(&properties.endpoint).is_none() {
+        let problem = "is no address of AgentCore, and only there go requests that are signed as the function's role; \
+                       set `Auth` to BEARER or ANONYMOUS";
+        return Err(Error::property("Endpoint", problem));
+    }
     let deadline = job.deadline.at_most(BUDGET);
     let (catalogue, detail) = match gateway {
         None => {

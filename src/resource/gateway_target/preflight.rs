@@ -92,8 +92,7 @@ fn check_gateway(gateway: &GetGatewayOutput, properties: &Properties) -> Result<
 /// a runtime that cannot be read, are not compared.
 pub(super) async fn runtime(job: &Job<'_>, gateway: &GetGatewayOutput, properties: &Properties) -> Result<(), Error> {
     let Some(url) = RuntimeUrl::parse(&properties.endpoint) else { return Ok(()) };
-    let ours = url.arn().is_none_or(|arn| region_and_account(arn) == region_and_account(gateway.gateway_arn()));
-    if url.region != job.context.region || !ours {
+    if !url.is_beside(gateway.gateway_arn()) {
         return Ok(());
     }
     let live = match wait_ready(job, url.id()).await {
@@ -143,9 +142,4 @@ async fn wait_ready(job: &Job<'_>, id: &str) -> Result<GetAgentRuntimeOutput, Er
         }
     })
     .await
-}
-
-fn region_and_account(arn: &str) -> Option<(&str, &str)> {
-    let mut parts = arn.split(':').skip(3);
-    Some((parts.next()?, parts.next()?))
 }

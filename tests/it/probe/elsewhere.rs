@@ -64,3 +64,33 @@ async fn requests_are_signed_for_the_region_of_the_endpoint() {
     let catalogue = catalogue(&context, runtime.attribute("McpUrl"), &Credential::SigV4).await;
     assert_eq!(catalogue.map(|it| it.tools.len()).map_err(|it| it.seen), Ok(3));
 }
+
+/// Whoever gets a signed request gets the session token of the function's role with it.
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn nothing_is_signed_for_an_address_that_is_not_agentcores() {
+    for endpoint in [
+        "https://mcp.example.com/mcp",
+        "https://bedrock-agentcore.us-east-1.example.com/runtimes/x/invocations",
+        "https://bedrock-agentcore.us-east-1.amazonaws.com.example.com/runtimes/x/invocations",
+    ] {
+        let mut world = World::new();
+        let runtime = runtime(&mut world, json!({})).await;
+        let answer = probe(&mut world, &runtime, json!({"Endpoint": endpoint})).await;
+        assert!(answer.failure().contains("`Endpoint` is no address of AgentCore"), "{}", answer.reason());
+    }
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_secret_that_agentcore_keeps_is_not_read() {
+    let mut world = World::new();
+    world.aws.with(|world| world.identity_providers.add(provider(ClaimStyle::Cognito, COGNITO)));
+    let runtime = runtime(&mut world, jwt(COGNITO, json!({"AllowedClients": "app"}))).await;
+    let name = "bedrock-agentcore-identity!default/oauth2/mcp-other";
+    for secret_id in [name, &format!("arn:aws:secretsmanager:us-east-1:111122223333:secret:{name}-AbCdEf")] {
+        let changes = json!({"ClientSecret": "", "ClientSecretId": secret_id, "ClientSecretJsonKey": "client_secret"});
+        let before = world.call_count();
+        let answer = probe(&mut world, &runtime, bearer(COGNITO, changes)).await;
+        assert!(answer.failure().contains("which AgentCore keeps for a credential provider"), "{}", answer.reason());
+        assert!(!world.calls_since(before).contains(&"GetSecretValue"));
+    }
+}
