@@ -17,7 +17,7 @@ mod settling;
 pub(crate) mod target;
 
 pub(crate) use settling::{
-    Deletion, Live, NOT_FOUND_PATIENCE, Settled, is_as_new, is_changing, pending, wait_settled, wait_updated,
+    Live, NOT_FOUND_PATIENCE, Settled, delete, is_as_new, is_changing, pending, wait_settled, wait_updated,
 };
 
 /// A role made seconds earlier is refused at first: "Role validation failed" (terraform-provider-aws waits as long).

@@ -6,7 +6,8 @@ use std::time::{Duration, SystemTime};
 use aws_smithy_types::DateTime;
 use tokio::time::Instant;
 
-use crate::error::Error;
+use super::Conflict;
+use crate::error::{ApiErrorKind, Error};
 use crate::job::Job;
 use crate::wait::{Progress, until};
 
@@ -108,32 +109,38 @@ pub(crate) fn is_as_new(live: &DateTime, updated: &DateTime) -> bool {
     live.secs() >= updated.secs()
 }
 
-/// The deletion of a resource whose status can say DELETE_FAILED.
-#[derive(Debug, Default)]
-pub(crate) struct Deletion {
-    asked: Option<(Instant, SystemTime)>,
-    failed_before: bool,
-}
-
-impl Deletion {
-    /// It was accepted, for the first time or again. Returns when it was first.
-    pub(crate) fn ask(&mut self, now: SystemTime) -> SystemTime {
-        self.asked.get_or_insert_with(|| (Instant::now(), now)).1
-    }
-
-    /// When it was accepted, if it was.
-    pub(crate) fn asked_at(&self) -> Option<SystemTime> {
-        self.asked.map(|(_, at)| at)
-    }
-
-    /// Whether it has failed, given whether a Get shows DELETE_FAILED: that of an earlier one may be shown for a while.
-    pub(crate) fn has_failed(&mut self, shown: bool) -> bool {
-        match self.asked {
-            None => {
-                self.failed_before = shown;
-                false
+/// Deletes `what` and waits until it is gone. What is in transition refuses to be deleted, which is waited through.
+/// `failed` says that a deletion ended in DELETE_FAILED; what shows that from before is not believed for a while.
+pub(crate) async fn delete<L: Live>(
+    job: &Job<'_>,
+    what: &str,
+    mut get: impl AsyncFnMut() -> Result<Option<L>, Error>,
+    mut delete: impl AsyncFnMut() -> Result<Option<()>, Error>,
+    failed: impl Fn(&L) -> Error,
+) -> Result<(), Error> {
+    let mut asked: Option<(Instant, SystemTime)> = None;
+    let mut failed_before = false;
+    let mut conflict = Conflict::default();
+    until(job.deadline, &format!("waiting for {what} to be deleted"), async || {
+        let Some(live) = get().await? else { return Ok(Progress::Done(())) };
+        // Its own timestamps tell of its last update, not of this.
+        let deleting = |since| Ok(Progress::Pending { status: live.word(), since });
+        match (live.word().as_str(), asked) {
+            ("DELETING", _) => return deleting(asked.map(|(_, at)| at).or(job.requested_at())),
+            ("DELETE_FAILED", Some((since, _))) if !failed_before || since.elapsed() >= TAKES_EFFECT_PATIENCE => {
+                return Err(failed(&live));
             }
-            Some((since, _)) => shown && !(self.failed_before && since.elapsed() < TAKES_EFFECT_PATIENCE),
+            (word, None) => failed_before = word == "DELETE_FAILED",
+            _ => {}
         }
-    }
+        match delete().await {
+            Ok(Some(())) => deleting(Some(asked.get_or_insert_with(|| (Instant::now(), job.context.now())).1)),
+            Ok(None) => Ok(Progress::Done(())),
+            Err(error) if error.is(ApiErrorKind::Conflict) => conflict.wait(error, is_changing(&live), pending(&live)),
+            // A policy that goes by the ownership tag denies what has lost its tags by being gone.
+            Err(error) if error.is(ApiErrorKind::Denied) && get().await?.is_none() => Ok(Progress::Done(())),
+            Err(error) => Err(error),
+        }
+    })
+    .await
 }

@@ -16,14 +16,14 @@ use std::time::Duration;
 use aws_sdk_bedrockagentcorecontrol::operation::get_oauth2_credential_provider::GetOauth2CredentialProviderOutput;
 use aws_sdk_bedrockagentcorecontrol::types::Status;
 
-use crate::agentcore::{self, Conflict, Deletion, is_as_new, is_changing, is_name_taken, pending, wait_updated};
+use crate::agentcore::{self, is_as_new, is_name_taken, wait_updated};
 use crate::error::{ApiErrorKind, Error};
 use crate::event::RawProperties;
 use crate::identity::Identity;
 use crate::job::{Job, Outcome, Success};
 use crate::properties::PropertyReader;
 use crate::resource::{Lifecycle, tag_changes, wanted_tags};
-use crate::wait::{Progress, until, while_refused};
+use crate::wait::while_refused;
 
 mod api;
 mod configuration;
@@ -224,33 +224,10 @@ async fn wait_settled(job: &Job<'_>, name: &str) -> Result<Option<GetOauth2Crede
     agentcore::wait_settled(job, &format!("credential provider {name}"), async || api::get(job, name).await).await
 }
 
-/// Deletes a provider of ours and waits until it is gone. One in transition refuses to be deleted, which is waited
-/// through.
+/// Deletes a provider of ours and waits until it is gone.
 async fn delete_provider(job: &Job<'_>, name: &str) -> Result<(), Error> {
-    let mut deletion = Deletion::default();
-    let mut conflict = Conflict::default();
-    until(job.deadline, &format!("waiting for credential provider {name} to be deleted"), async || {
-        let Some(live) = api::get(job, name).await? else { return Ok(Progress::Done(())) };
-        // The provider's own timestamps tell of its last update, not of this.
-        let deleting = |since| Ok(Progress::Pending { status: api::status(&live).as_str().to_owned(), since });
-        if api::status(&live) == Status::Deleting {
-            return deleting(deletion.asked_at().or(job.requested_at()));
-        }
-        if deletion.has_failed(api::status(&live) == Status::DeleteFailed) {
-            return Err(failed_status(&live));
-        }
-        match api::delete(job, name).await {
-            Ok(Some(())) => deleting(Some(deletion.ask(job.context.now()))),
-            Ok(None) => Ok(Progress::Done(())),
-            Err(error) if error.is(ApiErrorKind::Conflict) => conflict.wait(error, is_changing(&live), pending(&live)),
-            // A policy that goes by the ownership tag denies what has lost its tags by being gone.
-            Err(error) if error.is(ApiErrorKind::Denied) && api::get(job, name).await?.is_none() => {
-                Ok(Progress::Done(()))
-            }
-            Err(error) => Err(error),
-        }
-    })
-    .await
+    let (get, delete) = (async || api::get(job, name).await, async || api::delete(job, name).await);
+    agentcore::delete(job, &format!("credential provider {name}"), get, delete, failed_status).await
 }
 
 /// The secret of a provider deleted a moment ago is still on its way out, and bears the name of the new one's.

@@ -11,7 +11,7 @@ use aws_sdk_bedrockagentcorecontrol::operation::get_agent_runtime::GetAgentRunti
 use aws_sdk_bedrockagentcorecontrol::types::AgentRuntimeStatus;
 
 use crate::agentcore::{
-    self, Conflict, Deletion, Live, Settled, is_changing, is_name_taken, is_token_known, pending, waiting_for_role,
+    self, Conflict, Live, Settled, is_changing, is_name_taken, is_token_known, pending, waiting_for_role,
 };
 use crate::error::{ApiErrorKind, Error};
 use crate::event::RawProperties;
@@ -233,34 +233,10 @@ async fn wait_settled(job: &Job<'_>, id: &str) -> Result<Option<GetAgentRuntimeO
     agentcore::wait_settled(job, &format!("runtime {id}"), async || api::get(job, id).await).await
 }
 
-/// Deletes a runtime of ours and waits until it is gone. One in transition refuses to be deleted, which is waited
-/// through.
+/// Deletes a runtime of ours and waits until it is gone.
 async fn delete_runtime(job: &Job<'_>, id: &str) -> Result<(), Error> {
-    let mut deletion = Deletion::default();
-    let mut conflict = Conflict::default();
-    until(job.deadline, &format!("waiting for runtime {id} to be deleted"), async || {
-        let Some(live) = api::get(job, id).await? else { return Ok(Progress::Done(())) };
-        // The runtime's own timestamps tell of its last update, not of this.
-        let status = live.status().as_str().to_owned();
-        let deleting = |since| Ok(Progress::Pending { status, since });
-        if *live.status() == AgentRuntimeStatus::Deleting {
-            return deleting(deletion.asked_at().or(job.requested_at()));
-        }
-        if deletion.has_failed(*live.status() == AgentRuntimeStatus::DeleteFailed) {
-            return Err(failed_status(&live));
-        }
-        match api::delete(job, id).await {
-            Ok(Some(())) => deleting(Some(deletion.ask(job.context.now()))),
-            Ok(None) => Ok(Progress::Done(())),
-            Err(error) if error.is(ApiErrorKind::Conflict) => conflict.wait(error, is_changing(&live), pending(&live)),
-            // A policy that goes by the ownership tag denies what has lost its tags by being gone.
-            Err(error) if error.is(ApiErrorKind::Denied) && api::get(job, id).await?.is_none() => {
-                Ok(Progress::Done(()))
-            }
-            Err(error) => Err(error),
-        }
-    })
-    .await
+    let (get, delete) = (async || api::get(job, id).await, async || api::delete(job, id).await);
+    agentcore::delete(job, &format!("runtime {id}"), get, delete, failed_status).await
 }
 
 fn failed_status(live: &GetAgentRuntimeOutput) -> Error {
