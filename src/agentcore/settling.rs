@@ -1,5 +1,5 @@
 //! Waiting for what AgentCore does after it has answered: until a resource is in no transition any more, until an update
-//! shows, until a deletion has failed. Gets may be late: for a moment they show what was before.
+//! shows, until it is gone. Gets may be late: for a moment they show what was before.
 
 use std::time::{Duration, SystemTime};
 
