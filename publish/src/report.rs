@@ -45,7 +45,7 @@ pub(crate) fn complain(kind: &str, sentence: &str) {
 /// Shows what happened to an object. `None` in a dry run.
 ///
 /// # Errors
-/// As [`line`].
+/// As [`line()`].
 pub(crate) fn object(bucket: &str, object: &Object, upload: Option<Upload>) -> Result<(), String> {
     let outcome = match upload {
         Some(Upload::Done) => "uploaded",
@@ -58,7 +58,7 @@ pub(crate) fn object(bucket: &str, object: &Object, upload: Option<Upload>) -> R
 /// Shows the links, and the README's table of them.
 ///
 /// # Errors
-/// As [`line`].
+/// As [`line()`].
 pub(crate) fn links(publications: &[Publication]) -> Result<(), String> {
     for Publication { region, link, .. } in publications {
         line(format_args!("\n{region}\n{link}"))?;
