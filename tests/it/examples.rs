@@ -85,8 +85,28 @@ async fn a_runtime_in_a_vpc() {
         [&SERVER[..], &[("Subnets", "subnet-0a1b2c3d"), ("SecurityGroups", "sg-0a1b2c3d,sg-0a1b2c3e")]].concat();
     let change = [("Subnets", "subnet-0a1b2c3d,subnet-0a1b2c3e")];
     Estate::new(&[("AllowVpc", "true")]).await.live("examples/vpc.yaml", &parameters, &change).await;
-    let refusal = "Failed creating service linked role";
+    let refusal = "not allowed to call bedrock-agentcore:CreateAgentRuntime";
     Estate::new(&[]).await.refuse("tools", "examples/vpc.yaml", &parameters, refusal).await;
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_runtime_in_a_vpc_has_the_subnets_and_groups_that_its_provisioner_allows() {
+    let here = [&SERVER[..], &[("Subnets", "subnet-0a1b2c3d"), ("SecurityGroups", "sg-0a1b2c3d")]].concat();
+    let allowed =
+        [("AllowVpc", "true"), ("SubnetIds", "subnet-0a1b2c3d, subnet-0a1b2c3e"), ("SecurityGroupIds", "sg-0a1b2c3d")];
+    let estate = Estate::new(&allowed).await;
+    let refusal = "not allowed to call bedrock-agentcore:CreateAgentRuntime";
+    for elsewhere in [("Subnets", "subnet-0a1b2c3d,subnet-0a1b2c3f"), ("SecurityGroups", "sg-0a1b2c3e")] {
+        let there = [&here[..], &[elsewhere]].concat();
+        estate.refuse("tools", "examples/vpc.yaml", &there, refusal).await;
+        let created = estate.create("tools", "examples/vpc.yaml", &here).await;
+        estate.expect(&created, StackStatus::CreateComplete);
+        let updated = estate.update("tools", "examples/vpc.yaml", &there).await;
+        estate.expect(&updated, StackStatus::UpdateRollbackComplete);
+        estate.expect(&estate.delete("tools").await, StackStatus::DeleteComplete);
+    }
+    let change = [("Subnets", "subnet-0a1b2c3e")];
+    estate.live("examples/vpc.yaml", &here, &change).await;
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]

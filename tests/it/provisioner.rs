@@ -217,6 +217,8 @@ async fn the_policies_fit_with_everything_allowed() {
             .collect::<Vec<_>>()
             .join(",")
     };
+    let ten = |prefix: &str| (10..20).map(|n| format!("{prefix}-0123456789abcde{n}")).collect::<Vec<_>>().join(",");
+    let (subnets, groups) = (ten("subnet"), ten("sg"));
     let secrets = arns("secretsmanager:<place>:secret:team/credentials-aBcDe");
     let keys = arns("kms:<place>:key/0a1b2c3d-0000-1111-2222-33334444555");
     let gateways = arns("bedrock-agentcore:<place>:gateway/team-a-012345678");
@@ -231,6 +233,8 @@ async fn the_policies_fit_with_everything_allowed() {
         ("SecretPrefix", &prefix),
         ("RolePath", &path),
         ("AllowVpc", "true"),
+        ("SubnetIds", &subnets),
+        ("SecurityGroupIds", &groups),
         ("ReadableSecretArns", &secrets),
         ("SecretKmsKeyArns", &keys),
         ("GatewayArns", &gateways),

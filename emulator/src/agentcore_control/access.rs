@@ -6,6 +6,8 @@ mod gateway;
 
 use std::collections::BTreeMap;
 
+use serde_json::{Map, Value};
+
 use super::endpoint::DEFAULT;
 use super::{AgentCoreControl, Configuration};
 use crate::iam::Requirement;
@@ -49,7 +51,7 @@ impl AgentCoreControl {
             "CreateAgentRuntime" => self.to_create(call),
             "UpdateAgentRuntime" => {
                 let mut needed = vec![
-                    self.on_runtime(call, "UpdateAgentRuntime"),
+                    with_vpc(self.on_runtime(call, "UpdateAgentRuntime"), &call.input),
                     self.on_default_endpoint(call, "UpdateAgentRuntimeEndpoint"),
                 ];
                 needed.extend(self.to_configure(call));
@@ -99,7 +101,7 @@ impl AgentCoreControl {
         let arn = self.arn(&format!("runtime/{id}"));
         let tags = text_map(&call.input, "tags");
         let mut needed = vec![
-            need("CreateAgentRuntime", "*").with_request_tags(&tags),
+            with_vpc(need("CreateAgentRuntime", "*").with_request_tags(&tags), &call.input),
             need("CreateAgentRuntimeEndpoint", &arn),
             need("CreateWorkloadIdentity", self.arn(&workload_identity(&id))),
         ];
@@ -142,10 +144,9 @@ impl AgentCoreControl {
     fn to_join_vpc(&self, configuration: &Configuration) -> Vec<Requirement> {
         let reads = ["ec2:DescribeSubnets", "ec2:DescribeSecurityGroups", "ec2:DescribeVpcs"];
         let mut needed: Vec<Requirement> = reads.into_iter().map(|action| Requirement::new(action, "*")).collect();
-        let vpc = configuration.get("networkConfiguration").and_then(|network| network.get("networkModeConfig"));
-        let members = vpc.and_then(|vpc| vpc.as_object()).cloned().unwrap_or_default();
-        let subnets = texts(&members, "subnets").into_iter().map(|id| format!("subnet/{id}"));
-        let groups = texts(&members, "securityGroups").into_iter().map(|id| format!("security-group/{id}"));
+        let vpc = vpc_of(configuration.get("networkConfiguration"));
+        let subnets = texts(&vpc, "subnets").into_iter().map(|id| format!("subnet/{id}"));
+        let groups = texts(&vpc, "securityGroups").into_iter().map(|id| format!("security-group/{id}"));
         let (partition, region, account) = (&self.settings.partition, &self.settings.region, &self.settings.account_id);
         // The interface has no id yet.
         for resource in subnets.chain(groups).chain(["network-interface/*".to_owned()]) {
@@ -170,6 +171,24 @@ impl AgentCoreControl {
 
 fn need(action: &str, resource: impl Into<String>) -> Requirement {
     Requirement::new(format!("bedrock-agentcore:{action}"), resource)
+}
+
+/// The subnets and security groups of a network configuration.
+fn vpc_of(network: Option<&Value>) -> Map<String, Value> {
+    network.and_then(|network| network.get("networkModeConfig")?.as_object()).cloned().unwrap_or_default()
+}
+
+/// Sets the condition keys for VPC settings (developer guide, "Use IAM condition keys with AgentCore Runtime and built-in
+/// tools VPC settings"), unless there are none.
+fn with_vpc(mut requirement: Requirement, input: &Map<String, Value>) -> Requirement {
+    let vpc = vpc_of(input.get("networkConfiguration"));
+    for name in ["subnets", "securityGroups"] {
+        let ids = texts(&vpc, name);
+        if !ids.is_empty() {
+            requirement.context.insert(format!("bedrock-agentcore:{name}"), ids);
+        }
+    }
+    requirement
 }
 
 /// The role of a runtime or a gateway.

@@ -24,7 +24,7 @@ impl From<bool> for Applies {
 
 /// The condition keys that the emulator sets where AWS sets them. A key outside this list would always look absent,
 /// which a negated operator takes for a match, so it makes the statement unknown instead.
-const KEYS: [&str; 20] = [
+const KEYS: [&str; 22] = [
     "aws:CalledViaLast",
     "aws:PrincipalAccount",
     "aws:PrincipalArn",
@@ -35,6 +35,8 @@ const KEYS: [&str; 20] = [
     "aws:SourceAccount",
     "aws:SourceArn",
     "aws:TagKeys",
+    "bedrock-agentcore:securityGroups",
+    "bedrock-agentcore:subnets",
     "iam:AWSServiceName",
     "iam:PassedToService",
     "kms:CallerAccount",
