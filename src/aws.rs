@@ -60,8 +60,6 @@ pub struct Context {
     pub agentcore: agentcore::Client,
     /// CloudWatch Logs.
     pub cloudwatchlogs: cloudwatchlogs::Client,
-    /// CloudFormation.
-    pub cloudformation: cloudformation::Client,
     /// Whom the calls are made as.
     pub credentials: SharedCredentialsProvider,
     /// The Region of every call.
@@ -75,6 +73,7 @@ pub struct Context {
     /// What derived names begin with, if the function's role can touch no others.
     pub name_prefix: Option<String>,
     time_source: SharedTimeSource,
+    config: SdkConfig,
 }
 
 impl Context {
@@ -102,7 +101,7 @@ impl Context {
             secretsmanager: secretsmanager::Client::new(&config),
             agentcore: agentcore::Client::new(&config),
             cloudwatchlogs: cloudwatchlogs::Client::new(&config),
-            cloudformation: cloudformation::Client::new(&config),
+            config,
             credentials,
             region,
             endpoint_url,
@@ -111,6 +110,12 @@ impl Context {
             name_prefix: settings.name_prefix,
             time_source,
         }
+    }
+
+    /// CloudFormation. Made when it is asked for: few requests need it, and every start would pay for it.
+    #[must_use]
+    pub fn cloudformation(&self) -> cloudformation::Client {
+        cloudformation::Client::new(&self.config)
     }
 
     /// The wall clock.

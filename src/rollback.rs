@@ -39,7 +39,7 @@ async fn is_rolling_back(job: &Job<'_>) -> bool {
     if job.request.request_type != RequestType::Update {
         return false;
     }
-    let request = job.context.cloudformation.describe_stacks().stack_name(&job.identity().stack_id);
+    let request = job.context.cloudformation().describe_stacks().stack_name(&job.identity().stack_id);
     let deadline = job.deadline.at_most(PATIENCE);
     match wait::call(deadline, "cloudformation:DescribeStacks", || request.clone().send()).await {
         Ok(answer) => {
