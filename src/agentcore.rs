@@ -8,18 +8,21 @@ use aws_smithy_types::error::operation::BuildError;
 use tokio::time::Instant;
 
 use crate::error::{ApiError, ApiErrorKind, Error};
+use crate::identity::Owner;
 use crate::job::Job;
 use crate::properties::quote;
 use crate::resource::TagChanges;
-use crate::wait::{Progress, while_refused};
+use crate::wait::{CANCELLED_CREATE_GRACE, Progress, while_refused};
 
 mod settling;
 pub(crate) mod target;
 
 pub(crate) use settling::{
-    Live, NOT_FOUND_PATIENCE, Settled, delete, is_as_new, is_changing, pending, wait_settled, wait_updated,
+    DELETING, Live, NOT_FOUND_PATIENCE, Settled, delete, is_as_new, is_changing, pending, wait_settled, wait_updated,
 };
 
+/// What is new may be missing from lists for so long, and what was deleted may linger there.
+pub(crate) const LIST_PATIENCE: Duration = Duration::from_secs(30);
 /// A role made seconds earlier is refused at first: "Role validation failed" (terraform-provider-aws waits as long).
 const ROLE_PATIENCE: Duration = Duration::from_mins(2);
 
@@ -42,6 +45,34 @@ pub(crate) async fn change_tags(job: &Job<'_>, arn: &str, changes: TagChanges) -
         job.call("bedrock-agentcore:UntagResource", || request.clone().send()).await?;
     }
     Ok(())
+}
+
+/// How long a Delete looks on lists for what its Create may have made. `pending` is the name in the identifier that the
+/// Create answered with.
+pub(crate) fn deletion_patience(pending: Option<&str>) -> Duration {
+    match pending {
+        // CloudFormation invented the id: it stands for a cancelled Create that may still be running.
+        None => CANCELLED_CREATE_GRACE,
+        // The Create got past its properties, and a call of it may have had its effect.
+        Some(_) => LIST_PATIENCE,
+    }
+}
+
+/// Whether a Delete goes on with what its identifier names; not if that is gone. `changed_hands` is what to say of
+/// somebody else's.
+pub(crate) async fn is_ours_to_delete(
+    job: &Job<'_>,
+    arn: &str,
+    live: &impl Live,
+    changed_hands: impl FnOnce() -> Error,
+) -> Result<bool, Error> {
+    match tags(job, arn).await? {
+        None => Ok(false),
+        Some(tags) if job.identity().owner(&tags) == Owner::Us => Ok(true),
+        // On its way out: its tags may be gone already, and nothing is left to do but wait.
+        Some(_) if live.word() == DELETING => Ok(true),
+        Some(_) => Err(changed_hands()),
+    }
 }
 
 /// Makes a call, waiting through the propagation of a new role.

@@ -16,6 +16,9 @@ pub(crate) const NOT_FOUND_PATIENCE: Duration = Duration::from_secs(15);
 /// What was before an update or a deletion may be shown for so long.
 const TAKES_EFFECT_PATIENCE: Duration = Duration::from_mins(1);
 
+/// The word for what is on its way out, whatever the resource.
+pub(crate) const DELETING: &str = "DELETING";
+
 /// What a status means to whoever waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Settled {
@@ -126,7 +129,7 @@ pub(crate) async fn delete<L: Live>(
         // Its own timestamps tell of its last update, not of this.
         let deleting = |since| Ok(Progress::Pending { status: live.word(), since });
         match (live.word().as_str(), asked) {
-            ("DELETING", _) => return deleting(asked.map(|(_, at)| at).or(job.requested_at())),
+            (DELETING, _) => return deleting(asked.map(|(_, at)| at).or(job.requested_at())),
             ("DELETE_FAILED", Some((since, _))) if !failed_before || since.elapsed() >= TAKES_EFFECT_PATIENCE => {
                 return Err(failed(&live));
             }

@@ -11,15 +11,12 @@ use super::deletion::delete_gateway;
 use super::properties::Properties;
 use super::waiting::wait_settled;
 use super::{api, name_in_id};
-use crate::agentcore;
+use crate::agentcore::{self, LIST_PATIENCE, deletion_patience};
 use crate::error::{Error, Failure};
 use crate::event::RawProperties;
 use crate::identity::{Owner, pending_name};
 use crate::job::Job;
-use crate::wait::{CANCELLED_CREATE_GRACE, Progress, until_within};
-
-/// A new gateway may be missing from lists for so long, and a deleted one may linger there.
-const LIST_PATIENCE: Duration = Duration::from_secs(30);
+use crate::wait::{Progress, until_within};
 
 /// The gateway that an Update is about, settled, with its tags; `None` if another has to take its place: another name is
 /// wanted, it was deleted behind our back, or it never worked, which no update mends.
@@ -55,24 +52,14 @@ pub(super) async fn find_for_delete(
 ) -> Result<Option<String>, Error> {
     if name_in_id(physical_id).is_some() {
         let Some(live) = api::get(job, physical_id).await? else { return Ok(None) };
-        return match agentcore::tags(job, live.gateway_arn()).await? {
-            None => Ok(None),
-            Some(tags) if job.identity().owner(&tags) == Owner::Us => Ok(Some(physical_id.to_owned())),
-            // On its way out: its tags may be gone already, and nothing is left to do but wait.
-            Some(_) if *live.status() == GatewayStatus::Deleting => Ok(Some(physical_id.to_owned())),
-            Some(_) => Err(changed_hands(physical_id)),
-        };
+        let changed_hands = || changed_hands(physical_id);
+        let ours = agentcore::is_ours_to_delete(job, live.gateway_arn(), &live, changed_hands).await?;
+        return Ok(ours.then(|| physical_id.to_owned()));
     }
     let pending = pending_name(physical_id);
     let name =
         pending.map(str::to_owned).or_else(|| raw.text("GatewayName")).unwrap_or_else(|| job.identity().derived_name());
-    let grace = match pending {
-        // CloudFormation invented the id: it stands for a cancelled Create that may still be running.
-        None => CANCELLED_CREATE_GRACE,
-        // The Create got past its properties, and a call of it may have had its effect.
-        Some(_) => LIST_PATIENCE,
-    };
-    let found = find_by_name(job, &name, grace).await?;
+    let found = find_by_name(job, &name, deletion_patience(pending)).await?;
     Ok(found.and_then(|(live, owner)| (owner == Owner::Us).then(|| live.gateway_id().to_owned())))
 }
 

@@ -7,14 +7,13 @@ use aws_sdk_bedrockagentcorecontrol::types::{TargetStatus, TargetSummary};
 
 use super::deletion::{self, Deleted};
 use crate::agentcore::target::{self, TargetRef, gateway_id};
+use crate::agentcore::{LIST_PATIENCE, deletion_patience};
 use crate::error::{Error, Failure};
 use crate::event::RawProperties;
 use crate::identity::pending_name;
 use crate::job::Job;
-use crate::wait::{CANCELLED_CREATE_GRACE, Progress, until_within};
+use crate::wait::{Progress, until_within};
 
-/// A new target may be missing from lists for so long, and a deleted one may linger there.
-const LIST_PATIENCE: Duration = Duration::from_secs(30);
 /// A Create that failed may delete its target and make another after so long.
 const REPEATED_CREATE_GRACE: Duration = Duration::from_secs(90);
 
@@ -69,12 +68,7 @@ pub(super) async fn find_ours(job: &Job<'_>, gateway_id: &str, patience: Duratio
 pub(super) async fn delete_unanswered(job: &Job<'_>, physical_id: &str, raw: &RawProperties) -> Result<(), Error> {
     // Without a gateway there was no call.
     let Some(gateway_id) = raw.text("GatewayIdentifier").as_deref().and_then(gateway_id) else { return Ok(()) };
-    let mut patience = match pending_name(physical_id) {
-        // CloudFormation invented the id: it stands for a cancelled Create that may still be running.
-        None => CANCELLED_CREATE_GRACE,
-        // The Create got past its properties, and a call of it may have had its effect.
-        Some(_) => LIST_PATIENCE,
-    };
+    let mut patience = deletion_patience(pending_name(physical_id));
     while target::get_gateway(job, &gateway_id).await?.is_some() {
         let Some(found) = find_ours(job, &gateway_id, patience).await? else { break };
         match deletion::delete(job, &found).await? {

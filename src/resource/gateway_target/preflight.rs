@@ -1,8 +1,6 @@
 //! What can be known to fail before a target is made or changed: a gateway that does not take it, a runtime that does
 //! not take what the gateway would send.
 
-use std::time::Duration;
-
 use aws_sdk_bedrockagentcorecontrol::operation::get_agent_runtime::GetAgentRuntimeOutput;
 use aws_sdk_bedrockagentcorecontrol::operation::get_gateway::GetGatewayOutput;
 use aws_sdk_bedrockagentcorecontrol::types::{
@@ -13,15 +11,13 @@ use tokio::time::Instant;
 use super::listing::Listing;
 use super::outbound::Outbound;
 use super::properties::Properties;
-use crate::agentcore::none_if_not_found;
 use crate::agentcore::target::{get_gateway, reasons};
+use crate::agentcore::{NOT_FOUND_PATIENCE, none_if_not_found};
 use crate::error::{ApiErrorKind, Error};
 use crate::job::Job;
 use crate::mcp::url::RuntimeUrl;
 use crate::wait::{Progress, until};
 
-/// What was made a moment ago may not be found yet.
-const NOT_FOUND_PATIENCE: Duration = Duration::from_secs(15);
 /// The header that a gateway with sessions of its own keeps to itself.
 const SESSION_HEADER: &str = "mcp-session-id";
 

@@ -7,15 +7,12 @@ use aws_sdk_bedrockagentcorecontrol::types::AgentRuntimeStatus;
 use super::api::{self, Listed};
 use super::properties::default_name;
 use super::{delete_runtime, name_in_id};
-use crate::agentcore;
+use crate::agentcore::{self, LIST_PATIENCE, deletion_patience};
 use crate::error::{Error, Failure};
 use crate::event::RawProperties;
 use crate::identity::{Owner, pending_name};
 use crate::job::Job;
-use crate::wait::{CANCELLED_CREATE_GRACE, Progress, until_within};
-
-/// A new runtime may be missing from lists for so long, and a deleted one may linger there.
-const LIST_PATIENCE: Duration = Duration::from_secs(30);
+use crate::wait::{Progress, until_within};
 
 /// The runtime that a Delete is about; `None` if there is none of ours.
 pub(super) async fn find_for_delete(
@@ -25,26 +22,16 @@ pub(super) async fn find_for_delete(
 ) -> Result<Option<String>, Error> {
     if name_in_id(physical_id).is_some() {
         let Some(live) = api::get(job, physical_id).await? else { return Ok(None) };
-        return match agentcore::tags(job, live.agent_runtime_arn()).await? {
-            None => Ok(None),
-            Some(tags) if job.identity().owner(&tags) == Owner::Us => Ok(Some(physical_id.to_owned())),
-            // On its way out: its tags may be gone already, and nothing is left to do but wait.
-            Some(_) if *live.status() == AgentRuntimeStatus::Deleting => Ok(Some(physical_id.to_owned())),
-            Some(_) => Err(changed_hands(physical_id)),
-        };
+        let changed_hands = || changed_hands(physical_id);
+        let ours = agentcore::is_ours_to_delete(job, live.agent_runtime_arn(), &live, changed_hands).await?;
+        return Ok(ours.then(|| physical_id.to_owned()));
     }
     let pending = pending_name(physical_id);
     let name = pending
         .map(str::to_owned)
         .or_else(|| raw.text("AgentRuntimeName"))
         .unwrap_or_else(|| default_name(job.identity()));
-    let grace = match pending {
-        // CloudFormation invented the id: it stands for a cancelled Create that may still be running.
-        None => CANCELLED_CREATE_GRACE,
-        // The Create got past its properties, and a call of it may have had its effect.
-        Some(_) => LIST_PATIENCE,
-    };
-    let found = find_by_name(job, &name, grace).await?;
+    let found = find_by_name(job, &name, deletion_patience(pending)).await?;
     Ok(found.and_then(|(runtime, owner)| (owner == Owner::Us).then_some(runtime.id)))
 }
 
