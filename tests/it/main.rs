@@ -56,5 +56,7 @@ mod runtime;
 mod secret;
 /// Every fault at every call of every operation.
 mod simulation;
+/// What every sweep of faults has in common.
+mod sweep;
 /// template.yaml as a whole.
 mod template;

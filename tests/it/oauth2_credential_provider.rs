@@ -9,6 +9,7 @@ use emulator::identity_provider::{ClaimStyle, Client, Provider};
 use emulator::settings::Settings;
 use serde_json::{Value, json};
 
+use crate::sweep::deliver;
 use crate::world::{CANARY, Event, STACK_ID, World, canary};
 
 /// Faults at every call.
@@ -324,16 +325,7 @@ async fn a_failed_update_keeps_the_name_and_the_rollback_brings_the_old_secret_b
 async fn what_never_settles_is_answered_before_cloudformation_gives_up() {
     let mut world = world();
     world.fault("CreateOauth2CredentialProvider", 1, 1, FaultEffect::Stuck);
-    let event = world.address(create(properties()));
-    let mut answer = Err(String::new());
-    for pause in [1, 2, 0] {
-        answer = world.deliver(&event).await;
-        if answer.is_ok() {
-            break;
-        }
-        tokio::time::sleep(Duration::from_mins(pause)).await;
-    }
-    let answer = answer.expect("answered by the third delivery");
+    let answer = deliver(&mut world, create(properties()), None).await;
     assert!(answer.failure().contains("the last status was CREATING"), "{}", answer.reason());
     assert!(answer.physical_id().starts_with("mcp-11111111-"), "the clean-up must find it");
 }

@@ -6,20 +6,13 @@ use std::time::Duration;
 use emulator::faults::{Fault, FaultEffect};
 use emulator::settings::Settings;
 use serde_json::{Value, json};
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::Instant;
 
-use crate::world::{Answer, EXECUTION_ROLE, Event, IMAGE, World, canary};
+use crate::sweep::{EFFECTS, deliver};
+use crate::world::{EXECUTION_ROLE, Event, IMAGE, World, canary};
 
 const SECRET: &str = "Custom::AgentCoreSecret";
 const RUNTIME: &str = "Custom::AgentCoreRuntime";
-
-/// What may happen to one call. Eight in a row outlast the retries of any SDK.
-const EFFECTS: [(FaultEffect, u64); 4] = [
-    (FaultEffect::Throttled, 8),
-    (FaultEffect::InternalError, 8),
-    (FaultEffect::ReplyLostBefore, 1),
-    (FaultEffect::ReplyLostAfter, 1),
-];
 
 /// Gets and lists are late, by different times.
 fn settings() -> Settings {
@@ -36,21 +29,6 @@ fn settings() -> Settings {
 
 fn fault(nth: usize, (effect, count): (FaultEffect, u64)) -> Fault {
     Fault { service: None, operation: None, nth: nth as u64, count, effect }
-}
-
-/// Delivers an event as Lambda does: again after a minute and after two more, until it is answered. `kill` is when the
-/// function is killed, if it is running then.
-async fn deliver(world: &mut World, event: Event, kill: Option<Instant>) -> Answer {
-    let event = world.address(event);
-    for pause in [1, 2, 0] {
-        let far = Instant::now() + Duration::from_hours(24);
-        let kill = kill.filter(|kill| *kill > Instant::now()).unwrap_or(far);
-        if let Ok(Ok(answer)) = timeout_at(kill, world.deliver(&event)).await {
-            return answer;
-        }
-        sleep(Duration::from_mins(pause)).await;
-    }
-    panic!("not answered in three deliveries: {:?}", event.0["RequestType"]);
 }
 
 /// One whole life; returns every call of it, in order, and how long it took.

@@ -3,37 +3,15 @@
 use std::time::Duration;
 
 use emulator::agentcore_control::Status;
-use emulator::faults::{Fault, FaultEffect};
+use emulator::faults::Fault;
 use emulator::identity_provider::ClaimStyle;
 use emulator::settings::Settings;
 use serde_json::json;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::Instant;
 
 use super::{COGNITO, add_provider, create, delete, extended, gateway, ids, jwt, provider, status, update};
-use crate::world::{Answer, Event, World, canary};
-
-/// What may happen to one call. Eight in a row outlast the retries of any SDK.
-const EFFECTS: [(FaultEffect, u64); 4] = [
-    (FaultEffect::Throttled, 8),
-    (FaultEffect::InternalError, 8),
-    (FaultEffect::ReplyLostBefore, 1),
-    (FaultEffect::ReplyLostAfter, 1),
-];
-
-/// Delivers an event as Lambda does: again after a minute and after two more, until it is answered. `kill` is when the
-/// function is killed, if it is running then.
-async fn deliver(world: &mut World, event: Event, kill: Option<Instant>) -> Answer {
-    let event = world.address(event);
-    for pause in [1, 2, 0] {
-        let far = Instant::now() + Duration::from_hours(24);
-        let kill = kill.filter(|kill| *kill > Instant::now()).unwrap_or(far);
-        if let Ok(Ok(answer)) = timeout_at(kill, world.deliver(&event)).await {
-            return answer.success();
-        }
-        sleep(Duration::from_mins(pause)).await;
-    }
-    panic!("not answered in three deliveries: {:?}", event.0["RequestType"]);
-}
+use crate::sweep::{EFFECTS, deliver};
+use crate::world::{World, canary};
 
 /// Created, changed in place, replaced, rolled back, replaced for good, deleted. Returns every call and how long it took.
 async fn life(fault: Option<Fault>, kill: Option<Duration>) -> (Vec<&'static str>, Duration) {
@@ -55,23 +33,23 @@ async fn life(fault: Option<Fault>, kill: Option<Duration>) -> (Vec<&'static str
     let two = extended(one.clone(), json!({"AllowedScopes": "mcp/read", "Tags": {"team": "two"}}));
     let three = extended(two.clone(), json!({"SearchType": "NONE"}));
 
-    let first = deliver(&mut world, create(one.clone()), kill).await.physical_id();
-    let updated = deliver(&mut world, update(&first, two.clone(), one), kill).await;
+    let first = deliver(&mut world, create(one.clone()), kill).await.success().physical_id();
+    let updated = deliver(&mut world, update(&first, two.clone(), one), kill).await.success();
     assert_eq!((updated.physical_id(), updated.attribute("ClientClaimName")), (first.clone(), "client_id"));
     assert_eq!(status(&world, &first), Status::Ready);
     gateway(&world, &first, |gateway| {
         assert_eq!(gateway.jwt_authorizer().expect("one")["allowedScopes"], json!(["mcp/read"]));
         assert_eq!(gateway.tags["team"], "two");
     });
-    let second = deliver(&mut world, update(&first, three.clone(), two.clone()), kill).await.physical_id();
+    let second = deliver(&mut world, update(&first, three.clone(), two.clone()), kill).await.success().physical_id();
     assert_ne!(first, second);
-    let rolled_back = deliver(&mut world, update(&second, two.clone(), three.clone()), kill).await;
+    let rolled_back = deliver(&mut world, update(&second, two.clone(), three.clone()), kill).await.success();
     assert_eq!(rolled_back.physical_id(), first);
-    deliver(&mut world, delete(&second, three.clone()), kill).await;
-    let third = deliver(&mut world, update(&first, three.clone(), two.clone()), kill).await.physical_id();
-    deliver(&mut world, delete(&first, two), kill).await;
+    deliver(&mut world, delete(&second, three.clone()), kill).await.success();
+    let third = deliver(&mut world, update(&first, three.clone(), two.clone()), kill).await.success().physical_id();
+    deliver(&mut world, delete(&first, two), kill).await.success();
     assert_eq!(ids(&world), std::slice::from_ref(&third));
-    deliver(&mut world, delete(&third, three), kill).await;
+    deliver(&mut world, delete(&third, three), kill).await.success();
     assert!(ids(&world).is_empty());
     (world.calls_since(0), world.aws.clock().elapsed())
 }

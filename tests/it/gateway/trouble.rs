@@ -8,6 +8,7 @@ use emulator::settings::Settings;
 use serde_json::json;
 
 use super::{PREFIX, create, delete, gateway, names, properties, status, update, with};
+use crate::sweep::deliver;
 use crate::world::World;
 
 #[tokio::test(flavor = "local", start_paused = true)]
@@ -51,17 +52,8 @@ async fn a_slow_create_is_carried_on_by_the_next_delivery() {
 async fn what_never_settles_is_answered_before_cloudformation_gives_up() {
     let mut world = World::new();
     world.fault("CreateGateway", 1, 1, FaultEffect::Stuck);
-    let event = world.address(create(properties()));
     let started = world.aws.clock().elapsed();
-    let mut answer = Err(String::new());
-    for pause in [1, 2, 0] {
-        answer = world.deliver(&event).await;
-        if answer.is_ok() {
-            break;
-        }
-        tokio::time::sleep(Duration::from_mins(pause)).await;
-    }
-    let answer = answer.expect("answered by the third delivery");
+    let answer = deliver(&mut world, create(properties()), None).await;
     assert!(answer.failure().contains("the last status was CREATING"), "{}", answer.reason());
     assert!(answer.physical_id().starts_with(PREFIX), "the clean-up must find it");
     assert!(world.aws.clock().elapsed() < started + Duration::from_hours(1));

@@ -9,6 +9,7 @@ use emulator::settings::Settings;
 use serde_json::json;
 
 use super::{GATEWAY_ROLE, NAME, Scene, put_gateway_policy, status};
+use crate::sweep::deliver;
 use crate::world::Event;
 
 const WHY: &str = "Failed to connect and fetch tools from the provided MCP target server. Error - no answer";
@@ -129,16 +130,7 @@ async fn what_never_settles_is_answered_before_cloudformation_gives_up() {
     let mut scene = Scene::new().await;
     scene.world.fault("CreateGatewayTarget", 1, 1, FaultEffect::Stuck);
     let event = scene.create(json!({}));
-    let event = scene.world.address(event);
-    let mut answer = Err(String::new());
-    for pause in [1, 2, 0] {
-        answer = scene.world.deliver(&event).await;
-        if answer.is_ok() {
-            break;
-        }
-        tokio::time::sleep(Duration::from_mins(pause)).await;
-    }
-    let answer = answer.expect("answered by the third delivery");
+    let answer = deliver(&mut scene.world, event, None).await;
     assert!(answer.failure().contains("the last status was CREATING"), "{}", answer.reason());
     assert!(answer.physical_id().starts_with(&format!("{}/", scene.gateway_id)), "the clean-up must find it");
 }

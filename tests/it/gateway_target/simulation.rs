@@ -7,32 +7,10 @@ use emulator::agentcore_control::Status;
 use emulator::faults::{Fault, FaultEffect};
 use emulator::settings::Settings;
 use serde_json::json;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::Instant;
 
 use super::{NAME, Scene, status};
-use crate::world::{Answer, Event};
-
-const EFFECTS: [(FaultEffect, u64); 4] = [
-    (FaultEffect::Throttled, 8),
-    (FaultEffect::InternalError, 8),
-    (FaultEffect::ReplyLostBefore, 1),
-    (FaultEffect::ReplyLostAfter, 1),
-];
-
-/// Delivers an event as Lambda does: again after a minute and after two more, until it is answered. `kill` is when the
-/// function is killed, if it is running then.
-async fn deliver(scene: &mut Scene, event: Event, kill: Option<Instant>) -> Answer {
-    let event = scene.world.address(event);
-    for pause in [1, 2, 0] {
-        let far = Instant::now() + Duration::from_hours(24);
-        let kill = kill.filter(|kill| *kill > Instant::now()).unwrap_or(far);
-        if let Ok(Ok(answer)) = timeout_at(kill, scene.world.deliver(&event)).await {
-            return answer;
-        }
-        sleep(Duration::from_mins(pause)).await;
-    }
-    panic!("not answered in three deliveries: {:?}", event.0["RequestType"]);
-}
+use crate::sweep::{EFFECTS, deliver};
 
 /// One whole life; returns how many calls it made, and how long it took. The first creation fails if `flaky`.
 async fn life(fault: Option<Fault>, flaky: bool, kill: Option<Duration>) -> (usize, Duration) {
@@ -53,14 +31,14 @@ async fn life(fault: Option<Fault>, flaky: bool, kill: Option<Duration>) -> (usi
     }
     let kill = kill.map(|kill| Instant::now() + kill);
     let create = scene.create(json!({}));
-    let created = deliver(&mut scene, create, kill).await;
+    let created = deliver(&mut scene.world, create, kill).await;
     let id = created.physical_id();
     if flaky && kill.is_some() && !created.is_success() {
         // Killed between undoing a creation and repeating it. What is gone may have been deleted by the Delete of this
         // very Create, cancelled, so that the next delivery must not make it again.
         assert!(created.reason().contains("it was deleted meanwhile"), "{}", created.reason());
         let delete = scene.delete(&id);
-        deliver(&mut scene, delete, None).await.success();
+        deliver(&mut scene.world, delete, None).await.success();
         assert!(scene.names().is_empty());
         return (0, Duration::ZERO);
     }
@@ -70,13 +48,13 @@ async fn life(fault: Option<Fault>, flaky: bool, kill: Option<Duration>) -> (usi
         (json!({"Description": "new", "SynchronizeOn": "2"}), json!({"Description": "new"})),
     ] {
         let update = scene.update(&id, new, old);
-        assert_eq!(deliver(&mut scene, update, kill).await.success().physical_id(), id);
+        assert_eq!(deliver(&mut scene.world, update, kill).await.success().physical_id(), id);
         // A synchronisation asked for again, because its reply was lost, may go on after the first has listed the tools.
         assert_ne!(status(&scene, &id), Status::Updating);
         assert_eq!(scene.names(), [NAME]);
     }
     let delete = scene.delete(&id);
-    deliver(&mut scene, delete, kill).await.success();
+    deliver(&mut scene.world, delete, kill).await.success();
     assert!(scene.names().is_empty());
     (scene.world.calls_since(before).len(), started.elapsed())
 }

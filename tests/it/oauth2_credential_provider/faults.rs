@@ -6,32 +6,11 @@ use std::time::Duration;
 use emulator::faults::{Fault, FaultEffect};
 use emulator::settings::Settings;
 use serde_json::json;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::Instant;
 
 use super::{client_secret, create, delete, idp, names, properties, refuse_tags, rotate_at_the_idp, update, with_idp};
-use crate::world::{Answer, Event, World, canary};
-
-/// What may happen to one call. Eight in a row outlast the retries of any SDK.
-const EFFECTS: [(FaultEffect, u64); 4] = [
-    (FaultEffect::Throttled, 8),
-    (FaultEffect::InternalError, 8),
-    (FaultEffect::ReplyLostBefore, 1),
-    (FaultEffect::ReplyLostAfter, 1),
-];
-
-/// Delivers an event as Lambda does, until it is answered. `kill` is when the function is killed, if it runs then.
-async fn deliver(world: &mut World, event: Event, kill: Option<Instant>) -> Answer {
-    let event = world.address(event);
-    for pause in [1, 2, 0] {
-        let far = Instant::now() + Duration::from_hours(24);
-        let kill = kill.filter(|kill| *kill > Instant::now()).unwrap_or(far);
-        if let Ok(Ok(answer)) = timeout_at(kill, world.deliver(&event)).await {
-            return answer;
-        }
-        sleep(Duration::from_mins(pause)).await;
-    }
-    panic!("not answered in three deliveries: {:?}", event.0["RequestType"]);
-}
+use crate::sweep::{EFFECTS, deliver};
+use crate::world::canary;
 
 /// One whole life; returns how many calls it took, and how long.
 async fn life(tags_refused: bool, fault: Option<Fault>, kill: Option<Duration>) -> (usize, Duration) {

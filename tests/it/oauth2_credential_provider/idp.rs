@@ -10,7 +10,7 @@ use super::{
     DISCOVERY_URL, ISSUER, client_secret, create, delete, idp, named, properties, provider, rotate_at_the_idp, taking,
     update, with, with_idp, world,
 };
-use crate::world::canary;
+use crate::world::{Answer, Event, World, canary};
 
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn the_client_shows_its_secret_as_the_idp_wants_it() {
@@ -150,25 +150,8 @@ async fn an_update_that_does_not_concern_the_idp_does_not_need_it() {
     }
 }
 
-#[tokio::test(flavor = "local", start_paused = true)]
-async fn a_secret_that_the_idp_no_longer_takes_does_not_break_a_rollback() {
-    for (status, passes) in [(StackStatus::UpdateInProgress, false), (StackStatus::UpdateRollbackInProgress, true)] {
-        let mut world = world();
-        let old = named(json!({}));
-        let created = world.send(create(old.clone())).await.success();
-        let rotated = canary("rotated");
-        rotate_at_the_idp(&world, &rotated);
-        let new = named(json!({"ClientSecret": rotated}));
-        world.send(update(&created.physical_id(), new.clone(), old.clone())).await.success();
-        world.stack_status(status);
-        let answer = world.send(update(&created.physical_id(), old, new)).await;
-        assert_eq!(answer.is_success(), passes, "{status}: {}", answer.reason());
-        assert_eq!(answer.physical_id(), created.physical_id());
-    }
-}
-
-#[tokio::test(flavor = "local", start_paused = true)]
-async fn an_idp_that_is_gone_by_now_does_not_break_a_rollback() {
+/// A provider whose secret was rotated, at the IdP and in an update, and the event that would undo the update.
+async fn rotated() -> (World, Answer, Event) {
     let mut world = world();
     let old = named(json!({}));
     let created = world.send(create(old.clone())).await.success();
@@ -176,8 +159,26 @@ async fn an_idp_that_is_gone_by_now_does_not_break_a_rollback() {
     rotate_at_the_idp(&world, &rotated);
     let new = named(json!({"ClientSecret": rotated}));
     world.send(update(&created.physical_id(), new.clone(), old.clone())).await.success();
+    let rollback = update(&created.physical_id(), old, new);
+    (world, created, rollback)
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_secret_that_the_idp_no_longer_takes_does_not_break_a_rollback() {
+    for (status, passes) in [(StackStatus::UpdateInProgress, false), (StackStatus::UpdateRollbackInProgress, true)] {
+        let (mut world, created, rollback) = rotated().await;
+        world.stack_status(status);
+        let answer = world.send(rollback).await;
+        assert_eq!(answer.is_success(), passes, "{status}: {}", answer.reason());
+        assert_eq!(answer.physical_id(), created.physical_id());
+    }
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn an_idp_that_is_gone_by_now_does_not_break_a_rollback() {
+    let (mut world, _, rollback) = rotated().await;
     let gone = idp().with_fault(ProviderFault::At(Endpoint::Discovery, Failure::Unreachable));
     world.aws.with(|world| world.identity_providers.add(gone));
     world.stack_status(StackStatus::UpdateRollbackInProgress);
-    world.send(update(&created.physical_id(), old, new)).await.success();
+    world.send(rollback).await.success();
 }
