@@ -2,14 +2,16 @@
 
 CARGO_DENY_VERSION=0.20.2
 
-# The Python tools in `.venv`, made anew when the list of them changes.
+# Installs the Python tools in `.venv`, and the newest service models in `.venv/models`, whenever a list of them changes.
+# The models have a folder of their own because sam requires an older botocore.
 install_python_tools() {
-  local wanted=.ci/requirements.txt installed=.venv/installed.txt
-  if ! cmp --silent "$wanted" "$installed"; then
+  local lists=(.ci/requirements.txt .ci/models.txt) installed=.venv/installed.txt
+  if ! cmp --silent <(cat "${lists[@]}") "$installed"; then
     rm -rf .venv
     python3 -m venv .venv
-    .venv/bin/pip install --quiet --disable-pip-version-check --requirement "$wanted"
-    cp "$wanted" "$installed"
+    .venv/bin/pip install --quiet --disable-pip-version-check --requirement .ci/requirements.txt
+    .venv/bin/pip install --quiet --disable-pip-version-check --no-deps --target .venv/models --requirement .ci/models.txt
+    cat "${lists[@]}" > "$installed"
   fi
   # The shell remembers the `python3` that made the environment; from here on it is the environment's own.
   hash -r

@@ -133,11 +133,14 @@ def table_member(member, where):
             raise Unknown(f"{where}: unknown location {location}")
         entry["location"] = location
         entry["name"] = member["locationName"]
-    elif "locationName" in member and member["locationName"] != where.rsplit(".", 1)[-1]:
-        raise Unknown(f"{where}: renamed in the body")
     if member.get("idempotencyToken"):
         entry["idempotencyToken"] = True
     return entry
+
+
+def name_on_the_wire(key, member):
+    """The key of a member in a body, which the model may call something else in code."""
+    return key if "location" in member else member.get("locationName", key)
 
 
 def table_shape(name, shape):
@@ -161,9 +164,12 @@ def table_shape(name, shape):
     if "payload" in shape:
         entry["payload"] = shape["payload"]
     if shape["type"] == "structure":
+        names = {key: name_on_the_wire(key, member) for key, member in shape["members"].items()}
         if shape.get("required"):
-            entry["required"] = sorted(shape["required"])
-        entry["members"] = {key: table_member(member, f"{name}.{key}") for key, member in shape["members"].items()}
+            entry["required"] = sorted(names[key] for key in shape["required"])
+        entry["members"] = {
+            names[key]: table_member(member, f"{name}.{key}") for key, member in shape["members"].items()
+        }
         references += [member["shape"] for member in shape["members"].values()]
     for part in ("member", "key", "value"):
         if part in shape:
