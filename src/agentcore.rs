@@ -123,9 +123,10 @@ pub(crate) fn is_token_known(error: &Error) -> bool {
 /// gateways no words are known: any refusal that speaks of assuming is taken for one.
 pub(crate) fn is_about_role(error: &Error) -> bool {
     let words = ["Role validation failed", "while validating ECR URI", "assume"];
+    let speaks_of_it = |error: &ApiError| words.into_iter().any(|word| error.mentions(word));
     error
         .api()
-        .is_some_and(|error| error.kind == ApiErrorKind::Other && words.into_iter().any(|word| error.mentions(word)))
+        .is_some_and(|error| error.kind == ApiErrorKind::Other && speaks_of_it(error) && !error.is_final_denial())
 }
 
 /// Refuses what is no role's ARN.

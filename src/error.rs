@@ -3,6 +3,8 @@
 use std::time::SystemTime;
 use std::{error, fmt};
 
+use crate::denial::Denial;
+
 /// What kind of answer AWS gave, which decides who deals with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ApiErrorKind {
@@ -12,7 +14,7 @@ pub enum ApiErrorKind {
     Server,
     /// No usable answer arrived. The call may or may not have had its effect.
     Transport,
-    /// Not allowed. May be a policy that has not propagated yet.
+    /// Not allowed. May be a policy that has not propagated yet, unless [`ApiError::is_final_denial`] says otherwise.
     Denied,
     /// What the call named does not exist.
     NotFound,
@@ -46,6 +48,12 @@ impl ApiError {
             .flatten()
             .any(|it| it.contains(text))
     }
+
+    /// Returns true if a policy refuses the call for good, so that no time spent on propagation helps.
+    #[must_use]
+    pub fn is_final_denial(&self) -> bool {
+        Denial::read(&self.message).is_final()
+    }
 }
 
 impl fmt::Display for ApiError {
@@ -54,7 +62,8 @@ impl fmt::Display for ApiError {
         let code = code.as_deref().unwrap_or("no error code");
         match kind {
             ApiErrorKind::Denied => {
-                write!(f, "not allowed to call {operation}: {message} ({code}); grant it to the function's role")
+                let advice = Denial::read(message).advice();
+                write!(f, "not allowed to call {operation}: {message} ({code}); {advice}")
             }
             ApiErrorKind::Throttled => {
                 write!(f, "{operation} was throttled until patience ran out ({code}: {message}); try again later")

@@ -19,6 +19,7 @@
 mod agentcore;
 pub mod authorizer;
 pub mod aws;
+pub mod denial;
 pub mod error;
 pub mod event;
 pub mod handler;

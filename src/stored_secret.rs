@@ -1,5 +1,6 @@
 //! Reading a secret that somebody stored, for every resource that needs one.
 
+use crate::denial::Denial;
 use crate::error::{ApiErrorKind, Error};
 use crate::job::Job;
 use crate::properties::quote;
@@ -86,6 +87,11 @@ pub async fn read(job: &Job<'_>, property: &str, secret_id: &str) -> Result<Stor
                 ApiErrorKind::NotFound => refuse(
                     "and there is no such secret in this account and Region; create it or correct the name".to_owned(),
                 ),
+                ApiErrorKind::Denied if error.is_final_denial() => refuse(format!(
+                    "which may not be read ({}); {}",
+                    error.message,
+                    Denial::read(&error.message).advice()
+                )),
                 ApiErrorKind::Denied => refuse(format!(
                     "which does not exist or may not be read ({}); check the name and the function's policy",
                     error.message

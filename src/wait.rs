@@ -138,6 +138,7 @@ fn out_of_time(operation: &str, last_status: &str) -> Error {
 fn patience(error: &ApiError) -> Duration {
     match error.kind {
         ApiErrorKind::Throttled | ApiErrorKind::Server | ApiErrorKind::Transport => TRANSIENT_PATIENCE,
+        ApiErrorKind::Denied if error.is_final_denial() => Duration::ZERO,
         ApiErrorKind::Denied => DENIED_PATIENCE,
         ApiErrorKind::NotFound | ApiErrorKind::Conflict | ApiErrorKind::Other => Duration::ZERO,
     }

@@ -3,6 +3,7 @@
 //! Only what decides a call is here. Roles come from CloudFormation or from a test; there is no IAM API.
 
 mod condition;
+mod guardrail;
 mod pattern;
 mod policy;
 #[cfg(test)]
@@ -13,9 +14,12 @@ use std::time::SystemTime;
 
 use serde_json::Value;
 
+use self::guardrail::Guardrails;
 use self::policy::Decision;
 use crate::service::{ApiError, Principal};
 use crate::settings::Settings;
+
+pub use self::guardrail::Guardrail;
 
 /// A role, with every policy that is attached to it or embedded in it.
 #[derive(Clone, Debug)]
@@ -100,6 +104,12 @@ impl Requirement {
     }
 }
 
+/// Which kind of policy denies a call, and how.
+struct Denial {
+    kind: &'static str,
+    decision: Decision,
+}
+
 /// The account's roles.
 #[derive(Clone, Debug)]
 pub struct Iam {
@@ -107,6 +117,7 @@ pub struct Iam {
     region: String,
     partition: String,
     roles: BTreeMap<String, Role>,
+    guardrails: Guardrails,
 }
 
 impl Iam {
@@ -117,6 +128,7 @@ impl Iam {
             region: settings.region.clone(),
             partition: settings.partition.clone(),
             roles: BTreeMap::new(),
+            guardrails: Guardrails::new(),
         }
     }
 
@@ -128,6 +140,16 @@ impl Iam {
     /// Removes the role of this name; nothing happens when there is none.
     pub fn delete_role(&mut self, name: &str) {
         self.roles.retain(|_, role| role.name != name);
+    }
+
+    /// Limits every role of the account by these documents, instead of those of this kind before; without any, the kind
+    /// limits nothing. Statements carry no `Principal`.
+    pub fn put_guardrail(&mut self, kind: Guardrail, documents: Vec<Value>) {
+        if documents.is_empty() {
+            self.guardrails.remove(&kind);
+        } else {
+            self.guardrails.insert(kind, documents);
+        }
     }
 
     /// The role of this ARN.
@@ -158,23 +180,38 @@ impl Iam {
             context.insert("aws:PrincipalAccount".to_owned(), vec![self.account_id.clone()]);
             context.insert("aws:RequestedRegion".to_owned(), vec![self.region.clone()]);
             context.insert("aws:SecureTransport".to_owned(), vec!["true".to_owned()]);
-            let decision = policy::decide(policies, &requirement.action, &requirement.resource, &context);
-            if !matches!(decision, Decision::Allowed) {
+            if let Some(denial) = self.decide(policies, requirement, &context) {
                 // These two speak the JSON protocol, where every client error has status 400.
                 let speaks_json = |first: &Requirement| {
                     ["secretsmanager:", "logs:"].iter().any(|service| first.action.starts_with(service))
                 };
                 let json = requirements.first().is_some_and(speaks_json);
-                let message = self.denial(arn, requirement, &decision);
+                let message = self.denial(arn, requirement, &denial);
                 return Err(ApiError::new(if json { 400 } else { 403 }, "AccessDeniedException", message));
             }
         }
         Ok(())
     }
 
+    /// Returns the denial of one requirement, if any: an explicit deny of whatever kind first, then the first kind that
+    /// does not allow it.
+    fn decide(&self, policies: &[Value], requirement: &Requirement, context: &Context) -> Option<Denial> {
+        let own = || policy::decide(policies, &requirement.action, &requirement.resource, context);
+        let by = |(kind, decision): (Guardrail, Decision)| Denial { kind: kind.name(), decision };
+        let by_itself = |decision| Denial { kind: "identity-based policy", decision };
+        let explicit = |decision: &Decision| *decision == Decision::ExplicitDeny;
+        let any = |decision: &Decision| *decision != Decision::Allowed;
+        guardrail::denies(&self.guardrails, requirement, context, explicit)
+            .map(by)
+            .or_else(|| Some(own()).filter(explicit).map(by_itself))
+            .or_else(|| guardrail::denies(&self.guardrails, requirement, context, any).map(by))
+            .or_else(|| Some(own()).filter(any).map(by_itself))
+    }
+
     /// The words of AWS. What the emulator could not evaluate is added, because no real denial has that cause.
-    fn denial(&self, role: &str, requirement: &Requirement, decision: &Decision) -> String {
+    fn denial(&self, role: &str, requirement: &Requirement, denial: &Denial) -> String {
         let Requirement { action, resource, .. } = requirement;
+        let Denial { kind, decision } = denial;
         let mut text = if action == "iam:CreateServiceLinkedRole" {
             // O: aws-samples/generative-ai-use-cases#1327
             "Failed creating service linked role. Please verify that the calling role has sufficient permissions to \
@@ -191,8 +228,11 @@ impl Iam {
             );
             let place = if resource == "*" { String::new() } else { format!(" on resource: {resource}") };
             let cause = match decision {
-                Decision::ExplicitDeny => "with an explicit deny in an identity-based policy".to_owned(),
-                _ => format!("because no identity-based policy allows the {action} action"),
+                Decision::ExplicitDeny => {
+                    let article = if kind.starts_with('i') { "an" } else { "a" };
+                    format!("with an explicit deny in {article} {kind}")
+                }
+                _ => format!("because no {kind} allows the {action} action"),
             };
             format!("User: {user} is not authorized to perform: {action}{place} {cause}")
         };

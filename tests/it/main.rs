@@ -18,6 +18,8 @@ mod world;
 mod bootstrap;
 /// The answer's way to CloudFormation.
 mod delivery;
+/// Policies that refuse for good.
+mod denial;
 /// A whole template in an account of its own.
 mod deployment;
 /// README.md and docs/, as far as they can be compared with what they describe.

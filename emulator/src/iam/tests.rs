@@ -4,7 +4,7 @@ use std::time::SystemTime;
 use serde_json::{Value, json};
 
 use super::policy::{Decision, decide};
-use super::{Context, Iam, Requirement, Role};
+use super::{Context, Guardrail, Iam, Requirement, Role};
 use crate::service::Principal;
 use crate::settings::Settings;
 
@@ -144,6 +144,36 @@ fn denials_are_worded_as_aws_words_them() {
     assert!(error.message.ends_with("DeleteAgentRuntime with an explicit deny in an identity-based policy"));
     iam.delete_role("function");
     assert!(iam.role(arn).is_none());
+}
+
+#[test]
+fn a_guardrail_denies_what_the_role_allows_and_is_named() {
+    let arn = "arn:aws:iam::111122223333:role/function";
+    let principal = Principal::Role(arn.to_owned());
+    let everything = json!({"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}});
+    let deny = json!({"Statement": {"Effect": "Deny", "Action": "logs:*", "Resource": "*"}});
+    let other = json!({"Statement": {"Effect": "Allow", "Action": "kms:*", "Resource": "*"}});
+    let read = Requirement::new("logs:FilterLogEvents", "*");
+    for kind in Guardrail::ALL {
+        let mut iam = Iam::new(&Settings::default());
+        iam.put_role(Role::new(arn, SystemTime::UNIX_EPOCH, json!({}), vec![everything.clone()]));
+        let mut ask = |documents: &[&serde_json::Value]| {
+            iam.put_guardrail(kind, documents.iter().copied().cloned().collect());
+            iam.authorize(&principal, std::slice::from_ref(&read)).map_err(|error| error.message)
+        };
+        assert_eq!(ask(&[&everything]), Ok(()));
+        let message = ask(&[&everything, &deny]).expect_err("denied");
+        assert!(message.ends_with(&format!(" with an explicit deny in a {}", kind.name())), "{message}");
+        let implicit = ask(&[&other]);
+        if matches!(kind, Guardrail::Resource | Guardrail::ResourceControl) {
+            assert_eq!(implicit, Ok(()));
+        } else {
+            let message = implicit.expect_err("not allowed");
+            let cause = format!(" because no {} allows the logs:FilterLogEvents action", kind.name());
+            assert!(message.ends_with(&cause), "{message}");
+        }
+        assert_eq!(ask(&[]), Ok(()));
+    }
 }
 
 #[test]
