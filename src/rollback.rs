@@ -1,6 +1,7 @@
 //! Whether CloudFormation is undoing an update. No request says so; the stack's status does.
 //!
-//! Calls: DescribeStacks, and that only where a check has failed an Update.
+//! Calls: DescribeStacks, and that only where a check has failed an Update, or where an Update finds the secret that it
+//! replaces another one with.
 
 use std::time::Duration;
 
@@ -24,7 +25,7 @@ pub(crate) async fn unless_rolling_back<T>(job: &Job<'_>, checked: Result<T, Err
     match checked {
         Ok(value) => Ok(Some(value)),
         Err(error @ (Error::OutOfTime { .. } | Error::Bug(_))) => Err(error),
-        Err(error) if is_rolling_back(job).await => {
+        Err(error) if is_rolling_back(job).await == Some(true) => {
             // The sentence may quote a secret; only the answer is masked.
             let code = if let Error::Unverified { code, .. } = error { code } else { "other" };
             warn!(code, "a check failed; going on, because the stack is being rolled back");
@@ -34,19 +35,15 @@ pub(crate) async fn unless_rolling_back<T>(job: &Job<'_>, checked: Result<T, Err
     }
 }
 
-/// Whether this request undoes an update. If CloudFormation cannot be asked, it counts as one that does not.
-async fn is_rolling_back(job: &Job<'_>) -> bool {
+/// Returns whether this request undoes an update; `None` if CloudFormation cannot be asked.
+pub(crate) async fn is_rolling_back(job: &Job<'_>) -> Option<bool> {
     if job.request.request_type != RequestType::Update {
-        return false;
+        return Some(false);
     }
     let request = job.context.cloudformation().describe_stacks().stack_name(&job.identity().stack_id);
     let deadline = job.deadline.at_most(PATIENCE);
-    match wait::call(deadline, "cloudformation:DescribeStacks", || request.clone().send()).await {
-        Ok(answer) => {
-            let status = answer.stacks().first().and_then(|stack| stack.stack_status());
-            info!(status = status.map(StackStatus::as_str), "the stack's status");
-            status == Some(&StackStatus::UpdateRollbackInProgress)
-        }
-        Err(_) => false,
-    }
+    let answer = wait::call(deadline, "cloudformation:DescribeStacks", || request.clone().send()).await.ok()?;
+    let status = answer.stacks().first().and_then(|stack| stack.stack_status());
+    info!(status = status.map(StackStatus::as_str), "the stack's status");
+    status.map(|status| *status == StackStatus::UpdateRollbackInProgress)
 }

@@ -17,11 +17,15 @@ use crate::stored_secret::{self, Current, Document, parse_arn};
 use crate::wait::{CANCELLED_CREATE_GRACE, Progress, until, until_within};
 
 mod api;
+mod former_life;
 mod properties;
 
 use api::Live;
+use former_life::revive;
 use properties::{Managed, Properties, RequiredKey, check_required, default_name, recovery_window};
 
+/// How many values one request writes at most: the second where another delivery of it wrote the first.
+const PUTS_MAX: u32 = 2;
 /// A secret deleted without recovery disappears after a moment (Secrets Manager API reference, `DeleteSecret`).
 const VANISHING_PATIENCE: Duration = Duration::from_mins(2);
 
@@ -108,8 +112,8 @@ impl Lifecycle for Secret {
     }
 }
 
-/// Creates the secret, or carries on with one of that name that is ours: from a delivery whose reply was lost, or
-/// deleted earlier and still recoverable.
+/// Creates the secret, or carries on with one of that name that is ours: from a delivery whose reply was lost, or from a
+/// former life, of which nothing is kept.
 async fn create_managed(job: &Job<'_>, managed: &Managed) -> Outcome {
     let name = managed.name(job.identity());
     let has_value = |key: &str| managed.values.contains_key(key) || managed.generated_keys.contains(key);
@@ -132,7 +136,7 @@ async fn create_managed(job: &Job<'_>, managed: &Managed) -> Outcome {
             return if vanishing { Ok(Progress::pending("being deleted")) } else { Err(refusal) };
         };
         check_owner(job, &live)?;
-        if live.deleted && live.version_ids.contains(&job.identity().client_token(api::CREATE_PURPOSE)) {
+        if live.deleted && former_life::is_of_this_request(job, &live) {
             // A late delivery: what this very request made was deleted on purpose.
             return Err(Error::TerminalStatus {
                 what: format!("secret {name}"),
@@ -156,6 +160,10 @@ async fn create_managed(job: &Job<'_>, managed: &Managed) -> Outcome {
     };
     match found {
         Ok(created) => Ok(success(&created.arn, &name, &created.version_id, "Managed")),
+        Err(live) if former_life::is_over(job, &live).await => {
+            let arn = live.arn.clone();
+            former_life::overwrite(job, managed, live, &value).await.map_err(|error| error.with_id(arn))
+        }
         Err(live) => converge(job, managed, None, live).await,
     }
 }
@@ -183,22 +191,6 @@ fn check_owner(job: &Job<'_>, live: &Live) -> Result<(), Error> {
     }
 }
 
-/// Takes back a scheduled deletion and marks the secret as this stack's at once: until then it is its predecessor's, and
-/// policies that go by the tag do not let this stack change it.
-async fn revive(job: &Job<'_>, managed: &Managed, live: &Live) -> Result<(), Error> {
-    if !live.deleted {
-        return Ok(());
-    }
-    api::restore(job, &live.arn).await?;
-    let changes = tag_changes(&live.tags, &wanted_tags(&managed.tags, job.identity()), None);
-    if let Err(error) = api::change_tags(job, &live.arn, changes).await {
-        // Back to where it was: a secret of nobody's must not live on.
-        api::delete(job, &live.arn, Some(30)).await?;
-        return Err(error);
-    }
-    Ok(())
-}
-
 /// Brings a secret of ours to the desired state.
 async fn converge(job: &Job<'_>, managed: &Managed, old: Option<&Managed>, live: Live) -> Outcome {
     let arn = live.arn.clone();
@@ -212,11 +204,15 @@ async fn write(job: &Job<'_>, managed: &Managed, old: Option<&Managed>, live: Li
         api::update_settings(job, &live.arn, managed).await?;
     }
     let version_id = match write_value(job, managed, old, &live, 1).await {
-        // Another delivery of this request wrote first: read what it made of the value, and carry on from there.
-        Err(error) if error.is(ApiErrorKind::Conflict) => write_value(job, managed, old, &live, 2).await?,
+        Err(error) if error.is(ApiErrorKind::Conflict) => converge_value(job, managed, old, &live).await?,
         written => written?,
     };
     Ok(success(&live.arn, &live.name, &version_id, "Managed"))
+}
+
+/// Carries on from the value that another delivery of this request wrote first. Returns the current version's id.
+async fn converge_value(job: &Job<'_>, managed: &Managed, old: Option<&Managed>, live: &Live) -> Result<String, Error> {
+    write_value(job, managed, old, live, PUTS_MAX).await
 }
 
 /// Merges and writes the value, if that changes it; returns the current version's id.

@@ -1,5 +1,8 @@
 //! The battery of `Custom::AgentCoreSecret`.
 
+/// Created where one of ours has been before.
+mod former_life;
+
 use std::time::Duration;
 
 use emulator::aws::ServiceId;

@@ -86,6 +86,11 @@ pub(super) async fn describe(job: &Job<'_>, secret_id: &str) -> Result<Option<Li
     }))
 }
 
+/// Returns what the token of an attempt to write a value, and so the id of its version, is derived for.
+pub(super) fn put_purpose(attempt: u32) -> String {
+    format!("secret-put-{attempt}")
+}
+
 /// Returns the new version's id. Every attempt has a token of its own: a token is good for one value.
 pub(super) async fn put_value(job: &Job<'_>, arn: &str, value: &Sensitive, attempt: u32) -> Result<String, Error> {
     let request = job
@@ -94,7 +99,7 @@ pub(super) async fn put_value(job: &Job<'_>, arn: &str, value: &Sensitive, attem
         .put_secret_value()
         .secret_id(arn)
         .secret_string(value.expose())
-        .client_request_token(job.identity().client_token(&format!("secret-put-{attempt}")));
+        .client_request_token(job.identity().client_token(&put_purpose(attempt)));
     let answer = job.call("secretsmanager:PutSecretValue", || request.clone().send()).await?;
     required(answer.version_id, "VersionId")
 }

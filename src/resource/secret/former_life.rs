@@ -1,0 +1,78 @@
+//! A secret of ours that exists before it is created: left by a delivery of this request whose reply was lost, or from a
+//! former life that ended in a deletion. Of a former life nothing is kept: a Create stores what it was given.
+
+use std::collections::BTreeMap;
+
+use super::api::{self, Live};
+use super::properties::Managed;
+use super::{PUTS_MAX, converge_value, success};
+use crate::error::{ApiErrorKind, Error};
+use crate::event::RequestType;
+use crate::job::{Job, Success};
+use crate::resource::{TagChanges, tag_changes, wanted_tags};
+use crate::rollback::is_rolling_back;
+use crate::sensitive::Sensitive;
+
+/// Begins the keys of tags that AWS itself sets, which nobody else can remove.
+const AWS_TAG_PREFIX: &str = "aws:";
+
+/// Takes back a scheduled deletion and marks the secret as this stack's at once: until then it is its predecessor's, and
+/// policies that go by the tag do not let this stack change it. May run twice.
+pub(super) async fn revive(job: &Job<'_>, managed: &Managed, live: &Live) -> Result<(), Error> {
+    if !live.deleted {
+        return Ok(());
+    }
+    api::restore(job, &live.arn).await?;
+    let changes = tag_changes(&live.tags, &wanted_tags(&managed.tags, job.identity()), None);
+    if let Err(error) = api::change_tags(job, &live.arn, changes).await {
+        // Back to where it was: a secret of nobody's must not live on.
+        api::delete(job, &live.arn, Some(30)).await?;
+        return Err(error);
+    }
+    Ok(())
+}
+
+/// Returns true if a delivery of this request wrote one of the secret's last two values. A version's id is the token it
+/// was written with.
+pub(super) fn is_of_this_request(job: &Job<'_>, live: &Live) -> bool {
+    let puts = (1..=PUTS_MAX).map(api::put_purpose);
+    let purposes = puts.chain([api::CREATE_PURPOSE.to_owned()]);
+    purposes.into_iter().any(|purpose| live.version_ids.contains(&job.identity().client_token(&purpose)))
+}
+
+/// Returns true if what the secret holds, as `live` showed it before it was revived, belongs to a life that has ended.
+///
+/// An Update creates a secret where it replaces another one. Where it undoes such a replacement, the secret it comes back
+/// to has never gone and is kept. If CloudFormation cannot be asked, the secret's own deletion decides.
+pub(super) async fn is_over(job: &Job<'_>, live: &Live) -> bool {
+    if is_of_this_request(job, live) {
+        return false;
+    }
+    job.request.request_type == RequestType::Create || !is_rolling_back(job).await.unwrap_or(!live.deleted)
+}
+
+/// Gives a revived secret the desired state and nothing else: `value`, settings and tags. May run twice.
+pub(super) async fn overwrite(
+    job: &Job<'_>,
+    managed: &Managed,
+    live: Live,
+    value: &Sensitive,
+) -> Result<Success, Error> {
+    let wanted = wanted_tags(&managed.tags, job.identity());
+    api::change_tags(job, &live.arn, replaced_tags(&live.tags, &wanted)).await?;
+    if !live.has_settings(managed) {
+        api::update_settings(job, &live.arn, managed).await?;
+    }
+    let version_id = match api::put_value(job, &live.arn, value, 1).await {
+        // Another delivery of this request wrote first, and may have generated other texts: those stay.
+        Err(error) if error.is(ApiErrorKind::Conflict) => converge_value(job, managed, None, &live).await?,
+        written => written?,
+    };
+    Ok(success(&live.arn, &live.name, &version_id, "Managed"))
+}
+
+/// Returns what has to change so that a resource carries the wanted tags and no others.
+fn replaced_tags(live: &BTreeMap<String, String>, wanted: &BTreeMap<String, String>) -> TagChanges {
+    let stale = live.keys().filter(|key| !wanted.contains_key(*key) && !key.starts_with(AWS_TAG_PREFIX));
+    TagChanges { remove: stale.cloned().collect(), ..tag_changes(live, wanted, None) }
+}
