@@ -77,11 +77,12 @@ impl RawProperties {
         &self.0
     }
 
-    /// A property's text, however broken the others are. For Delete, which must work with any properties.
+    /// A property's text without white space around it, however broken the others are. For Delete, which must work with
+    /// any properties.
     #[must_use]
     pub fn text(&self, name: &str) -> Option<String> {
         match self.0.get(name)? {
-            Value::String(text) if !text.is_empty() => Some(text.clone()),
+            Value::String(text) if !text.trim().is_empty() => Some(text.trim().to_owned()),
             Value::Number(number) => Some(number.to_string()),
             _ => None,
         }

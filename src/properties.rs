@@ -1,7 +1,7 @@
 //! Reading a resource's properties into types, once, with a sentence for everything that does not fit.
 //!
-//! CloudFormation sends booleans and numbers as text; `""` is an optional parameter left empty and counts as absent;
-//! lists arrive as JSON lists or as comma-separated text.
+//! CloudFormation sends booleans and numbers as text; `""` is an optional parameter left empty and counts as absent. White
+//! space around a single text is dropped, unless the text is secret. Lists are read by [`list`].
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,6 +12,8 @@ use serde_json::{Map, Value};
 use crate::error::Error;
 use crate::event::RawProperties;
 use crate::sensitive::{Mask, Sensitive};
+
+mod list;
 
 /// Properties that CloudFormation itself adds or reads.
 const RESERVED: [&str; 2] = ["ServiceToken", "ServiceTimeout"];
@@ -53,11 +55,11 @@ impl<'a> PropertyReader<'a> {
         Ok(Self { properties, names, mask })
     }
 
-    /// A property's value, with `""`, `null` and absence being the same.
+    /// A property's value, with `""`, white space alone, `null` and absence being the same.
     fn value(&self, name: &str) -> Option<&'a Value> {
         debug_assert!(self.names.contains(&name), "{name} is read but not allowed");
         let value = self.properties.as_map().get(name)?;
-        (!value.is_null() && value.as_str() != Some("")).then_some(value)
+        (!value.is_null() && value.as_str().is_none_or(|text| !text.trim().is_empty())).then_some(value)
     }
 
     /// Whether the property has a value.
@@ -66,18 +68,20 @@ impl<'a> PropertyReader<'a> {
         self.value(name).is_some()
     }
 
-    /// A secret text.
+    /// A secret text, exactly as given.
     pub fn sensitive(&self, name: &str) -> Result<Option<Sensitive>, Error> {
-        let secret = self.string(name)?.map(Sensitive::new);
+        let secret = self.value(name).map(|value| scalar(name, value)).transpose()?.map(Sensitive::new);
         if let Some(secret) = &secret {
             self.mask.add(secret);
         }
         Ok(secret)
     }
 
-    /// Text. A number or boolean is taken as the text CloudFormation would have sent.
+    /// Text, without white space around it: a trailing line break of a file or a parameter is never meant. A number or
+    /// boolean is taken as the text CloudFormation would have sent.
     pub fn string(&self, name: &str) -> Result<Option<String>, Error> {
-        self.value(name).map(|value| scalar(name, value)).transpose()
+        let text = self.value(name).map(|value| scalar(name, value)).transpose()?;
+        Ok(text.map(|text| text.trim().to_owned()))
     }
 
     /// Text that must be there.
@@ -88,7 +92,7 @@ impl<'a> PropertyReader<'a> {
     /// A whole number within `range`.
     pub fn integer(&self, name: &str, range: RangeInclusive<i32>) -> Result<Option<i32>, Error> {
         let Some(text) = self.string(name)? else { return Ok(None) };
-        match text.trim().parse() {
+        match text.parse() {
             Ok(number) if range.contains(&number) => Ok(Some(number)),
             _ => Err(Error::property(
                 name,
@@ -107,19 +111,9 @@ impl<'a> PropertyReader<'a> {
         Err(Error::property(name, format!("is {}; use one of {}", quote(&text), words.join(", "))))
     }
 
-    /// A list of texts: a JSON list, or comma-separated text. Empty items are dropped, as an empty parameter leaves one.
+    /// A list of texts: see [`list::read`].
     pub fn list(&self, name: &str) -> Result<Vec<String>, Error> {
-        let items = match self.value(name) {
-            None => Vec::new(),
-            Some(Value::Array(items)) => {
-                items.iter().map(|item| scalar(name, item)).collect::<Result<Vec<String>, Error>>()?
-            }
-            Some(value @ (Value::String(_) | Value::Number(_) | Value::Bool(_))) => {
-                scalar(name, value)?.split(',').map(str::to_owned).collect()
-            }
-            Some(_) => return Err(Error::property(name, "is not a list; write a list or comma-separated text")),
-        };
-        Ok(items.iter().map(|item| item.trim().to_owned()).filter(|item| !item.is_empty()).collect())
+        self.value(name).map_or_else(|| Ok(Vec::new()), |value| list::read(name, value))
     }
 
     /// A map of texts, also as a JSON object in a text. Entries with an empty value are dropped: an optional parameter
@@ -151,9 +145,9 @@ impl<'a> PropertyReader<'a> {
         let Some(map) = self.map(name)? else { return Ok(None) };
         let map: BTreeMap<_, _> = map.into_iter().map(|(key, text)| (key, Sensitive::new(text))).collect();
         let others = self.properties.as_map().iter().filter(|(other, _)| *other != name);
-        let plain: BTreeSet<_> = others.filter_map(|(_, value)| value.as_str()).collect();
+        let plain: BTreeSet<_> = others.filter_map(|(_, value)| value.as_str()).map(str::trim).collect();
         for (key, value) in &map {
-            if !plain_keys.contains(&key.as_str()) && !plain.contains(value.expose()) {
+            if !plain_keys.contains(&key.as_str()) && !plain.contains(value.expose().trim()) {
                 self.mask.add(value);
             }
         }
@@ -262,13 +256,15 @@ mod tests {
     }
 
     #[test]
-    fn lists_come_in_two_forms() {
+    fn white_space_around_a_single_text_is_dropped_and_a_secret_is_left_alone() {
         let mask = Mask::default();
-        let properties = raw(json!({"A": ["x", "", " y "], "B": "x, y,", "C": {"k": 1}}));
-        let reader = PropertyReader::new(&properties, &["A", "B", "C"], &mask).unwrap();
-        assert_eq!(reader.list("A").unwrap(), ["x", "y"]);
-        assert_eq!(reader.list("B").unwrap(), ["x", "y"]);
-        assert!(reader.list("C").is_err());
+        let properties = raw(json!({"A": " a b\r\n", "B": " \n", "C": "\tONE ", "D": " 7\n", "E": " secret\n"}));
+        let reader = PropertyReader::new(&properties, &["A", "B", "C", "D", "E"], &mask).unwrap();
+        assert_eq!(reader.string("A").unwrap().as_deref(), Some("a b"));
+        assert_eq!(reader.string("B").unwrap(), None);
+        assert_eq!(reader.choice("C", &[("ONE", 1)]).unwrap(), Some(1));
+        assert_eq!(reader.integer("D", 0..=9).unwrap(), Some(7));
+        assert_eq!(reader.sensitive("E").unwrap().unwrap().expose(), " secret\n");
     }
 
     #[test]

@@ -30,6 +30,8 @@ mod envelope;
 mod events;
 /// Every template in `examples/`.
 mod examples;
+/// One value in every form in which a template can give it.
+mod forms;
 /// Any properties at all.
 mod fuzz;
 /// The gateway's battery.

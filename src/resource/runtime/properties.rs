@@ -288,6 +288,9 @@ fn check_container_uri(uri: &str) -> Result<(), Error> {
         ))
     };
     at_most("ContainerUri", uri, 1024)?;
+    if uri.contains(char::is_whitespace) {
+        return refuse("which has white space in it");
+    }
     let Some((registry, image)) = uri.split_once('/') else { return refuse("which has no repository") };
     let labels: Vec<_> = registry.split('.').collect();
     let private = matches!(labels.as_slice(), [account, "dkr", "ecr", _region, "amazonaws", "com"] | [account, "dkr", "ecr", _region, "amazonaws", "com", "cn"]
