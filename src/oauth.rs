@@ -51,6 +51,8 @@ pub struct Token {
     pub value: Sensitive,
     /// The claims; `None` for an opaque token.
     pub claims: Option<Claims>,
+    /// Who gave it, by the discovery document.
+    pub issuer: String,
 }
 
 /// What a JWT claims about itself. Not verified: its reader asked the issuer for it a moment ago.
@@ -84,10 +86,12 @@ pub async fn mint(
     metadata: &Metadata,
     client: &ClientCredentials,
 ) -> Result<Token, Error> {
+    metadata.check_takes_secrets()?;
     patiently(deadline, async || ask_for_token(context, metadata, client).await).await
 }
 
 async fn ask_for_token(context: &Context, metadata: &Metadata, client: &ClientCredentials) -> Result<Token, Error> {
+    let endpoint = metadata.token_endpoint()?;
     let mut form = vec![("grant_type".to_owned(), "client_credentials".to_owned())];
     if !client.scopes.is_empty() {
         form.push(("scope".to_owned(), client.scopes.join(" ")));
@@ -105,46 +109,18 @@ async fn ask_for_token(context: &Context, metadata: &Metadata, client: &ClientCr
         form.push(("client_secret".to_owned(), client.client_secret.expose().to_owned()));
     }
     let body = Serializer::new(String::new()).extend_pairs(&form).finish().into_bytes();
-    let endpoint = &metadata.token_endpoint;
     let reply = exchange(&context.connector, "POST", endpoint, &headers, body, TIMEOUT).await.map_err(|problem| {
         let sentence = format!("the token endpoint {} cannot be reached: {problem}", quote(endpoint));
         Error::unverified(UNREACHABLE, format!("{sentence}; check the function's network"))
     })?;
-    read_token(endpoint, client, &reply)
+    read_token(endpoint, &metadata.issuer, client, &reply)
 }
 
-fn read_token(endpoint: &str, client: &ClientCredentials, reply: &Reply) -> Result<Token, Error> {
+fn read_token(endpoint: &str, issuer: &str, client: &ClientCredentials, reply: &Reply) -> Result<Token, Error> {
     let body: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
     let text = |name: &str| body[name].as_str().unwrap_or_default();
     if reply.status != 200 {
-        let (error, description) = (text("error"), text("error_description"));
-        let client_refused = error == "invalid_client" || reply.status == 401;
-        let advice = match error {
-            _ if client_refused => "check `ClientId` and the client secret",
-            _ if description.to_lowercase().contains("no audience") => {
-                "set `audience` in `CustomParameters` to the API's identifier at the IdP"
-            }
-            "invalid_scope" | "invalid_request" if client.scopes.is_empty() && client.parameters.is_empty() => {
-                "say what the token is for: `Scopes` (Okta: a scope of the authorization server; Entra: the API's \
-                 application id URI with `/.default`) or `CustomParameters` (Auth0: `audience`; Entra version 1: `resource`)"
-            }
-            "invalid_scope" => "check `Scopes`: the IdP does not grant them to this client",
-            "unauthorized_client" | "unsupported_grant_type" => "allow the client the client_credentials grant",
-            "access_denied" | "invalid_target" | "invalid_resource" | "invalid_request" => {
-                "check `CustomParameters`, such as Auth0's `audience`, and the client's grants"
-            }
-            _ => "see the IdP's log",
-        };
-        let said = [error, description].into_iter().filter(|it| !it.is_empty()).collect::<Vec<_>>().join(": ");
-        let said = if said.is_empty() { format!("HTTP {}", reply.status) } else { said };
-        let sentence =
-            format!("{} gave client {} no token ({said}); {advice}", quote(endpoint), quote(&client.client_id));
-        let code = match reply.status {
-            _ if client_refused => CLIENT_REFUSED,
-            status if is_passing(status) => UNREACHABLE,
-            _ => "TOKEN_REFUSED",
-        };
-        return Err(Error::unverified(code, sentence));
+        return Err(refused(endpoint, issuer, client, reply.status, text("error"), text("error_description")));
     }
     let token = text("access_token");
     if token.is_empty() {
@@ -152,7 +128,80 @@ fn read_token(endpoint: &str, client: &ClientCredentials, reply: &Reply) -> Resu
             format!("{} answered without an `access_token`; it is no OAuth2 token endpoint", quote(endpoint));
         return Err(Error::unverified("TOKEN_REFUSED", sentence));
     }
-    Ok(Token { value: Sensitive::new(token), claims: Claims::decode(token) })
+    Ok(Token { value: Sensitive::new(token), claims: Claims::decode(token), issuer: issuer.to_owned() })
+}
+
+/// Says why an IdP gave no token, and what to change.
+fn refused(
+    endpoint: &str,
+    issuer: &str,
+    client: &ClientCredentials,
+    status: u16,
+    error: &str,
+    description: &str,
+) -> Error {
+    let is_client_refused = status == 401 || is_client_unknown(error, description);
+    let advice = match error {
+        // Both in one sentence: an IdP that does not know the id has not looked at the secret.
+        _ if is_client_refused => "check `ClientId` and the client secret",
+        _ if description.to_lowercase().contains("no audience") => {
+            "set `audience` in `CustomParameters` to the API's identifier at the IdP"
+        }
+        "invalid_scope" | "invalid_request" if client.scopes.is_empty() && client.parameters.is_empty() => {
+            "say what the token is for: `Scopes` (Okta: a scope of the authorization server; Entra: the API's \
+             application id URI with `/.default`) or `CustomParameters` (Auth0: `audience`; Entra version 1 and RFC \
+             8707: `resource`)"
+        }
+        "invalid_scope" => "check `Scopes`: the IdP does not grant them to this client",
+        "unauthorized_client" | "unsupported_grant_type" => "allow the client the client_credentials grant",
+        "access_denied" | "invalid_target" | "invalid_resource" | "invalid_request" if is_auth0(issuer) => {
+            "check `audience` in `CustomParameters`, and the client's grants"
+        }
+        // The error code of RFC 8707, and Entra's.
+        "invalid_target" | "invalid_resource" => "check `resource` in `CustomParameters`, and the client's grants",
+        "access_denied" | "invalid_request" => "check `Scopes`, `CustomParameters`, and the client's grants",
+        _ => "see the IdP's log",
+    };
+    let said = [error, description].into_iter().filter(|it| !it.is_empty()).collect::<Vec<_>>().join(": ");
+    let said = if said.is_empty() { format!("HTTP {status}") } else { said };
+    let sentence = format!("{} gave client {} no token ({said}); {advice}", quote(endpoint), quote(&client.client_id));
+    let code = match status {
+        _ if is_client_refused => CLIENT_REFUSED,
+        status if is_passing(status) => UNREACHABLE,
+        _ => "TOKEN_REFUSED",
+    };
+    Error::unverified(code, sentence)
+}
+
+/// Returns true if the IdP does not know the client or its secret. RFC 6749 has one code for both, and Salesforce another
+/// for the id; Entra says `unauthorized_client` of an id that it does not know (AADSTS700016).
+fn is_client_unknown(error: &str, description: &str) -> bool {
+    let unknown = description.contains("AADSTS700016") || {
+        let description = description.to_lowercase();
+        description.contains("client")
+            && ["not found", "unknown", "does not exist"].iter().any(|it| description.contains(it))
+    };
+    matches!(error, "invalid_client" | "invalid_client_id" | "invalid_client_credentials")
+        || (error == "unauthorized_client" && unknown)
+}
+
+/// Returns true for an issuer of Auth0's own domains, which asks for `audience` where others ask for `resource`.
+fn is_auth0(issuer: &str) -> bool {
+    let host = issuer.split_once("://").map_or(issuer, |(_, rest)| rest).split(['/', ':']).next().unwrap_or_default();
+    host == "auth0.com" || host.ends_with(".auth0.com")
+}
+
+impl Token {
+    /// Returns how to get a JWT from the IdP that gave an opaque token, as the end of a sentence.
+    #[must_use]
+    pub fn jwt_advice(&self) -> &'static str {
+        if is_auth0(&self.issuer) {
+            "ask for a JWT, with Auth0 by setting `audience` in `CustomParameters`"
+        } else {
+            "ask for a JWT: set `resource` in `CustomParameters` to the API's identifier, as RFC 8707 has it (Auth0 \
+             with a custom domain: `audience`), or let the IdP issue JWT access tokens for the API"
+        }
+    }
 }
 
 impl Claims {

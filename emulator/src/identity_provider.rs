@@ -140,7 +140,7 @@ impl Aws {
 impl Provider {
     fn endpoint(&self, url: &str) -> Option<Endpoint> {
         match url {
-            _ if url == self.token_endpoint => Some(Endpoint::Token),
+            _ if url == self.token_endpoint && !self.signs_only => Some(Endpoint::Token),
             _ if url == self.jwks_uri => Some(Endpoint::Jwks),
             _ if self.metadata_urls().iter().any(|known| known == url) => Some(Endpoint::Discovery),
             _ => None,

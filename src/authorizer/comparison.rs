@@ -14,11 +14,9 @@ const ALGORITHM: &str = "RS256";
 /// The token's claims, if it is one that AgentCore can verify.
 pub fn verifiable(token: &Token) -> Result<&Claims, Error> {
     let Some(claims) = &token.claims else {
-        return Err(Error::unverified(
-            "TOKEN_OPAQUE",
-            "the IdP gave an opaque or encrypted token, which no authorizer can check; ask for a JWT, with Auth0 by \
-             setting `audience` in `CustomParameters`",
-        ));
+        let sentence =
+            format!("the IdP gave an opaque or encrypted token, which no authorizer can check; {}", token.jwt_advice());
+        return Err(Error::unverified("TOKEN_OPAQUE", sentence));
     };
     if claims.algorithm() != ALGORITHM {
         let sentence = format!(
@@ -115,7 +113,8 @@ pub fn compare(
 
 /// What to do about a token and a discovery document that name different issuers.
 fn issuer_advice(token: &str, document: &str, what: &str) -> String {
-    if token.trim_end_matches('/') == document.trim_end_matches('/') {
+    let parts = differing_parts(token, document);
+    if parts == [SLASH] {
         return "they differ in the slash at the end only: use the discovery URL whose document names the token's form"
             .to_owned();
     }
@@ -132,9 +131,10 @@ fn issuer_advice(token: &str, document: &str, what: &str) -> String {
             "the discovery document is not that of the token's tenant: set the {what}'s `DiscoveryUrl` to `{}`",
             issued.discovery_url()
         ),
-        _ if path(token) == path(document) => format!(
-            "they differ in the host name only: give the IdP one public host name (Keycloak: `hostname`), or change the \
-             {what}'s `DiscoveryUrl` to that of the token's host"
+        _ if !parts.contains(&PATH) => format!(
+            "they differ in the {} only: give the IdP one public address (Keycloak: `hostname`), or change the {what}'s \
+             `DiscoveryUrl` to that of the token's address",
+            parts.join(" and the ")
         ),
         _ => format!("change the {what}'s `DiscoveryUrl` to that of the IdP that issues the tokens"),
     }
@@ -161,10 +161,42 @@ impl<'a> Entra<'a> {
     }
 }
 
-/// What follows the host of an issuer.
-fn path(issuer: &str) -> Option<&str> {
-    let (_, rest) = issuer.split_once("://")?;
-    Some(rest.split_once('/').map_or("", |(_, path)| path.trim_end_matches('/')))
+const PATH: &str = "path";
+const SLASH: &str = "slash at the end";
+
+/// Returns the names of the parts in which two issuers differ, which are compared as texts (OpenID Connect Core 1.0,
+/// section 3.1.3.7).
+fn differing_parts(one: &str, other: &str) -> Vec<&'static str> {
+    let (one, other) = (IssuerParts::of(one), IssuerParts::of(other));
+    let differences = [
+        (one.scheme != other.scheme, "scheme"),
+        (one.host != other.host, "host name"),
+        (one.port != other.port, "port"),
+        (one.path != other.path, PATH),
+        (one.slash != other.slash, SLASH),
+    ];
+    differences.into_iter().filter_map(|(differs, name)| differs.then_some(name)).collect()
+}
+
+#[derive(Debug)]
+struct IssuerParts<'a> {
+    scheme: &'a str,
+    host: &'a str,
+    /// As written: an issuer with a default port is another one than an issuer without.
+    port: Option<&'a str>,
+    path: &'a str,
+    slash: bool,
+}
+
+impl<'a> IssuerParts<'a> {
+    fn of(issuer: &'a str) -> Self {
+        let (scheme, rest) = issuer.split_once("://").unwrap_or(("", issuer));
+        let (authority, path) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));
+        // The colons of an IPv6 address stand in brackets.
+        let port = authority.rsplit_once(':').filter(|(_, port)| !port.contains(']'));
+        let (host, port) = port.map_or((authority, None), |(host, port)| (host, Some(port)));
+        Self { scheme, host, port, path: path.trim_end_matches('/'), slash: path.ends_with('/') }
+    }
 }
 
 fn list<'a>(items: impl Iterator<Item = &'a str>) -> String {
@@ -192,6 +224,13 @@ mod tests {
             (v2, every_tenant, v2_url),
             ("https://a.example.com/", "https://a.example.com", "the slash at the end only"),
             ("https://a.example.com/realms/x", "https://b.example.com/realms/x", "Keycloak"),
+            ("https://a.example.com/realms/x", "https://b.example.com/realms/x", "differ in the host name only"),
+            ("https://a.example.com:8443/realms/x", "https://a.example.com/realms/x", "differ in the port only"),
+            ("https://a.example.com:443/realms/x", "https://a.example.com/realms/x", "differ in the port only"),
+            ("https://[::1]:8443/x", "https://[::1]/x", "differ in the port only"),
+            ("http://a.example.com/realms/x", "https://a.example.com/realms/x", "differ in the scheme only"),
+            ("http://a:8080/realms/x", "https://b/realms/x", "the scheme and the host name and the port only"),
+            ("https://a.example.com/", "https://b.example.com", "the host name and the slash at the end only"),
             ("https://a.example.com/realms/x", "https://a.example.com/realms/y", "the IdP that issues the tokens"),
         ] {
             let advice = issuer_advice(token, document, "gateway");

@@ -52,7 +52,15 @@ impl Client {
     /// Reads the client that `selector` (`` `Auth` BEARER ``) asks for.
     pub fn read(reader: &PropertyReader<'_>, selector: &str) -> Result<Self, Error> {
         let secret = ClientSecret::read(reader)?.ok_or_else(|| {
-            Error::property("ClientSecretId", format!("is missing; {selector} needs it, or `ClientSecret`"))
+            // Both in one sentence, so that both come with the next attempt.
+            let problem = if reader.is_given("ClientId") {
+                format!("is missing; {selector} needs it, or `ClientSecret`")
+            } else {
+                format!(
+                    "is missing, and so is `ClientId`; {selector} needs both, or `ClientSecret` instead of the first"
+                )
+            };
+            Error::property("ClientSecretId", problem)
         })?;
         Ok(Self {
             client_id: reader.required_string("ClientId")?,

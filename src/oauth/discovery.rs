@@ -2,6 +2,7 @@
 
 use http::Uri;
 use serde_json::{Map, Value};
+use tracing::warn;
 
 use super::{TIMEOUT, UNREACHABLE, is_passing, patiently};
 use crate::aws::Context;
@@ -31,12 +32,71 @@ pub struct Discovery {
 pub struct Metadata {
     /// The issuer that tokens must name.
     pub issuer: String,
-    /// Where tokens are asked for.
-    pub token_endpoint: String,
+    /// Where tokens are asked for. An issuer that only signs has no such place: Kubernetes, EKS, GitHub Actions.
+    pub token_endpoint: Option<String>,
     /// Where users are sent to sign in, if the IdP has such a place.
     pub authorization_endpoint: Option<String>,
     /// Whether the token endpoint takes the client secret as HTTP Basic credentials.
     pub basic: bool,
+    /// How clients authenticate instead, where the document lists no way to send a client secret.
+    pub secretless_methods: Option<Vec<String>>,
+    /// What ID tokens are signed with, where the document says. Access tokens may be signed otherwise.
+    id_token_algorithms: Option<Vec<String>>,
+    source: Discovery,
+}
+
+impl Metadata {
+    /// Returns where tokens are asked for with a client's secret.
+    ///
+    /// # Errors
+    /// The document names no such place, or none that takes a secret.
+    pub fn token_endpoint(&self) -> Result<&str, Error> {
+        let Discovery { url, given_by, .. } = &self.source;
+        let invalid = |problem: String| {
+            Error::unverified("DISCOVERY_INVALID", format!("{given_by} gives {}, {problem}", quote(url)))
+        };
+        self.token_endpoint.as_deref().ok_or_else(|| {
+            invalid(
+                "whose document has no `token_endpoint`: the issuer signs tokens and gives none to clients; leave the \
+                 client out, or give the discovery URL of an IdP that has clients"
+                    .to_owned(),
+            )
+        })
+    }
+
+    /// Refuses an IdP whose document lists ways for clients to authenticate, and no secret among them.
+    ///
+    /// # Errors
+    /// Names the ways that the document lists.
+    pub fn check_takes_secrets(&self) -> Result<(), Error> {
+        let Some(methods) = &self.secretless_methods else { return Ok(()) };
+        let listed = if methods.is_empty() { "none".to_owned() } else { methods.join(", ") };
+        let sentence = format!(
+            "the IdP {} takes no client secrets: `token_endpoint_auth_methods_supported` is {listed}; allow the client \
+             client_secret_basic or client_secret_post at the IdP, or use another IdP",
+            quote(&self.issuer)
+        );
+        Err(Error::unverified("CLIENT_SECRET_NOT_TAKEN", sentence))
+    }
+
+    /// Logs [`Self::signing_doubt`], where there is nobody to tell.
+    pub fn log_signing_doubt(&self) {
+        if let Some(doubt) = self.signing_doubt() {
+            warn!(doubt, "AgentCore may not accept the issuer's tokens");
+        }
+    }
+
+    /// Returns what to say where no token was seen and the document leaves open whether AgentCore can verify one.
+    #[must_use]
+    pub fn signing_doubt(&self) -> Option<String> {
+        let algorithms = self.id_token_algorithms.as_ref().filter(|it| !it.iter().any(|it| it == "RS256"))?;
+        Some(format!(
+            "{} signs ID tokens with {}; AgentCore verifies RS256, and no token was seen that would show what access \
+             tokens are signed with",
+            quote(&self.issuer),
+            algorithms.join(", ")
+        ))
+    }
 }
 
 /// Where the discovery document of `issuer` is.
@@ -56,18 +116,18 @@ impl Discovery {
     pub fn new(selector: &str, url: Option<String>, issuer: Option<String>) -> Result<Self, Error> {
         let (property, url, beside) = match (url, issuer) {
             (Some(url), issuer) => ("DiscoveryUrl", url, issuer),
+            (None, Some(issuer)) if WELL_KNOWN.iter().any(|path| issuer.contains(path)) => {
+                let problem = format!("is {}, a discovery URL; put it into `DiscoveryUrl`", quote(&issuer));
+                return Err(Error::property("Issuer", problem));
+            }
             (None, Some(issuer)) => ("Issuer", discovery_url(&issuer), None),
             (None, None) => {
                 let problem = format!("is missing; {selector} needs it, or `Issuer` to derive it from");
                 return Err(Error::property("DiscoveryUrl", problem));
             }
         };
-        let uri: Option<Uri> = url.parse().ok();
-        let authority = uri.as_ref().filter(|uri| uri.scheme_str() == Some("https")).and_then(Uri::authority);
-        let https = authority.is_some_and(|authority| !authority.as_str().contains('@'));
-        let document = WELL_KNOWN.iter().any(|path| url.ends_with(path) || url.contains(&format!("{path}/")));
-        if !https || !document || url.contains(['?', '#']) {
-            let problem = format!("gives the discovery URL {}; use `https://<issuer>{OPENID}`", quote(&url));
+        if let Some(problem) = problem(&url) {
+            let problem = format!("gives the discovery URL {}, {problem}; use `https://<issuer>{OPENID}`", quote(&url));
             return Err(Error::property(property, problem));
         }
         Ok(Self { url, given_by: format!("`{property}`"), issuer: beside })
@@ -94,6 +154,27 @@ impl Discovery {
         let parts = WELL_KNOWN.iter().find_map(|name| self.url.split_once(name));
         let (host, path) = parts.unwrap_or((&self.url, ""));
         format!("{}{path}", host.trim_end_matches('/')).trim_end_matches('/') == issuer.trim_end_matches('/')
+    }
+}
+
+/// What keeps a text from being the address of a discovery document.
+fn problem(url: &str) -> Option<&'static str> {
+    let uri: Option<Uri> = url.parse().ok();
+    let authority = uri.as_ref().and_then(Uri::authority);
+    if url.contains(char::is_whitespace) {
+        Some("which has white space in it")
+    } else if url.contains(['?', '#']) {
+        Some("which has a query or a fragment")
+    } else if uri.as_ref().and_then(Uri::scheme_str) != Some("https") || authority.is_none() {
+        Some("which is not an https URL")
+    } else if authority.is_some_and(|authority| authority.as_str().contains('@')) {
+        Some("which names a user")
+    } else if url.matches("/.well-known/").count() > 1 {
+        Some("which has the well-known path twice")
+    } else if !WELL_KNOWN.iter().any(|path| url.ends_with(path) || url.contains(&format!("{path}/"))) {
+        Some("which does not end in a well-known path")
+    } else {
+        None
     }
 }
 
@@ -162,20 +243,28 @@ async fn read(context: &Context, discovery: &Discovery) -> Result<Metadata, Erro
         )));
     }
     address("jwks_uri")?;
-    let listed = |name: &str| document.get(name).and_then(Value::as_array);
-    if let Some(algorithms) = listed("id_token_signing_alg_values_supported")
-        && !algorithms.iter().any(|algorithm| algorithm == "RS256")
-    {
-        return Err(invalid(
-            "whose issuer does not sign with RS256, which AgentCore needs; enable it at the IdP".to_owned(),
-        ));
-    }
+    let listed = |name: &str| {
+        let items = document.get(name).and_then(Value::as_array)?;
+        Some(items.iter().filter_map(Value::as_str).map(str::to_owned).collect::<Vec<_>>())
+    };
     // Without the list, Basic is the default (RFC 8414, section 2).
-    let basic = listed("token_endpoint_auth_methods_supported")
-        .is_none_or(|methods| methods.iter().any(|method| method == "client_secret_basic"));
-    let authorization_endpoint = member("authorization_endpoint").ok();
-    Ok(Metadata { issuer, token_endpoint: address("token_endpoint")?, authorization_endpoint, basic })
+    let methods = listed("token_endpoint_auth_methods_supported").unwrap_or_else(|| vec![BASIC.to_owned()]);
+    let takes = |method: &str| methods.iter().any(|it| it == method);
+    let basic = takes(BASIC);
+    let token_endpoint = document.contains_key("token_endpoint").then(|| address("token_endpoint")).transpose()?;
+    Ok(Metadata {
+        issuer,
+        token_endpoint,
+        authorization_endpoint: member("authorization_endpoint").ok(),
+        basic,
+        secretless_methods: (!basic && !takes("client_secret_post")).then_some(methods),
+        id_token_algorithms: listed("id_token_signing_alg_values_supported"),
+        source: discovery.clone(),
+    })
 }
+
+/// The method of RFC 6749 that every server has to support for clients with a secret.
+const BASIC: &str = "client_secret_basic";
 
 /// Stands for the tenant in the documents that Entra has for several of them.
 const ANY_TENANT: &str = "{tenantid}";
@@ -216,6 +305,27 @@ mod tests {
         for issuer in ["http://h", "https://user@h", "https://user:password@h/a", "https://", "h", "https://h/?a"] {
             let refusal = Discovery::new("it", None, Some(issuer.to_owned())).unwrap_err().to_string();
             assert!(refusal.starts_with("`Issuer` gives the discovery URL"), "{refusal}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_with_an_address_is_said() {
+        for (issuer, problem) in [
+            ("http://h", "which is not an https URL; use"),
+            ("h", "which is not an https URL"),
+            ("https://h/?a", "which has a query or a fragment"),
+            ("https://h/#a", "which has a query or a fragment"),
+            ("https://user@h", "which names a user"),
+            ("https://h/a b", "which has white space in it"),
+            ("https://h/.well-known/openid-configuration", "a discovery URL; put it into `DiscoveryUrl`"),
+        ] {
+            let refusal = Discovery::new("it", None, Some(issuer.to_owned())).unwrap_err().to_string();
+            assert!(refusal.contains(problem), "{issuer}: {refusal}");
+        }
+        let refusal = Discovery::new("it", Some("https://h/".to_owned()), None).unwrap_err().to_string();
+        assert!(refusal.contains("which does not end in a well-known path"), "{refusal}");
+        for issuer in ["https://h", "https://h/", "https://h//", "HTTPS://h"] {
+            assert!(Discovery::new("it", None, Some(issuer.to_owned())).is_ok(), "{issuer}");
         }
     }
 }

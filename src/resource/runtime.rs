@@ -134,7 +134,10 @@ async fn check_idp(
         return Ok(());
     }
     let found = oauth::discover(job.context, job.deadline, discovery).await;
-    unless_rolling_back(job, found).await.map(drop)
+    if let Some(metadata) = unless_rolling_back(job, found).await? {
+        metadata.log_signing_doubt();
+    }
+    Ok(())
 }
 
 /// Waits until a new or adopted runtime is READY as wanted.

@@ -306,7 +306,7 @@ async fn an_identity_provider_that_does_not_play_is_named() {
         (ProviderFault::DiscoveryWithout("jwks_uri"), "whose document has no `jwks_uri`"),
         (ProviderFault::DiscoveryWithout("issuer"), "whose document has no `issuer`"),
         (ProviderFault::DiscoveryIssuer("https://other.example.com".to_owned()), "whose document names another issuer"),
-        (ProviderFault::SignsWithSecrets, "which AgentCore needs"),
+        (ProviderFault::SignsWithSecrets, "the IdP signed the token with \"HS256\", and AgentCore verifies RS256"),
         (token(Failure::Unreachable), "cannot be reached"),
         (token(Failure::Status(500)), "gave client \"app\" no token (HTTP 500)"),
         (ProviderFault::OpaqueToken, "the IdP gave an opaque or encrypted token"),

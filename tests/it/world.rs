@@ -272,7 +272,7 @@ impl World {
     }
 
     /// Everything that left the function: log lines and answers.
-    fn everything_said(&self) -> String {
+    pub(crate) fn everything_said(&self) -> String {
         let mut text = self.log.lines().join("\n");
         for answer in &self.answers {
             let _ = writeln!(text, "{}", answer.json);

@@ -11,11 +11,14 @@ impl Provider {
         let mut methods = Vec::new();
         methods.extend(self.basic.then_some("client_secret_basic"));
         methods.extend(self.post.then_some("client_secret_post"));
+        methods.extend(&self.secretless_methods);
         let mut grants = vec!["authorization_code", "refresh_token"];
         if self.style != ClaimStyle::Google {
             grants.push("client_credentials");
         }
-        let algorithm = if fault == Some(&ProviderFault::SignsWithSecrets) { "HS256" } else { "RS256" };
+        let hs256 = vec!["HS256"];
+        let signs_with_secrets = fault == Some(&ProviderFault::SignsWithSecrets);
+        let algorithms = if signs_with_secrets { &hs256 } else { &self.id_token_algorithms };
         let mut document = json!({
             "issuer": self.issuer,
             "authorization_endpoint": format!("{}/authorize", self.location),
@@ -24,9 +27,21 @@ impl Provider {
             "response_types_supported": ["code"],
             "grant_types_supported": grants,
             "subject_types_supported": ["public"],
-            "id_token_signing_alg_values_supported": [algorithm],
+            "id_token_signing_alg_values_supported": algorithms,
             "token_endpoint_auth_methods_supported": methods,
         });
+        if self.signs_only
+            && let Some(members) = document.as_object_mut()
+        {
+            for of_clients in [
+                "authorization_endpoint",
+                "token_endpoint",
+                "grant_types_supported",
+                "token_endpoint_auth_methods_supported",
+            ] {
+                members.remove(of_clients);
+            }
+        }
         match fault {
             Some(ProviderFault::DiscoveryIssuer(issuer)) => document["issuer"] = json!(issuer),
             Some(ProviderFault::DiscoveryWithout(member)) => {

@@ -74,6 +74,12 @@ pub struct Provider {
     pub basic: bool,
     /// Whether it takes it in the form (`client_secret_post`).
     pub post: bool,
+    /// How clients authenticate without a secret, by the document: `private_key_jwt`, `tls_client_auth`.
+    pub secretless_methods: Vec<&'static str>,
+    /// Whether it only signs tokens, for workloads of its own, and knows no clients: Kubernetes, EKS, GitHub Actions.
+    pub signs_only: bool,
+    /// What ID tokens are signed with, by the document.
+    pub id_token_algorithms: Vec<&'static str>,
     /// How long a token is good for.
     pub token_lifetime: Duration,
     /// What is wrong with it.
@@ -117,6 +123,9 @@ impl Provider {
             default_audience: (style == ClaimStyle::Okta).then(|| "api://default".to_owned()),
             basic: true,
             post: true,
+            secretless_methods: Vec::new(),
+            signs_only: false,
+            id_token_algorithms: vec!["RS256"],
             token_lifetime: Duration::from_hours(1),
             fault: None,
             fault_requests: u32::MAX,

@@ -49,7 +49,10 @@ fn is_asked_for(jwt: &CustomJwt, live: &Authorizer, old: Option<&CustomJwt>) -> 
 /// Asks the IdP, and compares a token of the client's with what is about to be demanded of tokens.
 async fn check(job: &Job<'_>, jwt: &CustomJwt) -> Result<Authorizer, Error> {
     let metadata = oauth::discover(job.context, job.deadline, &jwt.draft.discovery).await?;
-    let Some(client) = &jwt.client else { return jwt.draft.without_evidence() };
+    let Some(client) = &jwt.client else {
+        metadata.log_signing_doubt();
+        return jwt.draft.without_evidence();
+    };
     let credentials = client.credentials(job).await?;
     let token = oauth::mint(job.context, job.deadline, &metadata, &credentials).await?;
     job.mask.add(&token.value);

@@ -49,8 +49,11 @@ pub(super) async fn check(
         );
         return Err(Error::unverified(CODE, sentence));
     }
+    let mut doubt = String::new();
     if let Some(discovery) = discovery {
-        let issuer = oauth::discover(job.context, job.deadline, discovery).await?.issuer;
+        let metadata = oauth::discover(job.context, job.deadline, discovery).await?;
+        doubt = metadata.signing_doubt().map(|doubt| format!("; {doubt}")).unwrap_or_default();
+        let issuer = metadata.issuer;
         if !servers.iter().any(|server| server.trim_end_matches('/') == issuer.trim_end_matches('/')) {
             let sentence = format!(
                 "the endpoint sends its callers to {} and {} names {}; make them the same IdP",
@@ -62,7 +65,7 @@ pub(super) async fn check(
         }
     }
     Ok(format!(
-        "the endpoint asks for a token of {}; no tool was listed, because no client was given",
+        "the endpoint asks for a token of {}; no tool was listed, because no client was given{doubt}",
         servers.join(", ")
     ))
 }

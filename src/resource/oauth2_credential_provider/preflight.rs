@@ -88,23 +88,31 @@ fn check_length(value: &Sensitive) -> Result<(), Error> {
 /// Reads the discovery document and tries the secret.
 async fn explore(job: &Job<'_>, idp: &CustomIdp, client_id: &str, secret: &Sensitive) -> Result<Explored, Error> {
     let found = oauth::discover(job.context, job.deadline, &idp.discovery).await;
+    // AgentCore asks there for tokens.
+    let found =
+        found.and_then(|metadata| metadata.token_endpoint().map(str::to_owned).map(|endpoint| (metadata, endpoint)));
     let found = match idp.token_endpoint_query {
         None => unless_rolling_back(job, found).await?,
         // What AgentCore is told is in the document.
         Some(_) => Some(found?),
     };
-    let Some(mut metadata) = found else {
+    let Some((mut metadata, endpoint)) = found else {
         let discovery = Oauth2Discovery::DiscoveryUrl(idp.discovery.url.clone());
         return Ok(Explored { discovery, method: idp.method.clone() });
     };
     if let Some(query) = &idp.token_endpoint_query {
-        let joint = if metadata.token_endpoint.contains('?') { '&' } else { '?' };
-        metadata.token_endpoint = format!("{}{joint}{query}", metadata.token_endpoint);
+        let joint = if endpoint.contains('?') { '&' } else { '?' };
+        metadata.token_endpoint = Some(format!("{endpoint}{joint}{query}"));
     }
     let method = match &idp.method {
         Some(method) => Some(method.clone()),
-        None => (!metadata.basic).then_some(ClientAuthenticationMethodType::ClientSecretPost),
+        None => {
+            unless_rolling_back(job, metadata.check_takes_secrets()).await?;
+            (!metadata.basic).then_some(ClientAuthenticationMethodType::ClientSecretPost)
+        }
     };
+    // What the template says of this client counts for more than what the document says of all.
+    metadata.secretless_methods = None;
     metadata.basic = method != Some(ClientAuthenticationMethodType::ClientSecretPost);
     unless_rolling_back(job, try_secret(job, &metadata, client_id, secret).await).await?;
     let discovery = match &idp.token_endpoint_query {
@@ -152,7 +160,7 @@ fn server_metadata(idp: &CustomIdp, metadata: Metadata) -> Result<Oauth2Authoriz
     Oauth2AuthorizationServerMetadata::builder()
         .issuer(metadata.issuer)
         .authorization_endpoint(authorization_endpoint)
-        .token_endpoint(metadata.token_endpoint)
+        .set_token_endpoint(metadata.token_endpoint)
         .build()
         .map_err(unbuildable)
 }

@@ -169,7 +169,7 @@ async fn what_would_let_nobody_in_is_named_before_anything_is_created() {
             provider(ClaimStyle::Cognito, COGNITO).with_fault(ProviderFault::SignsWithSecrets),
             app.clone(),
             none(),
-            "does not sign with RS256",
+            "the IdP signed the token with \"HS256\", and AgentCore verifies RS256",
         ),
         (
             provider(ClaimStyle::Cognito, COGNITO),
