@@ -7,6 +7,7 @@ use crate::properties::quote;
 use crate::sensitive::Sensitive;
 
 mod document;
+mod form;
 
 pub use document::Document;
 
@@ -80,7 +81,9 @@ pub async fn read(job: &Job<'_>, property: &str, secret_id: &str) -> Result<Stor
     }
     let current = match current(job, &job.identity().secret_id(secret_id)).await {
         Ok(Current::Text(current)) => current,
-        Ok(Current::Binary) => return Err(refuse("whose value is binary; store a JSON object instead".to_owned())),
+        Ok(Current::Binary) => {
+            return Err(refuse("whose value is binary; store a JSON object as text instead".to_owned()));
+        }
         Ok(Current::Nothing) => return Err(refuse("which has no current value; store a JSON object".to_owned())),
         Err(Error::Api(error)) => {
             return Err(match error.kind {

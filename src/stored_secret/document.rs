@@ -8,6 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::value::{RawValue, to_raw_value};
 use zeroize::{Zeroize, Zeroizing};
 
+use super::form::{entries, problem};
 use crate::error::Error;
 use crate::sensitive::Sensitive;
 
@@ -30,13 +31,9 @@ impl Drop for Document {
 }
 
 impl Document {
-    /// Reads a secret's text; the error is the reason, for people.
+    /// Reads a secret's text; the error is the reason, for people, and never quotes the text.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
-        match serde_json::from_str::<BTreeMap<String, Box<RawValue>>>(text) {
-            Ok(entries) => Ok(Self(entries)),
-            Err(_) if serde_json::from_str::<&RawValue>(text).is_ok() => Err("is JSON, but not a JSON object"),
-            Err(_) => Err("is not JSON"),
-        }
+        entries(text).map(Self).map_err(|error| problem(text, error))
     }
 
     /// Whether the key is there with a value other than `""` and null.
@@ -223,9 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn says_why_a_text_is_no_document() {
-        assert_eq!(Document::parse("[1]").err(), Some("is JSON, but not a JSON object"));
-        assert_eq!(Document::parse("user:pass").err(), Some("is not JSON"));
+    fn a_nested_entry_is_not_a_text() {
         assert!(Document::parse(r#"{"n": {}}"#).unwrap().texts().is_err());
     }
 }

@@ -306,7 +306,17 @@ async fn switching_to_an_existing_secret_replaces_and_switching_back_does_too() 
 
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn an_existing_secret_that_will_not_do_is_refused_with_the_reason() {
-    let cases: [(&str, Value, &str); 8] = [
+    let cases: [(&str, Value, &str); 14] = [
+        (
+            "bom",
+            json!({"SecretString": "\u{feff}{\"A\": \"cAnArY-\"}"}),
+            "value begins with a byte order mark (store it",
+        ),
+        ("utf16", json!({"SecretString": "{\0\"\0A\0"}), "value is UTF-16 (store it as UTF-8); store a JSON object"),
+        ("nul", json!({"SecretString": "{\"A\": \"cAnArY-\"}\0"}), "value ends in a NUL character"),
+        ("python", json!({"SecretString": "{'A': 'cAnArY-'}"}), "value is not JSON: it has single quotes, as Python"),
+        ("twice", json!({"SecretString": r#"{"A": "cAnArY-", "A": "cAnArY-"}"#}), "value has the same key twice"),
+        ("encoded", json!({"SecretString": r#""{\"A\": \"cAnArY-\"}""#}), "that was encoded as a JSON text"),
         ("missing", Value::Null, "no such secret"),
         ("text", json!({"SecretString": "user:cAnArY-password"}), "is not JSON"),
         ("list", json!({"SecretString": "[\"cAnArY-\"]"}), "not a JSON object"),
