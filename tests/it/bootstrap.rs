@@ -1,6 +1,6 @@
 //! The built binary as Lambda runs it: a process of its own that speaks the Runtime API, in real time on loopback.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -191,4 +191,32 @@ async fn the_binary_derives_names_with_the_prefix_it_is_given() {
         assert!(answer["Status"] == "SUCCESS" && id.starts_with(expected), "{answer}");
     }
     binary.stop().await;
+}
+
+#[tokio::test]
+async fn the_binary_logs_what_its_level_says_and_no_more() {
+    for (word, expected) in [("FATAL", &[][..]), ("error", &["ERROR"]), ("Loud", &["ERROR", "INFO", "WARN"])] {
+        let aws = account();
+        put_role(&aws, FUNCTION_ROLE, "lambda.amazonaws.com");
+        let door = aws.listen(0).await.expect("a port");
+        let binary = RuntimeApi::new(&aws, door.address(), env!("CARGO_BIN_EXE_provisioner"));
+        let now = aws.clock().now();
+        let url = aws.with(|world| world.responses.presign_loopback(door.address(), "request", now));
+        let event = json!({"RequestType": "Create", "ResponseURL": url, "StackId": STACK_ID, "RequestId": "request",
+            "LogicalResourceId": "Thing", "ResourceType": "Custom::AgentCoreSecret", "ResourceProperties": {}});
+        let invocation = Invocation {
+            request_id: "00000000-0000-0000-0000-000000000000".to_owned(),
+            payload: event.to_string().into_bytes(),
+            deadline: now + Duration::from_mins(1),
+            function_arn: "arn:aws:lambda:us-east-1:111122223333:function:provisioner".to_owned(),
+            role_arn: FUNCTION_ROLE.to_owned(),
+            environment: BTreeMap::from([("AWS_LAMBDA_LOG_LEVEL".to_owned(), word.to_owned())]),
+        };
+        binary.invoke(invocation).await.expect("answered");
+        binary.stop().await;
+        let lines: Vec<Value> =
+            binary.logs().iter().map(|line| serde_json::from_str(line).expect("a JSON line")).collect();
+        let levels: BTreeSet<_> = lines.iter().map(|line| line["level"].as_str().expect("a level")).collect();
+        assert_eq!(levels, expected.iter().copied().collect(), "{word}: {lines:#?}");
+    }
 }
