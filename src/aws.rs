@@ -26,6 +26,7 @@ use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::region::Region;
 use aws_types::sdk_config::{SdkConfig, StalledStreamProtectionConfig};
 
+use crate::endpoints::{Endpoints, Service};
 use crate::error::{ApiError, ApiErrorKind, root_cause};
 
 /// One attempt of one call may take this long; then it counts as unanswered and is repeated.
@@ -43,10 +44,8 @@ pub struct ContextSettings {
     pub connector: SharedHttpConnector,
     /// The wall clock of signatures, ages and deadlines.
     pub time_source: SharedTimeSource,
-    /// One endpoint for all services instead of AWS's own.
-    pub endpoint_url: Option<String>,
-    /// Whether answers may go to plain HTTP on loopback: only where AWS itself is emulated.
-    pub allow_loopback_responses: bool,
+    /// Which endpoints are called; or why the environment that says so cannot be used, a sentence for people.
+    pub endpoints: Result<Endpoints, String>,
     /// What derived names begin with, if the function's role can touch no others.
     pub name_prefix: Option<String>,
 }
@@ -64,8 +63,10 @@ pub struct Context {
     pub credentials: SharedCredentialsProvider,
     /// The Region of every call.
     pub region: String,
-    /// One endpoint for all services instead of AWS's own.
-    pub endpoint_url: Option<String>,
+    /// Which endpoints are called.
+    pub endpoints: Endpoints,
+    /// Why no event can be worked on: how the function is configured.
+    pub misconfiguration: Option<String>,
     /// Sends what is not an SDK call.
     pub connector: SharedHttpConnector,
     /// Whether answers may go to plain HTTP on loopback.
@@ -80,9 +81,13 @@ impl Context {
     /// Makes the clients. Opens no connection and makes no call.
     #[must_use]
     pub fn new(settings: ContextSettings) -> Self {
-        let ContextSettings { region, credentials, connector, time_source, endpoint_url, .. } = settings;
+        let ContextSettings { region, credentials, connector, time_source, endpoints, name_prefix } = settings;
+        let (endpoints, misconfiguration) = match endpoints {
+            Ok(endpoints) => (endpoints, None),
+            Err(problem) => (Endpoints::default(), Some(problem)),
+        };
         let http = connector.clone();
-        let mut config = SdkConfig::builder()
+        let config = SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new(region.clone()))
             .credentials_provider(credentials.clone())
@@ -92,22 +97,23 @@ impl Context {
             // Retrying is `wait`'s: it knows the invocation's deadline, which the SDK does not.
             .retry_config(RetryConfig::disabled())
             .timeout_config(TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT_TIMEOUT).build())
-            .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
-        if let Some(url) = &endpoint_url {
-            config = config.endpoint_url(url);
-        }
-        let config = config.build();
+            .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+            .use_fips(endpoints.fips)
+            .use_dual_stack(endpoints.dual_stack)
+            .build();
+        let at = |service| at(&config, &endpoints, service);
         Self {
-            secretsmanager: secretsmanager::Client::new(&config),
-            agentcore: agentcore::Client::new(&config),
-            cloudwatchlogs: cloudwatchlogs::Client::new(&config),
+            secretsmanager: secretsmanager::Client::new(&at(Service::SecretsManager)),
+            agentcore: agentcore::Client::new(&at(Service::AgentCoreControl)),
+            cloudwatchlogs: cloudwatchlogs::Client::new(&at(Service::CloudWatchLogs)),
             config,
             credentials,
             region,
-            endpoint_url,
+            allow_loopback_responses: endpoints.are_local(),
+            endpoints,
+            misconfiguration,
             connector,
-            allow_loopback_responses: settings.allow_loopback_responses,
-            name_prefix: settings.name_prefix,
+            name_prefix,
             time_source,
         }
     }
@@ -115,7 +121,7 @@ impl Context {
     /// CloudFormation. Made when it is asked for: few requests need it, and every start would pay for it.
     #[must_use]
     pub fn cloudformation(&self) -> cloudformation::Client {
-        cloudformation::Client::new(&self.config)
+        cloudformation::Client::new(&at(&self.config, &self.endpoints, Service::CloudFormation))
     }
 
     /// The wall clock.
@@ -123,6 +129,13 @@ impl Context {
     pub fn now(&self) -> SystemTime {
         self.time_source.now()
     }
+}
+
+/// The configuration of one service's client.
+fn at(config: &SdkConfig, endpoints: &Endpoints, service: Service) -> SdkConfig {
+    let mut builder = config.to_builder();
+    builder.set_endpoint_url(endpoints.url(service).map(str::to_owned));
+    builder.build()
 }
 
 /// The HTTPS connector of the deployed function. Trusts the platform's root certificates (`SSL_CERT_FILE` works) and

@@ -90,6 +90,11 @@ pub enum Error {
         /// What is wrong and what to do.
         problem: String,
     },
+    /// The function's own environment cannot be used.
+    Misconfigured {
+        /// What is wrong and what to do.
+        problem: String,
+    },
     /// A property's value cannot be used.
     InvalidProperty {
         /// The property's name in the template.
@@ -181,7 +186,7 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::InvalidEvent { problem } => f.write_str(problem),
+            Self::InvalidEvent { problem } | Self::Misconfigured { problem } => f.write_str(problem),
             Self::InvalidProperty { name, problem } => write!(f, "`{name}` {problem}"),
             Self::Api(error) => write!(f, "{error}"),
             Self::TerminalStatus { what, status, reasons } => write!(f, "{what} ended in {status}: {reasons}"),

@@ -106,6 +106,14 @@ async fn work(request: &Request, deadline: SystemTime, context: &Context) -> Res
 
 async fn dispatch(job: &Job<'_>) -> Outcome {
     let request = job.request;
+    if let Some(problem) = &job.context.misconfiguration {
+        let physical_id = request.recipient.physical_id.as_deref().unwrap_or_default();
+        // Nothing was created by a function that cannot work, so that there is nothing to delete.
+        if request.request_type == RequestType::Delete && pending_name(physical_id).is_some() {
+            return Ok(crate::job::Success::deleted(physical_id));
+        }
+        return Err(Error::Misconfigured { problem: problem.clone() }.into());
+    }
     let Some(kind) = ResourceKind::from_type(&request.resource_type) else {
         let physical_id = request.recipient.physical_id.as_deref().unwrap_or_default();
         // The Create of an unknown type made nothing, so the Delete that follows it has nothing to do.

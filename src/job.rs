@@ -9,7 +9,7 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use crate::aws::Context;
-use crate::error::{Error, Failure};
+use crate::error::{ApiError, ApiErrorKind, Error, Failure};
 use crate::event::Request;
 use crate::identity::Identity;
 use crate::properties::quote;
@@ -76,6 +76,12 @@ impl Job<'_> {
         Fut: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
         E: ProvideErrorMetadata + std::error::Error + 'static,
     {
-        wait::call(self.deadline, operation, attempt).await
+        let answer = wait::call(self.deadline, operation, attempt).await;
+        answer.map_err(|error| match (error, self.context.endpoints.doubt(&self.context.region)) {
+            (Error::Api(error), Some(doubt)) if error.kind == ApiErrorKind::Transport => {
+                Error::Api(ApiError { message: format!("{}; {doubt}", error.message), ..error })
+            }
+            (error, _) => error,
+        })
     }
 }

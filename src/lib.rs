@@ -20,6 +20,7 @@ mod agentcore;
 pub mod authorizer;
 pub mod aws;
 pub mod denial;
+pub mod endpoints;
 pub mod error;
 pub mod event;
 pub mod handler;

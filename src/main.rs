@@ -8,6 +8,7 @@ use aws_smithy_async::time::{SharedTimeSource, SystemTimeSource};
 use aws_smithy_runtime_api::client::http::SharedHttpConnector;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use provisioner::aws::{Context, ContextSettings, HttpsConnector};
+use provisioner::endpoints::Endpoints;
 use provisioner::identity::NAME_PREFIX_VARIABLE;
 use provisioner::{handler, logging};
 use serde_json::value::RawValue;
@@ -27,7 +28,6 @@ async fn main() -> Result<(), Error> {
 /// Lambda passes the role's credentials and the Region in the environment; a template may add the prefix of names.
 fn context() -> Result<Context, Error> {
     let given = |name| env::var(name).ok().filter(|value| !value.is_empty());
-    let endpoint_url = given("AWS_ENDPOINT_URL");
     let credentials = Credentials::new(
         env::var("AWS_ACCESS_KEY_ID")?,
         env::var("AWS_SECRET_ACCESS_KEY")?,
@@ -40,8 +40,7 @@ fn context() -> Result<Context, Error> {
         credentials: SharedCredentialsProvider::new(credentials),
         connector: SharedHttpConnector::new(HttpsConnector::default()),
         time_source: SharedTimeSource::new(SystemTimeSource::new()),
-        allow_loopback_responses: endpoint_url.is_some(),
-        endpoint_url,
+        endpoints: Endpoints::from_environment(|name| env::var(name).ok()),
         name_prefix: given(NAME_PREFIX_VARIABLE),
     }))
 }

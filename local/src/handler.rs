@@ -11,6 +11,7 @@ use emulator::lambda::Invocation;
 use emulator::lambda::in_process::InProcess;
 use emulator::service::Principal;
 use provisioner::aws::{Context, ContextSettings};
+use provisioner::endpoints::Endpoints;
 use provisioner::handler::handle;
 use provisioner::identity::NAME_PREFIX_VARIABLE;
 
@@ -49,8 +50,7 @@ pub(crate) fn context(aws: &Aws, principal: &Principal) -> Context {
         )),
         connector: aws.http_connector(),
         time_source: SharedTimeSource::new(aws.clock()),
-        endpoint_url: None,
-        allow_loopback_responses: false,
+        endpoints: Ok(Endpoints::default()),
         name_prefix: None,
     })
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::aws::Context;
+use crate::endpoints::{Endpoints, Service};
 
 /// Stands before the Region in the host of a runtime's URL.
 const RUNTIME_HOST: &str = "bedrock-agentcore.";
@@ -98,21 +99,27 @@ pub(crate) fn is_gateway(url: &str) -> bool {
     host.is_some_and(|host| host.contains(GATEWAY_HOST))
 }
 
-/// Where requests to `url` really go: to the one endpoint of an emulated AWS, if there is one.
+/// Where requests to `url` really go. A runtime's go to the data plane's endpoint of the kind that the function's environment
+/// asks for; a gateway has the one address that AgentCore gave it, unless one endpoint serves all of AWS.
 pub(crate) fn effective_url(context: &Context, url: &str) -> Arc<str> {
-    let emulated = context.endpoint_url.as_deref().and_then(|endpoint| below(endpoint, url));
-    emulated.unwrap_or_else(|| url.to_owned()).into()
+    let elsewhere = runtime_at(&context.endpoints, url).or_else(|| gateway_below(context.endpoints.url_of_all()?, url));
+    elsewhere.unwrap_or_else(|| url.to_owned()).into()
 }
 
-/// The place of AgentCore's `url` below an endpoint that serves everything.
-fn below(endpoint: &str, url: &str) -> Option<String> {
-    let endpoint = endpoint.trim_end_matches('/');
+fn runtime_at(endpoints: &Endpoints, url: &str) -> Option<String> {
     let (host, path) = url.strip_prefix("https://")?.split_once('/')?;
-    if host.starts_with(RUNTIME_HOST) {
-        return Some(format!("{endpoint}/{path}"));
-    }
+    let region_and_suffix = host.strip_prefix(RUNTIME_HOST)?;
+    Some(match endpoints.url(Service::AgentCore) {
+        Some(endpoint) => format!("{}/{path}", endpoint.trim_end_matches('/')),
+        None => format!("https://{}/{path}", endpoints.host(RUNTIME_HOST.trim_end_matches('.'), region_and_suffix)),
+    })
+}
+
+/// The place of a gateway below an endpoint that serves all of AWS.
+fn gateway_below(endpoint: &str, url: &str) -> Option<String> {
+    let (host, path) = url.strip_prefix("https://")?.split_once('/')?;
     let (gateway_id, _) = host.split_once(GATEWAY_HOST)?;
-    Some(format!("{endpoint}/gateway-endpoints/{gateway_id}/{path}"))
+    Some(format!("{}/gateway-endpoints/{gateway_id}/{path}", endpoint.trim_end_matches('/')))
 }
 
 #[cfg(test)]
@@ -176,11 +183,19 @@ mod tests {
 
     #[test]
     fn an_emulated_aws_serves_runtimes_and_gateways_below_one_endpoint() {
-        let below = |url: &str| below("http://127.0.0.1:1/", url);
+        let read = |name: &str| (name == "AWS_ENDPOINT_URL").then(|| "http://127.0.0.1:1/".to_owned());
+        let endpoints = Endpoints::from_environment(read).unwrap();
+        let below = |url: &str| runtime_at(&endpoints, url).or_else(|| gateway_below(endpoints.url_of_all()?, url));
         assert_eq!(below(&format!("{HOST}/runtimes/x")).as_deref(), Some("http://127.0.0.1:1/runtimes/x"));
         let gateway = "https://mcp-abcdefghij.gateway.bedrock-agentcore.us-east-1.amazonaws.com/mcp";
         assert_eq!(below(gateway).as_deref(), Some("http://127.0.0.1:1/gateway-endpoints/mcp-abcdefghij/mcp"));
         assert!(is_gateway(gateway) && !is_gateway(HOST));
         assert_eq!(below("https://example.com/mcp"), None);
+
+        let fips = Endpoints::from_environment(|name| name.starts_with("AWS_USE_").then(|| "true".to_owned())).unwrap();
+        assert_eq!(
+            runtime_at(&fips, &format!("{HOST}/runtimes/x")).as_deref(),
+            Some("https://bedrock-agentcore-fips.us-east-1.api.aws/runtimes/x")
+        );
     }
 }

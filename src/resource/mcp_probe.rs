@@ -295,5 +295,9 @@ async fn ask(
         (_, Some(group)) => evidence::last_lines(job, group).await,
         (_, None) => String::new(),
     };
-    Err(Error::unverified(verdict.code(), format!("{}{evidence}", verdict.sentence())))
+    // A runtime is called at the endpoint of the kind that the function's environment asks for.
+    let doubt = job.context.endpoints.doubt(&job.context.region);
+    let doubt = doubt.filter(|_| verdict.code() == "UNREACHABLE" && peer == Peer::Runtime);
+    let doubt = doubt.map(|doubt| format!("; {doubt}")).unwrap_or_default();
+    Err(Error::unverified(verdict.code(), format!("{}{evidence}{doubt}", verdict.sentence())))
 }

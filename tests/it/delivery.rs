@@ -9,6 +9,7 @@ use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture, S
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use emulator::faults::{ResponseFault, ResponseFaultEffect};
 use provisioner::aws::{Context, ContextSettings};
+use provisioner::endpoints::Endpoints;
 use serde_json::{Value, json};
 
 use crate::world::{CANARY, Event, World};
@@ -73,8 +74,7 @@ async fn a_panic_is_answered_without_its_words() {
         credentials: SharedCredentialsProvider::new(Credentials::new("key", "secret", None, None, "test")),
         connector: SharedHttpConnector::new(Panicking(world.aws.http_connector())),
         time_source: SharedTimeSource::new(world.aws.clock()),
-        endpoint_url: None,
-        allow_loopback_responses: false,
+        endpoints: Ok(Endpoints::default()),
         name_prefix: None,
     });
     let deadline = world.aws.clock().now() + Duration::from_mins(15);

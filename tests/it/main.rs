@@ -24,6 +24,8 @@ mod denial;
 mod deployment;
 /// README.md and docs/, as far as they can be compared with what they describe.
 mod documentation;
+/// Which host each client calls.
+mod endpoints;
 /// Any event, good or bad, gets one answer or is refused for a reason.
 mod envelope;
 /// Every file in `events/`.

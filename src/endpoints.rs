@@ -1,0 +1,229 @@
+//! Where AWS is called, as the function's environment says it to every SDK ("Service-specific endpoints" and "Dual-stack
+//! and FIPS endpoints", AWS SDKs and Tools reference guide).
+
+use std::collections::BTreeMap;
+
+use http::Uri;
+
+use crate::properties::quote;
+
+const URL: &str = "AWS_ENDPOINT_URL";
+const IGNORE: &str = "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS";
+const FIPS: &str = "AWS_USE_FIPS_ENDPOINT";
+const DUAL_STACK: &str = "AWS_USE_DUALSTACK_ENDPOINT";
+
+/// Suffixes of AWS's hosts that serve IPv4 alone, and the ones that serve both (botocore's partitions.json).
+const DUAL_STACK_SUFFIXES: [(&str, &str); 7] = [
+    ("amazonaws.com", "api.aws"),
+    ("amazonaws.com.cn", "api.amazonwebservices.com.cn"),
+    ("amazonaws.eu", "api.amazonwebservices.eu"),
+    ("c2s.ic.gov", "api.aws.ic.gov"),
+    ("sc2s.sgov.gov", "api.aws.scloud"),
+    ("cloud.adc-e.uk", "api.cloud-aws.adc-e.uk"),
+    ("csp.hci.ic.gov", "api.aws.hci.ic.gov"),
+];
+
+/// A service that the function calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Service {
+    /// AgentCore's control plane.
+    AgentCoreControl,
+    /// AgentCore's data plane, where runtimes are invoked.
+    AgentCore,
+    /// Secrets Manager.
+    SecretsManager,
+    /// CloudWatch Logs.
+    CloudWatchLogs,
+    /// CloudFormation.
+    CloudFormation,
+}
+
+impl Service {
+    const ALL: [Self; 5] =
+        [Self::AgentCoreControl, Self::AgentCore, Self::SecretsManager, Self::CloudWatchLogs, Self::CloudFormation];
+
+    /// The service's variable: its service id in capitals.
+    fn variable(self) -> &'static str {
+        match self {
+            Self::AgentCoreControl => "AWS_ENDPOINT_URL_BEDROCK_AGENTCORE_CONTROL",
+            Self::AgentCore => "AWS_ENDPOINT_URL_BEDROCK_AGENTCORE",
+            Self::SecretsManager => "AWS_ENDPOINT_URL_SECRETS_MANAGER",
+            Self::CloudWatchLogs => "AWS_ENDPOINT_URL_CLOUDWATCH_LOGS",
+            Self::CloudFormation => "AWS_ENDPOINT_URL_CLOUDFORMATION",
+        }
+    }
+}
+
+/// Which endpoints are called.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Endpoints {
+    /// Whether only endpoints with FIPS 140 validated cryptography are called.
+    pub fips: bool,
+    /// Whether endpoints are called that have IPv6 addresses, too.
+    pub dual_stack: bool,
+    url: Option<String>,
+    services: BTreeMap<Service, String>,
+}
+
+impl Endpoints {
+    /// Reads the variables; `read` returns a variable's value, if it is set.
+    ///
+    /// # Errors
+    /// A value is not what the variable takes, or two variables exclude each other: a sentence for people.
+    pub fn from_environment(read: impl Fn(&str) -> Option<String>) -> Result<Self, String> {
+        let given = |name: &str| read(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
+        let flag = |name: &str| match given(name) {
+            None => Ok(false),
+            Some(value) if value.eq_ignore_ascii_case("true") => Ok(true),
+            Some(value) if value.eq_ignore_ascii_case("false") => Ok(false),
+            Some(value) => {
+                Err(format!("the function's environment variable `{name}` is {}; use true or false", quote(&value)))
+            }
+        };
+        let (fips, dual_stack, ignores_urls) = (flag(FIPS)?, flag(DUAL_STACK)?, flag(IGNORE)?);
+        let url = |name: &str| match given(name).filter(|_| !ignores_urls) {
+            None => Ok(None),
+            Some(value) if !is_web_address(&value) => Err(format!(
+                "the function's environment variable `{name}` is {}, which is not an http or https URL; correct it",
+                quote(&value)
+            )),
+            // No SDK turns an address that is given into one of another kind.
+            Some(_) if fips || dual_stack => {
+                let kind = if fips { FIPS } else { DUAL_STACK };
+                Err(format!(
+                    "the function's environment variables `{kind}` and `{name}` exclude each other; remove one of them"
+                ))
+            }
+            Some(value) => Ok(Some(value)),
+        };
+        let mut services = BTreeMap::new();
+        for service in Service::ALL {
+            if let Some(value) = url(service.variable())? {
+                services.insert(service, value);
+            }
+        }
+        Ok(Self { fips, dual_stack, url: url(URL)?, services })
+    }
+
+    /// Returns the address that is given for a service, or for all; `None` for AWS's own.
+    #[must_use]
+    pub fn url(&self, service: Service) -> Option<&str> {
+        self.services.get(&service).or(self.url.as_ref()).map(String::as_str)
+    }
+
+    /// Returns the one address that is given for everything.
+    #[must_use]
+    pub fn url_of_all(&self) -> Option<&str> {
+        self.url.as_deref()
+    }
+
+    /// Returns true if everything is called on this machine by plain HTTP: AWS itself is emulated there.
+    #[must_use]
+    pub fn are_local(&self) -> bool {
+        let uri = self.url.as_ref().and_then(|url| url.parse::<Uri>().ok());
+        uri.is_some_and(|uri| {
+            uri.scheme_str() == Some("http") && matches!(uri.host(), Some("127.0.0.1" | "localhost" | "[::1]"))
+        })
+    }
+
+    /// Returns the host of the wanted kind for `<name>.<Region>.<suffix>`, a host of AWS's: the rule that AWS's SDKs have for
+    /// every service's endpoints.
+    #[must_use]
+    pub fn host(&self, name: &str, region_and_suffix: &str) -> String {
+        let name = if self.fips { format!("{name}-fips") } else { name.to_owned() };
+        let dual = region_and_suffix.split_once('.').filter(|_| self.dual_stack).and_then(|(region, suffix)| {
+            let (_, dual) = DUAL_STACK_SUFFIXES.into_iter().find(|(single, _)| *single == suffix)?;
+            Some(format!("{region}.{dual}"))
+        });
+        format!("{name}.{}", dual.as_deref().unwrap_or(region_and_suffix))
+    }
+
+    /// Returns what to add to the report of a connection that fails, if an endpoint of a special kind was called, which not
+    /// every Region has.
+    #[must_use]
+    pub fn doubt(&self, region: &str) -> Option<String> {
+        let (variable, kind) = match (self.fips, self.dual_stack) {
+            (true, _) => (FIPS, "FIPS"),
+            (false, true) => (DUAL_STACK, "dual-stack"),
+            (false, false) => return None,
+        };
+        Some(format!(
+            "the function's environment variable `{variable}` is true, and the service may have no {kind} endpoint in \
+             {region}: use a Region that has one, or remove the variable"
+        ))
+    }
+}
+
+fn is_web_address(text: &str) -> bool {
+    text.parse::<Uri>().is_ok_and(|uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(variables: &[(&str, &str)]) -> Result<Endpoints, String> {
+        Endpoints::from_environment(|name| {
+            variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
+        })
+    }
+
+    #[test]
+    fn a_services_own_address_comes_before_the_one_for_all() {
+        let all = "https://all.example.com";
+        for service in Service::ALL {
+            let endpoints = read(&[(URL, all), (service.variable(), " https://own.example.com/\n")]).unwrap();
+            for other in Service::ALL {
+                let expected = if other == service { "https://own.example.com/" } else { all };
+                assert_eq!(endpoints.url(other), Some(expected), "{other:?}");
+            }
+            let own = read(&[(service.variable(), "http://127.0.0.1:1")]).unwrap();
+            assert_eq!(Service::ALL.into_iter().filter(|other| own.url(*other).is_some()).count(), 1);
+            assert!(!own.are_local(), "one service is not all of AWS");
+            assert_eq!(read(&[(IGNORE, "true"), (URL, all), (service.variable(), all)]).unwrap().url(service), None);
+        }
+        assert!(read(&[(URL, "http://127.0.0.1:4566")]).unwrap().are_local());
+        assert!(!read(&[(URL, "https://vpce-1.example.com")]).unwrap().are_local());
+        assert_eq!(read(&[(URL, "")]).unwrap(), Endpoints::default());
+    }
+
+    #[test]
+    fn what_no_sdk_takes_is_a_sentence() {
+        for (variables, sentence) in [
+            (&[(FIPS, "yes")][..], "`AWS_USE_FIPS_ENDPOINT` is \"yes\"; use true or false"),
+            (&[(DUAL_STACK, "1")], "`AWS_USE_DUALSTACK_ENDPOINT` is \"1\"; use true or false"),
+            (&[(URL, "example.com")], "`AWS_ENDPOINT_URL` is \"example.com\", which is not an http or https URL"),
+            (
+                &[("AWS_ENDPOINT_URL_SECRETS_MANAGER", "ftp://x")],
+                "`AWS_ENDPOINT_URL_SECRETS_MANAGER` is \"ftp://x\", which is not an http or https URL",
+            ),
+            (
+                &[(FIPS, "true"), (URL, "https://example.com")],
+                "`AWS_USE_FIPS_ENDPOINT` and `AWS_ENDPOINT_URL` exclude each other",
+            ),
+            (
+                &[(DUAL_STACK, "TRUE"), ("AWS_ENDPOINT_URL_CLOUDFORMATION", "https://example.com")],
+                "`AWS_USE_DUALSTACK_ENDPOINT` and `AWS_ENDPOINT_URL_CLOUDFORMATION` exclude each other",
+            ),
+        ] {
+            let problem = read(variables).unwrap_err();
+            assert!(problem.contains(sentence), "{problem}");
+        }
+        assert!(read(&[(FIPS, "False"), (DUAL_STACK, "false"), (URL, "https://example.com")]).is_ok());
+    }
+
+    #[test]
+    fn hosts_follow_the_rule_of_the_sdks() {
+        for (fips, dual_stack, expected) in [
+            ("false", "false", "x.us-east-1.amazonaws.com"),
+            ("true", "false", "x-fips.us-east-1.amazonaws.com"),
+            ("false", "true", "x.us-east-1.api.aws"),
+            ("true", "true", "x-fips.us-east-1.api.aws"),
+        ] {
+            let endpoints = read(&[(FIPS, fips), (DUAL_STACK, dual_stack)]).unwrap();
+            assert_eq!(endpoints.host("x", "us-east-1.amazonaws.com"), expected);
+        }
+        let dual = read(&[(DUAL_STACK, "true")]).unwrap();
+        assert_eq!(dual.host("x", "cn-north-1.amazonaws.com.cn"), "x.cn-north-1.api.amazonwebservices.com.cn");
+    }
+}
