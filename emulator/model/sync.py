@@ -26,32 +26,48 @@ OPERATIONS = {
     ],
     "bedrock-agentcore-control": [
         "CreateAgentRuntime",
+        "CreateAgentRuntimeEndpoint",
+        "CreateApiKeyCredentialProvider",
         "CreateGateway",
         "CreateGatewayTarget",
         "CreateOauth2CredentialProvider",
+        "CreateWorkloadIdentity",
         "DeleteAgentRuntime",
+        "DeleteAgentRuntimeEndpoint",
+        "DeleteApiKeyCredentialProvider",
         "DeleteGateway",
         "DeleteGatewayTarget",
         "DeleteOauth2CredentialProvider",
+        "DeleteResourcePolicy",
+        "DeleteWorkloadIdentity",
         "GetAgentRuntime",
         "GetAgentRuntimeEndpoint",
+        "GetApiKeyCredentialProvider",
         "GetGateway",
         "GetGatewayTarget",
         "GetOauth2CredentialProvider",
+        "GetResourcePolicy",
+        "GetWorkloadIdentity",
         "ListAgentRuntimeEndpoints",
         "ListAgentRuntimeVersions",
         "ListAgentRuntimes",
+        "ListApiKeyCredentialProviders",
         "ListGatewayTargets",
         "ListGateways",
         "ListOauth2CredentialProviders",
         "ListTagsForResource",
+        "ListWorkloadIdentities",
+        "PutResourcePolicy",
         "SynchronizeGatewayTargets",
         "TagResource",
         "UntagResource",
         "UpdateAgentRuntime",
+        "UpdateAgentRuntimeEndpoint",
+        "UpdateApiKeyCredentialProvider",
         "UpdateGateway",
         "UpdateGatewayTarget",
         "UpdateOauth2CredentialProvider",
+        "UpdateWorkloadIdentity",
     ],
     "cloudformation": [
         "DescribeStacks",
@@ -90,6 +106,12 @@ TYPES = {"structure", "list", "map", "string", "integer", "long", "boolean", "bl
 # Patterns of the service model that the service itself does not keep, and what stands in the tables instead.
 PATTERNS = {
     # The ARNs that the API answers with are of the service bedrock-agentcore, and names have underscores.
+    "ApiKeyCredentialProviderArnType": (
+        "arn:(aws|aws-us-gov):acps:[A-Za-z0-9-]{1,64}:[0-9]{12}:token-vault/[a-zA-Z0-9-.]+"
+        "/apikeycredentialprovider/[a-zA-Z0-9-.]+",
+        "arn:(aws|aws-us-gov):bedrock-agentcore:[A-Za-z0-9-]{1,64}:[0-9]{12}:token-vault/[a-zA-Z0-9-.]+"
+        "/apikeycredentialprovider/[a-zA-Z0-9-_]+",
+    ),
     "CredentialProviderArnType": (
         "arn:(aws|aws-us-gov):acps:[A-Za-z0-9-]{1,64}:[0-9]{12}:token-vault/[a-zA-Z0-9-.]+"
         "/oauth2credentialprovider/[a-zA-Z0-9-.]+",

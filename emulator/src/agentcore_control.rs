@@ -1,5 +1,5 @@
 //! The control plane of Bedrock AgentCore: runtimes with their versions and endpoints, gateways with their targets,
-//! OAuth2 credential providers, and tags.
+//! credential providers, workload identities, policies of resources, and tags.
 //!
 //! States follow the clock: nothing happens in the background, a resource's status is a function of the time at which
 //! it is asked for. The one exception is a target whose catalogue has to be read from its server: it stays as it is until
@@ -20,9 +20,11 @@
 //!   a growth like any other where the gateway had fewer;
 //! - targets are MCP servers and need a name; one that waits for a person's consent waits for ever, and so does the
 //!   deletion of its gateway;
-//! - an update of a managed client secret's provider has to bring the secret again.
+//! - an update of a managed secret's provider has to bring the secret again;
+//! - a runtime that has endpoints of one's own cannot be deleted, nor a version that one of them serves.
 
 mod access;
+mod api_key_provider;
 mod configuration;
 mod credential_provider;
 mod endpoint;
@@ -31,8 +33,11 @@ mod execution_role;
 mod gateway;
 mod gateway_target;
 mod headers;
+mod holdings;
 mod lag;
 mod page;
+mod provider_secret;
+mod resource_policy;
 mod rules;
 mod runtime;
 mod status;
@@ -40,20 +45,27 @@ mod tags;
 #[cfg(test)]
 mod tests;
 mod token;
+mod workload_identity;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::SystemTime;
 
+use serde_json::Value;
+
+pub use self::api_key_provider::ApiKeyProvider;
 pub use self::configuration::Configuration;
-pub use self::credential_provider::{ClientAuthentication, ClientSecret, CredentialProvider, Discovery};
+pub use self::credential_provider::{ClientAuthentication, CredentialProvider, Discovery};
+pub use self::endpoint::Endpoint;
 pub use self::errors::RefusedAs;
 pub use self::gateway::Gateway;
 pub use self::gateway_target::{GatewayTarget, Synchronization};
 use self::lag::Lag;
+pub use self::provider_secret::ProviderSecret;
 pub use self::runtime::{Runtime, Version};
 pub use self::status::{Status, Transition};
 pub use self::token::Mismatch;
 use self::token::Tokens;
+pub use self::workload_identity::WorkloadIdentity;
 use crate::iam::Iam;
 use crate::identity_provider::IdentityProviders;
 use crate::objects::Objects;
@@ -81,6 +93,16 @@ pub struct AgentCoreControl {
     synchronizations: Vec<Synchronization>,
     /// In the order of their creation.
     credential_providers: Vec<CredentialProvider>,
+    /// In the order of their creation.
+    api_key_providers: Vec<ApiKeyProvider>,
+    /// In the order of their creation, those of runtimes and gateways included.
+    workload_identities: Vec<WorkloadIdentity>,
+    /// How many workload identities there ever were.
+    identity_numbers: u64,
+    /// Endpoints of one's own in the order of their creation, those that lists still show included.
+    endpoints: Vec<Endpoint>,
+    /// By the ARN of their resource.
+    resource_policies: BTreeMap<String, Value>,
     /// Whether the token vault exists: the first credential provider makes it.
     token_vault: bool,
     /// How many numbers were given to gateways, targets, synchronizations and credential providers; decides the next id.
@@ -116,6 +138,11 @@ impl AgentCoreControl {
             deleted_gateways: Vec::new(),
             synchronizations: Vec::new(),
             credential_providers: Vec::new(),
+            api_key_providers: Vec::new(),
+            workload_identities: Vec::new(),
+            identity_numbers: 0,
+            endpoints: Vec::new(),
+            resource_policies: BTreeMap::new(),
             token_vault: false,
             numbers: 0,
             service_linked_roles: BTreeSet::new(),
@@ -134,6 +161,7 @@ impl AgentCoreControl {
         let lags = !self.settings.get_lag.is_zero() && !call.operation.starts_with("Get");
         let before = lags.then(|| self.clone());
         let answer = self.execute(call, neighbours)?;
+        self.link_workload_identities(call.now);
         self.tokens.record(call, &answer);
         if let Some((mut before, get)) = before.zip(lag::get_of(call, &answer)) {
             let former = before.call(&get, neighbours);
@@ -147,9 +175,15 @@ impl AgentCoreControl {
             "CreateAgentRuntime" => self.create_agent_runtime(call, neighbours.iam),
             "GetAgentRuntime" => self.get_agent_runtime(call),
             "UpdateAgentRuntime" => self.update_agent_runtime(call, neighbours.iam),
-            "DeleteAgentRuntime" => self.delete_agent_runtime(call),
+            "DeleteAgentRuntime" => {
+                self.check_endpoints_allow_deletion(call)?;
+                self.delete_agent_runtime(call)
+            }
             "ListAgentRuntimes" => self.list_agent_runtimes(call),
             "ListAgentRuntimeVersions" => self.list_agent_runtime_versions(call),
+            "CreateAgentRuntimeEndpoint" => self.create_agent_runtime_endpoint(call),
+            "UpdateAgentRuntimeEndpoint" => self.update_agent_runtime_endpoint(call),
+            "DeleteAgentRuntimeEndpoint" => self.delete_agent_runtime_endpoint(call),
             "GetAgentRuntimeEndpoint" => self.get_agent_runtime_endpoint(call),
             "ListAgentRuntimeEndpoints" => self.list_agent_runtime_endpoints(call),
             "CreateGateway" => self.create_gateway(call, neighbours),
@@ -168,6 +202,19 @@ impl AgentCoreControl {
             "UpdateOauth2CredentialProvider" => self.update_credential_provider(call, neighbours),
             "DeleteOauth2CredentialProvider" => self.delete_credential_provider(call, neighbours),
             "ListOauth2CredentialProviders" => self.list_credential_providers(call),
+            "CreateApiKeyCredentialProvider" => self.create_api_key_provider(call, neighbours),
+            "GetApiKeyCredentialProvider" => self.get_api_key_provider(call),
+            "UpdateApiKeyCredentialProvider" => self.update_api_key_provider(call, neighbours),
+            "DeleteApiKeyCredentialProvider" => self.delete_api_key_provider(call, neighbours),
+            "ListApiKeyCredentialProviders" => self.list_api_key_providers(call),
+            "CreateWorkloadIdentity" => self.create_workload_identity(call),
+            "GetWorkloadIdentity" => self.get_workload_identity(call),
+            "UpdateWorkloadIdentity" => self.update_workload_identity(call),
+            "DeleteWorkloadIdentity" => self.delete_workload_identity(call),
+            "ListWorkloadIdentities" => self.list_workload_identities(call),
+            "PutResourcePolicy" => self.put_resource_policy(call),
+            "GetResourcePolicy" => self.get_resource_policy(call),
+            "DeleteResourcePolicy" => self.delete_resource_policy(call),
             "TagResource" => self.tag_resource(call),
             "UntagResource" => self.untag_resource(call),
             "ListTagsForResource" => self.list_tags_for_resource(call),
@@ -241,6 +288,9 @@ impl AgentCoreControl {
         self.deleted_gateways.extend(gone);
         self.gateways.iter_mut().for_each(|gateway| gateway.settle(now));
         self.credential_providers.retain(|provider| provider.status(now) != Status::Gone);
+        self.settle_endpoints(now);
+        self.settle_resource_policies(now);
+        self.link_workload_identities(now);
     }
 
     fn next_number(&mut self) -> u64 {

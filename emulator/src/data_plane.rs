@@ -113,7 +113,9 @@ impl Aws {
         let given = [SESSION, MCP_SESSION].into_iter().find_map(|name| request.headers().get(name)?.to_str().ok());
         let session = given.map(str::to_owned);
         let session = session.unwrap_or_else(|| self.with(|world| world.containers.next_session_id()));
-        let invocation = Invocation { session: (arn, session), configuration, request };
+        // Sessions of an endpoint of one's own are apart: its version is another.
+        let place = if target.qualifier == "DEFAULT" { arn } else { target.endpoint_arn() };
+        let invocation = Invocation { session: (place, session), configuration, request };
         let request = self.with(|world| forward::to_container(&invocation, world.containers.strips_mcp_headers()))?;
         let server = self.microvm(&invocation).await?;
         if !forward::speaks_mcp(&invocation.configuration) {

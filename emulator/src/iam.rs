@@ -6,6 +6,7 @@ mod condition;
 mod guardrail;
 mod pattern;
 mod policy;
+mod resource;
 #[cfg(test)]
 mod tests;
 
@@ -104,10 +105,21 @@ impl Requirement {
     }
 }
 
-/// Which kind of policy denies a call, and how.
+/// The kind of a principal's own policies in a denial.
+const IDENTITY_BASED: &str = "identity-based policy";
+
+/// The kind of policy that denies a call, and how.
 struct Denial {
     kind: &'static str,
     decision: Decision,
+}
+
+impl Denial {
+    /// Returns true if nothing but an allow of the principal's own policies is missing, in whose place one of the
+    /// resource's policy does.
+    fn is_overruled_by_resource(&self) -> bool {
+        self.kind == IDENTITY_BASED && self.decision != Decision::ExplicitDeny
+    }
 }
 
 /// The account's roles.
@@ -167,26 +179,17 @@ impl Iam {
     ///
     /// A role that does not exist (any more) is allowed nothing.
     pub(crate) fn authorize(&self, principal: &Principal, requirements: &[Requirement]) -> Result<(), ApiError> {
-        let arn = match principal {
-            Principal::Administrator => return Ok(()),
-            Principal::Role(arn) => arn,
-            // No identity of AWS's, so no policy allows it anything.
-            Principal::Bearer(subject) => subject,
-        };
-        let policies = self.roles.get(arn).map_or(&[][..], |role| &role.policies);
+        if *principal == Principal::Administrator {
+            return Ok(());
+        }
         for requirement in requirements {
-            let mut context = requirement.context.clone();
-            context.insert("aws:PrincipalArn".to_owned(), vec![arn.clone()]);
-            context.insert("aws:PrincipalAccount".to_owned(), vec![self.account_id.clone()]);
-            context.insert("aws:RequestedRegion".to_owned(), vec![self.region.clone()]);
-            context.insert("aws:SecureTransport".to_owned(), vec!["true".to_owned()]);
-            if let Some(denial) = self.decide(policies, requirement, &context) {
+            if let Some(denial) = self.decide(principal, requirement) {
                 // These two speak the JSON protocol, where every client error has status 400.
                 let speaks_json = |first: &Requirement| {
                     ["secretsmanager:", "logs:"].iter().any(|service| first.action.starts_with(service))
                 };
                 let json = requirements.first().is_some_and(speaks_json);
-                let message = self.denial(arn, requirement, &denial);
+                let message = self.denial(principal, requirement, &denial);
                 return Err(ApiError::new(if json { 400 } else { 403 }, "AccessDeniedException", message));
             }
         }
@@ -194,23 +197,60 @@ impl Iam {
     }
 
     /// Returns the denial of one requirement, if any: an explicit deny of whatever kind first, then the first kind that
-    /// does not allow it.
-    fn decide(&self, policies: &[Value], requirement: &Requirement, context: &Context) -> Option<Denial> {
-        let own = || policy::decide(policies, &requirement.action, &requirement.resource, context);
+    /// does not allow it, the principal's own policies last. A role that does not exist has none, and a bearer token
+    /// neither.
+    fn decide(&self, principal: &Principal, requirement: &Requirement) -> Option<Denial> {
+        let policies = match principal {
+            Principal::Administrator => return None,
+            Principal::Role(arn) => self.roles.get(arn).map_or(&[][..], |role| &role.policies),
+            Principal::Bearer(_) => &[],
+        };
+        let context = self.context(principal, requirement);
+        let own = || policy::decide(policies, &requirement.action, &requirement.resource, &context);
         let by = |(kind, decision): (Guardrail, Decision)| Denial { kind: kind.name(), decision };
-        let by_itself = |decision| Denial { kind: "identity-based policy", decision };
+        let by_itself = |decision| Denial { kind: IDENTITY_BASED, decision };
         let explicit = |decision: &Decision| *decision == Decision::ExplicitDeny;
         let any = |decision: &Decision| *decision != Decision::Allowed;
-        guardrail::denies(&self.guardrails, requirement, context, explicit)
+        guardrail::denies(&self.guardrails, requirement, &context, explicit)
             .map(by)
             .or_else(|| Some(own()).filter(explicit).map(by_itself))
-            .or_else(|| guardrail::denies(&self.guardrails, requirement, context, any).map(by))
+            .or_else(|| guardrail::denies(&self.guardrails, requirement, &context, any).map(by))
             .or_else(|| Some(own()).filter(any).map(by_itself))
     }
 
+    /// The values of the condition keys that every request has, and of those of the requirement.
+    fn context(&self, principal: &Principal, requirement: &Requirement) -> Context {
+        let mut context = requirement.context.clone();
+        context.insert("aws:RequestedRegion".to_owned(), vec![self.region.clone()]);
+        context.insert("aws:SecureTransport".to_owned(), vec!["true".to_owned()]);
+        // A bearer token stands for nobody that IAM knows.
+        if !matches!(principal, Principal::Bearer(_)) {
+            context.insert("aws:PrincipalArn".to_owned(), vec![self.principal_arn(principal)]);
+            context.insert("aws:PrincipalAccount".to_owned(), vec![self.account_id.clone()]);
+        }
+        context
+    }
+
+    /// The ARN of a principal: a role's own, the administrator's made-up role's, or what a bearer token calls itself.
+    pub(crate) fn principal_arn(&self, principal: &Principal) -> String {
+        match principal {
+            Principal::Administrator => {
+                format!("arn:{}:iam::{}:role/Administrator", self.partition, self.account_id)
+            }
+            Principal::Role(name) | Principal::Bearer(name) => name.clone(),
+        }
+    }
+
+    /// The ARN of the session in which a principal calls.
+    pub(crate) fn session_arn(&self, principal: &Principal) -> String {
+        let role = self.principal_arn(principal);
+        let name = role.rsplit('/').next().unwrap_or_default();
+        format!("arn:{}:sts::{}:assumed-role/{name}/emulator", self.partition, self.account_id)
+    }
+
     /// The words of AWS. What the emulator could not evaluate is added, because no real denial has that cause.
-    fn denial(&self, role: &str, requirement: &Requirement, denial: &Denial) -> String {
-        let Requirement { action, resource, .. } = requirement;
+    fn denial(&self, principal: &Principal, requirement: &Requirement, denial: &Denial) -> String {
+        let Requirement { action, .. } = requirement;
         let Denial { kind, decision } = denial;
         let mut text = if action == "iam:CreateServiceLinkedRole" {
             // O: aws-samples/generative-ai-use-cases#1327
@@ -220,13 +260,6 @@ impl Iam {
         } else if action.starts_with("kms:") {
             "Access to KMS is not allowed".to_owned()
         } else {
-            let user = format!(
-                "arn:{}:sts::{}:assumed-role/{}/emulator",
-                self.partition,
-                self.account_id,
-                role.rsplit('/').next().unwrap_or_default()
-            );
-            let place = if resource == "*" { String::new() } else { format!(" on resource: {resource}") };
             let cause = match decision {
                 Decision::ExplicitDeny => {
                     let article = if kind.starts_with('i') { "an" } else { "a" };
@@ -234,11 +267,18 @@ impl Iam {
                 }
                 _ => format!("because no {kind} allows the {action} action"),
             };
-            format!("User: {user} is not authorized to perform: {action}{place} {cause}")
+            self.not_authorized(principal, requirement, &cause)
         };
         if let Decision::ImplicitDeny { unsupported: Some(what) } = decision {
             text = format!("{text} (the emulator cannot evaluate {what}, so it does not allow)");
         }
         text
+    }
+
+    fn not_authorized(&self, principal: &Principal, requirement: &Requirement, cause: &str) -> String {
+        let Requirement { action, resource, .. } = requirement;
+        let place = if resource == "*" { String::new() } else { format!(" on resource: {resource}") };
+        let user = self.session_arn(principal);
+        format!("User: {user} is not authorized to perform: {action}{place} {cause}")
     }
 }

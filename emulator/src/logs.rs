@@ -12,7 +12,7 @@ mod tests;
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
-pub(crate) use self::access::to_print;
+pub(crate) use self::access::{group_of, to_print};
 use crate::service::{Answer, ApiError, Call};
 use crate::settings::Settings;
 

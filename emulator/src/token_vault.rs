@@ -10,7 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use http::Request;
 use serde_json::{Value, json};
 
-use crate::agentcore_control::{ClientAuthentication, CredentialProvider, Discovery};
+use crate::agentcore_control::{ClientAuthentication, CredentialProvider, Discovery, ProviderSecret};
 use crate::aws::{Aws, ServiceId};
 use crate::doors::Reply;
 use crate::iam::Requirement;
@@ -44,7 +44,7 @@ impl Aws {
     /// The role needs every permission of the two steps, on every resource, and reads the client secret itself
     /// (O: aws-ia/terraform-aws-agentcore#19).
     pub(crate) async fn resource_oauth2_token(&self, request: &TokenRequest) -> Result<String, String> {
-        self.check_token_access(request)?;
+        self.check_token_access(request, "bedrock-agentcore:GetResourceOauth2Token")?;
         let now = self.clock().now();
         let provider =
             self.with(|world| world.agentcore.credential_provider_by_arn(&request.provider_arn, now).cloned());
@@ -57,35 +57,48 @@ impl Aws {
         self.ask_for_token(&token_endpoint, &client, request).await
     }
 
-    fn check_token_access(&self, request: &TokenRequest) -> Result<(), String> {
+    /// The API key of a provider. An error is the sentence that says what went wrong. Takes the same two steps and the same
+    /// permissions as a token.
+    pub(crate) fn resource_api_key(&self, request: &TokenRequest) -> Result<String, String> {
+        self.check_token_access(request, "bedrock-agentcore:GetResourceApiKey")?;
+        let arn = &request.provider_arn;
+        let secret = self.with(|world| world.agentcore.api_key_provider_by_arn(arn).map(|it| it.secret.clone()));
+        self.read_secret(&secret.ok_or_else(|| format!("no credential provider {arn}"))?, &request.role)
+    }
+
+    fn check_token_access(&self, request: &TokenRequest, get: &'static str) -> Result<(), String> {
         let (directory, _) = request.workload_identity_arn.split_once("/workload-identity/").unwrap_or_default();
-        let (vault, _) = request.provider_arn.split_once("/oauth2credentialprovider/").unwrap_or_default();
+        let vault: String = request.provider_arn.split_inclusive('/').take(2).collect();
+        let vault = vault.trim_end_matches('/');
         let workload = [directory, &request.workload_identity_arn];
         let resource = [request.provider_arn.as_str(), vault, directory, &request.workload_identity_arn];
         let on = |action: &'static str| move |arn: &str| Requirement::new(action, arn);
         let requirements: Vec<Requirement> = workload
             .into_iter()
             .map(on("bedrock-agentcore:GetWorkloadAccessToken"))
-            .chain(resource.into_iter().map(on("bedrock-agentcore:GetResourceOauth2Token")))
+            .chain(resource.into_iter().map(on(get)))
             .collect();
         self.with(|world| world.iam.authorize(&request.role, &requirements)).map_err(|error| error.message)
     }
 
     /// The client, with its secret's current value: managed and external secrets are read alike.
     fn client(&self, provider: &CredentialProvider, role: &Principal) -> Result<Client, String> {
-        let (secret_id, key) = (provider.secret.secret_arn(), provider.secret.json_key());
-        let answer = self
-            .call(role, ServiceId::SecretsManager, "GetSecretValue", json!({"SecretId": secret_id}))
-            .map_err(|error| format!("the client secret cannot be read: {}", error.message))?;
-        let values: Value = serde_json::from_str(answer["SecretString"].as_str().unwrap_or_default())
-            .map_err(|_| format!("the secret {secret_id} is no JSON object"))?;
-        let secret =
-            values[key].as_str().ok_or_else(|| format!("the secret {secret_id} has no text at the key {key}"))?;
         Ok(Client {
             id: provider.client_id.clone(),
-            secret: secret.to_owned(),
+            secret: self.read_secret(&provider.secret, role)?,
             authentication: provider.client_authentication,
         })
+    }
+
+    fn read_secret(&self, secret: &ProviderSecret, role: &Principal) -> Result<String, String> {
+        let (secret_id, key) = (secret.secret_arn(), secret.json_key());
+        let answer = self
+            .call(role, ServiceId::SecretsManager, "GetSecretValue", json!({"SecretId": secret_id}))
+            .map_err(|error| format!("the secret cannot be read: {}", error.message))?;
+        let values: Value = serde_json::from_str(answer["SecretString"].as_str().unwrap_or_default())
+            .map_err(|_| format!("the secret {secret_id} is not a JSON object"))?;
+        let value = values[key].as_str();
+        value.map(str::to_owned).ok_or_else(|| format!("the secret {secret_id} has no text at the key {key}"))
     }
 
     async fn discover(&self, url: &str) -> Result<String, String> {

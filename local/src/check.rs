@@ -32,22 +32,7 @@ impl Inventory {
     pub(crate) fn of(aws: &Aws) -> Self {
         let now = aws.clock().now();
         aws.with(|world| {
-            let (mut things, mut scheduled) = (BTreeMap::new(), BTreeMap::new());
-            for runtime in world.agentcore.runtimes(now) {
-                let condition = format!("version {} {:?}", runtime.newest().number, runtime.tags);
-                things.insert(format!("runtime {}", runtime.id), condition);
-            }
-            for gateway in world.agentcore.gateways(now) {
-                let condition = format!("updated {:?} {:?}", gateway.updated, gateway.tags);
-                things.insert(format!("gateway {}", gateway.id), condition);
-                for target in gateway.targets(now) {
-                    let condition = format!("{:?} {:?}", target.description, target.configuration());
-                    things.insert(format!("target {} of gateway {}", target.name, gateway.id), condition);
-                }
-            }
-            for provider in world.agentcore.credential_providers(now) {
-                things.insert(format!("credential provider {}", provider.name), format!("{:?}", provider.tags));
-            }
+            let (mut things, mut scheduled) = (world.agentcore.holdings(now), BTreeMap::new());
             for secret in world.secrets.secrets() {
                 let name = format!("secret {}", secret.name);
                 match &secret.deletion {

@@ -1,5 +1,6 @@
 //! An account with the stack of provisioner.yaml in it, and stacks of others that take the function from there.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
@@ -97,7 +98,7 @@ impl Estate {
         let own_roles = usize::from(names.iter().any(|name| name == PROVISIONER));
         assert_eq!(names.len(), own_roles, "{names:?}");
         self.aws.with(|world| {
-            assert_eq!(world.agentcore.runtimes(now).count(), 0);
+            assert_eq!(world.agentcore.holdings(now), BTreeMap::new());
             assert_eq!(world.iam.roles().count(), own_roles);
             for secret in world.secrets.secrets().filter(|secret| secret.name != EXISTING) {
                 assert!(secret.deletion.is_some(), "{} is left", secret.name);

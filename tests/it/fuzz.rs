@@ -82,12 +82,7 @@ fn things(world: &World) -> BTreeSet<String> {
     let now = world.aws.clock().now();
     world.aws.with(|world| {
         let secrets = world.secrets.secrets().filter(|secret| secret.deletion.is_none()).map(|it| it.arn.clone());
-        let runtimes = world.agentcore.runtimes(now).map(|runtime| runtime.arn.clone());
-        let providers = world.agentcore.credential_providers(now).map(|provider| provider.arn.clone());
-        let gateways = world.agentcore.gateways(now).map(|gateway| gateway.id.clone());
-        let targets = world.agentcore.gateways(now).flat_map(|gateway| gateway.targets(now));
-        let targets = targets.map(|target| target.name.clone());
-        secrets.chain(runtimes).chain(providers).chain(gateways).chain(targets).collect()
+        secrets.chain(world.agentcore.holdings(now).into_keys()).collect()
     })
 }
 

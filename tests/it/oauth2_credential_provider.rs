@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use emulator::agentcore_control::{ClientAuthentication, ClientSecret, CredentialProvider, Discovery, Status};
+use emulator::agentcore_control::{ClientAuthentication, CredentialProvider, Discovery, ProviderSecret, Status};
 use emulator::aws::ServiceId;
 use emulator::faults::FaultEffect;
 use emulator::identity_provider::{ClaimStyle, Client, Provider};
@@ -279,7 +279,7 @@ async fn an_external_secret_is_referred_to_by_its_arn() {
         properties["ClientSecretId"] = json!(id);
         let created = world.send(create(properties.clone())).await.success();
         let live = provider(&world, &created.physical_id());
-        let expected = ClientSecret::External { secret_id: arn.clone(), json_key: "client_secret".to_owned() };
+        let expected = ProviderSecret::External { secret_id: arn.clone(), json_key: "client_secret".to_owned() };
         assert_eq!(live.secret, expected);
         assert_eq!(created.attribute("ClientSecretArn"), arn);
         world.send(update(&live.name, properties.clone(), properties.clone())).await.success();

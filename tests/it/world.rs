@@ -305,6 +305,7 @@ impl Drop for World {
             for provider in world.agentcore.credential_providers(now) {
                 let _ = writeln!(shown, "{} {:?}", provider.arn, provider.tags);
             }
+            let _ = writeln!(shown, "{:?}", world.agentcore.holdings(now));
             shown
         });
         assert!(!shown.contains(CANARY), "a secret stands in a name, tag or description: {shown}");

@@ -2,6 +2,7 @@
 //! the native CloudFormation types declare].
 
 mod credential_provider;
+mod endpoint;
 mod gateway;
 
 use std::collections::BTreeMap;
@@ -11,7 +12,7 @@ use serde_json::{Map, Value};
 use super::endpoint::DEFAULT;
 use super::{AgentCoreControl, Configuration};
 use crate::iam::Requirement;
-use crate::input::{required, text, text_map, texts};
+use crate::input::{required, text_map, texts};
 use crate::secrets_manager::SecretsManager;
 use crate::service::Call;
 
@@ -61,11 +62,13 @@ impl AgentCoreControl {
             "GetAgentRuntime" | "ListAgentRuntimeVersions" | "ListAgentRuntimeEndpoints" => {
                 vec![self.on_runtime(call, call.operation)]
             }
-            "GetAgentRuntimeEndpoint" => {
-                let endpoint = text(&call.input, "endpointName").unwrap_or(DEFAULT);
-                let id = required(&call.input, "agentRuntimeId");
-                vec![need(call.operation, self.arn(&format!("runtime/{id}/runtime-endpoint/{endpoint}")))]
+            "GetAgentRuntimeEndpoint" => vec![self.on_endpoint(call)],
+            "CreateAgentRuntimeEndpoint" => self.to_create_endpoint(call),
+            "UpdateAgentRuntimeEndpoint" | "DeleteAgentRuntimeEndpoint" => self.to_change_endpoint(call),
+            "CreateWorkloadIdentity" | "GetWorkloadIdentity" | "UpdateWorkloadIdentity" | "DeleteWorkloadIdentity" => {
+                self.on_identity(call)
             }
+            "PutResourcePolicy" | "GetResourcePolicy" | "DeleteResourcePolicy" => self.on_policy(call),
             "CreateGateway" => self.to_create_gateway(call),
             "UpdateGateway" => vec![self.on_gateway(call, call.operation), to_pass_role(call)],
             "DeleteGateway" => self.to_delete_gateway(call),
@@ -74,16 +77,19 @@ impl AgentCoreControl {
             "GetGateway" | "GetGatewayTarget" | "ListGatewayTargets" | "DeleteGatewayTarget" => {
                 vec![self.on_gateway(call, call.operation)]
             }
-            "CreateOauth2CredentialProvider" => self.to_create_provider(call, secrets),
-            "UpdateOauth2CredentialProvider" => self.to_update_provider(call, secrets),
-            "DeleteOauth2CredentialProvider" => self.to_delete_provider(call, secrets),
-            "GetOauth2CredentialProvider" => self.on_provider(call),
+            "CreateOauth2CredentialProvider" | "CreateApiKeyCredentialProvider" => {
+                self.to_create_provider(call, secrets)
+            }
+            "UpdateOauth2CredentialProvider" | "UpdateApiKeyCredentialProvider" => {
+                self.to_update_provider(call, secrets)
+            }
+            "DeleteOauth2CredentialProvider" | "DeleteApiKeyCredentialProvider" => {
+                self.to_delete_provider(call, secrets)
+            }
+            "GetOauth2CredentialProvider" | "GetApiKeyCredentialProvider" => self.on_provider(call),
             "TagResource" | "UntagResource" | "ListTagsForResource" => {
                 let arn = required(&call.input, "resourceArn");
-                let runtime = self.runtimes(call.now).find(|runtime| runtime.arn == arn).map(|runtime| &runtime.tags);
-                let gateway = self.gateways(call.now).find(|gateway| gateway.arn == arn).map(|gateway| &gateway.tags);
-                let provider = self.credential_provider_by_arn(arn, call.now).map(|provider| &provider.tags);
-                let tags = runtime.or(gateway).or(provider);
+                let tags = self.tags_of(arn, call.now);
                 let need = need(call.operation, arn)
                     .with_tags("aws:ResourceTag", tags.unwrap_or(&BTreeMap::new()))
                     .with_tag_keys(texts(&call.input, "tagKeys"));

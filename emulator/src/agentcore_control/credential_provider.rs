@@ -8,12 +8,12 @@ use std::time::SystemTime;
 
 use serde_json::Value;
 
-pub(super) use self::calls::{managed_secret_name, provider_path};
+pub(super) use self::calls::provider_path;
+pub(super) use self::configuration::given;
 pub use self::configuration::{ClientAuthentication, Discovery};
-pub(super) use self::configuration::{GivenSecret, given};
 use super::AgentCoreControl;
+use super::provider_secret::ProviderSecret;
 use super::status::{Status, Transition};
-use crate::secrets_manager::SecretsManager;
 
 /// An OAuth2 credential provider.
 #[derive(Clone, Debug)]
@@ -33,7 +33,7 @@ pub struct CredentialProvider {
     /// How the client authenticates at the token endpoint.
     pub client_authentication: ClientAuthentication,
     /// Where the client secret is.
-    pub secret: ClientSecret,
+    pub secret: ProviderSecret,
     /// Where the authorization server sends a person back to.
     pub callback_url: String,
     /// When it was created.
@@ -48,65 +48,8 @@ pub struct CredentialProvider {
     pub(super) sequence: u64,
 }
 
-/// Where the client secret of a credential provider is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ClientSecret {
-    /// In a secret that comes and goes with the provider.
-    Managed {
-        /// Its ARN.
-        secret_arn: String,
-    },
-    /// In a secret of the account's own.
-    External {
-        /// Its ARN.
-        secret_id: String,
-        /// The key in the secret's JSON object.
-        json_key: String,
-    },
-}
-
 /// The part after the account of the ARN of the vault that every provider is in.
 pub(super) const TOKEN_VAULT: &str = "token-vault/default";
-
-/// The one key of the JSON object in a managed secret.
-const MANAGED_KEY: &str = "client_secret";
-
-impl ClientSecret {
-    /// The ARN of the secret that holds it.
-    #[must_use]
-    pub fn secret_arn(&self) -> &str {
-        match self {
-            Self::Managed { secret_arn } => secret_arn,
-            Self::External { secret_id, .. } => secret_id,
-        }
-    }
-
-    /// Its key in the secret's JSON object.
-    #[must_use]
-    pub fn json_key(&self) -> &str {
-        match self {
-            Self::Managed { .. } => MANAGED_KEY,
-            Self::External { json_key, .. } => json_key,
-        }
-    }
-
-    /// `MANAGED` or `EXTERNAL`.
-    #[must_use]
-    pub fn source(&self) -> &'static str {
-        match self {
-            Self::Managed { .. } => "MANAGED",
-            Self::External { .. } => "EXTERNAL",
-        }
-    }
-
-    /// The client secret as it is now, if it can be read: an external one is read each time.
-    #[must_use]
-    pub fn read(&self, secrets: &SecretsManager, now: SystemTime) -> Option<String> {
-        let secret = secrets.find(self.secret_arn(), now).filter(|secret| secret.deletion.is_none())?;
-        let value: Value = serde_json::from_str(secret.current_text()?).ok()?;
-        value.get(self.json_key())?.as_str().map(str::to_owned)
-    }
-}
 
 impl CredentialProvider {
     /// The status at a time.

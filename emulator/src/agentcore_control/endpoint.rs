@@ -1,56 +1,81 @@
-//! `GetAgentRuntimeEndpoint`, `ListAgentRuntimeEndpoints`: the `DEFAULT` endpoint that comes with every runtime and
-//! follows its newest working version.
+//! Endpoints of runtimes: the `DEFAULT` one that comes with every runtime and follows its newest working version, and
+//! endpoints of one's own, which stay at the version they were given. The calls are in [`calls`].
 
+mod calls;
+
+use std::collections::BTreeMap;
 use std::time::SystemTime;
 
-use serde_json::{Value, json};
-
 use super::AgentCoreControl;
-use super::errors::not_found;
-use super::runtime::{Runtime, iso8601};
-use crate::ids::alphanumeric;
-use crate::input::required;
-use crate::service::{Answer, Call};
+use super::runtime::{Runtime, Version};
+use super::status::{Status, Transition};
 
 pub(super) const DEFAULT: &str = "DEFAULT";
 
-impl AgentCoreControl {
-    pub(super) fn get_agent_runtime_endpoint(&self, call: &Call) -> Answer {
-        let runtime = self.find(&call.input)?;
-        let name = required(&call.input, "endpointName");
-        if name != DEFAULT {
-            return Err(not_found(format!("Endpoint '{name}' of agent '{}' was not found.", runtime.id)));
-        }
-        Ok(shown(runtime, call.now))
+/// An endpoint of one's own.
+#[derive(Clone, Debug)]
+pub struct Endpoint {
+    /// Its name: the qualifier of an invocation.
+    pub name: String,
+    /// `<runtime's ARN>/runtime-endpoint/<name>`.
+    pub arn: String,
+    /// The id of its runtime.
+    pub runtime_id: String,
+    /// Tags.
+    pub tags: BTreeMap<String, String>,
+    /// The description.
+    pub description: Option<String>,
+    /// The version that it serves, or will serve once the operation under way succeeds.
+    pub target_version: u32,
+    /// When it was created.
+    pub created: SystemTime,
+    /// When the last create or update was accepted.
+    pub updated: SystemTime,
+    /// The version that it served before the last update; none before it was created.
+    former_version: Option<u32>,
+    /// The last create, update or delete.
+    transition: Transition,
+    /// Its place in the order of creation.
+    sequence: u64,
+}
+
+impl Endpoint {
+    /// The status at a time.
+    #[must_use]
+    pub fn status(&self, now: SystemTime) -> Status {
+        self.transition.status(now)
     }
 
-    pub(super) fn list_agent_runtime_endpoints(&self, call: &Call) -> Answer {
-        let runtime = self.find(&call.input)?;
-        let mut endpoint = shown(runtime, call.now);
-        if let Some(members) = endpoint.as_object_mut() {
-            members.remove("failureReason");
+    /// The version that it serves at a time: an update takes effect when it is done, and not at all if it fails.
+    #[must_use]
+    pub fn live_version(&self, now: SystemTime) -> Option<u32> {
+        match self.status(now) {
+            Status::Creating | Status::CreateFailed | Status::Updating | Status::UpdateFailed => self.former_version,
+            Status::Deleting | Status::Gone => None,
+            _ => Some(self.target_version),
         }
-        self.page(vec![(1, endpoint)], "runtimeEndpoints", &call.input)
     }
 }
 
-fn shown(runtime: &Runtime, now: SystemTime) -> Value {
-    let newest = runtime.newest();
-    let mut answer = json!({
-        "id": format!("{DEFAULT}-{}", alphanumeric(&runtime.arn, 10)),
-        "name": DEFAULT,
-        "agentRuntimeArn": runtime.arn,
-        "agentRuntimeEndpointArn": format!("{}/runtime-endpoint/{DEFAULT}", runtime.arn),
-        "status": runtime.status(now).as_str(),
-        "targetVersion": newest.number.to_string(),
-        "createdAt": iso8601(runtime.created),
-        "lastUpdatedAt": iso8601(newest.created),
-    });
-    if let Some(live) = runtime.live(now) {
-        answer["liveVersion"] = json!(live.number.to_string());
+impl AgentCoreControl {
+    /// The endpoints of one's own that exist at `now`, in the order of their creation, those being deleted included.
+    pub fn endpoints(&self, now: SystemTime) -> impl Iterator<Item = &Endpoint> {
+        self.endpoints.iter().filter(move |endpoint| endpoint.status(now) != Status::Gone)
     }
-    if let Some(reason) = runtime.failure(now) {
-        answer["failureReason"] = json!(reason);
+
+    /// The endpoint of one's own of this name on the runtime of this id, if it exists at `now`.
+    #[must_use]
+    pub fn endpoint(&self, runtime_id: &str, name: &str, now: SystemTime) -> Option<&Endpoint> {
+        self.endpoints(now).find(|endpoint| endpoint.runtime_id == runtime_id && endpoint.name == name)
     }
-    answer
+
+    /// The version that an endpoint of a runtime serves at `now`. `None`: the endpoint does not exist, or serves none
+    /// yet.
+    pub(crate) fn served<'r>(&self, runtime: &'r Runtime, endpoint: &str, now: SystemTime) -> Option<&'r Version> {
+        if endpoint == DEFAULT {
+            return Some(runtime.live(now).unwrap_or_else(|| runtime.newest()));
+        }
+        let number = self.endpoint(&runtime.id, endpoint, now)?.live_version(now)?;
+        runtime.versions.iter().find(|version| version.number == number)
+    }
 }

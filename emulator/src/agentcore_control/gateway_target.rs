@@ -91,6 +91,12 @@ impl GatewayTarget {
     pub fn oauth(&self) -> Option<&Value> {
         self.credential().and_then(oauth)
     }
+
+    /// `apiKeyCredentialProvider` of a target with the type `API_KEY`.
+    #[must_use]
+    pub fn api_key(&self) -> Option<&Value> {
+        self.credential().and_then(api_key)
+    }
 }
 
 /// The MCP server in the members of a create or an update; null if the target is of another kind.
@@ -110,6 +116,16 @@ fn credential(members: &Map<String, Value>) -> Option<&Value> {
 
 fn oauth(credential: &Value) -> Option<&Value> {
     credential.get("credentialProvider")?.get("oauthCredentialProvider")
+}
+
+/// `apiKeyCredentialProvider` of a target with the type `API_KEY`.
+fn api_key(credential: &Value) -> Option<&Value> {
+    credential.get("credentialProvider")?.get("apiKeyCredentialProvider")
+}
+
+/// The ARN of the API key credential provider in the members of a create or an update.
+pub(super) fn api_key_provider_arn(members: &Map<String, Value>) -> Option<&str> {
+    text(credential(members).and_then(api_key)?.as_object()?, "providerArn")
 }
 
 /// The ARN of the OAuth2 credential provider in the members of a create or an update.

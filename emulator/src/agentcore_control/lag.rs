@@ -37,6 +37,7 @@ fn key(call: &Call) -> (&'static str, String) {
 /// The Get that shows what a call with this answer has changed; `None` if no Get does.
 pub(super) fn get_of(call: &Call, answer: &Value) -> Option<Call> {
     let target = |id: &Value| json!({"gatewayIdentifier": call.input.get("gatewayIdentifier"), "targetId": id});
+    let endpoint = |member: &str| json!({"agentRuntimeId": call.input.get("agentRuntimeId"), "endpointName": call.input.get(member)});
     let (operation, input) = match call.operation {
         "CreateAgentRuntime" | "UpdateAgentRuntime" | "DeleteAgentRuntime" => {
             ("GetAgentRuntime", json!({"agentRuntimeId": answer["agentRuntimeId"]}))
@@ -50,6 +51,19 @@ pub(super) fn get_of(call: &Call, answer: &Value) -> Option<Call> {
         "SynchronizeGatewayTargets" => ("GetGatewayTarget", target(&answer["targets"][0]["targetId"])),
         "CreateOauth2CredentialProvider" | "UpdateOauth2CredentialProvider" | "DeleteOauth2CredentialProvider" => {
             ("GetOauth2CredentialProvider", json!({"name": call.input.get("name")}))
+        }
+        "CreateApiKeyCredentialProvider" | "UpdateApiKeyCredentialProvider" | "DeleteApiKeyCredentialProvider" => {
+            ("GetApiKeyCredentialProvider", json!({"name": call.input.get("name")}))
+        }
+        "CreateWorkloadIdentity" | "UpdateWorkloadIdentity" | "DeleteWorkloadIdentity" => {
+            ("GetWorkloadIdentity", json!({"name": call.input.get("name")}))
+        }
+        "CreateAgentRuntimeEndpoint" => ("GetAgentRuntimeEndpoint", endpoint("name")),
+        "UpdateAgentRuntimeEndpoint" | "DeleteAgentRuntimeEndpoint" => {
+            ("GetAgentRuntimeEndpoint", endpoint("endpointName"))
+        }
+        "PutResourcePolicy" | "DeleteResourcePolicy" => {
+            ("GetResourcePolicy", json!({"resourceArn": call.input.get("resourceArn")}))
         }
         _ => return None,
     };

@@ -1,10 +1,12 @@
 //! `TagResource`, `UntagResource`, `ListTagsForResource`.
 
 use std::collections::BTreeMap;
+use std::time::SystemTime;
 
 use serde_json::json;
 
 use super::errors::{invalid, not_found};
+use super::status::Status;
 use super::{AgentCoreControl, rules};
 use crate::input::{required, text_map, texts};
 use crate::service::{Answer, ApiError, Call};
@@ -13,7 +15,7 @@ impl AgentCoreControl {
     pub(super) fn tag_resource(&mut self, call: &Call) -> Answer {
         let added = text_map(&call.input, "tags");
         rules::check_tags(&added)?;
-        let tags = self.tagged(required(&call.input, "resourceArn"))?;
+        let tags = self.tagged(required(&call.input, "resourceArn"), call.now)?;
         let mut changed = tags.clone();
         changed.extend(added);
         rules::check_tag_count(&changed)?;
@@ -22,7 +24,7 @@ impl AgentCoreControl {
     }
 
     pub(super) fn untag_resource(&mut self, call: &Call) -> Answer {
-        let tags = self.tagged(required(&call.input, "resourceArn"))?;
+        let tags = self.tagged(required(&call.input, "resourceArn"), call.now)?;
         for key in texts(&call.input, "tagKeys") {
             tags.remove(&key);
         }
@@ -30,12 +32,24 @@ impl AgentCoreControl {
     }
 
     pub(super) fn list_tags_for_resource(&mut self, call: &Call) -> Answer {
-        let tags = self.tagged(required(&call.input, "resourceArn"))?;
+        let tags = self.tagged(required(&call.input, "resourceArn"), call.now)?;
         Ok(json!({"tags": tags}))
     }
 
-    /// The tags of what this ARN names. What is gone was moved away when the call began.
-    fn tagged(&mut self, arn: &str) -> Result<&mut BTreeMap<String, String>, ApiError> {
+    /// The tags of what this ARN names, if it exists at `now`.
+    pub(super) fn tags_of(&self, arn: &str, now: SystemTime) -> Option<&BTreeMap<String, String>> {
+        let runtimes = self.runtimes(now).map(|it| (&it.arn, &it.tags));
+        let gateways = self.gateways(now).map(|it| (&it.arn, &it.tags));
+        let providers = self.credential_providers(now).map(|it| (&it.arn, &it.tags));
+        let key_providers = self.api_key_providers.iter().map(|it| (&it.arn, &it.tags));
+        let identities = self.workload_identities.iter().map(|it| (&it.arn, &it.tags));
+        let endpoints = self.endpoints(now).map(|it| (&it.arn, &it.tags));
+        let all = runtimes.chain(gateways).chain(providers).chain(key_providers).chain(identities).chain(endpoints);
+        all.into_iter().find(|(known, _)| *known == arn).map(|(_, tags)| tags)
+    }
+
+    /// The same to change them. What is gone was moved away when the call began.
+    fn tagged(&mut self, arn: &str, now: SystemTime) -> Result<&mut BTreeMap<String, String>, ApiError> {
         if self.refuse_provider_tags && arn.contains("/oauth2credentialprovider/") {
             let constraint = "Member must satisfy regular expression pattern";
             return Err(invalid(format!("Value at 'resourceArn' failed to satisfy constraint: {constraint}")));
@@ -43,7 +57,12 @@ impl AgentCoreControl {
         let runtimes = self.runtimes.iter_mut().map(|it| (&it.arn, &mut it.tags));
         let gateways = self.gateways.iter_mut().map(|it| (&it.arn, &mut it.tags));
         let providers = self.credential_providers.iter_mut().map(|it| (&it.arn, &mut it.tags));
-        let found = runtimes.chain(gateways).chain(providers).find(|(known, _)| *known == arn).map(|(_, tags)| tags);
+        let key_providers = self.api_key_providers.iter_mut().map(|it| (&it.arn, &mut it.tags));
+        let identities = self.workload_identities.iter_mut().map(|it| (&it.arn, &mut it.tags));
+        let endpoints = self.endpoints.iter_mut().filter(|it| it.status(now) != Status::Gone);
+        let endpoints = endpoints.map(|it| (&it.arn, &mut it.tags));
+        let all = runtimes.chain(gateways).chain(providers).chain(key_providers).chain(identities).chain(endpoints);
+        let found = all.into_iter().find(|(known, _)| *known == arn).map(|(_, tags)| tags);
         found.ok_or_else(|| not_found(format!("The resource '{arn}' was not found.")))
     }
 }

@@ -2,10 +2,13 @@
 
 mod configuration;
 mod credential_provider;
+mod endpoint;
 mod gateway;
 mod gateway_requirements;
 mod gateway_target;
+mod identity;
 mod requirements;
+mod resource_policy;
 mod runtime;
 
 use std::time::{Duration, SystemTime};

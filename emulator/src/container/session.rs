@@ -9,7 +9,7 @@ use super::{Containers, Server, Start};
 use crate::agentcore_control::Configuration;
 use crate::ids::uuid;
 
-/// A runtime's ARN and a session id.
+/// The ARN of a runtime, or of an endpoint of one's own, and a session id.
 pub(crate) type SessionKey = (String, String);
 
 #[derive(Debug)]

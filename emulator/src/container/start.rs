@@ -144,8 +144,7 @@ impl Starting {
     /// Prints a text, each line of which becomes a log event; a role that may not write the log prints nothing.
     fn print(&self, aws: &Aws, text: &str) {
         let (arn, session) = &self.key;
-        let runtime = arn.rsplit('/').next().unwrap_or_default();
-        let group = format!("/aws/bedrock-agentcore/runtimes/{runtime}-DEFAULT");
+        let group = logs::group_of(arn);
         let now = aws.clock().now();
         let date = DateTime::from(now).fmt(Format::DateTime).unwrap_or_default();
         let day = date.get(..10).unwrap_or_default().replace('-', "/");

@@ -24,6 +24,14 @@ pub(super) struct Caller {
     pub(super) configuration: Result<Configuration, Failure>,
 }
 
+/// What a request's runtime and endpoint come to.
+struct Served {
+    /// The configuration whose authorizer decides who may call: the endpoint's, else that of the runtime's newest version.
+    authorizing: Option<Configuration>,
+    /// The configuration that the endpoint serves, or will serve.
+    configuration: Option<Configuration>,
+}
+
 enum Scheme<'r> {
     None,
     Bearer(&'r str),
@@ -33,16 +41,21 @@ enum Scheme<'r> {
 impl Aws {
     /// Finds out who calls; an error is a caller nobody knows.
     pub(super) fn admit_caller(&self, request: &Request<Vec<u8>>, target: &Target) -> Result<Caller, Failure> {
-        let found = self.served(target);
-        let authorizer = found.as_ref().and_then(Configuration::jwt_authorizer);
+        let Served { authorizing, configuration } = self.served(target);
+        let found = authorizing.is_some();
+        let authorizer = authorizing.as_ref().and_then(Configuration::jwt_authorizer);
         let mismatch = || Failure::front(ApiError::new(403, "AccessDeniedException", MISMATCH));
         let (principal, allowed) = match (scheme(request), authorizer) {
             (Scheme::None, Some(_)) => {
                 let challenge = format!("Bearer resource_metadata=\"{}\"", target.metadata_url());
                 return Err(Failure::unauthorized(401, "Missing Authentication Token", challenge));
             }
-            (Scheme::Bearer(token), Some(authorizer)) => (self.check_token(authorizer, token, target)?, Ok(())),
-            (Scheme::Bearer(_), None) if found.is_some() => return Err(mismatch()),
+            (Scheme::Bearer(token), Some(authorizer)) => {
+                let principal = self.check_token(authorizer, token, target)?;
+                let allowed = self.check_policies(request, &principal, target);
+                (principal, allowed)
+            }
+            (Scheme::Bearer(_), None) if found => return Err(mismatch()),
             (Scheme::Bearer(_), None) => return Err(Failure::front(not_found(target))),
             (Scheme::None | Scheme::Signature, authorizer) => {
                 let (principal, _) = self.authenticate(request, Some(ServiceId::AgentCore)).map_err(Failure::front)?;
@@ -51,14 +64,13 @@ impl Aws {
                 (principal, allowed)
             }
         };
-        let found = found.filter(|_| target.qualifier == "DEFAULT");
-        let configuration = allowed.and_then(|()| found.ok_or_else(|| Failure::front(not_found(target))));
+        let configuration = allowed.and_then(|()| configuration.ok_or_else(|| Failure::front(not_found(target))));
         Ok(Caller { principal, configuration })
     }
 
     /// The metadata that tells a client where to get a token. Needs no authentication.
     pub(super) fn resource_metadata(&self, target: &Target, request_id: &str) -> Result<Reply, Failure> {
-        let configuration = self.served(target).filter(|_| target.qualifier == "DEFAULT");
+        let configuration = self.served(target).configuration;
         let discovery = configuration.as_ref().and_then(Configuration::jwt_authorizer);
         let discovery = discovery.and_then(|authorizer| authorizer["discoveryUrl"].as_str());
         let (host, document) = discovery
@@ -70,12 +82,15 @@ impl Aws {
         Ok(Reply::Sent(json_rpc(200, &body, request_id)))
     }
 
-    /// The configuration that the endpoint serves, or will serve.
-    fn served(&self, target: &Target) -> Option<Configuration> {
+    fn served(&self, target: &Target) -> Served {
         let now = self.clock().now();
         self.with(|world| {
-            let runtime = world.agentcore.runtime(target.id(), now).filter(|runtime| runtime.arn == target.arn)?;
-            Some(runtime.live(now).unwrap_or_else(|| Runtime::newest(runtime)).configuration.clone())
+            let runtime = world.agentcore.runtime(target.id(), now).filter(|runtime| runtime.arn == target.arn);
+            let served = runtime.and_then(|runtime| world.agentcore.served(runtime, &target.qualifier, now));
+            let default = runtime.map(|runtime| runtime.live(now).unwrap_or_else(|| Runtime::newest(runtime)));
+            let configuration = served.map(|version| version.configuration.clone());
+            let default = default.map(|version| version.configuration.clone());
+            Served { authorizing: configuration.clone().or(default), configuration }
         })
     }
 
@@ -94,7 +109,8 @@ impl Aws {
         Ok(Principal::Bearer(subject.to_owned()))
     }
 
-    /// The runtime and its endpoint are both evaluated; a user id in the request takes a second permission.
+    /// The runtime and its endpoint are both evaluated, by the caller's policies and their own; a user id in the request
+    /// takes a second permission.
     fn check_policies(
         &self,
         request: &Request<Vec<u8>>,
@@ -110,12 +126,16 @@ impl Aws {
             let runtime = world.agentcore.runtime(target.id(), now);
             let tags = runtime.map(|runtime| runtime.tags.clone()).unwrap_or_default();
             let resources = [target.arn.clone(), target.endpoint_arn()];
+            let policies = world.agentcore.resource_policies();
+            // A token is let in by the authorizer, and needs a policy's leave only where there is one.
+            let token = matches!(principal, Principal::Bearer(_));
             let requirements: Vec<Requirement> = actions
                 .iter()
                 .flat_map(|action| resources.iter().map(|resource| Requirement::new(*action, resource)))
+                .filter(|requirement| !token || policies.contains_key(&requirement.resource))
                 .map(|requirement| requirement.with_tags("aws:ResourceTag", &tags))
                 .collect();
-            world.iam.authorize(principal, &requirements)
+            world.iam.authorize_on(principal, &requirements, policies)
         })
         .map_err(Failure::front)
     }

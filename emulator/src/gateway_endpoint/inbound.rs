@@ -33,7 +33,8 @@ impl Aws {
                     Failure::unauthorized(401, "Missing Bearer token", challenge)
                 })?;
                 let principal = self.check_gateway_token(token, address, gateway)?;
-                Ok(Caller { principal, allowed: Ok(()) })
+                let allowed = self.check_gateway_policies(&principal, gateway);
+                Ok(Caller { principal, allowed })
             }
             "AWS_IAM" if token.is_some() => {
                 let text = "The gateway authorizes with AWS_IAM: sign the request instead of sending a Bearer token.";
@@ -41,18 +42,34 @@ impl Aws {
             }
             "AWS_IAM" => {
                 let (principal, _) = self.authenticate(request, Some(ServiceId::AgentCore))?;
-                let invoke = Requirement::new("bedrock-agentcore:InvokeGateway", &gateway.arn)
-                    .with_tags("aws:ResourceTag", &gateway.tags);
-                let allowed = self.with(|world| world.iam.authorize(&principal, &[invoke]));
-                Ok(Caller { principal, allowed: allowed.map_err(Failure::from) })
+                let allowed = self.check_gateway_policies(&principal, gateway);
+                Ok(Caller { principal, allowed })
             }
             // Everybody may, and nobody says who it is.
-            "NONE" => Ok(Caller { principal: Principal::Bearer("anonymous".to_owned()), allowed: Ok(()) }),
+            "NONE" => {
+                let principal = Principal::Bearer("anonymous".to_owned());
+                let allowed = self.check_gateway_policies(&principal, gateway);
+                Ok(Caller { principal, allowed })
+            }
             other => {
                 let text = format!("the emulator lets nobody in by the authorizer type {other}");
                 Err(ApiError::new(403, "AccessDeniedException", text).into())
             }
         }
+    }
+
+    /// The caller's policies and the gateway's own. Who is nobody in IAM needs a policy's leave only where there is one.
+    fn check_gateway_policies(&self, principal: &Principal, gateway: &Gateway) -> Result<(), Failure> {
+        self.with(|world| {
+            let policies = world.agentcore.resource_policies();
+            if matches!(principal, Principal::Bearer(_)) && !policies.contains_key(&gateway.arn) {
+                return Ok(());
+            }
+            let invoke = Requirement::new("bedrock-agentcore:InvokeGateway", &gateway.arn)
+                .with_tags("aws:ResourceTag", &gateway.tags);
+            world.iam.authorize_on(principal, &[invoke], policies)
+        })
+        .map_err(Failure::from)
     }
 
     fn check_gateway_token(&self, token: &str, address: &Address, gateway: &Gateway) -> Result<Principal, Failure> {

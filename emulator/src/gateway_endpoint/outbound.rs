@@ -1,10 +1,11 @@
 //! How a gateway authorizes itself at a target.
 
+use std::collections::BTreeMap;
 use std::time::SystemTime;
 
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
 use aws_sigv4::sign::v4;
-use http::{HeaderValue, Request};
+use http::{HeaderName, HeaderValue, Request};
 use serde_json::Value;
 
 use crate::agentcore_control::{Gateway, GatewayTarget};
@@ -22,6 +23,10 @@ pub(super) enum Outbound {
     Signature { role: Principal, service: String, region: String },
     /// A token from the target's credential provider.
     Bearer(String),
+    /// An API key in this header.
+    Header(HeaderName, HeaderValue),
+    /// An API key in this query parameter.
+    Query { name: String, value: String },
 }
 
 impl Outbound {
@@ -38,6 +43,18 @@ impl Outbound {
                 let value = HeaderValue::from_str(&format!("Bearer {token}"));
                 let value = value.map_err(|_| "the access token cannot be sent in a header".to_owned())?;
                 request.headers_mut().insert("authorization", value);
+                Ok(())
+            }
+            Self::Header(name, value) => {
+                request.headers_mut().insert(name, value.clone());
+                Ok(())
+            }
+            Self::Query { name, value } => {
+                let encoded = form_urlencoded::Serializer::new(String::new()).append_pair(name, value).finish();
+                let uri = request.uri().to_string();
+                let separator = if request.uri().query().is_some() { '&' } else { '?' };
+                let uri = format!("{uri}{separator}{encoded}").parse();
+                *request.uri_mut() = uri.map_err(|_| "the API key cannot be sent in the query".to_owned())?;
                 Ok(())
             }
         }
@@ -60,8 +77,36 @@ impl Aws {
                 let token = self.resource_oauth2_token(&token_request(role, gateway, target)?).await;
                 token.map(Outbound::Bearer).map_err(|problem| format!("no access token: {problem}"))
             }
+            "API_KEY" => self.api_key(role, gateway, target).map_err(|problem| format!("no API key: {problem}")),
             other => Err(format!("the emulator's gateways cannot authorize themselves with {other}")),
         }
+    }
+}
+
+impl Aws {
+    /// The API key of the target's credential provider, at the place that the target says: in the header `Authorization`
+    /// after `Bearer` unless it says so [API ApiKeyCredentialProvider].
+    fn api_key(&self, role: Principal, gateway: &Gateway, target: &GatewayTarget) -> Result<Outbound, String> {
+        let configured = target.api_key().and_then(Value::as_object).cloned().unwrap_or_default();
+        let key = self.resource_api_key(&TokenRequest {
+            role,
+            workload_identity_arn: gateway.workload_identity_arn.clone(),
+            provider_arn: text(&configured, "providerArn").unwrap_or_default().to_owned(),
+            scopes: Vec::new(),
+            custom_parameters: BTreeMap::new(),
+        })?;
+        let name = text(&configured, "credentialParameterName");
+        if text(&configured, "credentialLocation") == Some("QUERY_PARAMETER") {
+            let name = name.ok_or("credentialParameterName is missing")?.to_owned();
+            return Ok(Outbound::Query { name, value: key });
+        }
+        let value = match text(&configured, "credentialPrefix").or(name.is_none().then_some("Bearer")) {
+            Some(prefix) => format!("{prefix} {key}"),
+            None => key,
+        };
+        let name = name.unwrap_or("authorization").parse().map_err(|_| "the header has no valid name".to_owned())?;
+        let value = HeaderValue::from_str(&value).map_err(|_| "it cannot be sent in a header".to_owned())?;
+        Ok(Outbound::Header(name, value))
     }
 }
 

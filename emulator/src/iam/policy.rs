@@ -22,10 +22,15 @@ pub(super) enum Decision {
 
 /// Decides one action on one resource: an explicit deny wins, then an allow, and what cannot be evaluated never allows.
 pub(super) fn decide(documents: &[Value], action: &str, resource: &str, context: &Context) -> Decision {
+    decide_by(documents, |statement| applies_to(statement, action, resource, context))
+}
+
+/// The same with a rule of one's own for which statements apply.
+pub(super) fn decide_by(documents: &[Value], applies_to: impl Fn(&Map<String, Value>) -> Applies) -> Decision {
     let mut allowed = false;
     let mut unsupported = None;
     for statement in documents.iter().flat_map(statements) {
-        let applies = applies_to(statement, action, resource, context);
+        let applies = applies_to(statement);
         match (effect(statement), applies) {
             (_, Applies::No) => {}
             (Some(Effect::Allow), Applies::Yes) => allowed = true,
@@ -78,16 +83,24 @@ fn statements(document: &Value) -> Vec<&Map<String, Value>> {
 }
 
 fn applies_to(statement: &Map<String, Value>, action: &str, resource: &str, context: &Context) -> Applies {
+    let [action, resource] = actions_and_resources(statement, action, resource);
     all([
         only(statement, &["Sid", "Effect", "Action", "NotAction", "Resource", "NotResource", "Condition"]),
-        listed(statement, "Action", "NotAction", |pattern| matches_ignoring_case(pattern, action)),
-        listed(statement, "Resource", "NotResource", |pattern| matches(pattern, resource)),
+        action,
+        resource,
         statement.get("Condition").map_or(Applies::Yes, |condition| evaluate(condition, context)),
     ])
 }
 
+pub(super) fn actions_and_resources(statement: &Map<String, Value>, action: &str, resource: &str) -> [Applies; 2] {
+    [
+        listed(statement, "Action", "NotAction", |pattern| matches_ignoring_case(pattern, action)),
+        listed(statement, "Resource", "NotResource", |pattern| matches(pattern, resource)),
+    ]
+}
+
 /// Every part must apply; a part that does not settles it, even beside one that is unknown.
-fn all<const N: usize>(parts: [Applies; N]) -> Applies {
+pub(super) fn all<const N: usize>(parts: [Applies; N]) -> Applies {
     let mut unknown = Applies::Yes;
     for part in parts {
         match part {
@@ -99,7 +112,7 @@ fn all<const N: usize>(parts: [Applies; N]) -> Applies {
     unknown
 }
 
-fn only(statement: &Map<String, Value>, elements: &[&str]) -> Applies {
+pub(super) fn only(statement: &Map<String, Value>, elements: &[&str]) -> Applies {
     statement
         .keys()
         .find(|key| !elements.contains(&key.as_str()))

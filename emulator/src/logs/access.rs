@@ -33,3 +33,10 @@ pub(super) fn arn(settings: &Settings, group: &str, stream: &str) -> String {
     let Settings { partition, region, account_id, .. } = settings;
     format!("arn:{partition}:logs:{region}:{account_id}:log-group:{group}:log-stream:{stream}")
 }
+
+/// The log group of a runtime's `DEFAULT` endpoint, or of an endpoint of one's own, by the ARN of either.
+pub(crate) fn group_of(arn: &str) -> String {
+    let (runtime, endpoint) = arn.split_once("/runtime-endpoint/").unwrap_or((arn, "DEFAULT"));
+    let runtime = runtime.rsplit('/').next().unwrap_or_default();
+    format!("/aws/bedrock-agentcore/runtimes/{runtime}-{endpoint}")
+}

@@ -1,12 +1,12 @@
-//! What the calls of OAuth2 credential providers need. The secrets behind them are kept and read with the caller's
-//! permissions (O: Boise-State-Development/agentcore-public-stack#186).
+//! What the calls of credential providers need. The secrets behind them are kept and read with the caller's permissions
+//! (O: Boise-State-Development/agentcore-public-stack#186).
 
 use std::collections::BTreeMap;
 
 use super::{AgentCoreControl, need};
-use crate::agentcore_control::credential_provider::{
-    GivenSecret, TOKEN_VAULT, given, managed_secret_name, provider_path,
-};
+use crate::agentcore_control::api_key_provider::api_key_provider_path;
+use crate::agentcore_control::credential_provider::{TOKEN_VAULT, given, provider_path};
+use crate::agentcore_control::provider_secret::{API_KEY, CLIENT_SECRET, GivenSecret, SecretKind, managed_secret_name};
 use crate::iam::Requirement;
 use crate::input::{required, text_map};
 use crate::secrets_manager::SecretsManager;
@@ -14,7 +14,7 @@ use crate::service::Call;
 
 impl AgentCoreControl {
     pub(super) fn to_create_provider(&self, call: &Call, secrets: &SecretsManager) -> Vec<Requirement> {
-        let arn = self.arn(&provider_path(required(&call.input, "name")));
+        let (_, arn) = self.provider_of(call);
         let vault = self.arn(TOKEN_VAULT);
         let tags = text_map(&call.input, "tags");
         let mut needed = vec![
@@ -42,7 +42,8 @@ impl AgentCoreControl {
 
     pub(super) fn to_delete_provider(&self, call: &Call, secrets: &SecretsManager) -> Vec<Requirement> {
         let mut needed = self.on_provider(call);
-        let name = managed_secret_name(required(&call.input, "name"));
+        let (kind, _) = self.provider_of(call);
+        let name = managed_secret_name(kind, required(&call.input, "name"));
         if secrets.secret(&name).is_some() {
             needed.extend(secrets.to_manage(&name, &["DescribeSecret", "DeleteSecret"]));
         }
@@ -51,22 +52,37 @@ impl AgentCoreControl {
 
     /// The provider and its vault are both evaluated.
     pub(super) fn on_provider(&self, call: &Call) -> Vec<Requirement> {
-        let arn = self.arn(&provider_path(required(&call.input, "name")));
-        let tags = self.credential_provider_by_arn(&arn, call.now).map(|provider| &provider.tags);
+        let (_, arn) = self.provider_of(call);
+        let tags = self.tags_of(&arn, call.now);
         let on_provider = need(call.operation, arn).with_tags("aws:ResourceTag", tags.unwrap_or(&BTreeMap::new()));
         vec![on_provider, need(call.operation, self.arn(TOKEN_VAULT))]
+    }
+
+    /// Which kind of provider a call is about, and the provider's ARN.
+    fn provider_of(&self, call: &Call) -> (&'static SecretKind, String) {
+        let name = required(&call.input, "name");
+        if call.operation.contains("ApiKey") {
+            (&API_KEY, self.arn(&api_key_provider_path(name)))
+        } else {
+            (&CLIENT_SECRET, self.arn(&provider_path(name)))
+        }
     }
 }
 
 /// A secret that breaks a rule is refused by the call itself.
 fn to_keep_secret(call: &Call, secrets: &SecretsManager, manage: &[&str]) -> Vec<Requirement> {
-    match given(&call.input).map(|(_, config)| GivenSecret::of(config)) {
-        Some(Ok(GivenSecret::Value(_))) => {
-            secrets.to_manage(&managed_secret_name(required(&call.input, "name")), manage)
+    let (kind, config) = match given(&call.input) {
+        Some((_, config)) => (&CLIENT_SECRET, config),
+        None if call.operation.contains("ApiKey") => (&API_KEY, &call.input),
+        None => return Vec::new(),
+    };
+    match GivenSecret::of(config, kind) {
+        Ok(GivenSecret::Value(_)) => {
+            secrets.to_manage(&managed_secret_name(kind, required(&call.input, "name")), manage)
         }
-        Some(Ok(GivenSecret::Reference { secret_id, .. })) => {
+        Ok(GivenSecret::Reference { secret_id, .. }) => {
             secrets.to_read(&secret_id, &["DescribeSecret", "GetSecretValue"], call)
         }
-        _ => Vec::new(),
+        Err(_) => Vec::new(),
     }
 }

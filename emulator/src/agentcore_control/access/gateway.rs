@@ -4,16 +4,14 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
+use super::endpoint::DIRECTORY;
 use super::{AgentCoreControl, need, to_pass_role, workload_identity};
 use crate::agentcore_control::credential_provider::TOKEN_VAULT;
-use crate::agentcore_control::gateway_target::{provider_arn, runtime_id, s3_uri, server};
+use crate::agentcore_control::gateway_target::{api_key_provider_arn, provider_arn, runtime_id, s3_uri, server};
 use crate::iam::Requirement;
 use crate::input::{required, text, text_map, texts};
 use crate::secrets_manager::SecretsManager;
 use crate::service::Call;
-
-/// The part after the account of the ARN of the directory that every workload identity is in.
-const DIRECTORY: &str = "workload-identity-directory/default";
 
 impl AgentCoreControl {
     pub(super) fn to_create_gateway(&self, call: &Call) -> Vec<Requirement> {
@@ -87,21 +85,24 @@ impl AgentCoreControl {
             let need = need("GetAgentRuntime", self.arn(&format!("runtime/{id}")));
             needed.push(need.with_tags("aws:ResourceTag", tags.unwrap_or(&BTreeMap::new())));
         }
-        let Some(arn) = provider_arn(members) else { return needed };
-        let provider = self.credential_provider_by_arn(arn, call.now);
-        let none = BTreeMap::new();
-        let tags = provider.map_or(&none, |provider| &provider.tags);
+        let (action, arn) = match (provider_arn(members), api_key_provider_arn(members)) {
+            (Some(arn), _) => ("GetResourceOauth2Token", arn),
+            (None, Some(arn)) => ("GetResourceApiKey", arn),
+            (None, None) => return needed,
+        };
         let identity = self.arn(&workload_identity(required(&call.input, "gatewayIdentifier")));
         for action in ["GetWorkloadAccessToken", "GetWorkloadAccessTokenForUserId"] {
             needed.push(need(action, self.arn(DIRECTORY)));
             needed.push(need(action, &identity));
         }
         // All three (O: aws-ia/terraform-aws-agentcore#19).
-        needed.push(need("GetResourceOauth2Token", &identity));
-        needed.push(need("GetResourceOauth2Token", self.arn(TOKEN_VAULT)));
-        needed.push(need("GetResourceOauth2Token", arn).with_tags("aws:ResourceTag", tags));
-        if let Some(provider) = provider {
-            needed.extend(secrets.to_read(provider.secret.secret_arn(), &["GetSecretValue"], call));
+        needed.push(need(action, &identity));
+        needed.push(need(action, self.arn(TOKEN_VAULT)));
+        let tags = self.tags_of(arn, call.now);
+        needed.push(need(action, arn).with_tags("aws:ResourceTag", tags.unwrap_or(&BTreeMap::new())));
+        let oauth = self.credential_provider_by_arn(arn, call.now).map(|provider| &provider.secret);
+        if let Some(secret) = oauth.or_else(|| self.api_key_provider_by_arn(arn).map(|provider| &provider.secret)) {
+            needed.extend(secrets.to_read(secret.secret_arn(), &["GetSecretValue"], call));
         }
         needed
     }

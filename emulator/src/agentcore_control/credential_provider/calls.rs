@@ -6,10 +6,11 @@ use std::time::SystemTime;
 use serde_json::{Map, Value, json};
 
 use super::super::errors::{conflict, invalid, not_found, quota};
+use super::super::provider_secret::CLIENT_SECRET;
 use super::super::status::Transition;
 use super::super::{AgentCoreControl, Neighbours, rules};
-use super::configuration::{Configuration, GivenSecret};
-use super::{ClientSecret, CredentialProvider, MANAGED_KEY};
+use super::CredentialProvider;
+use super::configuration::Configuration;
 use crate::ids::uuid;
 use crate::input::{required, text_map};
 use crate::service::{Answer, ApiError, Call, Outcome, timestamp};
@@ -36,7 +37,7 @@ impl AgentCoreControl {
         if self.credential_providers.len() >= MAX_PROVIDERS {
             return Err(quota(format!("The account has {MAX_PROVIDERS} OAuth2 credential providers already.")));
         }
-        let secret = store(given.secret, name, neighbours, call.now)?;
+        let secret = given.secret.store(&CLIENT_SECRET, name, neighbours.secrets, call.now)?;
         let number = self.next_number();
         let arn = self.arn(&provider_path(name));
         let provider = CredentialProvider {
@@ -88,11 +89,9 @@ impl AgentCoreControl {
         if provider.vendor != required(&call.input, "credentialProviderVendor") {
             return Err(invalid("The vendor of an existing credential provider cannot be changed."));
         }
-        // [DG identity-update-oauth-client]
-        if matches!(provider.secret, ClientSecret::Managed { .. }) != matches!(given.secret, GivenSecret::Value(_)) {
-            return Err(invalid("The client secret source of an existing credential provider cannot be changed."));
-        }
-        let secret = store(given.secret, required(&call.input, "name"), neighbours, call.now)?;
+        given.secret.may_replace(&provider.secret)?;
+        let name = required(&call.input, "name");
+        let secret = given.secret.store(&CLIENT_SECRET, name, neighbours.secrets, call.now)?;
         let transition = Transition::update(&call.outcome, call.now, self.settings.provider_transition);
         let provider = self.find_provider_mut(&call.input)?;
         provider.client_id = given.client_id;
@@ -105,7 +104,6 @@ impl AgentCoreControl {
         Ok(described(provider, call.now))
     }
 
-    /// A managed secret goes at once. When AWS removes it is not known.
     pub(in super::super) fn delete_credential_provider(
         &mut self,
         call: &Call,
@@ -114,11 +112,8 @@ impl AgentCoreControl {
         let transition = Transition::delete(&call.outcome, call.now, self.settings.provider_transition);
         let provider = self.find_provider_mut(&call.input)?;
         check_idle(provider, "deleted", call.now)?;
-        match &provider.secret {
-            ClientSecret::Managed { secret_arn } if !matches!(call.outcome, Outcome::Failed(_)) => {
-                neighbours.secrets.remove_managed(secret_arn, call.now);
-            }
-            ClientSecret::Managed { .. } | ClientSecret::External { .. } => {}
+        if !matches!(call.outcome, Outcome::Failed(_)) {
+            provider.secret.remove(neighbours.secrets, call.now);
         }
         provider.transition = transition;
         Ok(json!({}))
@@ -153,41 +148,6 @@ impl AgentCoreControl {
 /// The part of a provider's ARN after the account.
 pub(in super::super) fn provider_path(name: &str) -> String {
     format!("token-vault/default/oauth2credentialprovider/{name}")
-}
-
-/// The name of a provider's managed secret. Nobody else can create one of this name.
-pub(in super::super) fn managed_secret_name(provider: &str) -> String {
-    format!("bedrock-agentcore-identity!default/oauth2/{provider}")
-}
-
-/// Puts the client secret where it is kept, or looks whether it is where the call says.
-fn store(
-    given: GivenSecret,
-    provider: &str,
-    neighbours: &mut Neighbours<'_>,
-    now: SystemTime,
-) -> Result<ClientSecret, ApiError> {
-    match given {
-        GivenSecret::Value(value) => {
-            let value = json!({MANAGED_KEY: value}).to_string();
-            let secret_arn = neighbours.secrets.put_managed(&managed_secret_name(provider), value, now);
-            Ok(ClientSecret::Managed { secret_arn })
-        }
-        GivenSecret::Reference { secret_id, json_key } => {
-            if !secret_id.starts_with("arn:") {
-                return Err(invalid("secretId must be the ARN of a secret."));
-            }
-            let secret = ClientSecret::External { secret_id, json_key };
-            match secret.read(neighbours.secrets, now) {
-                Some(_) => Ok(secret),
-                None => Err(invalid(format!(
-                    "The secret '{}' does not exist or has no text under the key '{}'.",
-                    secret.secret_arn(),
-                    secret.json_key()
-                ))),
-            }
-        }
-    }
 }
 
 fn check_idle(provider: &CredentialProvider, what: &str, now: SystemTime) -> Result<(), ApiError> {

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::super::errors::invalid;
+use super::super::provider_secret::{CLIENT_SECRET, GivenSecret};
 use crate::input::{required, text};
 use crate::service::ApiError;
 
@@ -31,35 +32,6 @@ pub enum ClientAuthentication {
     Post,
 }
 
-/// Where the client secret of a create or an update is.
-pub(in super::super) enum GivenSecret {
-    /// In the call: `MANAGED`.
-    Value(String),
-    /// In a secret of the account's own: `EXTERNAL`.
-    Reference { secret_id: String, json_key: String },
-}
-
-impl GivenSecret {
-    /// The secret of a provider's configuration as the call has it [DG resource-providers].
-    pub(in super::super) fn of(config: &Map<String, Value>) -> Result<Self, ApiError> {
-        let reference = config.get("clientSecretConfig").and_then(Value::as_object);
-        let value = text(config, "clientSecret").filter(|value| !value.is_empty());
-        match (text(config, "clientSecretSource").unwrap_or("MANAGED"), value, reference) {
-            ("MANAGED", Some(value), None) => Ok(Self::Value(value.to_owned())),
-            ("MANAGED", _, Some(_)) => {
-                Err(invalid("clientSecretConfig is only allowed when clientSecretSource is EXTERNAL."))
-            }
-            ("MANAGED", None, None) => Err(invalid("clientSecret is required when clientSecretSource is MANAGED.")),
-            (_, None, Some(reference)) => Ok(Self::Reference {
-                secret_id: required(reference, "secretId").to_owned(),
-                json_key: required(reference, "jsonKey").to_owned(),
-            }),
-            (_, Some(_), _) => Err(invalid("clientSecret is not allowed when clientSecretSource is EXTERNAL.")),
-            (_, None, None) => Err(invalid("clientSecretConfig is required when clientSecretSource is EXTERNAL.")),
-        }
-    }
-}
-
 /// What a create or an update asks for.
 pub(in super::super) struct Configuration {
     pub(super) client_id: String,
@@ -82,7 +54,7 @@ impl Configuration {
         if client_id.is_empty() {
             return Err(invalid("clientId is required to authenticate with a client secret."));
         }
-        let secret = GivenSecret::of(config)?;
+        let secret = GivenSecret::of(config, &CLIENT_SECRET)?;
         let (discovery, shown) = if member == CUSTOM {
             let mut shown = config.clone();
             shown.retain(|name, _| !name.starts_with("clientSecret"));

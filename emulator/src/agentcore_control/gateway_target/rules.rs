@@ -9,7 +9,7 @@ use super::super::errors::invalid;
 use super::super::gateway::Gateway;
 use super::super::status::Status;
 use super::super::{AgentCoreControl, headers};
-use super::{credential, is_dynamic, oauth, provider_arn, schema, server};
+use super::{api_key_provider_arn, credential, is_dynamic, oauth, provider_arn, schema, server};
 use crate::objects::Objects;
 use crate::service::ApiError;
 use crate::wire;
@@ -88,7 +88,11 @@ impl AgentCoreControl {
                 }
             }
             ("API_KEY", Some("apiKeyCredentialProvider")) => {
-                Err(invalid("The API key credential provider does not exist."))
+                let arn = api_key_provider_arn(members).unwrap_or_default();
+                match self.api_key_provider_by_arn(arn) {
+                    Some(_) => Ok(()),
+                    None => Err(invalid(format!("The credential provider '{arn}' does not exist."))),
+                }
             }
             ("JWT_PASSTHROUGH" | "CALLER_IAM_CREDENTIALS", _) => {
                 Err(invalid(format!("The credential provider type {kind} is not supported for mcpServer targets.")))

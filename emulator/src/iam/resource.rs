@@ -1,0 +1,96 @@
+//! Policies of resources: who may do something to one, beside what identity-based policies say.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
+use super::condition::{Applies, evaluate, texts};
+use super::policy::{Decision, actions_and_resources, all, decide_by, only};
+use super::{Context, Iam, Requirement};
+use crate::service::{ApiError, Principal};
+
+const ELEMENTS: [&str; 8] =
+    ["Sid", "Effect", "Principal", "Action", "NotAction", "Resource", "NotResource", "Condition"];
+
+impl Iam {
+    /// Checks every requirement of a call on resources some of which have a policy (by ARN). An explicit deny wins,
+    /// whoever says it; else one allow is enough, the identity's or the resource's, as within one account.
+    pub(crate) fn authorize_on(
+        &self,
+        principal: &Principal,
+        requirements: &[Requirement],
+        policies: &BTreeMap<String, Value>,
+    ) -> Result<(), ApiError> {
+        for requirement in requirements {
+            let Some(policy) = policies.get(&requirement.resource) else {
+                self.authorize(principal, std::slice::from_ref(requirement))?;
+                continue;
+            };
+            let context = self.context(principal, requirement);
+            match decide_by(std::slice::from_ref(policy), |statement| {
+                self.applies(statement, principal, requirement, &context)
+            }) {
+                Decision::ExplicitDeny => {
+                    return Err(self.refused(
+                        principal,
+                        requirement,
+                        "with an explicit deny in a resource-based policy",
+                    ));
+                }
+                Decision::Allowed => {
+                    // The identity's own policies and the account's guardrails may deny it all the same.
+                    if self.decide(principal, requirement).is_some_and(|denial| !denial.is_overruled_by_resource()) {
+                        self.authorize(principal, std::slice::from_ref(requirement))?;
+                    }
+                }
+                // A bearer token has no policies of its own that could allow it.
+                Decision::ImplicitDeny { .. } if matches!(principal, Principal::Bearer(_)) => {
+                    let cause = format!("because no resource-based policy allows the {} action", requirement.action);
+                    return Err(self.refused(principal, requirement, &cause));
+                }
+                Decision::ImplicitDeny { .. } => self.authorize(principal, std::slice::from_ref(requirement))?,
+            }
+        }
+        Ok(())
+    }
+
+    fn refused(&self, principal: &Principal, requirement: &Requirement, cause: &str) -> ApiError {
+        ApiError::new(403, "AccessDeniedException", self.not_authorized(principal, requirement, cause))
+    }
+
+    fn applies(
+        &self,
+        statement: &Map<String, Value>,
+        principal: &Principal,
+        requirement: &Requirement,
+        context: &Context,
+    ) -> Applies {
+        let [action, resource] = actions_and_resources(statement, &requirement.action, &requirement.resource);
+        let condition = statement.get("Condition").map_or(Applies::Yes, |condition| evaluate(condition, context));
+        all([only(statement, &ELEMENTS), self.names(statement, principal), action, resource, condition])
+    }
+
+    /// Decides whether the principal of a statement is the caller.
+    fn names(&self, statement: &Map<String, Value>, caller: &Principal) -> Applies {
+        let deny = statement.get("Effect").is_some_and(|effect| effect == "Deny");
+        let kinds = match statement.get("Principal") {
+            Some(Value::String(everyone)) => return (everyone == "*").into(),
+            Some(Value::Object(kinds)) => kinds,
+            _ => return Applies::Unknown("a statement without `Principal`".to_owned()),
+        };
+        let Some(named) = kinds.get("AWS") else { return Applies::No };
+        let Some(named) = texts(named) else { return Applies::Unknown("the element `Principal`".to_owned()) };
+        let root = format!("arn:{}:iam::{}:root", self.partition, self.account_id);
+        let (arn, session) = match caller {
+            // Who calls with a token is nobody in IAM.
+            Principal::Bearer(_) => return named.iter().any(|name| name == "*").into(),
+            _ => (self.principal_arn(caller), self.session_arn(caller)),
+        };
+        let hit = |name: &String| {
+            // To allow the account is to leave it to the identity's policies; to deny it is to deny everybody in it.
+            let account = deny && (*name == root || *name == self.account_id);
+            name == "*" || *name == arn || *name == session || account
+        };
+        named.iter().any(hit).into()
+    }
+}
