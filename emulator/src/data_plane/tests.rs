@@ -2,6 +2,7 @@
 
 mod access;
 mod container;
+mod endpoint;
 mod mcp;
 
 use std::time::Duration;

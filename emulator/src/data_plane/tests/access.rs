@@ -16,7 +16,7 @@ fn with_authorizer() -> Value {
         "discoveryUrl": format!("{ISSUER}.well-known/openid-configuration"), "allowedAudience": ["api://tools"]}}})
 }
 
-async fn jwt_scene() -> Scene {
+pub(super) async fn jwt_scene() -> Scene {
     let scene = Scene::with(Behaviour::default(), with_authorizer()).await;
     let client = Client::new("secret").audiences(&["api://tools", "api://others"]);
     scene.aws.with(|world| {
@@ -25,7 +25,7 @@ async fn jwt_scene() -> Scene {
     scene
 }
 
-async fn token(scene: &Scene, audience: &str) -> String {
+pub(super) async fn token(scene: &Scene, audience: &str) -> String {
     let body = json!({"grant_type": "client_credentials", "client_id": "client", "client_secret": "secret",
         "audience": audience});
     let url = scene.aws.with(|world| world.identity_providers.provider(ISSUER).map(|it| it.token_endpoint.clone()));
@@ -40,7 +40,7 @@ async fn token(scene: &Scene, audience: &str) -> String {
     answer.body["access_token"].as_str().unwrap_or_else(|| panic!("{}", answer.text)).to_owned()
 }
 
-fn bearer(mut request: Request<Vec<u8>>, token: &str) -> Request<Vec<u8>> {
+pub(super) fn bearer(mut request: Request<Vec<u8>>, token: &str) -> Request<Vec<u8>> {
     request.headers_mut().insert("authorization", format!("Bearer {token}").parse().expect("a header value"));
     request
 }

@@ -176,3 +176,34 @@ async fn loopback_is_the_same_door() {
     stream.read_to_string(&mut answer).await.expect("an answer");
     assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("zcc___tool_003"), "{answer}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_gateways_own_policy_is_evaluated_too() {
+    let put = |scene: &Scene, statements: Value| {
+        let policy = json!({"Version": "2012-10-17", "Statement": statements});
+        let input = json!({"resourceArn": scene.gateway_arn, "policy": policy.to_string()});
+        scene.control("PutResourcePolicy", input);
+    };
+    let statement = |scene: &Scene, effect: &str, principal: Value| {
+        json!({"Effect": effect, "Principal": principal, "Action": "bedrock-agentcore:InvokeGateway",
+            "Resource": scene.gateway_arn})
+    };
+    let scene = Scene::new(Behaviour::default()).await;
+    let role = Role::new(CALLER, aws_start(), trust(), Vec::new());
+    scene.aws.with(|world| world.iam.put_role(role));
+    let caller = Principal::Role(CALLER.to_owned());
+    let list = || scene.send_as(&caller, scene.request(&list_tools()));
+    assert_eq!(list().await.status, 403);
+    put(&scene, json!([statement(&scene, "Allow", json!({"AWS": CALLER}))]));
+    assert_eq!(list().await.status, 200, "one allow is enough within an account");
+    put(&scene, json!([statement(&scene, "Allow", json!("*")), statement(&scene, "Deny", json!({"AWS": CALLER}))]));
+    let refused = list().await;
+    assert_eq!(refused.status, 403);
+    assert!(refused.text.contains("explicit deny in a resource-based policy"), "{}", refused.text);
+    assert_eq!(scene.list().await.status, 200, "somebody else may");
+
+    let open = Scene::with(Behaviour::default(), json!({}), json!({"authorizerType": "NONE"})).await;
+    assert_eq!(open.send(open.request(&list_tools())).await.expect("an answer").status, 200);
+    put(&open, json!([statement(&open, "Deny", json!("*"))]));
+    assert_eq!(open.send(open.request(&list_tools())).await.expect("an answer").status, 403);
+}

@@ -113,3 +113,50 @@ async fn the_role_needs_every_permission_on_every_resource() {
         assert!(said, "{reason:?}");
     }
 }
+
+/// A token of the pool's client `gateway`, good enough to be somebody's API key.
+async fn long_lived_token(scene: &Scene) -> String {
+    let url = scene.aws.with(|world| world.identity_providers.provider(ISSUER).map(|it| it.token_endpoint.clone()));
+    let form = "grant_type=client_credentials&client_id=gateway&client_secret=secret";
+    let request = Request::post(url.expect("the pool"))
+        .header("content-type", "application/x-www-form-urlencoded")
+        .body(form.as_bytes().to_vec());
+    let answer = scene.send(request.expect("a request")).await.expect("an answer");
+    text(&answer.body, "access_token")
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_api_key_goes_where_the_target_says() {
+    let (scene, _) = scene("secret").await;
+    let key = long_lived_token(&scene).await;
+    let provider = scene.control("CreateApiKeyCredentialProvider", json!({"name": "key", "apiKey": key}));
+    let arn = text(&provider, "credentialProviderArn");
+    let credential = |members: Value| {
+        let provider = merged(json!({"providerArn": arn}), members);
+        json!({"credentialProviderType": "API_KEY", "credentialProvider": {"apiKeyCredentialProvider": provider}})
+    };
+    let target = scene.create_target(scene.target_input("key", Some(credential(json!({}))))).await;
+    assert_eq!(scene.outcome(&target), ("READY", None));
+    assert_eq!(scene.call("key___tool_001").await.said(), ("tool_001 was called", false));
+    let header = json!({"credentialLocation": "HEADER", "credentialParameterName": "Authorization",
+        "credentialPrefix": "bearer"});
+    let target = scene.create_target(scene.target_input("header", Some(credential(header)))).await;
+    assert_eq!(scene.outcome(&target), ("READY", None));
+    // The runtime wants it in a header of another name.
+    let elsewhere = json!({"credentialLocation": "QUERY_PARAMETER", "credentialParameterName": "accountId"});
+    for (name, members) in [("other", json!({"credentialParameterName": "X-Api-Key"})), ("query", elsewhere)] {
+        let target = scene.create_target(scene.target_input(name, Some(credential(members)))).await;
+        let (status, reason) = scene.outcome(&target);
+        assert_eq!(status, "FAILED");
+        assert!(reason.is_some_and(|it| it.contains("Missing Authentication Token")), "{reason:?}");
+    }
+    scene.put_gateway_policy(&json!([{"Effect": "Allow", "Action": "bedrock-agentcore:*", "Resource": "*"}]));
+    let refused = scene.call("key___tool_001").await;
+    assert!(refused.said().1 && refused.said().0.contains("secretsmanager:GetSecretValue"), "{}", refused.text);
+    let missing = arn.replace("/key", "/none");
+    let none = json!({"credentialProviderType": "API_KEY", "credentialProvider": {
+        "apiKeyCredentialProvider": {"providerArn": missing}}});
+    let (operation, input) = ("CreateGatewayTarget", scene.target_input("none", Some(none)));
+    let refused = scene.aws.call(&Principal::Administrator, ServiceId::AgentCoreControl, operation, input);
+    assert_eq!(refused.map_err(|error| error.code), Err("ValidationException"));
+}
