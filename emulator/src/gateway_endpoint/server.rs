@@ -8,7 +8,7 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::Bytes;
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, Implementation, ListToolsResult,
-    PaginatedRequestParams, ProtocolVersion, ServerCapabilities, ServerConfig, Tool,
+    PaginatedRequestParams, ProtocolVersion, ResultType, ServerCapabilities, ServerConfig, Tool,
 };
 use rmcp::service::RequestContext;
 use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
@@ -102,7 +102,12 @@ impl GatewayServer {
         let connecting = tokio::time::timeout(PATIENCE, self.aws.connect(&self.gateway, target)).await;
         let gave_up = |_| Err(format!("no answer within {} s", PATIENCE.as_secs()));
         let answer = connecting.unwrap_or_else(gave_up)?.call(tool, arguments).await?;
-        serde_json::from_value(answer).map_err(|problem| format!("the answer is no tool result: {problem}"))
+        let result = serde_json::from_value(answer);
+        let mut result: CallToolResult =
+            result.map_err(|problem| format!("the answer is no tool result: {problem}"))?;
+        // The target speaks a revision without it; of the gateway's clients only those of an older revision go without.
+        result.result_type = Some(ResultType::COMPLETE);
+        Ok(result)
     }
 
     /// The tools that have a word of the query in their name or description.

@@ -106,13 +106,19 @@ fn oauth_of(members: &Map<String, Value>) -> Option<&Value> {
     credential(members).and_then(oauth)
 }
 
+/// The service itself adds this header to the list of a target whose gateway has a policy engine, so an update that sends
+/// back what the last Get showed has it (O: hashicorp/terraform-provider-aws#49374).
+const POLICY_SESSION: &str = "x-amzn-bedrock-agentcore-policy-session-id";
+
 /// An https URL; the ARN in the URL of a runtime percent-encoded [DG gateway-target-MCPservers].
 fn check_endpoint(endpoint: &str) -> Result<(), ApiError> {
     let host = endpoint.strip_prefix("https://").and_then(|rest| rest.split(['/', '?', '#']).next());
     if host.is_none_or(str::is_empty) || endpoint.contains(char::is_whitespace) {
         return Err(invalid(format!("The endpoint '{endpoint}' is not an https URL.")));
     }
-    let Some((_, runtime)) = endpoint.split_once("/runtimes/") else { return Ok(()) };
+    // Elsewhere a path like a runtime's means nothing.
+    let aws = host.is_some_and(|host| host.starts_with("bedrock-agentcore."));
+    let Some((_, runtime)) = endpoint.split_once("/runtimes/").filter(|_| aws) else { return Ok(()) };
     let (runtime, rest) = runtime.split_once('/').unwrap_or((runtime, ""));
     if runtime.contains(':') || !rest.starts_with("invocations") {
         return Err(invalid(format!(
@@ -139,7 +145,7 @@ fn check_metadata(gateway: &Gateway, members: &Map<String, Value>) -> Result<(),
         let mut seen = BTreeSet::new();
         for name in names.into_iter().flatten().filter_map(Value::as_str) {
             let lower = name.to_ascii_lowercase();
-            if restricted {
+            if restricted && lower != POLICY_SESSION {
                 headers::check_name(name)?;
                 if lower == "authorization" {
                     return Err(invalid("The header 'Authorization' belongs to the target's credential provider."));

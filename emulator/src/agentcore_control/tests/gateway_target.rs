@@ -273,3 +273,22 @@ fn lists_lag_and_are_paged() {
     account.pass(1);
     assert_eq!(account.ok("ListGatewayTargets", list)["items"][0]["name"], "b");
 }
+
+#[test]
+fn what_the_service_adds_itself_is_taken_back_and_foreign_paths_are_nobodys_business() {
+    let (mut account, gateway) = Account::with_gateway();
+    let id = account.create_target(target(&gateway, "one", &server(&json!({"listingMode": "DYNAMIC"}))));
+    account.pass(10);
+    let update =
+        |members: &Value| json!({"gatewayIdentifier": gateway, "targetId": id, "targetConfiguration": members});
+    let live = server(&json!({"listingMode": "DYNAMIC"}));
+    let headers = json!({"allowedRequestHeaders": ["X-Amzn-Bedrock-AgentCore-Policy-Session-Id", "X-A"]});
+    account.ok("UpdateGatewayTarget", with(update(&live), "metadataConfiguration", headers.clone()));
+    assert_eq!(account.target(&gateway, &id)["metadataConfiguration"], headers);
+    account.pass(10);
+    let reserved = json!({"allowedRequestHeaders": ["X-Amzn-Other"]});
+    let refused = with(update(&live), "metadataConfiguration", reserved);
+    assert_eq!(account.code("UpdateGatewayTarget", refused), "ValidationException");
+    let elsewhere = json!({"endpoint": "https://example.com/runtimes/a:b/mcp", "listingMode": "DYNAMIC"});
+    account.ok("UpdateGatewayTarget", update(&server(&elsewhere)));
+}

@@ -153,3 +153,39 @@ async fn a_target_that_is_not_ready_offers_nothing() {
     assert_eq!(scene.list().await.names(), Vec::<&str>::new(), "it is being deleted");
     assert_eq!(scene.call("zcc___tool_001").await.error_code(), -32602);
 }
+
+/// A request of revision 2026-07-28 has no handshake before it, and all it says of itself with it.
+async fn modern(scene: &Scene, method: &str, mut params: Value) -> Answer {
+    let name = params["name"].as_str().unwrap_or_default().to_owned();
+    params["_meta"] = json!({"io.modelcontextprotocol/protocolVersion": "2026-07-28",
+        "io.modelcontextprotocol/clientCapabilities": {},
+        "io.modelcontextprotocol/clientInfo": {"name": "test", "version": "1"}});
+    let mut headers = vec![("mcp-protocol-version", "2026-07-28"), ("mcp-method", method)];
+    if !name.is_empty() {
+        headers.push(("mcp-name", &name));
+    }
+    scene.post(json!({"jsonrpc": "2.0", "id": 7, "method": method, "params": params}), &headers).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_result_of_the_newest_revision_says_that_it_is_complete() {
+    let semantic = json!({"authorizerType": "AWS_IAM", "protocolConfiguration": {"mcp": {
+        "supportedVersions": VERSIONS, "searchType": "SEMANTIC"}}});
+    let scene = Scene::with(Behaviour::default(), json!({}), semantic).await;
+    scene.ready_target("zcc").await;
+    for (method, params) in [
+        ("server/discover", json!({})),
+        ("tools/list", json!({})),
+        ("tools/call", json!({"name": "zcc___tool_001", "arguments": {}})),
+        ("tools/call", json!({"name": "x_amz_bedrock_agentcore_search", "arguments": {"query": "tool"}})),
+    ] {
+        let answer = modern(&scene, method, params).await;
+        assert_eq!((answer.status, &answer.body["result"]["resultType"]), (200, &json!("complete")), "{}", answer.text);
+    }
+    // The target cannot be reached any more: an error of the tool is a result like any other.
+    scene.put_gateway_policy(&json!([]));
+    let failed = modern(&scene, "tools/call", json!({"name": "zcc___tool_001", "arguments": {}})).await;
+    assert_eq!((failed.said().1, &failed.body["result"]["resultType"]), (true, &json!("complete")));
+    let older = scene.post(list_tools(), &[("mcp-protocol-version", "2025-11-25")]).await;
+    assert_eq!(older.body["result"].get("resultType"), None, "older revisions do not know it");
+}
