@@ -89,6 +89,9 @@ OPERATIONS = {
         "UntagResource",
         "UpdateSecret",
     ],
+    "sts": [
+        "GetCallerIdentity",
+    ],
 }
 
 HERE = pathlib.Path(__file__).parent

@@ -111,6 +111,9 @@ pub struct AgentCoreControl {
     service_linked_roles: BTreeSet<String>,
     name_taken: RefusedAs,
     gateway_in_use: RefusedAs,
+    /// The issuer of an identity provider on this machine, whose discovery document may be named by an http URL. AWS takes
+    /// https only, and so does the emulator without one.
+    pub loopback_issuer: Option<String>,
     /// Whether tags of credential providers are refused with `ValidationException` once they exist. The service model
     /// has no ARN for them, and what the service makes of that is not known.
     pub refuse_provider_tags: bool,
@@ -148,6 +151,7 @@ impl AgentCoreControl {
             service_linked_roles: BTreeSet::new(),
             name_taken: RefusedAs::Validation,
             gateway_in_use: RefusedAs::Conflict,
+            loopback_issuer: None,
             refuse_provider_tags: false,
         }
     }
@@ -160,6 +164,7 @@ impl AgentCoreControl {
         }
         let lags = !self.settings.get_lag.is_zero() && !call.operation.starts_with("Get");
         let before = lags.then(|| self.clone());
+        self.check_discovery_url(call)?;
         let answer = self.execute(call, neighbours)?;
         self.link_workload_identities(call.now);
         self.tokens.record(call, &answer);
@@ -291,6 +296,22 @@ impl AgentCoreControl {
         self.settle_endpoints(now);
         self.settle_resource_policies(now);
         self.link_workload_identities(now);
+    }
+
+    /// Checks where the JWT authorizer of a runtime or a gateway finds its identity provider.
+    fn check_discovery_url(&self, call: &Call) -> Result<(), ApiError> {
+        let authorizer = call.input.get("authorizerConfiguration").and_then(|it| it.get("customJWTAuthorizer"));
+        let url = authorizer.and_then(|authorizer| authorizer["discoveryUrl"].as_str());
+        url.map_or(Ok(()), |url| self.check_provider_url("discoveryUrl", url))
+    }
+
+    /// Checks an address of an identity provider: https, or on this machine.
+    fn check_provider_url(&self, name: &str, url: &str) -> Result<(), ApiError> {
+        let loopback = || self.loopback_issuer.as_deref().is_some_and(|issuer| url.starts_with(issuer));
+        if url.starts_with("https://") || loopback() {
+            return Ok(());
+        }
+        Err(errors::invalid(format!("{name} must be an https URL.")))
     }
 
     fn next_number(&mut self) -> u64 {

@@ -233,7 +233,7 @@ impl Aws {
     /// Serves one request to a service's endpoint: to `endpoint`'s, or to whichever the signature is meant for.
     pub(crate) fn serve(&self, request: &Request<Vec<u8>>, endpoint: Option<ServiceId>) -> Reply {
         let request_id = self.next_request_id();
-        let refuse = |service, error| Reply::Sent(wire::failure(service, &error, &request_id));
+        let refuse = |service, error| Reply::Sent(wire::refuse(service, request, &error, &request_id));
         let (principal, service) = match self.authenticate(request, endpoint) {
             Ok(authenticated) => authenticated,
             Err(error) => {
@@ -278,6 +278,11 @@ impl Aws {
         endpoint: Option<ServiceId>,
     ) -> Result<(Principal, ServiceId), ApiError> {
         let authorization = Authorization::of(request)?;
+        if endpoint.is_none() && wire::service(authorization.signing_name).is_none() {
+            let known = ServiceId::ALL.map(ServiceId::name).join(", ");
+            let message = format!("the emulator has no service `{}`; it has {known}", authorization.signing_name);
+            return Err(ApiError::new(403, "UnknownOperationException", message));
+        }
         let service = wire::service(authorization.signing_name)
             .filter(|service| {
                 let name = &Model::of(*service).signing_name;
@@ -368,6 +373,8 @@ impl World {
             ServiceId::AgentCore => Vec::new(),
             ServiceId::Logs => self.logs.requirements(call),
             ServiceId::CloudFormation => self.stacks.requirements(call),
+            // Who may do nothing at all may still ask who it is [STS API GetCallerIdentity].
+            ServiceId::Sts => Vec::new(),
         };
         self.iam.authorize(&call.principal, &requirements)
     }
@@ -389,6 +396,7 @@ impl World {
             }
             ServiceId::Logs => self.logs.call(call),
             ServiceId::CloudFormation => self.stacks.call(call),
+            ServiceId::Sts => Ok(self.iam.caller_identity(&call.principal)),
         }
     }
 }

@@ -153,7 +153,7 @@ impl FaultEffect {
                     ServiceId::SecretsManager => "InternalServiceError",
                     ServiceId::AgentCoreControl | ServiceId::AgentCore => "InternalServerException",
                     ServiceId::Logs => "ServiceUnavailableException",
-                    ServiceId::CloudFormation => "InternalFailure",
+                    ServiceId::CloudFormation | ServiceId::Sts => "InternalFailure",
                 };
                 Some(ApiError::new(500, code, "An internal error has occurred. Retry your request."))
             }

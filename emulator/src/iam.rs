@@ -13,10 +13,11 @@ mod tests;
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use self::guardrail::Guardrails;
 use self::policy::Decision;
+use crate::ids::alphanumeric;
 use crate::service::{ApiError, Principal};
 use crate::settings::Settings;
 
@@ -239,6 +240,13 @@ impl Iam {
             }
             Principal::Role(name) | Principal::Bearer(name) => name.clone(),
         }
+    }
+
+    /// The answer to `GetCallerIdentity`.
+    pub(crate) fn caller_identity(&self, principal: &Principal) -> Value {
+        let id = alphanumeric(&self.principal_arn(principal), 17).to_uppercase();
+        let account = &self.account_id;
+        json!({"UserId": format!("AROA{id}:emulator"), "Account": account, "Arn": self.session_arn(principal)})
     }
 
     /// The ARN of the session in which a principal calls.

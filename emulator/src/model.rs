@@ -274,12 +274,14 @@ impl Model {
         static LOGS: LazyLock<Model> = LazyLock::new(|| Model::parse(include_str!("../model/logs.json")));
         static CLOUDFORMATION: LazyLock<Model> =
             LazyLock::new(|| Model::parse(include_str!("../model/cloudformation.json")));
+        static STS: LazyLock<Model> = LazyLock::new(|| Model::parse(include_str!("../model/sts.json")));
         match service {
             ServiceId::SecretsManager => &SECRETS_MANAGER,
             ServiceId::AgentCoreControl => &AGENTCORE_CONTROL,
             ServiceId::AgentCore => &AGENTCORE,
             ServiceId::Logs => &LOGS,
             ServiceId::CloudFormation => &CLOUDFORMATION,
+            ServiceId::Sts => &STS,
         }
     }
 

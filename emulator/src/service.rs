@@ -21,12 +21,14 @@ pub enum ServiceId {
     Logs,
     /// AWS CloudFormation, as far as a function asks about its stack.
     CloudFormation,
+    /// AWS Security Token Service, as far as a caller asks who it is.
+    Sts,
 }
 
 impl ServiceId {
     /// Every service, in a fixed order.
-    pub const ALL: [Self; 5] =
-        [Self::SecretsManager, Self::AgentCoreControl, Self::AgentCore, Self::Logs, Self::CloudFormation];
+    pub const ALL: [Self; 6] =
+        [Self::SecretsManager, Self::AgentCoreControl, Self::AgentCore, Self::Logs, Self::CloudFormation, Self::Sts];
 
     /// The service's name in botocore and the AWS CLI.
     #[must_use]
@@ -37,6 +39,7 @@ impl ServiceId {
             Self::AgentCore => "bedrock-agentcore",
             Self::Logs => "logs",
             Self::CloudFormation => "cloudformation",
+            Self::Sts => "sts",
         }
     }
 }

@@ -3,8 +3,10 @@
 
 mod query;
 mod rest;
+mod spoken;
 
 pub(crate) use rest::decode;
+pub(crate) use spoken::refuse;
 
 use http::{HeaderValue, Request, Response, StatusCode};
 use serde_json::{Map, Value, json};

@@ -3,12 +3,19 @@
 use std::time::{Duration, SystemTime};
 
 use emulator::aws::Aws;
+use emulator::container::{Behaviour, Start};
 use emulator::iam::Role;
+use emulator::identity_provider::{ClaimStyle, Client, Provider};
 use emulator::service::{Principal, ServiceId};
 use emulator::settings::Settings;
 use serde_json::json;
 
 use crate::fault::{self, FaultSpec};
+
+/// The one client of the identity provider, and what its tokens are for.
+const CLIENT_ID: &str = "mcp-client";
+const AUDIENCE: &str = "mcp";
+const SCOPE: &str = "mcp/invoke";
 
 /// Arguments of `emulate`.
 #[derive(Debug, clap::Args)]
@@ -23,6 +30,9 @@ pub(crate) struct Arguments {
     /// Time until a runtime, gateway or target is READY or gone.
     #[arg(long, default_value = "2s", value_parser = crate::duration, value_name = "TIME")]
     latency: Duration,
+    /// Time until a new container serves. A request without a session id gets a session, and so a container, of its own.
+    #[arg(long, default_value = "2s", value_parser = crate::duration, value_name = "TIME")]
+    start_latency: Duration,
     #[arg(long = "fault", value_name = "SPEC", help = "Make calls go wrong (see `local --help`)", long_help = fault::HELP)]
     faults: Vec<FaultSpec>,
 }
@@ -47,6 +57,8 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<(), String> {
     for fault in &arguments.faults {
         fault.arm(&aws);
     }
+    let behaviour = Behaviour { start: Start::Normal(arguments.start_latency), ..Behaviour::default() };
+    aws.with(|world| world.containers.behave(behaviour));
     let door = aws
         .listen(arguments.port)
         .await
@@ -73,6 +85,7 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<(), String> {
         println!("export ROLE_ARN{suffix}={arn}");
         aws.with(|world| world.iam.put_role(runtime_role(&arn, aws.clock().now())));
     }
+    offer_identity_provider(&aws, &door.issuer());
     let (now, responses) = (aws.clock().now(), aws.with(|world| world.responses.notifier()));
     let response_url = aws.with(|world| world.responses.presign_loopback(door.address(), "invoked-by-hand", now));
     println!(
@@ -92,6 +105,30 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<(), String> {
             }
         }
     }
+}
+
+/// Adds an identity provider whose tokens runtimes and gateways can be made to take, and prints what a client needs.
+fn offer_identity_provider(aws: &Aws, issuer: &str) {
+    let provider = Provider::new(ClaimStyle::Standard, issuer);
+    let secret = aws.credentials(&Principal::Bearer(issuer.to_owned())).secret_access_key;
+    let client = Client::new(&secret).scopes(&[SCOPE]).audiences(&[AUDIENCE]);
+    println!("# An identity provider, for the authorizers of runtimes and gateways:");
+    for (name, value) in [
+        ("IDP_ISSUER", issuer),
+        ("IDP_DISCOVERY_URL", &provider.discovery_url()),
+        ("IDP_TOKEN_URL", &provider.token_endpoint),
+        ("IDP_CLIENT_ID", CLIENT_ID),
+        ("IDP_CLIENT_SECRET", &secret),
+        ("IDP_AUDIENCE", AUDIENCE),
+        ("IDP_SCOPE", SCOPE),
+    ] {
+        println!("export {name}={value}");
+    }
+    println!("# A token: curl -u $IDP_CLIENT_ID:$IDP_CLIENT_SECRET -d grant_type=client_credentials $IDP_TOKEN_URL");
+    aws.with(|world| {
+        world.identity_providers.add(provider.with_client(CLIENT_ID, client));
+        world.agentcore.loopback_issuer = Some(issuer.to_owned());
+    });
 }
 
 /// A role as AgentCore wants it for a runtime: AgentCore may assume it, and it may do anything.

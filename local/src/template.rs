@@ -29,10 +29,11 @@ const MADE_UP_CLIENT: [(&str, &str); 3] = [
     ("GatewayOAuthClientSecret", "made-up-gateway-secret-90ac4e6d"),
     ("GatewayOAuthCustomParameters", r#"{"audience":"https://mcp.made-up.example.com"}"#),
 ];
-/// What an existing secret holds unless the command line says otherwise.
+/// What an existing secret holds unless the command line says otherwise. A real server refuses keys of less than 32 bytes.
 pub(crate) const EXISTING_SECRET: &str = r#"{"ZSCALER_CLIENT_ID": "made-up-client-id", "ZSCALER_CLIENT_SECRET":
     "made-up-client-secret-7f3a9c51", "ZSCALER_VANITY_DOMAIN": "made-up", "ZSCALER_CUSTOMER_ID": "72057594037927936",
-    "ZSCALER_MCP_AUTH_API_KEY": "made-up-api-key-2b8e60d4", "ZSCALER_MCP_REQUEST_STATE_KEYS": "made-up-state-key-c41f07aa"}"#;
+    "ZSCALER_MCP_AUTH_API_KEY": "made-up-api-key-2b8e60d45a71c3f9e0826b4d7f13a9c5",
+    "ZSCALER_MCP_REQUEST_STATE_KEYS": "made-up-state-key-c41f07aa93be52d8641f0c7e8a2b5d90"}"#;
 /// The parameter an update changes if the command line names none and the template has it.
 const FIRST_CHOICE: &str = "EnableWriteTools";
 /// `NoEcho` values below this length are not searched for: they would turn up by chance.

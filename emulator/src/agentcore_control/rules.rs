@@ -56,9 +56,6 @@ pub(super) fn check_authorizer(authorizer: &Value) -> Result<(), ApiError> {
             "customJWTAuthorizer requires at least one of allowedAudience, allowedClients, allowedScopes, customClaims.",
         ));
     }
-    if !authorizer["discoveryUrl"].as_str().is_some_and(|url| url.starts_with("https://")) {
-        return Err(invalid("discoveryUrl must be an https URL."));
-    }
     for claim in authorizer.get("customClaims").and_then(Value::as_array).into_iter().flatten() {
         let wanted = &claim["authorizingClaimMatchValue"];
         let value = &wanted["claimMatchValue"];

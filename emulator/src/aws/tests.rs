@@ -124,3 +124,58 @@ async fn a_principal_has_the_same_credentials_in_every_account() {
     assert_ne!(one.credentials(&role), one.credentials(&Principal::Administrator));
     assert!(!format!("{:?}", one.credentials(&role)).contains(&one.credentials(&role).secret_access_key));
 }
+
+/// What a request that is signed for this service is answered with: status, content type and text.
+fn answer(aws: &Aws, principal: &Principal, service: &str, request: http::Request<Vec<u8>>) -> (u16, String, String) {
+    let request = signed(request, &aws.credentials(principal), service, aws.clock().now());
+    let Reply::Sent(response) = aws.serve(&request, None) else { panic!("a reply") };
+    let content_type = response.headers()["content-type"].to_str().expect("a text").to_owned();
+    let status = response.status().as_u16();
+    (status, content_type, String::from_utf8_lossy(response.body()).into_owned())
+}
+
+fn form(body: &str) -> http::Request<Vec<u8>> {
+    let request = http::Request::post("https://sts.us-east-1.amazonaws.com/");
+    let request = request.header("host", "sts.us-east-1.amazonaws.com");
+    let request = request.header("content-type", "application/x-www-form-urlencoded; charset=utf-8");
+    request.body(body.as_bytes().to_vec()).expect("a request")
+}
+
+#[tokio::test]
+async fn a_caller_may_ask_who_it_is() {
+    let aws = Aws::new(Settings::default());
+    let identity = || form("Action=GetCallerIdentity&Version=2011-06-15");
+    for (principal, name) in [(Principal::Administrator, "Administrator"), (Principal::Role(ROLE.to_owned()), "nobody")]
+    {
+        let (status, content_type, xml) = answer(&aws, &principal, "sts", identity());
+        assert_eq!((status, content_type.as_str()), (200, "text/xml"), "{xml}");
+        let arn = format!("<Arn>arn:aws:sts::111122223333:assumed-role/{name}/emulator</Arn>");
+        assert!(xml.contains(&arn) && xml.contains("<Account>111122223333</Account>"), "{xml}");
+    }
+    let (status, _, xml) = answer(&aws, &Principal::Administrator, "sts", form("Action=Other&Version=2011-06-15"));
+    assert!(status == 404 && xml.contains("<Code>InvalidAction</Code>"), "{status} {xml}");
+}
+
+#[tokio::test]
+async fn a_service_that_is_not_there_is_named_in_the_protocol_that_was_spoken() {
+    let aws = Aws::new(Settings::default());
+    let get = |headers: &[(&'static str, &str)]| {
+        let mut request =
+            http::Request::get("https://x.us-east-1.amazonaws.com/").header("host", "x.us-east-1.amazonaws.com");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        request.body(Vec::new()).expect("a request")
+    };
+    for (service, request, content_type, begin) in [
+        ("ec2", form("Action=DescribeVpcs"), "text/xml", "<ErrorResponse><Error>"),
+        ("s3", get(&[]), "text/xml", "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Error><Code>"),
+        ("dynamodb", get(&[("x-amz-target", "X.Y")]), "application/x-amz-json-1.1", "{\"__type\":"),
+        ("lambda", get(&[]), "application/json", "{\"message\":"),
+        ("monitoring", get(&[("smithy-protocol", "rpc-v2-cbor")]), "application/cbor", ""),
+    ] {
+        let (status, told, text) = answer(&aws, &Principal::Administrator, service, request);
+        assert!(status >= 400 && told == content_type && text.contains(begin), "{service}: {status} {told} {text}");
+        assert!(text.contains(&format!("the emulator has no service `{service}`")), "{service}: {text}");
+    }
+}

@@ -1,5 +1,5 @@
-//! The loopback door: HTTP/1.1 on 127.0.0.1, every service on one port as behind one endpoint URL. The response bucket
-//! and the gateways are under paths of their own.
+//! The loopback door: HTTP/1.1 on 127.0.0.1, every service on one port as behind one endpoint URL. The response bucket,
+//! the gateways and an identity provider are under paths of their own.
 
 use std::convert::Infallible;
 use std::io;
@@ -18,6 +18,7 @@ use super::Reply;
 use crate::aws::Aws;
 use crate::data_plane::is_data_plane;
 use crate::gateway_endpoint::is_gateway_path;
+use crate::identity_provider::{LOOPBACK_PATH, is_identity_provider_path};
 use crate::response_bucket::LOOPBACK_PREFIX;
 
 /// A listening door. Dropping it closes it and its connections.
@@ -28,6 +29,12 @@ pub struct Loopback {
 }
 
 impl Loopback {
+    /// The issuer that an identity provider has here.
+    #[must_use]
+    pub fn issuer(&self) -> String {
+        format!("http://{}{LOOPBACK_PATH}", self.address)
+    }
+
     /// Where it listens.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
@@ -85,6 +92,8 @@ async fn answer(aws: Aws, request: Request<Incoming>) -> Result<http::Response<F
         aws.serve_data_plane(&request).await
     } else if is_gateway_path(path) {
         aws.serve_gateway_endpoint(&request).await
+    } else if is_identity_provider_path(path) {
+        aws.serve_identity_provider(&absolute(request)?).await.unwrap_or(Reply::Lost)
     } else {
         aws.slowly(|aws| aws.serve(&request, None)).await
     };
@@ -95,12 +104,25 @@ async fn answer(aws: Aws, request: Request<Incoming>) -> Result<http::Response<F
     }
 }
 
+/// The request with the URL that an identity provider is known by.
+fn absolute(mut request: Request<Vec<u8>>) -> io::Result<Request<Vec<u8>>> {
+    let host = request.headers().get(http::header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let host = host.replacen("localhost:", "127.0.0.1:", 1);
+    *request.uri_mut() = format!("http://{host}{}", request.uri()).parse().map_err(io::Error::other)?;
+    Ok(request)
+}
+
 #[cfg(test)]
 mod tests {
+    use serde_json::{Value, json};
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     use super::*;
+    use crate::aws::ServiceId;
     use crate::faults::{ResponseFault, ResponseFaultEffect};
+    use crate::iam::Role;
+    use crate::identity_provider::{ClaimStyle, Client, Provider};
+    use crate::service::Principal;
     use crate::settings::Settings;
 
     async fn raw(address: SocketAddr, request: String) -> String {
@@ -137,5 +159,79 @@ mod tests {
         drop(door);
         tokio::task::yield_now().await;
         assert!(TcpStream::connect(address).await.is_err(), "a dropped door is closed");
+    }
+
+    /// The status and the JSON body of an answer.
+    fn read(answer: &str) -> (&str, Value) {
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap_or_default();
+        (&head["HTTP/1.1 ".len()..][..3], serde_json::from_str(body).unwrap_or_default())
+    }
+
+    #[tokio::test]
+    async fn an_identity_provider_shares_it_too_and_runtimes_may_trust_it() {
+        let aws = Aws::new(Settings { call_latency: std::time::Duration::ZERO, ..Settings::default() });
+        let door = aws.listen(0).await.expect("a free port");
+        let (address, issuer) = (door.address(), door.issuer());
+        let provider = Provider::new(ClaimStyle::Standard, &issuer);
+        let discovery_url = provider.discovery_url();
+        let client = Client::new("secret").scopes(&["invoke"]).audiences(&["mcp"]);
+        aws.with(|world| world.identity_providers.add(provider.with_client("app", client)));
+        let get =
+            |path: String| raw(address, format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n"));
+        let document = get(format!("{LOOPBACK_PATH}/.well-known/openid-configuration")).await;
+        let (status, document) = read(&document);
+        assert_eq!((status, &document["issuer"]), ("200", &json!(issuer)));
+        let other = get(format!("/.well-known/oauth-authorization-server{LOOPBACK_PATH}")).await;
+        assert_eq!(read(&other), ("200", document.clone()));
+        let path = |member: &str| {
+            let url = document[member].as_str().expect("a URL");
+            url.strip_prefix(&format!("http://{address}")).expect("its own").to_owned()
+        };
+        assert!(read(&get(path("jwks_uri")).await).1["keys"].is_array());
+        assert_eq!(read(&get(format!("{LOOPBACK_PATH}/nothing")).await).0, "404");
+        let form = "grant_type=client_credentials&client_id=app&client_secret=secret&resource=http%3A%2F%2Fx%2Fmcp";
+        let token_path = path("token_endpoint");
+        let answer = raw(
+            address,
+            format!(
+                "POST {token_path} HTTP/1.1\r\nhost: localhost:{}\r\nconnection: close\r\ncontent-type: \
+                 application/x-www-form-urlencoded\r\ncontent-length: {}\r\n\r\n{form}",
+                address.port(),
+                form.len()
+            ),
+        )
+        .await;
+        let (status, answer) = read(&answer);
+        let token = answer["access_token"].as_str().unwrap_or_else(|| panic!("{status} {answer}"));
+        for rule in [
+            json!({"allowedAudience": ["mcp"]}),
+            json!({"allowedAudience": ["http://x/mcp"]}),
+            json!({"allowedClients": ["app"]}),
+            json!({"allowedScopes": ["invoke"]}),
+        ] {
+            let mut authorizer = rule.clone();
+            authorizer["discoveryUrl"] = json!(discovery_url);
+            let now = aws.clock().now();
+            let verified = aws.with(|world| crate::jwt::verify(&authorizer, token, &world.identity_providers, now));
+            assert!(verified.is_ok(), "{rule}");
+        }
+        // Unless the emulator was told so, it wants https as AWS does.
+        let gateway = || {
+            let authorizer = json!({"discoveryUrl": discovery_url, "allowedClients": ["app"]});
+            let input = json!({"name": "tools", "authorizerType": "CUSTOM_JWT",
+                "roleArn": "arn:aws:iam::111122223333:role/gateway",
+                "authorizerConfiguration": {"customJWTAuthorizer": authorizer}});
+            let made = aws.call(&Principal::Administrator, ServiceId::AgentCoreControl, "CreateGateway", input);
+            made.map(drop).map_err(|error| error.message)
+        };
+        assert_eq!(gateway(), Err("discoveryUrl must be an https URL.".to_owned()));
+        let trust = json!({"Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole",
+            "Principal": {"Service": "bedrock-agentcore.amazonaws.com"}}]});
+        let role = Role::new("arn:aws:iam::111122223333:role/gateway", std::time::UNIX_EPOCH, trust, Vec::new());
+        aws.with(|world| {
+            world.iam.put_role(role);
+            world.agentcore.loopback_issuer = Some(issuer);
+        });
+        assert_eq!(gateway(), Ok(()));
     }
 }

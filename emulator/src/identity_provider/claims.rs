@@ -103,6 +103,12 @@ impl Provider {
                 set("azp", json!(client_id));
                 set("scope", json!(scope));
             }
+            ClaimStyle::Standard => {
+                set("sub", json!(client_id));
+                set("client_id", json!(client_id));
+                set("jti", json!(encode(Sha256::digest(format!("{grant:?} {now:?}")))));
+                set("scope", json!(scope));
+            }
             // The form of an ID token: access tokens of Google's are opaque.
             ClaimStyle::Google => {
                 set("azp", json!(client_id));

@@ -24,6 +24,9 @@ pub enum ClaimStyle {
     Keycloak,
     /// `azp` and `aud`; has no client credentials grant.
     Google,
+    /// The claims of RFC 9068 and no product's own: `client_id`, `scope` and `aud`, so that every rule of an authorizer can
+    /// be met.
+    Standard,
 }
 
 /// Who may ask a provider for tokens.
@@ -95,7 +98,8 @@ pub struct Provider {
 }
 
 impl Provider {
-    /// A provider without clients, at the addresses its product would have. `issuer` is an https URL.
+    /// A provider without clients, at the addresses its product would have. `issuer` is an https URL,
+    /// or an http URL of this machine.
     #[must_use]
     pub fn new(style: ClaimStyle, issuer: &str) -> Self {
         let bare = issuer.trim_end_matches('/');
@@ -114,6 +118,7 @@ impl Provider {
             ClaimStyle::Google => {
                 (format!("{}/token", location.replace("accounts.google.", "oauth2.googleapis.")), "/oauth2/v3/certs")
             }
+            ClaimStyle::Standard => (format!("{location}/token"), "/jwks.json"),
         };
         let keys_under = if style == ClaimStyle::EntraV2 { tenant } else { &location };
         Self {
@@ -164,7 +169,7 @@ impl Provider {
     /// issuer's path, as it says, and after it, as products do.
     pub(super) fn metadata_urls(&self) -> Vec<String> {
         let mut urls = vec![self.discovery_url()];
-        if matches!(self.style, ClaimStyle::Auth0 | ClaimStyle::Okta | ClaimStyle::Keycloak) {
+        if matches!(self.style, ClaimStyle::Auth0 | ClaimStyle::Okta | ClaimStyle::Keycloak | ClaimStyle::Standard) {
             let well_known = "/.well-known/oauth-authorization-server";
             urls.push(format!("{}{well_known}", self.location));
             let path = path(&self.location);
@@ -180,9 +185,9 @@ impl Provider {
     }
 }
 
-/// Host and port of an https URL, the default port left out.
+/// Host and port of a URL, the default port of https left out.
 pub(super) fn authority_of(url: &str) -> &str {
-    let rest = url.strip_prefix("https://").unwrap_or_default();
+    let rest = url.split_once("://").map_or("", |(_, rest)| rest);
     let authority = rest.split(['/', '?']).next().unwrap_or_default();
     authority.strip_suffix(":443").unwrap_or(authority)
 }

@@ -149,6 +149,12 @@ impl Provider {
                 // A version 2 token names the API by its id, whatever the request called it.
                 Ok((client.scopes.clone(), vec![resource.trim_start_matches("api://").to_owned()]))
             }
+            ClaimStyle::Standard => {
+                // RFC 8707: the resource that the client names is one of the audiences.
+                let audiences = client.audiences.iter().map(String::as_str).chain(parameter("resource"));
+                let audiences = audiences.map(str::to_owned).collect();
+                unknown().map_or_else(|| Ok((granted(), audiences)), |it| Err(invalid_scope(it)))
+            }
             ClaimStyle::Keycloak | ClaimStyle::Google => {
                 let audiences = if client.audiences.is_empty() { default_audience() } else { client.audiences.clone() };
                 unknown().map_or_else(|| Ok((granted(), audiences)), |it| Err(invalid_scope(it)))

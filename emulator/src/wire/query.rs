@@ -49,6 +49,7 @@ pub(super) fn failure(error: &ApiError, request_id: &str) -> String {
     // What every service refuses has other names in this protocol.
     let code = match error.code {
         "AccessDeniedException" => "AccessDenied",
+        "UnknownOperationException" => "InvalidAction",
         "ThrottlingException" => "Throttling",
         "ValidationException" => "ValidationError",
         code => code,
@@ -74,6 +75,6 @@ fn write_value(xml: &mut String, value: &Value) {
     }
 }
 
-fn escape(text: &str) -> String {
+pub(super) fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }

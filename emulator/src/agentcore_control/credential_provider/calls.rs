@@ -31,7 +31,7 @@ impl AgentCoreControl {
         if self.credential_providers.iter().any(|provider| provider.name == name) {
             return Err(self.name_taken.error(format!("Credential provider with name: {name} already exists")));
         }
-        let given = Configuration::of(&call.input)?;
+        let given = Configuration::of(&call.input, |name, url| self.check_provider_url(name, url))?;
         let tags = text_map(&call.input, "tags");
         rules::check_tags(&tags)?;
         if self.credential_providers.len() >= MAX_PROVIDERS {
@@ -83,7 +83,7 @@ impl AgentCoreControl {
         call: &Call,
         neighbours: &mut Neighbours<'_>,
     ) -> Answer {
-        let given = Configuration::of(&call.input)?;
+        let given = Configuration::of(&call.input, |name, url| self.check_provider_url(name, url))?;
         let provider = self.find_provider(&call.input)?;
         check_idle(provider, "updated", call.now)?;
         if provider.vendor != required(&call.input, "credentialProviderVendor") {

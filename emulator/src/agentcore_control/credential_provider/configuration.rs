@@ -43,7 +43,10 @@ pub(in super::super) struct Configuration {
 }
 
 impl Configuration {
-    pub(super) fn of(input: &Map<String, Value>) -> Result<Self, ApiError> {
+    pub(super) fn of(
+        input: &Map<String, Value>,
+        check_url: impl Fn(&str, &str) -> Result<(), ApiError>,
+    ) -> Result<Self, ApiError> {
         let vendor = required(input, "credentialProviderVendor");
         let member = member_of(vendor);
         let config = given(input)
@@ -64,6 +67,7 @@ impl Configuration {
             let shown = json!({"clientId": client_id, "oauthDiscovery": discovery.as_member()});
             (discovery, shown)
         };
+        discovery.urls().into_iter().try_for_each(|(name, url)| check_url(name, url))?;
         let client_authentication = client_authentication(config)?;
         Ok(Self { client_id, discovery, client_authentication, secret, shown: json!({member: shown}) })
     }
@@ -95,7 +99,7 @@ fn member_of(vendor: &str) -> &'static str {
 fn custom_discovery(config: &Map<String, Value>) -> Result<Discovery, ApiError> {
     let discovery = &config["oauthDiscovery"];
     if let Some(url) = discovery["discoveryUrl"].as_str() {
-        return https("discoveryUrl", url).map(|()| Discovery::Url(url.to_owned()));
+        return Ok(Discovery::Url(url.to_owned()));
     }
     let metadata = discovery["authorizationServerMetadata"].as_object().cloned().unwrap_or_default();
     metadata_of(&metadata)
@@ -131,7 +135,7 @@ fn metadata_at(issuer: &str, authorize: &str, token: &str) -> Discovery {
 fn metadata_of(members: &Map<String, Value>) -> Result<Discovery, ApiError> {
     let member = |name: &str| {
         let url = text(members, name).ok_or_else(|| invalid(format!("{name} is required for this vendor.")))?;
-        https(name, url).map(|()| url.to_owned())
+        Ok(url.to_owned())
     };
     Ok(Discovery::Metadata {
         issuer: member("issuer")?,
@@ -140,11 +144,19 @@ fn metadata_of(members: &Map<String, Value>) -> Result<Discovery, ApiError> {
     })
 }
 
-fn https(name: &str, url: &str) -> Result<(), ApiError> {
-    if url.starts_with("https://") { Ok(()) } else { Err(invalid(format!("{name} must be an https URL."))) }
-}
-
 impl Discovery {
+    /// The addresses in it, with their members' names.
+    fn urls(&self) -> Vec<(&'static str, &str)> {
+        match self {
+            Self::Url(url) => vec![("discoveryUrl", url)],
+            Self::Metadata { issuer, authorization_endpoint, token_endpoint } => vec![
+                ("issuer", issuer),
+                ("authorizationEndpoint", authorization_endpoint),
+                ("tokenEndpoint", token_endpoint),
+            ],
+        }
+    }
+
     /// `oauthDiscovery` in the API.
     fn as_member(&self) -> Value {
         match self {
