@@ -2,15 +2,16 @@
 
 CARGO_DENY_VERSION=0.20.2
 
-# Installs the Python tools in `.venv`, and the newest service models in `.venv/models`, whenever a list of them changes.
-# The models have a folder of their own because sam requires an older botocore.
+# Installs the Python tools in `.venv`, the newest service models in `.venv/models` and an MCP client in `.venv/clients`,
+# whenever a list of them changes. Models and client have folders of their own because sam requires older libraries.
 install_python_tools() {
-  local lists=(.ci/requirements.txt .ci/models.txt) installed=.venv/installed.txt
+  local lists=(.ci/requirements.txt .ci/models.txt .ci/clients.txt) installed=.venv/installed.txt
   if ! cmp --silent <(cat "${lists[@]}") "$installed"; then
     rm -rf .venv
     python3 -m venv .venv
     .venv/bin/pip install --quiet --disable-pip-version-check --requirement .ci/requirements.txt
     .venv/bin/pip install --quiet --disable-pip-version-check --no-deps --target .venv/models --requirement .ci/models.txt
+    .venv/bin/pip install --quiet --disable-pip-version-check --target .venv/clients --requirement .ci/clients.txt
     cat "${lists[@]}" > "$installed"
   fi
   # The shell remembers the `python3` that made the environment; from here on it is the environment's own.
