@@ -107,10 +107,8 @@ class EmulateTest(unittest.TestCase):
                 "allowedScopes": [cls.emulator["IDP_SCOPE"]],
             }
         }
-        cls.open, cls.signed = (cls.runtime(name, more) for name, more in [
-            ("bearer", {"authorizerConfiguration": authorizer}),
-            ("signed", {}),
-        ])
+        cls.bearer = cls.runtime("bearer", {"authorizerConfiguration": authorizer})
+        cls.signed = cls.runtime("signed", {})
         gateway = cls.control.create_gateway(
             name="tools",
             roleArn=cls.emulator["ROLE_ARN"],
@@ -121,8 +119,14 @@ class EmulateTest(unittest.TestCase):
         )
         cls.gateway_id = gateway["gatewayId"]
         wait(cls.control.get_gateway, gatewayIdentifier=cls.gateway_id)
-        target = cls.target(cls.signed)
-        assert target["status"] == "READY", target
+        iam = {"iamCredentialProvider": {"service": "bedrock-agentcore"}}
+        oauth = {"oauthCredentialProvider": {"providerArn": cls.provider(), "scopes": [cls.emulator["IDP_SCOPE"]]}}
+        for name, path, kind, credential in [
+            ("signed", cls.signed, "GATEWAY_IAM_ROLE", iam),
+            ("bearer", cls.bearer, "OAUTH", oauth),
+        ]:
+            target = cls.target(name, path, {"credentialProviderType": kind, "credentialProvider": credential})
+            assert target["status"] == "READY", target
 
     @classmethod
     def runtime(cls, name: str, more: dict) -> str:
@@ -140,18 +144,29 @@ class EmulateTest(unittest.TestCase):
         return f"/runtimes/{arn}/invocations?qualifier=DEFAULT"
 
     @classmethod
-    def target(cls, path: str) -> dict:
-        """Puts the gateway in front of a runtime that wants signatures."""
-        credential = {"iamCredentialProvider": {"service": "bedrock-agentcore"}}
+    def provider(cls) -> str:
+        """Creates the OAuth2 client of the gateway and returns its ARN."""
+        config = {
+            "oauthDiscovery": {"discoveryUrl": cls.emulator["IDP_DISCOVERY_URL"]},
+            "clientId": cls.emulator["IDP_CLIENT_ID"],
+            "clientSecret": cls.emulator["IDP_CLIENT_SECRET"],
+        }
+        return cls.control.create_oauth2_credential_provider(
+            name="idp",
+            credentialProviderVendor="CustomOauth2",
+            oauth2ProviderConfigInput={"customOauth2ProviderConfig": config},
+        )["credentialProviderArn"]
+
+    @classmethod
+    def target(cls, name: str, path: str, credential: dict) -> dict:
+        """Puts the gateway in front of a runtime."""
         target = cls.control.create_gateway_target(
             gatewayIdentifier=cls.gateway_id,
-            name="server",
+            name=name,
             targetConfiguration={
                 "mcp": {"mcpServer": {"endpoint": f"https://bedrock-agentcore.us-east-1.amazonaws.com{path}"}}
             },
-            credentialProviderConfigurations=[
-                {"credentialProviderType": "GATEWAY_IAM_ROLE", "credentialProvider": credential}
-            ],
+            credentialProviderConfigurations=[credential],
         )
         names = {"gatewayIdentifier": cls.gateway_id, "targetId": target["targetId"]}
         return wait(cls.control.get_gateway_target, **names)
@@ -179,21 +194,24 @@ class EmulateTest(unittest.TestCase):
         return asyncio.run(session())
 
     def test_a_runtime_takes_the_token_of_the_identity_provider(self) -> None:
-        url = f"{self.emulator.endpoint}{self.open}"
+        url = f"{self.emulator.endpoint}{self.bearer}"
         for mode, revision in [("auto", NEWEST), ("legacy", "2025-11-25")]:
             with self.subTest(mode):
                 used = self.use(url, "tool_002", mode)
                 self.assertEqual(used, (revision, ["tool_001", "tool_002", "tool_003"], "tool_002 was called"))
 
-    def test_a_gateway_takes_it_and_calls_the_runtime_behind_it(self) -> None:
+    def test_a_gateway_takes_it_and_calls_the_runtimes_behind_it(self) -> None:
         url = f"{self.emulator.endpoint}/gateway-endpoints/{self.gateway_id}/mcp"
-        names = [f"server___tool_00{number}" for number in (1, 2, 3)]
+        targets = ["signed", "bearer"]
+        names = [f"{target}___tool_00{number}" for target in targets for number in (1, 2, 3)]
         for mode, revision in [("auto", NEWEST), ("legacy", "2025-11-25")]:
-            with self.subTest(mode):
-                self.assertEqual(self.use(url, names[1], mode), (revision, names, "tool_002 was called"))
+            for target in targets:
+                with self.subTest(mode, target=target):
+                    used = self.use(url, f"{target}___tool_002", mode)
+                    self.assertEqual(used, (revision, names, "tool_002 was called"))
 
     def test_a_wrong_client_secret_opens_nothing(self) -> None:
-        url = f"{self.emulator.endpoint}{self.open}"
+        url = f"{self.emulator.endpoint}{self.bearer}"
         with self.assertRaises(Exception) as raised:
             self.use(url, "tool_001", "auto", secret="wrong")
         self.assertIn("invalid_client", "".join(traceback.format_exception(raised.exception)))
