@@ -370,11 +370,10 @@ impl World {
         let requirements = match service {
             ServiceId::SecretsManager => self.secrets.requirements(call),
             ServiceId::AgentCoreControl => self.agentcore.requirements(call, &self.secrets),
-            ServiceId::AgentCore => Vec::new(),
             ServiceId::Logs => self.logs.requirements(call),
             ServiceId::CloudFormation => self.stacks.requirements(call),
-            // Who may do nothing at all may still ask who it is [STS API GetCallerIdentity].
-            ServiceId::Sts => Vec::new(),
+            // The data plane asks for itself. Who may do nothing at all may still ask who it is [STS GetCallerIdentity].
+            ServiceId::AgentCore | ServiceId::Sts => Vec::new(),
         };
         self.iam.authorize(&call.principal, &requirements)
     }

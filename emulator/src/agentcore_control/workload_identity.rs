@@ -72,7 +72,7 @@ impl AgentCoreControl {
             return Err(quota(format!("The account has {MAX_IDENTITIES} workload identities already.")));
         }
         let urls = call.input.get("allowedResourceOauth2ReturnUrls").cloned();
-        let mut answer = described(self.add_identity(name, tags, urls, None, call.now));
+        let mut answer = described(&self.add_identity(name, tags, urls, None, call.now));
         if let Some(members) = answer.as_object_mut() {
             members.retain(|member, _| !member.ends_with("Time"));
         }
@@ -119,14 +119,15 @@ impl AgentCoreControl {
         return_urls: Option<Value>,
         owner: Option<String>,
         created: SystemTime,
-    ) -> &WorkloadIdentity {
+    ) -> WorkloadIdentity {
         // A count of its own: the numbers of other resources decide their ids.
         self.identity_numbers += 1;
         let sequence = self.identity_numbers;
         let arn = self.arn(&access::workload_identity(name));
         let name = name.to_owned();
         let identity = WorkloadIdentity { name, arn, tags, return_urls, owner, created, updated: created, sequence };
-        self.workload_identities.push_mut(identity)
+        self.workload_identities.push(identity.clone());
+        identity
     }
 
     fn find_identity(&mut self, input: &Map<String, Value>) -> Result<&mut WorkloadIdentity, ApiError> {

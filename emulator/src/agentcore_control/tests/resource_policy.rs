@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::gateway::gateway;
 use super::{Account, DISCOVERY, ROLE, with};
 
-fn policy(arn: &str, principal: Value) -> Value {
+fn policy(arn: &str, principal: &Value) -> Value {
     json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": principal,
         "Action": "bedrock-agentcore:InvokeAgentRuntime", "Resource": arn}]})
 }
@@ -32,13 +32,13 @@ fn a_policy_lasts_until_it_or_its_resource_is_deleted() {
         for operation in ["GetResourcePolicy", "DeleteResourcePolicy"] {
             assert_eq!(account.code(operation, resource.clone()), "ResourceNotFoundException", "{arn}");
         }
-        let policy = policy(arn, json!({"AWS": ROLE}));
+        let policy = policy(arn, &json!({"AWS": ROLE}));
         account.ok("PutResourcePolicy", put(arn, &policy));
         let got = account.ok("GetResourcePolicy", resource);
         assert_eq!(got["policy"].as_str().map(serde_json::from_str::<Value>).and_then(Result::ok), Some(policy));
     }
     assert_eq!(account.service.holdings(account.now).keys().filter(|it| it.starts_with("resource policy")).count(), 4);
-    account.ok("PutResourcePolicy", put(&runtime, &policy(&runtime, json!("*"))));
+    account.ok("PutResourcePolicy", put(&runtime, &policy(&runtime, &json!("*"))));
     assert_eq!(account.service.resource_policies()[&runtime]["Statement"][0]["Principal"], "*", "replaced");
     account.ok("DeleteResourcePolicy", json!({"resourceArn": runtime}));
     assert_eq!(account.code("GetResourcePolicy", json!({"resourceArn": runtime})), "ResourceNotFoundException");
@@ -56,7 +56,7 @@ fn a_policy_lasts_until_it_or_its_resource_is_deleted() {
 fn a_policy_is_about_its_own_resource_and_no_other() {
     let (mut account, id) = Account::with_runtime();
     let runtime = runtime_arn(&id);
-    let good = policy(&runtime, json!({"AWS": ROLE}));
+    let good = policy(&runtime, &json!({"AWS": ROLE}));
     let statement = |member: &str, value: Value| {
         let mut policy = good.clone();
         policy["Statement"][0][member] = value;
@@ -84,11 +84,11 @@ fn a_policy_is_about_its_own_resource_and_no_other() {
     account.ok("PutResourcePolicy", put(&runtime, &statement("Resource", json!([runtime]))));
     let other = runtime_arn("other-abcdefghij");
     assert_eq!(
-        account.code("PutResourcePolicy", put(&other, &policy(&other, json!("*")))),
+        account.code("PutResourcePolicy", put(&other, &policy(&other, &json!("*")))),
         "ResourceNotFoundException"
     );
     let vault = "arn:aws:bedrock-agentcore:us-east-1:111122223333:token-vault/default";
-    assert_eq!(account.code("PutResourcePolicy", put(vault, &policy(vault, json!("*")))), "ValidationException");
+    assert_eq!(account.code("PutResourcePolicy", put(vault, &policy(vault, &json!("*")))), "ValidationException");
     let needed = account.needs("PutResourcePolicy", put(&runtime, &good));
     assert_eq!((needed.len(), needed[0].resource.as_str()), (1, runtime.as_str()));
 }
@@ -104,8 +104,8 @@ fn who_comes_with_a_token_has_no_name_in_iam() {
     account.pass(30);
     let gateway = format!("arn:aws:bedrock-agentcore:us-east-1:111122223333:gateway/{gateway}");
     for arn in [runtime_arn(&runtime), gateway] {
-        let code = account.code("PutResourcePolicy", put(&arn, &policy(&arn, json!({"AWS": ROLE}))));
+        let code = account.code("PutResourcePolicy", put(&arn, &policy(&arn, &json!({"AWS": ROLE}))));
         assert_eq!(code, "ValidationException", "{arn}");
-        account.ok("PutResourcePolicy", put(&arn, &policy(&arn, json!("*"))));
+        account.ok("PutResourcePolicy", put(&arn, &policy(&arn, &json!("*"))));
     }
 }

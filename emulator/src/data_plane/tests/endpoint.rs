@@ -46,7 +46,7 @@ fn merged(into: &Value, members: &Value) -> Value {
     merged
 }
 
-fn statement(effect: &str, principal: Value) -> Value {
+fn statement(effect: &str, principal: &Value) -> Value {
     json!({"Effect": effect, "Principal": principal, "Action": "bedrock-agentcore:InvokeAgentRuntime"})
 }
 
@@ -91,17 +91,17 @@ async fn an_explicit_deny_of_a_resource_wins() {
     for arn in [scene.arn.clone(), scene.endpoint_arn("DEFAULT")] {
         assert_eq!(scene.list_as_caller(true).await.status, 200);
         for principal in [json!("*"), json!({"AWS": CALLER}), json!({"AWS": ["111122223333"]})] {
-            scene.put_policy(&arn, &[statement("Allow", json!("*")), statement("Deny", principal.clone())]);
+            scene.put_policy(&arn, &[statement("Allow", &json!("*")), statement("Deny", &principal)]);
             let refused = scene.list_as_caller(true).await;
             assert_eq!(refused.status, 403, "{principal}");
             assert!(refused.text.contains("with an explicit deny in a resource-based policy"), "{}", refused.text);
         }
         // Everybody but one, the administrator included.
         let others = json!({"Condition": {"ArnNotEquals": {"aws:PrincipalArn": CALLER}}});
-        scene.put_policy(&arn, &[merged(&statement("Deny", json!("*")), &others)]);
+        scene.put_policy(&arn, &[merged(&statement("Deny", &json!("*")), &others)]);
         assert_eq!(scene.list_as_caller(true).await.status, 200);
         assert_eq!(scene.list(&[]).await.status, 403);
-        scene.put_policy(&arn, &[statement("Deny", json!({"AWS": "arn:aws:iam::111122223333:role/other"}))]);
+        scene.put_policy(&arn, &[statement("Deny", &json!({"AWS": "arn:aws:iam::111122223333:role/other"}))]);
         assert_eq!(scene.list_as_caller(true).await.status, 200);
         scene.control("DeleteResourcePolicy", json!({"resourceArn": arn}));
     }
@@ -112,12 +112,12 @@ async fn an_allow_has_to_be_on_the_runtime_and_on_its_endpoint() {
     let scene = Scene::new(Behaviour::default()).await;
     let endpoint = scene.endpoint_arn("DEFAULT");
     assert_eq!(scene.list_as_caller(false).await.status, 403);
-    scene.put_policy(&scene.arn, &[statement("Allow", json!({"AWS": CALLER}))]);
+    scene.put_policy(&scene.arn, &[statement("Allow", &json!({"AWS": CALLER}))]);
     assert_eq!(scene.list_as_caller(false).await.status, 403, "the endpoint has no policy");
-    scene.put_policy(&endpoint, &[statement("Allow", json!({"AWS": CALLER}))]);
+    scene.put_policy(&endpoint, &[statement("Allow", &json!({"AWS": CALLER}))]);
     assert_eq!(scene.list_as_caller(false).await.status, 200);
     // To allow the account leaves it to the role's policies.
-    scene.put_policy(&endpoint, &[statement("Allow", json!({"AWS": "arn:aws:iam::111122223333:root"}))]);
+    scene.put_policy(&endpoint, &[statement("Allow", &json!({"AWS": "arn:aws:iam::111122223333:root"}))]);
     assert_eq!(scene.list_as_caller(false).await.status, 403);
     assert_eq!(scene.list_as_caller(true).await.status, 200);
 }
@@ -128,13 +128,13 @@ async fn a_token_needs_a_policys_leave_where_there_is_one() {
     let token = token(&scene, "api://tools").await;
     let list = || bearer(scene.request(&list_tools()), &token);
     assert_eq!(scene.send(list()).await.expect("an answer").status, 200);
-    scene.put_policy(&scene.arn, &[statement("Deny", json!("*"))]);
+    scene.put_policy(&scene.arn, &[statement("Deny", &json!("*"))]);
     assert_eq!(scene.send(list()).await.expect("an answer").status, 403);
     let other = json!({"Action": "bedrock-agentcore:StopRuntimeSession"});
-    scene.put_policy(&scene.arn, &[merged(&statement("Allow", json!("*")), &other)]);
+    scene.put_policy(&scene.arn, &[merged(&statement("Allow", &json!("*")), &other)]);
     let refused = scene.send(list()).await.expect("an answer");
     assert_eq!(refused.status, 403);
     assert!(refused.text.contains("because no resource-based policy allows"), "{}", refused.text);
-    scene.put_policy(&scene.arn, &[statement("Allow", json!("*"))]);
+    scene.put_policy(&scene.arn, &[statement("Allow", &json!("*"))]);
     assert_eq!(scene.send(list()).await.expect("an answer").status, 200);
 }
