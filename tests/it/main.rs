@@ -48,6 +48,8 @@ mod gateway_target;
 mod identity_provider;
 /// The credential provider's battery.
 mod oauth2_credential_provider;
+/// What each parameter takes and refuses.
+mod parameters;
 /// The probe, against a real MCP server.
 mod probe;
 /// What provisioner.yaml lets its function do.

@@ -298,7 +298,8 @@ fn check_container_uri(uri: &str) -> Result<(), Error> {
     if !private && registry != "public.ecr.aws" {
         return refuse("which is not in Amazon ECR");
     }
-    let repository = image.split([':', '@']).next().unwrap_or_default();
+    let (image, digest) = image.split_once('@').map_or((image, None), |(image, digest)| (image, Some(digest)));
+    let (repository, tag) = image.split_once(':').map_or((image, None), |(name, tag)| (name, Some(tag)));
     let fits = |part: &str| {
         part.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "._-".contains(c))
             && part.starts_with(|c: char| c.is_ascii_alphanumeric())
@@ -307,7 +308,25 @@ fn check_container_uri(uri: &str) -> Result<(), Error> {
     if !repository.split('/').all(fits) {
         return refuse("whose repository name ECR does not allow (lower case letters, digits and ._-/)");
     }
+    if !tag.is_none_or(is_tag) {
+        return refuse("whose tag ECR does not allow (at most 128 letters, digits and ._-)");
+    }
+    if !digest.is_none_or(is_digest) {
+        return refuse("whose digest is not `sha256:` and 64 hexadecimal digits");
+    }
     Ok(())
+}
+
+/// Returns whether ECR knows tags of this form: `[\w][\w.-]{0,127}` (distribution specification, "Pulling manifests").
+fn is_tag(tag: &str) -> bool {
+    let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    tag.len() <= 128 && tag.starts_with(word) && tag.chars().all(|c| word(c) || ".-".contains(c))
+}
+
+/// Returns whether this is the digest of a manifest in ECR, which are all SHA-256.
+fn is_digest(digest: &str) -> bool {
+    let lower_hex = |c: char| matches!(c, '0'..='9' | 'a'..='f');
+    digest.strip_prefix("sha256:").is_some_and(|hex| hex.len() == 64 && hex.chars().all(lower_hex))
 }
 
 /// The authorizer for `InboundAuth` JWT, none for IAM.
@@ -357,7 +376,8 @@ mod tests {
     fn images_come_from_ecr() {
         for uri in [
             "111122223333.dkr.ecr.us-east-1.amazonaws.com/zscaler/mcp:latest",
-            "111122223333.dkr.ecr.cn-north-1.amazonaws.com.cn/mcp@sha256:abc",
+            &format!("111122223333.dkr.ecr.cn-north-1.amazonaws.com.cn/mcp@sha256:{}", "0a".repeat(32)),
+            &format!("111122223333.dkr.ecr.us-east-1.amazonaws.com/mcp:1.2@sha256:{}", "0a".repeat(32)),
             "public.ecr.aws/alias/mcp",
         ] {
             assert!(check_container_uri(uri).is_ok(), "{uri}");
@@ -367,6 +387,11 @@ mod tests {
             "mcp",
             "111122223333.dkr.ecr.us-east-1.amazonaws.com/Upper",
             "x.dkr.ecr.r.amazonaws.com/a",
+            "public.ecr.aws/alias/mcp:la test",
+            "public.ecr.aws/alias/mcp:latest ",
+            "public.ecr.aws/alias/mcp:",
+            "public.ecr.aws/alias/mcp@sha256:abc",
+            "public.ecr.aws/alias/mcp@latest",
         ] {
             assert!(check_container_uri(uri).is_err(), "{uri}");
         }
