@@ -35,7 +35,7 @@ pub(crate) const EXISTING_SECRET: &str = r#"{"ZSCALER_CLIENT_ID": "made-up-clien
     "ZSCALER_MCP_AUTH_API_KEY": "made-up-api-key-2b8e60d45a71c3f9e0826b4d7f13a9c5",
     "ZSCALER_MCP_REQUEST_STATE_KEYS": "made-up-state-key-c41f07aa93be52d8641f0c7e8a2b5d90"}"#;
 /// The parameter an update changes if the command line names none and the template has it.
-const FIRST_CHOICE: &str = "EnableWriteTools";
+const FIRST_CHOICE: &str = "EnableToolCallLogging";
 /// `NoEcho` values below this length are not searched for: they would turn up by chance.
 const SECRET_CHARS_MIN: usize = 8;
 
@@ -160,10 +160,10 @@ mod tests {
     fn the_update_turns_a_switch_or_else_changes_a_description() {
         let both = ["true", "false"];
         let none = values(&[]);
-        let switches = template(&[("A", Some("true"), &both), ("EnableWriteTools", Some("false"), &both)]);
-        assert_eq!(switches.change(&none), Some(("EnableWriteTools".to_owned(), "true".to_owned())));
-        let on = values(&[("EnableWriteTools", "true")]);
-        assert_eq!(switches.change(&on), Some(("EnableWriteTools".to_owned(), "false".to_owned())));
+        let switches = template(&[("A", Some("true"), &both), ("EnableToolCallLogging", Some("true"), &both)]);
+        assert_eq!(switches.change(&none), Some(("EnableToolCallLogging".to_owned(), "false".to_owned())));
+        let off = values(&[("EnableToolCallLogging", "false")]);
+        assert_eq!(switches.change(&off), Some(("EnableToolCallLogging".to_owned(), "true".to_owned())));
         let described = template(&[("Mode", Some("a"), &["a", "b"]), ("MyDescription", Some("Old"), &[])]);
         assert_eq!(described.change(&none), Some(("MyDescription".to_owned(), "Old (changed)".to_owned())));
         assert_eq!(template(&[("Name", None, &[])]).change(&none), None);

@@ -139,7 +139,7 @@ async fn an_existing_gateway_is_attached_to_and_never_touched() {
     deployment.expect(&stack, StackStatus::CreateComplete);
     assert_eq!(stack.output("GatewayId"), Some(gateway.as_str()));
     assert_eq!(stack.output("GatewayToolCount"), Some("3"));
-    deployment.set(&[("EnableWriteTools", "true")]);
+    deployment.set(&[("EnableWriteTools", "true"), ("WriteToolsAllowlist", "zpa_create_*")]);
     let updated = deployment.update().await;
     deployment.expect(&updated, StackStatus::UpdateComplete);
     let deleted = deployment.delete().await;
@@ -193,7 +193,11 @@ async fn fewer_versions_roll_back_to_the_same_gateway() {
     let effect = FaultEffect::BecomesFailed("the image is broken".to_owned());
     let operation = Some("UpdateAgentRuntime".to_owned());
     deployment.aws.faults().add(Fault { service: None, operation, nth: 1, count: 1, effect });
-    deployment.set(&[("GatewayMcpVersions", "2025-06-18"), ("EnableWriteTools", "true")]);
+    deployment.set(&[
+        ("GatewayMcpVersions", "2025-06-18"),
+        ("EnableWriteTools", "true"),
+        ("WriteToolsAllowlist", "zpa_create_*"),
+    ]);
     let rolled_back = deployment.update().await;
     deployment.expect(&rolled_back, StackStatus::UpdateRollbackComplete);
     assert_eq!(rolled_back.output("GatewayId"), created.output("GatewayId"));

@@ -13,7 +13,7 @@ async fn a_server_that_is_broken_by_now_does_not_break_the_rollback() {
     deployment.expect(&created, StackStatus::CreateComplete);
     let behaviour = Behaviour { start: Start::Crash("the upstream is down".to_owned()), ..Behaviour::zscaler() };
     deployment.aws.with(|world| world.containers.behave(behaviour));
-    deployment.set(&[("EnableWriteTools", "true")]);
+    deployment.set(&[("EnableWriteTools", "true"), ("WriteToolsAllowlist", "zpa_create_*")]);
     let stack = deployment.update().await;
     deployment.expect(&stack, StackStatus::UpdateRollbackComplete);
     let failed: Vec<_> = deployment.reasons().into_iter().filter(|it| it.contains("UPDATE_FAILED")).collect();

@@ -48,7 +48,7 @@ async fn every_mode_deploys_updates_and_deletes_under_its_own_policies() {
                 assert!(verified.starts_with("PASSED"), "{verified}");
                 assert_eq!(stack.output("ToolCount"), Some(if auth == "jwt" { "0" } else { "3" }));
 
-                deployment.set(&[("EnableWriteTools", "true")]);
+                deployment.set(&[("EnableWriteTools", "true"), ("WriteToolsAllowlist", "zpa_create_*")]);
                 let updated = deployment.update().await;
                 deployment.expect(&updated, StackStatus::UpdateComplete);
                 assert_eq!(updated.output("AgentRuntimeId"), stack.output("AgentRuntimeId"));
@@ -110,7 +110,7 @@ async fn a_failed_update_rolls_back_to_the_working_configuration() {
     let effect = FaultEffect::BecomesFailed("the image is broken".to_owned());
     let operation = Some("UpdateAgentRuntime".to_owned());
     deployment.aws.faults().add(Fault { service: None, operation, nth: 1, count: 1, effect });
-    deployment.set(&[("EnableWriteTools", "true")]);
+    deployment.set(&[("EnableWriteTools", "true"), ("WriteToolsAllowlist", "zpa_create_*")]);
     let rolled_back = deployment.update().await;
     deployment.expect(&rolled_back, StackStatus::UpdateRollbackComplete);
     assert!(deployment.reasons().iter().any(|reason| reason.contains("the image is broken")));
@@ -191,7 +191,7 @@ async fn verification_can_be_switched_off_and_on() {
 
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn bad_parameter_combinations_are_refused_before_anything_is_created() {
-    let cases: [(&[(&str, &str)], &str); 8] = [
+    let cases: [(&[(&str, &str)], &str); 9] = [
         (&[("ZscalerClientSecret", "")], "ZscalerClientSecret"),
         (&[("McpAuthMode", "jwt")], "JwtIssuer"),
         (&[("NetworkMode", "VPC")], "VpcSubnetIds"),
@@ -200,6 +200,7 @@ async fn bad_parameter_combinations_are_refused_before_anything_is_created() {
         (&[("AgentRuntimeName", "has-hyphen")], "AgentRuntimeName"),
         (&[("ECRImageUri", "docker.io/library/x")], "ECRImageUri"),
         (&[("ExistingSecretName", "x")], "UseExisting"),
+        (&[("EnableWriteTools", "true")], "needs WriteToolsAllowlist"),
     ];
     for (parameters, expected) in cases {
         let mut deployment = Deployment::new(&[]);
