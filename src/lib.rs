@@ -24,6 +24,7 @@ pub mod endpoints;
 pub mod error;
 pub mod event;
 pub mod handler;
+mod header_name;
 pub mod http;
 pub mod identity;
 pub mod job;

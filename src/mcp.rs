@@ -49,6 +49,21 @@ pub enum Credential {
     Nothing,
 }
 
+/// How a server is asked.
+#[derive(Clone, Debug)]
+pub struct Access {
+    /// What authorizes each request.
+    pub credential: Credential,
+    /// Further headers of each request, with lower-case names. Their values are secret.
+    pub headers: Vec<(String, Sensitive)>,
+}
+
+impl From<&Credential> for Access {
+    fn from(credential: &Credential) -> Self {
+        Self { credential: credential.clone(), headers: Vec::new() }
+    }
+}
+
 /// What a server offers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Catalogue {
@@ -74,8 +89,8 @@ pub struct Refusal {
 }
 
 /// Asks the server at `url` for all its tools, in a session of its own that is ended afterwards.
-pub async fn catalogue(context: &Context, url: &str, credential: &Credential) -> Result<Catalogue, Refusal> {
-    let transport = Transport::new(context, url, credential);
+pub async fn catalogue(context: &Context, url: &str, access: impl Into<Access>) -> Result<Catalogue, Refusal> {
+    let transport = Transport::new(context, url, access.into());
     let asking = async {
         let service = open(&transport).await?;
         let tools = list(&transport, service.peer()).await;
@@ -98,9 +113,9 @@ pub async fn catalogue(context: &Context, url: &str, credential: &Credential) ->
 pub async fn session(
     context: &Context,
     url: &str,
-    credential: &Credential,
+    access: impl Into<Access>,
 ) -> Result<RunningService<RoleClient, ()>, Refusal> {
-    let transport = Transport::new(context, url, credential);
+    let transport = Transport::new(context, url, access.into());
     open(&transport).await.map_err(|problem| transport.refusal(problem))
 }
 
@@ -159,7 +174,7 @@ async fn authorize(
     credential: &Credential,
     method: &str,
     url: &str,
-    headers: &[(&'static str, String)],
+    headers: &[(&str, &str)],
     body: &[u8],
 ) -> Result<Vec<(String, String)>, String> {
     match credential {
@@ -176,7 +191,7 @@ async fn signature(
     region: &str,
     method: &str,
     url: &str,
-    headers: &[(&'static str, String)],
+    headers: &[(&str, &str)],
     body: &[u8],
 ) -> Result<Vec<(String, String)>, Box<dyn std::error::Error + Send + Sync>> {
     let identity: Identity = context.credentials.provide_credentials().await?.into();
@@ -188,8 +203,7 @@ async fn signature(
         .settings(SigningSettings::default())
         .build()?
         .into();
-    let headers = headers.iter().map(|(name, value)| (*name, value.as_str()));
-    let request = SignableRequest::new(method, url, headers, SignableBody::Bytes(body))?;
+    let request = SignableRequest::new(method, url, headers.iter().copied(), SignableBody::Bytes(body))?;
     let (instructions, _) = sign(request, &parameters)?.into_parts();
     let (signed, _) = instructions.into_parts();
     Ok(signed.into_iter().map(|header| (header.name().to_owned(), header.value().to_owned())).collect())

@@ -41,6 +41,8 @@ pub struct Behaviour {
     pub required_keys: Vec<String>,
     /// Whether it prints the values of the secret that it read: what a careless server does.
     pub prints_secret: bool,
+    /// A header, with a lower-case name, and its value: requests without it are refused with 401.
+    pub api_key: Option<(String, String)>,
     /// What it answers everything with as an [`AnswerForm::Page`].
     pub page: String,
 }
@@ -91,6 +93,7 @@ impl Default for Behaviour {
             secret_variable: "SECRET_NAME".to_owned(),
             required_keys: Vec::new(),
             prints_secret: false,
+            api_key: None,
             page: PAGE.to_owned(),
         }
     }

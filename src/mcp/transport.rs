@@ -20,7 +20,7 @@ use serde_json::value::RawValue;
 use sse_stream::{Sse, SseStream};
 
 use super::url::{effective_url, region};
-use super::{Credential, Refusal, authorize};
+use super::{Access, Refusal, authorize};
 use crate::aws::Context;
 use crate::http::connection_problem;
 
@@ -124,7 +124,7 @@ struct Inner {
     url: Arc<str>,
     /// Whose signatures the server takes.
     region: String,
-    credential: Credential,
+    access: Access,
     seen: Mutex<Option<Seen>>,
     excess: Mutex<Option<&'static str>>,
     /// The session that the platform opened: it routes later requests to the same microVM, also those of the newest
@@ -133,12 +133,12 @@ struct Inner {
 }
 
 impl Transport {
-    pub(super) fn new(context: &Context, url: &str, credential: &Credential) -> Self {
+    pub(super) fn new(context: &Context, url: &str, access: Access) -> Self {
         Self(Arc::new(Inner {
             context: context.clone(),
             url: effective_url(context, url),
             region: region(url).unwrap_or(&context.region).to_owned(),
-            credential: credential.clone(),
+            access,
             seen: Mutex::default(),
             excess: Mutex::default(),
             session: Mutex::default(),
@@ -172,18 +172,18 @@ impl Transport {
         body: Vec<u8>,
     ) -> Result<HttpResponse, TransportError> {
         let inner = &*self.0;
-        let mut headers = vec![("accept", ACCEPT.to_owned()), ("content-type", JSON.to_owned())];
-        if let Some(session) = session.or_else(|| lock(&inner.session).clone()) {
-            headers.push((SESSION_HEADER, session));
-        }
+        let session = session.or_else(|| lock(&inner.session).clone());
+        let mut headers = vec![("accept", ACCEPT), ("content-type", JSON)];
+        headers.extend(session.as_deref().map(|session| (SESSION_HEADER, session)));
+        headers.extend(inner.access.headers.iter().map(|(name, value)| (name.as_str(), value.expose())));
         let authorization =
-            authorize(&inner.context, &inner.region, &inner.credential, method, &inner.url, &headers, &body)
+            authorize(&inner.context, &inner.region, &inner.access.credential, method, &inner.url, &headers, &body)
                 .await
                 .map_err(TransportError)?;
         let mut request = HttpRequest::new(SdkBody::from(body));
         request.set_method(method).map_err(|error| TransportError(error.to_string()))?;
         request.set_uri(inner.url.as_ref()).map_err(|error| TransportError(error.to_string()))?;
-        let headers = headers.into_iter().map(|(name, value)| (name.to_owned(), value));
+        let headers = headers.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
         let custom =
             custom.iter().filter_map(|(name, value)| Some((name.to_string(), value.to_str().ok()?.to_owned())));
         for (name, value) in headers.chain(custom).chain(authorization) {

@@ -19,7 +19,7 @@ use crate::event::RawProperties;
 use crate::identity::Identity;
 use crate::job::{Job, Outcome, Success};
 use crate::mcp::url::{is_gateway, region};
-use crate::mcp::{self, Catalogue, Credential};
+use crate::mcp::{self, Access, Catalogue, Credential};
 use crate::oauth::client::Client;
 use crate::oauth::{self, Discovery};
 use crate::properties::PropertyReader;
@@ -133,19 +133,19 @@ impl Finding {
 }
 
 /// How the server is called, once it is known what it asks for.
-enum Access<'a> {
+enum Admission<'a> {
     Signed,
     Token(&'a Client),
     Challenge,
     Open,
 }
 
-fn access<'a>(properties: &'a Properties, gateway: Option<&Gateway>) -> Access<'a> {
+fn admission<'a>(properties: &'a Properties, gateway: Option<&Gateway>) -> Admission<'a> {
     match (&properties.auth, gateway.map(Gateway::authorizer_type)) {
-        (Auth::Iam, _) | (Auth::OfGateway(_), None | Some(AuthorizerType::AwsIam)) => Access::Signed,
-        (Auth::OfGateway(_), Some(AuthorizerType::None)) => Access::Open,
-        (Auth::Bearer(client) | Auth::OfGateway(Some(client)), _) => Access::Token(client),
-        (Auth::Anonymous | Auth::OfGateway(None), _) => Access::Challenge,
+        (Auth::Iam, _) | (Auth::OfGateway(_), None | Some(AuthorizerType::AwsIam)) => Admission::Signed,
+        (Auth::OfGateway(_), Some(AuthorizerType::None)) => Admission::Open,
+        (Auth::Bearer(client) | Auth::OfGateway(Some(client)), _) => Admission::Token(client),
+        (Auth::Anonymous | Auth::OfGateway(None), _) => Admission::Challenge,
     }
 }
 
@@ -157,11 +157,13 @@ async fn verify(job: &Job<'_>, properties: &Properties) -> Result<Finding, Error
     let of_gateway = gateway.as_ref().and_then(Gateway::authorizer);
     let of_gateway = of_gateway.map(|it| Discovery::of_authorizer("gateway", it.discovery_url()));
     let discovery = properties.discovery.clone().or(of_gateway);
-    let credential = match access(properties, gateway.as_ref()) {
-        Access::Signed => Credential::SigV4,
-        Access::Open => Credential::Nothing,
-        Access::Token(client) => Credential::Bearer(token(job, properties, gateway.as_ref(), discovery, client).await?),
-        Access::Challenge => {
+    let credential = match admission(properties, gateway.as_ref()) {
+        Admission::Signed => Credential::SigV4,
+        Admission::Open => Credential::Nothing,
+        Admission::Token(client) => {
+            Credential::Bearer(token(job, properties, gateway.as_ref(), discovery, client).await?)
+        }
+        Admission::Challenge => {
             let deadline = job.deadline.at_most(BUDGET);
             let detail = anonymous::check(job, deadline, &properties.endpoint, discovery.as_ref()).await?;
             if let Some(gateway) = gateway.as_mut().filter(|gateway| gateway.is_unproven()) {
@@ -175,16 +177,17 @@ async fn verify(job: &Job<'_>, properties: &Properties) -> Result<Finding, Error
                        set `Auth` to BEARER or ANONYMOUS";
         return Err(Error::property("Endpoint", problem));
     }
+    let access = Access { credential, headers: properties.read_secret_headers(job).await? };
     let deadline = job.deadline.at_most(BUDGET);
     let (catalogue, detail) = match gateway {
         None => {
-            let catalogue = ask(job, properties, &credential, deadline).await?;
+            let catalogue = ask(job, properties, &access, deadline).await?;
             properties.check(&catalogue, None)?;
             let detail = format!("the server answers and lists {} tools", catalogue.tools.len());
             (catalogue, detail)
         }
         Some(mut gateway) => {
-            let catalogue = through(job, properties, &credential, &mut gateway, deadline).await?;
+            let catalogue = through(job, properties, &access, &mut gateway, deadline).await?;
             let (count, target) = (catalogue.tools.len(), gateway.target_name());
             let detail = format!("the gateway answers and lists {count} tools of target {target}");
             (catalogue, detail)
@@ -198,12 +201,12 @@ async fn verify(job: &Job<'_>, properties: &Properties) -> Result<Finding, Error
 async fn through(
     job: &Job<'_>,
     properties: &Properties,
-    credential: &Credential,
+    access: &Access,
     gateway: &mut Gateway,
     deadline: Deadline,
 ) -> Result<Catalogue, Error> {
     let started = Instant::now();
-    let catalogue = gateway.own(ask(job, properties, credential, deadline).await?);
+    let catalogue = gateway.own(ask(job, properties, access, deadline).await?);
     let left = BUDGET.saturating_sub(started.elapsed());
     let checked = properties.check(&catalogue, Some(gateway));
     if checked.is_ok() && !gateway.is_unproven() {
@@ -217,7 +220,7 @@ async fn through(
     let deadline = job.deadline.at_most(left.max(SYNCHRONIZED_BUDGET_MIN));
     let started = Instant::now();
     loop {
-        let catalogue = gateway.own(ask(job, properties, credential, deadline).await?);
+        let catalogue = gateway.own(ask(job, properties, access, deadline).await?);
         let checked = properties.check(&catalogue, Some(gateway));
         let patient = checked.is_err() && started.elapsed() < CATALOGUE_PATIENCE;
         if !patient || deadline.sleep(PAUSE_MIN).await.is_err() {
@@ -246,12 +249,7 @@ async fn token(
 }
 
 /// Asks until the server answers, the answer is final, or the budget is spent.
-async fn ask(
-    job: &Job<'_>,
-    properties: &Properties,
-    credential: &Credential,
-    deadline: Deadline,
-) -> Result<Catalogue, Error> {
+async fn ask(job: &Job<'_>, properties: &Properties, access: &Access, deadline: Deadline) -> Result<Catalogue, Error> {
     let through_gateway = properties.target.is_some() || is_gateway(&properties.endpoint);
     let peer = if through_gateway { Peer::Gateway } else { Peer::Runtime };
     // The secret is read when there is something to quote.
@@ -262,13 +260,14 @@ async fn ask(
     let mut cold_starts = 0;
     let mut last = None;
     let verdict = loop {
-        let attempt = deadline.limit(mcp::catalogue(job.context, &properties.endpoint, credential)).await;
+        let attempt = deadline.limit(mcp::catalogue(job.context, &properties.endpoint, access.clone())).await;
         match attempt {
             Some(Ok(catalogue)) => return Ok(catalogue),
             Some(Err(refusal)) => {
                 let quotable = refusal.seen.is_none() || secret.get_or_init(learn).await.is_ok();
                 let quote = |words: &str| quotable.then(|| job.quote(words));
-                let verdict = verdict::judge(quote, &refusal, credential, peer, started.elapsed(), &mut cold_starts);
+                let verdict =
+                    verdict::judge(quote, &refusal, &access.credential, peer, started.elapsed(), &mut cold_starts);
                 let status = refusal.seen.as_ref().map(|seen| seen.status);
                 info!(status, code = verdict.code(), "the server refused");
                 if matches!(verdict, Verdict::Final(..)) || deadline.sleep(pause).await.is_err() {

@@ -14,6 +14,7 @@ use crate::world::{Answer, CANARY, EXECUTION_ROLE, Event, IMAGE, World, canary};
 mod bounds;
 mod elsewhere;
 mod masking;
+mod secret_headers;
 
 const TYPE: &str = "Custom::AgentCoreMcpProbe";
 const ISSUER: &str = "https://tenant.auth0.com/";

@@ -45,6 +45,9 @@ impl Server {
         if let AnswerForm::Page(content_type) = self.behaviour.answers {
             return plain(StatusCode::OK, content_type, self.behaviour.page.clone());
         }
+        if !self.has_key(&request) {
+            return plain(StatusCode::UNAUTHORIZED, "application/json", r#"{"error":"invalid API key"}"#.to_owned());
+        }
         if request.method() == Method::GET {
             // A standalone stream would have no end, and this server never has anything to say on it.
             return plain(StatusCode::METHOD_NOT_ALLOWED, "text/plain", "Method Not Allowed".to_owned());
@@ -59,6 +62,12 @@ impl Server {
             Err(impossible) => match impossible {},
         };
         Response::from_parts(parts, body)
+    }
+
+    fn has_key(&self, request: &Request<Vec<u8>>) -> bool {
+        let wanted = self.behaviour.api_key.as_ref();
+        wanted
+            .is_none_or(|(name, value)| request.headers().get(name).is_some_and(|it| it.as_bytes() == value.as_bytes()))
     }
 
     /// The revision in the request's header, if this server does not know it. The SDK itself answers to those that come

@@ -1,16 +1,22 @@
 //! What to probe, as whom, and what to expect.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::gateway::Gateway;
 use crate::agentcore::target::TargetRef;
 use crate::error::Error;
+use crate::header_name;
+use crate::job::Job;
 use crate::mcp::Catalogue;
 use crate::oauth::Discovery;
 use crate::oauth::client::{Client, PROPERTIES as CLIENT_PROPERTIES};
 use crate::properties::{PropertyReader, quote};
 use crate::resource::read_tags;
+use crate::sensitive::Sensitive;
+use crate::stored_secret;
 
 /// What a template may give.
-pub(super) const NAMES: [&str; 19] = [
+pub(super) const NAMES: [&str; 20] = [
     "Endpoint",
     "GatewayTargetId",
     "Auth",
@@ -28,6 +34,7 @@ pub(super) const NAMES: [&str; 19] = [
     "Mode",
     "LogGroupName",
     "SecretId",
+    "SecretHeaders",
     "RunOn",
     // Accepted like everywhere; a probe is nothing that could carry them.
     "Tags",
@@ -69,6 +76,8 @@ pub(crate) struct Properties {
     pub(crate) log_group_name: Option<String>,
     /// A secret whose values must not be quoted from the log.
     pub(crate) secret_id: Option<String>,
+    /// Headers of every request, and the keys in the secret under which their values stand.
+    secret_headers: BTreeMap<String, String>,
     minimum_tools: i32,
     expected_tools: Vec<String>,
     expected_tool_count: Option<i32>,
@@ -92,6 +101,7 @@ pub(super) fn parse(reader: &PropertyReader<'_>) -> Result<Properties, Error> {
         mode: reader.choice("Mode", &modes)?.unwrap_or(Mode::Strict),
         log_group_name: reader.string("LogGroupName")?,
         secret_id: reader.string("SecretId")?,
+        secret_headers: secret_headers(reader)?,
         minimum_tools: reader.integer("MinimumTools", 0..=TOOLS_MAX)?.unwrap_or(1),
         expected_tools: reader.list("ExpectedTools")?,
         // Zero is what a probe counts that was given no credentials to ask with.
@@ -110,6 +120,36 @@ fn target(reader: &PropertyReader<'_>) -> Result<Option<TargetRef>, Error> {
         )
     })?;
     Ok(Some(target))
+}
+
+/// Headers whose values stand in the secret, with their keys there.
+fn secret_headers(reader: &PropertyReader<'_>) -> Result<BTreeMap<String, String>, Error> {
+    const NAME: &str = "SecretHeaders";
+    let headers = reader.map(NAME)?.unwrap_or_default();
+    if headers.is_empty() {
+        return Ok(headers);
+    }
+    let refuse = |problem: String| Err(Error::property(NAME, problem));
+    if !reader.is_given("SecretId") {
+        return refuse("names keys of a secret, and `SecretId` is missing; name the secret there".to_owned());
+    }
+    if reader.string("Auth")?.as_deref() == Some("ANONYMOUS") {
+        return refuse("has no effect when `Auth` is ANONYMOUS; leave it out".to_owned());
+    }
+    let mut seen = BTreeSet::new();
+    for header in headers.keys() {
+        let lower = header.to_ascii_lowercase();
+        if let Some(objection) = header_name::objection(header) {
+            return refuse(format!("gives {}, {objection}", quote(header)));
+        }
+        if lower == "authorization" || lower.starts_with("mcp-") {
+            return refuse(format!("gives {}, which the probe sets itself; remove it", quote(header)));
+        }
+        if !seen.insert(lower) {
+            return refuse(format!("gives {} twice; names differ by more than case", quote(header)));
+        }
+    }
+    Ok(headers)
 }
 
 fn auth(reader: &PropertyReader<'_>, of_gateway: bool) -> Result<Auth, Error> {
@@ -142,6 +182,31 @@ fn discovery(reader: &PropertyReader<'_>) -> Result<Option<Discovery>, Error> {
 }
 
 impl Properties {
+    /// Reads the values of `SecretHeaders` from the secret. They are masked from now on.
+    pub(super) async fn read_secret_headers(&self, job: &Job<'_>) -> Result<Vec<(String, Sensitive)>, Error> {
+        let Some(secret_id) = self.secret_id.as_deref().filter(|_| !self.secret_headers.is_empty()) else {
+            return Ok(Vec::new());
+        };
+        let stored = stored_secret::read(job, "SecretId", secret_id).await?;
+        let read = |(header, key): (&String, &String)| {
+            let value = stored.value(job, "SecretHeaders", key)?;
+            // Of a header's value, HTTP allows visible ASCII and spaces; white space at its ends is lost.
+            let text = value.expose();
+            if text.trim() != text || !text.chars().all(|c| c == ' ' || c.is_ascii_graphic()) {
+                let problem = format!(
+                    "takes {} from key {} of secret {}, whose value cannot be sent as a header: it has line breaks, \
+                     characters that are not ASCII, or white space at an end",
+                    quote(header),
+                    quote(key),
+                    stored.name
+                );
+                return Err(Error::property("SecretHeaders", problem));
+            }
+            Ok((header.to_ascii_lowercase(), value))
+        };
+        self.secret_headers.iter().map(read).collect()
+    }
+
     /// Whether the catalogue is what was expected: that of a server, or of the target behind `gateway`.
     pub(super) fn check(&self, catalogue: &Catalogue, gateway: Option<&Gateway>) -> Result<(), Error> {
         let count = i32::try_from(catalogue.tools.len()).unwrap_or(i32::MAX);
