@@ -173,6 +173,11 @@ async fn a_target_on_an_existing_gateway() {
     let updated = estate.update("tools", example, &[&parameters[..], &[("ImageTag", "2")]].concat()).await;
     estate.expect(&updated, StackStatus::UpdateComplete);
     assert_eq!(created.output("TargetId"), updated.output("TargetId"));
+    let targets =
+        estate.somebody(ServiceId::AgentCoreControl, "ListGatewayTargets", json!({ "gatewayIdentifier": id }));
+    let name = targets["items"][0]["name"].as_str().expect("a name");
+    // Whatever the stack is called: the server's longest tool name has 42 characters, and model APIs take 64.
+    assert!(name.starts_with("mcp-") && name.len() + 3 + 42 <= 64, "{name}");
     estate.expect(&estate.delete("tools").await, StackStatus::DeleteComplete);
 
     let input = json!({ "gatewayIdentifier": id });

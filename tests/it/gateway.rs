@@ -146,6 +146,7 @@ async fn every_property_reaches_the_gateway() {
             "AllowedScopes": ["mcp/read"],
             "SupportedVersions": ["2025-11-25", "2026-07-28"],
             "SearchType": "NONE",
+            "DisableToolsPagination": true,
             "Instructions": "ask nicely",
             "ExceptionLevel": "DEBUG",
             "KmsKeyArn": key,
@@ -163,7 +164,7 @@ async fn every_property_reaches_the_gateway() {
             "allowedClients": ["one", "two"], "allowedScopes": ["mcp/read"]});
         assert_eq!(gateway.jwt_authorizer(), Some(&authorizer));
         assert_eq!(gateway.supported_versions(), ["2025-11-25", "2026-07-28"]);
-        assert!(!gateway.is_semantic());
+        assert!(!gateway.is_semantic() && !gateway.lists_in_pages());
         assert_eq!(gateway.instructions(), Some("ask nicely"));
         assert!(gateway.is_debug());
         assert_eq!(gateway.get("kmsKeyArn"), Some(&json!(key)));
@@ -207,6 +208,37 @@ async fn update_replaces_everything_in_place_but_what_others_set() {
         assert!(gateway.is_semantic() && !gateway.is_debug());
         assert!(gateway.has_sessions(), "what somebody else set stays");
     });
+}
+
+/// The member of the protocol configuration that ends pages.
+fn pagination_member(world: &World, id: &str) -> Value {
+    let protocol = gateway(world, id, |gateway| gateway.get("protocolConfiguration").cloned());
+    protocol.map(|protocol| protocol["mcp"]["disableMcpListToolsPagination"].clone()).unwrap_or_default()
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn pages_end_and_come_back_in_place_and_stay_as_others_set_them() {
+    let mut world = World::new();
+    let plain = properties();
+    let id = world.send(create(plain.clone())).await.success().physical_id();
+    assert_eq!(pagination_member(&world, &id), Value::Null);
+    let once = with(json!({"DisableToolsPagination": "true"}));
+    let pages = with(json!({"DisableToolsPagination": "false"}));
+    // What is the same as nothing changes nothing.
+    let from = world.call_count();
+    world.send(update(&id, pages.clone(), plain.clone())).await.success();
+    assert_eq!(count(&world.calls_since(from), &["UpdateGateway"]), 0);
+    let steps = [(&once, &pages, json!(true)), (&plain, &once, json!(true)), (&pages, &plain, json!(false))];
+    for (new, old, expected) in steps {
+        let updated = world.send(update(&id, new.clone(), old.clone())).await.success();
+        assert_eq!(updated.physical_id(), id, "in place");
+        assert_eq!(pagination_member(&world, &id), expected);
+    }
+    let from = world.call_count();
+    world.send(update(&id, plain.clone(), pages)).await.success();
+    assert_eq!(count(&world.calls_since(from), &["UpdateGateway"]), 0);
+    let refused = world.send(create(with(json!({"DisableToolsPagination": "yes"})))).await;
+    assert!(refused.failure().contains("`DisableToolsPagination` is \"yes\""), "{}", refused.failure());
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]

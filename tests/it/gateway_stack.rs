@@ -148,6 +148,60 @@ async fn an_existing_gateway_is_attached_to_and_never_touched() {
     assert_eq!(gateway_document(&deployment, &gateway), before);
 }
 
+/// Of the tool with the longest name, `zms_get_agent_connection_status_statistics`.
+const LONGEST_TOOL_CHARS: usize = 42;
+/// What model APIs take.
+const TOOL_NAME_CHARS_MAX: usize = 64;
+
+/// Names of the targets of the account.
+fn target_names(deployment: &Deployment) -> Vec<String> {
+    let now = deployment.aws.clock().now();
+    deployment.aws.with(|world| {
+        let gateways = world.agentcore.gateways(now);
+        gateways.flat_map(|gateway| gateway.targets(now)).map(|target| target.name.clone()).collect()
+    })
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn the_longest_tool_name_fits_and_the_gateway_lists_all_tools_at_once() {
+    for mode in ["create", "attach"] {
+        let mut deployment = deployment(&topology("AWS_IAM", "GATEWAY_IAM_ROLE"));
+        let shared = shared_gateway(&deployment).await;
+        let existing = if mode == "attach" { &*shared } else { "" };
+        deployment.set(&[("GatewayMode", mode), ("ExistingGatewayId", existing)]);
+        deployment.set(&[("Toolsets", "zia_url_filtering, zpa_app_segments"), ("DisabledToolsets", "zia_admin")]);
+        let stack = deployment.create().await;
+        deployment.expect(&stack, StackStatus::CreateComplete);
+        let names = target_names(&deployment);
+        assert_eq!(names.len(), 1);
+        let stack_guid = stack.id.rsplit('/').next().expect("a GUID");
+        assert_eq!(names[0].contains(&stack_guid[..8]), mode == "attach", "{names:?}");
+        assert!(names[0].len() + "___".len() + LONGEST_TOOL_CHARS <= TOOL_NAME_CHARS_MAX, "{names:?}");
+        let environment = deployment.environment();
+        assert_eq!(environment["ZSCALER_MCP_TOOLSETS"], "zia_url_filtering, zpa_app_segments");
+        assert_eq!(environment["ZSCALER_MCP_DISABLED_TOOLSETS"], "zia_admin");
+
+        let unpaginated = |deployment: &Deployment| {
+            let gateway = gateway_document(deployment, stack.output("GatewayId").expect("an id"));
+            gateway["protocolConfiguration"]["mcp"]["disableMcpListToolsPagination"].clone()
+        };
+        assert_eq!(unpaginated(&deployment), if mode == "create" { json!(true) } else { Value::Null });
+        deployment.set(&[("GatewayDisableToolsPagination", "false")]);
+        if mode == "create" {
+            let updated = deployment.update().await;
+            deployment.expect(&updated, StackStatus::UpdateComplete);
+            assert_eq!(updated.output("GatewayId"), stack.output("GatewayId"), "in place");
+            assert_eq!(unpaginated(&deployment), json!(false));
+        } else {
+            let refusal = deployment.cloudformation.update_stack(deployment.input()).await.expect_err("a Rule");
+            assert!(refusal.message.contains("GatewayDisableToolsPagination"), "{}", refusal.message);
+        }
+        let deleted = deployment.delete().await;
+        deployment.expect(&deleted, StackStatus::DeleteComplete);
+        deployment.check_nothing_is_left();
+    }
+}
+
 /// What an update takes away is removed under the policy that allowed it: the policy goes last.
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn a_gateway_comes_and_goes_by_updates() {

@@ -90,6 +90,12 @@ impl Gateway {
         self.configuration.is_semantic()
     }
 
+    /// Whether `tools/list` is answered in pages [API McpGatewayConfiguration, disableMcpListToolsPagination].
+    #[must_use]
+    pub fn lists_in_pages(&self) -> bool {
+        self.configuration.lists_in_pages()
+    }
+
     /// The protocol revisions that clients may speak, oldest first.
     #[must_use]
     pub fn supported_versions(&self) -> Vec<String> {

@@ -163,7 +163,8 @@ impl ServerHandler for GatewayServer {
                 .filter(|start| *start < tools.len())
                 .ok_or_else(|| ErrorData::invalid_params("Invalid cursor", None))?,
         };
-        let end = tools.len().min(start + PAGE);
+        let page = if self.gateway.lists_in_pages() { PAGE } else { tools.len() };
+        let end = tools.len().min(start + page);
         let mut page = ListToolsResult::with_all_items(tools[start..end].to_vec());
         page.next_cursor = (end < tools.len()).then(|| end.to_string());
         Ok(page)

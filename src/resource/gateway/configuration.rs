@@ -21,6 +21,8 @@ pub(super) struct Configuration {
     authorizer: Option<Authorizer>,
     versions: BTreeSet<String>,
     semantic_search: bool,
+    /// As the service says it: nothing stands for false.
+    unpaginated: Option<bool>,
     instructions: Option<String>,
     debug: bool,
     kms_key_arn: Option<String>,
@@ -43,6 +45,7 @@ impl Configuration {
             authorizer,
             versions,
             semantic_search: properties.semantic_search,
+            unpaginated: unpaginated(properties.unpaginated, live),
             instructions: properties.instructions.clone(),
             debug: properties.debug,
             kms_key_arn: properties.kms_key_arn.clone(),
@@ -60,6 +63,7 @@ impl Configuration {
             authorizer: live.authorizer_configuration().map(Authorizer::from_api),
             versions: versions(live),
             semantic_search: mcp.and_then(|mcp| mcp.search_type()) == Some(&SearchType::Semantic),
+            unpaginated: mcp.and_then(McpGatewayConfiguration::disable_mcp_list_tools_pagination),
             instructions: text(mcp.and_then(|mcp| mcp.instructions())),
             debug: live.exception_level() == Some(&ExceptionLevel::Debug),
             kms_key_arn: text(live.kms_key_arn()),
@@ -88,9 +92,7 @@ impl Configuration {
             .set_instructions(self.instructions.clone())
             .set_session_configuration(live.and_then(|live| live.session_configuration().cloned()))
             .set_streaming_configuration(live.and_then(|live| live.streaming_configuration().cloned()))
-            .set_disable_mcp_list_tools_pagination(
-                live.and_then(McpGatewayConfiguration::disable_mcp_list_tools_pagination),
-            )
+            .set_disable_mcp_list_tools_pagination(self.unpaginated)
             .build();
         Ok(Members {
             role_arn: self.role_arn.clone(),
@@ -126,6 +128,12 @@ fn mcp(live: &GetGatewayOutput) -> Option<&McpGatewayConfiguration> {
 
 fn versions(live: &GetGatewayOutput) -> BTreeSet<String> {
     mcp(live).into_iter().flat_map(McpGatewayConfiguration::supported_versions).cloned().collect()
+}
+
+/// Returns the wanted member for `DisableToolsPagination`: what the gateway says already where that means the same.
+fn unpaginated(property: Option<bool>, live: Option<&GetGatewayOutput>) -> Option<bool> {
+    let live = live.and_then(mcp).and_then(McpGatewayConfiguration::disable_mcp_list_tools_pagination);
+    property.filter(|wanted| *wanted != live.unwrap_or(false)).or(live)
 }
 
 /// The property that asks for what AgentCore cannot make of this gateway.

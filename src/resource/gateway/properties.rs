@@ -11,7 +11,7 @@ use crate::properties::{PropertyReader, at_most, quote};
 use crate::resource::read_tags;
 
 /// What a template may give.
-pub(super) const NAMES: [&str; 22] = [
+pub(super) const NAMES: [&str; 23] = [
     "GatewayName",
     "RoleArn",
     "Description",
@@ -24,6 +24,7 @@ pub(super) const NAMES: [&str; 22] = [
     "ClientClaimName",
     "SupportedVersions",
     "SearchType",
+    "DisableToolsPagination",
     "Instructions",
     "ExceptionLevel",
     "KmsKeyArn",
@@ -67,6 +68,8 @@ pub(crate) struct Properties {
     pub(crate) versions: Option<BTreeSet<String>>,
     /// Whether it offers a tool that searches tools.
     pub(crate) semantic_search: bool,
+    /// Whether it lists all tools at once instead of in pages; `None` leaves that as it is.
+    pub(crate) unpaginated: Option<bool>,
     /// What it tells its clients about itself.
     pub(crate) instructions: Option<String>,
     /// Whether callers see why a target failed.
@@ -116,6 +119,7 @@ pub(super) fn parse(reader: &PropertyReader<'_>) -> Result<Properties, Error> {
         jwt: jwt(reader)?,
         versions: versions(reader)?,
         semantic_search: reader.choice("SearchType", &[("SEMANTIC", true), ("NONE", false)])?.unwrap_or(true),
+        unpaginated: reader.choice("DisableToolsPagination", &[("true", true), ("false", false)])?,
         instructions,
         debug: reader.choice("ExceptionLevel", &[("DEBUG", true), ("NONE", false)])?.unwrap_or(false),
         kms_key_arn,

@@ -70,6 +70,10 @@ impl Configuration {
         self.mcp("searchType").is_some_and(|kind| kind == "SEMANTIC")
     }
 
+    pub(in super::super) fn lists_in_pages(&self) -> bool {
+        self.mcp("disableMcpListToolsPagination").is_none_or(|disabled| *disabled != true)
+    }
+
     pub(in super::super) fn supported_versions(&self) -> Vec<String> {
         let given = self.mcp("supportedVersions").and_then(Value::as_array).into_iter().flatten();
         let mut versions: Vec<String> = given.filter_map(Value::as_str).map(str::to_owned).collect();

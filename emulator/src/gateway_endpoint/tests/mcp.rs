@@ -100,6 +100,20 @@ async fn a_catalogue_comes_in_pages_of_thirty_with_the_search_tool_first() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_gateway_without_pagination_lists_everything_at_once() {
+    for (disabled, expected) in [(true, 41), (false, 30)] {
+        let mcp = json!({"supportedVersions": VERSIONS, "searchType": "SEMANTIC",
+            "disableMcpListToolsPagination": disabled});
+        let behaviour = Behaviour { tools: 40, ..Behaviour::default() };
+        let scene = Scene::with(behaviour, json!({}), gateway(&mcp, json!({}))).await;
+        scene.ready_target("one").await;
+        let answer = scene.post(list_tools(), &[]).await;
+        assert_eq!(answer.names().len(), expected);
+        assert_eq!(answer.body["result"]["nextCursor"].is_null(), disabled);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn calls_are_forwarded() {
     let scene = Scene::new(Behaviour::default()).await;
     scene.ready_target("zcc").await;
