@@ -1,6 +1,7 @@
 //! What runs in a runtime: images whose behaviour a test chooses, and the microVMs in which they are started, one for
 //! each session.
 
+mod callers;
 mod server;
 mod session;
 mod start;
@@ -43,6 +44,8 @@ pub struct Behaviour {
     pub prints_secret: bool,
     /// A header, with a lower-case name, and its value: requests without it are refused with 401.
     pub api_key: Option<(String, String)>,
+    /// Whether it checks its callers' headers as its environment says, in the words of the Zscaler MCP server.
+    pub checks_callers: bool,
     /// What it answers everything with as an [`AnswerForm::Page`].
     pub page: String,
 }
@@ -94,6 +97,7 @@ impl Default for Behaviour {
             required_keys: Vec::new(),
             prints_secret: false,
             api_key: None,
+            checks_callers: false,
             page: PAGE.to_owned(),
         }
     }
@@ -110,6 +114,7 @@ impl Behaviour {
             reads_secret: true,
             secret_variable: "ZSCALER_SECRET_NAME".to_owned(),
             required_keys: required.map(str::to_owned).to_vec(),
+            checks_callers: true,
             ..Self::default()
         }
     }

@@ -7,7 +7,7 @@ use emulator::aws::Aws;
 use emulator::cloudformation::StackResource;
 use emulator::service::Principal;
 use provisioner::aws::Context;
-use provisioner::mcp::{self, Credential, Refusal};
+use provisioner::mcp::{self, Access, Credential, Refusal};
 use provisioner::oauth::{self, ClientCredentials, Discovery};
 use provisioner::sensitive::Sensitive;
 use provisioner::wait::Deadline;
@@ -43,7 +43,8 @@ pub(crate) async fn call(
             None => return Ok(vec!["takes tokens only; see VerificationResult for the check without one".to_owned()]),
         },
     };
-    let session = mcp::session(&context, &url, &credential).await.map_err(|refusal| said(&refusal))?;
+    let access = Access { credential, headers: demanded_headers(aws, resource, parameters) };
+    let session = mcp::session(&context, &url, access).await.map_err(|refusal| said(&refusal))?;
     let used = use_first_tool(&session).await;
     let _ = session.cancel().await;
     used
@@ -60,6 +61,31 @@ fn discovery_url(aws: &Aws, resource: &StackResource) -> Option<String> {
         };
         authorizer?["discoveryUrl"].as_str().map(str::to_owned)
     })
+}
+
+/// Headers that the server demands by `RequireMcpCredentials`, with values from the secret that its runtime names.
+fn demanded_headers(
+    aws: &Aws,
+    resource: &StackResource,
+    parameters: &BTreeMap<String, String>,
+) -> Vec<(String, Sensitive)> {
+    let given = |name: &str| parameters.get(name).map(String::as_str);
+    let keys: &[(&str, &str)] = match given("McpAuthMode").filter(|_| given("RequireMcpCredentials") == Some("true")) {
+        Some("api-key") => &[("x-api-key", "ZSCALER_MCP_AUTH_API_KEY")],
+        Some("zscaler") => {
+            &[("x-zscaler-client-id", "ZSCALER_CLIENT_ID"), ("x-zscaler-client-secret", "ZSCALER_CLIENT_SECRET")]
+        }
+        _ => return Vec::new(),
+    };
+    let now = aws.clock().now();
+    let text = aws.with(|world| {
+        let runtime = world.agentcore.runtime(resource.physical_id.as_deref()?, now)?;
+        let name = runtime.configuration().environment().get("ZSCALER_SECRET_NAME")?.clone();
+        world.secrets.secret(&name)?.current_text().map(str::to_owned)
+    });
+    let secret: Value = text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
+    let value = |key: &str| secret[key].as_str().map(Sensitive::new);
+    keys.iter().filter_map(|(header, key)| Some(((*header).to_owned(), value(key)?))).collect()
 }
 
 /// A token for the first client among the parameters.

@@ -3,8 +3,12 @@
 use emulator::cloudformation::StackStatus;
 use emulator::container::{Behaviour, Start};
 use emulator::faults::{Fault, FaultEffect};
+use emulator::service::Principal;
+use provisioner::mcp::{Access, Credential};
+use provisioner::sensitive::Sensitive;
 
 use crate::deployment::{Deployment, EXISTING};
+use crate::handler;
 use crate::world::{CANARY, canary};
 
 /// What each authentication mode needs.
@@ -60,6 +64,65 @@ async fn every_mode_deploys_updates_and_deletes_under_its_own_policies() {
             }
         }
     }
+}
+
+/// What a request with these headers, signed as somebody who may call the runtime, is answered with.
+async fn call_status(deployment: &Deployment, url: &str, headers: &[(&str, &str)]) -> Result<usize, u16> {
+    let context = handler::context(&deployment.aws, &Principal::Administrator);
+    let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), Sensitive::new(*value))).collect();
+    let access = Access { credential: Credential::SigV4, headers };
+    let catalogue = provisioner::mcp::catalogue(&context, url, access).await;
+    catalogue.map(|it| it.tools.len()).map_err(|refusal| refusal.seen.map_or(0, |seen| seen.status))
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn keys_and_credentials_are_optional_unless_they_are_required() {
+    let api_key = [("x-api-key", "cAnArY-key")];
+    let zscaler = [("x-zscaler-client-id", "client-id"), ("x-zscaler-client-secret", "cAnArY-secret")];
+    for (mode, right) in [("api-key", &api_key[..]), ("zscaler", &zscaler[..])] {
+        for require in ["false", "true"] {
+            let mut deployment = Deployment::new(&[("McpAuthMode", mode), ("RequireMcpCredentials", require)]);
+            deployment.set(&[("ZscalerClientSecret", "cAnArY-secret")]);
+            if mode == "api-key" {
+                deployment.set(&[("ApiKey", "cAnArY-key")]);
+            }
+            let stack = deployment.create().await;
+            deployment.expect(&stack, StackStatus::CreateComplete);
+            assert!(stack.output("VerificationResult").is_some_and(|it| it.starts_with("PASSED")));
+            let trusts = if require == "true" { "false" } else { "true" };
+            assert_eq!(deployment.environment()["ZSCALER_MCP_TRUST_PLATFORM_AUTH"], trusts);
+            let url = stack.output("RuntimeMcpUrl").expect("an output");
+            let wrong: Vec<_> = right.iter().map(|(name, _)| (*name, "wrong")).collect();
+            assert_eq!(call_status(&deployment, url, right).await, Ok(3), "{mode} {require}");
+            assert!(call_status(&deployment, url, &wrong).await.is_err(), "{mode} {require}");
+            assert_eq!(call_status(&deployment, url, &[]).await.is_ok(), require == "false", "{mode} {require}");
+            let command = stack.output("InvokeCommand").expect("an output");
+            assert_eq!(command.contains("before-sign"), require == "true", "{command}");
+            deployment.delete().await;
+            deployment.check_nothing_is_left();
+        }
+    }
+}
+
+/// A generated key, a switch in place, and a secret whose only credential is a private key.
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn required_credentials_come_from_the_secret() {
+    let mut deployment = Deployment::new(&[("McpAuthMode", "api-key")]);
+    let stack = deployment.create().await;
+    deployment.set(&[("RequireMcpCredentials", "true")]);
+    let updated = deployment.update().await;
+    deployment.expect(&updated, StackStatus::UpdateComplete);
+    assert_eq!(updated.output("AgentRuntimeId"), stack.output("AgentRuntimeId"));
+    assert!(call_status(&deployment, updated.output("RuntimeMcpUrl").expect("it"), &[]).await.is_err());
+    deployment.delete().await;
+    deployment.check_nothing_is_left();
+
+    let existing = [("CredentialSource", "UseExisting"), ("McpAuthMode", "zscaler"), ("RequireMcpCredentials", "true")];
+    let deployment = Deployment::new(&existing);
+    let stack = deployment.create().await;
+    deployment.expect(&stack, StackStatus::RollbackComplete);
+    let lacks = |reason: &String| reason.contains("lacks non-empty values: `ZSCALER_CLIENT_SECRET`");
+    assert!(deployment.reasons().iter().any(lacks), "{:#?}", deployment.reasons());
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
@@ -191,7 +254,7 @@ async fn verification_can_be_switched_off_and_on() {
 
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn bad_parameter_combinations_are_refused_before_anything_is_created() {
-    let cases: [(&[(&str, &str)], &str); 9] = [
+    let cases: [(&[(&str, &str)], &str); 11] = [
         (&[("ZscalerClientSecret", "")], "ZscalerClientSecret"),
         (&[("McpAuthMode", "jwt")], "JwtIssuer"),
         (&[("NetworkMode", "VPC")], "VpcSubnetIds"),
@@ -201,6 +264,16 @@ async fn bad_parameter_combinations_are_refused_before_anything_is_created() {
         (&[("ECRImageUri", "docker.io/library/x")], "ECRImageUri"),
         (&[("ExistingSecretName", "x")], "UseExisting"),
         (&[("EnableWriteTools", "true")], "needs WriteToolsAllowlist"),
+        (&[("RequireMcpCredentials", "true")], "McpAuthMode=api-key or zscaler"),
+        (
+            &[
+                ("RequireMcpCredentials", "true"),
+                ("McpAuthMode", "api-key"),
+                ("EnableAgentCoreGateway", "true"),
+                ("GatewayAuthorizerType", "AWS_IAM"),
+            ],
+            "does not work with a gateway",
+        ),
     ];
     for (parameters, expected) in cases {
         let mut deployment = Deployment::new(&[]);

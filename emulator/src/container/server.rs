@@ -17,17 +17,19 @@ use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, Stream
 use rmcp::{ErrorData, RoleServer, ServerHandler};
 use serde_json::{Map, Value, json};
 
+use super::callers::Callers;
 use super::{AnswerForm, Behaviour};
 
 /// A started MCP server.
 pub(crate) struct Server {
     behaviour: Arc<Behaviour>,
+    callers: Callers,
     service: StreamableHttpService<Tools, LocalSessionManager>,
 }
 
 impl Server {
     /// Needs to be called inside a tokio runtime.
-    pub(crate) fn new(behaviour: Behaviour) -> Self {
+    pub(crate) fn new(behaviour: Behaviour, callers: Callers) -> Self {
         let behaviour = Arc::new(behaviour);
         let config = StreamableHttpServerConfig::default()
             .with_legacy_session_mode(behaviour.stateful)
@@ -37,7 +39,7 @@ impl Server {
             .disable_allowed_hosts();
         let tools = Tools(Arc::clone(&behaviour));
         let service = StreamableHttpService::new(move || Ok(tools.clone()), Arc::default(), config);
-        Self { behaviour, service }
+        Self { behaviour, callers, service }
     }
 
     /// Answers one HTTP request; the answer is complete, whatever its form.
@@ -47,6 +49,10 @@ impl Server {
         }
         if !self.has_key(&request) {
             return plain(StatusCode::UNAUTHORIZED, "application/json", r#"{"error":"invalid API key"}"#.to_owned());
+        }
+        if let Some(objection) = self.callers.objection(&request) {
+            let body = json!({"error": "unauthorized", "error_description": objection});
+            return plain(StatusCode::UNAUTHORIZED, "application/json", body.to_string());
         }
         if request.method() == Method::GET {
             // A standalone stream would have no end, and this server never has anything to say on it.

@@ -9,6 +9,7 @@ use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
 use serde_json::{Map, Value, json};
 
+use super::callers::Callers;
 use super::session::SessionKey;
 use super::{Behaviour, Server, Start};
 use crate::agentcore_control::Configuration;
@@ -70,7 +71,8 @@ impl Starting {
             return None;
         }
         self.print(aws, "INFO: serving streamable HTTP on 0.0.0.0:8000/mcp");
-        Some(Arc::new(Server::new(self.behaviour.clone())))
+        let callers = if self.behaviour.checks_callers { Callers::of(&self.environment) } else { Callers::default() };
+        Some(Arc::new(Server::new(self.behaviour.clone(), callers)))
     }
 
     /// Reads the secret that the environment names, if it names one, and checks that what is required is there.
