@@ -12,13 +12,15 @@
 //! `gateway_target`, `mcp_probe`. What they share stands beside `resource`: `properties` (the template's words),
 //! `identity` (names, tokens, ownership), `job`, `wait` and `aws` (calls, retries, polling), `agentcore` (what all calls of
 //! the control plane have in common), `authorizer` (JWT authorizers and their comparison), `stored_secret`, `oauth` and
-//! `mcp` (what is asked of secrets, identity providers and servers), `sensitive` (what is never said aloud).
+//! `mcp` (what is asked of secrets, identity providers and servers), `container_log` (what a container said last),
+//! `sensitive` (what is never said aloud).
 //!
 //! Nothing here knows a particular MCP server: what is specific to one stands in its template.
 
 mod agentcore;
 pub mod authorizer;
 pub mod aws;
+mod container_log;
 pub mod denial;
 pub mod endpoints;
 pub mod error;

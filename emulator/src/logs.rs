@@ -23,6 +23,8 @@ pub struct Logs {
     groups: BTreeMap<String, Group>,
     /// How many events there ever were; decides the next event id.
     written: u64,
+    /// Whether the events of a page come in an order of their own.
+    disorderly: bool,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -47,7 +49,7 @@ struct Event {
 impl Logs {
     /// An account without log groups.
     pub(crate) fn new(settings: &Settings) -> Self {
-        Self { settings: settings.clone(), groups: BTreeMap::new(), written: 0 }
+        Self { settings: settings.clone(), groups: BTreeMap::new(), written: 0, disorderly: false }
     }
 
     /// Executes one validated and authorized call.
@@ -73,6 +75,12 @@ impl Logs {
             self.written += 1;
             stream.events.push(Event { at: now, id: self.written, message });
         }
+    }
+
+    /// Lets searches return the events of each page in an order that their timestamps do not explain. The API promises no
+    /// order.
+    pub fn answer_out_of_order(&mut self) {
+        self.disorderly = true;
     }
 
     /// Every line of a group in the order of writing, whether a read would find it yet or not.

@@ -14,6 +14,7 @@ use tokio::sync::OnceCell;
 use tokio::time::Instant;
 use tracing::info;
 
+use crate::container_log;
 use crate::error::Error;
 use crate::event::RawProperties;
 use crate::identity::Identity;
@@ -31,7 +32,6 @@ use crate::wait::Deadline;
 
 mod anonymous;
 mod claims;
-mod evidence;
 mod gateway;
 mod properties;
 mod verdict;
@@ -45,6 +45,8 @@ use verdict::{Peer, Verdict};
 const BUDGET: Duration = Duration::from_mins(4);
 /// What is left of it for attempts after a synchronisation, at least.
 const SYNCHRONIZED_BUDGET_MIN: Duration = Duration::from_mins(1);
+/// How far back log lines count: the budget and a cold start before it.
+const LOG_WINDOW: Duration = Duration::from_mins(6);
 const PAUSE_MIN: Duration = Duration::from_secs(2);
 const PAUSE_MAX: Duration = Duration::from_secs(10);
 /// A gateway may answer with its former list for so long after a synchronisation.
@@ -254,7 +256,7 @@ async fn ask(job: &Job<'_>, properties: &Properties, access: &Access, deadline: 
     let peer = if through_gateway { Peer::Gateway } else { Peer::Runtime };
     // The secret is read when there is something to quote.
     let secret = OnceCell::new();
-    let learn = || evidence::learn(job, properties.secret_id.as_deref());
+    let learn = || container_log::mask_secret(job, properties.secret_id.as_deref());
     let started = Instant::now();
     let mut pause = PAUSE_MIN;
     let mut cold_starts = 0;
@@ -289,14 +291,14 @@ async fn ask(job: &Job<'_>, properties: &Properties, access: &Access, deadline: 
         Some(_) => Some(secret.get_or_init(learn).await),
         None => secret.get(),
     };
-    let evidence = match (known, group) {
-        (Some(Err(error)), _) => format!("; nothing is quoted, since what to mask is unknown: {error}"),
-        (_, Some(group)) => evidence::last_lines(job, group).await,
+    let lines = match (known, group) {
+        (Some(Err(error)), _) => container_log::unquotable(error),
+        (_, Some(group)) => container_log::last_lines(job, group, job.context.now() - LOG_WINDOW).await,
         (_, None) => String::new(),
     };
     // A runtime is called at the endpoint of the kind that the function's environment asks for.
     let doubt = job.context.endpoints.doubt(&job.context.region);
     let doubt = doubt.filter(|_| verdict.code() == "UNREACHABLE" && peer == Peer::Runtime);
     let doubt = doubt.map(|doubt| format!("; {doubt}")).unwrap_or_default();
-    Err(Error::unverified(verdict.code(), format!("{}{evidence}{doubt}", verdict.sentence())))
+    Err(Error::unverified(verdict.code(), format!("{}{lines}{doubt}", verdict.sentence())))
 }

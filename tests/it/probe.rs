@@ -123,6 +123,24 @@ async fn a_container_that_exits_at_start_is_quoted_from_its_log() {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
+async fn log_lines_are_quoted_in_the_order_of_their_times() {
+    for (words, expected) in [
+        // Printed two seconds after the first line of the start.
+        ("SystemExit: no licence", "SystemExit: no licence"),
+        // Within one millisecond, over several pages.
+        (&*(0..250).map(|number| format!("line {number}\n")).collect::<String>(), "line 247 | line 248 | line 249"),
+    ] {
+        let mut world = World::new();
+        world.aws.with(|world| world.logs.answer_out_of_order());
+        behave(&world, Behaviour { start: Start::Crash(words.to_owned()), ..Behaviour::default() });
+        let runtime = runtime(&mut world, json!({})).await;
+        let answer = probe(&mut world, &runtime, json!({})).await;
+        let expected = format!("container did not start: {expected} (log group");
+        assert!(answer.failure().starts_with(&expected), "{}", answer.reason());
+    }
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
 async fn a_secret_that_the_execution_role_may_not_read_is_named() {
     let mut world = World::new();
     let text = json!({"KEY": canary("key")}).to_string();

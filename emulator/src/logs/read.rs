@@ -108,6 +108,10 @@ impl Logs {
         if !position.forward {
             page.reverse();
         }
+        if self.disorderly {
+            let middle = page.len() / 2;
+            page.rotate_left(middle);
+        }
         let mut answer = json!({"events": page, "searchedLogStreams": []});
         if more || begins {
             answer["nextToken"] = json!(Position { at: if position.forward { to } else { from }, ..position }.token());

@@ -1,0 +1,120 @@
+//! The last lines of a container's log, as the end of a sentence: they say why it did not start.
+//!
+//! Calls: FilterLogEvents; GetSecretValue, to know which values to mask.
+
+use std::time::{Duration, SystemTime};
+
+use crate::error::{ApiErrorKind, Error};
+use crate::job::Job;
+use crate::stored_secret;
+use crate::wait::{Progress, until_within};
+
+/// Lines may take a moment to arrive.
+const ARRIVAL_PATIENCE: Duration = Duration::from_secs(10);
+const LINES_MAX: usize = 3;
+const LINE_CHARS_MAX: usize = 400;
+/// The newest events that are looked at: three lines of one start among empty ones and those of other starts. A page may
+/// be partly full or empty and yet not the last (API reference, FilterLogEvents).
+const PAGE_EVENTS: i32 = 100;
+const PAGES_MAX: usize = 10;
+/// A throttled call is worth waiting for, but less than the answer that the lines are for.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// Adds the values of the container's secret to the mask, so that quotes show stars in their place. Nothing that a
+/// container or its server says may be quoted before. Returns the error of a secret that cannot be read. May run twice.
+pub(crate) async fn mask_secret(job: &Job<'_>, secret_id: Option<&str>) -> Result<(), Error> {
+    let Some(secret_id) = secret_id else { return Ok(()) };
+    let stored = stored_secret::read(&patient(job), "SecretId", secret_id).await?;
+    for value in stored.document.leaves() {
+        job.mask.add(&value);
+    }
+    Ok(())
+}
+
+/// Returns the end of a sentence if nothing may be quoted, because [`mask_secret`] ended in `error`.
+pub(crate) fn unquotable(error: &Error) -> String {
+    format!("; nothing is quoted, since what to mask is unknown: {error}")
+}
+
+/// Returns the last lines that the newest start in log group `group` has printed after `since`, masked, as the end of a
+/// sentence; or says why there are none. Takes at most a minute. May run twice.
+pub(crate) async fn last_lines(job: &Job<'_>, group: &str, since: SystemTime) -> String {
+    let job = patient(job);
+    let read = until_within(job.deadline, ARRIVAL_PATIENCE, "waiting for log lines", async || {
+        let lines = read(&job, group, since).await?;
+        Ok(if lines.is_empty() { Progress::pending("no lines") } else { Progress::Done(lines) })
+    });
+    match read.await {
+        Ok(Some(lines)) => format!(": {} (log group {group})", telling(&lines).join(" | ")),
+        Ok(None) => format!("; it wrote no log line (log group {group})"),
+        Err(error) if error.is(ApiErrorKind::NotFound) => {
+            format!(
+                "; it wrote no log line (there is no log group {group}; check the execution role's logs permissions)"
+            )
+        }
+        Err(error) => format!("; its log cannot be read ({error}; log group {group})"),
+    }
+}
+
+/// The job, with a deadline that suits the worth of log lines.
+fn patient<'a>(job: &Job<'a>) -> Job<'a> {
+    Job { deadline: job.deadline.at_most(PATIENCE), ..*job }
+}
+
+/// The last line alone where it names an error; otherwise the last few.
+fn telling(lines: &[String]) -> &[String] {
+    let names_error =
+        |line: &String| ["rror", "xception", "SystemExit", "panic", "atal"].iter().any(|it| line.contains(it));
+    let count = if lines.last().is_some_and(names_error) { 1 } else { LINES_MAX };
+    &lines[lines.len().saturating_sub(count)..]
+}
+
+/// A line of the log that says something. The order of lines is that of time, and within a millisecond that of the ids:
+/// they were seen to grow with the time of arrival, and the API promises no order of events within a page.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Line {
+    /// Milliseconds since 1970.
+    at: i64,
+    id: Option<String>,
+    stream: Option<String>,
+    text: String,
+}
+
+async fn read(job: &Job<'_>, group: &str, since: SystemTime) -> Result<Vec<String>, Error> {
+    let since = since.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let since = i64::try_from(since.as_millis()).unwrap_or(0);
+    let request = job.context.cloudwatchlogs.filter_log_events().log_group_name(group).start_time(since);
+    let request = request.start_from_head(false).limit(PAGE_EVENTS);
+    let mut lines: Vec<Line> = Vec::new();
+    let mut next_token = None;
+    for _ in 0..PAGES_MAX {
+        let request = request.clone().set_next_token(next_token);
+        let page = job.call("logs:FilterLogEvents", || request.clone().send()).await?;
+        let events = page.events.unwrap_or_default();
+        let newest_first = events.is_sorted_by(|a, b| a.timestamp >= b.timestamp);
+        for event in events {
+            let text = job.mask.apply(event.message.unwrap_or_default().trim());
+            let text: String = text.chars().take(LINE_CHARS_MAX).collect();
+            if !text.is_empty() {
+                let (at, id, stream) = (event.timestamp.unwrap_or_default(), event.event_id, event.log_stream_name);
+                lines.push(Line { at, id, stream, text });
+            }
+        }
+        keep_last(&mut lines);
+        next_token = page.next_token;
+        // Later pages are older, unless this one shows that the service keeps no order.
+        if next_token.is_none() || (newest_first && lines.len() == LINES_MAX) {
+            break;
+        }
+    }
+    Ok(lines.into_iter().map(|line| line.text).collect())
+}
+
+/// Keeps the last lines of the stream that was written to last, oldest first. Every start has a stream of its own, and
+/// only the end of the newest matters.
+fn keep_last(lines: &mut Vec<Line>) {
+    lines.sort();
+    let stream = lines.last().and_then(|line| line.stream.clone());
+    lines.retain(|line| line.stream == stream);
+    lines.drain(..lines.len().saturating_sub(LINES_MAX));
+}
