@@ -146,8 +146,12 @@ fn read_tags(reader: &PropertyReader<'_>) -> Result<BTreeMap<String, String>, Er
     }
     for (key, value) in &tags {
         let entry = format!("{NAME}.{key}");
-        if key.starts_with("aws:") || key.starts_with(TAG_PREFIX) {
-            return Err(Error::property(entry, "has a reserved prefix; choose another key"));
+        if key.trim().is_empty() {
+            return Err(Error::property(NAME, "has an entry without a key; name it or remove it"));
+        }
+        let lower = key.to_ascii_lowercase();
+        if let Some(prefix) = ["aws:", TAG_PREFIX].into_iter().find(|prefix| lower.starts_with(prefix)) {
+            return Err(Error::property(entry, format!("has the reserved prefix `{prefix}`; choose another key")));
         }
         at_most(&entry, key, 128)?;
         at_most(&entry, value, 256)?;

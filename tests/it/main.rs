@@ -66,5 +66,7 @@ mod secret;
 mod simulation;
 /// What every sweep of faults has in common.
 mod sweep;
+/// Tags of the user's.
+mod tags;
 /// template.yaml as a whole.
 mod template;

@@ -197,6 +197,11 @@ const TEMPLATE: &[Form] = &[
         good: &["", "{\"a\": \"b\"}", " {\n}\n"],
         bad: &["a=b", "[]", "{"],
     },
+    Form {
+        parameters: &["Tags"],
+        good: &["", r#"{"team": "platform"}"#, "{}"],
+        bad: &["team=platform", r#"[{"Key": "team", "Value": "platform"}]"#, "{"],
+    },
     Form { parameters: &["GatewayTokenEndpointQuery"], good: &["", "tenant=acme"], bad: &["?tenant=acme", "tenant"] },
     Form {
         parameters: &["GatewayToolSchemaS3Uri"],
