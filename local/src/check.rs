@@ -23,6 +23,8 @@ pub(crate) struct Findings {
 /// only ever compared.
 pub(crate) struct Inventory {
     things: BTreeMap<String, String>,
+    /// The physical ids by which CloudFormation knows them, or what they belong to.
+    physical_ids: BTreeMap<String, String>,
     /// Secrets that are deleted and can still be restored, with the date until which.
     scheduled: BTreeMap<String, SystemTime>,
 }
@@ -32,9 +34,20 @@ impl Inventory {
     pub(crate) fn of(aws: &Aws) -> Self {
         let now = aws.clock().now();
         aws.with(|world| {
-            let (mut things, mut scheduled) = (world.agentcore.holdings(now), BTreeMap::new());
+            let (mut things, mut physical_ids, mut scheduled) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+            for (thing, holding) in world.agentcore.holdings(now) {
+                physical_ids.insert(thing.clone(), holding.physical_id);
+                things.insert(thing, holding.condition);
+            }
+            let mut called =
+                |physical_id: &str, thing: &str| physical_ids.insert(thing.to_owned(), physical_id.to_owned());
             for secret in world.secrets.secrets() {
                 let name = format!("secret {}", secret.name);
+                // AgentCore keeps a secret for a provider as long as there is the provider.
+                let provider = ["oauth2", "apikey"].iter().find_map(|kind| {
+                    secret.name.strip_prefix(&format!("bedrock-agentcore-identity!default/{kind}/"))
+                });
+                called(provider.unwrap_or(&secret.arn), &name);
                 match &secret.deletion {
                     None => drop(things.insert(name, secret_condition(secret))),
                     // What is deleted without recovery is gone in a moment.
@@ -43,18 +56,27 @@ impl Inventory {
                 }
             }
             for role in world.iam.roles() {
-                things.insert(format!("role {}", role.arn), format!("{role:?}"));
+                let thing = format!("role {}", role.arn);
+                called(&role.name, &thing);
+                things.insert(thing, format!("{role:?}"));
             }
-            Self { things, scheduled }
+            Self { things, physical_ids, scheduled }
         })
     }
 
-    /// Whether everything is again as it was `before`.
-    pub(crate) fn compare(&self, before: &Self) -> Findings {
-        let promise = "nothing is left behind, and nothing else was touched".to_owned();
+    /// Compares everything with how it was `before`. What is there now and has one of the physical ids in `retained` is
+    /// there because the template says so.
+    pub(crate) fn compare(&self, before: &Self, retained: &BTreeSet<String>) -> Findings {
+        let is_retained = |thing: &String| self.physical_ids.get(thing).is_some_and(|id| retained.contains(id));
+        let but = if retained.is_empty() { "" } else { " but what the template retains" };
+        let promise = format!("nothing{but} is left behind, and nothing else was touched");
         let mut findings = Findings { promise, ..Findings::default() };
         for (thing, condition) in &self.things {
             match before.things.get(thing) {
+                None if is_retained(thing) => {
+                    let why = "`DeletionPolicy` or `UpdateReplacePolicy` of the template says so";
+                    findings.notes.push(format!("{thing} is retained, because {why}"));
+                }
                 None => findings.violations.push(format!("{thing} is left behind")),
                 Some(earlier) if earlier != condition => {
                     findings.violations.push(format!("{thing} was there before and is changed"));
@@ -134,7 +156,8 @@ mod tests {
 
     fn inventory(things: &[(&str, &str)]) -> Inventory {
         let things = things.iter().map(|&(name, condition)| (name.to_owned(), condition.to_owned())).collect();
-        Inventory { things, scheduled: BTreeMap::new() }
+        let physical_ids = BTreeMap::from([("runtime r".to_owned(), "id-of-r".to_owned())]);
+        Inventory { things, physical_ids, scheduled: BTreeMap::new() }
     }
 
     #[test]
@@ -146,14 +169,18 @@ mod tests {
             "secret b was there before and is changed",
             "secret c was there before and is gone",
         ];
-        assert_eq!(after.compare(&before).violations, expected);
+        assert_eq!(after.compare(&before, &BTreeSet::new()).violations, expected);
+        let findings =
+            after.compare(&before, &BTreeSet::from(["id-of-r".to_owned(), "of something that is gone".to_owned()]));
+        assert_eq!(findings.violations, expected[1..]);
+        assert!(findings.notes[0].starts_with("runtime r is retained, "), "{:?}", findings.notes);
     }
 
     #[test]
     fn a_secret_that_can_be_restored_is_a_note() {
         let mut after = inventory(&[]);
         after.scheduled.insert("secret a".to_owned(), SystemTime::UNIX_EPOCH);
-        let findings = after.compare(&inventory(&[]));
+        let findings = after.compare(&inventory(&[]), &BTreeSet::new());
         assert_eq!(findings.violations, Vec::<String>::new());
         assert!(findings.notes[0].starts_with("secret a is scheduled for deletion until 1970-01-01T00:00:00Z"));
     }

@@ -107,6 +107,36 @@ mod tests {
         CommandLine::command().debug_assert();
     }
 
+    /// Runs the main command as the command line would, on a template written for this test.
+    fn live(name: &str, template: &str, arguments: &[&str]) -> Result<(), String> {
+        let path = std::env::temp_dir().join(format!("agentcore-local-{}-{name}", std::process::id()));
+        std::fs::write(&path, template).expect("a file");
+        let file = path.to_str().expect("plain text");
+        let line = CommandLine::parse_from([&["local", "--fast-forward", "--template-file", file], arguments].concat());
+        let outcome = Runtime::new(true).and_then(|runtime| runtime.run(run::run(&line.run)));
+        std::fs::remove_file(&path).expect("the file");
+        outcome
+    }
+
+    #[test]
+    fn what_the_template_retains_is_not_a_leftover() {
+        let template = include_str!("../../template.yaml");
+        let retain = |types: &[&str], policy: &str| {
+            types.iter().fold(template.to_owned(), |text, name| {
+                text.replace(&format!("    Type: {name}\n"), &format!("    Type: {name}\n{policy}"))
+            })
+        };
+        let all = ["Custom::AgentCoreSecret", "Custom::AgentCoreRuntime", "Custom::AgentCoreGateway", "AWS::IAM::Role"];
+        let both = "    DeletionPolicy: Retain\n    UpdateReplacePolicy: Retain\n";
+        let gateway = ["--parameter-overrides", "EnableAgentCoreGateway=true", "--update", "AgentRuntimeName=renamed"];
+        assert_eq!(live("retain.yaml", &retain(&all, both), &gateway), Ok(()));
+        let except = "    DeletionPolicy: RetainExceptOnCreate\n";
+        assert_eq!(live("except.yaml", &retain(&["Custom::AgentCoreRuntime"], except), &[]), Ok(()));
+        let targets = retain(&["Custom::AgentCoreGatewayTarget", "Custom::AgentCoreOAuth2CredentialProvider"], both);
+        let attach = ["EnableAgentCoreGateway=true", "GatewayMode=attach", "McpAuthMode=jwt"];
+        assert_eq!(live("target.yaml", &targets, &[&["--parameter-overrides"], &attach[..]].concat()), Ok(()));
+    }
+
     #[test]
     fn durations_are_read_with_their_unit() {
         assert_eq!(duration("300ms"), Ok(Duration::from_millis(300)));

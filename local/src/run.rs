@@ -171,7 +171,7 @@ impl Life<'_> {
             self.went_wrong(session, "the create", status, since);
             session.console.heading("After the rollback");
             session.settle().await;
-            let findings = Inventory::of(&session.aws).compare(before);
+            let findings = Inventory::of(&session.aws).compare(before, &session.retained());
             self.report(session, findings);
         }
         session.console.heading(&format!("Delete {name}"));
@@ -243,7 +243,7 @@ impl Life<'_> {
     async fn check(&mut self, session: &mut Session, before: &Inventory) {
         session.console.heading("What is left");
         session.settle().await;
-        let findings = Inventory::of(&session.aws).compare(before);
+        let findings = Inventory::of(&session.aws).compare(before, &session.retained());
         self.report(session, findings);
         let put_fails = self.arguments.faults.iter().any(|fault| matches!(fault, FaultSpec::Response(_)));
         let mut findings = check::answers(&session.aws, put_fails);

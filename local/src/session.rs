@@ -1,6 +1,6 @@
 //! An emulated account with CloudFormation and the provisioner in it, watched while it works.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -180,6 +180,12 @@ impl Session {
         let failed = |event: &&StackEvent| event.status.as_str().ends_with("FAILED") && event.reason.is_some();
         let event = self.events.get(since..)?.iter().find(failed)?;
         Some(format!("{}: {}", event.logical_id, event.reason.as_deref().unwrap_or_default()))
+    }
+
+    /// Physical ids of what stacks left in place because their templates say so.
+    pub(crate) fn retained(&self) -> BTreeSet<String> {
+        let skipped = self.events.iter().filter(|event| event.status == Status::DeleteSkipped);
+        skipped.filter_map(|event| event.physical_id.clone()).collect()
     }
 
     /// How many events there were so far.
