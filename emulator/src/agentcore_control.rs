@@ -59,6 +59,7 @@ pub use self::endpoint::Endpoint;
 pub use self::errors::RefusedAs;
 pub use self::gateway::Gateway;
 pub use self::gateway_target::{GatewayTarget, Synchronization};
+pub use self::holdings::Holding;
 use self::lag::Lag;
 pub use self::provider_secret::ProviderSecret;
 pub use self::runtime::{Runtime, Version};

@@ -53,6 +53,7 @@ use tokio::sync::{Notify, mpsc};
 
 pub use self::error::ValidationError;
 pub use self::parameters::ParameterValue;
+use self::parameters::{Inventory, STORED_VALUE};
 pub use self::stack::{
     Capability, OnFailure, Stack, StackEvent, StackInput, StackOutput, StackResource, StackStatus, Status,
 };
@@ -62,6 +63,9 @@ pub use self::summary::{ParameterSummary, contradictions, template_capability, t
 pub use self::template::TemplateSource;
 use crate::aws::Aws;
 use crate::lambda::Function;
+
+/// What `cdk bootstrap` stores: the version that every template of `cdk synth` asks for, which has to be at least 6.
+const CDK_BOOTSTRAP: (&str, &str) = ("/cdk-bootstrap/hnb659fds/version", "30");
 
 /// CloudFormation in the emulated account. Clones are the same one.
 #[derive(Clone)]
@@ -73,8 +77,8 @@ pub struct CloudFormation {
 struct Shared {
     aws: Aws,
     function: Arc<dyn Function>,
-    /// Attributes of EC2 resources by id, for `Fn::ValueOf` in Rules.
-    inventory: Mutex<BTreeMap<String, BTreeMap<String, String>>>,
+    /// Attributes of EC2 resources by id, for `Fn::ValueOf` in Rules, and values of stored parameters by name.
+    inventory: Mutex<Inventory>,
     state: Mutex<State>,
     /// A delivery or an operation on a stack has ended.
     settled: Notify,
@@ -86,7 +90,9 @@ impl CloudFormation {
     pub fn new(aws: Aws, function: Arc<dyn Function>) -> Self {
         let shared =
             Shared { aws, function, inventory: Mutex::default(), state: Mutex::default(), settled: Notify::new() };
-        Self { shared: Arc::new(shared), loopback: None }
+        let cloudformation = Self { shared: Arc::new(shared), loopback: None };
+        cloudformation.put_parameter(CDK_BOOTSTRAP.0, CDK_BOOTSTRAP.1);
+        cloudformation
     }
 
     /// Response URLs point to the loopback door at `address`: for a function that runs as a process of its own.
@@ -100,6 +106,11 @@ impl CloudFormation {
     pub fn put_attribute(&self, id: impl Into<String>, attribute: impl Into<String>, value: impl Into<String>) {
         let mut inventory = self.shared.inventory.lock().unwrap_or_else(PoisonError::into_inner);
         inventory.entry(id.into()).or_default().insert(attribute.into(), value.into());
+    }
+
+    /// Stores a value in Parameter Store, for template parameters of the type `AWS::SSM::Parameter::Value<…>`.
+    pub fn put_parameter(&self, name: impl Into<String>, value: impl Into<String>) {
+        self.put_attribute(name, STORED_VALUE, value);
     }
 
     /// A stack that exists, by name.
@@ -177,7 +188,7 @@ impl CloudFormation {
         self.shared.aws.clock().now()
     }
 
-    fn inventory(&self) -> BTreeMap<String, BTreeMap<String, String>> {
+    fn inventory(&self) -> Inventory {
         self.shared.inventory.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 

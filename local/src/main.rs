@@ -138,6 +138,19 @@ mod tests {
     }
 
     #[test]
+    fn what_cdk_synth_writes_is_deployed() {
+        let template = include_str!("../fixtures/cdk.template.json");
+        let stored =
+            ["--ssm-parameter", "/tools/log-level=debug", "--ssm-parameter", "/tools/zones=us-east-1a, us-east-1b"];
+        assert_eq!(live("cdk.json", template, &stored), Ok(()));
+        let missing = live("cdk-without.json", template, &stored[..2]).expect_err("a parameter is missing");
+        assert!(missing.contains("Unable to fetch parameters [/tools/zones] from parameter store"), "{missing}");
+        let old = ["--ssm-parameter", "/cdk-bootstrap/hnb659fds/version=5"];
+        let old = live("cdk-old.json", template, &[&stored[..], &old[..]].concat()).expect_err("a Rule");
+        assert!(old.contains("CDK bootstrap stack version 6 required"), "{old}");
+    }
+
+    #[test]
     fn durations_are_read_with_their_unit() {
         assert_eq!(duration("300ms"), Ok(Duration::from_millis(300)));
         assert_eq!(duration("1.5"), Ok(Duration::from_millis(1500)));

@@ -39,6 +39,10 @@ pub(crate) struct Arguments {
     /// A secret that exists before the stack, for templates that use one. Without a value it holds made-up credentials.
     #[arg(long = "existing-secret", value_name = "NAME[=JSON]")]
     existing_secrets: Vec<String>,
+    /// A value in Parameter Store, for template parameters of the type AWS::SSM::Parameter::Value<…>. The version that
+    /// `cdk bootstrap` stores is there.
+    #[arg(long = "ssm-parameter", value_name = "NAME=VALUE", value_parser = stored_parameter)]
+    stored_parameters: Vec<(String, String)>,
     /// Time until a runtime, gateway or target is READY or gone, and until AgentCore sees a new role (at most 8 s).
     #[arg(long, default_value = "2s", value_parser = crate::duration, value_name = "TIME")]
     latency: Duration,
@@ -69,6 +73,9 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<(), String> {
     for secret in &arguments.existing_secrets {
         create_secret(&session, secret)?;
     }
+    for (name, value) in &arguments.stored_parameters {
+        session.put_parameter(name, value);
+    }
     surroundings::emulate(&session.aws, &mut parameters).await?;
     for fault in &arguments.faults {
         fault.arm(&session.aws);
@@ -95,6 +102,12 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<(), String> {
         }
         wrong => Err(wrong.join("; ")),
     }
+}
+
+/// Reads `NAME=VALUE`.
+fn stored_parameter(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or_else(|| format!("`{text}` is not of the form `NAME=VALUE`"))?;
+    Ok((name.to_owned(), value.to_owned()))
 }
 
 fn settings(arguments: &Arguments) -> Settings {

@@ -78,6 +78,11 @@ impl Session {
         })
     }
 
+    /// Stores a parameter in Parameter Store, for template parameters that are names of such.
+    pub(crate) fn put_parameter(&self, name: &str, value: &str) {
+        self.cloudformation.put_parameter(name, value);
+    }
+
     /// Creates a stack and shows what happens until it has settled.
     ///
     /// # Errors

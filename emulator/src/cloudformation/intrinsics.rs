@@ -108,12 +108,22 @@ impl Scope<'_> {
                 let text = self.resolve_text(argument, "the argument of Fn::Base64")?;
                 Ok(Some(Value::String(base64::engine::general_purpose::STANDARD.encode(text))))
             }
+            "Fn::GetAZs" => self.zones(argument).map(Some),
             "Fn::ImportValue" => {
                 let export = self.resolve_text(argument, "the attribute in Fn::ImportValue")?;
                 self.resources.import(&export).map(Some)
             }
             _ => Err(format!("Template error: the function {name} is not supported here")),
         }
+    }
+
+    /// Returns the Availability Zones of a Region, that of the stack if the name is empty. How many there are and what they
+    /// are called is the account's matter: here three, as in most Regions.
+    fn zones(&self, argument: &Value) -> Result<Value, String> {
+        let region = self.resolve_text(argument, "the argument of Fn::GetAZs")?;
+        let own = || self.parameters.get("AWS::Region").and_then(text).unwrap_or_default();
+        let region = if region.is_empty() { own() } else { region };
+        Ok(["a", "b", "c"].into_iter().map(|zone| Value::from(format!("{region}{zone}"))).collect())
     }
 
     /// Whether a condition of the Conditions section holds.
@@ -308,6 +318,12 @@ mod tests {
         assert_eq!(value(&json!({"Fn::FindInMap": ["Clouds", {"Ref": "Name"}, "Zones"]})), json!(["x", "y"]));
         let missing = resolve(&json!({"Fn::FindInMap": ["Clouds", "other", "Host"]}));
         assert_eq!(missing, Err("Template error: Unable to get mapping for Clouds::other::Host".to_owned()));
+    }
+
+    #[test]
+    fn zones_are_those_of_the_region() {
+        assert_eq!(value(&json!({"Fn::Select": [1, {"Fn::GetAZs": ""}]})), json!("us-east-1b"));
+        assert_eq!(value(&json!({"Fn::Select": [0, {"Fn::GetAZs": {"Ref": "AWS::Region"}}]})), json!("us-east-1a"));
     }
 
     #[test]

@@ -108,7 +108,7 @@ impl Operation {
         inventory: &BTreeMap<String, BTreeMap<String, String>>,
     ) -> Result<Self, ValidationError> {
         let template = Template::parse(&input.template)?;
-        let parameters = parameters::resolve(&template.parameters, &input.parameters, previous)?;
+        let parameters = parameters::resolve(&template.parameters, &input.parameters, previous, inventory)?;
         let none = BTreeMap::new();
         let facts_scope = Scope {
             parameters: &parameters.values,

@@ -49,7 +49,18 @@ enum Kind {
     /// An AWS-specific type; the prefix its values have.
     Resource(&'static str),
     ResourceList(&'static str),
+    /// The name of a parameter in Parameter Store.
+    StoredName,
+    /// The same, and `Ref` gives the stored value.
+    Stored,
+    /// The same, and `Ref` gives the stored value split at commas.
+    StoredList,
 }
+
+/// What Parameter Store and EC2 know, by name or id, with their attributes.
+pub(super) type Inventory = BTreeMap<String, BTreeMap<String, String>>;
+/// The attribute of a stored parameter that holds its value.
+pub(super) const STORED_VALUE: &str = "Value";
 
 impl Kind {
     fn named(type_name: &str) -> Option<Self> {
@@ -64,11 +75,25 @@ impl Kind {
             "Number" => Some(Self::Number),
             "CommaDelimitedList" => Some(Self::TextList),
             "List<Number>" => Some(Self::NumberList),
+            "AWS::SSM::Parameter::Name" => Some(Self::StoredName),
+            _ if type_name.starts_with("AWS::SSM::Parameter::Value<") => {
+                // Of the stored value's own type only whether it is a list matters here: a string, or an id such as an
+                // image's [CFNUG cloudformation-supplied-parameter-types].
+                let inner = type_name.strip_prefix("AWS::SSM::Parameter::Value<")?.strip_suffix('>')?;
+                let is_list = inner == "CommaDelimitedList" || inner.starts_with("List<");
+                let is_known = is_list || inner == "String" || inner.starts_with("AWS::");
+                is_known.then_some(if is_list { Self::StoredList } else { Self::Stored })
+            }
             _ => match type_name.strip_prefix("List<").and_then(|inner| inner.strip_suffix('>')) {
                 Some(inner) => prefix(inner).map(Self::ResourceList),
                 None => prefix(type_name).map(Self::Resource),
             },
         }
+    }
+
+    /// Whether a value is one text, to which a pattern and a length apply.
+    fn takes_text(self) -> bool {
+        matches!(self, Self::Text | Self::Resource(_) | Self::StoredName | Self::Stored | Self::StoredList)
     }
 
     fn is_list(self) -> bool {
@@ -121,14 +146,14 @@ impl Parameter {
                         .and_then(|values| values.iter().map(text).collect())
                         .ok_or_else(|| wrong("AllowedValues must be a non-empty list of strings".to_owned()))?;
                 }
-                "AllowedPattern" if matches!(kind, Kind::Text | Kind::TextList | Kind::Resource(_)) => {
+                "AllowedPattern" if kind.takes_text() || matches!(kind, Kind::TextList) => {
                     let pattern = constraint_text()?;
                     // The whole value has to match, as with Java's `matches`.
                     let regex = Regex::new(&format!(r"\A(?:{pattern})\z"))
                         .map_err(|error| wrong(format!("AllowedPattern cannot be compiled: {error}")))?;
                     parameter.allowed_pattern = Some((pattern, regex));
                 }
-                "MinLength" | "MaxLength" if matches!(kind, Kind::Text | Kind::Resource(_)) => {
+                "MinLength" | "MaxLength" if kind.takes_text() => {
                     let bound = constraint_text()?.parse();
                     let bound = Some(bound.map_err(|_| wrong(format!("{key} must be a non-negative integer")))?);
                     *if key == "MinLength" { &mut parameter.length.0 } else { &mut parameter.length.1 } = bound;
@@ -183,6 +208,22 @@ impl Parameter {
         Ok(items.into_iter().map(Value::from).collect())
     }
 
+    /// Replaces the name of a stored parameter by what is stored.
+    fn fetch(&self, value: Value, inventory: &Inventory) -> Result<Value, ValidationError> {
+        if !matches!(self.kind, Kind::StoredName | Kind::Stored | Kind::StoredList) {
+            return Ok(value);
+        }
+        let name = value.as_str().unwrap_or_default();
+        let stored = inventory.get(name).and_then(|attributes| attributes.get(STORED_VALUE)).ok_or_else(|| {
+            ValidationError::new(format!("Unable to fetch parameters [{name}] from parameter store for this account."))
+        })?;
+        Ok(match self.kind {
+            Kind::Stored => Value::from(stored.as_str()),
+            Kind::StoredList => stored.split(',').map(|item| Value::from(item.trim())).collect(),
+            _ => value,
+        })
+    }
+
     fn check(&self, item: &str) -> Result<(), ValidationError> {
         let name = &self.name;
         let failed = |problem: String| {
@@ -217,7 +258,7 @@ impl Parameter {
                     )));
                 }
             }
-            Kind::Text | Kind::TextList => {}
+            Kind::Text | Kind::TextList | Kind::StoredName | Kind::Stored | Kind::StoredList => {}
         }
         let characters = item.chars().count();
         if let (Some(least), _) = self.length
@@ -258,6 +299,7 @@ pub(super) fn resolve(
     declared: &BTreeMap<String, Parameter>,
     given: &BTreeMap<String, ParameterValue>,
     previous: Option<&Parameters>,
+    inventory: &Inventory,
 ) -> Result<Parameters, ValidationError> {
     refuse_unknown(declared, given.keys())?;
     let mut resolved = Parameters::default();
@@ -279,7 +321,7 @@ pub(super) fn resolve(
             missing.push(name.as_str());
             continue;
         };
-        resolved.values.insert(name.clone(), parameter.value(text)?);
+        resolved.values.insert(name.clone(), parameter.fetch(parameter.value(text)?, inventory)?);
         resolved.texts.insert(name.clone(), text.clone());
     }
     if missing.is_empty() {
@@ -341,7 +383,9 @@ mod tests {
         let parameter = Parameter::parse("P", declaration).map_err(|error| error.message)?;
         let declared = BTreeMap::from([("P".to_owned(), parameter)]);
         let given = BTreeMap::from([("P".to_owned(), ParameterValue::Text(given.to_owned()))]);
-        let resolved = resolve(&declared, &given, None).map_err(|error| error.message)?;
+        let inventory =
+            BTreeMap::from([("/mcp/zones".to_owned(), BTreeMap::from([(STORED_VALUE.to_owned(), "a, b".to_owned())]))]);
+        let resolved = resolve(&declared, &given, None, &inventory).map_err(|error| error.message)?;
         Ok(resolved.values["P"].clone())
     }
 
@@ -355,6 +399,18 @@ mod tests {
         assert_eq!(value(&list, "a, b"), Ok(json!(["a", "b"])));
         assert_eq!(value(&list, ""), Ok(json!([""])));
         assert_eq!(value(&json!({"Type": "List<Number>"}), "1,2.5"), Ok(json!(["1", "2.5"])));
+    }
+
+    #[test]
+    fn stored_parameters_are_fetched_by_name() {
+        let of = |kind: &str| json!({ "Type": format!("AWS::SSM::Parameter::{kind}") });
+        assert_eq!(value(&of("Value<String>"), "/mcp/zones"), Ok(json!("a, b")));
+        assert_eq!(value(&of("Value<List<String>>"), "/mcp/zones"), Ok(json!(["a", "b"])));
+        assert_eq!(value(&of("Value<AWS::EC2::Image::Id>"), "/mcp/zones"), Ok(json!("a, b")));
+        assert_eq!(value(&of("Name"), "/mcp/zones"), Ok(json!("/mcp/zones")));
+        let missing = error(&of("Value<String>"), "/mcp/none");
+        assert_eq!(missing, "Unable to fetch parameters [/mcp/none] from parameter store for this account.");
+        assert!(error(&of("Value<Text>"), "").contains("Unrecognized parameter type"));
     }
 
     #[test]
@@ -397,7 +453,7 @@ mod tests {
         let parameter = Parameter::parse("P", &json!({"Type": "String"})).expect("parses");
         let declared = BTreeMap::from([("P".to_owned(), parameter)]);
         let message = |given: BTreeMap<String, ParameterValue>, previous: Option<&Parameters>| {
-            resolve(&declared, &given, previous)
+            resolve(&declared, &given, previous, &BTreeMap::new())
                 .map(|resolved| resolved.texts["P"].clone())
                 .map_err(|error| error.message)
         };

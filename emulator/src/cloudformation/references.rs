@@ -93,7 +93,7 @@ impl Walk<'_> {
                 self.value(argument)
             }
             ("Fn::Join" | "Fn::Split", _, [Value::String(_), items]) => self.value(items),
-            ("Fn::Select", _, [_, _]) | ("Fn::Base64", _, _) => self.value(argument),
+            ("Fn::Select", _, [_, _]) | ("Fn::Base64" | "Fn::GetAZs", _, _) => self.value(argument),
             ("Fn::ImportValue", _, _) => {
                 self.import_names.push(argument.clone());
                 self.value(argument)

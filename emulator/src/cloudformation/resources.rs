@@ -104,6 +104,7 @@ impl Account {
             "AWS::Lambda::Permission" => self.put_permission(place, properties),
             "AWS::Events::Rule" => self.put_rule(place, properties),
             "AWS::Logs::LogGroup" => self.put_log_group(place, properties),
+            "AWS::CDK::Metadata" => Ok((self.remember(place, place.name.clone())?, Map::new())),
             _ => {
                 let settings = place.aws.settings();
                 let url = format!(

@@ -223,6 +223,9 @@ static LOG_GROUP: Definition = Definition {
 
 static WAIT_CONDITION_HANDLE: Definition = PLAIN;
 
+/// What `cdk synth` adds to say which constructs it was made of.
+static CDK_METADATA: Definition = Definition { properties: &[("Analytics", Text)], ..PLAIN };
+
 static STACK: Definition = Definition {
     properties: &[
         ("NotificationARNs", List),
@@ -249,6 +252,7 @@ pub(crate) fn definition(type_name: &str) -> Option<&'static Definition> {
         "AWS::Events::Rule" => &EVENT_RULE,
         "AWS::Logs::LogGroup" => &LOG_GROUP,
         "AWS::CloudFormation::WaitConditionHandle" => &WAIT_CONDITION_HANDLE,
+        "AWS::CDK::Metadata" => &CDK_METADATA,
         "AWS::CloudFormation::Stack" => &STACK,
         _ => return None,
     })
