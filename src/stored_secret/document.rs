@@ -33,7 +33,7 @@ impl Drop for Document {
 impl Document {
     /// Reads a secret's text; the error is the reason, for people, and never quotes the text.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
-        entries(text).map(Self).map_err(|error| problem(text, error))
+        entries(text).map(Self).map_err(|error| problem(text, &error))
     }
 
     /// Whether the key is there with a value other than `""` and null.

@@ -41,7 +41,7 @@ impl<'de> Visitor<'de> for Object {
 }
 
 /// Says what a text is that is not a usable JSON object. Completes "whose value …".
-pub(super) fn problem(text: &str, error: serde_json::Error) -> &'static str {
+pub(super) fn problem(text: &str, error: &serde_json::Error) -> &'static str {
     let trimmed = text.trim();
     let is_json = |text: &str| serde_json::from_str::<&RawValue>(text).is_ok();
     if error.is_data() && error.to_string().starts_with(TWICE) {

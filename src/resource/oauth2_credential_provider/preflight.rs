@@ -104,12 +104,11 @@ async fn explore(job: &Job<'_>, idp: &CustomIdp, client_id: &str, secret: &Sensi
         let joint = if endpoint.contains('?') { '&' } else { '?' };
         metadata.token_endpoint = Some(format!("{endpoint}{joint}{query}"));
     }
-    let method = match &idp.method {
-        Some(method) => Some(method.clone()),
-        None => {
-            unless_rolling_back(job, metadata.check_takes_secrets()).await?;
-            (!metadata.basic).then_some(ClientAuthenticationMethodType::ClientSecretPost)
-        }
+    let method = if idp.method.is_some() {
+        idp.method.clone()
+    } else {
+        unless_rolling_back(job, metadata.check_takes_secrets()).await?;
+        (!metadata.basic).then_some(ClientAuthenticationMethodType::ClientSecretPost)
     };
     // What the template says of this client counts for more than what the document says of all.
     metadata.secretless_methods = None;
