@@ -75,6 +75,12 @@ impl Denial {
         self.explicit || !may_propagate
     }
 
+    /// Returns [`Self::advice`] for another caller than the function: `the gateway's`.
+    #[must_use]
+    pub fn advice_for(self, whose: &str) -> String {
+        self.advice().replace("the function's", whose)
+    }
+
     /// Returns what to do as the end of a sentence, in which "it" is the call and the caller is the function's role.
     #[must_use]
     pub fn advice(self) -> &'static str {
@@ -183,6 +189,10 @@ mod tests {
                 assert_eq!(grants, denial.policy == Policy::Identity && !denial.explicit, "{cause}");
             }
         }
+        let boundary = Denial::read("with an explicit deny in a permissions boundary");
+        assert!(
+            boundary.advice_for("the gateway's").starts_with("the permissions boundary of the gateway's role denies")
+        );
         // A name is not a cause.
         let named = format!("{CALL}/vpc-endpoint-policy because no identity-based policy allows the x:Y action");
         assert_eq!(Denial::read(&named), Denial { policy: Policy::Identity, explicit: false });

@@ -1,7 +1,6 @@
 //! Whether CloudFormation is undoing an update. No request says so; the stack's status does.
 //!
-//! Calls: DescribeStacks, and that only where a check has failed an Update, or where an Update finds the secret that it
-//! replaces another one with.
+//! Calls: DescribeStacks, and that only where a check has failed an Update, or where undoing differs from updating.
 
 use std::time::Duration;
 
@@ -25,7 +24,7 @@ pub(crate) async fn unless_rolling_back<T>(job: &Job<'_>, checked: Result<T, Err
     match checked {
         Ok(value) => Ok(Some(value)),
         Err(error @ (Error::OutOfTime { .. } | Error::Bug(_))) => Err(error),
-        Err(error) if is_rolling_back(job).await == Some(true) => {
+        Err(error) if is_rolling_back(job).await => {
             // The sentence may quote a secret; only the answer is masked.
             let code = if let Error::Unverified { code, .. } = error { code } else { "other" };
             warn!(code, "a check failed; going on, because the stack is being rolled back");
@@ -35,8 +34,13 @@ pub(crate) async fn unless_rolling_back<T>(job: &Job<'_>, checked: Result<T, Err
     }
 }
 
-/// Returns whether this request undoes an update; `None` if CloudFormation cannot be asked.
-pub(crate) async fn is_rolling_back(job: &Job<'_>) -> Option<bool> {
+/// Asks CloudFormation if this request undoes an update. If it cannot be asked, the request counts as one that does not.
+pub(crate) async fn is_rolling_back(job: &Job<'_>) -> bool {
+    undoes_update(job).await.unwrap_or(false)
+}
+
+/// Asks CloudFormation if this request undoes an update. Returns `None` if it cannot be asked.
+pub(crate) async fn undoes_update(job: &Job<'_>) -> Option<bool> {
     if job.request.request_type != RequestType::Update {
         return Some(false);
     }

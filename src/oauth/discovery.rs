@@ -51,16 +51,10 @@ impl Metadata {
     /// # Errors
     /// The document names no such place, or none that takes a secret.
     pub fn token_endpoint(&self) -> Result<&str, Error> {
-        let Discovery { url, given_by, .. } = &self.source;
-        let invalid = |problem: String| {
-            Error::unverified("DISCOVERY_INVALID", format!("{given_by} gives {}, {problem}", quote(url)))
-        };
         self.token_endpoint.as_deref().ok_or_else(|| {
-            invalid(
-                "whose document has no `token_endpoint`: the issuer signs tokens and gives none to clients; leave the \
-                 client out, or give the discovery URL of an IdP that has clients"
-                    .to_owned(),
-            )
+            let problem = "whose document has no `token_endpoint`: the issuer signs tokens and gives none to clients; leave \
+                           the client out, or give the discovery URL of an IdP that has clients";
+            Error::unverified("DISCOVERY_INVALID", self.source.gives(problem))
         })
     }
 
@@ -184,11 +178,10 @@ pub async fn discover(context: &Context, deadline: Deadline, discovery: &Discove
 }
 
 async fn read(context: &Context, discovery: &Discovery) -> Result<Metadata, Error> {
-    let Discovery { url, given_by, issuer: beside } = discovery;
-    let gives = |problem: String| format!("{given_by} gives {}, {problem}", quote(url));
-    let invalid = |problem: String| Error::unverified("DISCOVERY_INVALID", gives(problem));
-    let unreachable = |problem: String| Error::unverified(UNREACHABLE, gives(problem));
+    let invalid = |problem: String| Error::unverified("DISCOVERY_INVALID", discovery.gives(&problem));
+    let unreachable = |problem: String| Error::unverified(UNREACHABLE, discovery.gives(&problem));
     let accept = [("accept", "application/json".to_owned())];
+    let url = &discovery.url;
     let reply = exchange(&context.connector, "GET", url, &accept, Vec::new(), TIMEOUT).await.map_err(|problem| {
         let advice = "check the address and the function's network";
         unreachable(format!("which cannot be reached: {problem}; {advice}"))
@@ -207,60 +200,79 @@ async fn read(context: &Context, discovery: &Discovery) -> Result<Metadata, Erro
             return Err(invalid(format!("which answers HTTP {status}; {advice}")));
         }
     }
-    let document: Map<String, Value> = serde_json::from_slice(&reply.body)
+    let document = serde_json::from_slice(&reply.body)
         .map_err(|_| invalid("which is not a JSON document; give the discovery document's address".to_owned()))?;
-    let member = |name: &str| {
-        let value = document.get(name).and_then(Value::as_str).filter(|value| !value.is_empty());
-        value
-            .map(str::to_owned)
-            .ok_or_else(|| invalid(format!("whose document has no `{name}`; it is not a complete discovery document")))
-    };
-    let address = |name: &str| {
-        let address = member(name)?;
-        let objection = objection(&address, context.allow_loopback_responses);
-        objection.map_or(Ok(()), |objection| {
-            Err(invalid(format!(
-                "whose document has the `{name}` {}, {objection}; make the IdP name its public https address (Keycloak \
-                 behind a proxy: `proxy-headers`)",
-                quote(&address)
-            )))
-        })?;
-        Ok(address)
-    };
-    let issuer = member("issuer")?;
-    if !discovery.is_of(&issuer) && !differs_by_design(&issuer) {
-        return Err(invalid(format!(
-            "whose document names another issuer, {}, which tokens will name too; use that issuer's discovery URL, or \
-             make the IdP name itself by the host it is called at (Keycloak: `hostname`)",
-            quote(&issuer)
-        )));
+    discovery.metadata(&document, context.allow_loopback_responses)
+}
+
+impl Discovery {
+    /// `` `Issuer` gives "https://…", which … ``
+    fn gives(&self, problem: &str) -> String {
+        format!("{} gives {}, {problem}", self.given_by, quote(&self.url))
     }
-    if let Some(beside) = beside.as_deref().filter(|beside| !is_same(beside, &issuer)) {
-        return Err(invalid(format!(
-            "whose document names the issuer {}, and `Issuer` is {}; give both of one IdP",
-            quote(&issuer),
-            quote(beside)
-        )));
+
+    /// Reads the document's members, and refuses a document that is not that of the issuer. A member that is given is an
+    /// address that a secret may be sent to, whether it is needed or not.
+    fn metadata(&self, document: &Map<String, Value>, allow_loopback: bool) -> Result<Metadata, Error> {
+        let invalid = |problem: String| Error::unverified("DISCOVERY_INVALID", self.gives(&problem));
+        let member = |name: &str| {
+            let value = document.get(name).and_then(Value::as_str).filter(|value| !value.is_empty());
+            value.map(str::to_owned).ok_or_else(|| {
+                invalid(format!("whose document has no `{name}`; it is not a complete discovery document"))
+            })
+        };
+        let address = |name: &str| {
+            let address = member(name)?;
+            match objection(&address, allow_loopback) {
+                None => Ok(address),
+                Some(objection) => Err(invalid(format!(
+                    "whose document has the `{name}` {}, {objection}; make the IdP name its public https address \
+                     (Keycloak behind a proxy: `proxy-headers`)",
+                    quote(&address)
+                ))),
+            }
+        };
+        let issuer = member("issuer")?;
+        self.check_issuer(&issuer).map_err(invalid)?;
+        address("jwks_uri")?;
+        let listed = |name: &str| {
+            let items = document.get(name).and_then(Value::as_array)?;
+            Some(items.iter().filter_map(Value::as_str).map(str::to_owned).collect::<Vec<_>>())
+        };
+        // Without the list, Basic is the default (RFC 8414, section 2).
+        let methods = listed("token_endpoint_auth_methods_supported").unwrap_or_else(|| vec![BASIC.to_owned()]);
+        let takes = |method: &str| methods.iter().any(|it| it == method);
+        let basic = takes(BASIC);
+        let token_endpoint = document.contains_key("token_endpoint").then(|| address("token_endpoint")).transpose()?;
+        Ok(Metadata {
+            issuer,
+            token_endpoint,
+            authorization_endpoint: member("authorization_endpoint").ok(),
+            basic,
+            secretless_methods: (!basic && !takes("client_secret_post")).then_some(methods),
+            id_token_algorithms: listed("id_token_signing_alg_values_supported"),
+            source: self.clone(),
+        })
     }
-    address("jwks_uri")?;
-    let listed = |name: &str| {
-        let items = document.get(name).and_then(Value::as_array)?;
-        Some(items.iter().filter_map(Value::as_str).map(str::to_owned).collect::<Vec<_>>())
-    };
-    // Without the list, Basic is the default (RFC 8414, section 2).
-    let methods = listed("token_endpoint_auth_methods_supported").unwrap_or_else(|| vec![BASIC.to_owned()]);
-    let takes = |method: &str| methods.iter().any(|it| it == method);
-    let basic = takes(BASIC);
-    let token_endpoint = document.contains_key("token_endpoint").then(|| address("token_endpoint")).transpose()?;
-    Ok(Metadata {
-        issuer,
-        token_endpoint,
-        authorization_endpoint: member("authorization_endpoint").ok(),
-        basic,
-        secretless_methods: (!basic && !takes("client_secret_post")).then_some(methods),
-        id_token_algorithms: listed("id_token_signing_alg_values_supported"),
-        source: discovery.clone(),
-    })
+
+    /// Refuses a document of another issuer than the one at whose address it is, and than the one that the template names.
+    fn check_issuer(&self, issuer: &str) -> Result<(), String> {
+        if !self.is_of(issuer) && !differs_by_design(issuer) {
+            return Err(format!(
+                "whose document names another issuer, {}, which tokens will name too; use that issuer's discovery URL, or \
+                 make the IdP name itself by the host it is called at (Keycloak: `hostname`)",
+                quote(issuer)
+            ));
+        }
+        match self.issuer.as_deref().filter(|beside| !is_same(beside, issuer)) {
+            None => Ok(()),
+            Some(beside) => Err(format!(
+                "whose document names the issuer {}, and `Issuer` is {}; give both of one IdP",
+                quote(issuer),
+                quote(beside)
+            )),
+        }
+    }
 }
 
 /// The method of RFC 6749 that every server has to support for clients with a secret.

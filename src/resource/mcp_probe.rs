@@ -88,7 +88,7 @@ fn physical_id(identity: &Identity) -> String {
 
 async fn run(job: &Job<'_>, properties: &Properties) -> Outcome {
     let id = physical_id(job.identity());
-    let finding = match verify(job, properties).await {
+    let finding = match verify(job, properties).await.map_err(|error| with_doubt(job, properties, error)) {
         Ok(finding) => finding,
         Err(error) => match (Finding::failed(&error), properties.mode) {
             (Some(finding), Mode::Report) => finding,
@@ -101,6 +101,21 @@ async fn run(job: &Job<'_>, properties: &Properties) -> Outcome {
     };
     info!(result = finding.result, "probed");
     Ok(Success { physical_id: id, attributes: finding.attributes(job) })
+}
+
+/// A runtime is called at the endpoint of the kind that the function's environment asks for: see [`Endpoints::doubt`].
+///
+/// [`Endpoints::doubt`]: crate::endpoints::Endpoints::doubt
+fn with_doubt(job: &Job<'_>, properties: &Properties, error: Error) -> Error {
+    let doubt = job.context.endpoints.doubt(&job.context.region);
+    match (error, doubt) {
+        (Error::Unverified { code: code @ "UNREACHABLE", sentence }, Some(doubt))
+            if !is_gateway(&properties.endpoint) =>
+        {
+            Error::unverified(code, format!("{sentence}; {doubt}"))
+        }
+        (error, _) => error,
+    }
 }
 
 /// What a probe found out.
@@ -296,9 +311,5 @@ async fn ask(job: &Job<'_>, properties: &Properties, access: &Access, deadline: 
         (_, Some(group)) => container_log::last_lines(job, group, job.context.now() - LOG_WINDOW).await,
         (_, None) => String::new(),
     };
-    // A runtime is called at the endpoint of the kind that the function's environment asks for.
-    let doubt = job.context.endpoints.doubt(&job.context.region);
-    let doubt = doubt.filter(|_| verdict.code() == "UNREACHABLE" && peer == Peer::Runtime);
-    let doubt = doubt.map(|doubt| format!("; {doubt}")).unwrap_or_default();
-    Err(Error::unverified(verdict.code(), format!("{}{lines}{doubt}", verdict.sentence())))
+    Err(Error::unverified(verdict.code(), format!("{}{lines}", verdict.sentence())))
 }

@@ -108,6 +108,23 @@ async fn a_denial_that_does_not_pass_is_asked_once_and_names_its_policy() {
     }
 }
 
+/// AgentCore calls the server as the gateway's role, and quotes the refusal in the target's status reasons.
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_gateway_that_may_not_call_its_server_is_asked_once_and_names_the_policy() {
+    for kind in Guardrail::ALL {
+        let mut scene = Scene::new().await;
+        limit(&scene.world, kind, "bedrock-agentcore:InvokeAgentRuntime", true);
+        let before = scene.world.call_count();
+        let create = scene.create(json!({}));
+        let answer = scene.world.send(create).await;
+        let (reason, who) = (answer.failure(), who(kind).replace("the function's", "the gateway's"));
+        assert!(reason.contains(kind.name()) && reason.contains(&who), "{kind:?}: {reason}");
+        let calls = scene.world.calls_since(before);
+        assert_eq!(calls.iter().filter(|call| **call == "CreateGatewayTarget").count(), 1, "{calls:?}");
+        assert!(!calls.contains(&"SynchronizeGatewayTargets") && !calls.contains(&"UpdateGatewayTarget"), "{calls:?}");
+    }
+}
+
 /// A role's own Deny is no matter of time either.
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn the_roles_own_deny_is_asked_once_and_its_missing_permission_is_waited_for() {

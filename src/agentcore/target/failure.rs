@@ -4,6 +4,7 @@ use aws_sdk_bedrockagentcorecontrol::operation::get_gateway_target::GetGatewayTa
 use aws_sdk_bedrockagentcorecontrol::types::CredentialProviderType;
 
 use super::{Settled, TargetRef, get_gateway, mcp_server, settled};
+use crate::denial::Denial;
 use crate::error::Error;
 use crate::job::Job;
 use crate::mcp::url::RuntimeUrl;
@@ -15,7 +16,7 @@ const PERMANENT: [&str; 3] = ["method mismatch", "tool schema", "uplicate tool"]
 /// Whether another attempt would end the same.
 pub(super) fn is_permanent(live: &GetGatewayTargetOutput) -> bool {
     let reasons = reasons(live.status_reasons());
-    PERMANENT.iter().any(|words| reasons.contains(words))
+    PERMANENT.iter().any(|words| reasons.contains(words)) || Denial::read(&reasons).is_final()
 }
 
 /// The service's reasons as the end of a sentence.
@@ -38,6 +39,10 @@ pub(crate) async fn failure(job: &Job<'_>, target: &TargetRef, live: &GetGateway
 }
 
 async fn advice(job: &Job<'_>, target: &TargetRef, live: &GetGatewayTargetOutput) -> String {
+    let denial = Denial::read(&reasons(live.status_reasons()));
+    if denial.is_final() {
+        return denial.advice_for("the gateway's");
+    }
     if reasons(live.status_reasons()).contains("internal error") {
         return "set the gateway's `ExceptionLevel` to DEBUG to be told more".to_owned();
     }

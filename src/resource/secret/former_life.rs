@@ -10,7 +10,7 @@ use crate::error::{ApiErrorKind, Error};
 use crate::event::RequestType;
 use crate::job::{Job, Success};
 use crate::resource::{TagChanges, tag_changes, wanted_tags};
-use crate::rollback::is_rolling_back;
+use crate::rollback::undoes_update;
 use crate::sensitive::Sensitive;
 
 /// Begins the keys of tags that AWS itself sets, which nobody else can remove.
@@ -48,7 +48,7 @@ pub(super) async fn is_over(job: &Job<'_>, live: &Live) -> bool {
     if is_of_this_request(job, live) {
         return false;
     }
-    job.request.request_type == RequestType::Create || !is_rolling_back(job).await.unwrap_or(!live.deleted)
+    job.request.request_type == RequestType::Create || !undoes_update(job).await.unwrap_or(!live.deleted)
 }
 
 /// Gives a revived secret the desired state and nothing else: `value`, settings and tags. May run twice.
