@@ -44,8 +44,8 @@ pub struct Behaviour {
     pub prints_secret: bool,
     /// A header, with a lower-case name, and its value: requests without it are refused with 401.
     pub api_key: Option<(String, String)>,
-    /// Whether it checks its callers' headers as its environment says, in the words of the Zscaler MCP server.
-    pub checks_callers: bool,
+    /// What it asks of its callers besides what the platform asks.
+    pub caller_check: CallerCheck,
     /// What it answers everything with as an [`AnswerForm::Page`].
     pub page: String,
 }
@@ -59,6 +59,15 @@ pub enum AnswerForm {
     Sse,
     /// A page of this content type, as from a web server that is no MCP server.
     Page(&'static str),
+}
+
+/// What a server asks of its callers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CallerCheck {
+    /// Nothing.
+    Nothing,
+    /// The headers of the mode that its environment names, in the variables of the Zscaler MCP server.
+    AsEnvironmentSays,
 }
 
 /// How starting a container goes.
@@ -97,7 +106,7 @@ impl Default for Behaviour {
             required_keys: Vec::new(),
             prints_secret: false,
             api_key: None,
-            checks_callers: false,
+            caller_check: CallerCheck::Nothing,
             page: PAGE.to_owned(),
         }
     }
@@ -114,7 +123,7 @@ impl Behaviour {
             reads_secret: true,
             secret_variable: "ZSCALER_SECRET_NAME".to_owned(),
             required_keys: required.map(str::to_owned).to_vec(),
-            checks_callers: true,
+            caller_check: CallerCheck::AsEnvironmentSays,
             ..Self::default()
         }
     }

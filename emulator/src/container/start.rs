@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 
 use super::callers::Callers;
 use super::session::SessionKey;
-use super::{Behaviour, Server, Start};
+use super::{Behaviour, CallerCheck, Server, Start};
 use crate::agentcore_control::Configuration;
 use crate::aws::{Aws, ServiceId};
 use crate::ids::uuid;
@@ -71,7 +71,10 @@ impl Starting {
             return None;
         }
         self.print(aws, "INFO: serving streamable HTTP on 0.0.0.0:8000/mcp");
-        let callers = if self.behaviour.checks_callers { Callers::of(&self.environment) } else { Callers::default() };
+        let callers = match self.behaviour.caller_check {
+            CallerCheck::AsEnvironmentSays => Callers::of(&self.environment),
+            CallerCheck::Nothing => Callers::default(),
+        };
         Some(Arc::new(Server::new(self.behaviour.clone(), callers)))
     }
 
