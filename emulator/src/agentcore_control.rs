@@ -2,8 +2,9 @@
 //! credential providers, workload identities, policies of resources, and tags.
 //!
 //! States follow the clock: nothing happens in the background, a resource's status is a function of the time at which
-//! it is asked for. The one exception is a target whose catalogue has to be read from its server: it stays as it is until
-//! somebody takes its [`Synchronization`] and finishes it.
+//! it is asked for. There are two exceptions: a target whose catalogue has to be read from its server stays as it is until
+//! somebody takes its [`Synchronization`] and finishes it, and so does a runtime's version on platform version V2, whose
+//! container has to be started, with its [`Build`].
 //!
 //! Where AWS's behaviour is not documented the stricter one is chosen:
 //!
@@ -14,6 +15,7 @@
 //! - client tokens are remembered for ever: a call that repeats one gets the first answer again, even when the runtime
 //!   it names has been deleted since;
 //! - an update that changes nothing makes no version;
+//! - an update that leaves out `platformVersion` keeps it, and only `GetAgentRuntime` shows it;
 //! - the artifact's type (container or code) cannot change;
 //! - a gateway shows the configuration that its last update asked for, also when the update failed;
 //! - a gateway created without `supportedVersions` does not speak the newest two, and an update that leaves them out is
@@ -36,6 +38,7 @@ mod headers;
 mod holdings;
 mod lag;
 mod page;
+mod platform;
 mod provider_secret;
 mod resource_policy;
 mod rules;
@@ -61,6 +64,7 @@ pub use self::gateway::Gateway;
 pub use self::gateway_target::{GatewayTarget, Synchronization};
 pub use self::holdings::Holding;
 use self::lag::Lag;
+pub use self::platform::{Build, PlatformVersion};
 pub use self::provider_secret::ProviderSecret;
 pub use self::runtime::{Runtime, Version};
 pub use self::status::{Status, Transition};
@@ -92,6 +96,8 @@ pub struct AgentCoreControl {
     deleted_gateways: Vec<Gateway>,
     /// Started by calls, and not taken yet.
     synchronizations: Vec<Synchronization>,
+    /// Started by calls, and not taken yet.
+    builds: Vec<Build>,
     /// In the order of their creation.
     credential_providers: Vec<CredentialProvider>,
     /// In the order of their creation.
@@ -141,6 +147,7 @@ impl AgentCoreControl {
             gateways: Vec::new(),
             deleted_gateways: Vec::new(),
             synchronizations: Vec::new(),
+            builds: Vec::new(),
             credential_providers: Vec::new(),
             api_key_providers: Vec::new(),
             workload_identities: Vec::new(),

@@ -334,8 +334,10 @@ impl Aws {
         let outcome = answer.as_ref().map(|_| ()).map_err(|error| error.code);
         state.calls.push(CallRecord { at: now, principal: call.principal, service, operation, outcome, lost });
         let synchronizations = state.world.agentcore.take_synchronizations();
+        let builds = state.world.agentcore.take_builds();
         drop(state);
         self.start_synchronizations(synchronizations);
+        self.start_builds(builds);
         let answer = match answer {
             Ok(None) => return (Ok(Value::Null), true),
             Ok(Some(output)) => Ok(output),

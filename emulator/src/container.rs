@@ -1,6 +1,7 @@
-//! What runs in a runtime: images whose behaviour a test chooses, and the microVMs in which they are started, one for
-//! each session.
+//! What runs in a runtime: images whose behaviour a test chooses, and the microVMs in which they are started: one for each
+//! session, or on platform version V2 one for each version of a runtime, of which every session gets a copy.
 
+mod build;
 mod callers;
 mod server;
 mod session;
@@ -9,6 +10,7 @@ mod start;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use self::build::Snapshot;
 pub(crate) use self::server::Server;
 use self::session::Session;
 pub(crate) use self::session::{Admission, SessionKey};
@@ -46,6 +48,8 @@ pub struct Behaviour {
     pub api_key: Option<(String, String)>,
     /// What it asks of its callers besides what the platform asks.
     pub caller_check: CallerCheck,
+    /// The HTTP status with which it answers a POST to any other path than `/mcp`, such as that of a warm-up hook.
+    pub elsewhere: u16,
     /// What it answers everything with as an [`AnswerForm::Page`].
     pub page: String,
 }
@@ -107,6 +111,7 @@ impl Default for Behaviour {
             prints_secret: false,
             api_key: None,
             caller_check: CallerCheck::Nothing,
+            elsewhere: 404,
             page: PAGE.to_owned(),
         }
     }
@@ -137,6 +142,8 @@ pub struct Containers {
     /// How often containers were started, by image.
     starts: BTreeMap<String, u64>,
     sessions: BTreeMap<SessionKey, Session>,
+    /// What was taken of containers started while versions were built, by the runtime's ARN and the version's number.
+    snapshots: BTreeMap<(String, u32), Snapshot>,
     /// How many sessions there ever were; decides the next id.
     admitted: u64,
     strips_mcp_headers: bool,

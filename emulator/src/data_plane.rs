@@ -20,7 +20,7 @@ use self::failure::Failure;
 use self::inbound::Caller;
 pub(crate) use self::target::is_data_plane;
 use self::target::{Document, Target};
-use crate::agentcore_control::{Configuration, Runtime, Status};
+use crate::agentcore_control::{Runtime, Status, Version};
 use crate::aws::{Aws, CallRecord};
 use crate::container::{Admission, Server, SessionKey};
 use crate::doors::Reply;
@@ -35,7 +35,7 @@ const MCP_SESSION: &str = "mcp-session-id";
 
 /// A request that was let in.
 struct Invocation<'r> {
-    configuration: Configuration,
+    version: Version,
     session: SessionKey,
     request: &'r Request<Vec<u8>>,
 }
@@ -59,23 +59,23 @@ impl Aws {
         if target.document == Document::ResourceMetadata {
             return self.resource_metadata(&target, request_id);
         }
-        let Caller { principal, configuration } = self.admit_caller(request, &target)?;
+        let Caller { principal, version } = self.admit_caller(request, &target)?;
         let at = self.clock().now();
         let mut effect = None;
-        let checked = configuration.and_then(|configuration| {
+        let checked = version.and_then(|version| {
             validate(request)?;
             effect = self.faults().strike(ServiceId::AgentCore, OPERATION);
             match &effect {
                 Some(FaultEffect::ReplyLostBefore) => Ok(None),
                 Some(fault) => match fault.error(ServiceId::AgentCore, OPERATION) {
                     Some(error) => Err(error.into()),
-                    None => Ok(Some(configuration)),
+                    None => Ok(Some(version)),
                 },
-                None => Ok(Some(configuration)),
+                None => Ok(Some(version)),
             }
         });
         let answer = match checked {
-            Ok(Some(configuration)) => self.run(request, &target, configuration).await.map(Some),
+            Ok(Some(version)) => self.run(request, &target, version).await.map(Some),
             Ok(None) => Ok(None),
             Err(failure) => Err(failure),
         };
@@ -95,7 +95,7 @@ impl Aws {
         &self,
         request: &Request<Vec<u8>>,
         target: &Target,
-        configuration: Configuration,
+        version: Version,
     ) -> Result<Response<Vec<u8>>, Failure> {
         let (arn, now) = (target.arn.clone(), self.clock().now());
         let status = self.with(|world| world.agentcore.runtime(target.id(), now).map(|it| usable(it, now)));
@@ -103,7 +103,7 @@ impl Aws {
             let message = format!("Agent '{arn}' cannot be invoked while it is in the status {}.", status.as_str());
             return Err(ApiError::new(409, "RetryableConflictException", message).into());
         }
-        if configuration.get("metadataConfiguration").is_none_or(|it| it["requireMMDSV2"] != true) {
+        if version.configuration.get("metadataConfiguration").is_none_or(|it| it["requireMMDSV2"] != true) {
             let message = format!("Agent '{arn}' is not MMDSv2-enabled. Update it with requireMMDSV2 set to true.");
             return Err(invalid(message).into());
         }
@@ -115,10 +115,10 @@ impl Aws {
         let session = session.unwrap_or_else(|| self.with(|world| world.containers.next_session_id()));
         // Sessions of an endpoint of one's own are apart: its version is another.
         let place = if target.qualifier == "DEFAULT" { arn } else { target.endpoint_arn() };
-        let invocation = Invocation { session: (place, session), configuration, request };
+        let invocation = Invocation { session: (place, session), version, request };
         let request = self.with(|world| forward::to_container(&invocation, world.containers.strips_mcp_headers()))?;
         let server = self.microvm(&invocation).await?;
-        if !forward::speaks_mcp(&invocation.configuration) {
+        if !forward::speaks_mcp(&invocation.version.configuration) {
             return Err(Failure::of_container(404));
         }
         let response = server.handle(request).await;
@@ -135,7 +135,7 @@ impl Aws {
 
     async fn microvm(&self, invocation: &Invocation<'_>) -> Result<std::sync::Arc<Server>, Failure> {
         let now = self.clock().now();
-        let admission = self.with(|world| world.containers.admit(&invocation.session, &invocation.configuration, now));
+        let admission = self.with(|world| world.containers.admit(&invocation.session, &invocation.version, now));
         match admission {
             Admission::Running(server) => Ok(server),
             Admission::Busy => {

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, SystemTime};
 
+use crate::agentcore_control::PlatformVersion;
+
 /// 2026-09-01T00:00:00Z: a fixed start, so that a run repeated gives the same timestamps.
 const START: Duration = Duration::from_hours(24 * 20_697);
 
@@ -19,8 +21,13 @@ pub struct Settings {
     /// The wall-clock time at which the emulator starts. Clients with a clock of their own need the real time here,
     /// because a signature older than five minutes is refused.
     pub start: SystemTime,
-    /// From an accepted create or update to `READY`.
+    /// The platform of a new runtime that asks for none.
+    pub platform_version: PlatformVersion,
+    /// From an accepted create or update to `READY` on platform version V1.
     pub runtime_transition: Duration,
+    /// The same on V2, where a container is started meanwhile and a snapshot taken: 3.5 minutes, as seen [gh
+    /// hashicorp/terraform-provider-aws#50078].
+    pub snapshot_transition: Duration,
     /// From an accepted delete until the runtime is not found any more.
     pub runtime_deletion: Duration,
     /// From an accepted create or update of a gateway to `READY`.
@@ -64,7 +71,9 @@ impl Default for Settings {
             partition: "aws".to_owned(),
             dns_suffix: "amazonaws.com".to_owned(),
             start: SystemTime::UNIX_EPOCH + START,
+            platform_version: PlatformVersion::V1,
             runtime_transition: Duration::from_secs(5),
+            snapshot_transition: Duration::from_secs(210),
             runtime_deletion: Duration::from_secs(5),
             gateway_transition: Duration::from_secs(5),
             gateway_deletion: Duration::from_secs(5),

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use super::endpoint::DEFAULT;
-use super::{AgentCoreControl, Configuration};
+use super::{AgentCoreControl, Configuration, PlatformVersion};
 use crate::iam::Requirement;
 use crate::input::{required, text_map, texts};
 use crate::secrets_manager::SecretsManager;
@@ -132,7 +132,7 @@ impl AgentCoreControl {
     fn to_configure(&self, call: &Call) -> Vec<Requirement> {
         let (partition, account) = (&self.settings.partition, &self.settings.account_id);
         let mut needed = vec![to_pass_role(call)];
-        let configuration = Configuration::of(&call.input, true);
+        let configuration = Configuration::of(&call.input, true, PlatformVersion::V1);
         for linked in service_linked(configuration.in_vpc()) {
             if !self.service_linked_roles.contains(linked.service) {
                 let arn =

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
+use super::PlatformVersion;
 use crate::input::{required, text, text_map};
 
 /// The members that make up a version.
-const MEMBERS: [&str; 14] = [
+const MEMBERS: [&str; 16] = [
     "agentRuntimeArtifact",
     "allowedPorts",
     "authorizerConfiguration",
@@ -15,12 +16,14 @@ const MEMBERS: [&str; 14] = [
     "description",
     "environmentVariables",
     "filesystemConfigurations",
+    "hooksConfiguration",
     "lifecycleConfiguration",
     "metadataConfiguration",
     "networkConfiguration",
     "platformVersion",
     "protocolConfiguration",
     "requestHeaderConfiguration",
+    "resourceConfigurations",
     "roleArn",
 ];
 
@@ -34,8 +37,9 @@ const MAX_LIFETIME: u64 = 28_800;
 pub struct Configuration(Map<String, Value>);
 
 impl Configuration {
-    /// The configuration that a create or an update asks for, taken as a whole: what is left out is reset.
-    pub(super) fn of(input: &Map<String, Value>, create: bool) -> Self {
+    /// The configuration that a create or an update asks for, taken as a whole: what is left out is reset, but for the
+    /// platform, which was chosen before.
+    pub(super) fn of(input: &Map<String, Value>, create: bool, platform: PlatformVersion) -> Self {
         let mut members: Map<String, Value> = MEMBERS
             .iter()
             .filter_map(|member| input.get(*member).map(|value| ((*member).to_owned(), value.clone())))
@@ -43,6 +47,7 @@ impl Configuration {
             .filter(|(_, value)| !value.as_object().is_some_and(Map::is_empty))
             .filter(|(_, value)| !value.as_array().is_some_and(Vec::is_empty))
             .collect();
+        members.insert("platformVersion".to_owned(), json!(platform.as_str()));
         members.entry("networkConfiguration").or_insert_with(|| json!({"networkMode": "PUBLIC"}));
         let lifecycle = lifecycle(input.get("lifecycleConfiguration"));
         members.insert("lifecycleConfiguration".to_owned(), lifecycle);
@@ -105,6 +110,19 @@ impl Configuration {
     #[must_use]
     pub fn jwt_authorizer(&self) -> Option<&Value> {
         self.0.get("authorizerConfiguration")?.get("customJWTAuthorizer")
+    }
+
+    /// The platform that its version runs on.
+    #[must_use]
+    pub fn platform(&self) -> PlatformVersion {
+        let word = text(&self.0, "platformVersion");
+        PlatformVersion::ALL.into_iter().find(|version| Some(version.as_str()) == word).unwrap_or_default()
+    }
+
+    /// The path that is called once while a version is built.
+    #[must_use]
+    pub fn warmup_path(&self) -> Option<&str> {
+        self.0.get("hooksConfiguration")?.pointer("/build/warmup/action/httpPost/path")?.as_str()
     }
 
     /// Names of the request headers that reach the container.

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::errors::{conflict, invalid, no_runtime, not_found, quota};
 use super::status::{Status, Transition};
-use super::{AgentCoreControl, Configuration, access, execution_role, rules};
+use super::{AgentCoreControl, Configuration, PlatformVersion, access, execution_role, rules};
 use crate::iam::Iam;
 use crate::ids::alphanumeric;
 use crate::input::{required, text, text_map};
@@ -100,8 +100,10 @@ impl Runtime {
 
 impl AgentCoreControl {
     pub(super) fn create_agent_runtime(&mut self, call: &Call, iam: &Iam) -> Answer {
-        let configuration = Configuration::of(&call.input, true);
+        let platform = PlatformVersion::of(&call.input, self.settings.platform_version)?;
+        let configuration = Configuration::of(&call.input, true, platform);
         rules::check(&configuration, &call.input)?;
+        platform.check(&configuration)?;
         let tags = text_map(&call.input, "tags");
         rules::check_tags(&tags)?;
         rules::check_tag_count(&tags)?;
@@ -114,7 +116,9 @@ impl AgentCoreControl {
         execution_role::check(&configuration, &arn, iam, &self.settings, call.now)?;
         self.create_service_linked_roles(&configuration);
         self.created += 1;
-        let transition = Transition::create(&call.outcome, call.now, self.settings.runtime_transition);
+        let (outcome, takes) = self.course(call, platform);
+        let transition = Transition::create(&outcome, call.now, takes);
+        self.build(call, platform, id.clone(), 1);
         let runtime = Runtime {
             workload_identity_arn: self.arn(&access::workload_identity(&id)),
             id,
@@ -164,9 +168,12 @@ impl AgentCoreControl {
     }
 
     pub(super) fn update_agent_runtime(&mut self, call: &Call, iam: &Iam) -> Answer {
-        let configuration = Configuration::of(&call.input, false);
+        let former = self.find(&call.input).map_or(PlatformVersion::V1, |runtime| runtime.configuration().platform());
+        let platform = PlatformVersion::of(&call.input, former)?;
+        let configuration = Configuration::of(&call.input, false, platform);
         rules::check(&configuration, &call.input)?;
         let runtime = self.find(&call.input)?;
+        platform.check(&configuration)?;
         let status = runtime.status(call.now);
         if !matches!(status, Status::Ready | Status::UpdateFailed) {
             return Err(busy(runtime, "updated", status));
@@ -180,12 +187,16 @@ impl AgentCoreControl {
         execution_role::check(&configuration, &runtime.arn, iam, &self.settings, call.now)?;
         let unchanged = status == Status::Ready && *runtime.configuration() == configuration;
         self.create_service_linked_roles(&configuration);
-        let transition = Transition::update(&call.outcome, call.now, self.settings.runtime_transition);
-        let runtime = self.find_mut(&call.input)?;
+        let (outcome, takes) = self.course(call, platform);
+        let transition = Transition::update(&outcome, call.now, takes);
         if !unchanged {
+            let runtime = self.find_mut(&call.input)?;
             let number = runtime.newest().number + 1;
             runtime.versions.push(Version { number, configuration, created: call.now, transition });
+            let id = runtime.id.clone();
+            self.build(call, platform, id, number);
         }
+        let runtime = self.find(&call.input)?;
         Ok(json!({
             "agentRuntimeArn": runtime.arn,
             "agentRuntimeId": runtime.id,

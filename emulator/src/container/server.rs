@@ -24,12 +24,14 @@ use super::{AnswerForm, Behaviour};
 pub(crate) struct Server {
     behaviour: Arc<Behaviour>,
     callers: Callers,
+    /// The version of the secret that was read at the start.
+    secret_version: Option<String>,
     service: StreamableHttpService<Tools, LocalSessionManager>,
 }
 
 impl Server {
     /// Needs to be called inside a tokio runtime.
-    pub(crate) fn new(behaviour: Behaviour, callers: Callers) -> Self {
+    pub(crate) fn new(behaviour: Behaviour, callers: Callers, secret_version: Option<String>) -> Self {
         let behaviour = Arc::new(behaviour);
         let config = StreamableHttpServerConfig::default()
             .with_legacy_session_mode(behaviour.stateful)
@@ -39,11 +41,24 @@ impl Server {
             .disable_allowed_hosts();
         let tools = Tools(Arc::clone(&behaviour));
         let service = StreamableHttpService::new(move || Ok(tools.clone()), Arc::default(), config);
-        Self { behaviour, callers, service }
+        Self { behaviour, callers, secret_version, service }
+    }
+
+    /// Returns a server in the same state, without its sessions. Needs to be called inside a tokio runtime.
+    pub(super) fn copy(&self) -> Self {
+        Self::new((*self.behaviour).clone(), self.callers.clone(), self.secret_version.clone())
+    }
+
+    pub(crate) fn secret_version(&self) -> Option<&str> {
+        self.secret_version.as_deref()
     }
 
     /// Answers one HTTP request; the answer is complete, whatever its form.
     pub(crate) async fn handle(&self, request: Request<Vec<u8>>) -> Response<Vec<u8>> {
+        if request.uri().path() != "/mcp" {
+            let status = StatusCode::from_u16(self.behaviour.elsewhere).unwrap_or(StatusCode::NOT_FOUND);
+            return plain(status, "text/plain", status.to_string());
+        }
         if let AnswerForm::Page(content_type) = self.behaviour.answers {
             return plain(StatusCode::OK, content_type, self.behaviour.page.clone());
         }

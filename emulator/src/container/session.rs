@@ -1,12 +1,13 @@
 //! Sessions: each has a microVM of its own, and keeps it, with the version it was started from, until it has been idle
 //! or alive for too long.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use super::start::Starting;
+use super::start::{Boot, Origin, Starting};
 use super::{Containers, Server, Start};
-use crate::agentcore_control::Configuration;
+use crate::agentcore_control::{Configuration, Version};
 use crate::ids::uuid;
 
 /// The ARN of a runtime, or of an endpoint of one's own, and a session id.
@@ -46,8 +47,9 @@ impl Containers {
         uuid(&format!("session {}", self.admitted))
     }
 
-    /// Finds the session's microVM, or makes one for this configuration.
-    pub(crate) fn admit(&mut self, key: &SessionKey, configuration: &Configuration, now: SystemTime) -> Admission {
+    /// Finds the session's microVM, or makes one of this version.
+    pub(crate) fn admit(&mut self, key: &SessionKey, version: &Version, now: SystemTime) -> Admission {
+        let configuration = &version.configuration;
         if let Some(session) = self.sessions.get_mut(key).filter(|session| !session.over(now)) {
             session.used = now;
             return session.server.clone().map_or(Admission::Busy, Admission::Running);
@@ -61,6 +63,17 @@ impl Containers {
             max_lifetime: Duration::from_secs(life),
         };
         self.sessions.insert(key.clone(), session);
+        // Endpoints of one's own have sessions of their own, and share the snapshots of the runtime's versions.
+        let runtime = key.0.split("/runtime-endpoint/").next().unwrap_or_default().to_owned();
+        let origin = match self.snapshots.get(&(runtime, version.number)) {
+            Some(snapshot) => Origin::Snapshot(snapshot.clone()),
+            None => Origin::Boot(Box::new(self.boot(key.clone(), configuration))),
+        };
+        Admission::Start(Box::new(Starting::new(key.clone(), origin)))
+    }
+
+    /// A container of this configuration, which is to be started.
+    pub(super) fn boot(&mut self, key: SessionKey, configuration: &Configuration) -> Boot {
         let image = configuration.container_uri().unwrap_or_default().to_owned();
         let mut behaviour = self.behaviour(&image);
         let starts = self.starts.entry(image).or_default();
@@ -68,7 +81,16 @@ impl Containers {
         if *starts > 1 && matches!(behaviour.start, Start::SlowOnce(_)) {
             behaviour.start = Start::Normal(super::START);
         }
-        Admission::Start(Box::new(Starting::new(key.clone(), behaviour, configuration)))
+        Boot::new(key, behaviour, configuration)
+    }
+
+    /// The version of the secret with which each running session of a runtime works, by session id.
+    #[must_use]
+    pub fn secret_versions(&self, runtime_arn: &str) -> BTreeMap<&str, Option<&str>> {
+        let sessions = self.sessions.iter().filter(|((arn, _), _)| arn == runtime_arn);
+        sessions
+            .filter_map(|((_, id), session)| Some((id.as_str(), session.server.as_ref()?.secret_version())))
+            .collect()
     }
 
     /// The session's container serves from now on.

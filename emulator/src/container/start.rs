@@ -11,55 +11,94 @@ use serde_json::{Map, Value, json};
 
 use super::callers::Callers;
 use super::session::SessionKey;
-use super::{Behaviour, CallerCheck, Server, Start};
+use super::{Behaviour, CallerCheck, Server, Snapshot, Start};
 use crate::agentcore_control::Configuration;
 use crate::aws::{Aws, ServiceId};
 use crate::ids::uuid;
 use crate::logs;
 use crate::service::Principal;
 
-/// A container has to serve within this time [gh aws/bedrock-agentcore-sdk-python#599].
+/// A session's container has to serve within this time [gh aws/bedrock-agentcore-sdk-python#599].
 const INITIALIZATION: Duration = Duration::from_secs(30);
+/// What it takes to copy a snapshot, as seen [gh awslabs/agentcore-samples#2094].
+const RESTORATION: Duration = Duration::from_secs(2);
+
+/// A session's microVM about to be there.
+#[derive(Debug)]
+pub(crate) struct Starting {
+    key: SessionKey,
+    origin: Origin,
+}
+
+/// What a session begins with.
+#[derive(Debug)]
+pub(super) enum Origin {
+    /// A container of its own, which is started.
+    Boot(Box<Boot>),
+    /// A copy of the container that was started when its version was built.
+    Snapshot(Snapshot),
+}
 
 /// A container about to be started.
 #[derive(Debug)]
-pub(crate) struct Starting {
+pub(crate) struct Boot {
+    /// The runtime's ARN, and what the stream of its log is named after.
     key: SessionKey,
     behaviour: Behaviour,
     role: String,
     environment: BTreeMap<String, String>,
+    /// The version of the secret that it has read.
+    secret_version: Option<String>,
 }
 
 /// Exits the process with this message, as Python's exception of the name does.
 struct SystemExit(String);
 
 impl Starting {
-    pub(super) fn new(key: SessionKey, behaviour: Behaviour, configuration: &Configuration) -> Self {
-        let role = configuration.role_arn().to_owned();
-        Self { key, behaviour, role, environment: configuration.environment() }
+    pub(super) fn new(key: SessionKey, origin: Origin) -> Self {
+        Self { key, origin }
     }
 
     /// Starts it. `None`, after the whole time a container is given, if it does not serve by then.
-    pub(crate) async fn run(mut self, aws: &Aws) -> Option<Arc<Server>> {
-        let pending = Pending { aws, key: self.key.clone(), served: false };
-        let begun = tokio::time::Instant::now();
-        let server = self.serve(aws).await;
-        if server.is_none() {
-            tokio::time::sleep_until(begun + INITIALIZATION).await;
-        }
+    pub(crate) async fn run(self, aws: &Aws) -> Option<Arc<Server>> {
+        let pending = Pending { aws, key: self.key, served: false };
+        let server = match self.origin {
+            Origin::Boot(boot) => boot.run(aws, INITIALIZATION).await,
+            Origin::Snapshot(snapshot) => {
+                tokio::time::sleep(RESTORATION).await;
+                Some(Arc::new(snapshot.server()))
+            }
+        };
         pending.conclude(server.as_ref());
         server
     }
+}
 
-    async fn serve(&mut self, aws: &Aws) -> Option<Arc<Server>> {
+impl Boot {
+    pub(super) fn new(key: SessionKey, behaviour: Behaviour, configuration: &Configuration) -> Self {
+        let role = configuration.role_arn().to_owned();
+        Self { key, behaviour, role, environment: configuration.environment(), secret_version: None }
+    }
+
+    /// Starts the container. `None`, after the whole `time` it is given, if it does not serve by then.
+    pub(super) async fn run(mut self, aws: &Aws, time: Duration) -> Option<Arc<Server>> {
+        let begun = tokio::time::Instant::now();
+        let server = self.serve(aws, time).await;
+        if server.is_none() {
+            tokio::time::sleep_until(begun + time).await;
+        }
+        server
+    }
+
+    async fn serve(&mut self, aws: &Aws, time: Duration) -> Option<Arc<Server>> {
         let name = &self.behaviour.server_name;
         self.print(aws, &format!("INFO: starting {name} {}", self.behaviour.server_version));
         let takes = match &self.behaviour.start {
             Start::Normal(takes) | Start::SlowOnce(takes) => *takes,
             Start::Crash(_) => super::START,
         };
-        tokio::time::sleep(takes.min(INITIALIZATION)).await;
-        if takes > INITIALIZATION {
+        tokio::time::sleep(takes.min(time)).await;
+        if takes > time {
             return None;
         }
         if let Start::Crash(line) = &self.behaviour.start {
@@ -75,7 +114,7 @@ impl Starting {
             CallerCheck::AsEnvironmentSays => Callers::of(&self.environment),
             CallerCheck::Nothing => Callers::default(),
         };
-        Some(Arc::new(Server::new(self.behaviour.clone(), callers)))
+        Some(Arc::new(Server::new(self.behaviour.clone(), callers, self.secret_version.clone())))
     }
 
     /// Reads the secret that the environment names, if it names one, and checks that what is required is there.
@@ -108,7 +147,7 @@ impl Starting {
         )))
     }
 
-    fn fetch(&self, aws: &Aws, id: &str) -> Result<Map<String, Value>, SystemExit> {
+    fn fetch(&mut self, aws: &Aws, id: &str) -> Result<Map<String, Value>, SystemExit> {
         let role = Principal::Role(self.role.clone());
         let variable = &self.behaviour.secret_variable;
         let answer = aws
@@ -131,6 +170,7 @@ impl Starting {
                 ),
             })
             .map_err(SystemExit)?;
+        self.secret_version = answer["VersionId"].as_str().map(str::to_owned);
         let Some(text) = answer["SecretString"].as_str().filter(|text| !text.is_empty()) else {
             return Err(SystemExit(format!("The secret '{id}' is binary. Store the values as a JSON SecretString.")));
         };

@@ -36,8 +36,8 @@ pub(super) fn accepts_both(headers: &HeaderMap) -> bool {
 /// The platform adds its session id as `Mcp-Session-Id` where the caller sent none, except to `initialize`: a stateful
 /// server would look for a session that does not exist yet.
 pub(super) fn to_container(invocation: &Invocation<'_>, strips: bool) -> Result<Request<Vec<u8>>, Failure> {
-    let Invocation { configuration, session, request } = invocation;
-    let allowlist = configuration.request_headers();
+    let Invocation { version, session, request } = invocation;
+    let allowlist = version.configuration.request_headers();
     let listed = |name: &HeaderName| allowlist.iter().any(|listed| name.as_str().eq_ignore_ascii_case(listed));
     let model = Model::of(ServiceId::AgentCore);
     let members = &model.structure("InvokeAgentRuntimeRequest").members;

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::failure::{Failure, json_rpc};
 use super::target::Target;
-use crate::agentcore_control::{Configuration, Runtime};
+use crate::agentcore_control::{Configuration, Runtime, Version};
 use crate::aws::Aws;
 use crate::doors::Reply;
 use crate::iam::Requirement;
@@ -20,16 +20,16 @@ const MISMATCH: &str = "Authorization method mismatch. The agent is configured f
 /// Who calls, and what they get to.
 pub(super) struct Caller {
     pub(super) principal: Principal,
-    /// That of the version the endpoint serves, unless the caller may not have it.
-    pub(super) configuration: Result<Configuration, Failure>,
+    /// The version the endpoint serves, unless the caller may not have it.
+    pub(super) version: Result<Version, Failure>,
 }
 
 /// What a request's runtime and endpoint come to.
 struct Served {
     /// The configuration whose authorizer decides who may call: the endpoint's, else that of the runtime's newest version.
     authorizing: Option<Configuration>,
-    /// The configuration that the endpoint serves, or will serve.
-    configuration: Option<Configuration>,
+    /// The version that the endpoint serves, or will serve.
+    version: Option<Version>,
 }
 
 enum Scheme<'r> {
@@ -41,7 +41,7 @@ enum Scheme<'r> {
 impl Aws {
     /// Finds out who calls; an error is a caller nobody knows.
     pub(super) fn admit_caller(&self, request: &Request<Vec<u8>>, target: &Target) -> Result<Caller, Failure> {
-        let Served { authorizing, configuration } = self.served(target);
+        let Served { authorizing, version } = self.served(target);
         let found = authorizing.is_some();
         let authorizer = authorizing.as_ref().and_then(Configuration::jwt_authorizer);
         let mismatch = || Failure::front(ApiError::new(403, "AccessDeniedException", MISMATCH));
@@ -64,14 +64,14 @@ impl Aws {
                 (principal, allowed)
             }
         };
-        let configuration = allowed.and_then(|()| configuration.ok_or_else(|| Failure::front(not_found(target))));
-        Ok(Caller { principal, configuration })
+        let version = allowed.and_then(|()| version.ok_or_else(|| Failure::front(not_found(target))));
+        Ok(Caller { principal, version })
     }
 
     /// The metadata that tells a client where to get a token. Needs no authentication.
     pub(super) fn resource_metadata(&self, target: &Target, request_id: &str) -> Result<Reply, Failure> {
-        let configuration = self.served(target).configuration;
-        let discovery = configuration.as_ref().and_then(Configuration::jwt_authorizer);
+        let version = self.served(target).version;
+        let discovery = version.as_ref().and_then(|version| version.configuration.jwt_authorizer());
         let discovery = discovery.and_then(|authorizer| authorizer["discoveryUrl"].as_str());
         let (host, document) = discovery
             .and_then(|url| url.split_once("/.well-known/"))
@@ -88,9 +88,8 @@ impl Aws {
             let runtime = world.agentcore.runtime(target.id(), now).filter(|runtime| runtime.arn == target.arn);
             let served = runtime.and_then(|runtime| world.agentcore.served(runtime, &target.qualifier, now));
             let default = runtime.map(|runtime| runtime.live(now).unwrap_or_else(|| Runtime::newest(runtime)));
-            let configuration = served.map(|version| version.configuration.clone());
-            let default = default.map(|version| version.configuration.clone());
-            Served { authorizing: configuration.clone().or(default), configuration }
+            let authorizing = served.or(default).map(|version| version.configuration.clone());
+            Served { authorizing, version: served.cloned() }
         })
     }
 

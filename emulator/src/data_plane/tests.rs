@@ -4,6 +4,7 @@ mod access;
 mod container;
 mod endpoint;
 mod mcp;
+mod platform;
 
 use std::time::Duration;
 
@@ -63,7 +64,14 @@ impl Scene {
 
     /// The same, with more members in the runtime's configuration.
     async fn with(behaviour: Behaviour, more: Value) -> Self {
-        let aws = Aws::new(Settings::default());
+        let scene = Self::in_account(Aws::new(Settings::default()), behaviour, more, None).await;
+        tokio::time::sleep(Duration::from_mins(1)).await;
+        scene
+    }
+
+    /// The same in an account of this kind, with a runtime that was asked for a moment ago and, if there is a `secret`,
+    /// with that.
+    async fn in_account(aws: Aws, behaviour: Behaviour, more: Value, secret: Option<&str>) -> Self {
         let now = aws.clock().now();
         aws.with(|world| {
             world.iam.put_role(Role::new(EXECUTION_ROLE, now, trust(), vec![execution_policy(true), read_secret()]));
@@ -81,10 +89,12 @@ impl Scene {
         for (member, value) in more.as_object().expect("members") {
             input[member] = value.clone();
         }
+        if let Some(value) = secret {
+            put_secret(&aws, value);
+        }
         let answer = aws
             .call(&Principal::Administrator, ServiceId::AgentCoreControl, "CreateAgentRuntime", input)
             .expect("a runtime");
-        tokio::time::sleep(Duration::from_mins(1)).await;
         let text = |member: &str| answer[member].as_str().expect("a text").to_owned();
         Self { aws, id: text("agentRuntimeId"), arn: text("agentRuntimeArn") }
     }
@@ -98,9 +108,7 @@ impl Scene {
     }
 
     fn put_secret(&self, value: &str) {
-        let token = "0123456789abcdef0123456789abcdef";
-        let input = json!({"Name": SECRET, "SecretString": value, "ClientRequestToken": token});
-        self.aws.call(&Principal::Administrator, ServiceId::SecretsManager, "CreateSecret", input).expect("a secret");
+        put_secret(&self.aws, value);
     }
 
     fn put_execution_policies(&self, policies: Vec<Value>) {
@@ -153,6 +161,12 @@ impl Scene {
     async fn list(&self, headers: &[(&'static str, &str)]) -> Answer {
         self.post(list_tools(), headers).await
     }
+}
+
+fn put_secret(aws: &Aws, value: &str) {
+    let token = "0123456789abcdef0123456789abcdef";
+    let input = json!({"Name": SECRET, "SecretString": value, "ClientRequestToken": token});
+    aws.call(&Principal::Administrator, ServiceId::SecretsManager, "CreateSecret", input).expect("a secret");
 }
 
 fn trust() -> Value {
