@@ -20,13 +20,16 @@ const PAGES_MAX: usize = 10;
 /// A throttled call is worth waiting for, but less than the answer that the lines are for.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// Adds the values of the container's secret to the mask, so that quotes show stars in their place. Nothing that a
+/// Adds the values that the container's secret holds, and held before, to the mask, so that quotes show stars in their place. Nothing that a
 /// container or its server says may be quoted before. Returns the error of a secret that cannot be read. May run twice.
 pub(crate) async fn mask_secret(job: &Job<'_>, secret_id: Option<&str>) -> Result<(), Error> {
     let Some(secret_id) = secret_id else { return Ok(()) };
-    let stored = stored_secret::read(&patient(job), "SecretId", secret_id).await?;
-    for value in stored.document.leaves() {
-        job.mask.add(&value);
+    let job = &patient(job);
+    let stored = stored_secret::read(job, "SecretId", secret_id).await?;
+    // What was started before a rotation may print what it knows.
+    let previous = stored_secret::previous(job, &job.identity().secret_id(secret_id)).await?;
+    for document in std::iter::once(stored.document).chain(previous) {
+        document.leaves().iter().for_each(|value| job.mask.add(value));
     }
     Ok(())
 }

@@ -176,6 +176,12 @@ impl Error {
         matches!(self, Self::OutOfTime { .. }) || self.is(ApiErrorKind::Transport) || self.is(ApiErrorKind::Server)
     }
 
+    /// Whether a call failed in a way that says nothing about what it asked for: the same call may succeed later.
+    #[must_use]
+    pub fn passes(&self) -> bool {
+        [ApiErrorKind::Throttled, ApiErrorKind::Server, ApiErrorKind::Transport].into_iter().any(|kind| self.is(kind))
+    }
+
     /// Whether this is an API error of that kind.
     #[must_use]
     pub fn is(&self, kind: ApiErrorKind) -> bool {

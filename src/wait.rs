@@ -92,6 +92,10 @@ impl<T> Progress<T> {
     }
 }
 
+/// How long looks at a resource may fail in passing, one after the other, once it was seen in progress: it goes on
+/// meanwhile, and what takes half an hour must not be given up for minutes of throttling.
+const TROUBLE_PATIENCE: Duration = Duration::from_mins(10);
+
 /// Makes one AWS call, waiting through throttling, server errors, lost replies and refusals that propagation explains.
 ///
 /// `attempt` may run many times: it must be safe to repeat, which client tokens and full-replace calls are.
@@ -148,28 +152,34 @@ fn millis(since: Instant) -> u64 {
     u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
 }
 
-/// Looks until what is looked at has settled. `doing` completes "ran out of time …".
+/// Looks until what is looked at has settled. `doing` completes "ran out of time …". Errors end the wait, but for those
+/// that pass by themselves while something is known to be in progress, by its own timestamps.
 pub async fn until<T>(
     deadline: Deadline,
     doing: &str,
     mut look: impl AsyncFnMut() -> Result<Progress<T>, Error>,
 ) -> Result<T, Error> {
     let started = Instant::now();
-    let mut last_since = None;
+    let mut seen: Option<(Instant, String, SystemTime)> = None;
     loop {
         let (status, since) = match look().await {
             Ok(Progress::Done(value)) => return Ok(value),
-            Ok(Progress::Pending { status, since }) => (status, since),
-            Err(Error::OutOfTime { doing, last_status, in_progress_since }) => {
-                return Err(Error::OutOfTime {
-                    doing,
-                    last_status,
-                    in_progress_since: in_progress_since.or(last_since),
-                });
+            Ok(Progress::Pending { status, since }) => {
+                seen = since.map(|since| (Instant::now(), status.clone(), since));
+                (status, since)
             }
-            Err(error) => return Err(error),
+            Err(Error::OutOfTime { doing, last_status, in_progress_since }) => {
+                let in_progress_since = in_progress_since.or(seen.map(|(_, _, since)| since));
+                return Err(Error::OutOfTime { doing, last_status, in_progress_since });
+            }
+            Err(error) => match &seen {
+                Some((at, status, since)) if error.passes() && at.elapsed() < TROUBLE_PATIENCE => {
+                    warn!(doing, status, code = error.code(), "looking again");
+                    (status.clone(), Some(*since))
+                }
+                _ => return Err(error),
+            },
         };
-        last_since = since;
         if deadline.sleep(poll_pause(started.elapsed())).await.is_err() {
             warn!(doing, status, "out of time");
             return Err(Error::OutOfTime { doing: doing.to_owned(), last_status: status, in_progress_since: since });

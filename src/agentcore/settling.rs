@@ -84,9 +84,13 @@ pub(crate) async fn wait_updated<L: Live>(
     kept: impl Fn(&L) -> Vec<&'static str>,
 ) -> Result<L, Error> {
     let started = Instant::now();
+    // A transition may take longer than the patience with what comes before and after it.
+    let mut settling = Duration::ZERO;
     until(job.deadline, &format!("waiting for the update of {what}"), async || {
+        let asked = Instant::now();
         let live = settle().await?;
-        let patient = started.elapsed() < TAKES_EFFECT_PATIENCE;
+        settling += asked.elapsed();
+        let patient = started.elapsed() - settling < TAKES_EFFECT_PATIENCE;
         if patient && !shows(&live) {
             return Ok(pending(&live));
         }

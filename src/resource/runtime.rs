@@ -2,7 +2,8 @@
 //!
 //! Calls: CreateAgentRuntime, GetAgentRuntime, UpdateAgentRuntime, DeleteAgentRuntime, ListTagsForResource,
 //! TagResource, UntagResource; ListAgentRuntimes only where a name has to be looked up; GetSecretValue only for
-//! `CredentialDelivery` EnvironmentVariables. Identifier: the runtime's id. Replaces: `AgentRuntimeName`; everything
+//! `CredentialDelivery` EnvironmentVariables and before a container's log is quoted; FilterLogEvents where its container
+//! did not start. Identifier: the runtime's id. Replaces: `AgentRuntimeName`; everything
 //! else updates in place, as a full replace.
 
 use std::collections::BTreeMap;
@@ -26,9 +27,11 @@ use crate::wait::{Progress, until};
 mod api;
 mod configuration;
 mod environment;
+mod failure;
 mod headers;
 mod lookup;
 mod outputs;
+mod platform;
 mod properties;
 
 use api::Version;
@@ -94,6 +97,7 @@ impl Lifecycle for Runtime {
 
 /// Creates the runtime and waits until it is READY; carries on with one of that name that is ours.
 async fn create_runtime(job: &Job<'_>, properties: &Properties, configuration: &Configuration) -> Outcome {
+    platform::check_environment(configuration)?;
     check_idp(job, properties, None, None).await?;
     let name = properties.name(job.identity());
     let tags = wanted_tags(&properties.tags, job.identity());
@@ -111,7 +115,10 @@ async fn create_runtime(job: &Job<'_>, properties: &Properties, configuration: &
                 };
                 (id, true)
             }
-            Err(error) => return Err(lookup::with_whatever_exists(job, error, &name).await),
+            Err(error) => {
+                let error = platform::explain(error, configuration);
+                return Err(lookup::with_whatever_exists(job, error, &name).await);
+            }
         };
         return settle_created(job, &id, adopted, &tags, properties, configuration)
             .await
@@ -158,7 +165,7 @@ async fn settle_created(
     };
     let live = wait_settled(job, id).await?.ok_or_else(gone)?;
     if *live.status() == AgentRuntimeStatus::CreateFailed {
-        return Err(failed_status(&live));
+        return Err(failure::of(job, &live, properties).await);
     }
     let tags = if adopted {
         agentcore::tags(job, live.agent_runtime_arn()).await?.ok_or_else(gone)?
@@ -179,11 +186,13 @@ async fn converge(
 ) -> Result<Success, Error> {
     let id = live.agent_runtime_id().to_owned();
     let former = Configuration::live(&live);
+    let configuration = &configuration.on(platform::of_update(job, &live, properties, old).await?);
+    platform::check_environment(configuration)?;
     check_idp(job, properties, Some(&former), old).await?;
     let live = if *live.status() == AgentRuntimeStatus::Ready && former == *configuration {
         live
     } else {
-        replace_configuration(job, &id, configuration).await?
+        replace_configuration(job, &id, properties, configuration).await?
     };
     let changes = tag_changes(tags, &wanted_tags(&properties.tags, job.identity()), old.map(|old| &old.tags));
     agentcore::change_tags(job, live.agent_runtime_arn(), changes).await?;
@@ -194,6 +203,7 @@ async fn converge(
 async fn replace_configuration(
     job: &Job<'_>,
     id: &str,
+    properties: &Properties,
     configuration: &Configuration,
 ) -> Result<GetAgentRuntimeOutput, Error> {
     let gone = || Error::TerminalStatus {
@@ -216,7 +226,7 @@ async fn replace_configuration(
                 let live = api::get(job, id).await?.ok_or_else(gone)?;
                 conflict.wait(error, is_changing(&live), pending(&live))
             }
-            Err(error) => Err(error),
+            Err(error) => Err(platform::explain(error, configuration)),
         }
     })
     .await?;
@@ -228,7 +238,7 @@ async fn replace_configuration(
         kept
     };
     let live = agentcore::wait_updated(job, &format!("runtime {id}"), settle, shows, kept).await?;
-    if live.settled() == Settled::Ready { Ok(live) } else { Err(failed_status(&live)) }
+    if live.settled() == Settled::Ready { Ok(live) } else { Err(failure::of(job, &live, properties).await) }
 }
 
 /// Waits until the runtime is in no transition any more. `None` if there is none (any more).
@@ -239,15 +249,7 @@ async fn wait_settled(job: &Job<'_>, id: &str) -> Result<Option<GetAgentRuntimeO
 /// Deletes a runtime of ours and waits until it is gone.
 async fn delete_runtime(job: &Job<'_>, id: &str) -> Result<(), Error> {
     let (get, delete) = (async || api::get(job, id).await, async || api::delete(job, id).await);
-    agentcore::delete(job, &format!("runtime {id}"), get, delete, failed_status).await
-}
-
-fn failed_status(live: &GetAgentRuntimeOutput) -> Error {
-    Error::TerminalStatus {
-        what: format!("runtime {}", live.agent_runtime_id()),
-        status: live.status().as_str().to_owned(),
-        reasons: live.failure_reason().unwrap_or("the service gives no reason").to_owned(),
-    }
+    agentcore::delete(job, &format!("runtime {id}"), get, delete, failure::of_delete).await
 }
 
 /// `<name>-<ten alphanumerics>`: the name. Names have no hyphens (API reference, GetAgentRuntime).

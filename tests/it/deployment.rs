@@ -13,6 +13,7 @@ use emulator::settings::Settings;
 use serde_json::{Value, json};
 
 use crate::handler;
+use crate::matrix;
 use crate::world::{CANARY, IMAGE, canary};
 
 const NAME: &str = "zscaler-mcp";
@@ -33,7 +34,7 @@ impl Deployment {
     }
 
     pub(crate) fn with_settings(settings: Settings, parameters: &[(&str, &str)]) -> Self {
-        let aws = Aws::new(settings);
+        let aws = Aws::new(matrix::settings(settings));
         let cloudformation = CloudFormation::new(aws.clone(), Arc::new(handler::function(&aws)));
         let mut deployment = Self { aws, cloudformation, parameters: BTreeMap::new() };
         deployment.set(&[("ECRImageUri", IMAGE)]);

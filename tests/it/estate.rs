@@ -14,6 +14,7 @@ use emulator::settings::Settings;
 use serde_json::{Value, json};
 
 use crate::handler;
+use crate::matrix;
 use crate::world::{CANARY, canary};
 
 pub(crate) const PROVISIONER: &str = "agentcore-provisioner";
@@ -38,7 +39,7 @@ impl Estate {
     }
 
     pub(crate) fn with_settings(settings: Settings) -> Self {
-        let aws = Aws::new(Settings { role_propagation: Duration::from_secs(8), ..settings });
+        let aws = Aws::new(matrix::settings(Settings { role_propagation: Duration::from_secs(8), ..settings }));
         let cloudformation = CloudFormation::new(aws.clone(), Arc::new(handler::function(&aws)));
         Self { aws, cloudformation }
     }

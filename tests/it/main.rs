@@ -46,6 +46,8 @@ mod gateway_stack;
 mod gateway_target;
 /// What every resource that trusts an identity provider asks of it.
 mod identity_provider;
+/// Batteries on platform version V2.
+mod matrix;
 /// The credential provider's battery.
 mod oauth2_credential_provider;
 /// What each parameter takes and refuses.

@@ -1,6 +1,7 @@
 //! The battery of `Custom::AgentCoreRuntime`.
 
 mod late_gets;
+mod platform;
 mod trouble;
 
 use std::time::Duration;
@@ -346,4 +347,21 @@ async fn bad_properties_are_refused_before_any_call() {
         assert_eq!(world.calls_since(0), [""; 0], "{changes}");
         world.send(delete(&answer.physical_id(), with(changes))).await.success();
     }
+}
+
+crate::matrix::repeat_on_v2! {
+    "runtime.rs":
+    create_answers_when_ready_and_with_true_attributes
+    every_property_reaches_the_runtime
+    the_idp_is_looked_at_before_it_is_trusted_and_not_again
+    a_jwt_runtime_checks_audience_clients_scopes_and_claim
+    update_replaces_everything_in_place_and_keeps_mmds_v2
+    an_update_to_what_is_already_there_makes_no_version_and_tags_change_without_one
+    a_new_secret_version_recycles_once_however_often_the_update_is_delivered
+    credential_delivery_switches_in_both_directions
+    injecting_a_secret_that_will_not_do_is_refused_and_creates_nothing
+    a_rename_replaces_and_the_cleanup_deletes_the_old_one
+    delete_waits_until_the_runtime_is_gone_and_may_be_repeated
+    a_runtime_deleted_behind_our_back_is_made_again_and_deleting_it_succeeds
+    ; not bad_properties_are_refused_before_any_call
 }

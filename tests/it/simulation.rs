@@ -19,6 +19,7 @@ fn settings() -> Settings {
     Settings {
         call_latency: Duration::from_secs(1),
         runtime_transition: Duration::from_secs(6),
+        snapshot_transition: Duration::from_secs(20),
         runtime_deletion: Duration::from_secs(4),
         get_lag: Duration::from_secs(4),
         list_lag: Duration::from_secs(5),
@@ -154,4 +155,13 @@ impl Random {
         mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
         (mixed ^ (mixed >> 31)) % bound
     }
+}
+
+crate::matrix::repeat_on_v2! {
+    "simulation.rs":
+    a_life_without_faults_looks_nothing_up_by_name
+    every_single_fault_at_every_call_is_survived
+    every_pair_of_lost_replies_is_survived
+    a_kill_at_any_moment_is_carried_on_from
+    random_faults_are_survived_and_a_seed_repeats_its_trace
 }

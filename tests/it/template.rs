@@ -283,3 +283,16 @@ async fn bad_parameter_combinations_are_refused_before_anything_is_created() {
         assert!(deployment.cloudformation.events().is_empty());
     }
 }
+
+crate::matrix::repeat_on_v2! {
+    "template.rs":
+    every_mode_deploys_updates_and_deletes_under_its_own_policies
+    a_rotated_credential_recycles_the_runtime
+    the_credential_source_switches_in_both_directions
+    a_failed_update_rolls_back_to_the_working_configuration
+    a_failed_create_rolls_back_and_leaves_nothing
+    a_container_that_does_not_start_fails_the_deployment_with_its_last_words
+    a_secret_refused_for_its_properties_leaves_a_stack_that_can_be_deleted
+    verification_can_be_switched_off_and_on
+    ; not bad_parameter_combinations_are_refused_before_anything_is_created
+}

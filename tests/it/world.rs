@@ -20,6 +20,7 @@ use tracing::subscriber::DefaultGuard;
 
 use crate::handler;
 use crate::log::Log;
+use crate::matrix;
 
 pub(crate) const REGION_ACCOUNT: &str = "us-east-1:111122223333";
 pub(crate) const STACK_ID: &str =
@@ -122,7 +123,7 @@ impl World {
         let log = Log::default();
         let subscriber = tracing_subscriber::fmt().json().with_writer(log.clone()).finish();
         let guard = tracing::subscriber::set_default(subscriber);
-        let aws = Aws::new(settings);
+        let aws = Aws::new(matrix::settings(settings));
         put_role(&aws, EXECUTION_ROLE, "bedrock-agentcore.amazonaws.com");
         put_role(&aws, FUNCTION_ROLE, "lambda.amazonaws.com");
         let function = Arc::new(handler::function(&aws));

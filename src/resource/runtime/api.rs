@@ -48,6 +48,7 @@ pub(super) async fn create(
         .network_configuration(members.network)
         .set_authorizer_configuration(members.authorizer)
         .set_request_header_configuration(members.request_headers)
+        .set_platform_version(members.platform_version)
         .lifecycle_configuration(members.lifecycle)
         .set_tags(Some(tags.clone().into_iter().collect()))
         .client_token(token);
@@ -77,6 +78,7 @@ pub(super) async fn update(
         .network_configuration(members.network)
         .set_authorizer_configuration(members.authorizer)
         .set_request_header_configuration(members.request_headers)
+        .set_platform_version(members.platform_version)
         .lifecycle_configuration(members.lifecycle)
         .metadata_configuration(metadata)
         .client_token(token);
@@ -87,6 +89,20 @@ pub(super) async fn update(
 /// `None` if there is no such runtime.
 pub(super) async fn get(job: &Job<'_>, id: &str) -> Result<Option<GetAgentRuntimeOutput>, Error> {
     let request = job.context.agentcore.get_agent_runtime().agent_runtime_id(id);
+    none_if_not_found(job.call("bedrock-agentcore:GetAgentRuntime", || request.clone().send()).await)
+}
+
+/// Returns the version before the newest, `None` if there is none (any more).
+pub(super) async fn get_before(
+    job: &Job<'_>,
+    live: &GetAgentRuntimeOutput,
+) -> Result<Option<GetAgentRuntimeOutput>, Error> {
+    let Some(number) = Version::live(live).0.and_then(|number| number.checked_sub(1)).filter(|number| *number > 0)
+    else {
+        return Ok(None);
+    };
+    let request = job.context.agentcore.get_agent_runtime().agent_runtime_id(live.agent_runtime_id());
+    let request = request.agent_runtime_version(number.to_string());
     none_if_not_found(job.call("bedrock-agentcore:GetAgentRuntime", || request.clone().send()).await)
 }
 

@@ -16,7 +16,7 @@ use crate::oauth::Discovery;
 use crate::sensitive::Sensitive;
 
 /// Everything an update replaces.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Configuration {
     container_uri: String,
     role_arn: String,
@@ -26,6 +26,8 @@ pub(super) struct Configuration {
     network: Network,
     authorizer: Option<Authorizer>,
     request_headers: Headers,
+    /// `None` leaves it to the service, or as it is.
+    platform_version: Option<String>,
     idle_seconds: i32,
     lifetime_seconds: i32,
     /// Invocations of runtimes without it are refused since 30 June 2026 (developer guide, runtime troubleshooting).
@@ -44,6 +46,7 @@ impl Configuration {
             network: properties.network.clone(),
             authorizer: properties.authorizer.clone(),
             request_headers: by_lower_case(&properties.request_headers),
+            platform_version: properties.platform_version.map(str::to_owned),
             idle_seconds: properties.idle_seconds,
             lifetime_seconds: properties.lifetime_seconds,
             requires_mmds_v2: true,
@@ -57,6 +60,7 @@ impl Configuration {
             ("authorizer", self.authorizer == live.authorizer),
             ("environment", self.environment == live.environment),
             ("image", self.container_uri == live.container_uri),
+            ("platform version", self.platform_version == live.platform_version),
         ];
         members.into_iter().filter_map(|(name, taken)| (!taken).then_some(name)).collect()
     }
@@ -76,6 +80,7 @@ impl Configuration {
             network: live_network(live.network_configuration()),
             authorizer: live.authorizer_configuration().map(Authorizer::from_api),
             request_headers: headers.map(|headers| by_lower_case(headers.as_slice())).unwrap_or_default(),
+            platform_version: live.platform_version().map(str::to_owned),
             idle_seconds: lifecycle
                 .and_then(LifecycleConfiguration::idle_runtime_session_timeout)
                 .unwrap_or(IDLE_SECONDS_DEFAULT),
@@ -84,6 +89,21 @@ impl Configuration {
                 .unwrap_or(LIFETIME_SECONDS_DEFAULT),
             requires_mmds_v2: live.metadata_configuration().is_some_and(RuntimeMetadataConfiguration::require_mmdsv2),
         }
+    }
+
+    /// Returns the same on this platform.
+    pub(super) fn on(&self, platform_version: Option<String>) -> Self {
+        Self { platform_version, ..self.clone() }
+    }
+
+    /// Returns the platform, unless that is left to the service.
+    pub(super) fn platform_version(&self) -> Option<&str> {
+        self.platform_version.as_deref()
+    }
+
+    /// Returns the size of the environment, names and values together.
+    pub(super) fn environment_bytes(&self) -> usize {
+        self.environment.iter().map(|(name, value)| name.len() + value.expose().len()).sum()
     }
 
     /// Whether it takes tokens of the IdP with this discovery document.
@@ -104,6 +124,7 @@ impl Configuration {
             environment: self.environment.iter().map(|(key, value)| (key.clone(), value.expose().to_owned())).collect(),
             network: network_to_api(&self.network)?,
             authorizer: self.authorizer.as_ref().map(Authorizer::to_api).transpose()?,
+            platform_version: self.platform_version.clone(),
             // The API refuses an empty list.
             request_headers: (!headers.is_empty())
                 .then_some(RequestHeaderConfiguration::RequestHeaderAllowlist(headers)),
@@ -116,7 +137,7 @@ impl Configuration {
 }
 
 /// Header names as they were written, by their lower case: that is how they compare.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Headers(BTreeMap<String, String>);
 
 impl PartialEq for Headers {
@@ -142,6 +163,7 @@ pub(super) struct Members {
     pub(super) network: NetworkConfiguration,
     pub(super) authorizer: Option<AuthorizerConfiguration>,
     pub(super) request_headers: Option<RequestHeaderConfiguration>,
+    pub(super) platform_version: Option<String>,
     pub(super) lifecycle: LifecycleConfiguration,
 }
 

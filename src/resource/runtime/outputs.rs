@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use aws_sdk_bedrockagentcorecontrol::operation::get_agent_runtime::GetAgentRuntimeOutput;
 use aws_sdk_bedrockagentcorecontrol::types::WorkloadIdentityDetails;
 
+use super::platform::V1;
+
 /// The endpoint that follows the newest version by itself.
 const ENDPOINT: &str = "DEFAULT";
 
@@ -19,8 +21,14 @@ pub(super) fn attributes(live: &GetAgentRuntimeOutput) -> BTreeMap<&'static str,
         ("AgentRuntimeVersion", live.agent_runtime_version().to_owned()),
         ("McpUrl", mcp_url(arn)),
         ("WorkloadIdentityArn", identity.unwrap_or_default().to_owned()),
-        ("LogGroupName", format!("/aws/bedrock-agentcore/runtimes/{id}-{ENDPOINT}")),
+        ("LogGroupName", log_group_name(id)),
+        ("PlatformVersion", live.platform_version().unwrap_or(V1).to_owned()),
     ])
+}
+
+/// Where the containers of the endpoint print (developer guide, observability).
+pub(super) fn log_group_name(id: &str) -> String {
+    format!("/aws/bedrock-agentcore/runtimes/{id}-{ENDPOINT}")
 }
 
 /// The invocation URL, with the ARN percent-encoded (data plane API reference, InvokeAgentRuntime).

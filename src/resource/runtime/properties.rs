@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws_sdk_bedrockagentcorecontrol::types::ServerProtocol;
 
 use super::headers;
+use super::platform::{V1, V2};
 use crate::agentcore::check_role;
 use crate::authorizer::{Authorizer, Draft, Fields};
 use crate::error::Error;
@@ -15,7 +16,7 @@ use crate::resource::read_tags;
 use crate::sensitive::Sensitive;
 
 /// What a template may give.
-pub(super) const NAMES: [&str; 24] = [
+pub(super) const NAMES: [&str; 25] = [
     "AgentRuntimeName",
     "ContainerUri",
     "RoleArn",
@@ -37,6 +38,7 @@ pub(super) const NAMES: [&str; 24] = [
     "AllowedScopes",
     "ClientClaimName",
     "RequestHeaders",
+    "PlatformVersion",
     "IdleRuntimeSessionTimeout",
     "MaxLifetime",
     "Tags",
@@ -112,6 +114,8 @@ pub(crate) struct Properties {
     pub discovery: Option<Discovery>,
     /// Request headers that reach the container.
     pub request_headers: Vec<String>,
+    /// The platform; `None` leaves it to the service, and to an update's predecessor.
+    pub platform_version: Option<&'static str>,
     /// Seconds after which an idle session ends.
     pub idle_seconds: i32,
     /// Seconds after which any session ends.
@@ -182,6 +186,7 @@ pub(super) fn parse(reader: &PropertyReader<'_>) -> Result<Properties, Error> {
         authorizer,
         discovery: draft.map(|draft| draft.discovery),
         request_headers,
+        platform_version: reader.choice("PlatformVersion", &[V1, V2].map(|word| (word, word)))?,
         idle_seconds,
         lifetime_seconds,
         tags: read_tags(reader)?,

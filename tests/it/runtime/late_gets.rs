@@ -68,3 +68,11 @@ async fn a_deletion_is_not_failed_by_the_one_before_it() {
     world.send(delete(&id, properties())).await.success();
     assert!(world.runtime_names().is_empty());
 }
+
+crate::matrix::repeat_on_v2! {
+    "late_gets.rs":
+    an_update_of_anything_is_answered_with_its_own_version
+    an_update_that_fails_is_not_answered_by_what_was_before
+    an_update_that_never_shows_is_a_failure
+    a_deletion_is_not_failed_by_the_one_before_it
+}

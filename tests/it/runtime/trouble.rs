@@ -162,3 +162,17 @@ async fn a_role_that_never_becomes_usable_is_named() {
     assert!(world.runtime_names().is_empty());
     assert!(world.aws.clock().elapsed() < Duration::from_mins(4));
 }
+
+crate::matrix::repeat_on_v2! {
+    "trouble.rs":
+    a_failed_create_carries_the_services_reason_and_the_id_and_is_cleaned_up
+    a_failed_update_keeps_the_id_and_the_rollback_brings_the_old_configuration_back
+    a_slow_create_is_carried_on_by_the_next_delivery
+    what_never_settles_is_answered_before_cloudformation_gives_up
+    the_same_create_delivered_twice_at_once_makes_one_runtime
+    a_runtime_of_ours_from_a_forgotten_request_is_adopted_and_converged
+    a_strangers_runtime_with_our_name_is_left_alone
+    delete_waits_for_a_create_and_for_an_update_in_progress
+    a_role_made_a_moment_ago_is_waited_for
+    a_role_that_never_becomes_usable_is_named
+}

@@ -1,0 +1,92 @@
+//! The platform version of a runtime: which one an update keeps, and how large an environment it takes.
+//!
+//! Calls: DescribeStacks and GetAgentRuntime of the version before, and those only where an update that sets the platform
+//! is undone.
+
+use aws_sdk_bedrockagentcorecontrol::operation::get_agent_runtime::GetAgentRuntimeOutput;
+
+use super::api;
+use super::configuration::Configuration;
+use super::properties::Properties;
+use crate::error::{ApiErrorKind, Error};
+use crate::job::Job;
+use crate::rollback::is_rolling_back;
+
+/// What a runtime runs on if its Get does not say: the platform from before there were two.
+pub(super) const V1: &str = "V1";
+/// The platform that starts a container once for each version of a runtime.
+pub(super) const V2: &str = "V2";
+
+/// Bytes of all variables, names and values, that the platforms were seen to take: 4 KB and, for containers, 2.5 KB.
+const V1_BYTES_MAX: usize = 4096;
+const V2_BYTES_MAX: usize = 2560;
+
+/// Returns the platform on which an update leaves the runtime: the one that the template gives, otherwise the present one.
+///
+/// The undoing of an update that gave one to a runtime without goes back to the platform of the version before: staying
+/// would repeat what has just failed.
+pub(super) async fn of_update(
+    job: &Job<'_>,
+    live: &GetAgentRuntimeOutput,
+    properties: &Properties,
+    old: Option<&Properties>,
+) -> Result<Option<String>, Error> {
+    let shown = live.platform_version();
+    let undone = old.and_then(|old| old.platform_version).filter(|undone| *undone == shown.unwrap_or(V1));
+    Ok(match (properties.platform_version, undone) {
+        // Sending it changes nothing, and a service that does not show it may not know it.
+        (Some(V1), _) if shown.is_none() => None,
+        (Some(wanted), _) => Some(wanted.to_owned()),
+        (None, Some(_)) if is_rolling_back(job).await => match api::get_before(job, live).await? {
+            Some(before) => Some(before.platform_version().unwrap_or(V1).to_owned()),
+            None => shown.map(str::to_owned),
+        },
+        (None, _) => shown.map(str::to_owned),
+    })
+}
+
+/// Refuses an environment that is too large for the platform; where the platform is the service's choice, for any.
+pub(super) fn check_environment(configuration: &Configuration) -> Result<(), Error> {
+    let bytes = configuration.environment_bytes();
+    let (most, platform) = match configuration.platform_version() {
+        Some(V2) => (V2_BYTES_MAX, V2),
+        None | Some(V1) => (V1_BYTES_MAX, V1),
+        // A platform of the future; the service checks.
+        Some(_) => return Ok(()),
+    };
+    if bytes <= most {
+        return Ok(());
+    }
+    let problem = format!("come to {bytes} bytes, where AgentCore takes at most {most} on platform version {platform}");
+    Err(too_large(&problem, platform == V2 && bytes <= V1_BYTES_MAX))
+}
+
+/// Explains the refusal of an environment that [`check_environment`] let pass: the service has chosen the platform, or
+/// measures differently. Returns every other error as it is.
+pub(super) fn explain(error: Error, configuration: &Configuration) -> Error {
+    let bytes = configuration.environment_bytes();
+    let about_size = |error: &crate::error::ApiError| {
+        let message = error.message.to_lowercase();
+        error.kind == ApiErrorKind::Other
+            && message.contains("environment")
+            && ["size", "exceed", "large", "limit", "bytes", "kb"].iter().any(|word| message.contains(word))
+    };
+    let Some(refusal) = error.api().filter(|refusal| about_size(refusal) && bytes > 0) else { return error };
+    let problem = format!(
+        "come to {bytes} bytes, which AgentCore refuses (\"{}\"); it was seen to take {V1_BYTES_MAX} bytes on platform \
+         version V1 and {V2_BYTES_MAX} on V2",
+        refusal.message
+    );
+    too_large(&problem, configuration.platform_version() != Some(V1) && bytes <= V1_BYTES_MAX)
+}
+
+fn too_large(problem: &str, fits_v1: bool) -> Error {
+    let or_v1 = if fits_v1 { ", or set `PlatformVersion` to V1" } else { "" };
+    let advice = format!(
+        "use fewer or shorter variables, leave values in the secret with `CredentialDelivery` ContainerRetrieval{or_v1}"
+    );
+    Error::property(
+        "EnvironmentVariables",
+        format!("{problem} (names and values, with those that are added); {advice}"),
+    )
+}
