@@ -46,6 +46,7 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<(), String> {
         // Clients sign with the real time.
         start: crate::present(),
         runtime_transition: arguments.latency,
+        snapshot_transition: arguments.latency,
         runtime_deletion: arguments.latency,
         gateway_transition: arguments.latency,
         gateway_deletion: arguments.latency,

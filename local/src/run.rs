@@ -43,7 +43,8 @@ pub(crate) struct Arguments {
     /// `cdk bootstrap` stores is there.
     #[arg(long = "ssm-parameter", value_name = "NAME=VALUE", value_parser = stored_parameter)]
     stored_parameters: Vec<(String, String)>,
-    /// Time until a runtime, gateway or target is READY or gone, and until AgentCore sees a new role (at most 8 s).
+    /// Time until a runtime, gateway or target is READY or gone, and until AgentCore sees a new role (at most 8 s). With
+    /// --fast-forward a runtime on platform version V2 takes at least 3.5 minutes.
     #[arg(long, default_value = "2s", value_parser = crate::duration, value_name = "TIME")]
     latency: Duration,
     #[arg(long = "fault", value_name = "SPEC", help = "Make calls go wrong, e.g. throttle:CreateAgentRuntimex8 (--help has all)", long_help = fault::HELP)]
@@ -116,6 +117,12 @@ fn settings(arguments: &Arguments) -> Settings {
         // A process of its own signs with the real time. A clock that jumps starts at the same moment every time.
         start: if arguments.fast_forward { defaults.start } else { crate::present() },
         runtime_transition: arguments.latency,
+        // Minutes would be long to watch, and pass in no time where the clock jumps.
+        snapshot_transition: if arguments.fast_forward {
+            defaults.snapshot_transition.max(arguments.latency)
+        } else {
+            arguments.latency
+        },
         runtime_deletion: arguments.latency,
         gateway_transition: arguments.latency,
         gateway_deletion: arguments.latency,

@@ -52,7 +52,7 @@ pub(crate) fn check_complete(listed: &[&str], source: &str) {
 }
 
 /// Repeats the tests of the module around, whose source is given, on platform version V2. A test of it that is not named
-/// is a failure; those behind `not` have nothing to do with a platform.
+/// is a failure; those behind `not` would be too slow, or have nothing to do with a platform of the account.
 macro_rules! repeat_on_v2 {
     ($source:literal: $($test:ident)* $(; not $($other:ident)*)?) => {
         mod on_v2 {

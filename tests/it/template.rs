@@ -1,6 +1,6 @@
 //! template.yaml as a whole: every mode deploys, updates and deletes under the policies it brings along itself.
 
-use emulator::cloudformation::StackStatus;
+use emulator::cloudformation::{Stack, StackStatus};
 use emulator::container::{Behaviour, Start};
 use emulator::faults::{Fault, FaultEffect};
 use emulator::service::Principal;
@@ -225,6 +225,63 @@ async fn a_container_that_does_not_start_fails_the_deployment_with_its_last_word
     }
 }
 
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn the_platform_is_a_parameter_that_may_change_and_an_output() {
+    let mut deployment = Deployment::new(&[("PlatformVersion", "V2")]);
+    let stack = deployment.create().await;
+    deployment.expect(&stack, StackStatus::CreateComplete);
+    let shown = |stack: &Stack| {
+        let output = |name: &str| stack.output(name).expect("an output").to_owned();
+        (output("PlatformVersion"), output("AgentRuntimeVersion"))
+    };
+    assert_eq!(shown(&stack), ("V2".to_owned(), "1".to_owned()));
+    for (platform, write, expected) in
+        [("Default", "true", ("V2", "2")), ("V1", "true", ("V1", "3")), ("V2", "false", ("V2", "4"))]
+    {
+        deployment.set(&[("PlatformVersion", platform), ("EnableWriteTools", write)]);
+        let stack = deployment.update().await;
+        deployment.expect(&stack, StackStatus::UpdateComplete);
+        assert_eq!(shown(&stack), (expected.0.to_owned(), expected.1.to_owned()));
+    }
+    deployment.delete().await;
+    deployment.check_nothing_is_left();
+}
+
+/// Also where nothing is verified: the deployment itself fails, and the function may read why.
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_container_that_never_becomes_healthy_on_v2_fails_the_deployment_with_its_last_words() {
+    for mode in ["Strict", "Report", "Off"] {
+        for source in ["CreateNew", "UseExisting"] {
+            let parameters = [("VerifyDeployment", mode), ("CredentialSource", source), ("PlatformVersion", "V2")];
+            let deployment = Deployment::new(&parameters);
+            let line = "SystemExit: made to exit";
+            let behaviour = Behaviour { start: Start::Crash(line.to_owned()), ..Behaviour::zscaler() };
+            deployment.aws.with(|world| world.containers.behave(behaviour));
+            let stack = deployment.create().await;
+            deployment.expect(&stack, StackStatus::RollbackComplete);
+            let failures: Vec<_> = deployment.reasons().into_iter().filter(|it| it.contains("CREATE_FAILED")).collect();
+            assert_eq!(failures.len(), 1, "one clear Reason: {failures:#?}");
+            assert!(failures[0].contains("health check") && failures[0].contains(line), "{failures:?}");
+            deployment.delete().await;
+            deployment.check_nothing_is_left();
+        }
+    }
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn an_update_to_v2_that_fails_goes_back_to_v1() {
+    let mut deployment = Deployment::new(&[]);
+    deployment.create().await;
+    let behaviour = Behaviour { start: Start::Crash("SystemExit: made to exit".to_owned()), ..Behaviour::zscaler() };
+    deployment.aws.with(|world| world.containers.behave(behaviour));
+    deployment.set(&[("PlatformVersion", "V2")]);
+    let stack = deployment.update().await;
+    deployment.expect(&stack, StackStatus::UpdateRollbackComplete);
+    assert_eq!(stack.output("PlatformVersion"), Some("V1"));
+    deployment.delete().await;
+    deployment.check_nothing_is_left();
+}
+
 /// The Delete asked for a secret named after the logical id, which the role's policy denies: the stack could not go.
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn a_secret_refused_for_its_properties_leaves_a_stack_that_can_be_deleted() {
@@ -291,8 +348,11 @@ crate::matrix::repeat_on_v2! {
     the_credential_source_switches_in_both_directions
     a_failed_update_rolls_back_to_the_working_configuration
     a_failed_create_rolls_back_and_leaves_nothing
-    a_container_that_does_not_start_fails_the_deployment_with_its_last_words
     a_secret_refused_for_its_properties_leaves_a_stack_that_can_be_deleted
     verification_can_be_switched_off_and_on
-    ; not bad_parameter_combinations_are_refused_before_anything_is_created
+    ; not a_container_that_does_not_start_fails_the_deployment_with_its_last_words
+    the_platform_is_a_parameter_that_may_change_and_an_output
+    a_container_that_never_becomes_healthy_on_v2_fails_the_deployment_with_its_last_words
+    an_update_to_v2_that_fails_goes_back_to_v1
+    bad_parameter_combinations_are_refused_before_anything_is_created
 }

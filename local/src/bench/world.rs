@@ -32,6 +32,8 @@ pub(super) struct InProcessNumbers {
     pub(super) probes: Vec<(&'static str, Vec<String>, Duration)>,
     /// Whole stacks with a gateway.
     pub(super) stacks: Vec<(&'static str, StackNumbers)>,
+    /// On platform version V2: what was done to a stack, how long it took, and the longest chain.
+    pub(super) on_v2: Vec<(&'static str, Duration, Duration)>,
 }
 
 /// The roles that exist.
@@ -121,7 +123,8 @@ pub(super) fn measure(runtime: impl Fn() -> Result<Runtime, String>) -> Result<I
     for (what, parameters) in stack::TOPOLOGIES {
         stacks.push((what, runtime()?.run(stack::deploy(parameters))?));
     }
-    Ok(InProcessNumbers { calls, lags, probes, stacks })
+    let on_v2 = runtime()?.run(stack::on_v2())?;
+    Ok(InProcessNumbers { calls, lags, probes, stacks, on_v2 })
 }
 
 async fn calls() -> Result<Vec<(String, Vec<String>)>, String> {
