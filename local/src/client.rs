@@ -7,14 +7,11 @@ use emulator::aws::Aws;
 use emulator::cloudformation::StackResource;
 use emulator::service::Principal;
 use provisioner::aws::Context;
-use provisioner::mcp::{self, Access, Credential, Refusal};
+use provisioner::mcp::{Access, Credential, Refusal, Session};
 use provisioner::oauth::{self, ClientCredentials, Discovery};
 use provisioner::sensitive::Sensitive;
 use provisioner::wait::Deadline;
-use rmcp::RoleClient;
-use rmcp::model::CallToolRequestParams;
-use rmcp::service::RunningService;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::handler;
 
@@ -43,10 +40,11 @@ pub(crate) async fn call(
             None => return Ok(vec!["takes tokens only; see VerificationResult for the check without one".to_owned()]),
         },
     };
-    let access = Access { credential, headers: demanded_headers(aws, resource, parameters) };
-    let session = mcp::session(&context, &url, access).await.map_err(|refusal| said(&refusal))?;
-    let used = use_first_tool(&session).await;
-    let _ = session.cancel().await;
+    let headers = demanded_headers(aws, resource, parameters);
+    let access = Access { credential, headers, caller: "local".to_owned() };
+    let mut session = Session::open(&context, &url, access).await.map_err(|refusal| said(&refusal))?;
+    let used = use_first_tool(&mut session).await;
+    session.end().await;
     used
 }
 
@@ -130,15 +128,14 @@ fn said(refusal: &Refusal) -> String {
     }
 }
 
-async fn use_first_tool(session: &RunningService<RoleClient, ()>) -> Result<Vec<String>, String> {
-    let tools = session.list_all_tools().await.map_err(|error| error.to_string())?;
+async fn use_first_tool(session: &mut Session) -> Result<Vec<String>, String> {
+    let tools = session.tools().await.map_err(|refusal| said(&refusal))?;
     let mut lines = vec![format!("{} tools", tools.len())];
-    if let Some(tool) = tools.iter().find(|tool| tool.name != SEARCH_TOOL) {
-        let called = session.call_tool(CallToolRequestParams::new(tool.name.clone())).await;
-        let called = called.map_err(|error| format!("{}: {error}", tool.name))?;
-        let answer = serde_json::to_value(&called.content).unwrap_or_default();
-        let answer = answer[0]["text"].as_str().unwrap_or("(no text)").to_owned();
-        lines.push(format!("{} → {answer}", tool.name));
+    if let Some(tool) = tools.iter().find(|tool| *tool != SEARCH_TOOL) {
+        let called = session.call(tool, json!({})).await;
+        let called = called.map_err(|refusal| format!("{tool}: {}", said(&refusal)))?;
+        let answer = called["content"][0]["text"].as_str().unwrap_or("(no text)").to_owned();
+        lines.push(format!("{tool} → {answer}"));
     }
     Ok(lines)
 }

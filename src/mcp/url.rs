@@ -93,10 +93,30 @@ pub(crate) fn region(url: &str) -> Option<&str> {
     DNS_SUFFIXES.contains(&suffix).then_some(region)
 }
 
-/// Whether this is the URL of a gateway.
-pub(crate) fn is_gateway(url: &str) -> bool {
-    let host = url.strip_prefix("https://").and_then(|rest| rest.split('/').next());
-    host.is_some_and(|host| host.contains(GATEWAY_HOST))
+/// Where a server is, as far as it matters to who answers for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// Behind AgentCore Runtime.
+    Runtime,
+    /// It is a gateway.
+    Gateway,
+    /// Not on AgentCore.
+    Elsewhere,
+}
+
+impl Place {
+    /// Returns where the server at a URL is.
+    #[must_use]
+    pub fn of(url: &str) -> Self {
+        let host = url.strip_prefix("https://").and_then(|rest| rest.split('/').next()).unwrap_or_default();
+        if host.contains(GATEWAY_HOST) {
+            Self::Gateway
+        } else if RuntimeUrl::parse(url).is_some() {
+            Self::Runtime
+        } else {
+            Self::Elsewhere
+        }
+    }
 }
 
 /// Where requests to `url` really go. A runtime's go to the data plane's endpoint of the kind that the function's environment
@@ -189,7 +209,8 @@ mod tests {
         assert_eq!(below(&format!("{HOST}/runtimes/x")).as_deref(), Some("http://127.0.0.1:1/runtimes/x"));
         let gateway = "https://mcp-abcdefghij.gateway.bedrock-agentcore.us-east-1.amazonaws.com/mcp";
         assert_eq!(below(gateway).as_deref(), Some("http://127.0.0.1:1/gateway-endpoints/mcp-abcdefghij/mcp"));
-        assert!(is_gateway(gateway) && !is_gateway(HOST));
+        assert_eq!((Place::of(gateway), Place::of(HOST)), (Place::Gateway, Place::Elsewhere));
+        assert_eq!(Place::of(&format!("{HOST}/runtimes/x/invocations")), Place::Runtime);
         assert_eq!(below("https://example.com/mcp"), None);
 
         let fips = Endpoints::from_environment(|name| name.starts_with("AWS_USE_").then(|| "true".to_owned())).unwrap();

@@ -19,7 +19,7 @@ use crate::error::Error;
 use crate::event::RawProperties;
 use crate::identity::Identity;
 use crate::job::{Job, Outcome, Success};
-use crate::mcp::url::{is_gateway, region};
+use crate::mcp::url::{Place, region};
 use crate::mcp::{self, Access, Catalogue, Credential};
 use crate::oauth::client::Client;
 use crate::oauth::{self, Discovery};
@@ -38,7 +38,7 @@ mod verdict;
 
 use gateway::Gateway;
 use properties::{Auth, Mode, Properties};
-use verdict::{Peer, Verdict};
+use verdict::{Attempt, Verdict};
 
 /// All attempts together, without a synchronisation between them. A server that starts slowly once is caught; the rest of
 /// the invocation stays for the answer.
@@ -194,7 +194,8 @@ async fn verify(job: &Job<'_>, properties: &Properties) -> Result<Finding, Error
                        set `Auth` to BEARER or ANONYMOUS";
         return Err(Error::property("Endpoint", problem));
     }
-    let access = Access { credential, headers: properties.read_secret_headers(job).await? };
+    let headers = properties.read_secret_headers(job).await?;
+    let access = Access { credential, headers, caller: job.identity().suffix().to_owned() };
     let deadline = job.deadline.at_most(BUDGET);
     let (catalogue, detail) = match gateway {
         None => {
@@ -267,8 +268,7 @@ async fn token(
 
 /// Asks until the server answers, the answer is final, or the budget is spent.
 async fn ask(job: &Job<'_>, properties: &Properties, access: &Access, deadline: Deadline) -> Result<Catalogue, Error> {
-    let through_gateway = properties.target.is_some() || is_gateway(&properties.endpoint);
-    let peer = if through_gateway { Peer::Gateway } else { Peer::Runtime };
+    let place = if properties.target.is_some() { Place::Gateway } else { Place::of(&properties.endpoint) };
     // The secret is read when there is something to quote.
     let secret = OnceCell::new();
     let learn = || container_log::mask_secret(job, properties.secret_id.as_deref());
@@ -283,8 +283,9 @@ async fn ask(job: &Job<'_>, properties: &Properties, access: &Access, deadline: 
             Some(Err(refusal)) => {
                 let quotable = refusal.seen.is_none() || secret.get_or_init(learn).await.is_ok();
                 let quote = |words: &str| quotable.then(|| job.quote(words));
-                let verdict =
-                    verdict::judge(quote, &refusal, &access.credential, peer, started.elapsed(), &mut cold_starts);
+                let (credential, waited) = (&access.credential, started.elapsed());
+                let attempt = Attempt { refusal: &refusal, credential, place, waited };
+                let verdict = attempt.judge(quote, &mut cold_starts);
                 let status = refusal.seen.as_ref().map(|seen| seen.status);
                 info!(status, code = verdict.code(), "the server refused");
                 if matches!(verdict, Verdict::Final(..)) || deadline.sleep(pause).await.is_err() {

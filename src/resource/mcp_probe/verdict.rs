@@ -1,33 +1,17 @@
-//! What a refused attempt means: worth another one, or final, and in which words.
+//! Decides what a refused attempt means: worth another one, or final, and in which words.
 
 use std::time::Duration;
 
-use crate::mcp::{Credential, Refusal, Seen};
+use crate::denial::{Denial, Policy};
+use crate::mcp::url::Place;
+use crate::mcp::{Credential, PlatformRefusal, Refusal, Seen};
 
-/// How long a refusal of credentials is taken for a policy or an authorizer that has not propagated yet.
+/// How long a refusal of credentials is treated as a policy or an authorizer that has not propagated yet.
 const PROPAGATION: Duration = Duration::from_mins(2);
 /// "Runtime initialization time exceeded" is what a slow start looks like, and a crash too: the second time decides.
 const COLD_STARTS_MAX: u32 = 2;
 
-/// Who answers at the endpoint, as far as advice depends on it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Peer {
-    /// A runtime, or a server that is neither.
-    Runtime,
-    /// A gateway.
-    Gateway,
-}
-
-impl Peer {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Runtime => "runtime",
-            Self::Gateway => "gateway",
-        }
-    }
-}
-
-/// What a refused attempt means.
+/// What a refused attempt means: a code, and a sentence.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     /// Another attempt may succeed; this is what to say if there is none.
@@ -49,119 +33,220 @@ impl Verdict {
         }
     }
 
-    /// Whether the container's log may say why.
+    /// Returns true if the container's log may say why.
     pub(super) fn concerns_container(&self) -> bool {
-        matches!(self.code(), "CONTAINER_DID_NOT_START" | "CONTAINER_FAILED" | "NOT_MCP" | "TIMED_OUT")
+        matches!(
+            self.code(),
+            "CONTAINER_DID_NOT_START"
+                | "CONTAINER_FAILED"
+                | "NOT_MCP"
+                | "TIMED_OUT"
+                | "SERVER_REFUSED"
+                | "SERVER_ERROR"
+                | "REVISION_REFUSED"
+        )
     }
 }
 
-/// Sorts a refusal by what was last seen on the wire. Codes below zero are AgentCore's own (developer guide, MCP
-/// protocol contract). `quote` puts the server's words in quotes, if they may be quoted at all.
-pub(super) fn judge(
-    quote: impl Fn(&str) -> Option<String>,
-    refusal: &Refusal,
-    credential: &Credential,
-    peer: Peer,
-    waited: Duration,
-    cold_starts: &mut u32,
-) -> Verdict {
-    let Some(seen) = &refusal.seen else {
-        return Verdict::Retry("UNREACHABLE", format!("the server cannot be reached: {}", refusal.problem));
-    };
-    let told = |words: &str| quote(words).map(|words| format!(": {words}")).unwrap_or_default();
-    let said = if seen.text.is_empty() { String::new() } else { told(&seen.text) };
-    if let Some(excess) = refusal.excess.filter(|_| seen.may_be_mcp()) {
-        return Verdict::Final("CATALOGUE_TOO_LARGE", format!("the server {excess}"));
+/// A refused attempt, and what is known about it.
+pub(super) struct Attempt<'a> {
+    pub(super) refusal: &'a Refusal,
+    pub(super) credential: &'a Credential,
+    pub(super) place: Place,
+    /// Since the first attempt.
+    pub(super) waited: Duration,
+}
+
+impl Attempt<'_> {
+    /// Decides by what was last seen on the wire. `quote` puts the server's words in quotes, if they may be quoted at all.
+    /// `cold_starts` counts the attempts in which the container did not start.
+    pub(super) fn judge(&self, quote: impl Fn(&str) -> Option<String>, cold_starts: &mut u32) -> Verdict {
+        let Refusal { problem, excess, .. } = self.refusal;
+        let Some(seen) = &self.refusal.seen else {
+            return Verdict::Retry("UNREACHABLE", format!("the server cannot be reached: {problem}"));
+        };
+        if let Some(excess) = excess.filter(|_| seen.may_be_mcp()) {
+            return Verdict::Final("CATALOGUE_TOO_LARGE", format!("the server {excess}"));
+        }
+        let said = Some(&seen.text).filter(|text| !text.is_empty()).and_then(|text| quote(text));
+        let said = said.map(|words| format!(": {words}")).unwrap_or_default();
+        match seen.platform_refusal(self.place).or_else(|| self.probable_refusal(seen)) {
+            Some(PlatformRefusal::NotStarted) => not_started(cold_starts, "container did not start".to_owned()),
+            Some(refusal) => self.of_platform(refusal, seen, &said),
+            None => self.of_server(seen, &said, quote, cold_starts),
+        }
     }
-    match (seen.status, seen.rpc_code) {
-        (424, _) => {
-            *cold_starts += 1;
-            let sentence = "container did not start".to_owned();
-            if *cold_starts < COLD_STARTS_MAX {
-                Verdict::Retry("CONTAINER_DID_NOT_START", sentence)
-            } else {
-                Verdict::Final("CONTAINER_DID_NOT_START", sentence)
+
+    /// Returns what AgentCore probably refuses, where nothing but a code of its own tells so. A server's own errors would
+    /// have its own HTTP status, or -32010.
+    fn probable_refusal(&self, seen: &Seen) -> Option<PlatformRefusal> {
+        let on_platform = self.place == Place::Runtime && seen.container_status().is_none();
+        let own_code = seen.rpc_code.is_some_and(|code| (-32_005..=-32_001).contains(&code));
+        let exceeded = matches!(seen.status, 402 | 429);
+        seen.of_codes().filter(|_| on_platform && ((seen.status == 200 && own_code) || exceeded))
+    }
+
+    fn of_platform(&self, refusal: PlatformRefusal, seen: &Seen, said: &str) -> Verdict {
+        let what = if self.place == Place::Gateway { "gateway" } else { "session" };
+        match refusal {
+            PlatformRefusal::Denied | PlatformRefusal::NotStarted => self.denied(seen, said),
+            PlatformRefusal::Throttled => {
+                Verdict::Retry("THROTTLED", format!("AgentCore throttled every attempt{said}; try again later"))
+            }
+            PlatformRefusal::QuotaExceeded => Verdict::Retry(
+                "QUOTA_EXCEEDED",
+                format!(
+                    "AgentCore starts no further session, because a quota of the account is used up{said}; end sessions \
+                     that nobody needs, or ask for a higher quota in Service Quotas"
+                ),
+            ),
+            PlatformRefusal::Busy => Verdict::Retry("BUSY", format!("the {what} stayed busy{said}; try again later")),
+            PlatformRefusal::NotFound => {
+                let sentence = format!("there is nothing at the endpoint{said}; check `Endpoint`");
+                self.until_propagated("NOT_FOUND", sentence)
             }
         }
-        (_, Some(-32_010)) => {
-            *cold_starts += 1;
-            let sentence = format!("the container failed{said}");
-            if *cold_starts < COLD_STARTS_MAX {
-                Verdict::Retry("CONTAINER_FAILED", sentence)
-            } else {
-                Verdict::Final("CONTAINER_FAILED", sentence)
+    }
+
+    fn until_propagated(&self, code: &'static str, sentence: String) -> Verdict {
+        if self.waited < PROPAGATION { Verdict::Retry(code, sentence) } else { Verdict::Final(code, sentence) }
+    }
+
+    fn denied(&self, seen: &Seen, said: &str) -> Verdict {
+        let name = if self.place == Place::Gateway { "gateway" } else { "runtime" };
+        let denial = Denial::read(&seen.text);
+        // The role's own policies may be seconds old, and a Deny statement in them removed a moment ago.
+        let is_final = denial.is_final() && denial.policy != Policy::Identity;
+        let challenge = seen.www_authenticate.as_ref().map(|it| format!(" ({it})")).unwrap_or_default();
+        let mismatch = seen.text.contains("uthorization method mismatch");
+        let advice = match self.credential {
+            Credential::SigV4 if mismatch || seen.www_authenticate.is_some() => {
+                format!("the {name} takes tokens: set the probe's `Auth` to BEARER or ANONYMOUS")
             }
+            Credential::SigV4 if is_final || denial.policy == Policy::Resource => denial.advice().to_owned(),
+            Credential::SigV4 => match self.place {
+                Place::Gateway => "allow the function's role bedrock-agentcore:InvokeGateway on the gateway".to_owned(),
+                Place::Runtime | Place::Elsewhere => {
+                    "allow the function's role bedrock-agentcore:InvokeAgentRuntime on \
+                                                      the runtime and on its runtime-endpoint"
+                        .to_owned()
+                }
+            },
+            _ if mismatch => format!("the {name} takes signatures: set the probe's `Auth` to IAM"),
+            Credential::Bearer(_) | Credential::Nothing => format!(
+                "compare the token's claims with the {name}'s `AllowedAudience`, `AllowedClients` and `AllowedScopes`"
+            ),
+        };
+        let status = seen.status;
+        let sentence = format!("AgentCore refused the probe's credentials (HTTP {status}){said}{challenge}; {advice}");
+        // A mismatch of methods is a matter of configuration, and other policies one of their authors.
+        if mismatch || is_final {
+            return Verdict::Final("UNAUTHORIZED", sentence);
         }
-        (429, _) | (_, Some(-32_003)) => {
-            Verdict::Retry("THROTTLED", format!("AgentCore throttled every attempt{said}; try again later"))
-        }
-        (_, Some(-32_005)) | (409, _) => {
-            let what = if peer == Peer::Gateway { "gateway" } else { "session" };
-            Verdict::Retry("BUSY", format!("the {what} stayed busy{said}; try again later"))
-        }
-        (401 | 403, _) | (_, Some(-32_001 | -32_002)) => unauthorized(seen, &said, credential, peer, waited),
-        (404, None) | (_, Some(-32_004)) => {
-            let sentence = format!("there is nothing at the endpoint{said}; check `Endpoint`");
-            if waited < PROPAGATION {
-                Verdict::Retry("NOT_FOUND", sentence)
-            } else {
-                Verdict::Final("NOT_FOUND", sentence)
+        self.until_propagated("UNAUTHORIZED", sentence)
+    }
+
+    /// Decides about what the server itself has refused.
+    fn of_server(
+        &self,
+        seen: &Seen,
+        said: &str,
+        quote: impl Fn(&str) -> Option<String>,
+        cold_starts: &mut u32,
+    ) -> Verdict {
+        let (status, tried) = (seen.server_status(), self.tried());
+        match (status, seen.rpc_code) {
+            (401 | 403, _) => {
+                let challenge = seen.www_authenticate.as_ref().map(|it| format!(" ({it})")).unwrap_or_default();
+                let advice = match (self.place, self.credential) {
+                    (Place::Elsewhere, Credential::Bearer(_)) => "check that it takes the probe's token",
+                    _ => {
+                        "AgentCore let the probe through, so check the credentials that the server has for what is \
+                          behind it, and those it asks of its callers (`SecretHeaders`)"
+                    }
+                };
+                let sentence =
+                    format!("the server itself refused the probe (HTTP {status}){said}{challenge}; {advice}");
+                Verdict::Final("SERVER_REFUSED", sentence)
             }
-        }
-        (406, _) | (_, Some(-32_011)) => {
-            Verdict::Final("NOT_MCP", format!("the server wants other content types than MCP's{said}"))
-        }
-        (500.., _) | (_, Some(-32_603)) => {
-            let advice = match peer {
+            (300..=399, _) => {
+                let target = seen.location.as_deref().and_then(quote);
+                let target = target.map(|target| format!(" to {target}")).unwrap_or_default();
+                let sentence = format!(
+                    "the server redirects{target} (HTTP {status}){said}, which MCP clients do not follow; let it answer \
+                     at the path itself, without or with the slash at its end as it is asked"
+                );
+                Verdict::Final("REDIRECTED", sentence)
+            }
+            (421, _) => Verdict::Final(
+                "SERVER_REFUSED",
+                format!(
+                    "the server refuses the host name that it is called by (HTTP 421){said}; let it allow every host, \
+                     or turn its check of the Host header off: AgentCore decides who may call it"
+                ),
+            ),
+            (429, _) => Verdict::Retry("THROTTLED", format!("the server itself throttled every attempt{said}")),
+            (404, _) if !self.refusal.accepted => Verdict::Final(
+                "NOT_FOUND",
+                format!(
+                    "the server has nothing at the path that it is called at (HTTP 404{tried}){said}; let it serve \
+                     streamable HTTP at /mcp"
+                ),
+            ),
+            (406, _) | (_, Some(-32_011)) => Verdict::Final(
+                "NOT_MCP",
+                format!("the server wants other content types than MCP's (HTTP {status}{tried}){said}"),
+            ),
+            (500.., _) | (_, Some(-32_603)) if status != 424 => {
                 // "An internal error occurred" is all that a gateway tells otherwise.
-                Peer::Gateway => "; set the gateway's `ExceptionLevel` to DEBUG to be told more",
-                Peer::Runtime => "",
-            };
-            Verdict::Retry("SERVER_ERROR", format!("the server kept failing (HTTP {}){said}{advice}", seen.status))
+                let debug = "; set the gateway's `ExceptionLevel` to DEBUG to be told more";
+                let advice = if self.place == Place::Gateway { debug } else { "" };
+                Verdict::Retry("SERVER_ERROR", format!("the server kept failing (HTTP {status}){said}{advice}"))
+            }
+            (424, _) | (_, Some(-32_010)) if seen.container_status().is_none() => {
+                not_started(cold_starts, format!("the container failed{said}"))
+            }
+            (200..300, None) if !seen.may_be_mcp() => {
+                let kind = if seen.content_type.is_empty() { "no content type" } else { &seen.content_type };
+                let advice = "check that the image is an MCP server with streamable HTTP at /mcp on port 8000";
+                Verdict::Final("NOT_MCP", format!("the server answers with {kind} and not with MCP{said}; {advice}"))
+            }
+            _ => self.of_revisions(seen, said),
         }
-        (200..300, None) if !seen.may_be_mcp() => {
-            let kind = if seen.content_type.is_empty() { "no content type" } else { &seen.content_type };
-            let advice = "check that the image is an MCP server with streamable HTTP at /mcp on port 8000";
-            Verdict::Final("NOT_MCP", format!("the server answers with {kind} and not with MCP{said}; {advice}"))
+    }
+
+    /// Decides about a refusal that is none of the usual kinds.
+    fn of_revisions(&self, seen: &Seen, said: &str) -> Verdict {
+        let Refusal { problem, accepted, tried, .. } = self.refusal;
+        let status = seen.server_status();
+        if problem.starts_with("no answer") {
+            return Verdict::Retry("TIMED_OUT", format!("the server began to answer and stopped: {problem}"));
         }
-        (_, Some(code)) => Verdict::Final("MCP_ERROR", format!("the server refuses with MCP error {code}{said}")),
-        (200..300, None) if refusal.problem.starts_with("no answer") => {
-            Verdict::Retry("TIMED_OUT", format!("the server began to answer and stopped: {}", refusal.problem))
+        if *accepted {
+            let code = seen.rpc_code.map(|code| format!(", MCP error {code}")).unwrap_or_default();
+            let what = if code.is_empty() { format!(", {problem}") } else { code };
+            let sentence =
+                format!("the server accepts a session and does not list its tools (HTTP {status}{what}){said}");
+            return Verdict::Final("MCP_ERROR", sentence);
         }
-        _ => Verdict::Final(
-            "NOT_MCP",
-            format!("the server does not speak MCP (HTTP {}){said}{}", seen.status, told(&refusal.problem)),
-        ),
+        let tried: Vec<_> = tried.iter().map(|it| format!("{} ({})", it.revision, it.how)).collect();
+        let sentence = format!(
+            "the server refuses every revision of MCP that the probe speaks: {}{said}; take a version of the server with \
+             streamable HTTP in one of them",
+            tried.join(", ")
+        );
+        Verdict::Final("REVISION_REFUSED", sentence)
+    }
+
+    /// Returns in how many revisions the server was asked, for a sentence about something else.
+    fn tried(&self) -> String {
+        let revisions: Vec<_> = self.refusal.tried.iter().map(|it| it.revision).collect();
+        if revisions.len() < 2 { String::new() } else { format!(", asked in MCP {}", revisions.join(", ")) }
     }
 }
 
-fn unauthorized(seen: &Seen, said: &str, credential: &Credential, peer: Peer, waited: Duration) -> Verdict {
-    let name = peer.name();
-    let challenge = seen.www_authenticate.as_ref().map(|it| format!(" ({it})")).unwrap_or_default();
-    let mismatch = seen.text.contains("uthorization method mismatch");
-    let advice = match credential {
-        Credential::SigV4 if mismatch || seen.www_authenticate.is_some() => {
-            format!("the {name} takes tokens: set the probe's `Auth` to BEARER or ANONYMOUS")
-        }
-        Credential::SigV4 => match peer {
-            Peer::Runtime => {
-                "allow the function's role bedrock-agentcore:InvokeAgentRuntime on the runtime and on its \
-                              runtime-endpoint"
-                    .to_owned()
-            }
-            Peer::Gateway => "allow the function's role bedrock-agentcore:InvokeGateway on the gateway".to_owned(),
-        },
-        _ if mismatch => format!("the {name} takes signatures: set the probe's `Auth` to IAM"),
-        Credential::Bearer(_) | Credential::Nothing => format!(
-            "compare the token's claims with the {name}'s `AllowedAudience`, `AllowedClients` and `AllowedScopes`"
-        ),
-    };
-    let sentence =
-        format!("the endpoint refused the probe's credentials (HTTP {}){said}{challenge}; {advice}", seen.status);
-    // A mismatch of methods is a matter of configuration, not of time.
-    if waited < PROPAGATION && !mismatch {
-        Verdict::Retry("UNAUTHORIZED", sentence)
-    } else {
-        Verdict::Final("UNAUTHORIZED", sentence)
-    }
+fn not_started(cold_starts: &mut u32, sentence: String) -> Verdict {
+    *cold_starts += 1;
+    let code = if sentence.starts_with("container did") { "CONTAINER_DID_NOT_START" } else { "CONTAINER_FAILED" };
+    if *cold_starts < COLD_STARTS_MAX { Verdict::Retry(code, sentence) } else { Verdict::Final(code, sentence) }
 }

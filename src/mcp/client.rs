@@ -1,0 +1,294 @@
+//! The conversation with one server: which revision it takes, its tools, and the end of the session.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+use tokio::time::timeout;
+
+use super::answer::{Seen, Unread, read};
+use super::tools::Pages;
+use super::wire::Wire;
+use super::{Access, Catalogue, Refusal, Tried};
+use crate::aws::Context;
+
+/// The revision without a handshake.
+const NEWEST: &str = "2026-07-28";
+/// Revisions in the order in which they are tried.
+const REVISIONS: [&str; 4] = [NEWEST, "2025-11-25", "2025-06-18", "2025-03-26"];
+/// Revisions that a server may name instead of the offered one.
+const COUNTERED: [&str; 4] = ["2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"];
+const SESSION: &str = "mcp-session-id";
+/// JSON-RPC's code for a method that the server does not have.
+const METHOD_NOT_FOUND: i64 = -32_601;
+/// Nobody waits for the end of a session.
+const END_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How a request fails.
+enum Failure {
+    /// There is no answer: the connection's own words.
+    NoAnswer(String),
+    /// The answer holds no result.
+    Unread(Unread),
+}
+
+/// What a server says of itself, as far as it is read.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Introduction {
+    #[serde(default)]
+    supported_versions: Vec<String>,
+    protocol_version: Option<String>,
+    #[serde(default)]
+    capabilities: Value,
+    #[serde(default)]
+    server_info: Value,
+    #[serde(default, rename = "_meta")]
+    meta: Value,
+}
+
+pub(super) struct Client {
+    wire: Wire,
+    /// How many revisions have been tried.
+    tried: Vec<Tried>,
+    next: usize,
+    /// The revision agreed on.
+    revision: Option<String>,
+    /// The session that the server, or the platform for it, has given out.
+    session: Option<String>,
+    introduction: Option<Introduction>,
+    requests: u64,
+    seen: Option<Seen>,
+}
+
+impl Client {
+    pub(super) fn new(context: &Context, url: &str, access: Access) -> Self {
+        Self {
+            wire: Wire::new(context, url, access),
+            tried: Vec::new(),
+            next: 0,
+            revision: None,
+            session: None,
+            introduction: None,
+            requests: 0,
+            seen: None,
+        }
+    }
+
+    /// Lists the server's tools, in the newest revision that it answers in.
+    pub(super) async fn catalogue(&mut self) -> Result<Catalogue, Refusal> {
+        let mut without_tools = None;
+        loop {
+            if let Err(refusal) = self.open().await {
+                return without_tools.ok_or(refusal);
+            }
+            match self.list().await {
+                Ok(tools) => return Ok(self.introduced(tools)),
+                // A server may know the newest revision's discovery and nothing else of it.
+                Err(failure) if self.is_newest() && self.may_continue(&failure) => {
+                    if self.lacks_method() {
+                        without_tools = Some(self.introduced(Vec::new()));
+                    }
+                    self.note(NEWEST, &failure);
+                }
+                Err(failure) => return Err(self.refusal(failure)),
+            }
+        }
+    }
+
+    /// Tries the revisions that were not tried yet until the server takes one.
+    pub(super) async fn open(&mut self) -> Result<(), Refusal> {
+        let mut last = Failure::NoAnswer("no revision is left".to_owned());
+        while let Some(revision) = REVISIONS.get(self.next).copied() {
+            self.next += 1;
+            (self.revision, self.session) = (None, None);
+            let opened = if revision == NEWEST { self.discover().await } else { self.initialize(revision).await };
+            match opened {
+                Ok(()) => return Ok(()),
+                Err(failure) if self.may_continue(&failure) => {
+                    self.note(revision, &failure);
+                    last = failure;
+                }
+                Err(failure) => return Err(self.refusal(failure)),
+            }
+        }
+        Err(self.refusal(last))
+    }
+
+    async fn discover(&mut self) -> Result<(), Failure> {
+        self.revision = Some(NEWEST.to_owned());
+        let result = self.ask("server/discover", json!({})).await?;
+        let introduction: Option<Introduction> = read(result.get().as_bytes());
+        let takes = |it: &Introduction| it.supported_versions.iter().any(|version| version == NEWEST);
+        let introduction = introduction.filter(takes).ok_or_else(|| {
+            let words = format!("the result of server/discover does not name the revision {NEWEST}");
+            Failure::Unread(Unread::NoResult(words))
+        });
+        self.introduction = Some(introduction?);
+        Ok(())
+    }
+
+    async fn initialize(&mut self, offered: &str) -> Result<(), Failure> {
+        let params = json!({"protocolVersion": offered, "capabilities": {}, "clientInfo": client_info()});
+        let result = self.ask("initialize", params).await?;
+        let introduction: Option<Introduction> = read(result.get().as_bytes());
+        let revision = introduction.as_ref().and_then(|it| it.protocol_version.clone()).unwrap_or_default();
+        if !COUNTERED.contains(&revision.as_str()) {
+            self.session = None;
+            let words = "the result of initialize does not name a revision that the probe speaks".to_owned();
+            return Err(Failure::Unread(Unread::NoResult(words)));
+        }
+        (self.revision, self.introduction) = (Some(revision), introduction);
+        // A server that has answered initialize and refuses this may list its tools all the same.
+        let initialized = json!({"jsonrpc": "2.0", "method": "notifications/initialized"});
+        self.post(&initialized, &[]).await.map_err(Failure::NoAnswer)?;
+        Ok(())
+    }
+
+    /// Lists the names of all tools.
+    pub(super) async fn tools(&mut self) -> Result<Vec<String>, Refusal> {
+        let listed = self.list().await;
+        listed.map_err(|failure| self.refusal(failure))
+    }
+
+    async fn list(&mut self) -> Result<Vec<String>, Failure> {
+        let mut pages = Pages::default();
+        loop {
+            let params = pages.cursor.as_ref().map_or_else(|| json!({}), |cursor| json!({"cursor": cursor}));
+            match self.ask("tools/list", params).await {
+                Ok(result) if pages.add(&result).map_err(Failure::Unread)? => return Ok(pages.names),
+                Ok(_) => {}
+                Err(failure) if self.has_no_tools(&failure) => return Ok(Vec::new()),
+                Err(failure) => return Err(failure),
+            }
+        }
+    }
+
+    /// Calls a tool.
+    pub(super) async fn call(&mut self, name: &str, arguments: &impl Serialize) -> Result<Value, Refusal> {
+        let called = self.ask("tools/call", json!({"name": name, "arguments": arguments})).await;
+        let called = called.map_err(|failure| self.refusal(failure))?;
+        Ok(read(called.get().as_bytes()).unwrap_or_default())
+    }
+
+    /// Ends the session of a server that has sessions; the newest revision has none.
+    pub(super) async fn end(&mut self) {
+        if self.session.is_some() && !self.is_newest() {
+            let (session, revision) = (self.session.take(), self.revision.clone());
+            let headers = headers_of(session.as_deref(), revision.as_deref());
+            // The server's answer changes nothing.
+            let _ = timeout(END_TIMEOUT, self.wire.send("DELETE", &headers, Vec::new())).await;
+        }
+    }
+
+    /// Sends a request and returns its result.
+    async fn ask(&mut self, method: &str, mut params: Value) -> Result<Box<RawValue>, Failure> {
+        self.requests += 1;
+        let id = self.requests;
+        let mut headers = Vec::new();
+        if self.is_newest() {
+            params["_meta"] = json!({
+                "io.modelcontextprotocol/protocolVersion": NEWEST,
+                "io.modelcontextprotocol/clientInfo": client_info(),
+                "io.modelcontextprotocol/clientCapabilities": {},
+            });
+            headers.push(("mcp-method", method.to_owned()));
+            headers.extend(params["name"].as_str().map(|name| ("mcp-name", name.to_owned())));
+        }
+        let message = json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params});
+        let headers: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let response = self.post(&message, &headers).await.map_err(Failure::NoAnswer)?;
+        let session = response.headers().get(SESSION).filter(|it| !it.is_empty()).map(str::to_owned);
+        // Noted before the body is read, because that may take too long.
+        let mut seen = Seen::of(&response);
+        self.seen = Some(seen.clone());
+        let result = seen.read(id, response.into_body()).await;
+        self.seen = Some(seen);
+        let result = result.map_err(Failure::Unread)?;
+        // The answer that begins a session names it. Later ones may carry the platform's own id instead, and a refusal
+        // that of no session.
+        self.session = self.session.take().or(session);
+        Ok(result)
+    }
+
+    async fn post(
+        &self,
+        message: &Value,
+        more: &[(&str, &str)],
+    ) -> Result<aws_smithy_runtime_api::client::orchestrator::HttpResponse, String> {
+        let mut headers = headers_of(self.session.as_deref(), self.revision.as_deref());
+        headers.extend(more);
+        self.wire.send("POST", &headers, message.to_string().into_bytes()).await
+    }
+
+    fn is_newest(&self) -> bool {
+        self.revision.as_deref() == Some(NEWEST)
+    }
+
+    /// Returns true if another revision may be answered where this one was not.
+    fn may_continue(&self, failure: &Failure) -> bool {
+        let refused = matches!(failure, Failure::Unread(Unread::NoResult(_)));
+        refused && self.seen.as_ref().is_some_and(|seen| seen.platform_refusal(self.wire.place).is_none())
+    }
+
+    fn lacks_method(&self) -> bool {
+        self.seen.as_ref().is_some_and(|seen| seen.rpc_code == Some(METHOD_NOT_FOUND))
+    }
+
+    /// Returns true if a refusal of tools/list means that there are no tools.
+    fn has_no_tools(&self, failure: &Failure) -> bool {
+        let capabilities = self.introduction.as_ref().map_or(&Value::Null, |it| &it.capabilities);
+        let without = capabilities.is_object() && capabilities["tools"].is_null();
+        self.may_continue(failure) && (without || (self.lacks_method() && !self.is_newest()))
+    }
+
+    fn introduced(&self, tools: Vec<String>) -> Catalogue {
+        let introduction = self.introduction.as_ref();
+        let of_meta = introduction.map_or(&Value::Null, |it| &it.meta["io.modelcontextprotocol/serverInfo"]);
+        let server = introduction.map_or(&Value::Null, |it| &it.server_info);
+        // The newest revision does not oblige a server to name itself.
+        let server = if server.is_object() { server } else { of_meta };
+        let text = |member: &str| server[member].as_str().unwrap_or_default().to_owned();
+        let protocol_version = self.revision.clone().unwrap_or_default();
+        Catalogue { server_name: text("name"), server_version: text("version"), protocol_version, tools }
+    }
+
+    fn note(&mut self, revision: &'static str, failure: &Failure) {
+        let Some(seen) = &self.seen else { return };
+        let code = seen.rpc_code.map(|code| format!(", error {code}")).unwrap_or_default();
+        let how = match (seen.container_status(), failure) {
+            (Some(status), _) => format!("HTTP {status}"),
+            (None, Failure::Unread(Unread::NoResult(problem))) if seen.status < 300 && seen.rpc_code.is_none() => {
+                format!("HTTP {}, {problem}", seen.status)
+            }
+            _ => format!("HTTP {}{code}", seen.status),
+        };
+        self.tried.push(Tried { revision, how });
+    }
+
+    fn refusal(&self, failure: Failure) -> Refusal {
+        let (problem, excess, seen) = match failure {
+            Failure::NoAnswer(problem) => (problem, None, None),
+            Failure::Unread(Unread::NoResult(problem)) => (problem, None, self.seen.clone()),
+            Failure::Unread(Unread::Excess(what)) => (format!("the server {what}"), Some(what), self.seen.clone()),
+        };
+        let accepted = self.revision.is_some() && !self.is_newest();
+        Refusal { seen, problem, excess, accepted, tried: self.tried.clone() }
+    }
+
+    /// Returns the refusal of a server that has not answered within a time.
+    pub(super) fn out_of_time(&self, limit: Duration) -> Refusal {
+        let problem = format!("no answer within {} s", limit.as_secs());
+        Refusal { seen: self.seen.clone(), ..self.refusal(Failure::NoAnswer(problem)) }
+    }
+}
+
+fn headers_of<'a>(session: Option<&'a str>, revision: Option<&'a str>) -> Vec<(&'static str, &'a str)> {
+    let session = session.map(|session| (SESSION, session));
+    session.into_iter().chain(revision.map(|revision| ("mcp-protocol-version", revision))).collect()
+}
+
+fn client_info() -> Value {
+    json!({"name": env!("CARGO_PKG_NAME"), "version": env!("CARGO_PKG_VERSION")})
+}
