@@ -3,6 +3,8 @@
 
 mod build;
 mod callers;
+mod noise;
+mod refusal;
 mod server;
 mod session;
 mod start;
@@ -11,6 +13,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use self::build::Snapshot;
+pub use self::refusal::RefusalStyle;
 pub(crate) use self::server::Server;
 use self::session::Session;
 pub(crate) use self::session::{Admission, SessionKey};
@@ -24,6 +27,8 @@ pub struct Behaviour {
     pub server_version: String,
     /// How many tools the server has: `tool_001` and so on.
     pub tools: usize,
+    /// What the names of the tools begin with, before `_001` and so on.
+    pub tool_name: String,
     /// Tools on one page of `tools/list`.
     pub page_size: usize,
     /// Whether the server keeps MCP sessions of its own, and refuses requests outside of one. Sessions end with
@@ -33,6 +38,18 @@ pub struct Behaviour {
     pub answers: AnswerForm,
     /// The MCP revisions it supports, newest first.
     pub revisions: Vec<String>,
+    /// How it refuses a revision or a method that it does not know.
+    pub refusal: RefusalStyle,
+    /// Whether it answers the offer of an unknown revision with one of its own, as it should. Otherwise it refuses.
+    pub counters: bool,
+    /// Whether it answers `server/discover` of the newest revision, and refuses everything else of it.
+    pub discovers_only: bool,
+    /// Whether it has tools to list at all; otherwise it does not know `tools/list`.
+    pub offers_tools: bool,
+    /// Whether its lists have malformed tools among the others: five more, one of them with a name.
+    pub malformed_tools: bool,
+    /// Whether its event streams have other events before the answer.
+    pub noisy_events: bool,
     /// How starting it goes.
     pub start: Start,
     /// Whether it reads a secret when it starts, if the environment names one.
@@ -63,6 +80,10 @@ pub enum AnswerForm {
     Sse,
     /// A page of this content type, as from a web server that is no MCP server.
     Page(&'static str),
+    /// The status of an error, and the page as JSON.
+    Status(u16),
+    /// A redirect to this address.
+    Redirect(&'static str),
 }
 
 /// What a server asks of its callers.
@@ -100,10 +121,17 @@ impl Default for Behaviour {
             server_name: "emulated-mcp-server".to_owned(),
             server_version: "1.0.0".to_owned(),
             tools: 3,
+            tool_name: "tool".to_owned(),
             page_size: 100,
             stateful: false,
             answers: AnswerForm::Json,
             revisions: REVISIONS.map(str::to_owned).to_vec(),
+            refusal: RefusalStyle::InvalidRequest,
+            counters: true,
+            discovers_only: false,
+            offers_tools: true,
+            malformed_tools: false,
+            noisy_events: false,
             start: Start::Normal(START),
             reads_secret: false,
             secret_variable: "SECRET_NAME".to_owned(),

@@ -4,7 +4,7 @@
 //! service model's constraints → faults → the runtime's state → its session's microVM, started if need be → the
 //! container. What goes wrong at the front door has the HTTP status of its exception; what goes wrong behind it comes as
 //! a JSON-RPC error with status 200 (MCP protocol contract in AgentCore's developer guide), unless
-//! [`Settings::http_errors`](crate::settings::Settings::http_errors) says otherwise.
+//! [`Settings::container_refusals`](crate::settings::Settings::container_refusals) says otherwise.
 
 mod failure;
 mod forward;
@@ -27,6 +27,7 @@ use crate::doors::Reply;
 use crate::faults::FaultEffect;
 use crate::model::{Model, Violation};
 use crate::service::{ApiError, ServiceId};
+use crate::settings::ContainerRefusals;
 use crate::wire;
 
 const OPERATION: &str = "InvokeAgentRuntime";
@@ -48,7 +49,7 @@ impl Aws {
         tokio::time::sleep(half).await;
         let reply = match self.invoke(request, &request_id).await {
             Ok(reply) => reply,
-            Err(failure) => Reply::Sent(failure.respond(request, &request_id, self.settings().http_errors)),
+            Err(failure) => Reply::Sent(failure.respond(request, &request_id, self.settings().container_refusals)),
         };
         tokio::time::sleep(half).await;
         reply
@@ -122,7 +123,7 @@ impl Aws {
             return Err(Failure::of_container(404));
         }
         let response = server.handle(request).await;
-        if response.status().is_server_error() {
+        if !response.status().is_success() && self.settings().container_refusals != ContainerRefusals::Plain {
             return Err(Failure::of_container(response.status().as_u16()));
         }
         let response = forward::with_session(response, &invocation);

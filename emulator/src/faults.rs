@@ -36,6 +36,8 @@ impl Fault {
 pub enum FaultEffect {
     /// It is answered with `ThrottlingException`.
     Throttled,
+    /// It is answered with `ServiceQuotaExceededException`, status 402.
+    QuotaExceeded,
     /// It is answered with the service's internal error, status 500.
     InternalError,
     /// It is answered with `AccessDeniedException`.
@@ -147,6 +149,10 @@ impl FaultEffect {
         match self {
             Self::Throttled => {
                 Some(ApiError::new(if json { 400 } else { 429 }, "ThrottlingException", "Rate exceeded"))
+            }
+            Self::QuotaExceeded => {
+                let message = "Maximum number of active sessions reached for this account.";
+                Some(ApiError::new(402, "ServiceQuotaExceededException", message))
             }
             Self::InternalError => {
                 let code = match service {

@@ -58,9 +58,27 @@ pub struct Settings {
     pub secret_force_deletion: Duration,
     /// A log event is missing from reads for so long.
     pub log_lag: Duration,
-    /// Whether the data plane's errors have the HTTP status of their exception. As documented they come with status 200
-    /// and a JSON-RPC error.
-    pub http_errors: bool,
+    /// How AgentCore Runtime passes on what a container refuses.
+    pub container_refusals: ContainerRefusals,
+}
+
+/// How AgentCore Runtime passes on an answer of a container that is not a success. Each was seen, and none is documented.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ContainerRefusals {
+    /// As the container answered.
+    #[default]
+    Plain,
+    /// As status 200 with the JSON-RPC error -32010 and the container's status in its text.
+    JsonRpc,
+    /// As the exception `RuntimeClientError`, status 424, with the container's status in its text. AgentCore's own errors
+    /// then have the status of their exception, too.
+    RuntimeClientError,
+}
+
+impl ContainerRefusals {
+    /// Every way, with the name that it has in the documentation.
+    pub const ALL: [(Self, &'static str); 3] =
+        [(Self::RuntimeClientError, "424"), (Self::JsonRpc, "JSON-RPC"), (Self::Plain, "plain")];
 }
 
 impl Default for Settings {
@@ -87,7 +105,7 @@ impl Default for Settings {
             role_propagation: Duration::from_secs(8),
             secret_force_deletion: Duration::from_secs(3),
             log_lag: Duration::from_secs(1),
-            http_errors: false,
+            container_refusals: ContainerRefusals::Plain,
         }
     }
 }

@@ -47,6 +47,8 @@ const BUDGET: Duration = Duration::from_mins(4);
 const SYNCHRONIZED_BUDGET_MIN: Duration = Duration::from_mins(1);
 /// How far back log lines count: the budget and a cold start before it.
 const LOG_WINDOW: Duration = Duration::from_mins(6);
+/// A line may take so long from the server to its log.
+const LOG_ARRIVAL: Duration = Duration::from_secs(5);
 const PAUSE_MIN: Duration = Duration::from_secs(2);
 const PAUSE_MAX: Duration = Duration::from_secs(10);
 /// A gateway may answer with its former list for so long after a synchronisation.
@@ -110,7 +112,7 @@ fn with_doubt(job: &Job<'_>, properties: &Properties, error: Error) -> Error {
     let doubt = job.context.endpoints.doubt(&job.context.region);
     match (error, doubt) {
         (Error::Unverified { code: code @ "UNREACHABLE", sentence }, Some(doubt))
-            if !is_gateway(&properties.endpoint) =>
+            if Place::of(&properties.endpoint) == Place::Runtime =>
         {
             Error::unverified(code, format!("{sentence}; {doubt}"))
         }
@@ -207,7 +209,8 @@ async fn verify(job: &Job<'_>, properties: &Properties) -> Result<Finding, Error
         Some(mut gateway) => {
             let catalogue = through(job, properties, &access, &mut gateway, deadline).await?;
             let (count, target) = (catalogue.tools.len(), gateway.target_name());
-            let detail = format!("the gateway answers and lists {count} tools of target {target}");
+            let long = gateway.long_names(&catalogue).map(|it| format!("; {it}")).unwrap_or_default();
+            let detail = format!("the gateway answers and lists {count} tools of target {target}{long}");
             (catalogue, detail)
         }
     };
@@ -309,7 +312,13 @@ async fn ask(job: &Job<'_>, properties: &Properties, access: &Access, deadline: 
     };
     let lines = match (known, group) {
         (Some(Err(error)), _) => container_log::unquotable(error),
-        (_, Some(group)) => container_log::last_lines(job, group, job.context.now() - LOG_WINDOW).await,
+        (_, Some(group)) => {
+            if !verdict.is_of_start() {
+                // Without the time for it the lines may still be there.
+                let _ = deadline.sleep(LOG_ARRIVAL).await;
+            }
+            container_log::last_lines(job, group, job.context.now() - LOG_WINDOW).await
+        }
         (_, None) => String::new(),
     };
     Err(Error::unverified(verdict.code(), format!("{}{lines}", verdict.sentence())))

@@ -309,3 +309,17 @@ async fn one_of_two_gateways_is_probed_by_its_own_url() {
     assert!(answer.failure().starts_with("the gateway lists 0 tools of target server"), "{}", answer.reason());
     assert_eq!(here.attribute("TargetName"), NAME);
 }
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn names_that_model_apis_refuse_are_counted() {
+    // "server", three underscores, the tool's name, an underscore and three digits.
+    for (length, long) in [(51, false), (52, true)] {
+        let mut scene = Scene::new().await;
+        scene.behave(Behaviour { tool_name: "x".repeat(length), ..Behaviour::default() });
+        let target = scene.target(json!({})).await;
+        let answer = probe(&mut scene, &target, json!({})).await.success();
+        let expected = "; 3 of their names (`<target>___<tool>`) exceed 64 characters, which many model APIs refuse, and the \
+                        longest has 65: shorten the target's name";
+        assert_eq!(answer.attribute("Detail").ends_with(expected), long, "{}", answer.attribute("Detail"));
+    }
+}

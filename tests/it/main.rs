@@ -58,6 +58,8 @@ mod probe;
 mod provisioner;
 /// Defects met once.
 mod regression;
+/// Every revision of MCP, every way to refuse one, and every way to pass the refusal on.
+mod revisions;
 /// Updates that are undone in a world that has moved on.
 mod rollback;
 /// The runtime's battery.

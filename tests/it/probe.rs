@@ -14,6 +14,8 @@ use crate::world::{Answer, CANARY, EXECUTION_ROLE, Event, IMAGE, World, canary};
 mod bounds;
 mod elsewhere;
 mod masking;
+mod oddities;
+mod refusals;
 mod secret_headers;
 
 const TYPE: &str = "Custom::AgentCoreMcpProbe";
@@ -21,7 +23,7 @@ const ISSUER: &str = "https://tenant.auth0.com/";
 const COGNITO: &str = "https://cognito-idp.us-east-1.amazonaws.com/us-east-1_a";
 
 /// A runtime that is READY, and its attributes.
-async fn runtime(world: &mut World, changes: Value) -> Answer {
+pub(crate) async fn runtime(world: &mut World, changes: Value) -> Answer {
     let mut properties = json!({"AgentRuntimeName": "mcp", "ContainerUri": IMAGE, "RoleArn": EXECUTION_ROLE});
     properties.as_object_mut().expect("a map").extend(changes.as_object().expect("a map").clone());
     world.send(Event::new("Create", "Custom::AgentCoreRuntime", "Runtime", properties)).await.success()
@@ -34,7 +36,7 @@ fn jwt(issuer: &str, rules: Value) -> Value {
     properties
 }
 
-async fn probe(world: &mut World, runtime: &Answer, changes: Value) -> Answer {
+pub(crate) async fn probe(world: &mut World, runtime: &Answer, changes: Value) -> Answer {
     let mut properties =
         json!({"Endpoint": runtime.attribute("McpUrl"), "LogGroupName": runtime.attribute("LogGroupName")});
     properties.as_object_mut().expect("a map").extend(changes.as_object().expect("a map").clone());
@@ -54,7 +56,7 @@ fn provider(style: ClaimStyle, issuer: &str) -> Provider {
     Provider::new(style, issuer).with_client("app", client)
 }
 
-fn behave(world: &World, behaviour: Behaviour) {
+pub(crate) fn behave(world: &World, behaviour: Behaviour) {
     world.aws.with(|world| world.containers.behave(behaviour));
 }
 

@@ -1,14 +1,15 @@
 //! The MCP server in a container: the official SDK's, called in memory.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Bytes;
 use rmcp::model::{
-    CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, Implementation, ListToolsResult,
+    CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, ErrorCode, Implementation, ListToolsResult,
     PaginatedRequestParams, ProtocolVersion, ServerCapabilities, ServerConfig, Tool,
 };
 use rmcp::service::RequestContext;
@@ -18,7 +19,7 @@ use rmcp::{ErrorData, RoleServer, ServerHandler};
 use serde_json::{Map, Value, json};
 
 use super::callers::Callers;
-use super::{AnswerForm, Behaviour};
+use super::{AnswerForm, Behaviour, RefusalStyle, noise};
 
 /// A started MCP server.
 pub(crate) struct Server {
@@ -26,6 +27,8 @@ pub(crate) struct Server {
     callers: Callers,
     /// The version of the secret that was read at the start.
     secret_version: Option<String>,
+    /// The sessions that it has given out and that were not ended.
+    sessions: Mutex<BTreeSet<String>>,
     service: StreamableHttpService<Tools, LocalSessionManager>,
 }
 
@@ -41,7 +44,7 @@ impl Server {
             .disable_allowed_hosts();
         let tools = Tools(Arc::clone(&behaviour));
         let service = StreamableHttpService::new(move || Ok(tools.clone()), Arc::default(), config);
-        Self { behaviour, callers, secret_version, service }
+        Self { behaviour, callers, secret_version, sessions: Mutex::default(), service }
     }
 
     /// Returns a server in the same state, without its sessions. Needs to be called inside a tokio runtime.
@@ -59,8 +62,8 @@ impl Server {
             let status = StatusCode::from_u16(self.behaviour.elsewhere).unwrap_or(StatusCode::NOT_FOUND);
             return plain(status, "text/plain", status.to_string());
         }
-        if let AnswerForm::Page(content_type) = self.behaviour.answers {
-            return plain(StatusCode::OK, content_type, self.behaviour.page.clone());
+        if let Some(response) = self.always() {
+            return response;
         }
         if !self.has_key(&request) {
             return plain(StatusCode::UNAUTHORIZED, "application/json", r#"{"error":"invalid API key"}"#.to_owned());
@@ -73,16 +76,48 @@ impl Server {
             // A standalone stream would have no end, and this server never has anything to say on it.
             return plain(StatusCode::METHOD_NOT_ALLOWED, "text/plain", "Method Not Allowed".to_owned());
         }
-        if let Some(version) = self.unknown_revision(&request) {
-            return self.refuse(&version);
+        if let Some(refusal) = self.refuse(&request) {
+            return refusal;
         }
+        let (method, session) = (request.method().clone(), session_of(request.headers()));
         let response = self.service.handle(request.map(|body| Full::new(Bytes::from(body)))).await;
         let (parts, body) = response.into_parts();
         let body = match body.collect().await {
             Ok(body) => body.to_bytes().to_vec(),
             Err(impossible) => match impossible {},
         };
+        let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+        match session_of(&parts.headers) {
+            Some(given) => drop(sessions.insert(given)),
+            None if method == Method::DELETE => drop(session.map(|ended| sessions.remove(&ended))),
+            None => {}
+        }
+        let body = self.add_noise(&parts.headers, body);
         Response::from_parts(parts, body)
+    }
+
+    /// What a server answers everything with that is not an MCP server, or refuses everybody.
+    fn always(&self) -> Option<Response<Vec<u8>>> {
+        let page = self.behaviour.page.clone();
+        match self.behaviour.answers {
+            AnswerForm::Page(content_type) => Some(plain(StatusCode::OK, content_type, page)),
+            AnswerForm::Status(status) => {
+                let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+                Some(plain(status, "application/json", page))
+            }
+            AnswerForm::Redirect(target) => {
+                let mut response = plain(StatusCode::TEMPORARY_REDIRECT, "text/plain", String::new());
+                response.headers_mut().insert("location", http::HeaderValue::from_static(target));
+                Some(response)
+            }
+            AnswerForm::Json | AnswerForm::Sse => None,
+        }
+    }
+
+    fn add_noise(&self, headers: &http::HeaderMap, body: Vec<u8>) -> Vec<u8> {
+        let body = if self.behaviour.malformed_tools { noise::among_tools(&body) } else { body };
+        let streams = headers.get("content-type").is_some_and(|it| it.as_bytes().starts_with(b"text/event-stream"));
+        if self.behaviour.noisy_events && streams { noise::before_events(&body) } else { body }
     }
 
     fn has_key(&self, request: &Request<Vec<u8>>) -> bool {
@@ -91,24 +126,36 @@ impl Server {
             .is_none_or(|(name, value)| request.headers().get(name).is_some_and(|it| it.as_bytes() == value.as_bytes()))
     }
 
-    /// The revision in the request's header, if this server does not know it. The SDK itself answers to those that come
+    /// Refuses a session that does not exist, and what this server does not know. The SDK itself answers to what comes
     /// with the envelope of 2026-07-28, unless the server is too old to know that envelope.
-    fn unknown_revision(&self, request: &Request<Vec<u8>>) -> Option<String> {
-        let version = request.headers().get("mcp-protocol-version")?.to_str().ok()?;
-        let modern = self.behaviour.revisions.iter().any(|known| known.as_str() >= "2026-07-28");
+    fn refuse(&self, request: &Request<Vec<u8>>) -> Option<Response<Vec<u8>>> {
+        let behaviour = &self.behaviour;
+        let knows = |version: &str| behaviour.revisions.iter().any(|known| known == version);
         let body: Value = serde_json::from_slice(request.body()).unwrap_or_default();
-        let enveloped = body["params"]["_meta"]["io.modelcontextprotocol/protocolVersion"].is_string();
-        let negotiates = body["method"] == "initialize" || (modern && enveloped);
-        (!negotiates && !self.behaviour.revisions.iter().any(|known| known == version)).then(|| version.to_owned())
+        let method = body["method"].as_str().unwrap_or_default();
+        let modern = behaviour.revisions.iter().any(|known| known.as_str() >= "2026-07-28");
+        let enveloped = modern && body["params"]["_meta"]["io.modelcontextprotocol/protocolVersion"].is_string();
+        if enveloped {
+            let refused = behaviour.discovers_only && method != "server/discover";
+            return refused.then(|| behaviour.refusal.respond(&body["id"], method));
+        }
+        if method == "initialize" {
+            let offered = body["params"]["protocolVersion"].as_str().unwrap_or_default();
+            let refused = !behaviour.counters && !knows(offered);
+            return refused.then(|| behaviour.refusal.respond(&body["id"], offered));
+        }
+        let session = session_of(request.headers()).filter(|_| behaviour.stateful);
+        if session.is_some_and(|it| !self.sessions.lock().unwrap_or_else(PoisonError::into_inner).contains(&it)) {
+            return Some(RefusalStyle::SessionNotFound.respond(&body["id"], ""));
+        }
+        let version = request.headers().get("mcp-protocol-version").and_then(|it| it.to_str().ok());
+        let unknown = version.filter(|version| !knows(version)).or((method == "server/discover").then_some(method));
+        unknown.map(|what| behaviour.refusal.respond(&body["id"], what))
     }
+}
 
-    /// As servers do that were written before 2026-07-28: a bare 400.
-    fn refuse(&self, version: &str) -> Response<Vec<u8>> {
-        let known = self.behaviour.revisions.join(", ");
-        let message = format!("Bad Request: Unsupported protocol version: {version}. Supported versions: {known}");
-        let body = json!({"jsonrpc": "2.0", "id": "server-error", "error": {"code": -32600, "message": message}});
-        plain(StatusCode::BAD_REQUEST, "application/json", body.to_string())
-    }
+fn session_of(headers: &http::HeaderMap) -> Option<String> {
+    headers.get("mcp-session-id").and_then(|it| it.to_str().ok()).map(str::to_owned)
 }
 
 impl fmt::Debug for Server {
@@ -117,7 +164,7 @@ impl fmt::Debug for Server {
     }
 }
 
-fn plain(status: StatusCode, content_type: &'static str, body: String) -> Response<Vec<u8>> {
+pub(super) fn plain(status: StatusCode, content_type: &'static str, body: String) -> Response<Vec<u8>> {
     let mut response = Response::new(body.into_bytes());
     *response.status_mut() = status;
     response.headers_mut().insert("content-type", http::HeaderValue::from_static(content_type));
@@ -132,13 +179,15 @@ impl Tools {
         let mut schema = Map::new();
         schema.insert("type".to_owned(), json!("object"));
         let description = format!("Tool {number} of {}.", self.0.tools);
-        Tool::new(format!("tool_{number:03}"), description, Arc::new(schema))
+        Tool::new(format!("{}_{number:03}", self.0.tool_name), description, Arc::new(schema))
     }
 }
 
 impl ServerHandler for Tools {
     fn get_info(&self) -> ServerConfig {
-        let mut config = ServerConfig::new(ServerCapabilities::builder().enable_tools().build());
+        let capabilities = ServerCapabilities::builder();
+        let capabilities = if self.0.offers_tools { capabilities.enable_tools().build() } else { capabilities.build() };
+        let mut config = ServerConfig::new(capabilities);
         config.server_info = Implementation::new(&self.0.server_name, &self.0.server_version);
         // The default is the SDK's newest revision, which this server may not support.
         if let Some(newest) = self.supported_protocol_versions().iter().rfind(|it| it.as_str() < "2026") {
@@ -157,6 +206,9 @@ impl ServerHandler for Tools {
         request: Option<PaginatedRequestParams>,
         _: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
+        if !self.0.offers_tools {
+            return Err(ErrorData::new(ErrorCode::METHOD_NOT_FOUND, "Method not found", None));
+        }
         let cursor = request.and_then(|request| request.cursor);
         let start = match cursor {
             None => 0,

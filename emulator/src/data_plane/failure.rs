@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::message;
 use crate::service::{ApiError, ServiceId};
+use crate::settings::ContainerRefusals;
 use crate::wire;
 
 /// Why an invocation fails.
@@ -49,14 +50,20 @@ impl Failure {
         Self::front(ApiError::new(424, "RuntimeClientError", text))
     }
 
-    /// The container answered with a status that is its own fault.
+    /// The container refused with this status.
     pub(super) fn of_container(status: u16) -> Self {
         let text =
             format!("Received error ({status}) from runtime. Please check your CloudWatch logs for more information.");
         ApiError::new(424, "RuntimeClientError", text).into()
     }
 
-    pub(super) fn respond(&self, request: &Request<Vec<u8>>, request_id: &str, http_errors: bool) -> Response<Vec<u8>> {
+    pub(super) fn respond(
+        &self,
+        request: &Request<Vec<u8>>,
+        request_id: &str,
+        refusals: ContainerRefusals,
+    ) -> Response<Vec<u8>> {
+        let http_errors = refusals == ContainerRefusals::RuntimeClientError;
         let id = message(request)["id"].clone();
         let mut response = match self.form {
             Form::JsonRpc if !id.is_null() && !http_errors => json_rpc(200, &self.body(Some(id)), request_id),

@@ -82,7 +82,7 @@ pub(super) fn with_session(mut response: Response<Vec<u8>>, invocation: &Invocat
 
 /// The container's response as the caller gets it.
 pub(super) fn back(mut response: Response<Vec<u8>>, request_id: &str) -> Response<Vec<u8>> {
-    let kept = ["content-type", "allow", MCP_SESSION, SESSION, "mcp-protocol-version"];
+    let kept = ["content-type", "allow", "location", MCP_SESSION, SESSION, "mcp-protocol-version"];
     let headers = std::mem::take(response.headers_mut());
     for name in kept {
         if let Some(value) = headers.get(name) {

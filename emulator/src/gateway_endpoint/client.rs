@@ -16,10 +16,8 @@ use crate::doors::Reply;
 /// [gh awslabs/agentcore-samples#1030].
 pub(super) const PATIENCE: Duration = Duration::from_secs(20);
 
-/// The newest revision with a handshake: what the gateway asks for.
-const REVISION: &str = "2025-11-25";
-/// What it takes instead.
-const OLDER_REVISIONS: [&str; 2] = ["2025-06-18", "2025-03-26"];
+/// The revisions with a handshake, in the order in which the gateway offers them. It takes each of them instead.
+const REVISIONS: [&str; 3] = ["2025-11-25", "2025-06-18", "2025-03-26"];
 /// Characters of an answer that is no MCP which are told.
 const SHOWN: usize = 500;
 
@@ -41,16 +39,35 @@ impl<'a> Connection<'a> {
     pub(super) async fn open(aws: &'a Aws, endpoint: &str, outbound: Outbound) -> Result<Self, String> {
         let endpoint = endpoint.parse().map_err(|_| format!("the endpoint {endpoint} is no URL"))?;
         let mut connection = Self { aws, endpoint, outbound, session: None, revision: None, requests: 0 };
-        let params = json!({"protocolVersion": REVISION, "capabilities": {},
-            "clientInfo": {"name": "bedrock-agentcore-gateway", "version": "1.0.0"}});
-        let answer = connection.ask("initialize", params).await?;
-        let revision = answer["protocolVersion"].as_str().unwrap_or_default();
-        if revision != REVISION && !OLDER_REVISIONS.contains(&revision) {
-            return Err(format!("the server speaks the MCP revision '{revision}', which the gateway does not"));
+        let mut refusals = Vec::new();
+        for offered in REVISIONS {
+            match connection.initialize(offered).await {
+                Ok(revision) => {
+                    connection.revision = HeaderValue::from_str(&revision).ok();
+                    break;
+                }
+                Err(refusal) => refusals.push(refusal),
+            }
         }
-        connection.revision = HeaderValue::from_str(revision).ok();
+        if connection.revision.is_none() {
+            refusals.dedup();
+            return Err(refusals.join("; "));
+        }
         connection.send(&json!({"jsonrpc": "2.0", "method": "notifications/initialized"})).await?;
         Ok(connection)
+    }
+
+    /// Offers a revision. Returns the one that the target takes.
+    async fn initialize(&mut self, offered: &str) -> Result<String, String> {
+        self.session = None;
+        let params = json!({"protocolVersion": offered, "capabilities": {},
+            "clientInfo": {"name": "bedrock-agentcore-gateway", "version": "1.0.0"}});
+        let answer = self.ask("initialize", params).await?;
+        let revision = answer["protocolVersion"].as_str().unwrap_or_default();
+        if REVISIONS.contains(&revision) {
+            return Ok(revision.to_owned());
+        }
+        Err(format!("the server speaks the MCP revision '{revision}', which the gateway does not"))
     }
 
     /// Every tool the target has, in its order.

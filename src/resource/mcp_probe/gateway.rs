@@ -17,6 +17,8 @@ use crate::mcp::Catalogue;
 
 /// Stands between a target's name and a tool's (developer guide, gateway tool naming).
 const SEPARATOR: &str = "___";
+/// Model APIs refuse a request that has a tool with a longer name (`^[a-zA-Z0-9_-]{1,64}$`).
+const NAME_CHARS_MAX: usize = 64;
 
 /// A gateway and the one target of it that is probed.
 pub(super) struct Gateway {
@@ -67,6 +69,20 @@ impl Gateway {
         let own = catalogue.tools.iter().filter_map(|tool| tool.strip_prefix(&prefix));
         let tools = own.map(str::to_owned).collect();
         Catalogue { tools, ..catalogue }
+    }
+
+    /// Says how many of the target's tools have names, as the gateway lists them, that model APIs refuse.
+    pub(super) fn long_names(&self, own: &Catalogue) -> Option<String> {
+        let prefix = self.live.name().chars().count() + SEPARATOR.len();
+        let is_long = |tool: &&String| prefix + tool.chars().count() > NAME_CHARS_MAX;
+        let count = own.tools.iter().filter(is_long).count();
+        let longest = own.tools.iter().map(|tool| prefix + tool.chars().count()).max().unwrap_or_default();
+        (count > 0).then(|| {
+            format!(
+                "{count} of their names (`<target>{SEPARATOR}<tool>`) exceed {NAME_CHARS_MAX} characters, which many model \
+                 APIs refuse, and the longest has {longest}: shorten the target's name"
+            )
+        })
     }
 
     /// Whether the gateway has not read the target's tools from the server, and could.

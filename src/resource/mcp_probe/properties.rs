@@ -8,6 +8,7 @@ use crate::error::Error;
 use crate::header_name;
 use crate::job::Job;
 use crate::mcp::Catalogue;
+use crate::mcp::url::RuntimeUrl;
 use crate::oauth::Discovery;
 use crate::oauth::client::{Client, PROPERTIES as CLIENT_PROPERTIES};
 use crate::properties::{PropertyReader, quote};
@@ -88,6 +89,8 @@ pub(super) fn parse(reader: &PropertyReader<'_>) -> Result<Properties, Error> {
     if !endpoint.starts_with("https://") {
         return Err(Error::property("Endpoint", format!("is {}; give an https URL", quote(&endpoint))));
     }
+    // The form with the ARN as it is answers nothing; a target's `Endpoint` is read alike.
+    let endpoint = RuntimeUrl::parse(&endpoint).map_or(endpoint, |url| url.encoded());
     let target = target(reader)?;
     let modes = [("Strict", Mode::Strict), ("Report", Mode::Report)];
     // Read so that a template may change it to probe again; its value says nothing.

@@ -35,16 +35,13 @@ impl Verdict {
 
     /// Returns true if the container's log may say why.
     pub(super) fn concerns_container(&self) -> bool {
-        matches!(
-            self.code(),
-            "CONTAINER_DID_NOT_START"
-                | "CONTAINER_FAILED"
-                | "NOT_MCP"
-                | "TIMED_OUT"
-                | "SERVER_REFUSED"
-                | "SERVER_ERROR"
-                | "REVISION_REFUSED"
-        )
+        let of_server = ["NOT_MCP", "TIMED_OUT", "SERVER_REFUSED", "SERVER_ERROR", "REVISION_REFUSED", "MCP_ERROR"];
+        self.is_of_start() || of_server.contains(&self.code())
+    }
+
+    /// Returns true if the container did not come to serve, and so has written nothing for a while.
+    pub(super) fn is_of_start(&self) -> bool {
+        matches!(self.code(), "CONTAINER_DID_NOT_START" | "CONTAINER_FAILED")
     }
 }
 
