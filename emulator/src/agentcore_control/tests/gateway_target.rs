@@ -275,7 +275,7 @@ fn lists_lag_and_are_paged() {
 }
 
 #[test]
-fn what_the_service_adds_itself_is_taken_back_and_foreign_paths_are_nobodys_business() {
+fn an_update_may_have_what_the_service_adds_and_what_mcp_leaves_open() {
     let (mut account, gateway) = Account::with_gateway();
     let id = account.create_target(target(&gateway, "one", &server(&json!({"listingMode": "DYNAMIC"}))));
     account.pass(10);
@@ -291,4 +291,10 @@ fn what_the_service_adds_itself_is_taken_back_and_foreign_paths_are_nobodys_busi
     assert_eq!(account.code("UpdateGatewayTarget", refused), "ValidationException");
     let elsewhere = json!({"endpoint": "https://example.com/runtimes/a:b/mcp", "listingMode": "DYNAMIC"});
     account.ok("UpdateGatewayTarget", update(&server(&elsewhere)));
+    account.pass(10);
+    let bare = |tool: Value| update(&server(&schema(&json!([tool]))));
+    account.ok("UpdateGatewayTarget", bare(json!({"name": "a", "inputSchema": {"type": "object"}})));
+    account.pass(10);
+    let number = json!({"name": "a", "description": 1, "inputSchema": {"type": "object"}});
+    assert_eq!(account.code("UpdateGatewayTarget", bare(number)), "ValidationException");
 }

@@ -35,6 +35,8 @@ fn a_managed_api_key_comes_changes_and_goes_with_its_provider() {
     assert_ne!(changed["createdTime"], changed["lastUpdatedTime"]);
     assert_eq!(value(&account), Some(json!({key: "hunter3"}).to_string()));
     assert_eq!(account.ok("GetApiKeyCredentialProvider", json!({"name": "search"})), changed);
+    let holdings: Vec<String> = account.service.holdings(account.now).into_keys().collect();
+    assert_eq!(holdings, ["API key credential provider search"]);
     assert_eq!(account.code("UpdateApiKeyCredentialProvider", json!({"name": "search"})), "ValidationException");
     assert_eq!(account.code("CreateApiKeyCredentialProvider", managed("search", "x")), "ValidationException");
     // The two kinds of providers have names of their own.
