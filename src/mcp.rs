@@ -77,7 +77,7 @@ pub struct Catalogue {
 #[derive(Clone, Debug)]
 pub struct Refusal {
     /// The last answer seen on the wire, if there was one.
-    pub seen: Option<Seen>,
+    pub seen: Option<Box<Seen>>,
     /// What is wrong with it, or with the connection.
     pub problem: String,
     /// What the server sends too much of, if that is why: "lists …; what to do". It would do so again.

@@ -20,6 +20,7 @@ pub(crate) use self::session::{Admission, SessionKey};
 
 /// What an image does when it is started.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a switch of its own, and tests combine them")]
 pub struct Behaviour {
     /// `serverInfo.name`.
     pub server_name: String,

@@ -13,7 +13,7 @@ use comfy_table::{ContentArrangement, Table, presets::UTF8_FULL_CONDENSED};
 use self::binary::Binaries;
 use self::process::Processes;
 use self::stack::StackNumbers;
-use self::world::InProcessNumbers;
+use self::world::{InProcessNumbers, ProbeNumbers};
 use crate::Runtime;
 
 /// Arguments of `bench`.
@@ -137,13 +137,7 @@ fn in_process_rows(numbers: &InProcessNumbers) -> Vec<Row> {
         target: (readiness <= Duration::from_secs(12)).then(|| ("≤ 1 s".to_owned(), lag <= Duration::from_secs(1))),
         how: LAG,
     });
-    let probes = numbers.probes.iter().map(|(revision, calls, time)| Row {
-        what: format!("probe of an MCP {revision} server, {}", calls.join(", ")),
-        measured: milliseconds(*time),
-        baseline: String::new(),
-        target: None,
-        how: PROBE,
-    });
+    let probes = numbers.probes.iter().flat_map(|(revision, numbers)| probe_rows(revision, numbers));
     let stacks = numbers.stacks.iter().flat_map(|(what, numbers)| stack_rows(what, numbers));
     let on_v2 = numbers.on_v2.iter().map(|(what, wall, chain)| Row {
         what: format!("stack on platform version V2, {what}"),
@@ -151,6 +145,24 @@ fn in_process_rows(numbers: &InProcessNumbers) -> Vec<Row> {
         ..time_row(*wall, *chain)
     });
     calls.chain(lags).chain(probes).chain(stacks).chain(on_v2).collect()
+}
+
+fn probe_rows(revision: &str, numbers: &ProbeNumbers) -> [Row; 2] {
+    let time = Row {
+        what: format!("probe of an MCP {revision} server, {}", numbers.calls.join(", ")),
+        measured: milliseconds(numbers.time),
+        baseline: String::new(),
+        target: None,
+        how: PROBE,
+    };
+    let starts = Row {
+        what: "its container starts per probe".to_owned(),
+        measured: numbers.starts.to_string(),
+        baseline: String::new(),
+        target: Some(("1".to_owned(), numbers.starts == 1)),
+        how: PROBE,
+    };
+    [time, starts]
 }
 
 /// A time against the longest chain.

@@ -63,8 +63,8 @@ struct Message<'a> {
     #[serde(borrow)]
     error: Option<&'a RawValue>,
     /// Of AWS's own answers.
-    #[serde(borrow, alias = "Message")]
-    message: Option<&'a RawValue>,
+    #[serde(borrow, rename = "message", alias = "Message")]
+    words: Option<&'a RawValue>,
 }
 
 /// The error of a JSON-RPC response.
@@ -123,8 +123,8 @@ impl Seen {
             }
         }
         if self.text.is_empty() {
-            let message = read::<Message<'_>>(&body).and_then(|it| read::<String>(it.message?.get().as_bytes()));
-            self.text = message.unwrap_or_else(|| String::from_utf8_lossy(&body).into_owned());
+            let words = read::<Message<'_>>(&body).and_then(|it| read::<String>(it.words?.get().as_bytes()));
+            self.text = words.unwrap_or_else(|| String::from_utf8_lossy(&body).into_owned());
         }
         Err(Unread::no_result("the answer is not a JSON-RPC response"))
     }

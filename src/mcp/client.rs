@@ -270,8 +270,10 @@ impl Client {
     fn refusal(&self, failure: Failure) -> Refusal {
         let (problem, excess, seen) = match failure {
             Failure::NoAnswer(problem) => (problem, None, None),
-            Failure::Unread(Unread::NoResult(problem)) => (problem, None, self.seen.clone()),
-            Failure::Unread(Unread::Excess(what)) => (format!("the server {what}"), Some(what), self.seen.clone()),
+            Failure::Unread(Unread::NoResult(problem)) => (problem, None, self.seen.clone().map(Box::new)),
+            Failure::Unread(Unread::Excess(what)) => {
+                (format!("the server {what}"), Some(what), self.seen.clone().map(Box::new))
+            }
         };
         let accepted = self.revision.is_some() && !self.is_newest();
         Refusal { seen, problem, excess, accepted, tried: self.tried.clone() }
@@ -280,7 +282,7 @@ impl Client {
     /// Returns the refusal of a server that has not answered within a time.
     pub(super) fn out_of_time(&self, limit: Duration) -> Refusal {
         let problem = format!("no answer within {} s", limit.as_secs());
-        Refusal { seen: self.seen.clone(), ..self.refusal(Failure::NoAnswer(problem)) }
+        Refusal { seen: self.seen.clone().map(Box::new), ..self.refusal(Failure::NoAnswer(problem)) }
     }
 }
 

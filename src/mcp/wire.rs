@@ -112,6 +112,5 @@ impl Wire {
 fn new_session(url: &str, access: &Access, now: SystemTime) -> String {
     let now = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_nanos();
     let digest = Sha256::digest(format!("{url}\0{}\0{now}", access.caller));
-    let hex: String = digest.iter().take(20).map(|byte| format!("{byte:02x}")).collect();
-    format!("probe-{hex}")
+    digest.iter().take(20).fold("probe-".to_owned(), |id, byte| format!("{id}{byte:02x}"))
 }

@@ -197,7 +197,7 @@ async fn verify(job: &Job<'_>, properties: &Properties) -> Result<Finding, Error
         return Err(Error::property("Endpoint", problem));
     }
     let headers = properties.read_secret_headers(job).await?;
-    let access = Access { credential, headers, caller: job.identity().suffix().to_owned() };
+    let access = Access { credential, headers, caller: job.identity().suffix().clone() };
     let deadline = job.deadline.at_most(BUDGET);
     let (catalogue, detail) = match gateway {
         None => {

@@ -130,7 +130,10 @@ async fn log_lines_are_quoted_in_the_order_of_their_times() {
         // Printed two seconds after the first line of the start.
         ("SystemExit: no licence", "SystemExit: no licence"),
         // Within one millisecond, over several pages.
-        (&*(0..250).map(|number| format!("line {number}\n")).collect::<String>(), "line 247 | line 248 | line 249"),
+        (
+            &(0..250).map(|number| format!("line {number}")).collect::<Vec<_>>().join("\n"),
+            "line 247 | line 248 | line 249",
+        ),
     ] {
         let mut world = World::new();
         world.aws.with(|world| world.logs.answer_out_of_order());

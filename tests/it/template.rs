@@ -70,7 +70,7 @@ async fn every_mode_deploys_updates_and_deletes_under_its_own_policies() {
 async fn call_status(deployment: &Deployment, url: &str, headers: &[(&str, &str)]) -> Result<usize, u16> {
     let context = handler::context(&deployment.aws, &Principal::Administrator);
     let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), Sensitive::new(*value))).collect();
-    let access = Access { credential: Credential::SigV4, headers };
+    let access = Access { credential: Credential::SigV4, headers, caller: String::new() };
     let catalogue = provisioner::mcp::catalogue(&context, url, access).await;
     catalogue.map(|it| it.tools.len()).map_err(|refusal| refusal.seen.map_or(0, |seen| seen.status))
 }

@@ -28,12 +28,22 @@ pub(super) struct InProcessNumbers {
     pub(super) calls: Vec<(String, Vec<String>)>,
     /// Time to `READY`, and from then to the end of the invocation.
     pub(super) lags: Vec<(Duration, Duration)>,
-    /// Per MCP revision: the calls of a passing probe, and how long it took.
-    pub(super) probes: Vec<(&'static str, Vec<String>, Duration)>,
+    /// Per MCP revision: a passing probe.
+    pub(super) probes: Vec<(&'static str, ProbeNumbers)>,
     /// Whole stacks with a gateway.
     pub(super) stacks: Vec<(&'static str, StackNumbers)>,
     /// On platform version V2: what was done to a stack, how long it took, and the longest chain.
     pub(super) on_v2: Vec<(&'static str, Duration, Duration)>,
+}
+
+/// What a passing probe took.
+pub(super) struct ProbeNumbers {
+    /// The function's calls, counted.
+    pub(super) calls: Vec<String>,
+    /// How many containers were started.
+    pub(super) starts: u64,
+    /// From the event to the end of the invocation.
+    pub(super) time: Duration,
 }
 
 /// The roles that exist.
@@ -116,8 +126,7 @@ pub(super) fn measure(runtime: impl Fn() -> Result<Runtime, String>) -> Result<I
     }
     let mut probes = Vec::new();
     for revision in PROBED {
-        let (calls, time) = runtime()?.run(probe(revision))?;
-        probes.push((revision, calls, time));
+        probes.push((revision, runtime()?.run(probe(revision))?));
     }
     let mut stacks = Vec::new();
     for (what, parameters) in stack::TOPOLOGIES {
@@ -175,7 +184,7 @@ pub(super) fn counted(operations: &[&str]) -> Vec<String> {
 }
 
 /// Probes a server that knows one revision and is started in no time.
-async fn probe(revision: &str) -> Result<(Vec<String>, Duration), String> {
+async fn probe(revision: &str) -> Result<ProbeNumbers, String> {
     let call_latency = Settings::default().call_latency;
     let aws = Aws::new(Settings { call_latency, ..instant_settings() });
     let account = Account::new(&aws);
@@ -204,7 +213,8 @@ async fn probe(revision: &str) -> Result<(Vec<String>, Duration), String> {
     let reply = requests.send(&request).await?;
     let operations: Vec<_> = aws.calls()[before..].iter().map(|call| call.operation).collect();
     let time = reply.at.duration_since(started).map_err(|_| "the clock runs backwards".to_owned())?;
-    Ok((counted(&operations), time))
+    let starts = aws.with(|world| world.containers.starts());
+    Ok(ProbeNumbers { calls: counted(&operations), starts, time })
 }
 
 async fn lag(readiness: Duration) -> Result<Duration, String> {
