@@ -90,7 +90,7 @@ pub(crate) async fn wait_updated<L: Live>(
         let asked = Instant::now();
         let live = settle().await?;
         settling += asked.elapsed();
-        let patient = started.elapsed() - settling < TAKES_EFFECT_PATIENCE;
+        let patient = started.elapsed().saturating_sub(settling) < TAKES_EFFECT_PATIENCE;
         if patient && !shows(&live) {
             return Ok(pending(&live));
         }

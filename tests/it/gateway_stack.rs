@@ -406,3 +406,15 @@ async fn the_policies_fit_with_the_longest_parameters() {
         assert_eq!(made("ProviderPermissions"), provider.is_empty(), "{:#?}", deployment.reasons());
     }
 }
+
+crate::matrix::repeat_on_v2! {
+    "gateway_stack.rs":
+    every_topology_deploys_updates_its_authorizer_and_deletes
+    an_existing_gateway_is_attached_to_and_never_touched
+    a_gateway_comes_and_goes_by_updates
+    fewer_versions_roll_back_to_the_same_gateway
+    what_only_aws_and_the_idp_know_is_said_in_one_sentence
+    ; not combinations_that_cannot_work_are_refused_before_anything_is_created
+    every_setting_of_a_gateway_needs_one
+    the_policies_fit_with_the_longest_parameters
+}
