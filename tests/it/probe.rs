@@ -131,7 +131,7 @@ async fn log_lines_are_quoted_in_the_order_of_their_times() {
         ("SystemExit: no licence", "SystemExit: no licence"),
         // Within one millisecond, over several pages.
         (
-            &(0..250).map(|number| format!("line {number}")).collect::<Vec<_>>().join("\n"),
+            &*(0..250).map(|number| format!("line {number}")).collect::<Vec<_>>().join("\n"),
             "line 247 | line 248 | line 249",
         ),
     ] {

@@ -24,15 +24,14 @@ fn get(scene: &Scene) -> Value {
         .expect("the runtime exists")
 }
 
-fn call(scene: &Scene, operation: &str, more: Value) -> Result<Value, &'static str> {
-    let mut input = json!({"agentRuntimeId": scene.id});
-    input.as_object_mut().expect("a map").extend(more.as_object().expect("a map").clone());
+fn call(scene: &Scene, operation: &str, mut input: Value) -> Result<Value, &'static str> {
+    input["agentRuntimeId"] = scene.id.as_str().into();
     scene.aws.call(&Principal::Administrator, ServiceId::AgentCoreControl, operation, input).map_err(|error| error.code)
 }
 
-/// An update to a description, which makes a version.
-fn update(scene: &Scene, description: &str, more: Value) -> Result<Value, &'static str> {
-    let mut input = json!({
+/// An update to a description, which makes a version. `more` is added.
+fn update(scene: &Scene, description: &str, mut more: Value) -> Result<Value, &'static str> {
+    let usual = json!({
         "agentRuntimeArtifact": {"containerConfiguration": {"containerUri": IMAGE}},
         "roleArn": EXECUTION_ROLE,
         "networkConfiguration": {"networkMode": "PUBLIC"},
@@ -41,8 +40,12 @@ fn update(scene: &Scene, description: &str, more: Value) -> Result<Value, &'stat
         "metadataConfiguration": {"requireMMDSV2": true},
         "description": description,
     });
-    input.as_object_mut().expect("a map").extend(more.as_object().expect("a map").clone());
-    call(scene, "UpdateAgentRuntime", input)
+    for (member, value) in usual.as_object().expect("a map") {
+        if more.get(member).is_none() {
+            more[member] = value.clone();
+        }
+    }
+    call(scene, "UpdateAgentRuntime", more)
 }
 
 /// The version of the secret that the session of a request works with.
