@@ -2,6 +2,7 @@
 //!
 //! The tables are `emulator/model/*.json`, written by `emulator/model/sync.py` and compared with botocore in CI.
 
+mod sample;
 mod validate;
 
 use std::collections::BTreeMap;

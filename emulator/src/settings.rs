@@ -60,6 +60,9 @@ pub struct Settings {
     pub log_lag: Duration,
     /// How AgentCore Runtime passes on what a container refuses.
     pub container_refusals: ContainerRefusals,
+    /// Whether AgentCore knows members that no service model has yet: those whose names begin with `future`. Creates and
+    /// updates take and keep them at any depth, and Gets show them.
+    pub future_members: bool,
 }
 
 /// How AgentCore Runtime passes on an answer of a container that is not a success. Each was seen, and none is documented.
@@ -106,6 +109,7 @@ impl Default for Settings {
             secret_force_deletion: Duration::from_secs(3),
             log_lag: Duration::from_secs(1),
             container_refusals: ContainerRefusals::Plain,
+            future_members: false,
         }
     }
 }

@@ -7,25 +7,9 @@ use serde_json::{Map, Value, json};
 use super::PlatformVersion;
 use crate::input::{required, text, text_map};
 
-/// The members that make up a version.
-const MEMBERS: [&str; 16] = [
-    "agentRuntimeArtifact",
-    "allowedPorts",
-    "authorizerConfiguration",
-    "capacityProviderConfiguration",
-    "description",
-    "environmentVariables",
-    "filesystemConfigurations",
-    "hooksConfiguration",
-    "lifecycleConfiguration",
-    "metadataConfiguration",
-    "networkConfiguration",
-    "platformVersion",
-    "protocolConfiguration",
-    "requestHeaderConfiguration",
-    "resourceConfigurations",
-    "roleArn",
-];
+/// The members of a create or an update that are no part of a version. Every other one is, also one that no service model
+/// has.
+const NOT_CONFIGURATION: [&str; 4] = ["agentRuntimeId", "agentRuntimeName", "clientToken", "tags"];
 
 /// Seconds.
 const IDLE_TIMEOUT: u64 = 900;
@@ -40,9 +24,10 @@ impl Configuration {
     /// The configuration that a create or an update asks for, taken as a whole: what is left out is reset, but for the
     /// platform, which was chosen before.
     pub(super) fn of(input: &Map<String, Value>, create: bool, platform: PlatformVersion) -> Self {
-        let mut members: Map<String, Value> = MEMBERS
+        let mut members: Map<String, Value> = input
             .iter()
-            .filter_map(|member| input.get(*member).map(|value| ((*member).to_owned(), value.clone())))
+            .filter(|(member, _)| !NOT_CONFIGURATION.contains(&member.as_str()))
+            .map(|(member, value)| (member.clone(), value.clone()))
             // An explicit empty map or list clears the member.
             .filter(|(_, value)| !value.as_object().is_some_and(Map::is_empty))
             .filter(|(_, value)| !value.as_array().is_some_and(Vec::is_empty))

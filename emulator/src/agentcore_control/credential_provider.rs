@@ -6,7 +6,7 @@ mod configuration;
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 pub(super) use self::calls::provider_path;
 pub(super) use self::configuration::given;
@@ -42,6 +42,8 @@ pub struct CredentialProvider {
     pub updated: SystemTime,
     /// `oauth2ProviderConfigOutput`.
     pub(super) shown: Value,
+    /// Members of the last create or update that no service model has.
+    pub(super) others: Map<String, Value>,
     /// The last create, update or delete.
     pub(super) transition: Transition,
     /// Its place in the order of creation.

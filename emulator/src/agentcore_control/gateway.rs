@@ -114,6 +114,12 @@ impl Gateway {
         self.configuration.mcp("sessionConfiguration").is_some()
     }
 
+    /// Whether a policy engine decides over calls (`policyEngineConfiguration`).
+    #[must_use]
+    pub fn has_policy_engine(&self) -> bool {
+        self.configuration.get("policyEngineConfiguration").is_some()
+    }
+
     /// Whether errors say what went wrong (`exceptionLevel`).
     #[must_use]
     pub fn is_debug(&self) -> bool {

@@ -7,13 +7,16 @@ mod synchronization;
 
 use std::time::SystemTime;
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 pub(super) use self::rules::runtime_id;
 pub(super) use self::schema::s3_uri;
 pub use self::synchronization::Synchronization;
 use super::status::{Status, Transition};
 use crate::input::text;
+
+/// Names the session of a policy engine.
+pub(super) const POLICY_SESSION_HEADER: &str = "x-amzn-bedrock-agentcore-policy-session-id";
 
 /// A target of a gateway: an MCP server behind it.
 #[derive(Clone, Debug)]
@@ -84,6 +87,25 @@ impl GatewayTarget {
     #[must_use]
     pub fn metadata(&self) -> Option<&Value> {
         self.members.get("metadataConfiguration")
+    }
+
+    /// Lets the header pass that a policy engine needs: the service adds it by itself where a gateway with an engine gets a
+    /// target, or with targets an engine (O: hashicorp/terraform-provider-aws#49374). An update that leaves it out removes
+    /// it.
+    pub(super) fn pass_policy_session(&mut self) {
+        let metadata = self.members.entry("metadataConfiguration").or_insert_with(|| json!({}));
+        let Some(metadata) = metadata.as_object_mut() else { return };
+        let headers = metadata.entry("allowedRequestHeaders").or_insert_with(|| json!([]));
+        let Some(headers) = headers.as_array_mut() else { return };
+        if !headers.iter().any(|header| header == POLICY_SESSION_HEADER) {
+            headers.push(json!(POLICY_SESSION_HEADER));
+        }
+    }
+
+    /// Whether it lets that header pass.
+    pub(super) fn passes_policy_session(&self) -> bool {
+        let headers = self.metadata().and_then(|metadata| metadata.get("allowedRequestHeaders")?.as_array());
+        headers.is_some_and(|headers| headers.iter().any(|header| header == POLICY_SESSION_HEADER))
     }
 
     /// `oauthCredentialProvider` of a target with the type `OAUTH`.

@@ -1,6 +1,7 @@
 //! What the service refuses beyond the constraints of its model.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime};
 
 use serde_json::{Map, Value};
 
@@ -40,12 +41,22 @@ fn check_network(input: &Map<String, Value>) -> Result<(), ApiError> {
     match (network["networkMode"].as_str(), vpc) {
         (Some("VPC"), None) => Err(invalid("networkModeConfig is required when networkMode is VPC.")),
         (Some("PUBLIC"), Some(_)) => Err(invalid("networkModeConfig is not allowed when networkMode is PUBLIC.")),
-        // Only runtimes older than any of the emulator's may set it, and only in an update [API VpcConfig].
-        (_, Some(vpc)) if vpc.get("requireServiceS3Endpoint").is_some() => {
-            Err(invalid("requireServiceS3Endpoint cannot be specified for this agent."))
-        }
         _ => Ok(()),
     }
+}
+
+/// 2026-05-01T00:00:00Z.
+const S3_ENDPOINT_NOT_REQUIRED: Duration = Duration::from_hours(24 * 20_574);
+
+/// Checks the member that only runtimes older than May 2026 may have, and only in an update [API VpcConfig]. `created` is
+/// when the runtime was; `None` in a create.
+pub(super) fn check_s3_endpoint(input: &Map<String, Value>, created: Option<SystemTime>) -> Result<(), ApiError> {
+    let vpc = input.get("networkConfiguration").and_then(|network| network.get("networkModeConfig"));
+    let old = created.is_some_and(|created| created < SystemTime::UNIX_EPOCH + S3_ENDPOINT_NOT_REQUIRED);
+    if !old && vpc.is_some_and(|vpc| vpc.get("requireServiceS3Endpoint").is_some()) {
+        return Err(invalid("requireServiceS3Endpoint cannot be specified for this agent."));
+    }
+    Ok(())
 }
 
 /// Checks the JWT authorizer of a runtime or a gateway.

@@ -104,6 +104,7 @@ impl AgentCoreControl {
         let configuration = Configuration::of(&call.input, true, platform);
         rules::check(&configuration, &call.input)?;
         platform.check(&configuration)?;
+        rules::check_s3_endpoint(&call.input, None)?;
         let tags = text_map(&call.input, "tags");
         rules::check_tags(&tags)?;
         rules::check_tag_count(&tags)?;
@@ -174,6 +175,7 @@ impl AgentCoreControl {
         rules::check(&configuration, &call.input)?;
         let runtime = self.find(&call.input)?;
         platform.check(&configuration)?;
+        rules::check_s3_endpoint(&call.input, Some(runtime.created))?;
         let status = runtime.status(call.now);
         if !matches!(status, Status::Ready | Status::UpdateFailed) {
             return Err(busy(runtime, "updated", status));

@@ -3,6 +3,7 @@
 mod configuration;
 mod credential_provider;
 mod endpoint;
+mod full_replacement;
 mod gateway;
 mod gateway_requirements;
 mod gateway_target;

@@ -58,6 +58,7 @@ impl AgentCoreControl {
             created: call.now,
             updated: call.now,
             shown: given.shown,
+            others: given.others,
             transition: Transition::create(&call.outcome, call.now, self.settings.provider_transition),
             sequence: number,
         };
@@ -99,6 +100,7 @@ impl AgentCoreControl {
         provider.client_authentication = given.client_authentication;
         provider.secret = secret;
         provider.shown = given.shown;
+        provider.others = given.others;
         provider.updated = call.now;
         provider.transition = transition;
         Ok(described(provider, call.now))
@@ -184,5 +186,8 @@ fn described(provider: &CredentialProvider, now: SystemTime) -> Value {
     answer["credentialProviderVendor"] = json!(provider.vendor);
     answer["createdTime"] = timestamp(provider.created);
     answer["lastUpdatedTime"] = timestamp(provider.updated);
+    for (name, value) in &provider.others {
+        answer[name] = value.clone();
+    }
     answer
 }

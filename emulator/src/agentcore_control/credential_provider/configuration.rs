@@ -40,6 +40,8 @@ pub(in super::super) struct Configuration {
     pub(super) secret: GivenSecret,
     /// `oauth2ProviderConfigOutput`.
     pub(super) shown: Value,
+    /// Members of the call that no service model has.
+    pub(super) others: Map<String, Value>,
 }
 
 impl Configuration {
@@ -64,14 +66,32 @@ impl Configuration {
             (custom_discovery(config)?, Value::Object(shown))
         } else {
             let discovery = vendor_discovery(vendor, config)?;
-            let shown = json!({"clientId": client_id, "oauthDiscovery": discovery.as_member()});
-            (discovery, shown)
+            let mut shown = config.clone();
+            shown.retain(|name, _| !name.starts_with("clientSecret") && !ENDPOINTS.contains(&name.as_str()));
+            shown.insert("oauthDiscovery".to_owned(), discovery.as_member());
+            (discovery, Value::Object(shown))
         };
         discovery.urls().into_iter().try_for_each(|(name, url)| check_url(name, url))?;
         let client_authentication = client_authentication(config)?;
-        Ok(Self { client_id, discovery, client_authentication, secret, shown: json!({member: shown}) })
+        Ok(Self {
+            client_id,
+            discovery,
+            client_authentication,
+            secret,
+            shown: json!({member: shown}),
+            others: others(input),
+        })
     }
 }
+
+fn others(input: &Map<String, Value>) -> Map<String, Value> {
+    let known = ["credentialProviderVendor", "name", "oauth2ProviderConfigInput", "tags"];
+    let others = input.iter().filter(|(name, _)| !known.contains(&name.as_str()));
+    others.map(|(name, value)| (name.clone(), value.clone())).collect()
+}
+
+/// What `oauthDiscovery` shows of a vendor in another form.
+const ENDPOINTS: [&str; 4] = ["authorizationEndpoint", "issuer", "tenantId", "tokenEndpoint"];
 
 const CUSTOM: &str = "customOauth2ProviderConfig";
 

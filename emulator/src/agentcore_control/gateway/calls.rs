@@ -5,11 +5,12 @@ use std::time::SystemTime;
 use serde_json::{Map, Value, json};
 
 use super::super::errors::{conflict, invalid, not_found, quota};
+use super::super::gateway_target::GatewayTarget;
 use super::super::runtime::iso8601;
 use super::super::status::{CREATE, DELETE, Status, Transition, UPDATE};
 use super::super::{AgentCoreControl, Neighbours, access, execution_role, rules};
 use super::{Configuration, Gateway};
-use crate::ids::alphanumeric;
+use crate::ids::{alphanumeric, uuid};
 use crate::input::{required, text_map};
 use crate::service::{Answer, ApiError, Call};
 
@@ -76,8 +77,12 @@ impl AgentCoreControl {
         execution_role::assumable(role, &gateway.arn, neighbours.iam, &self.settings, call.now)?;
         let transition = Transition::new(UPDATE, &call.outcome, call.now, self.settings.gateway_transition);
         let gateway = self.find_gateway_mut(&call.input)?;
+        let had_engine = gateway.has_policy_engine();
         gateway.configuration = configuration;
         gateway.updated = call.now;
+        if gateway.has_policy_engine() && !had_engine {
+            gateway.targets.iter_mut().for_each(GatewayTarget::pass_policy_session);
+        }
         gateway.transition = transition;
         Ok(shown(gateway, call.now))
     }
@@ -147,6 +152,13 @@ fn shown(gateway: &Gateway, now: SystemTime) -> Value {
     answer["workloadIdentityDetails"] = json!({"workloadIdentityArn": gateway.workload_identity_arn});
     for (member, value) in gateway.configuration.members() {
         answer[member] = value.clone();
+    }
+    // Shown only: what protects a gateway is attached through AWS WAF.
+    if gateway.get("wafConfiguration").is_some() {
+        let name = format!("regional/webacl/{}/{}", gateway.name, uuid(&gateway.arn));
+        answer["webAclArn"] = json!(
+            gateway.arn.replace(":bedrock-agentcore:", ":wafv2:").replace(&format!("gateway/{}", gateway.id), &name)
+        );
     }
     if let Some(reason) = gateway.failure(now) {
         answer["statusReasons"] = json!([reason]);

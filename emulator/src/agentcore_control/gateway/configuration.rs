@@ -4,21 +4,9 @@ use serde_json::{Map, Value, json};
 
 use crate::input::text;
 
-/// The members that make it up. An update that leaves one out resets it [API UpdateGateway].
-const MEMBERS: [&str; 12] = [
-    "authorizerConfiguration",
-    "authorizerType",
-    "customTransformConfiguration",
-    "description",
-    "exceptionLevel",
-    "interceptorConfigurations",
-    "kmsKeyArn",
-    "policyEngineConfiguration",
-    "protocolConfiguration",
-    "protocolType",
-    "roleArn",
-    "wafConfiguration",
-];
+/// The members of a create or an update that are no part of it. Every other one is, also one that no service model has,
+/// and an update that leaves it out resets it [API UpdateGateway].
+const NOT_CONFIGURATION: [&str; 4] = ["clientToken", "gatewayIdentifier", "name", "tags"];
 
 /// Every revision of MCP that gateways speak, oldest first [DG gateway-using-mcp-list].
 pub(in super::super) const VERSIONS: [&str; 4] = ["2025-03-26", "2025-06-18", "2025-11-25", "2026-07-28"];
@@ -34,9 +22,10 @@ pub(in super::super) struct Configuration(Map<String, Value>);
 impl Configuration {
     /// The configuration that a create or an update asks for, taken as a whole: what is left out is reset.
     pub(in super::super) fn of(input: &Map<String, Value>) -> Self {
-        let mut members: Map<String, Value> = MEMBERS
+        let mut members: Map<String, Value> = input
             .iter()
-            .filter_map(|member| input.get(*member).map(|value| ((*member).to_owned(), value.clone())))
+            .filter(|(member, _)| !NOT_CONFIGURATION.contains(&member.as_str()))
+            .map(|(member, value)| (member.clone(), value.clone()))
             .collect();
         let protocol = members.entry("protocolConfiguration").or_insert_with(|| json!({"mcp": {}}));
         if protocol["mcp"].get("supportedVersions").and_then(Value::as_array).is_none_or(Vec::is_empty) {

@@ -21,14 +21,9 @@ const MAX_TARGETS: usize = 100;
 /// Operations on the targets of one gateway that may be under way at once.
 const MAX_OPERATIONS: usize = 5;
 
-/// The members that a target is made of, besides name and description. An update that leaves one out resets it.
-const MEMBERS: [&str; 5] = [
-    "certificateConfigurations",
-    "credentialProviderConfigurations",
-    "metadataConfiguration",
-    "privateEndpoint",
-    "targetConfiguration",
-];
+/// The members of a create or an update that a target is not made of, and those that are kept apart. Every other one is,
+/// also one that no service model has, and an update that leaves it out resets it.
+const NOT_MEMBERS: [&str; 5] = ["clientToken", "description", "gatewayIdentifier", "name", "targetId"];
 
 impl AgentCoreControl {
     pub(in super::super) fn create_gateway_target(&mut self, call: &Call, neighbours: &Neighbours<'_>) -> Answer {
@@ -42,8 +37,9 @@ impl AgentCoreControl {
             return Err(quota(format!("Gateway '{}' has {MAX_TARGETS} targets already.", gateway.id)));
         }
         let gateway_id = gateway.id.clone();
+        let has_policy_engine = gateway.has_policy_engine();
         let number = self.next_number();
-        let target = GatewayTarget {
+        let mut target = GatewayTarget {
             id: alphanumeric(&format!("target {number} {gateway_id} {name}"), 10).to_uppercase(),
             name: name.to_owned(),
             description: text(&call.input, "description").map(str::to_owned),
@@ -56,6 +52,9 @@ impl AgentCoreControl {
             transition: Transition::resting(Status::Creating),
             sequence: number,
         };
+        if has_policy_engine {
+            target.pass_policy_session();
+        }
         let target_id = target.id.clone();
         self.find_gateway_mut(&call.input)?.targets.push(target);
         self.start(call, &target_id, CREATE, catalogue)
@@ -178,11 +177,12 @@ impl AgentCoreControl {
     }
 }
 
-/// What is given of [`MEMBERS`], with the defaults of an MCP server filled in.
+/// What a create or an update makes a target of, with the defaults of an MCP server filled in.
 fn members_of(input: &Map<String, Value>) -> Map<String, Value> {
-    let mut members: Map<String, Value> = MEMBERS
+    let mut members: Map<String, Value> = input
         .iter()
-        .filter_map(|member| input.get(*member).map(|value| ((*member).to_owned(), value.clone())))
+        .filter(|(member, _)| !NOT_MEMBERS.contains(&member.as_str()))
+        .map(|(member, value)| (member.clone(), value.clone()))
         .collect();
     let server = members.get_mut("targetConfiguration").and_then(|it| it.get_mut("mcp")?.get_mut("mcpServer"));
     if let Some(server) = server.and_then(Value::as_object_mut) {
@@ -235,6 +235,11 @@ fn shown(gateway: &Gateway, target: &GatewayTarget, now: SystemTime) -> Value {
     answer["credentialProviderConfigurations"] = json!([]);
     for (member, value) in &target.members {
         answer[member] = value.clone();
+    }
+    let endpoint = target.members.get("privateEndpoint");
+    if endpoint.is_some_and(|endpoint| endpoint.get("managedVpcResource").is_some()) {
+        let domain = target.endpoint().split('/').nth(2).unwrap_or_default();
+        answer["privateEndpointManagedResources"] = json!([{"domain": domain}]);
     }
     if let Some(reason) = target.failure(now) {
         answer["statusReasons"] = json!([reason]);

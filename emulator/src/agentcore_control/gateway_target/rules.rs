@@ -9,7 +9,9 @@ use super::super::errors::invalid;
 use super::super::gateway::Gateway;
 use super::super::status::Status;
 use super::super::{AgentCoreControl, headers};
-use super::{api_key_provider_arn, credential, is_dynamic, oauth, provider_arn, schema, server};
+use super::{
+    GatewayTarget, POLICY_SESSION_HEADER, api_key_provider_arn, credential, is_dynamic, oauth, provider_arn, schema, server,
+};
 use crate::objects::Objects;
 use crate::service::ApiError;
 use crate::wire;
@@ -106,10 +108,6 @@ fn oauth_of(members: &Map<String, Value>) -> Option<&Value> {
     credential(members).and_then(oauth)
 }
 
-/// The service itself adds this header to the list of a target whose gateway has a policy engine, so an update that sends
-/// back what the last Get showed has it (O: hashicorp/terraform-provider-aws#49374).
-const POLICY_SESSION: &str = "x-amzn-bedrock-agentcore-policy-session-id";
-
 /// An https URL; the ARN in the URL of a runtime percent-encoded [DG gateway-target-MCPservers].
 fn check_endpoint(endpoint: &str) -> Result<(), ApiError> {
     let host = endpoint.strip_prefix("https://").and_then(|rest| rest.split(['/', '?', '#']).next());
@@ -136,6 +134,10 @@ pub(in super::super) fn runtime_id(endpoint: &str) -> Option<String> {
     runtime.rsplit('/').next().map(str::to_owned)
 }
 
+fn has_policy_session(gateway: &Gateway) -> bool {
+    gateway.has_policy_engine() || gateway.targets.iter().any(GatewayTarget::passes_policy_session)
+}
+
 /// Headers that the gateway may pass on. Which ones it never does is documented for runtimes only, and taken from there.
 fn check_metadata(gateway: &Gateway, members: &Map<String, Value>) -> Result<(), ApiError> {
     for (list, restricted) in
@@ -145,7 +147,8 @@ fn check_metadata(gateway: &Gateway, members: &Map<String, Value>) -> Result<(),
         let mut seen = BTreeSet::new();
         for name in names.into_iter().flatten().filter_map(Value::as_str) {
             let lower = name.to_ascii_lowercase();
-            if restricted && lower != POLICY_SESSION {
+            // Reserved like its kind, but for an update that sends back what the service added.
+            if restricted && !(lower == POLICY_SESSION_HEADER && has_policy_session(gateway)) {
                 headers::check_name(name)?;
                 if lower == "authorization" {
                     return Err(invalid("The header 'Authorization' belongs to the target's credential provider."));
