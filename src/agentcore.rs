@@ -14,6 +14,7 @@ use crate::properties::quote;
 use crate::resource::TagChanges;
 use crate::wait::{CANCELLED_CREATE_GRACE, Progress, while_refused};
 
+pub(crate) mod put;
 mod settling;
 pub(crate) mod target;
 

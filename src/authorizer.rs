@@ -8,7 +8,9 @@ use aws_sdk_bedrockagentcorecontrol::types::{
 };
 use aws_smithy_types::error::operation::BuildError;
 use http::Uri;
+use serde_json::Value;
 
+use crate::agentcore::put::Rule;
 use crate::error::Error;
 use crate::oauth::Discovery;
 use crate::properties::{PropertyReader, quote};
@@ -17,6 +19,19 @@ use crate::properties::{PropertyReader, quote};
 const CLIENT_ID_CLAIM: &str = "client_id";
 
 pub mod comparison;
+
+/// The part of an authorizer that [`Authorizer`] is: the rest is somebody else's. So are rules for claims in a form that is
+/// never written here.
+pub(crate) const GOVERNED: Rule = Rule::Presence(&Rule::Union(&[(
+    "customJWTAuthorizer",
+    Rule::Structure(&[
+        ("allowedAudience", Rule::Ours),
+        ("allowedClients", Rule::Ours),
+        ("allowedScopes", Rule::Ours),
+        ("customClaims", Rule::ListBut(is_foreign)),
+        ("discoveryUrl", Rule::Ours),
+    ]),
+)]));
 
 /// What a token must show. Every kind that is given must pass.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -251,19 +266,17 @@ impl Authorizer {
         }
     }
 
-    /// Our form of what the service reports. What we never write equals nothing of ours.
+    /// Our form of what the service reports. Another kind of authorizer equals nothing of ours.
     #[must_use]
     pub fn from_api(live: &AuthorizerConfiguration) -> Self {
         let AuthorizerConfiguration::CustomJwtAuthorizer(live) = live else { return Self::foreign() };
         let set = |list: &[String]| list.iter().cloned().collect();
-        let claims: Option<BTreeSet<_>> = live.custom_claims().iter().map(client_rule).collect();
-        let Some(claims) = claims else { return Self::foreign() };
         Self {
             discovery_url: live.discovery_url().to_owned(),
             allowed_audience: set(live.allowed_audience()),
             allowed_clients: set(live.allowed_clients()),
             allowed_scopes: set(live.allowed_scopes()),
-            claims,
+            claims: live.custom_claims().iter().filter_map(client_rule).collect(),
         }
     }
 
@@ -277,6 +290,14 @@ impl Authorizer {
             claims: BTreeSet::new(),
         }
     }
+}
+
+/// Decides whether a rule, as JSON, is in another form than the one we write: see [`client_rule`].
+fn is_foreign(rule: &Value) -> bool {
+    let wanted = &rule["authorizingClaimMatchValue"];
+    rule["inboundTokenClaimValueType"] != "STRING"
+        || wanted["claimMatchOperator"] != "EQUALS"
+        || !wanted["claimMatchValue"]["matchValueString"].is_string()
 }
 
 /// Name and value of a rule in the one form we write.

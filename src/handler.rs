@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 use futures_util::FutureExt;
 use tracing::{Instrument, error, info, info_span};
 
+use crate::agentcore::put::Shown;
 use crate::aws::Context;
 use crate::error::{Error, Failure};
 use crate::event::{self, Recipient, Request, RequestType};
@@ -89,7 +90,8 @@ async fn work(request: &Request, deadline: SystemTime, context: &Context) -> Res
     info!("request received");
     let mask = Mask::default();
     let time = deadline.duration_since(context.now()).unwrap_or_default().saturating_sub(ANSWER_RESERVE);
-    let job = Job { context, request, deadline: Deadline::after(time), mask: &mask };
+    let shown = Shown::default();
+    let job = Job { context, request, deadline: Deadline::after(time), mask: &mask, shown: &shown };
     let outcome = AssertUnwindSafe(Box::pin(dispatch(&job))).catch_unwind().await.unwrap_or_else(|_| {
         // The panic's words may quote anything; its place is in the log (`logging`).
         Err(Error::Bug("it panicked".to_owned()).into())

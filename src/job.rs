@@ -8,6 +8,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
+use crate::agentcore::put::Shown;
 use crate::aws::Context;
 use crate::error::{ApiError, ApiErrorKind, Error, Failure};
 use crate::event::Request;
@@ -27,6 +28,8 @@ pub struct Job<'a> {
     pub deadline: Deadline,
     /// The secret values met so far.
     pub mask: &'a Mask,
+    /// What AgentCore's last Get showed.
+    pub(crate) shown: &'a Shown,
 }
 
 /// How a lifecycle function ends.

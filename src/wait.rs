@@ -105,19 +105,42 @@ where
     Fut: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
     E: ProvideErrorMetadata + std::error::Error + 'static,
 {
+    repeat(deadline, operation, async || once(operation, attempt()).await).await
+}
+
+/// Makes one attempt of an AWS call. Logs its success; a refusal is logged by [`repeat`].
+pub async fn once<T, E>(
+    operation: &'static str,
+    attempt: impl Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+) -> Result<T, ApiError>
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+{
+    let called = Instant::now();
+    // On the heap: the SDK's futures are large, and this one is part of many others.
+    let answer = Box::pin(attempt).await.map_err(|error| classify(operation, &error))?;
+    info!(operation, milliseconds = millis(called), "called");
+    Ok(answer)
+}
+
+/// Repeats what makes AWS calls, in the way of [`call`]. `operation` is the call that all is about: its name is in the
+/// sentence when time runs out.
+pub async fn repeat<T>(
+    deadline: Deadline,
+    operation: &'static str,
+    attempt: impl AsyncFn() -> Result<T, ApiError>,
+) -> Result<T, Error> {
     let started = Instant::now();
     let mut pause = BACKOFF_MIN;
     loop {
         let called = Instant::now();
         let error = match timeout_at(deadline.0, Box::pin(attempt())).await {
-            Ok(Ok(answer)) => {
-                info!(operation, milliseconds = millis(called), "called");
-                return Ok(answer);
-            }
-            Ok(Err(error)) => classify(operation, &error),
+            Ok(Ok(answer)) => return Ok(answer),
+            Ok(Err(error)) => error,
             Err(_) => return Err(out_of_time(operation, "no answer")),
         };
         let repeat = started.elapsed() < patience(&error);
+        let operation = error.operation;
         // The message stays out of the log: only what the handler masks may quote AWS.
         info!(operation, milliseconds = millis(called), kind = ?error.kind, code = error.code.as_deref(), repeat, "refused");
         if !repeat {

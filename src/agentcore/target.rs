@@ -103,14 +103,16 @@ impl Live for GetGatewayTargetOutput {
 /// `None` if there is no such gateway.
 pub(crate) async fn get_gateway(job: &Job<'_>, gateway_id: &str) -> Result<Option<GetGatewayOutput>, Error> {
     let request = job.context.agentcore.get_gateway().gateway_identifier(gateway_id);
-    none_if_not_found(job.call("bedrock-agentcore:GetGateway", || request.clone().send()).await)
+    let call = || request.clone().customize().interceptor(job.shown.watch(gateway_id)).send();
+    none_if_not_found(job.call("bedrock-agentcore:GetGateway", call).await)
 }
 
 /// `None` if there is no such target, or no such gateway.
 pub(crate) async fn get(job: &Job<'_>, target: &TargetRef) -> Result<Option<GetGatewayTargetOutput>, Error> {
     let TargetRef { gateway_id, target_id } = target;
     let request = job.context.agentcore.get_gateway_target().gateway_identifier(gateway_id).target_id(target_id);
-    none_if_not_found(job.call("bedrock-agentcore:GetGatewayTarget", || request.clone().send()).await)
+    let call = || request.clone().customize().interceptor(job.shown.watch(target)).send();
+    none_if_not_found(job.call("bedrock-agentcore:GetGatewayTarget", call).await)
 }
 
 /// Every target of the gateway; none of one that is gone. The list lags behind. For the unhappy paths, and

@@ -25,6 +25,7 @@ use crate::wait::{Progress, until};
 mod api;
 mod configuration;
 mod deletion;
+mod governed;
 mod lookup;
 mod outputs;
 mod preflight;
@@ -65,7 +66,7 @@ impl Lifecycle for Gateway {
         let Some((live, tags)) = lookup::current(job, physical_id, &properties).await? else {
             return replace(job, physical_id, &properties).await;
         };
-        if let Some(property) = unchangeable(&properties, &live) {
+        if let Some(property) = unchangeable(&properties, old.as_ref(), &live) {
             return match properties.name {
                 Some(_) => Err(cannot_change(property, physical_id).into()),
                 None => replace(job, physical_id, &properties).await,
@@ -153,7 +154,7 @@ async fn settle_created(
     if *live.status() == GatewayStatus::Failed {
         return Err(failed_status(&live));
     }
-    if let Some(property) = unchangeable(properties, &live) {
+    if let Some(property) = unchangeable(properties, None, &live) {
         return Err(cannot_change(property, id));
     }
     let tags = match known_tags {

@@ -30,6 +30,7 @@ mod configuration;
 mod converge;
 mod creation;
 mod deletion;
+mod governed;
 mod listing;
 mod lookup;
 mod outbound;

@@ -27,6 +27,7 @@ use crate::wait::while_refused;
 
 mod api;
 mod configuration;
+mod governed;
 mod lookup;
 mod permissions;
 mod preflight;

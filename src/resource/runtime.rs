@@ -28,6 +28,7 @@ mod api;
 mod configuration;
 mod environment;
 mod failure;
+mod governed;
 mod headers;
 mod lookup;
 mod outputs;

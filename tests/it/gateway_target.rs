@@ -138,7 +138,7 @@ pub(crate) fn jwt_runtime() -> Value {
 }
 
 /// A credential provider with Cognito's client `app`. Returns its ARN.
-fn make_provider(world: &World) -> String {
+pub(crate) fn make_provider(world: &World) -> String {
     let config = json!({"oauthDiscovery": {"discoveryUrl": format!("{COGNITO}/.well-known/openid-configuration")},
         "clientId": "app", "clientSecret": canary("client")});
     let input = json!({"name": "idp", "credentialProviderVendor": "CustomOauth2",

@@ -46,6 +46,8 @@ mod gateway_stack;
 mod gateway_target;
 /// What every resource that trusts an identity provider asks of it.
 mod identity_provider;
+/// What somebody else set survives updates.
+mod kept;
 /// Batteries on platform version V2.
 mod matrix;
 /// The credential provider's battery.

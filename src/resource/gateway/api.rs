@@ -7,6 +7,8 @@ use aws_sdk_bedrockagentcorecontrol::types::GatewayProtocolType;
 use aws_smithy_types::DateTime;
 
 use super::configuration::Configuration;
+use super::governed::GOVERNED;
+use crate::agentcore::put::put;
 pub(super) use crate::agentcore::target::get_gateway as get;
 use crate::agentcore::{none_if_not_found, unbuildable};
 use crate::error::Error;
@@ -23,7 +25,7 @@ pub(super) async fn create(
     tags: &BTreeMap<String, String>,
     token: &str,
 ) -> Result<String, Error> {
-    let members = configuration.to_api(None).map_err(unbuildable)?;
+    let members = configuration.to_api().map_err(unbuildable)?;
     let request = job
         .context
         .agentcore
@@ -43,15 +45,13 @@ pub(super) async fn create(
     Ok(answer.gateway_id)
 }
 
-/// Replaces the whole configuration. What no property of ours says anything about is sent as it is: left out, it would
-/// be reset (API reference, UpdateGateway). Returns when the gateway was updated, by its own timestamp.
+/// Replaces the whole configuration, but for what is not ours. Returns when the gateway was updated, by its own timestamp.
 pub(super) async fn update(
     job: &Job<'_>,
     live: &GetGatewayOutput,
     configuration: &Configuration,
 ) -> Result<DateTime, Error> {
-    let members = configuration.to_api(Some(live)).map_err(unbuildable)?;
-    let interceptors = live.interceptor_configurations();
+    let members = configuration.to_api().map_err(unbuildable)?;
     let request = job
         .context
         .agentcore
@@ -65,13 +65,11 @@ pub(super) async fn update(
         .authorizer_type(members.authorizer_type)
         .set_authorizer_configuration(members.authorizer)
         .set_exception_level(members.exception_level)
-        .set_kms_key_arn(members.kms_key_arn)
-        .set_custom_transform_configuration(live.custom_transform_configuration().cloned())
-        .set_interceptor_configurations((!interceptors.is_empty()).then(|| interceptors.to_vec()))
-        .set_policy_engine_configuration(live.policy_engine_configuration().cloned())
-        .set_waf_configuration(live.waf_configuration().cloned());
-    let answer = job.call("bedrock-agentcore:UpdateGateway", || request.clone().send()).await?;
-    Ok(answer.updated_at)
+        .set_kms_key_arn(members.kms_key_arn);
+    let get = job.context.agentcore.get_gateway().gateway_identifier(live.gateway_id());
+    let get = ("bedrock-agentcore:GetGateway", |watch| get.clone().customize().interceptor(watch).send());
+    let update = ("bedrock-agentcore:UpdateGateway", |kept| request.clone().customize().interceptor(kept).send());
+    Ok(put(job, live.gateway_id(), &GOVERNED, get, update).await?.updated_at)
 }
 
 /// Starts the deletion. `None` if there is nothing to delete.

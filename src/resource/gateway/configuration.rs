@@ -12,7 +12,7 @@ use aws_smithy_types::error::operation::BuildError;
 use super::properties::{Properties, VERSIONS};
 use crate::authorizer::Authorizer;
 
-/// Everything an update replaces.
+/// Everything that our properties govern (see [`super::governed`]), and nothing else.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Configuration {
     role_arn: String,
@@ -29,8 +29,8 @@ pub(super) struct Configuration {
 }
 
 impl Configuration {
-    /// The wanted configuration, with the authorizer that the IdP was asked about. Where no versions are asked for, a
-    /// gateway keeps those it has, and a new one speaks all of them.
+    /// The wanted configuration, with the authorizer that the IdP was asked about. Where no versions or no key are asked
+    /// for, a gateway keeps those it has; a new one speaks all versions.
     pub(super) fn wanted(
         properties: &Properties,
         authorizer: Option<Authorizer>,
@@ -48,7 +48,7 @@ impl Configuration {
             unpaginated: unpaginated(properties.unpaginated, live),
             instructions: properties.instructions.clone(),
             debug: properties.debug,
-            kms_key_arn: properties.kms_key_arn.clone(),
+            kms_key_arn: properties.kms_key_arn.clone().or_else(|| live.and_then(key)),
         }
     }
 
@@ -66,7 +66,7 @@ impl Configuration {
             unpaginated: mcp.and_then(McpGatewayConfiguration::disable_mcp_list_tools_pagination),
             instructions: text(mcp.and_then(|mcp| mcp.instructions())),
             debug: live.exception_level() == Some(&ExceptionLevel::Debug),
-            kms_key_arn: text(live.kms_key_arn()),
+            kms_key_arn: key(live),
         }
     }
 
@@ -82,16 +82,12 @@ impl Configuration {
         members.into_iter().filter_map(|(name, taken)| (!taken).then_some(name)).collect()
     }
 
-    /// The members of a request. Every one is sent every time: what a full replace leaves out is reset. So is what
-    /// somebody else set in `live`, which is sent along.
-    pub(super) fn to_api(&self, live: Option<&GetGatewayOutput>) -> Result<Members, BuildError> {
-        let live = live.and_then(mcp);
+    /// The members of a request. Every one is sent every time.
+    pub(super) fn to_api(&self) -> Result<Members, BuildError> {
         let mcp = McpGatewayConfiguration::builder()
             .set_supported_versions(Some(self.versions.iter().cloned().collect()))
             .set_search_type(self.semantic_search.then_some(SearchType::Semantic))
             .set_instructions(self.instructions.clone())
-            .set_session_configuration(live.and_then(|live| live.session_configuration().cloned()))
-            .set_streaming_configuration(live.and_then(|live| live.streaming_configuration().cloned()))
             .set_disable_mcp_list_tools_pagination(self.unpaginated)
             .build();
         Ok(Members {
@@ -136,14 +132,24 @@ fn unpaginated(property: Option<bool>, live: Option<&GetGatewayOutput>) -> Optio
     property.filter(|wanted| *wanted != live.unwrap_or(false)).or(live)
 }
 
-/// The property that asks for what AgentCore cannot make of this gateway.
-pub(super) fn unchangeable(properties: &Properties, live: &GetGatewayOutput) -> Option<&'static str> {
+fn key(live: &GetGatewayOutput) -> Option<String> {
+    live.kms_key_arn().filter(|arn| !arn.is_empty()).map(str::to_owned)
+}
+
+/// Returns the property that asks for what AgentCore cannot make of this gateway. `old` are the former properties, if any.
+pub(super) fn unchangeable(
+    properties: &Properties,
+    old: Option<&Properties>,
+    live: &GetGatewayOutput,
+) -> Option<&'static str> {
+    // A key that no template ever asked for is somebody else's, and stays.
+    let key_is_ours = properties.kms_key_arn.is_some() || old.is_some_and(|old| old.kms_key_arn.is_some());
     let live = Configuration::live(live);
     [
         // "Authorizer type cannot be updated for an existing gateway" (cloudformation-coverage-roadmap, issue 2578).
         ("AuthorizerType", live.authorizer_type == authorizer_type(properties)),
         ("SearchType", live.semantic_search == properties.semantic_search),
-        ("KmsKeyArn", live.kms_key_arn == properties.kms_key_arn),
+        ("KmsKeyArn", !key_is_ours || live.kms_key_arn == properties.kms_key_arn),
         // They can shrink but not grow (aws-cli, issue 10346), so that a rollback could not undo what shrank in place.
         ("SupportedVersions", properties.versions.as_ref().is_none_or(|versions| live.versions == *versions)),
     ]
@@ -157,4 +163,52 @@ pub(super) fn may_replace(old: &Properties, new: &Properties) -> bool {
         || old.semantic_search != new.semantic_search
         || old.kms_key_arn != new.kms_key_arn
         || old.versions != new.versions
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_bedrockagentcorecontrol::types::GatewayStatus;
+    use aws_smithy_types::DateTime;
+    use serde_json::json;
+
+    use super::super::properties::{NAMES, parse};
+    use super::*;
+    use crate::event::RawProperties;
+    use crate::properties::PropertyReader;
+    use crate::sensitive::Mask;
+
+    const KEY: &str = "arn:aws:kms:us-east-1:111122223333:key/0a1b2c3d-0000-1111-2222-333344445555";
+
+    fn properties(key: Option<&str>) -> Properties {
+        let given = json!({"RoleArn": "arn:aws:iam::111122223333:role/gateway", "AuthorizerType": "AWS_IAM",
+            "SearchType": "NONE", "KmsKeyArn": key.unwrap_or_default()});
+        let given = RawProperties::from(given.as_object().expect("a map").clone());
+        let mask = Mask::default();
+        let reader = PropertyReader::new(&given, &NAMES, &mask).expect("known properties");
+        parse(&reader).expect("valid properties")
+    }
+
+    fn live(key: Option<&str>) -> GetGatewayOutput {
+        GetGatewayOutput::builder()
+            .gateway_arn("arn")
+            .gateway_id("id")
+            .name("name")
+            .created_at(DateTime::from_secs(0))
+            .updated_at(DateTime::from_secs(0))
+            .status(GatewayStatus::Ready)
+            .authorizer_type(AuthorizerType::AwsIam)
+            .set_kms_key_arn(key.map(str::to_owned))
+            .build()
+            .expect("a gateway")
+    }
+
+    #[test]
+    fn a_key_of_somebody_else_stays_and_one_of_ours_does_not() {
+        let (none, ours) = (properties(None), properties(Some(KEY)));
+        assert_eq!(unchangeable(&none, Some(&none), &live(Some(KEY))), None);
+        assert_eq!(Configuration::wanted(&none, None, Some(&live(Some(KEY)))).kms_key_arn.as_deref(), Some(KEY));
+        for (new, old, key) in [(&none, &ours, Some(KEY)), (&ours, &none, None), (&ours, &ours, None)] {
+            assert_eq!(unchangeable(new, Some(old), &live(key)), Some("KmsKeyArn"), "{key:?}");
+        }
+    }
 }

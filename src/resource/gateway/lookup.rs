@@ -103,7 +103,7 @@ pub(super) async fn find_former(
     let others = others(job, physical_id, |name| job.identity().is_derived_name(name)).await?;
     Ok(others.into_iter().find(|live| {
         let usable = !matches!(live.status(), GatewayStatus::Failed | GatewayStatus::Deleting);
-        usable && unchangeable(properties, live).is_none()
+        usable && unchangeable(properties, None, live).is_none()
     }))
 }
 

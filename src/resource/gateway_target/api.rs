@@ -3,6 +3,8 @@
 use aws_smithy_types::DateTime;
 
 use super::configuration::Configuration;
+use super::governed::GOVERNED;
+use crate::agentcore::put::put;
 use crate::agentcore::target::TargetRef;
 use crate::agentcore::{none_if_not_found, unbuildable};
 use crate::error::Error;
@@ -15,7 +17,7 @@ pub(super) async fn create(
     configuration: &Configuration,
     token: &str,
 ) -> Result<TargetRef, Error> {
-    let members = configuration.to_api(None).map_err(unbuildable)?;
+    let members = configuration.to_api().map_err(unbuildable)?;
     let request = job
         .context
         .agentcore
@@ -31,28 +33,30 @@ pub(super) async fn create(
     Ok(TargetRef { gateway_id: gateway_id.to_owned(), target_id: answer.target_id })
 }
 
-/// Replaces the whole configuration, `former`. Returns when the target was updated, by its own timestamp; `None` if there
-/// is no such target.
+/// Replaces the whole configuration, but for what is not ours. Returns when the target was updated, by its own timestamp;
+/// `None` if there is no such target.
 pub(super) async fn update(
     job: &Job<'_>,
     target: &TargetRef,
     configuration: &Configuration,
-    former: &Configuration,
 ) -> Result<Option<DateTime>, Error> {
-    let members = configuration.to_api(Some(former)).map_err(unbuildable)?;
+    let TargetRef { gateway_id, target_id } = target;
+    let members = configuration.to_api().map_err(unbuildable)?;
     let request = job
         .context
         .agentcore
         .update_gateway_target()
-        .gateway_identifier(&target.gateway_id)
-        .target_id(&target.target_id)
+        .gateway_identifier(gateway_id)
+        .target_id(target_id)
         .name(&configuration.name)
         .description(&configuration.description)
         .target_configuration(members.target)
         .set_credential_provider_configurations(members.outbound.map(|outbound| vec![outbound]))
         .set_metadata_configuration(members.metadata);
-    let answer = job.call("bedrock-agentcore:UpdateGatewayTarget", || request.clone().send()).await;
-    none_if_not_found(answer.map(|answer| answer.updated_at))
+    let get = job.context.agentcore.get_gateway_target().gateway_identifier(gateway_id).target_id(target_id);
+    let get = ("bedrock-agentcore:GetGatewayTarget", |watch| get.clone().customize().interceptor(watch).send());
+    let update = ("bedrock-agentcore:UpdateGatewayTarget", |kept| request.clone().customize().interceptor(kept).send());
+    none_if_not_found(put(job, &target.to_string(), &GOVERNED, get, update).await.map(|answer| answer.updated_at))
 }
 
 /// Starts the deletion. `None` if there is nothing to delete.

@@ -12,10 +12,12 @@ use aws_smithy_types::error::operation::BuildError;
 use super::listing::Listing;
 use super::outbound::Outbound;
 use super::properties::Properties;
+use crate::agentcore::put::is_service_header;
 use crate::agentcore::target::mcp_server;
 use crate::job::Job;
 
-/// Everything an update replaces. What we never write is `None`, and equals nothing of ours.
+/// Everything that our properties govern (see [`super::governed`]), and nothing else. What we never write is `None`, and
+/// equals nothing of ours.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Configuration {
     pub(super) name: String,
@@ -25,7 +27,6 @@ pub(super) struct Configuration {
     listing: Option<Listing>,
     request_headers: BTreeSet<String>,
     response_headers: BTreeSet<String>,
-    query_parameters: BTreeSet<String>,
 }
 
 impl Configuration {
@@ -49,7 +50,6 @@ impl Configuration {
             listing: Some(properties.listing.clone()),
             request_headers: properties.request_headers.clone(),
             response_headers: properties.response_headers.clone(),
-            query_parameters: BTreeSet::new(),
         }
     }
 
@@ -58,7 +58,8 @@ impl Configuration {
         let server = mcp_server(live);
         let metadata = live.metadata_configuration();
         let set = |list: fn(&MetadataConfiguration) -> &[String]| {
-            metadata.map(|metadata| list(metadata).iter().cloned().collect()).unwrap_or_default()
+            let headers = metadata.map(list).unwrap_or_default();
+            headers.iter().filter(|header| !is_service_header(header)).cloned().collect()
         };
         Self {
             name: live.name().to_owned(),
@@ -68,7 +69,6 @@ impl Configuration {
             listing: server.and_then(Listing::from_api),
             request_headers: set(MetadataConfiguration::allowed_request_headers),
             response_headers: set(MetadataConfiguration::allowed_response_headers),
-            query_parameters: set(MetadataConfiguration::allowed_query_parameters),
         }
     }
 
@@ -83,9 +83,8 @@ impl Configuration {
         members.into_iter().filter_map(|(name, taken)| (!taken).then_some(name)).collect()
     }
 
-    /// The members of a request. Every one is sent every time: what a full replace leaves out may be reset, or kept.
-    /// `former` is what it replaces, if anything.
-    pub(super) fn to_api(&self, former: Option<&Self>) -> Result<Members, BuildError> {
+    /// The members of a request. Every one is sent every time.
+    pub(super) fn to_api(&self) -> Result<Members, BuildError> {
         let (listing_mode, schema) = self.listing.as_ref().map(Listing::to_api).unzip();
         let server = McpServerTargetConfiguration::builder()
             .set_endpoint(self.endpoint.clone())
@@ -94,21 +93,16 @@ impl Configuration {
             .build()?;
         // The API refuses empty lists.
         let list = |set: &BTreeSet<String>| (!set.is_empty()).then(|| set.iter().cloned().collect::<Vec<_>>());
+        let passes_headers = !self.request_headers.is_empty() || !self.response_headers.is_empty();
         let metadata = MetadataConfiguration::builder()
             .set_allowed_request_headers(list(&self.request_headers))
             .set_allowed_response_headers(list(&self.response_headers))
-            .set_allowed_query_parameters(list(&self.query_parameters))
             .build();
         Ok(Members {
             target: TargetConfiguration::Mcp(McpTargetConfiguration::McpServer(server)),
             outbound: self.outbound.as_ref().map(Outbound::to_api).transpose()?,
-            // An empty one clears what was there, and is not sent where there was nothing.
-            metadata: (self.passes_metadata() || former.is_some_and(Self::passes_metadata)).then_some(metadata),
+            metadata: passes_headers.then_some(metadata),
         })
-    }
-
-    fn passes_metadata(&self) -> bool {
-        [&self.request_headers, &self.response_headers, &self.query_parameters].iter().any(|set| !set.is_empty())
     }
 }
 

@@ -30,10 +30,9 @@ pub(super) async fn configuration(
     if live.settled() == Settled::PendingAuth {
         return Err(target::failure(job, target, &live).await);
     }
-    let former = Configuration::live(&live);
     let mut repeats = Repeats::default();
     loop {
-        let updated = replace(job, target, configuration, &former).await?;
+        let updated = replace(job, target, configuration).await?;
         let settle = async || target::wait_settled(job, target).await?.ok_or_else(|| target::gone(target));
         let shows = |live: &GetGatewayTargetOutput| is_as_new(live.updated_at(), &updated);
         let kept = |live: &GetGatewayTargetOutput| configuration.kept_by(&Configuration::live(live));
@@ -48,15 +47,10 @@ pub(super) async fn configuration(
 }
 
 /// Makes the call, once nothing else goes on. Returns when the target was updated.
-async fn replace(
-    job: &Job<'_>,
-    target: &TargetRef,
-    configuration: &Configuration,
-    former: &Configuration,
-) -> Result<DateTime, Error> {
+async fn replace(job: &Job<'_>, target: &TargetRef, configuration: &Configuration) -> Result<DateTime, Error> {
     let mut contention = Contention::default();
     until(job.deadline, "waiting for other operations on the gateway's targets to end", async || {
-        let error = match api::update(job, target, configuration, former).await {
+        let error = match api::update(job, target, configuration).await {
             Ok(Some(updated)) => return Ok(Progress::Done(updated)),
             Ok(None) => return Err(target::gone(target)),
             Err(error) if is_name_taken(&error) || is_contention(&error) => error,

@@ -9,7 +9,9 @@ use aws_sdk_bedrockagentcorecontrol::types::{Secret, SecretSourceType, Status};
 use aws_smithy_types::DateTime;
 
 use super::configuration::Configuration;
+use super::governed::GOVERNED;
 use super::permissions::explained;
+use crate::agentcore::put::put;
 use crate::agentcore::{Live, Settled, none_if_not_found, unbuildable};
 use crate::error::Error;
 use crate::job::Job;
@@ -46,7 +48,7 @@ pub(super) async fn create(
     Ok(Answer { status: settled_if_absent(answer.status()), updated: None, attributes })
 }
 
-/// Replaces the whole configuration. `None` if there is no such provider.
+/// Replaces the whole configuration, but for what is not ours. `None` if there is no such provider.
 pub(super) async fn update(job: &Job<'_>, name: &str, configuration: &Configuration) -> Result<Option<Answer>, Error> {
     let request = job
         .context
@@ -55,7 +57,12 @@ pub(super) async fn update(job: &Job<'_>, name: &str, configuration: &Configurat
         .name(name)
         .credential_provider_vendor(configuration.vendor())
         .oauth2_provider_config_input(configuration.to_api().map_err(unbuildable)?);
-    let answer = job.call("bedrock-agentcore:UpdateOauth2CredentialProvider", || request.clone().send()).await;
+    let get = job.context.agentcore.get_oauth2_credential_provider().name(name);
+    let get =
+        ("bedrock-agentcore:GetOauth2CredentialProvider", |watch| get.clone().customize().interceptor(watch).send());
+    let operation = "bedrock-agentcore:UpdateOauth2CredentialProvider";
+    let update = (operation, |kept| request.clone().customize().interceptor(kept).send());
+    let answer = put(job, name, &GOVERNED, get, update).await;
     Ok(none_if_not_found(answer.map_err(explained))?.map(|answer| {
         let arn = answer.credential_provider_arn();
         let attributes = attributes(arn, answer.callback_url(), answer.client_secret_arn());
@@ -66,7 +73,8 @@ pub(super) async fn update(job: &Job<'_>, name: &str, configuration: &Configurat
 /// `None` if there is no such provider.
 pub(super) async fn get(job: &Job<'_>, name: &str) -> Result<Option<GetOauth2CredentialProviderOutput>, Error> {
     let request = job.context.agentcore.get_oauth2_credential_provider().name(name);
-    none_if_not_found(job.call("bedrock-agentcore:GetOauth2CredentialProvider", || request.clone().send()).await)
+    let call = || request.clone().customize().interceptor(job.shown.watch(name)).send();
+    none_if_not_found(job.call("bedrock-agentcore:GetOauth2CredentialProvider", call).await)
 }
 
 /// Starts the deletion. `None` if there is nothing to delete.

@@ -15,7 +15,7 @@ use super::properties::Idp;
 use super::vendor::KnownVendor;
 use crate::sensitive::Sensitive;
 
-/// Everything an update replaces.
+/// Everything that our properties govern (see [`super::governed`]).
 pub(super) struct Configuration {
     pub(super) vendor: &'static str,
     pub(super) client_id: String,
@@ -68,7 +68,7 @@ impl Configuration {
         CredentialProviderVendorType::from(self.vendor)
     }
 
-    /// The member of a request. Everything is sent every time: an update replaces all of it.
+    /// The member of a request. Everything is sent every time.
     pub(super) fn to_api(&self) -> Result<Oauth2ProviderConfigInput, BuildError> {
         use Oauth2ProviderConfigInput as Input;
         Ok(match &self.idp {

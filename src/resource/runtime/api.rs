@@ -7,6 +7,8 @@ use aws_sdk_bedrockagentcorecontrol::operation::get_agent_runtime::GetAgentRunti
 use aws_sdk_bedrockagentcorecontrol::types::{AgentRuntimeStatus, RuntimeMetadataConfiguration};
 
 use super::configuration::Configuration;
+use super::governed::GOVERNED;
+use crate::agentcore::put::put;
 use crate::agentcore::{Live, Settled, none_if_not_found, unbuildable};
 use crate::error::Error;
 use crate::job::Job;
@@ -56,7 +58,8 @@ pub(super) async fn create(
     Ok(answer.agent_runtime_id)
 }
 
-/// Replaces the whole configuration. Returns the version that this makes, or the present one if it changes nothing.
+/// Replaces the whole configuration, but for what is not ours. Returns the version that this creates, or the present one
+/// if it changes nothing.
 pub(super) async fn update(
     job: &Job<'_>,
     id: &str,
@@ -82,14 +85,18 @@ pub(super) async fn update(
         .lifecycle_configuration(members.lifecycle)
         .metadata_configuration(metadata)
         .client_token(token);
-    let answer = job.call("bedrock-agentcore:UpdateAgentRuntime", || request.clone().send()).await?;
+    let get = job.context.agentcore.get_agent_runtime().agent_runtime_id(id);
+    let get = ("bedrock-agentcore:GetAgentRuntime", |watch| get.clone().customize().interceptor(watch).send());
+    let update = ("bedrock-agentcore:UpdateAgentRuntime", |kept| request.clone().customize().interceptor(kept).send());
+    let answer = put(job, id, &GOVERNED, get, update).await?;
     Ok(Version::parse(answer.agent_runtime_version()))
 }
 
 /// `None` if there is no such runtime.
 pub(super) async fn get(job: &Job<'_>, id: &str) -> Result<Option<GetAgentRuntimeOutput>, Error> {
     let request = job.context.agentcore.get_agent_runtime().agent_runtime_id(id);
-    none_if_not_found(job.call("bedrock-agentcore:GetAgentRuntime", || request.clone().send()).await)
+    let call = || request.clone().customize().interceptor(job.shown.watch(id)).send();
+    none_if_not_found(job.call("bedrock-agentcore:GetAgentRuntime", call).await)
 }
 
 /// Returns the version before the newest, `None` if there is none (any more).

@@ -11,11 +11,12 @@ use aws_sdk_bedrockagentcorecontrol::types::{
 use aws_smithy_types::error::operation::BuildError;
 
 use super::properties::{IDLE_SECONDS_DEFAULT, LIFETIME_SECONDS_DEFAULT, Network, Properties};
+use crate::agentcore::put::is_service_header;
 use crate::authorizer::Authorizer;
 use crate::oauth::Discovery;
 use crate::sensitive::Sensitive;
 
-/// Everything an update replaces.
+/// Everything that our properties govern (see [`super::governed`]), and nothing else.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Configuration {
     container_uri: String,
@@ -79,7 +80,7 @@ impl Configuration {
             environment: environment.map(|(key, value)| (key.clone(), Sensitive::new(value.as_str()))).collect(),
             network: live_network(live.network_configuration()),
             authorizer: live.authorizer_configuration().map(Authorizer::from_api),
-            request_headers: headers.map(|headers| by_lower_case(headers.as_slice())).unwrap_or_default(),
+            request_headers: headers.map(|headers| live_headers(headers)).unwrap_or_default(),
             platform_version: live.platform_version().map(str::to_owned),
             idle_seconds: lifecycle
                 .and_then(LifecycleConfiguration::idle_runtime_session_timeout)
@@ -111,7 +112,7 @@ impl Configuration {
         self.authorizer.as_ref().is_some_and(|authorizer| authorizer.discovery_url == discovery.url)
     }
 
-    /// The members of a request. Every one is sent every time: what a full replace leaves out may be reset.
+    /// The members of a request. Every one is sent every time.
     pub(super) fn to_api(&self) -> Result<Members, BuildError> {
         let headers = self.request_headers.0.values().cloned().collect::<Vec<_>>();
         Ok(Members {
@@ -150,6 +151,11 @@ impl Eq for Headers {}
 
 fn by_lower_case(headers: &[String]) -> Headers {
     Headers(headers.iter().map(|header| (header.to_ascii_lowercase(), header.clone())).collect())
+}
+
+/// The headers in a list that are not the service's own.
+fn live_headers(headers: &[String]) -> Headers {
+    by_lower_case(&headers.iter().filter(|header| !is_service_header(header)).cloned().collect::<Vec<_>>())
 }
 
 /// The members that creating and updating share.

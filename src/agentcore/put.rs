@@ -1,0 +1,162 @@
+//! Updates that lose nothing. AgentCore's updates are full replacements: what a request leaves out is reset. So an
+//! update sends what no property of ours governs back as the last Get showed it.
+//!
+//! This happens in the JSON of both messages and not in the SDK's types: these lack members that are newer than they are,
+//! and would drop them (botocore 1.44.8 has several that no release of the Rust SDK has).
+
+use std::fmt;
+use std::future::Future;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use aws_smithy_runtime_api::box_error::BoxError;
+use aws_smithy_runtime_api::client::interceptors::context::{
+    AfterDeserializationInterceptorContextRef, BeforeTransmitInterceptorContextMut,
+};
+use aws_smithy_runtime_api::client::interceptors::{Intercept, dyn_dispatch_hint};
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::body::SdkBody;
+use aws_smithy_types::config_bag::ConfigBag;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use serde_json::{Map, Value};
+use tokio::time::Instant;
+
+use crate::error::Error;
+use crate::job::Job;
+use crate::wait;
+
+mod governed;
+
+pub(crate) use governed::{Governed, Rule, is_service_header};
+
+/// What a Get showed may be this old when an update is made with it.
+const FRESH: Duration = Duration::from_secs(2);
+
+/// Updates the resource `id`: sends what `update` asks for, and of everything that is not `governed` what the last Get
+/// showed. Where that is not fresh, and before every repeat of the update, `get` is asked again, so that a change by
+/// somebody else is lost only if it falls between the two calls. Both come with their names as IAM actions. May run twice,
+/// as far as the update may.
+pub(crate) async fn put<G, GE, GF, U, UE, UF>(
+    job: &Job<'_>,
+    id: &str,
+    governed: &'static Governed,
+    (get_name, get): (&'static str, impl Fn(Watch) -> GF),
+    (update_name, update): (&'static str, impl Fn(Kept) -> UF),
+) -> Result<U, Error>
+where
+    GF: Future<Output = Result<G, SdkError<GE, HttpResponse>>>,
+    GE: ProvideErrorMetadata + std::error::Error + 'static,
+    UF: Future<Output = Result<U, SdkError<UE, HttpResponse>>>,
+    UE: ProvideErrorMetadata + std::error::Error + 'static,
+{
+    wait::repeat(job.deadline, update_name, async || {
+        let mut shown = job.shown.take(id);
+        if shown.is_none() {
+            wait::once(get_name, get(job.shown.watch(id))).await?;
+            shown = job.shown.take(id);
+        }
+        wait::once(update_name, update(Kept { shown, governed })).await
+    })
+    .await
+}
+
+/// The answer to a job's last Get as it came. Never printed: an answer holds environment variables.
+#[derive(Clone, Default)]
+pub(crate) struct Shown(Arc<Mutex<Option<Answer>>>);
+
+struct Answer {
+    id: String,
+    asked_at: Instant,
+    members: Map<String, Value>,
+}
+
+impl Shown {
+    /// Returns what takes down the answer to a Get of the resource `id` that is about to be sent.
+    pub(crate) fn watch(&self, id: &(impl ToString + ?Sized)) -> Watch {
+        Watch { shown: self.clone(), id: id.to_string(), asked_at: Instant::now() }
+    }
+
+    /// Returns what the last Get showed, if it was one of this resource and is fresh. An update uses it up.
+    fn take(&self, id: &str) -> Option<Map<String, Value>> {
+        let answer = self.slot().take()?;
+        (answer.id == id && answer.asked_at.elapsed() < FRESH).then_some(answer.members)
+    }
+
+    fn slot(&self) -> MutexGuard<'_, Option<Answer>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Shown")
+    }
+}
+
+/// Takes down the answer to one Get.
+#[derive(Clone, Debug)]
+pub(crate) struct Watch {
+    shown: Shown,
+    id: String,
+    asked_at: Instant,
+}
+
+#[dyn_dispatch_hint]
+impl Intercept for Watch {
+    fn name(&self) -> &'static str {
+        "Watch"
+    }
+
+    fn read_after_deserialization(
+        &self,
+        context: &AfterDeserializationInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let response = context.response();
+        // A refusal is a JSON object, too.
+        let body = response.body().bytes().filter(|_| response.status().is_success());
+        let members = body.and_then(|body| serde_json::from_slice(body).ok());
+        let answer = |members| Answer { id: self.id.clone(), asked_at: self.asked_at, members };
+        *self.shown.slot() = members.map(answer);
+        Ok(())
+    }
+}
+
+/// Adds to the request of an update what the Get before it showed.
+pub(crate) struct Kept {
+    shown: Option<Map<String, Value>>,
+    governed: &'static Governed,
+}
+
+impl fmt::Debug for Kept {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Kept")
+    }
+}
+
+#[dyn_dispatch_hint]
+impl Intercept for Kept {
+    fn name(&self) -> &'static str {
+        "Kept"
+    }
+
+    fn modify_before_signing(
+        &self,
+        context: &mut BeforeTransmitInterceptorContextMut<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        // Without what is there, the update would reset it. The parser's words stay out: they may quote a value.
+        let shown = self.shown.clone().ok_or("the answer to the Get before the update is not a JSON object")?;
+        let request = context.request_mut();
+        let asked = request.body().bytes().and_then(|body| serde_json::from_slice(body).ok());
+        let body = self.governed.merge(asked.ok_or("the update has no JSON object as its body")?, shown);
+        let body = Value::Object(body).to_string();
+        request.headers_mut().insert("content-length", body.len().to_string());
+        *request.body_mut() = SdkBody::from(body);
+        Ok(())
+    }
+}

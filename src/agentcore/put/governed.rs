@@ -1,0 +1,323 @@
+//! What our properties govern of a resource, and what becomes of the rest in an update.
+
+use serde_json::{Map, Value};
+
+/// The members of one resource's Get that an update does not simply send back. Whatever is not named here goes back as it
+/// was shown, so that a member which a later service adds is not lost. Should it be one that only the Get has, the update
+/// sends a member that the operation does not know: AWS ignores such a member, while one left out would be reset.
+#[derive(Debug)]
+pub(crate) struct Governed {
+    /// Members that the Get has and the update has not, and those that are in the update's URI.
+    pub(crate) read_only: &'static [&'static str],
+    /// A member that the update calls by another name: what the Get calls it, what the update calls it.
+    pub(crate) renamed: Option<(&'static str, &'static str)>,
+    /// By the update's names.
+    pub(crate) members: Members,
+}
+
+/// The rules of a structure's members; members without a rule are not ours.
+pub(crate) type Members = &'static [(&'static str, Rule)];
+
+/// How much of a member is ours.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Rule {
+    /// All of it: sent as wanted, and not at all where nothing is wanted.
+    Ours,
+    /// Whether it is there at all; where it is wanted, the rule says how much of it.
+    Presence(&'static Rule),
+    /// A structure, of which some members are ours.
+    Structure(Members),
+    /// A structure whose other members mean something for one value of `tag` only: where that changes, nothing of the
+    /// former ones is kept.
+    Tagged {
+        /// The member that decides.
+        tag: &'static str,
+        /// Its value where it is absent.
+        default: &'static str,
+        /// The rules.
+        members: Members,
+    },
+    /// A union: of another alternative than the wanted one nothing is kept.
+    Union(Members),
+    /// A list of one entry, which follows the rule.
+    Single(&'static Rule),
+    /// Not ours, but it goes with one value of another member: dropped where the update takes that value away.
+    With {
+        /// The other member.
+        tag: &'static str,
+        /// The value.
+        value: &'static str,
+    },
+    /// A list that is ours but for the entries that this says are not.
+    ListBut(fn(&Value) -> bool),
+}
+
+impl Governed {
+    /// The body of an update that asks for `asked`, where the Get shows `shown`.
+    pub(super) fn merge(&self, asked: Map<String, Value>, mut shown: Map<String, Value>) -> Map<String, Value> {
+        shown.retain(|name, _| !self.read_only.contains(&name.as_str()));
+        if let Some((from, to)) = self.renamed
+            && let Some(value) = shown.remove(from)
+        {
+            shown.insert(to.to_owned(), value);
+        }
+        structure(self.members, asked, &shown)
+    }
+}
+
+/// The wanted members and those of `shown` that are not ours.
+fn structure(rules: Members, mut asked: Map<String, Value>, all_shown: &Map<String, Value>) -> Map<String, Value> {
+    for (name, shown) in all_shown {
+        let wanted = asked.remove(name);
+        let value = match rules.iter().find(|(ruled, _)| ruled == name) {
+            Some((_, Rule::With { tag, value })) if takes_away(rules, tag, value, &asked, all_shown) => wanted,
+            Some((_, Rule::With { .. })) | None => wanted.or_else(|| not_absent(shown)),
+            Some((_, rule)) => rule.merge(wanted, shown),
+        };
+        if let Some(value) = value {
+            asked.insert(name.clone(), value);
+        }
+    }
+    asked
+}
+
+/// Decides whether an update takes `value` away from the member `tag`.
+fn takes_away(rules: Members, tag: &str, value: &str, asked: &Map<String, Value>, shown: &Map<String, Value>) -> bool {
+    let is_ours = rules.iter().any(|(ruled, _)| *ruled == tag);
+    let wanted = asked.get(tag).or_else(|| shown.get(tag).filter(|_| !is_ours));
+    shown.get(tag).is_some_and(|shown| shown == value) && wanted.is_none_or(|wanted| wanted != value)
+}
+
+/// A list without entries counts as absent: most operations refuse to be sent one.
+fn not_absent(shown: &Value) -> Option<Value> {
+    (!shown.is_null() && !shown.as_array().is_some_and(Vec::is_empty)).then(|| shown.clone())
+}
+
+impl Rule {
+    fn merge(&self, asked: Option<Value>, shown: &Value) -> Option<Value> {
+        match (self, asked, shown) {
+            (Self::Ours, asked, _) | (Self::Presence(_), asked @ None, _) => asked,
+            (Self::Presence(rule), asked, shown) => rule.merge(asked, shown),
+            (Self::Structure(rules), None, Value::Object(shown)) => {
+                // Empty if all that was there is ours: an empty structure clears it, leaving it out might not.
+                (!shown.is_empty()).then(|| structure(rules, Map::new(), shown).into())
+            }
+            (Self::Structure(rules), Some(Value::Object(asked)), Value::Object(shown)) => {
+                Some(structure(rules, asked, shown).into())
+            }
+            (Self::Tagged { tag, default, members }, asked, Value::Object(shown)) => {
+                let asked = match asked {
+                    Some(Value::Object(asked)) => asked,
+                    None => Map::new(),
+                    other => return other,
+                };
+                let value = |members: &Map<String, Value>| members.get(*tag).cloned().unwrap_or((*default).into());
+                let same = value(&asked) == value(shown);
+                let merged = if same { structure(members, asked, shown) } else { asked };
+                (!merged.is_empty()).then(|| merged.into())
+            }
+            (Self::Union(rules), asked, Value::Object(shown)) => union(rules, asked, shown),
+            (Self::Single(rule), Some(Value::Array(mut asked)), Value::Array(shown)) => {
+                if let ([_], [shown]) = (asked.as_slice(), shown.as_slice()) {
+                    asked = rule.merge(asked.pop(), shown).into_iter().collect();
+                }
+                Some(asked.into())
+            }
+            (Self::ListBut(is_kept), asked, Value::Array(shown)) => list(*is_kept, asked, shown),
+            (_, asked, _) => asked,
+        }
+    }
+}
+
+fn union(rules: Members, asked: Option<Value>, shown: &Map<String, Value>) -> Option<Value> {
+    let asked = match asked {
+        Some(Value::Object(asked)) => asked,
+        None => Map::new(),
+        other => return other,
+    };
+    let is_same = asked.is_empty() || asked.keys().all(|alternative| shown.contains_key(alternative));
+    let merged = if is_same { structure(rules, asked, shown) } else { asked };
+    (!merged.is_empty()).then(|| merged.into())
+}
+
+fn list(is_kept: fn(&Value) -> bool, asked: Option<Value>, shown: &[Value]) -> Option<Value> {
+    let mut entries = match asked {
+        Some(Value::Array(entries)) => entries,
+        None => Vec::new(),
+        other => return other,
+    };
+    let is_same = |a: &Value, b: &Value| match (a.as_str(), b.as_str()) {
+        (Some(a), Some(b)) => a.eq_ignore_ascii_case(b),
+        _ => a == b,
+    };
+    for entry in shown.iter().filter(|entry| is_kept(entry)) {
+        if !entries.iter().any(|other| is_same(other, entry)) {
+            entries.push(entry.clone());
+        }
+    }
+    (!entries.is_empty()).then(|| entries.into())
+}
+
+/// The one family of reserved names that callers may list.
+const CUSTOM_HEADER_PREFIX: &str = "x-amzn-bedrock-agentcore-runtime-custom-";
+
+/// Decides whether a header name in an allowlist is the service's own. The service adds
+/// `x-amzn-bedrock-agentcore-policy-session-id` to a target whose gateway has a policy engine
+/// (terraform-provider-aws#49374); nobody else can list names that begin with `x-amzn-`, but for the custom ones.
+pub(crate) fn is_service_header(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    name.starts_with("x-amzn-") && !name.starts_with(CUSTOM_HEADER_PREFIX)
+}
+
+impl Rule {
+    /// An allowlist of headers: ours, but for the service's own.
+    pub(crate) const HEADERS: Self = Self::ListBut(|entry| entry.as_str().is_some_and(is_service_header));
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    const GOVERNED: Governed = Governed {
+        read_only: &["status"],
+        renamed: Some(("configOutput", "configInput")),
+        members: &[
+            ("configInput", Rule::Union(&[("a", Rule::Structure(&[("ours", Rule::Ours)])), ("text", Rule::Ours)])),
+            ("door", Rule::Presence(&Rule::Structure(&[("key", Rule::Ours)]))),
+            ("headers", Rule::HEADERS),
+            ("hooks", Rule::With { tag: "version", value: "V2" }),
+            ("method", Rule::Ours),
+            ("methodKey", Rule::With { tag: "method", value: "KEY" }),
+            ("metadata", Rule::Structure(&[("list", Rule::HEADERS)])),
+            ("network", Rule::Tagged { tag: "mode", default: "PUBLIC", members: &[("mode", Rule::Ours)] }),
+            ("providers", Rule::Single(&Rule::Structure(&[("ours", Rule::Ours)]))),
+        ],
+    };
+
+    #[track_caller]
+    #[allow(clippy::needless_pass_by_value, reason = "tests hand over JSON literals")]
+    fn merges(asked: Value, shown: Value, expected: Value) {
+        let map = |value: Value| value.as_object().cloned().expect("a map");
+        assert_eq!(Value::Object(GOVERNED.merge(map(asked), map(shown))), expected);
+    }
+
+    #[test]
+    fn what_is_not_ours_goes_back_as_it_was_shown() {
+        let theirs = json!({"deep": [1, {"x": null}], "number": 1.5, "empty": {}});
+        merges(
+            json!({"token": "t"}),
+            json!({"theirs": theirs, "status": "READY"}),
+            json!({"token": "t", "theirs": theirs}),
+        );
+        merges(json!({"theirs": 1}), json!({"theirs": 2}), json!({"theirs": 1}));
+        merges(json!({}), json!({"nothing": null, "none": [], "configOutput": null}), json!({}));
+    }
+
+    #[test]
+    fn what_is_ours_is_as_asked_for_also_if_that_is_nothing() {
+        merges(json!({"method": "POST"}), json!({"method": "BASIC"}), json!({"method": "POST"}));
+        merges(json!({}), json!({"method": "BASIC"}), json!({}));
+        merges(json!({}), json!({"door": {"key": 1, "theirs": 2}}), json!({}));
+        merges(
+            json!({"door": {"key": 3}}),
+            json!({"door": {"key": 1, "theirs": 2}}),
+            json!({"door": {"key": 3, "theirs": 2}}),
+        );
+    }
+
+    #[test]
+    fn a_structure_is_cleared_by_an_empty_one() {
+        merges(json!({}), json!({"metadata": {"list": ["X-One"]}}), json!({"metadata": {}}));
+        merges(json!({}), json!({"metadata": {"list": ["X-One"], "theirs": 1}}), json!({"metadata": {"theirs": 1}}));
+        merges(json!({}), json!({"metadata": {}}), json!({}));
+    }
+
+    #[test]
+    fn of_another_alternative_nothing_is_kept() {
+        let shown = || json!({"configOutput": {"a": {"ours": 1, "theirs": 2}}});
+        merges(
+            json!({"configInput": {"a": {"ours": 3}}}),
+            shown(),
+            json!({"configInput": {"a": {"ours": 3, "theirs": 2}}}),
+        );
+        merges(json!({"configInput": {"text": "x"}}), shown(), json!({"configInput": {"text": "x"}}));
+        merges(json!({}), json!({"configOutput": {"later": {"b": 1}}}), json!({"configInput": {"later": {"b": 1}}}));
+        let network = || json!({"network": {"mode": "VPC", "theirs": 1}});
+        merges(json!({"network": {"mode": "VPC"}}), network(), network());
+        merges(json!({"network": {"mode": "PUBLIC"}}), network(), json!({"network": {"mode": "PUBLIC"}}));
+        merges(
+            json!({"network": {"mode": "PUBLIC"}}),
+            json!({"network": {"theirs": 1}}),
+            json!({"network": {"mode": "PUBLIC", "theirs": 1}}),
+        );
+    }
+
+    #[test]
+    fn what_goes_with_a_choice_goes_with_it() {
+        let shown = || json!({"version": "V2", "hooks": 1, "method": "KEY", "methodKey": 2});
+        merges(json!({"method": "KEY"}), shown(), shown());
+        merges(json!({"version": "V1"}), shown(), json!({"version": "V1"}));
+        merges(json!({}), json!({"method": "BASIC", "methodKey": 2}), json!({"methodKey": 2}));
+    }
+
+    #[test]
+    fn lists_keep_the_services_entries_and_single_entries_their_members() {
+        let policy = "x-amzn-bedrock-agentcore-policy-session-id";
+        let custom = "X-Amzn-Bedrock-AgentCore-Runtime-Custom-Tenant";
+        merges(json!({"headers": ["A"]}), json!({"headers": ["B", custom, policy]}), json!({"headers": ["A", policy]}));
+        merges(
+            json!({"headers": [policy.to_uppercase()]}),
+            json!({"headers": [policy]}),
+            json!({"headers": [policy.to_uppercase()]}),
+        );
+        merges(json!({}), json!({"headers": ["B"]}), json!({}));
+        let shown = || json!({"providers": [{"ours": 1, "theirs": 2}]});
+        merges(json!({"providers": [{"ours": 3}]}), shown(), json!({"providers": [{"ours": 3, "theirs": 2}]}));
+        merges(json!({}), shown(), json!({}));
+    }
+
+    /// Any JSON, without lists that are empty at the top: these count as absent.
+    fn any_json() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            ".*".prop_map(Value::from)
+        ];
+        leaf.prop_recursive(3, 16, 4, |inner| {
+            prop_oneof![
+                proptest::collection::vec(inner.clone(), 1..4).prop_map(Value::from),
+                proptest::collection::btree_map("[a-z]{1,8}", inner, 0..4)
+                    .prop_map(|members| Value::Object(members.into_iter().collect())),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn any_member_that_has_no_rule_survives_at_every_depth(
+            theirs in proptest::collection::btree_map("their[A-Z]{1,8}", any_json(), 0..6),
+            method in "[A-Z]{0,5}",
+        ) {
+            let theirs: Map<String, Value> = theirs.into_iter().collect();
+            let with = |mut members: Map<String, Value>, ours: Value| {
+                members.extend(ours.as_object().cloned().unwrap_or_default());
+                members
+            };
+            let all = |method: &str, key: i64| {
+                let a = Value::Object(with(theirs.clone(), json!({"ours": key})));
+                let door = Value::Object(with(theirs.clone(), json!({"key": key})));
+                (a, door, json!(method))
+            };
+            let (a, door, old) = all("BASIC", 1);
+            let shown = with(theirs.clone(), json!({"configOutput": {"a": a}, "door": door, "method": old, "status": "READY"}));
+            let (a, door, new) = all(&method, 2);
+            let expected = with(theirs.clone(), json!({"configInput": {"a": a}, "door": door, "method": new}));
+            let asked = json!({"configInput": {"a": {"ours": 2}}, "door": {"key": 2}, "method": method});
+            let merged = GOVERNED.merge(with(Map::new(), asked), shown);
+            prop_assert_eq!(merged, expected);
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! What our properties govern of a target. The rest survives an update.
+
+use crate::agentcore::put::{Governed, Rule};
+
+/// By the members of UpdateGatewayTarget.
+pub(super) const GOVERNED: Governed = Governed {
+    read_only: &[
+        "authorizationData",
+        "createdAt",
+        "gatewayArn",
+        "lastSynchronizedAt",
+        "privateEndpointManagedResources",
+        "protocolType",
+        "status",
+        "statusReasons",
+        "targetId",
+        "updatedAt",
+    ],
+    renamed: None,
+    members: &[
+        ("credentialProviderConfigurations", Rule::Single(&CREDENTIAL)),
+        ("description", Rule::Ours),
+        (
+            "metadataConfiguration",
+            Rule::Structure(&[("allowedRequestHeaders", Rule::HEADERS), ("allowedResponseHeaders", Rule::HEADERS)]),
+        ),
+        ("name", Rule::Ours),
+        ("targetConfiguration", Rule::Union(&[("mcp", Rule::Union(&[("mcpServer", SERVER)]))])),
+    ],
+};
+
+const SERVER: Rule = Rule::Structure(&[
+    ("endpoint", Rule::Ours),
+    ("listingMode", Rule::Ours),
+    (
+        "mcpToolSchema",
+        Rule::Presence(&Rule::Union(&[
+            ("inlinePayload", Rule::Ours),
+            ("s3", Rule::Tagged { tag: "uri", default: "", members: &[("uri", Rule::Ours)] }),
+        ])),
+    ),
+]);
+
+const CREDENTIAL: Rule = Rule::Tagged {
+    tag: "credentialProviderType",
+    default: "",
+    members: &[
+        (
+            "credentialProvider",
+            Rule::Union(&[
+                ("iamCredentialProvider", Rule::Structure(&[("region", Rule::Ours), ("service", Rule::Ours)])),
+                ("oauthCredentialProvider", OAUTH),
+            ]),
+        ),
+        ("credentialProviderType", Rule::Ours),
+    ],
+};
+
+const OAUTH: Rule = Rule::Tagged {
+    tag: "grantType",
+    default: "CLIENT_CREDENTIALS",
+    members: &[
+        ("customParameters", Rule::Ours),
+        ("grantType", Rule::Ours),
+        ("providerArn", Rule::Ours),
+        ("scopes", Rule::Ours),
+    ],
+};

@@ -1,0 +1,57 @@
+//! What our properties govern of a runtime. The rest survives an update.
+
+use crate::agentcore::put::{Governed, Rule};
+use crate::authorizer;
+
+/// By the members of UpdateAgentRuntime.
+pub(super) const GOVERNED: Governed = Governed {
+    read_only: &[
+        "agentRuntimeArn",
+        "agentRuntimeId",
+        "agentRuntimeName",
+        "agentRuntimeVersion",
+        "createdAt",
+        "failureReason",
+        "lastUpdatedAt",
+        "status",
+        "workloadIdentityDetails",
+    ],
+    renamed: None,
+    members: &[
+        (
+            "agentRuntimeArtifact",
+            Rule::Union(&[("containerConfiguration", Rule::Structure(&[("containerUri", Rule::Ours)]))]),
+        ),
+        ("authorizerConfiguration", authorizer::GOVERNED),
+        ("description", Rule::Ours),
+        ("environmentVariables", Rule::Ours),
+        // Version 1 of the platform refuses the hooks of version 2.
+        ("hooksConfiguration", Rule::With { tag: "platformVersion", value: "V2" }),
+        (
+            "lifecycleConfiguration",
+            Rule::Structure(&[("idleRuntimeSessionTimeout", Rule::Ours), ("maxLifetime", Rule::Ours)]),
+        ),
+        ("metadataConfiguration", Rule::Structure(&[("requireMMDSV2", Rule::Ours)])),
+        (
+            "networkConfiguration",
+            Rule::Tagged {
+                tag: "networkMode",
+                default: "PUBLIC",
+                members: &[
+                    ("networkMode", Rule::Ours),
+                    (
+                        "networkModeConfig",
+                        Rule::Presence(&Rule::Structure(&[("securityGroups", Rule::Ours), ("subnets", Rule::Ours)])),
+                    ),
+                ],
+            },
+        ),
+        // Port and path have a default for each protocol.
+        (
+            "protocolConfiguration",
+            Rule::Tagged { tag: "serverProtocol", default: "HTTP", members: &[("serverProtocol", Rule::Ours)] },
+        ),
+        ("requestHeaderConfiguration", Rule::Union(&[("requestHeaderAllowlist", Rule::HEADERS)])),
+        ("roleArn", Rule::Ours),
+    ],
+};

@@ -1,0 +1,309 @@
+//! What somebody else set on a resource of ours survives every update: the members that the service model has today, and
+//! those that no service model has yet. A member that a property governs does not.
+
+mod plant;
+mod refreshed;
+mod switched;
+
+use emulator::settings::Settings;
+use serde_json::{Value, json};
+use std::time::{Duration, SystemTime};
+
+use plant::{Kind, Resource};
+
+use crate::gateway_target::{GATEWAY_ROLE, Scene, merged};
+use crate::world::{EXECUTION_ROLE, Event, IMAGE, World, canary, put_role};
+
+/// Alternatives of the union that has the most, `filesystemConfigurations`.
+const VARIANTS: usize = 5;
+const ISSUER: &str = "https://cognito-idp.us-east-1.amazonaws.com/us-east-1_a";
+
+const RUNTIME: Kind = Kind {
+    get: "GetAgentRuntime",
+    update: "UpdateAgentRuntime",
+    renamed: None,
+    volatile: &["agentRuntimeVersion", "lastUpdatedAt"],
+    // With `client_id` as the claim that names the client there are no rules of ours.
+    unplanted: &["authorizerConfiguration.customJWTAuthorizer.customClaims", "clientToken"],
+    values: |path| (path == "platformVersion").then(|| json!("V2")),
+};
+
+const GATEWAY: Kind = Kind {
+    get: "GetGateway",
+    update: "UpdateGateway",
+    renamed: None,
+    volatile: &["updatedAt"],
+    unplanted: &[
+        // Of runtimes only.
+        "authorizerConfiguration.customJWTAuthorizer.allowedWorkloadConfiguration",
+        "authorizerConfiguration.customJWTAuthorizer.customClaims",
+        // Fixed at creation.
+        "kmsKeyArn",
+    ],
+    values: |_| None,
+};
+
+const TARGET: Kind = Kind {
+    get: "GetGatewayTarget",
+    update: "UpdateGatewayTarget",
+    renamed: None,
+    volatile: &["lastSynchronizedAt", "updatedAt"],
+    unplanted: &["targetConfiguration.mcp.mcpServer.mcpToolSchema"],
+    values: |_| None,
+};
+
+const PROVIDER: Kind = Kind {
+    get: "GetOauth2CredentialProvider",
+    update: "UpdateOauth2CredentialProvider",
+    renamed: Some(("oauth2ProviderConfigOutput", "oauth2ProviderConfigInput")),
+    volatile: &["lastUpdatedTime"],
+    unplanted: &[
+        "oauth2ProviderConfigInput.customOauth2ProviderConfig.clientSecret",
+        "oauth2ProviderConfigInput.customOauth2ProviderConfig.clientSecretConfig",
+        "oauth2ProviderConfigInput.customOauth2ProviderConfig.clientSecretSource",
+        "oauth2ProviderConfigInput.includedOauth2ProviderConfig.clientSecret",
+        "oauth2ProviderConfigInput.includedOauth2ProviderConfig.clientSecretConfig",
+        "oauth2ProviderConfigInput.includedOauth2ProviderConfig.clientSecretSource",
+    ],
+    values: |_| None,
+};
+
+/// An account whose runtimes may be older than May 2026 and which knows members that nobody else does.
+fn settings() -> Settings {
+    let april = SystemTime::UNIX_EPOCH + Duration::from_hours(24 * 20_550);
+    Settings { start: april, future_members: true, ..Settings::default() }
+}
+
+fn world() -> World {
+    let world = World::with_settings(settings());
+    put_role(&world.aws, GATEWAY_ROLE, "bedrock-agentcore.amazonaws.com");
+    world.aws.with(|world| world.identity_providers.add(idp()));
+    world
+}
+
+fn idp() -> emulator::identity_provider::Provider {
+    use emulator::identity_provider::{ClaimStyle, Client, Provider};
+    let client = Client::new(&canary("client")).scopes(&["mcp/read"]);
+    Provider::new(ClaimStyle::Cognito, ISSUER).with_client("app", client)
+}
+
+/// A type, an event's properties, and how to find what it creates.
+struct Subject {
+    resource_type: &'static str,
+    properties: Value,
+}
+
+impl Subject {
+    fn create(&self) -> Event {
+        Event::new("Create", self.resource_type, "Subject", self.properties.clone())
+    }
+
+    /// A change that has nothing to do with what somebody else sets.
+    fn other(&self, text: &str) -> Value {
+        let described = self.properties.get("Description").is_some();
+        if described { json!({"Description": text}) } else { json!({"Tags": {"text": text}}) }
+    }
+
+    /// An update from the properties to changed ones.
+    fn update(&self, physical_id: &str, changes: Value) -> Event {
+        let new = changed(&self.properties, changes);
+        Event::new("Update", self.resource_type, "Subject", new)
+            .with("PhysicalResourceId", physical_id)
+            .with("OldResourceProperties", self.properties.clone())
+    }
+}
+
+/// Properties with others in their place; null removes one.
+fn changed(properties: &Value, changes: Value) -> Value {
+    let mut merged = merged(properties.clone(), changes);
+    merged.as_object_mut().expect("a map").retain(|_, value| !value.is_null());
+    merged
+}
+
+/// A runtime whose template gives every property.
+fn runtime() -> Subject {
+    let properties = json!({"ContainerUri": IMAGE, "RoleArn": EXECUTION_ROLE, "Description": "one",
+        "EnvironmentVariables": {"MODE": "one"}, "NetworkMode": "VPC", "Subnets": "subnet-0a1b2c3d",
+        "SecurityGroups": "sg-0a1b2c3d", "InboundAuth": "JWT", "Issuer": ISSUER, "AllowedAudience": "mcp",
+        "AllowedClients": "app", "AllowedScopes": "mcp/read", "RequestHeaders": "X-Api-Key",
+        "IdleRuntimeSessionTimeout": "600", "MaxLifetime": "3600"});
+    Subject { resource_type: "Custom::AgentCoreRuntime", properties }
+}
+
+fn runtime_of(id: &str) -> Resource<'static> {
+    Resource { kind: &RUNTIME, key: json!({"agentRuntimeId": id}) }
+}
+
+/// A gateway whose template gives every property but a key.
+fn gateway() -> Subject {
+    let properties = json!({"RoleArn": EXECUTION_ROLE, "Description": "one", "Issuer": ISSUER, "AllowedAudience": "mcp",
+        "AllowedClients": "app", "AllowedScopes": "mcp/read", "SupportedVersions": "2025-11-25,2026-07-28",
+        "Instructions": "one", "ExceptionLevel": "DEBUG"});
+    Subject { resource_type: "Custom::AgentCoreGateway", properties }
+}
+
+fn gateway_of(id: &str) -> Resource<'static> {
+    Resource { kind: &GATEWAY, key: json!({"gatewayIdentifier": id}) }
+}
+
+fn target(scene: &Scene, changes: Value) -> Subject {
+    let properties = json!({"Description": "one", "AllowedRequestHeaders": "X-One", "AllowedResponseHeaders": "X-Two"});
+    Subject {
+        resource_type: "Custom::AgentCoreGatewayTarget",
+        properties: scene.properties(merged(properties, changes)),
+    }
+}
+
+fn target_of(physical_id: &str) -> Resource<'static> {
+    let (gateway_id, target_id) = physical_id.split_once('/').expect("both ids");
+    Resource { kind: &TARGET, key: json!({"gatewayIdentifier": gateway_id, "targetId": target_id}) }
+}
+
+fn provider() -> Subject {
+    let properties = json!({"Issuer": ISSUER, "ClientId": "app", "ClientSecret": canary("client"),
+        "ClientAuthenticationMethod": "CLIENT_SECRET_BASIC"});
+    Subject { resource_type: "Custom::AgentCoreOAuth2CredentialProvider", properties }
+}
+
+fn provider_of(name: &str) -> Resource<'static> {
+    Resource { kind: &PROVIDER, key: json!({"name": name}) }
+}
+
+/// The secret of a client comes with every update, and is never shown.
+fn with_secret(input: &mut Value) {
+    let config = input["oauth2ProviderConfigInput"].as_object_mut().expect("a union").values_mut().next();
+    config.expect("an alternative")["clientSecret"] = json!(canary("client"));
+}
+
+/// A gateway with a policy engine, for targets.
+async fn scene() -> Scene {
+    let engine = "arn:aws:bedrock-agentcore:us-east-1:111122223333:policy-engine/engine-abcdefghij";
+    let gateway = json!({"policyEngineConfiguration": {"arn": engine, "mode": "ENFORCE"}});
+    Scene::with(settings(), gateway, json!({})).await
+}
+
+/// Compares what is shown before and after, member by member, so that a failure names what is lost.
+#[track_caller]
+fn assert_same(before: &Value, after: &Value, path: &str) {
+    if let (Value::Object(before), Value::Object(after)) = (before, after) {
+        for name in before.keys().chain(after.keys()) {
+            let none = &Value::Null;
+            let (before, after) = (before.get(name).unwrap_or(none), after.get(name).unwrap_or(none));
+            assert_same(before, after, &format!("{path}.{name}"));
+        }
+        return;
+    }
+    assert_eq!(before, after, "{path}");
+}
+
+/// Creates, plants, updates something else, and looks.
+async fn survives(world: &mut World, subject: &Subject, find: fn(&str) -> Resource<'static>, variant: usize) {
+    let id = world.send(subject.create()).await.success().physical_id();
+    let resource = find(&id);
+    let change = if resource.kind.renamed.is_some() { with_secret } else { |_: &mut Value| () };
+    let unplanted = resource.shown(world);
+    resource.plant(world, variant, change).await;
+    let before = resource.shown(world);
+    assert_ne!(before, unplanted);
+    let called = world.call_count();
+    let answer = world.send(subject.update(&id, subject.other("two"))).await.success();
+    assert_eq!(answer.physical_id(), id);
+    let updates = world.calls_since(called).into_iter().filter(|call| *call == resource.kind.update).count();
+    assert_eq!(updates, 1);
+    let mut after = resource.shown(world);
+    if let Some(description) = after["description"].as_str() {
+        assert!(description.starts_with("two"), "{description}");
+        after["description"] = before["description"].clone();
+    }
+    assert_same(&before, &after, resource.kind.get);
+    // And nothing of it is a reason for another update.
+    let called = world.call_count();
+    let former = Subject { properties: changed(&subject.properties, subject.other("two")), ..*subject };
+    let again = former.update(&id, json!({"Tags": {"a": "b"}}));
+    world.send(again).await.success();
+    let updates = world.calls_since(called).into_iter().filter(|call| call.starts_with("Update")).count();
+    // Whether a client secret is up to date cannot be seen.
+    assert_eq!(updates, usize::from(resource.kind.renamed.is_some()));
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_runtimes_members_survive() {
+    for variant in 0..VARIANTS {
+        survives(&mut world(), &runtime(), runtime_of, variant).await;
+    }
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_gateways_members_survive() {
+    for variant in 0..VARIANTS {
+        survives(&mut world(), &gateway(), gateway_of, variant).await;
+    }
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_targets_members_survive() {
+    for variant in 0..VARIANTS {
+        let mut scene = scene().await;
+        let subject = target(&scene, json!({}));
+        survives(&mut scene.world, &subject, target_of, variant).await;
+    }
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_target_with_tokens_and_a_schema_keeps_its_members() {
+    for variant in 0..VARIANTS {
+        let mut scene = scene().await;
+        scene.world.aws.with(|world| world.objects.put("s3://tools/list.json", br#"{"tools":[]}"#.to_vec()));
+        let changes = json!({"OutboundAuth": "OAUTH", "CredentialProviderArn": crate::gateway_target::make_provider(&scene.world),
+            "Scopes": "mcp/read", "CustomParameters": {"audience": "mcp"}, "ToolSchemaS3Uri": "s3://tools/list.json",
+            "Endpoint": "https://mcp.example.com/mcp"});
+        let subject = target(&scene, changes);
+        survives(&mut scene.world, &subject, target_of, variant).await;
+    }
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_providers_members_survive() {
+    for variant in 0..VARIANTS {
+        survives(&mut world(), &provider(), provider_of, variant).await;
+    }
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_vendors_members_survive() {
+    let endpoints = json!({"Vendor": "OktaOauth2", "Issuer": "https://acme.okta.com", "ClientAuthenticationMethod": null,
+        "AuthorizationEndpoint": "https://acme.okta.com/authorize", "TokenEndpoint": "https://acme.okta.com/token"});
+    let microsoft =
+        json!({"Vendor": "MicrosoftOauth2", "Issuer": null, "ClientAuthenticationMethod": null, "TenantId": "acme"});
+    for changes in [endpoints, microsoft] {
+        let properties = changed(&provider().properties, changes);
+        let subject = Subject { properties, ..provider() };
+        let mut world = world();
+        let id = world.send(subject.create()).await.success().physical_id();
+        let resource = provider_of(&id);
+        let add = |input: &mut Value| {
+            input["futureMember"] = json!("a");
+            let config =
+                input["oauth2ProviderConfigInput"].as_object_mut().expect("a union").values_mut().next().expect("one");
+            config.as_object_mut().expect("a map").remove("oauthDiscovery");
+            config["futureMember"] = json!({"b": [1]});
+            for (name, property) in [
+                ("issuer", "Issuer"),
+                ("authorizationEndpoint", "AuthorizationEndpoint"),
+                ("tokenEndpoint", "TokenEndpoint"),
+                ("tenantId", "TenantId"),
+            ] {
+                if let Some(value) = subject.properties.get(property) {
+                    config[name] = value.clone();
+                }
+            }
+            with_secret(input);
+        };
+        resource.change(&world, add).await;
+        let before = resource.shown(&world);
+        world.send(subject.update(&id, json!({"Tags": {"a": "b"}}))).await.success();
+        assert_same(&before, &resource.shown(&world), "provider");
+        let text = before.to_string();
+        assert!(text.matches("futureMember").count() == 2, "{text}");
+    }
+}
