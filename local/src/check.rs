@@ -44,9 +44,9 @@ impl Inventory {
             for secret in world.secrets.secrets() {
                 let name = format!("secret {}", secret.name);
                 // AgentCore keeps a secret for a provider as long as there is the provider.
-                let provider = ["oauth2", "apikey"].iter().find_map(|kind| {
-                    secret.name.strip_prefix(&format!("bedrock-agentcore-identity!default/{kind}/"))
-                });
+                let provider = ["oauth2", "apikey"]
+                    .iter()
+                    .find_map(|kind| secret.name.strip_prefix(&format!("bedrock-agentcore-identity!default/{kind}/")));
                 called(provider.unwrap_or(&secret.arn), &name);
                 match &secret.deletion {
                     None => drop(things.insert(name, secret_condition(secret))),

@@ -83,9 +83,10 @@ const REGIONS: [&str; 6] = ["--bucket-prefix", "acme-mcp", "--region", "us-east-
 #[test]
 fn links_decode_to_exactly_what_was_asked_for() {
     let checkout = Checkout::new("links");
-    let image = "ECRImageUri=111122223333.dkr.ecr.us-east-1.amazonaws.com/zscaler/mcp@sha256:ab";
+    let digest = "ab".repeat(32);
+    let image = format!("ECRImageUri=111122223333.dkr.ecr.us-east-1.amazonaws.com/zscaler/mcp@sha256:{digest}");
     let description = "AgentDescription=Tools & more: 100% of a+b #1";
-    let parameters = ["--param", image, "--param", description, "--param", "CredentialSource=UseExisting"];
+    let parameters = ["--param", &image, "--param", description, "--param", "CredentialSource=UseExisting"];
     let output = checkout.root.with_file_name("output");
     let more = ["--stack-name", "my-mcp", "--dry-run", "--output", output.to_str().expect("text")];
     let shown = standard_output(&checkout.publish(&[&REGIONS[..], &parameters, &more].concat()));

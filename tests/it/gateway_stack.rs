@@ -331,6 +331,7 @@ async fn every_setting_of_a_gateway_needs_one() {
             "ExistingGatewayId" => "tools-a1b2c3d4e5",
             "GatewayMode" => "attach",
             "GatewayMcpVersions" => "2025-06-18",
+            "GatewayDisableToolsPagination" => "false",
             "GatewayAuthorizerType" => "AWS_IAM",
             "GatewayInboundDiscoveryUrl" => "https://tenant.auth0.com/.well-known/openid-configuration",
             "GatewayInboundIssuer" => ISSUER,
@@ -412,6 +413,7 @@ crate::matrix::repeat_on_v2! {
     every_topology_deploys_updates_its_authorizer_and_deletes
     an_existing_gateway_is_attached_to_and_never_touched
     a_gateway_comes_and_goes_by_updates
+    the_longest_tool_name_fits_and_the_gateway_lists_all_tools_at_once
     fewer_versions_roll_back_to_the_same_gateway
     what_only_aws_and_the_idp_know_is_said_in_one_sentence
     ; not combinations_that_cannot_work_are_refused_before_anything_is_created

@@ -5,6 +5,7 @@ mod plant;
 mod refreshed;
 mod switched;
 
+use emulator::container::Behaviour;
 use emulator::settings::Settings;
 use serde_json::{Value, json};
 use std::time::{Duration, SystemTime};
@@ -77,7 +78,11 @@ fn settings() -> Settings {
 fn world() -> World {
     let world = World::with_settings(settings());
     put_role(&world.aws, GATEWAY_ROLE, "bedrock-agentcore.amazonaws.com");
-    world.aws.with(|world| world.identity_providers.add(idp()));
+    world.aws.with(|world| {
+        world.identity_providers.add(idp());
+        // Serves warm-up hooks.
+        world.containers.behave(Behaviour { elsewhere: 200, ..Behaviour::default() });
+    });
     world
 }
 

@@ -235,10 +235,10 @@ async fn the_platform_is_a_parameter_that_may_change_and_an_output() {
         (output("PlatformVersion"), output("AgentRuntimeVersion"))
     };
     assert_eq!(shown(&stack), ("V2".to_owned(), "1".to_owned()));
-    for (platform, write, expected) in
-        [("Default", "true", ("V2", "2")), ("V1", "true", ("V1", "3")), ("V2", "false", ("V2", "4"))]
+    for (platform, logging, expected) in
+        [("Default", "false", ("V2", "2")), ("V1", "false", ("V1", "3")), ("V2", "true", ("V2", "4"))]
     {
-        deployment.set(&[("PlatformVersion", platform), ("EnableWriteTools", write)]);
+        deployment.set(&[("PlatformVersion", platform), ("EnableToolCallLogging", logging)]);
         let stack = deployment.update().await;
         deployment.expect(&stack, StackStatus::UpdateComplete);
         assert_eq!(shown(&stack), (expected.0.to_owned(), expected.1.to_owned()));
@@ -344,6 +344,8 @@ async fn bad_parameter_combinations_are_refused_before_anything_is_created() {
 crate::matrix::repeat_on_v2! {
     "template.rs":
     every_mode_deploys_updates_and_deletes_under_its_own_policies
+    keys_and_credentials_are_optional_unless_they_are_required
+    required_credentials_come_from_the_secret
     a_rotated_credential_recycles_the_runtime
     the_credential_source_switches_in_both_directions
     a_failed_update_rolls_back_to_the_working_configuration

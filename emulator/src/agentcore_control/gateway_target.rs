@@ -102,12 +102,6 @@ impl GatewayTarget {
         }
     }
 
-    /// Whether it lets that header pass.
-    pub(super) fn passes_policy_session(&self) -> bool {
-        let headers = self.metadata().and_then(|metadata| metadata.get("allowedRequestHeaders")?.as_array());
-        headers.is_some_and(|headers| headers.iter().any(|header| header == POLICY_SESSION_HEADER))
-    }
-
     /// `oauthCredentialProvider` of a target with the type `OAUTH`.
     #[must_use]
     pub fn oauth(&self) -> Option<&Value> {

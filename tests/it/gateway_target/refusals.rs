@@ -69,7 +69,7 @@ async fn bad_properties_are_refused_before_any_call() {
         (json!({"AllowedRequestHeaders": many(11)}), "`AllowedRequestHeaders` has 11 entries"),
         (json!({"AllowedResponseHeaders": ["x".repeat(101)]}), "`AllowedResponseHeaders` contains"),
         (json!({"AllowedRequestHeaders": "X-A,x-a"}), "`AllowedRequestHeaders` lists \"x-a\" twice"),
-        (json!({"Tags": {"aws:x": "y"}}), "`Tags.aws:x` has a reserved prefix"),
+        (json!({"Tags": {"aws:x": "y"}}), "`Tags.aws:x` has the reserved prefix `aws:`"),
         (json!({"Endpont": "x"}), "did you mean `Endpoint`?"),
     ];
     for (changes, expected) in cases {

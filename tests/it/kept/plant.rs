@@ -18,7 +18,7 @@ pub(super) struct Kind {
     /// Members that stay unplanted: those that our properties govern and the resource has not, and those that the service
     /// does not take. By the update's names.
     pub(super) unplanted: &'static [&'static str],
-    /// Members for which any valid value will not do.
+    /// Values of members for which any valid one, or the present one, will not do.
     pub(super) values: fn(&str) -> Option<Value>,
 }
 
@@ -97,12 +97,13 @@ impl Planter<'_> {
         let model = Model::of(ServiceId::AgentCoreControl);
         for (name, member) in structure.members.iter().filter(|(_, member)| member.location == Location::Body) {
             let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+            let chosen = (self.kind.values)(&path);
             match value.get_mut(name) {
-                Some(there) => self.below(&member.shape, there, &path),
+                Some(there) if chosen.is_none() => self.below(&member.shape, there, &path),
                 None if structure.union || self.kind.unplanted.contains(&path.as_str()) => {}
-                None => {
+                _ => {
                     let sample = || model.sample(&member.shape, self.variant);
-                    value.insert(name.clone(), (self.kind.values)(&path).unwrap_or_else(sample));
+                    value.insert(name.clone(), chosen.unwrap_or_else(sample));
                 }
             }
         }

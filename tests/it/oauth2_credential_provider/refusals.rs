@@ -92,7 +92,7 @@ async fn bad_properties_are_refused_before_any_call() {
             json!({"Vendor": "MicrosoftOauth2", "Issuer": "", "AuthorizationEndpoint": "https://x"}),
             "such as OktaOauth2",
         ),
-        (json!({"Tags": {"aws:x": "y"}}), "`Tags.aws:x` has a reserved prefix"),
+        (json!({"Tags": {"aws:x": "y"}}), "`Tags.aws:x` has the reserved prefix `aws:`"),
         (json!({"CallbackUrl": "x"}), "`CallbackUrl` is not a property"),
         (json!({"Vender": okta}), "did you mean `Vendor`?"),
     ];

@@ -31,7 +31,7 @@ impl AgentCoreControl {
         // Optional in the model, for other kinds of targets.
         let name = text(&call.input, "name").ok_or_else(|| invalid("name is required for mcpServer targets."))?;
         let members = members_of(&call.input);
-        let catalogue = self.check_target(gateway, &members, neighbours.objects, call.now)?;
+        let catalogue = self.check_target(gateway, false, &members, neighbours.objects, call.now)?;
         check_name(gateway, name, None)?;
         if gateway.targets.len() >= MAX_TARGETS {
             return Err(quota(format!("Gateway '{}' has {MAX_TARGETS} targets already.", gateway.id)));
@@ -70,7 +70,7 @@ impl AgentCoreControl {
         let target = find(gateway, required(&call.input, "targetId"))?;
         check_changeable(target, "updated", call.now)?;
         let members = members_of(&call.input);
-        let catalogue = self.check_target(gateway, &members, neighbours.objects, call.now)?;
+        let catalogue = self.check_target(gateway, true, &members, neighbours.objects, call.now)?;
         let name = text(&call.input, "name").unwrap_or(&target.name).to_owned();
         check_name(gateway, &name, Some(&target.id))?;
         let target_id = target.id.clone();

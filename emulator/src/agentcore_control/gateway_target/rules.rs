@@ -9,9 +9,7 @@ use super::super::errors::invalid;
 use super::super::gateway::Gateway;
 use super::super::status::Status;
 use super::super::{AgentCoreControl, headers};
-use super::{
-    GatewayTarget, POLICY_SESSION_HEADER, api_key_provider_arn, credential, is_dynamic, oauth, provider_arn, schema, server,
-};
+use super::{POLICY_SESSION_HEADER, api_key_provider_arn, credential, is_dynamic, oauth, provider_arn, schema, server};
 use crate::objects::Objects;
 use crate::service::ApiError;
 use crate::wire;
@@ -33,6 +31,7 @@ impl AgentCoreControl {
     pub(super) fn check_target(
         &self,
         gateway: &Gateway,
+        is_update: bool,
         members: &Map<String, Value>,
         objects: &Objects,
         now: SystemTime,
@@ -43,7 +42,7 @@ impl AgentCoreControl {
         }
         check_endpoint(server["endpoint"].as_str().unwrap_or_default())?;
         self.check_credential(members, now)?;
-        check_metadata(gateway, members)?;
+        check_metadata(gateway, is_update, members)?;
         let consent = oauth_of(members).is_some_and(|oauth| oauth["grantType"] == "AUTHORIZATION_CODE");
         let tools = schema::tools(server, objects)?;
         if is_dynamic(server) {
@@ -134,12 +133,8 @@ pub(in super::super) fn runtime_id(endpoint: &str) -> Option<String> {
     runtime.rsplit('/').next().map(str::to_owned)
 }
 
-fn has_policy_session(gateway: &Gateway) -> bool {
-    gateway.has_policy_engine() || gateway.targets.iter().any(GatewayTarget::passes_policy_session)
-}
-
 /// Headers that the gateway may pass on. Which ones it never does is documented for runtimes only, and taken from there.
-fn check_metadata(gateway: &Gateway, members: &Map<String, Value>) -> Result<(), ApiError> {
+fn check_metadata(gateway: &Gateway, is_update: bool, members: &Map<String, Value>) -> Result<(), ApiError> {
     for (list, restricted) in
         [("allowedRequestHeaders", true), ("allowedResponseHeaders", false), ("allowedQueryParameters", false)]
     {
@@ -147,8 +142,8 @@ fn check_metadata(gateway: &Gateway, members: &Map<String, Value>) -> Result<(),
         let mut seen = BTreeSet::new();
         for name in names.into_iter().flatten().filter_map(Value::as_str) {
             let lower = name.to_ascii_lowercase();
-            // Reserved like its kind, but for an update that sends back what the service added.
-            if restricted && !(lower == POLICY_SESSION_HEADER && has_policy_session(gateway)) {
+            // Reserved like its kind, but for an update, which may send back what the service added.
+            if restricted && !(lower == POLICY_SESSION_HEADER && is_update) {
                 headers::check_name(name)?;
                 if lower == "authorization" {
                     return Err(invalid("The header 'Authorization' belongs to the target's credential provider."));

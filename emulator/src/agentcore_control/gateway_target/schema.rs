@@ -52,8 +52,9 @@ fn check_tool(index: usize, tool: &Value) -> Result<(), ApiError> {
     } else if tool.get("description").is_some_and(|description| !description.is_string()) {
         // Optional, as in MCP's own schema, which the service model names as the rule.
         "a text as its description"
-    } else if !tool["inputSchema"].is_object() {
-        "an inputSchema"
+    } else if tool["inputSchema"]["type"] != "object" {
+        // "type" is the one required member of MCP's own schema for it.
+        "an inputSchema of the type object"
     } else {
         return Ok(());
     };

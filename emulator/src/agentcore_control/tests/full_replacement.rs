@@ -34,8 +34,13 @@ fn a_runtime_has_the_members_of_its_last_update() {
     let (mut account, id) = Account::with_runtime();
     let authorizer = json!({"customJWTAuthorizer": {"discoveryUrl": DISCOVERY, "allowedAudience": ["a"]}});
     let bare = update(&id);
-    let full =
-        filled("UpdateAgentRuntime", with(bare.clone(), "authorizerConfiguration", authorizer), &["clientToken"]);
+    // Hooks take platform version V2, which has to start a container.
+    let full = with(bare.clone(), "authorizerConfiguration", authorizer);
+    let full = filled(
+        "UpdateAgentRuntime",
+        with(full, "platformVersion", json!("V1")),
+        &["clientToken", "hooksConfiguration"],
+    );
     account.ok("UpdateAgentRuntime", full.clone());
     account.pass(30);
     assert_shown(&full, &account.get(&id), &[]);
@@ -43,7 +48,8 @@ fn a_runtime_has_the_members_of_its_last_update() {
     account.pass(30);
     let shown = account.get(&id);
     for (name, _) in full.as_object().expect("a map").iter().filter(|(name, _)| bare.get(name).is_none()) {
-        assert!(name == "lifecycleConfiguration" || shown.get(name).is_none(), "{name}");
+        let stays = ["lifecycleConfiguration", "platformVersion"].contains(&name.as_str());
+        assert!(stays || shown.get(name).is_none(), "{name}");
     }
 }
 
