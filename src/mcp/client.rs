@@ -22,6 +22,10 @@ const COUNTERED: [&str; 4] = ["2025-11-25", "2025-06-18", "2025-03-26", "2024-11
 const SESSION: &str = "mcp-session-id";
 /// JSON-RPC's code for a method that the server does not have.
 const METHOD_NOT_FOUND: i64 = -32_601;
+/// A server that has begun to answer server/discover ends its answer within this time. One that does not know the method
+/// may open a stream and leave it open.
+const DISCOVERY_TIMEOUT: Duration = Duration::from_secs(10);
+const DISCOVERY: &str = "server/discover";
 /// Nobody waits for the end of a session.
 const END_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -118,7 +122,7 @@ impl Client {
 
     async fn discover(&mut self) -> Result<(), Failure> {
         self.revision = Some(NEWEST.to_owned());
-        let result = self.ask("server/discover", json!({})).await?;
+        let result = self.ask(DISCOVERY, json!({})).await?;
         let introduction: Option<Introduction> = read(result.get().as_bytes());
         let takes = |it: &Introduction| it.supported_versions.iter().any(|version| version == NEWEST);
         let introduction = introduction.filter(takes).ok_or_else(|| {
@@ -203,7 +207,13 @@ impl Client {
         // Noted before the body is read, because that may take too long.
         let mut seen = Seen::of(&response);
         self.seen = Some(seen.clone());
-        let result = seen.read(id, response.into_body()).await;
+        let reading = seen.read(id, response.into_body());
+        let result = if method == DISCOVERY {
+            let unended = || Err(Unread::NoResult("the answer to server/discover does not end".to_owned()));
+            timeout(DISCOVERY_TIMEOUT, reading).await.unwrap_or_else(|_| unended())
+        } else {
+            reading.await
+        };
         self.seen = Some(seen);
         let result = result.map_err(Failure::Unread)?;
         // The answer that begins a session names it. Later ones may carry the platform's own id instead, and a refusal

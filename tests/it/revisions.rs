@@ -1,6 +1,8 @@
 //! Servers of every revision of MCP deploy, however they refuse a newer one and however AgentCore passes that on: the
 //! table in docs/reference.md, proved line by line.
 
+mod open_stream;
+
 use std::fs;
 use std::path::Path;
 
