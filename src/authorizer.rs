@@ -20,8 +20,8 @@ const CLIENT_ID_CLAIM: &str = "client_id";
 
 pub mod comparison;
 
-/// The part of an authorizer that [`Authorizer`] is: the rest is somebody else's. So are rules for claims in a form that is
-/// never written here.
+/// The part of an authorizer that [`Authorizer`] governs. The rest is somebody else's, and so are rules for claims in a
+/// form that is never written here.
 pub(crate) const GOVERNED: Rule = Rule::Presence(&Rule::Union(&[(
     "customJWTAuthorizer",
     Rule::Structure(&[

@@ -44,7 +44,7 @@ pub struct ContextSettings {
     pub connector: SharedHttpConnector,
     /// The wall clock of signatures, ages and deadlines.
     pub time_source: SharedTimeSource,
-    /// Which endpoints are called; or why the environment that says so cannot be used, a sentence for people.
+    /// The endpoints to call, or the reason why the environment does not name them: a sentence for people.
     pub endpoints: Result<Endpoints, String>,
     /// What derived names begin with, if the function's role can touch no others.
     pub name_prefix: Option<String>,
@@ -63,9 +63,9 @@ pub struct Context {
     pub credentials: SharedCredentialsProvider,
     /// The Region of every call.
     pub region: String,
-    /// Which endpoints are called.
+    /// The endpoints to call.
     pub endpoints: Endpoints,
-    /// Why no event can be worked on: how the function is configured.
+    /// The fault in the function's configuration that keeps it from working on any event.
     pub misconfiguration: Option<String>,
     /// Sends what is not an SDK call.
     pub connector: SharedHttpConnector,

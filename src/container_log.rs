@@ -13,20 +13,21 @@ use crate::wait::{Progress, until_within};
 const ARRIVAL_PATIENCE: Duration = Duration::from_secs(10);
 const LINES_MAX: usize = 3;
 const LINE_CHARS_MAX: usize = 400;
-/// The newest events that are looked at: three lines of one start among empty ones and those of other starts. A page may
-/// be partly full or empty and yet not the last (API reference, FilterLogEvents).
+/// The newest events that are looked at: three lines of one start among empty ones and those of other starts. A page
+/// may be partly full or empty and yet not the last (API reference, FilterLogEvents).
 const PAGE_EVENTS: i32 = 100;
 const PAGES_MAX: usize = 10;
 /// A throttled call is worth waiting for, but less than the answer that the lines are for.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// Adds the values that the container's secret holds, and held before, to the mask, so that quotes show stars in their place. Nothing that a
-/// container or its server says may be quoted before. Returns the error of a secret that cannot be read. May run twice.
+/// Adds the values that the container's secret holds, and held before, to the mask, so that quotes show stars in their
+/// place. Nothing that a container or its server says may be quoted before. Returns the error of a secret that cannot
+/// be read. May run twice.
 pub(crate) async fn mask_secret(job: &Job<'_>, secret_id: Option<&str>) -> Result<(), Error> {
     let Some(secret_id) = secret_id else { return Ok(()) };
     let job = &patient(job);
     let stored = stored_secret::read(job, "SecretId", secret_id).await?;
-    // What was started before a rotation may print what it knows.
+    // A container that was started before a rotation may print the former values.
     let previous = stored_secret::previous(job, &job.identity().secret_id(secret_id)).await?;
     for document in std::iter::once(stored.document).chain(previous) {
         document.leaves().iter().for_each(|value| job.mask.add(value));

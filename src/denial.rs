@@ -1,4 +1,4 @@
-//! Reads AWS's words for a refusal by policy: which kind of policy refuses, whether time can change that, and what to do.
+//! Reads AWS's words for a refusal by policy: the kind of policy that refuses, if time can change that, and what to do.
 //!
 //! The words are those of "Troubleshoot access denied error messages" (IAM user guide): "… with an explicit deny in a
 //! service control policy" and "… because no VPC endpoint policy allows the … action".
@@ -46,7 +46,7 @@ const IMPLICIT: &str = "because no ";
 pub struct Denial {
     /// The kind of policy that refuses.
     pub policy: Policy,
-    /// Whether a statement denies the call; otherwise none allows it.
+    /// True if a statement denies the call; otherwise no statement allows it.
     pub explicit: bool,
 }
 
@@ -66,8 +66,8 @@ impl Denial {
         Self { policy: first.map_or(Policy::Unnamed, |(_, policy)| policy), explicit }
     }
 
-    /// Returns true if repeating the call is useless. Only what a role's own policy, a resource's policy or a trust policy
-    /// does not allow yet may pass: such a policy may be seconds old and still propagating.
+    /// Returns true if repeating the call is useless. Only what a role's own policy, a resource's policy or a trust
+    /// policy does not allow yet may pass: such a policy may be seconds old and still propagating.
     #[must_use]
     pub fn is_final(self) -> bool {
         let may_propagate =

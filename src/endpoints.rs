@@ -1,5 +1,5 @@
-//! Where AWS is called, as the function's environment says it to every SDK ("Service-specific endpoints" and "Dual-stack
-//! and FIPS endpoints", AWS SDKs and Tools reference guide).
+//! The endpoints of AWS, as the function's environment names them to every SDK ("Service-specific endpoints" and
+//! "Dual-stack and FIPS endpoints", AWS SDKs and Tools reference guide).
 
 use std::collections::BTreeMap;
 
@@ -54,12 +54,12 @@ impl Service {
     }
 }
 
-/// Which endpoints are called.
+/// The endpoints to call.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Endpoints {
-    /// Whether only endpoints with FIPS 140 validated cryptography are called.
+    /// True if only endpoints with FIPS 140 validated cryptography are called.
     pub fips: bool,
-    /// Whether endpoints are called that have IPv6 addresses, too.
+    /// True if the endpoints that are called have IPv6 addresses, too.
     pub dual_stack: bool,
     url: Option<String>,
     services: BTreeMap<Service, String>,
@@ -126,8 +126,8 @@ impl Endpoints {
         })
     }
 
-    /// Returns the host of the wanted kind for `<name>.<Region>.<suffix>`, a host of AWS's: the rule that AWS's SDKs have for
-    /// every service's endpoints.
+    /// Returns the host of the wanted kind for `<name>.<Region>.<suffix>`, a host of AWS's: the rule that AWS's SDKs
+    /// have for every service's endpoints.
     #[must_use]
     pub fn host(&self, name: &str, region_and_suffix: &str) -> String {
         let name = if self.fips { format!("{name}-fips") } else { name.to_owned() };
@@ -138,8 +138,8 @@ impl Endpoints {
         format!("{name}.{}", dual.as_deref().unwrap_or(region_and_suffix))
     }
 
-    /// Returns what to add to the report of a connection that fails, if an endpoint of a special kind was called, which not
-    /// every Region has.
+    /// Returns what to add to the report of a connection that fails, if an endpoint of a special kind was called, which
+    /// not every Region has.
     #[must_use]
     pub fn doubt(&self, region: &str) -> Option<String> {
         let (variable, kind) = match (self.fips, self.dual_stack) {

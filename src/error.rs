@@ -92,7 +92,7 @@ pub enum Error {
     },
     /// The function's own environment cannot be used.
     Misconfigured {
-        /// What is wrong and what to do.
+        /// The problem, and what to do.
         problem: String,
     },
     /// A property's value cannot be used.
@@ -176,7 +176,8 @@ impl Error {
         matches!(self, Self::OutOfTime { .. }) || self.is(ApiErrorKind::Transport) || self.is(ApiErrorKind::Server)
     }
 
-    /// Whether a call failed in a way that says nothing about what it asked for: the same call may succeed later.
+    /// Returns true if a call failed in a way that says nothing about what it asked for: the same call may succeed
+    /// later.
     #[must_use]
     pub fn passes(&self) -> bool {
         [ApiErrorKind::Throttled, ApiErrorKind::Server, ApiErrorKind::Transport].into_iter().any(|kind| self.is(kind))

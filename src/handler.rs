@@ -20,9 +20,9 @@ use crate::wait::Deadline;
 
 /// Kept back from the invocation's time for delivering the answer.
 const ANSWER_RESERVE: Duration = Duration::from_secs(30);
-/// A request that is younger than this and waits for a resource in progress is left to Lambda's next delivery of the event. Lambda
-/// delivers an asynchronous event at most three times, and CloudFormation waits for an hour: full deliveries end after
-/// some 15, 30 and 46 minutes, and if one of them was cut short, the last ends after 33.
+/// A request that is younger than this and waits for a resource in progress is left to Lambda's next delivery of the
+/// event. Lambda delivers an asynchronous event at most three times, and CloudFormation waits for an hour: full
+/// deliveries end after some 15, 30 and 46 minutes, and if one of them was cut short, the last ends after 33.
 const CARRY_ON_MAX: Duration = Duration::from_mins(32);
 
 /// Why there was no answer. The invocation fails, so that Lambda delivers the event again.
@@ -132,8 +132,9 @@ async fn dispatch(job: &Job<'_>) -> Outcome {
 /// Whether a later delivery of the event may still bring this to its end.
 fn carries_on(error: &Error, request: &Request, now: SystemTime) -> bool {
     let Error::OutOfTime { in_progress_since: Some(since), .. } = error else { return false };
-    // Deliveries are counted from the request, whose age the URL's signing time tells. What was in progress before, such as
-    // the create that a Delete waits for, may be older, and time that was lost before a resource existed counts.
+    // Deliveries are counted from the request, whose age the URL's signing time tells. What was in progress before,
+    // such as the create that a Delete waits for, may be older, and time that was lost before a resource existed
+    // counts.
     let begun = request.recipient.url.signed_at().unwrap_or(*since);
     now.duration_since(begun).unwrap_or_default() < CARRY_ON_MAX
 }

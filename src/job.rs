@@ -28,7 +28,7 @@ pub struct Job<'a> {
     pub deadline: Deadline,
     /// The secret values met so far.
     pub mask: &'a Mask,
-    /// What AgentCore's last Get showed.
+    /// The answer to the last Get of AgentCore.
     pub(crate) shown: &'a Shown,
 }
 

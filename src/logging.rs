@@ -10,7 +10,8 @@ use tracing_subscriber::{Layer, fmt};
 const DEFAULT: LevelFilter = LevelFilter::INFO;
 /// The target of what is logged at every level: the process did not survive it.
 const FATAL: &str = "fatal";
-/// Lambda's words (Lambda developer guide, log level filtering). Our lines are at most errors, so that FATAL leaves none.
+/// Lambda's words (Lambda developer guide, log level filtering). Our lines are at most errors, so that FATAL leaves
+/// none.
 const LEVELS: [(&str, LevelFilter); 6] = [
     ("TRACE", LevelFilter::TRACE),
     ("DEBUG", LevelFilter::DEBUG),

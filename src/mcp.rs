@@ -1,12 +1,13 @@
 //! An MCP server as its client sees it, in every revision and whatever is wrong with its answers.
 //!
-//! The official SDK is strict, where this client has to find out whether a server works at all: it reads as little of an
-//! answer as it needs, tries every revision before it gives up, and keeps what was seen on the wire for a sentence.
+//! The official SDK is strict, where this client has to find out whether a server works at all: it reads as little of
+//! an answer as it needs, tries every revision before it gives up, and keeps what was seen on the wire for a sentence.
 //!
 //! Revisions: the newest first, through `server/discover`. Whatever comes back other than a good answer leads to the
-//! `initialize` of the older revisions, without a version header, because it negotiates in its body; a server that refuses
-//! the offered revision instead of naming its own is offered the next older one. Only what AgentCore certainly refuses
-//! itself is not asked again. All requests of an attempt are in one session of the platform: it starts one container.
+//! `initialize` of the older revisions, without a version header, because it negotiates in its body; a server that
+//! refuses the offered revision instead of naming its own is offered the next older one. Only what AgentCore certainly
+//! refuses itself is not asked again. All requests of an attempt are in one session of the platform: it starts one
+//! container.
 
 use std::time::Duration;
 
@@ -43,10 +44,10 @@ pub enum Credential {
     Nothing,
 }
 
-/// How a server is asked.
+/// The credential, the headers and the caller with which a server is asked.
 #[derive(Clone, Debug)]
 pub struct Access {
-    /// What authorizes each request.
+    /// The credential that authorizes each request.
     pub credential: Credential,
     /// Further headers of each request, with lower-case names. Their values are secret.
     pub headers: Vec<(String, Sensitive)>,
@@ -78,11 +79,11 @@ pub struct Catalogue {
 pub struct Refusal {
     /// The last answer seen on the wire, if there was one.
     pub seen: Option<Box<Seen>>,
-    /// What is wrong with it, or with the connection.
+    /// The problem of that answer, or of the connection.
     pub problem: String,
     /// What the server sends too much of, if that is why: "lists …; what to do". It would do so again.
     pub excess: Option<&'static str>,
-    /// Whether the server had accepted a revision before.
+    /// True if the server had accepted a revision before.
     pub accepted: bool,
     /// The revisions that were refused, and how.
     pub tried: Vec<Tried>,

@@ -51,7 +51,7 @@ pub struct Token {
     pub value: Sensitive,
     /// The claims; `None` for an opaque token.
     pub claims: Option<Claims>,
-    /// Who gave it, by the discovery document.
+    /// The issuer, by the discovery document.
     pub issuer: String,
 }
 
@@ -173,8 +173,8 @@ fn refused(
     Error::unverified(code, sentence)
 }
 
-/// Returns true if the IdP does not know the client or its secret. RFC 6749 has one code for both, and Salesforce another
-/// for the id; Entra says `unauthorized_client` of an id that it does not know (AADSTS700016).
+/// Returns true if the IdP does not know the client or its secret. RFC 6749 has one code for both, and Salesforce
+/// another for the id; Entra says `unauthorized_client` of an id that it does not know (AADSTS700016).
 fn is_client_unknown(error: &str, description: &str) -> bool {
     let unknown = description.contains("AADSTS700016") || {
         let description = description.to_lowercase();

@@ -1,7 +1,7 @@
 //! Reading a resource's properties into types, once, with a sentence for everything that does not fit.
 //!
-//! CloudFormation sends booleans and numbers as text; `""` is an optional parameter left empty and counts as absent. White
-//! space around a single text is dropped, unless the text is secret. Lists are read by [`list`].
+//! CloudFormation sends booleans and numbers as text; `""` is an optional parameter left empty and counts as absent.
+//! White space around a single text is dropped, unless the text is secret. Lists are read by [`list`].
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};

@@ -34,7 +34,8 @@ pub(crate) async fn unless_rolling_back<T>(job: &Job<'_>, checked: Result<T, Err
     }
 }
 
-/// Asks CloudFormation if this request undoes an update. If it cannot be asked, the request counts as one that does not.
+/// Asks CloudFormation if this request undoes an update. A request about which CloudFormation cannot be asked is
+/// treated as one that does not.
 pub(crate) async fn is_rolling_back(job: &Job<'_>) -> bool {
     undoes_update(job).await.unwrap_or(false)
 }

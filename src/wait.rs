@@ -92,8 +92,8 @@ impl<T> Progress<T> {
     }
 }
 
-/// How long looks at a resource may fail in passing, one after the other, once it was seen in progress: it goes on
-/// meanwhile, and what takes half an hour must not be given up for minutes of throttling.
+/// The time for which looks at a resource that was seen in progress may fail one after the other for transient reasons:
+/// the resource goes on meanwhile, and half an hour of work must not be given up because of minutes of throttling.
 const TROUBLE_PATIENCE: Duration = Duration::from_mins(10);
 
 /// Makes one AWS call, waiting through throttling, server errors, lost replies and refusals that propagation explains.
@@ -123,8 +123,8 @@ where
     Ok(answer)
 }
 
-/// Repeats what makes AWS calls, in the way of [`call`]. `operation` is the call that all is about: its name is in the
-/// sentence when time runs out.
+/// Repeats an attempt that calls AWS, in the way of [`call`]. `operation` is the call that the attempt serves: its name
+/// is in the sentence when time runs out.
 pub async fn repeat<T>(
     deadline: Deadline,
     operation: &'static str,
@@ -175,8 +175,8 @@ fn millis(since: Instant) -> u64 {
     u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
 }
 
-/// Looks until what is looked at has settled. `doing` completes "ran out of time …". Errors end the wait, but for those
-/// that pass by themselves while something is known to be in progress, by its own timestamps.
+/// Looks until the resource has settled. `doing` completes "ran out of time …". Errors end the wait, except transient
+/// ones while the resource is known to be in progress, by its own timestamps.
 pub async fn until<T>(
     deadline: Deadline,
     doing: &str,

@@ -2,9 +2,9 @@
 //! credential providers, workload identities, policies of resources, and tags.
 //!
 //! States follow the clock: nothing happens in the background, a resource's status is a function of the time at which
-//! it is asked for. There are two exceptions: a target whose catalogue has to be read from its server stays as it is until
-//! somebody takes its [`Synchronization`] and finishes it, and so does a runtime's version on platform version V2, whose
-//! container has to be started, with its [`Build`].
+//! it is asked for. There are two exceptions: a target whose catalogue has to be read from its server stays as it is
+//! until somebody takes its [`Synchronization`] and finishes it, and so does a runtime's version on platform version
+//! V2, whose container has to be started, with its [`Build`].
 //!
 //! Where AWS's behaviour is not documented the stricter one is chosen:
 //!
@@ -104,7 +104,7 @@ pub struct AgentCoreControl {
     api_key_providers: Vec<ApiKeyProvider>,
     /// In the order of their creation, those of runtimes and gateways included.
     workload_identities: Vec<WorkloadIdentity>,
-    /// How many workload identities there ever were.
+    /// The number of workload identities that there ever were.
     identity_numbers: u64,
     /// Endpoints of one's own in the order of their creation, those that lists still show included.
     endpoints: Vec<Endpoint>,
@@ -118,8 +118,8 @@ pub struct AgentCoreControl {
     service_linked_roles: BTreeSet<String>,
     name_taken: RefusedAs,
     gateway_in_use: RefusedAs,
-    /// The issuer of an identity provider on this machine, whose discovery document may be named by an http URL. AWS takes
-    /// https only, and so does the emulator without one.
+    /// The issuer of an identity provider on this machine, whose discovery document may be named by an http URL. AWS
+    /// takes https only, and so does the emulator without one.
     pub loopback_issuer: Option<String>,
     /// Whether tags of credential providers are refused with `ValidationException` once they exist. The service model
     /// has no ARN for them, and what the service makes of that is not known.

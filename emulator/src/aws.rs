@@ -375,7 +375,8 @@ impl World {
             ServiceId::AgentCoreControl => self.agentcore.requirements(call, &self.secrets),
             ServiceId::Logs => self.logs.requirements(call),
             ServiceId::CloudFormation => self.stacks.requirements(call),
-            // The data plane asks for itself. Who may do nothing at all may still ask who it is [STS GetCallerIdentity].
+            // The data plane asks for itself. A caller that may do nothing at all may still ask who it is [STS
+            // GetCallerIdentity].
             ServiceId::AgentCore | ServiceId::Sts => Vec::new(),
         };
         self.iam.authorize(&call.principal, &requirements)
@@ -436,7 +437,7 @@ fn assert_modelled(service: ServiceId, operation: &str, answer: &Answer, future:
     assert!(violations.is_empty(), "emulator: the answer of {operation}: {}", Violation::message(&violations));
 }
 
-/// Whether a violation is that the service model lacks a member which a later one may have: see
+/// Returns true if a violation is that the service model lacks a member which a later one may have: see
 /// [`Settings::future_members`].
 fn is_about_future(violation: &Violation) -> bool {
     violation.path.rsplit('.').next().is_some_and(|name| name.starts_with("future"))

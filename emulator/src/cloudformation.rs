@@ -64,7 +64,8 @@ pub use self::template::TemplateSource;
 use crate::aws::Aws;
 use crate::lambda::Function;
 
-/// What `cdk bootstrap` stores: the version that every template of `cdk synth` asks for, which has to be at least 6.
+/// The parameter that `cdk bootstrap` stores: the version that every template of `cdk synth` asks for, which has to be
+/// at least 6.
 const CDK_BOOTSTRAP: (&str, &str) = ("/cdk-bootstrap/hnb659fds/version", "30");
 
 /// CloudFormation in the emulated account. Clones are the same one.

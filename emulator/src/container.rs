@@ -1,5 +1,5 @@
-//! What runs in a runtime: images whose behaviour a test chooses, and the microVMs in which they are started: one for each
-//! session, or on platform version V2 one for each version of a runtime, of which every session gets a copy.
+//! The containers of runtimes: images whose behaviour a test chooses, and the microVMs in which they are started: one
+//! for each session, or on platform version V2 one for each version of a runtime, of which every session gets a copy.
 
 mod build;
 mod callers;
@@ -28,7 +28,7 @@ pub struct Behaviour {
     pub server_version: String,
     /// How many tools the server has: `tool_001` and so on.
     pub tools: usize,
-    /// What the names of the tools begin with, before `_001` and so on.
+    /// The beginning of the tools' names, before `_001` and so on.
     pub tool_name: String,
     /// Tools on one page of `tools/list`.
     pub page_size: usize,
@@ -39,17 +39,17 @@ pub struct Behaviour {
     pub answers: AnswerForm,
     /// The MCP revisions it supports, newest first.
     pub revisions: Vec<String>,
-    /// How it refuses a revision or a method that it does not know.
+    /// The form in which it refuses a revision or a method that it does not know.
     pub refusal: RefusalStyle,
-    /// Whether it answers the offer of an unknown revision with one of its own, as it should. Otherwise it refuses.
+    /// True if it answers the offer of an unknown revision with one of its own, as it should. Otherwise it refuses.
     pub counters: bool,
-    /// Whether it answers `server/discover` of the newest revision, and refuses everything else of it.
+    /// True if it answers `server/discover` of the newest revision, and refuses everything else of it.
     pub discovers_only: bool,
-    /// Whether it has tools to list at all; otherwise it does not know `tools/list`.
+    /// True if it has tools to list at all; otherwise it does not know `tools/list`.
     pub offers_tools: bool,
-    /// Whether its lists have malformed tools among the others: five more, one of them with a name.
+    /// True if its lists have malformed tools among the others: five more, one of them with a name.
     pub malformed_tools: bool,
-    /// Whether its event streams have other events before the answer.
+    /// True if its event streams have other events before the answer.
     pub noisy_events: bool,
     /// How starting it goes.
     pub start: Start,
@@ -64,7 +64,7 @@ pub struct Behaviour {
     pub prints_secret: bool,
     /// A header, with a lower-case name, and its value: requests without it are refused with 401.
     pub api_key: Option<(String, String)>,
-    /// What it asks of its callers besides what the platform asks.
+    /// The demands on its callers in addition to the platform's.
     pub caller_check: CallerCheck,
     /// The HTTP status with which it answers a POST to any other path than `/mcp`, such as that of a warm-up hook.
     pub elsewhere: u16,
@@ -87,7 +87,7 @@ pub enum AnswerForm {
     Redirect(&'static str),
 }
 
-/// What a server asks of its callers.
+/// The demands of a server on its callers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CallerCheck {
     /// Nothing.
@@ -171,7 +171,7 @@ pub struct Containers {
     /// How often containers were started, by image.
     starts: BTreeMap<String, u64>,
     sessions: BTreeMap<SessionKey, Session>,
-    /// What was taken of containers started while versions were built, by the runtime's ARN and the version's number.
+    /// The snapshots of containers started while versions were built, by the runtime's ARN and the version's number.
     snapshots: BTreeMap<(String, u32), Snapshot>,
     /// How many sessions there ever were; decides the next id.
     admitted: u64,

@@ -232,7 +232,8 @@ impl Iam {
         context
     }
 
-    /// The ARN of a principal: a role's own, the administrator's made-up role's, or what a bearer token calls itself.
+    /// Returns the ARN of a principal: a role's own, the administrator's made-up role's, or the one that a bearer token
+    /// gives itself.
     pub(crate) fn principal_arn(&self, principal: &Principal) -> String {
         match principal {
             Principal::Administrator => {

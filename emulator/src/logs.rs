@@ -23,7 +23,7 @@ pub struct Logs {
     groups: BTreeMap<String, Group>,
     /// How many events there ever were; decides the next event id.
     written: u64,
-    /// Whether the events of a page come in an order of their own.
+    /// True if the events of a page come in an order of their own.
     disorderly: bool,
 }
 
@@ -77,8 +77,8 @@ impl Logs {
         }
     }
 
-    /// Lets searches return the events of each page in an order that their timestamps do not explain. The API promises no
-    /// order.
+    /// Lets searches return the events of each page in an order that their timestamps do not explain. The API promises
+    /// no order.
     pub fn answer_out_of_order(&mut self) {
         self.disorderly = true;
     }

@@ -58,14 +58,15 @@ pub struct Settings {
     pub secret_force_deletion: Duration,
     /// A log event is missing from reads for so long.
     pub log_lag: Duration,
-    /// How AgentCore Runtime passes on what a container refuses.
+    /// The form in which AgentCore Runtime passes on a refusal by a container.
     pub container_refusals: ContainerRefusals,
-    /// Whether AgentCore knows members that no service model has yet: those whose names begin with `future`. Creates and
-    /// updates take and keep them at any depth, and Gets show them.
+    /// True if AgentCore knows members that no service model has yet: those whose names begin with `future`. Creates
+    /// and updates take and keep them at any depth, and Gets show them.
     pub future_members: bool,
 }
 
-/// How AgentCore Runtime passes on an answer of a container that is not a success. Each was seen, and none is documented.
+/// The form in which AgentCore Runtime passes on an answer of a container that is not a success. Each was seen; AWS
+/// documents none of them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ContainerRefusals {
     /// As the container answered.
@@ -73,8 +74,8 @@ pub enum ContainerRefusals {
     Plain,
     /// As status 200 with the JSON-RPC error -32010 and the container's status in its text.
     JsonRpc,
-    /// As the exception `RuntimeClientError`, status 424, with the container's status in its text. AgentCore's own errors
-    /// then have the status of their exception, too.
+    /// As the exception `RuntimeClientError`, status 424, with the container's status in its text. AgentCore's own
+    /// errors then have the status of their exception, too.
     RuntimeClientError,
 }
 

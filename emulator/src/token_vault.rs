@@ -57,8 +57,8 @@ impl Aws {
         self.ask_for_token(&token_endpoint, &client, request).await
     }
 
-    /// The API key of a provider. An error is the sentence that says what went wrong. Takes the same two steps and the same
-    /// permissions as a token.
+    /// Returns the API key of a provider. An error is the sentence that says what went wrong. Takes the same two steps
+    /// and the same permissions as a token.
     pub(crate) fn resource_api_key(&self, request: &TokenRequest) -> Result<String, String> {
         self.check_token_access(request, "bedrock-agentcore:GetResourceApiKey")?;
         let arn = &request.provider_arn;

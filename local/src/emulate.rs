@@ -30,7 +30,8 @@ pub(crate) struct Arguments {
     /// Time until a runtime, gateway or target is READY or gone.
     #[arg(long, default_value = "2s", value_parser = crate::duration, value_name = "TIME")]
     latency: Duration,
-    /// Time until a new container serves. A request without a session id gets a session, and so a container, of its own.
+    /// Time until a new container serves. A request without a session id gets a session, and so a container, of its
+    /// own.
     #[arg(long, default_value = "2s", value_parser = crate::duration, value_name = "TIME")]
     start_latency: Duration,
     #[arg(long = "fault", value_name = "SPEC", help = "Make calls go wrong (see `local --help`)", long_help = fault::HELP)]
@@ -108,7 +109,7 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<(), String> {
     }
 }
 
-/// Adds an identity provider whose tokens runtimes and gateways can be made to take, and prints what a client needs.
+/// Adds an identity provider whose tokens runtimes and gateways can be told to accept, and prints what a client needs.
 fn offer_identity_provider(aws: &Aws, issuer: &str) {
     let provider = Provider::new(ClaimStyle::Standard, issuer);
     let secret = aws.credentials(&Principal::Bearer(issuer.to_owned())).secret_access_key;

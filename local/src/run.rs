@@ -43,8 +43,8 @@ pub(crate) struct Arguments {
     /// `cdk bootstrap` stores is there.
     #[arg(long = "ssm-parameter", value_name = "NAME=VALUE", value_parser = stored_parameter)]
     stored_parameters: Vec<(String, String)>,
-    /// Time until a runtime, gateway or target is READY or gone, and until AgentCore sees a new role (at most 8 s). With
-    /// --fast-forward a runtime on platform version V2 takes at least 3.5 minutes.
+    /// Time until a runtime, gateway or target is READY or gone, and until AgentCore sees a new role (at most 8 s).
+    /// With --fast-forward a runtime on platform version V2 takes at least 3.5 minutes.
     #[arg(long, default_value = "2s", value_parser = crate::duration, value_name = "TIME")]
     latency: Duration,
     #[arg(long = "fault", value_name = "SPEC", help = "Make calls go wrong, e.g. throttle:CreateAgentRuntimex8 (--help has all)", long_help = fault::HELP)]

@@ -29,7 +29,8 @@ const MADE_UP_CLIENT: [(&str, &str); 3] = [
     ("GatewayOAuthClientSecret", "made-up-gateway-secret-90ac4e6d"),
     ("GatewayOAuthCustomParameters", r#"{"audience":"https://mcp.made-up.example.com"}"#),
 ];
-/// What an existing secret holds unless the command line says otherwise. A real server refuses keys of less than 32 bytes.
+/// The value of an existing secret unless the command line gives another. A real server refuses keys of less than 32
+/// bytes.
 pub(crate) const EXISTING_SECRET: &str = r#"{"ZSCALER_CLIENT_ID": "made-up-client-id", "ZSCALER_CLIENT_SECRET":
     "made-up-client-secret-7f3a9c51", "ZSCALER_VANITY_DOMAIN": "made-up", "ZSCALER_CUSTOMER_ID": "72057594037927936",
     "ZSCALER_MCP_AUTH_API_KEY": "made-up-api-key-2b8e60d45a71c3f9e0826b4d7f13a9c5",

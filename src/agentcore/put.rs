@@ -1,8 +1,8 @@
 //! Updates that lose nothing. AgentCore's updates are full replacements: what a request leaves out is reset. So an
 //! update sends what no property of ours governs back as the last Get showed it.
 //!
-//! This happens in the JSON of both messages and not in the SDK's types: these lack members that are newer than they are,
-//! and would drop them (botocore 1.44.8 has several that no release of the Rust SDK has).
+//! The update works in the JSON of both messages and not in the SDK's types: these lack members that are newer than
+//! they are, and would drop them (botocore 1.44.8 has several that no release of the Rust SDK has).
 
 use std::fmt;
 use std::future::Future;
@@ -31,13 +31,13 @@ mod governed;
 
 pub(crate) use governed::{Governed, Rule, is_service_header};
 
-/// What a Get showed may be this old when an update is made with it.
+/// The maximum age of a Get's answer that an update may use.
 const FRESH: Duration = Duration::from_secs(2);
 
 /// Updates the resource `id`: sends what `update` asks for, and of everything that is not `governed` what the last Get
 /// showed. Where that is not fresh, and before every repeat of the update, `get` is asked again, so that a change by
-/// somebody else is lost only if it falls between the two calls. Both come with their names as IAM actions. May run twice,
-/// as far as the update may.
+/// somebody else is lost only if it falls between the two calls. Both come with their names as IAM actions. May run
+/// twice, as far as the update may.
 pub(crate) async fn put<G, GE, GF, U, UE, UF>(
     job: &Job<'_>,
     id: &str,

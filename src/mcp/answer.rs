@@ -1,4 +1,5 @@
-//! One answer of a server, read without trust: in whichever form, with bounds, and with as much of it as a sentence needs.
+//! One answer of a server, read without trust: in whichever form, with bounds, and with as much of it as a sentence
+//! needs.
 
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_types::body::SdkBody;
@@ -36,7 +37,7 @@ pub struct Seen {
     pub error_type: Option<String>,
 }
 
-/// Why an answer holds no result.
+/// The reason why an answer holds no result.
 #[derive(Debug)]
 pub(super) enum Unread {
     /// It is something else, in these words.
@@ -149,8 +150,8 @@ impl Seen {
         }
     }
 
-    /// Reads a message that may be the answer to request `id`: its result or its error. Returns `None` for a message that
-    /// is something else. Without `id`, every response is the answer.
+    /// Reads a message that may be the answer to request `id`: its result or its error. Returns `None` for a message
+    /// that is something else. Without `id`, every response is the answer.
     fn read_message<'a>(&mut self, id: Option<u64>, json: &'a str) -> Option<Result<&'a RawValue, Unread>> {
         let message: Message<'_> = serde_json::from_str(json).ok()?;
         if message.method.is_some() {

@@ -22,22 +22,22 @@ const COUNTERED: [&str; 4] = ["2025-11-25", "2025-06-18", "2025-03-26", "2024-11
 const SESSION: &str = "mcp-session-id";
 /// JSON-RPC's code for a method that the server does not have.
 const METHOD_NOT_FOUND: i64 = -32_601;
-/// A server that has begun to answer server/discover ends its answer within this time. One that does not know the method
-/// may open a stream and leave it open.
+/// A server that has begun to answer server/discover ends its answer within this time. One that does not know the
+/// method may open a stream and leave it open.
 const DISCOVERY_TIMEOUT: Duration = Duration::from_secs(10);
 const DISCOVERY: &str = "server/discover";
 /// Nobody waits for the end of a session.
 const END_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How a request fails.
+/// The failure of a request.
 enum Failure {
-    /// There is no answer: the connection's own words.
+    /// No answer came: the connection's own words.
     NoAnswer(String),
     /// The answer holds no result.
     Unread(Unread),
 }
 
-/// What a server says of itself, as far as it is read.
+/// The members that are read of a server's introduction of itself.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Introduction {
@@ -54,7 +54,7 @@ struct Introduction {
 
 pub(super) struct Client {
     wire: Wire,
-    /// How many revisions have been tried.
+    /// The revisions that have been tried.
     tried: Vec<Tried>,
     next: usize,
     /// The revision agreed on.
@@ -217,7 +217,7 @@ impl Client {
         self.seen = Some(seen);
         let result = result.map_err(Failure::Unread)?;
         // The answer that begins a session names it. Later ones may carry the platform's own id instead, and a refusal
-        // that of no session.
+        // may carry an id that belongs to no session.
         self.session = self.session.take().or(session);
         Ok(result)
     }
@@ -246,7 +246,7 @@ impl Client {
         self.seen.as_ref().is_some_and(|seen| seen.rpc_code == Some(METHOD_NOT_FOUND))
     }
 
-    /// Returns true if a refusal of tools/list means that there are no tools.
+    /// Returns true if a refusal of tools/list means that the server does not have tools.
     fn has_no_tools(&self, failure: &Failure) -> bool {
         let capabilities = self.introduction.as_ref().map_or(&Value::Null, |it| &it.capabilities);
         let without = capabilities.is_object() && capabilities["tools"].is_null();

@@ -1,10 +1,10 @@
-//! Who refused: AgentCore, which stands before the server, or the server itself. Only evidence tells, because the
-//! platform answers in the server's place, and servers use the platform's codes for things of their own.
+//! The origin of a refusal: AgentCore, which stands before the server, or the server itself. Only evidence tells,
+//! because the platform answers in the server's place, and servers use the platform's codes for things of their own.
 
 use super::Seen;
 use super::url::Place;
 
-/// What AgentCore's own refusals are about.
+/// The subject of a refusal by AgentCore itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PlatformRefusal {
     /// Whoever calls may not.
@@ -13,7 +13,7 @@ pub enum PlatformRefusal {
     Throttled,
     /// The account has as much as it may have.
     QuotaExceeded,
-    /// There is no such runtime, endpoint or gateway.
+    /// The runtime, endpoint or gateway does not exist.
     NotFound,
     /// It is busy with something that ends.
     Busy,
@@ -65,7 +65,7 @@ impl Seen {
         rest.split(')').next()?.trim().parse().ok()
     }
 
-    /// Returns the HTTP status with which the server refused, whatever the platform has made of it.
+    /// Returns the HTTP status with which the server refused, whatever status the platform put in its place.
     #[must_use]
     pub fn server_status(&self) -> u16 {
         self.container_status().unwrap_or(self.status)
@@ -106,7 +106,7 @@ impl Seen {
         }
     }
 
-    /// The protected resource of the challenge is an invocation URL, which only AgentCore makes.
+    /// Returns true if the protected resource of the challenge is an invocation URL, which only AgentCore writes.
     fn challenge_is_agentcores(&self) -> bool {
         let challenge = self.www_authenticate.as_deref().unwrap_or_default();
         challenge.contains("/invocations/.well-known/oauth-protected-resource")

@@ -33,7 +33,7 @@ struct Named {
 pub(super) struct Pages {
     /// The names of the tools, in the server's order.
     pub(super) names: Vec<String>,
-    /// Where the next page begins.
+    /// The cursor of the next page.
     pub(super) cursor: Option<String>,
     bytes: usize,
     count: usize,
@@ -55,7 +55,7 @@ impl Pages {
         if self.bytes > NAMES_BYTES_MAX {
             return Err(Unread::Excess(NAMES_TOO_LONG));
         }
-        // An empty cursor is how some servers write that there is none.
+        // Some servers send an empty cursor after the last page.
         let Some(next) = page.next_cursor.filter(|it| !it.is_empty()) else { return Ok(true) };
         if self.cursor.as_ref() == Some(&next) {
             return Err(Unread::Excess(REPEATING));

@@ -93,7 +93,7 @@ pub(crate) fn region(url: &str) -> Option<&str> {
     DNS_SUFFIXES.contains(&suffix).then_some(region)
 }
 
-/// Where a server is, as far as it matters to who answers for it.
+/// The place of a server, as far as it decides who answers for the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
     /// Behind AgentCore Runtime.
@@ -119,8 +119,9 @@ impl Place {
     }
 }
 
-/// Where requests to `url` really go. A runtime's go to the data plane's endpoint of the kind that the function's environment
-/// asks for; a gateway has the one address that AgentCore gave it, unless one endpoint serves all of AWS.
+/// Returns the URL that requests to `url` really go to. A runtime's go to the data plane's endpoint of the kind that
+/// the function's environment asks for; a gateway has the one address that AgentCore gave it, unless one endpoint
+/// serves all of AWS.
 pub(crate) fn effective_url(context: &Context, url: &str) -> Arc<str> {
     let elsewhere = runtime_at(&context.endpoints, url).or_else(|| gateway_below(context.endpoints.url_of_all()?, url));
     elsewhere.unwrap_or_else(|| url.to_owned()).into()

@@ -28,7 +28,7 @@ const JSON: &str = "application/json";
 pub(super) struct Wire {
     context: Context,
     url: Arc<str>,
-    /// Whose signatures the server takes.
+    /// The Region whose signatures the server accepts.
     region: String,
     access: Access,
     pub(super) place: Place,

@@ -32,15 +32,15 @@ pub struct Discovery {
 pub struct Metadata {
     /// The issuer that tokens must name.
     pub issuer: String,
-    /// Where tokens are asked for. An issuer that only signs has no such place: Kubernetes, EKS, GitHub Actions.
+    /// The endpoint that issues tokens. An issuer that only signs does not have one: Kubernetes, EKS, GitHub Actions.
     pub token_endpoint: Option<String>,
     /// Where users are sent to sign in, if the IdP has such a place.
     pub authorization_endpoint: Option<String>,
     /// Whether the token endpoint takes the client secret as HTTP Basic credentials.
     pub basic: bool,
-    /// How clients authenticate instead, where the document lists no way to send a client secret.
+    /// The other ways in which clients authenticate, if the document lists no way to send a client secret.
     pub secretless_methods: Option<Vec<String>>,
-    /// What ID tokens are signed with, where the document says. Access tokens may be signed otherwise.
+    /// The algorithms that sign ID tokens, if the document names them. Access tokens may be signed otherwise.
     id_token_algorithms: Option<Vec<String>>,
     source: Discovery,
 }
@@ -151,7 +151,7 @@ impl Discovery {
     }
 }
 
-/// What keeps a text from being the address of a discovery document.
+/// Returns the reason why a text cannot be the address of a discovery document, or `None` if it can be one.
 fn problem(url: &str) -> Option<&'static str> {
     let uri: Option<Uri> = url.parse().ok();
     let authority = uri.as_ref().and_then(Uri::authority);
@@ -211,8 +211,8 @@ impl Discovery {
         format!("{} gives {}, {problem}", self.given_by, quote(&self.url))
     }
 
-    /// Reads the document's members, and refuses a document that is not that of the issuer. A member that is given is an
-    /// address that a secret may be sent to, whether it is needed or not.
+    /// Reads the document's members, and refuses a document that is not that of the issuer. A member that is given is
+    /// an address that a secret may be sent to, whether it is needed or not.
     fn metadata(&self, document: &Map<String, Value>, allow_loopback: bool) -> Result<Metadata, Error> {
         let invalid = |problem: String| Error::unverified("DISCOVERY_INVALID", self.gives(&problem));
         let member = |name: &str| {
@@ -255,7 +255,8 @@ impl Discovery {
         })
     }
 
-    /// Refuses a document of another issuer than the one at whose address it is, and than the one that the template names.
+    /// Refuses a document of another issuer than the one at whose address it is, and than the one that the template
+    /// names.
     fn check_issuer(&self, issuer: &str) -> Result<(), String> {
         if !self.is_of(issuer) && !differs_by_design(issuer) {
             return Err(format!(

@@ -7,10 +7,10 @@ use crate::error::Error;
 
 /// Reads a list: a YAML list, comma-separated text, or a text that holds a JSON list.
 ///
-/// White space around entries, empty entries and repeated entries are dropped. Numbers and booleans become the text that
-/// CloudFormation would have sent. A text that begins with `[` is a JSON list or refused: cut at its commas, it would be a
-/// list of entries that nothing matches. That holds for an entry as well, because a template may wrap a parameter into a
-/// list, and CloudFormation cuts the text of a `CommaDelimitedList` before anybody reads it.
+/// White space around entries, empty entries and repeated entries are dropped. Numbers and booleans become the text
+/// that CloudFormation would have sent. A text that begins with `[` is a JSON list or refused: cut at its commas, it
+/// would be a list of entries that nothing matches. That holds for an entry as well, because a template may wrap a
+/// parameter into a list, and CloudFormation cuts the text of a `CommaDelimitedList` before anybody reads it.
 pub(super) fn read(name: &str, value: &Value) -> Result<Vec<String>, Error> {
     let texts = match value {
         Value::Array(items) => texts(name, items)?,

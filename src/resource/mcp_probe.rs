@@ -45,7 +45,7 @@ use verdict::{Attempt, Verdict};
 const BUDGET: Duration = Duration::from_mins(4);
 /// What is left of it for attempts after a synchronisation, at least.
 const SYNCHRONIZED_BUDGET_MIN: Duration = Duration::from_mins(1);
-/// How far back log lines count: the budget and a cold start before it.
+/// The age up to which log lines count: the budget and a cold start before it.
 const LOG_WINDOW: Duration = Duration::from_mins(6);
 /// A line may take so long from the server to its log.
 const LOG_ARRIVAL: Duration = Duration::from_secs(5);

@@ -2,8 +2,8 @@
 //!
 //! Calls: CreateAgentRuntime, GetAgentRuntime, UpdateAgentRuntime, DeleteAgentRuntime, ListTagsForResource,
 //! TagResource, UntagResource; ListAgentRuntimes only where a name has to be looked up; GetSecretValue only for
-//! `CredentialDelivery` EnvironmentVariables and before a container's log is quoted; FilterLogEvents where its container
-//! did not start. Identifier: the runtime's id. Replaces: `AgentRuntimeName`; everything
+//! `CredentialDelivery` EnvironmentVariables and before a container's log is quoted; FilterLogEvents where its
+//! container did not start. Identifier: the runtime's id. Replaces: `AgentRuntimeName`; everything
 //! else updates in place, as a full replace.
 
 use std::collections::BTreeMap;

@@ -24,7 +24,7 @@ use api::Live;
 use former_life::revive;
 use properties::{Managed, Properties, RequiredKey, check_required, default_name, recovery_window};
 
-/// How many values one request writes at most: the second where another delivery of it wrote the first.
+/// The maximum number of values that one request writes: the second if another delivery of it wrote the first.
 const PUTS_MAX: u32 = 2;
 /// A secret deleted without recovery disappears after a moment (Secrets Manager API reference, `DeleteSecret`).
 const VANISHING_PATIENCE: Duration = Duration::from_mins(2);
@@ -112,8 +112,8 @@ impl Lifecycle for Secret {
     }
 }
 
-/// Creates the secret, or carries on with one of that name that is ours: from a delivery whose reply was lost, or from a
-/// former life, of which nothing is kept.
+/// Creates the secret, or carries on with one of that name that is ours: from a delivery whose reply was lost, or from
+/// a former life, of which nothing is kept.
 async fn create_managed(job: &Job<'_>, managed: &Managed) -> Outcome {
     let name = managed.name(job.identity());
     let has_value = |key: &str| managed.values.contains_key(key) || managed.generated_keys.contains(key);

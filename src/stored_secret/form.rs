@@ -12,7 +12,8 @@ type Entries = BTreeMap<String, Box<RawValue>>;
 /// The words of the one error of ours among serde's.
 const TWICE: &str = "has the same key twice";
 
-/// Reads the entries of a JSON object. A key that stands there twice is an error: readers differ in which one they take.
+/// Reads the entries of a JSON object. A key that stands there twice is an error: readers differ in which one they
+/// take.
 pub(super) fn entries(text: &str) -> Result<Entries, serde_json::Error> {
     let mut deserializer = serde_json::Deserializer::from_str(text);
     let entries = deserializer.deserialize_map(Object)?;

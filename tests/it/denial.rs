@@ -1,5 +1,5 @@
-//! Policies that refuse for good: of the organization, the boundary, the session, the resource and the VPC endpoint. One
-//! attempt, and a sentence that names who can change it.
+//! Policies that refuse for good: of the organization, the boundary, the session, the resource and the VPC endpoint.
+//! One attempt, and a sentence that names who can change it.
 
 use emulator::container::Behaviour;
 use emulator::iam::Guardrail;
@@ -27,7 +27,7 @@ fn limit(world: &World, kind: Guardrail, action: &str, explicit: bool) {
     world.aws.with(|world| world.iam.put_guardrail(kind, documents));
 }
 
-/// Who can change a policy of the kind, in the words of the answer.
+/// Returns who can change a policy of the kind, in the words of the answer.
 fn who(kind: Guardrail) -> &'static str {
     match kind {
         Guardrail::ServiceControl | Guardrail::ResourceControl => "ask the organization's administrators to allow it",
@@ -125,7 +125,7 @@ async fn a_gateway_that_may_not_call_its_server_is_asked_once_and_names_the_poli
     }
 }
 
-/// A role's own Deny is no matter of time either.
+/// Time does not change a role's own Deny either.
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn the_roles_own_deny_is_asked_once_and_its_missing_permission_is_waited_for() {
     for (deny, calls_at_most) in [(true, 1), (false, usize::MAX)] {

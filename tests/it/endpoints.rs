@@ -1,4 +1,4 @@
-//! Which host each client calls, by the variables that every AWS SDK honours.
+//! The host that each client calls, by the variables that every AWS SDK honours.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -70,7 +70,7 @@ fn context(world: &World, variables: &[(&str, &str)]) -> (Context, Hosts) {
     (context, hosts)
 }
 
-/// What calls a service first, with the service's name in hosts and in variables.
+/// Returns the event that calls each service first, with the service's name in hosts and in variables.
 fn events() -> [(&'static str, &'static str, Event); 3] {
     let new =
         |kind: &str, properties: Value| Event::new("Create", &format!("Custom::AgentCore{kind}"), kind, properties);

@@ -8,7 +8,7 @@ use crate::world::{Event, IMAGE, canary};
 
 const ISSUER: &str = "https://tenant.auth0.com/";
 const AUDIENCE: &str = "https://mcp.example.com";
-/// Whose white space is part of the secret.
+/// The properties whose white space is part of the secret.
 const SECRET: [&str; 1] = ["ClientSecret"];
 
 /// Every type, with as many lists and texts as go together.
@@ -71,7 +71,7 @@ fn reshaped(properties: &Value, text: impl Fn(&str) -> Value, list: impl Fn(&[Va
     Value::Object(reshaped)
 }
 
-/// What was created in one form is updated to another: nothing has to change.
+/// Creates every type in one form and updates it to another: nothing has to change.
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn every_form_of_a_list_and_white_space_around_a_text_mean_the_same() {
     let joined = |items: &[Value], joint: &str| {

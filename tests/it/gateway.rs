@@ -224,7 +224,7 @@ async fn pages_end_and_come_back_in_place_and_stay_as_others_set_them() {
     assert_eq!(pagination_member(&world, &id), Value::Null);
     let once = with(json!({"DisableToolsPagination": "true"}));
     let pages = with(json!({"DisableToolsPagination": "false"}));
-    // What is the same as nothing changes nothing.
+    // An update to equal properties changes nothing.
     let from = world.call_count();
     world.send(update(&id, pages.clone(), plain.clone())).await.success();
     assert_eq!(count(&world.calls_since(from), &["UpdateGateway"]), 0);

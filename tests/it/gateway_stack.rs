@@ -150,7 +150,7 @@ async fn an_existing_gateway_is_attached_to_and_never_touched() {
 
 /// Of the tool with the longest name, `zms_get_agent_connection_status_statistics`.
 const LONGEST_TOOL_CHARS: usize = 42;
-/// What model APIs take.
+/// The length that model APIs accept.
 const TOOL_NAME_CHARS_MAX: usize = 64;
 
 /// Names of the targets of the account.

@@ -1,7 +1,7 @@
 //! What every resource that trusts an identity provider asks of it: an answer, in time, about the one issuer that the
 //! template means, and with addresses that a secret may be sent to.
 
-/// What discovery documents leave out or list.
+/// Members that discovery documents leave out or list.
 mod documents;
 
 use std::time::Duration;

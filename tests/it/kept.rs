@@ -1,4 +1,4 @@
-//! What somebody else set on a resource of ours survives every update: the members that the service model has today, and
+//! Members of our resources that somebody else set survive every update: those that the service model has today, and
 //! those that no service model has yet. A member that a property governs does not.
 
 mod plant;
@@ -24,7 +24,7 @@ const RUNTIME: Kind = Kind {
     update: "UpdateAgentRuntime",
     renamed: None,
     volatile: &["agentRuntimeVersion", "lastUpdatedAt"],
-    // With `client_id` as the claim that names the client there are no rules of ours.
+    // With `client_id` as the claim that names the client, none of the rules is ours.
     unplanted: &["authorizerConfiguration.customJWTAuthorizer.customClaims", "clientToken"],
     values: |path| (path == "platformVersion").then(|| json!("V2")),
 };
@@ -227,7 +227,7 @@ async fn survives(world: &mut World, subject: &Subject, find: fn(&str) -> Resour
     let again = former.update(&id, json!({"Tags": {"a": "b"}}));
     world.send(again).await.success();
     let updates = world.calls_since(called).into_iter().filter(|call| call.starts_with("Update")).count();
-    // Whether a client secret is up to date cannot be seen.
+    // No Get shows if a client secret is up to date.
     assert_eq!(updates, usize::from(resource.kind.renamed.is_some()));
 }
 

@@ -24,7 +24,7 @@ mod denial;
 mod deployment;
 /// README.md and docs/, as far as they can be compared with what they describe.
 mod documentation;
-/// Which host each client calls.
+/// The host that each client calls.
 mod endpoints;
 /// Any event, good or bad, gets one answer or is refused for a reason.
 mod envelope;
@@ -46,13 +46,13 @@ mod gateway_stack;
 mod gateway_target;
 /// What every resource that trusts an identity provider asks of it.
 mod identity_provider;
-/// What somebody else set survives updates.
+/// Members that somebody else set survive updates.
 mod kept;
 /// Batteries on platform version V2.
 mod matrix;
 /// The credential provider's battery.
 mod oauth2_credential_provider;
-/// What each parameter takes and refuses.
+/// The values that each parameter takes and refuses.
 mod parameters;
 /// The probe, against a real MCP server.
 mod probe;

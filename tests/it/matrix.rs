@@ -14,7 +14,7 @@ pub(crate) fn on_v2(test: impl FnOnce()) {
     on(PlatformVersion::V2, test);
 }
 
-/// What `work` comes to in accounts whose new runtimes are on this platform.
+/// Returns the result of `work` in accounts whose new runtimes are on this platform.
 pub(crate) fn on<T>(platform: PlatformVersion, work: impl FnOnce() -> T) -> T {
     struct Reset(PlatformVersion);
     impl Drop for Reset {
@@ -51,8 +51,8 @@ pub(crate) fn check_complete(listed: &[&str], source: &str) {
     assert!(!found.is_empty() && missing.is_empty(), "not on V2: {missing:?}");
 }
 
-/// Repeats the tests of the module around, whose source is given, on platform version V2. A test of it that is not named
-/// is a failure; those behind `not` would be too slow, or have nothing to do with a platform of the account.
+/// Repeats the tests of the module around, whose source is given, on platform version V2. A test of it that is not
+/// named is a failure; those behind `not` would be too slow, or do not depend on a platform of the account.
 macro_rules! repeat_on_v2 {
     ($source:literal: $($test:ident)* $(; not $($other:ident)*)?) => {
         mod on_v2 {

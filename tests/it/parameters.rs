@@ -1,4 +1,4 @@
-//! What each parameter of template.yaml and provisioner.yaml takes and refuses.
+//! The values that each parameter of template.yaml and provisioner.yaml takes and refuses.
 
 use std::fs;
 use std::path::Path;

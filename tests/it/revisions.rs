@@ -16,7 +16,7 @@ use crate::world::{Event, World};
 
 const HEADING: &str = "\n### Revisions and refusals\n";
 
-/// What one probe costs.
+/// The cost of one probe.
 struct Cost {
     requests: usize,
     starts: u64,

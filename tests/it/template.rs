@@ -66,7 +66,8 @@ async fn every_mode_deploys_updates_and_deletes_under_its_own_policies() {
     }
 }
 
-/// What a request with these headers, signed as somebody who may call the runtime, is answered with.
+/// Lists the tools with these headers, signed as somebody who may call the runtime. Returns their number, or the HTTP
+/// status of the refusal.
 async fn call_status(deployment: &Deployment, url: &str, headers: &[(&str, &str)]) -> Result<usize, u16> {
     let context = handler::context(&deployment.aws, &Principal::Administrator);
     let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), Sensitive::new(*value))).collect();

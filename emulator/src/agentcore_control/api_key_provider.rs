@@ -28,11 +28,11 @@ pub struct ApiKeyProvider {
     pub arn: String,
     /// Tags.
     pub tags: BTreeMap<String, String>,
-    /// Where the API key is.
+    /// The secret that holds the API key.
     pub secret: ProviderSecret,
-    /// When it was created.
+    /// The time of its creation.
     pub created: SystemTime,
-    /// When it was last created or updated.
+    /// The time of its creation or last update.
     pub updated: SystemTime,
     /// Its place in the order of creation.
     sequence: u64,

@@ -7,8 +7,8 @@ use serde_json::{Map, Value, json};
 use super::PlatformVersion;
 use crate::input::{required, text, text_map};
 
-/// The members of a create or an update that are no part of a version. Every other one is, also one that no service model
-/// has.
+/// The members of a create or an update that are not part of a version. Every other one is, also one that no service
+/// model has.
 const NOT_CONFIGURATION: [&str; 4] = ["agentRuntimeId", "agentRuntimeName", "clientToken", "tags"];
 
 /// Seconds.

@@ -27,9 +27,9 @@ pub struct Endpoint {
     pub description: Option<String>,
     /// The version that it serves, or will serve once the operation under way succeeds.
     pub target_version: u32,
-    /// When it was created.
+    /// The time of its creation.
     pub created: SystemTime,
-    /// When the last create or update was accepted.
+    /// The time at which the last create or update was accepted.
     pub updated: SystemTime,
     /// The version that it served before the last update; none before it was created.
     former_version: Option<u32>,

@@ -90,7 +90,7 @@ impl Gateway {
         self.configuration.is_semantic()
     }
 
-    /// Whether `tools/list` is answered in pages [API McpGatewayConfiguration, disableMcpListToolsPagination].
+    /// Returns true if `tools/list` is answered in pages [API McpGatewayConfiguration, disableMcpListToolsPagination].
     #[must_use]
     pub fn lists_in_pages(&self) -> bool {
         self.configuration.lists_in_pages()
@@ -114,7 +114,7 @@ impl Gateway {
         self.configuration.mcp("sessionConfiguration").is_some()
     }
 
-    /// Whether a policy engine decides over calls (`policyEngineConfiguration`).
+    /// Returns true if a policy engine decides over calls (`policyEngineConfiguration`).
     #[must_use]
     pub fn has_policy_engine(&self) -> bool {
         self.configuration.get("policyEngineConfiguration").is_some()

@@ -89,9 +89,9 @@ impl GatewayTarget {
         self.members.get("metadataConfiguration")
     }
 
-    /// Lets the header pass that a policy engine needs: the service adds it by itself where a gateway with an engine gets a
-    /// target, or with targets an engine (O: hashicorp/terraform-provider-aws#49374). An update that leaves it out removes
-    /// it.
+    /// Lets the header pass that a policy engine needs: the service adds it by itself where a gateway with an engine
+    /// gets a target, or with targets an engine (O: hashicorp/terraform-provider-aws#49374). An update that leaves it
+    /// out removes it.
     pub(super) fn pass_policy_session(&mut self) {
         let metadata = self.members.entry("metadataConfiguration").or_insert_with(|| json!({}));
         let Some(metadata) = metadata.as_object_mut() else { return };

@@ -1,4 +1,4 @@
-//! What an account has in AgentCore, for those who look whether something was left behind.
+//! The resources that an account has in AgentCore, for checks that nothing was left behind.
 
 use std::collections::BTreeMap;
 use std::time::SystemTime;
@@ -10,14 +10,15 @@ use super::AgentCoreControl;
 pub struct Holding {
     /// The id by which CloudFormation knows it, or the resource that it belongs to.
     pub physical_id: String,
-    /// Equal for two looks at it if nothing was changed between them. May hold secret values: compare it, never show it.
+    /// Equal for two looks at it if nothing was changed between them. May hold secret values: compare it, never show
+    /// it.
     pub condition: String,
 }
 
 impl AgentCoreControl {
-    /// Returns everything that exists at `now` and costs money, holds a name or grants something, by kind and name. What
-    /// comes and goes with a resource (a runtime's `DEFAULT` endpoint, the workload identity of a runtime or a gateway) is
-    /// part of it.
+    /// Returns everything that exists at `now` and costs money, holds a name or grants something, by kind and name.
+    /// Includes the parts that come and go with a resource (a runtime's `DEFAULT` endpoint, the workload identity of a
+    /// runtime or a gateway).
     #[must_use]
     pub fn holdings(&self, now: SystemTime) -> BTreeMap<String, Holding> {
         let mut things = BTreeMap::new();

@@ -1,6 +1,7 @@
-//! Platform versions: what V2 demands of a version, and the seam to the container that it starts while a version is built.
+//! Platform versions: the demands of V2 on a version, and the seam to the container that it starts while a version is
+//! built.
 //!
-//! What is known of them is observed rather than documented: new runtimes on V2 in many Regions [gh
+//! The known facts about them are observed rather than documented: new runtimes on V2 in many Regions [gh
 //! hashicorp/terraform-provider-aws#50078], an update without the member keeps it, environments of up to 4 KB and
 //! 2.5 KB, a healthy container within two minutes [DG runtime-v2-optimize], and a warm-up hook [DG
 //! runtime-lifecycle-hooks].
@@ -77,15 +78,15 @@ pub struct Build {
     pub runtime_id: String,
     /// The number of the version.
     pub version: u32,
-    /// When the container is started.
+    /// The time at which the container is started.
     pub starts: SystemTime,
     /// It may not end well earlier.
     pub not_before: SystemTime,
 }
 
 impl AgentCoreControl {
-    /// The builds that were started and not yet taken. Whoever takes one ends it with [`Self::finish_build`]; until then
-    /// the version stays as it is.
+    /// The builds that were started and not yet taken. Whoever takes one ends it with [`Self::finish_build`]; until
+    /// then the version stays as it is.
     pub fn take_builds(&mut self) -> Vec<Build> {
         std::mem::take(&mut self.builds)
     }
@@ -103,7 +104,7 @@ impl AgentCoreControl {
         }
     }
 
-    /// How the operation of this call goes on a platform: what decides its end, and how long it takes.
+    /// Returns the course of this call's operation on a platform: what decides its end, and how long it takes.
     pub(super) fn course(&self, call: &Call, platform: PlatformVersion) -> (Outcome, std::time::Duration) {
         let Settings { runtime_transition, snapshot_transition, .. } = self.settings;
         match platform {

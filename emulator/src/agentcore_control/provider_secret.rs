@@ -1,5 +1,5 @@
-//! The secret of a credential provider: a client secret or an API key, in a secret that the service manages or in one of
-//! the account's own.
+//! The secret of a credential provider: a client secret or an API key, in a secret that the service manages or in one
+//! of the account's own.
 
 use std::time::SystemTime;
 
@@ -42,7 +42,7 @@ pub(super) const API_KEY: SecretKind = SecretKind {
     json_key: "api_key_value",
 };
 
-/// Where the secret of a credential provider is.
+/// The place of a credential provider's secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ProviderSecret {
     /// In a secret that comes and goes with the provider.
@@ -105,7 +105,7 @@ impl ProviderSecret {
     }
 }
 
-/// Where the secret of a create or an update is.
+/// The place of the secret that a create or an update gives.
 pub(super) enum GivenSecret {
     /// In the call: `MANAGED`.
     Value(String),

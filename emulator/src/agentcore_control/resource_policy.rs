@@ -1,7 +1,7 @@
 //! Policies of runtimes, runtime endpoints and gateways: `PutResourcePolicy`, `GetResourcePolicy`,
 //! `DeleteResourcePolicy` [DG resource-based-policies]. They are evaluated where the resources are invoked.
 //!
-//! Whether Get and Delete of a policy that is not there are refused is not documented; they are.
+//! AWS does not document if Get and Delete of a policy that does not exist are refused; here they are.
 
 use std::collections::BTreeMap;
 use std::time::SystemTime;
@@ -18,7 +18,7 @@ use crate::service::{Answer, ApiError, Call};
 /// A resource that can have a policy.
 struct Resource<'a> {
     tags: &'a BTreeMap<String, String>,
-    /// Whether callers come with tokens, so that there is no IAM principal to name.
+    /// True if callers come with tokens, so that there is not an IAM principal to name.
     takes_tokens: bool,
 }
 

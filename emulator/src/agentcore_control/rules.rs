@@ -48,8 +48,8 @@ fn check_network(input: &Map<String, Value>) -> Result<(), ApiError> {
 /// 2026-05-01T00:00:00Z.
 const S3_ENDPOINT_NOT_REQUIRED: Duration = Duration::from_hours(24 * 20_574);
 
-/// Checks the member that only runtimes older than May 2026 may have, and only in an update [API VpcConfig]. `created` is
-/// when the runtime was; `None` in a create.
+/// Checks the member that only runtimes older than May 2026 may have, and only in an update [API VpcConfig]. `created`
+/// is the time of the runtime's creation; `None` in a create.
 pub(super) fn check_s3_endpoint(input: &Map<String, Value>, created: Option<SystemTime>) -> Result<(), ApiError> {
     let vpc = input.get("networkConfiguration").and_then(|network| network.get("networkModeConfig"));
     let old = created.is_some_and(|created| created < SystemTime::UNIX_EPOCH + S3_ENDPOINT_NOT_REQUIRED);

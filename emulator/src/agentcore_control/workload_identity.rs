@@ -29,9 +29,9 @@ pub struct WorkloadIdentity {
     pub return_urls: Option<Value>,
     /// The ARN of the runtime or the gateway that it comes and goes with; `None` for one's own.
     pub owner: Option<String>,
-    /// When it was created.
+    /// The time of its creation.
     pub created: SystemTime,
-    /// When it was last created or updated.
+    /// The time of its creation or last update.
     pub updated: SystemTime,
     /// Its place in the order of creation.
     sequence: u64,
@@ -96,7 +96,7 @@ impl AgentCoreControl {
     pub(super) fn delete_workload_identity(&mut self, call: &Call) -> Answer {
         let identity = self.find_identity(&call.input)?;
         if identity.owner.is_some() {
-            // Which one AWS gives is not documented; the service model has no ConflictException for this call.
+            // AWS does not document the error code; the service model has no ConflictException for this call.
             return Err(invalid("WorkloadIdentity is linked to a service and cannot be deleted by the caller."));
         }
         let sequence = identity.sequence;

@@ -125,7 +125,7 @@ async fn a_principal_has_the_same_credentials_in_every_account() {
     assert!(!format!("{:?}", one.credentials(&role)).contains(&one.credentials(&role).secret_access_key));
 }
 
-/// What a request that is signed for this service is answered with: status, content type and text.
+/// Returns the answer to a request that is signed for this service: status, content type and text.
 fn answer(aws: &Aws, principal: &Principal, service: &str, request: http::Request<Vec<u8>>) -> (u16, String, String) {
     let request = signed(request, &aws.credentials(principal), service, aws.clock().now());
     let Reply::Sent(response) = aws.serve(&request, None) else { panic!("a reply") };

@@ -117,8 +117,8 @@ impl Scope<'_> {
         }
     }
 
-    /// Returns the Availability Zones of a Region, that of the stack if the name is empty. How many there are and what they
-    /// are called is the account's matter: here three, as in most Regions.
+    /// Returns the Availability Zones of a Region, that of the stack if the name is empty. Their number and names
+    /// depend on the account: here three, as in most Regions.
     fn zones(&self, argument: &Value) -> Result<Value, String> {
         let region = self.resolve_text(argument, "the argument of Fn::GetAZs")?;
         let own = || self.parameters.get("AWS::Region").and_then(text).unwrap_or_default();

@@ -57,7 +57,7 @@ enum Kind {
     StoredList,
 }
 
-/// What Parameter Store and EC2 know, by name or id, with their attributes.
+/// The items of Parameter Store and EC2, by name or id, with their attributes.
 pub(super) type Inventory = BTreeMap<String, BTreeMap<String, String>>;
 /// The attribute of a stored parameter that holds its value.
 pub(super) const STORED_VALUE: &str = "Value";
@@ -91,7 +91,7 @@ impl Kind {
         }
     }
 
-    /// Whether a value is one text, to which a pattern and a length apply.
+    /// Returns true if a value is one text, to which a pattern and a length apply.
     fn takes_text(self) -> bool {
         matches!(self, Self::Text | Self::Resource(_) | Self::StoredName | Self::Stored | Self::StoredList)
     }

@@ -1,5 +1,6 @@
-//! Building a version on platform version V2: its container is started once, has to become healthy, is warmed up, and is
-//! copied for every session from then on. What it has read by then stays as it is for the life of the version.
+//! The build of a version on platform version V2: its container is started once, has to become healthy, is warmed up,
+//! and is copied for every session from then on. The values that it has read by then stay as they are for the life of
+//! the version.
 
 use std::sync::Arc;
 use std::time::Duration;

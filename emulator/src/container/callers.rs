@@ -1,5 +1,5 @@
-//! What a server asks of its callers besides what the platform asks: the modes of the Zscaler MCP server that check a
-//! header (its `security/auth.py`, 0.15.4).
+//! The demands of a server on its callers in addition to the platform's: the modes of the Zscaler MCP server that check
+//! a header (its `security/auth.py`, 0.15.4).
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use http::Request;
 pub(crate) struct Callers {
     /// Lower-case names, and the values expected. A value that the server itself lacks admits nobody.
     headers: Vec<(&'static str, Option<String>)>,
-    /// Whether a request without any of them passes, because the platform has checked its caller.
+    /// True if a request without any of them passes, because the platform has checked its caller.
     trusts_platform: bool,
 }
 

@@ -1,4 +1,4 @@
-//! What real servers send in addition to an answer, or in the place of a part of it.
+//! The messages that real servers send in addition to an answer, or in the place of a part of it.
 
 /// Events that are not the answer: a comment, events of other names, an empty one, a notification and the answer to
 /// another request.

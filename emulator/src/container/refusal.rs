@@ -8,7 +8,7 @@ use super::server::plain;
 const JSON: &str = "application/json";
 const TEXT: &str = "text/plain; charset=utf-8";
 
-/// How a server refuses what it does not know.
+/// The form in which a server refuses a request that it does not know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RefusalStyle {
     /// 400 with -32600: Python.

@@ -96,7 +96,7 @@ impl Server {
         Response::from_parts(parts, body)
     }
 
-    /// What a server answers everything with that is not an MCP server, or refuses everybody.
+    /// Returns the one answer of a server that is not an MCP server, or that refuses everybody.
     fn always(&self) -> Option<Response<Vec<u8>>> {
         let page = self.behaviour.page.clone();
         match self.behaviour.answers {

@@ -47,7 +47,7 @@ impl Containers {
         uuid(&format!("session {}", self.admitted))
     }
 
-    /// Finds the session's microVM, or makes one of this version.
+    /// Finds the session's microVM, or creates one of this version.
     pub(crate) fn admit(&mut self, key: &SessionKey, version: &Version, now: SystemTime) -> Admission {
         let configuration = &version.configuration;
         if let Some(session) = self.sessions.get_mut(key).filter(|session| !session.over(now)) {
@@ -72,7 +72,7 @@ impl Containers {
         Admission::Start(Box::new(Starting::new(key.clone(), origin)))
     }
 
-    /// A container of this configuration, which is to be started.
+    /// Counts one more start of the configuration's image. Returns its container, for the caller to start.
     pub(super) fn boot(&mut self, key: SessionKey, configuration: &Configuration) -> Boot {
         let image = configuration.container_uri().unwrap_or_default().to_owned();
         let mut behaviour = self.behaviour(&image);

@@ -20,7 +20,7 @@ use crate::service::Principal;
 
 /// A session's container has to serve within this time [gh aws/bedrock-agentcore-sdk-python#599].
 const INITIALIZATION: Duration = Duration::from_secs(30);
-/// What it takes to copy a snapshot, as seen [gh awslabs/agentcore-samples#2094].
+/// The time for copying a snapshot, as seen [gh awslabs/agentcore-samples#2094].
 const RESTORATION: Duration = Duration::from_secs(2);
 
 /// A session's microVM about to be there.
@@ -30,7 +30,7 @@ pub(crate) struct Starting {
     origin: Origin,
 }
 
-/// What a session begins with.
+/// The beginning of a session.
 #[derive(Debug)]
 pub(super) enum Origin {
     /// A container of its own, which is started.

@@ -24,9 +24,10 @@ pub(super) struct Caller {
     pub(super) version: Result<Version, Failure>,
 }
 
-/// What a request's runtime and endpoint come to.
+/// The configuration and the version that a request's runtime and endpoint select.
 struct Served {
-    /// The configuration whose authorizer decides who may call: the endpoint's, else that of the runtime's newest version.
+    /// The configuration whose authorizer decides who may call: the endpoint's, else that of the runtime's newest
+    /// version.
     authorizing: Option<Configuration>,
     /// The version that the endpoint serves, or will serve.
     version: Option<Version>,
@@ -108,8 +109,8 @@ impl Aws {
         Ok(Principal::Bearer(subject.to_owned()))
     }
 
-    /// The runtime and its endpoint are both evaluated, by the caller's policies and their own; a user id in the request
-    /// takes a second permission.
+    /// Evaluates the runtime and its endpoint, by the caller's policies and their own; a user id in the request takes a
+    /// second permission.
     fn check_policies(
         &self,
         request: &Request<Vec<u8>>,

@@ -58,7 +58,8 @@ impl Aws {
         }
     }
 
-    /// The caller's policies and the gateway's own. Who is nobody in IAM needs a policy's leave only where there is one.
+    /// Evaluates the caller's policies and the gateway's own. A caller whom IAM does not know needs a policy's leave
+    /// only if there is a policy.
     fn check_gateway_policies(&self, principal: &Principal, gateway: &Gateway) -> Result<(), Failure> {
         self.with(|world| {
             let policies = world.agentcore.resource_policies();

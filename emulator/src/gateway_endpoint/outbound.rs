@@ -84,8 +84,8 @@ impl Aws {
 }
 
 impl Aws {
-    /// The API key of the target's credential provider, at the place that the target says: in the header `Authorization`
-    /// after `Bearer` unless it says so [API ApiKeyCredentialProvider].
+    /// The API key of the target's credential provider, at the place that the target says: in the header
+    /// `Authorization` after `Bearer` unless it says so [API ApiKeyCredentialProvider].
     fn api_key(&self, role: Principal, gateway: &Gateway, target: &GatewayTarget) -> Result<Outbound, String> {
         let configured = target.api_key().and_then(Value::as_object).cloned().unwrap_or_default();
         let key = self.resource_api_key(&TokenRequest {

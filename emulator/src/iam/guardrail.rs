@@ -25,7 +25,8 @@ pub enum Guardrail {
 }
 
 impl Guardrail {
-    /// Every kind, in the order in which IAM evaluates them [IAM reference_policies_evaluation-logic_policy-eval-denyallow].
+    /// Every kind, in the order in which IAM evaluates them [IAM
+    /// reference_policies_evaluation-logic_policy-eval-denyallow].
     pub const ALL: [Self; 6] = [
         Self::VpcEndpoint,
         Self::ResourceControl,
@@ -48,8 +49,8 @@ impl Guardrail {
         }
     }
 
-    /// Whether a policy of this kind has to allow a call. Within an account a resource's policy need not, and an
-    /// organization's resource control policies always include one that allows everything.
+    /// Returns true if a policy of this kind has to allow a call. Within an account a resource's policy need not, and
+    /// an organization's resource control policies always include one that allows everything.
     fn has_to_allow(self) -> bool {
         !matches!(self, Self::Resource | Self::ResourceControl)
     }

@@ -1,4 +1,4 @@
-//! Policies of resources: who may do something to one, beside what identity-based policies say.
+//! Policies of resources: who may do something to one, in addition to what identity-based policies say.
 
 use std::collections::BTreeMap;
 
@@ -82,7 +82,7 @@ impl Iam {
         let Some(named) = texts(named) else { return Applies::Unknown("the element `Principal`".to_owned()) };
         let root = format!("arn:{}:iam::{}:root", self.partition, self.account_id);
         let (arn, session) = match caller {
-            // Who calls with a token is nobody in IAM.
+            // IAM does not know a caller with a token.
             Principal::Bearer(_) => return named.iter().any(|name| name == "*").into(),
             _ => (self.principal_arn(caller), self.session_arn(caller)),
         };

@@ -24,8 +24,8 @@ pub enum ClaimStyle {
     Keycloak,
     /// `azp` and `aud`; has no client credentials grant.
     Google,
-    /// The claims of RFC 9068 and no product's own: `client_id`, `scope` and `aud`, so that every rule of an authorizer can
-    /// be met.
+    /// The claims of RFC 9068 and no product's own: `client_id`, `scope` and `aud`, so that every rule of an authorizer
+    /// can be met.
     Standard,
 }
 
@@ -77,11 +77,11 @@ pub struct Provider {
     pub basic: bool,
     /// Whether it takes it in the form (`client_secret_post`).
     pub post: bool,
-    /// How clients authenticate without a secret, by the document: `private_key_jwt`, `tls_client_auth`.
+    /// The ways in which clients authenticate without a secret, by the document: `private_key_jwt`, `tls_client_auth`.
     pub secretless_methods: Vec<&'static str>,
-    /// Whether it only signs tokens, for workloads of its own, and knows no clients: Kubernetes, EKS, GitHub Actions.
+    /// True if it only signs tokens, for workloads of its own, and knows no clients: Kubernetes, EKS, GitHub Actions.
     pub signs_only: bool,
-    /// What ID tokens are signed with, by the document.
+    /// The algorithms that sign ID tokens, by the document.
     pub id_token_algorithms: Vec<&'static str>,
     /// How long a token is good for.
     pub token_lifetime: Duration,

@@ -5,14 +5,14 @@ use serde_json::{Map as Object, Value, json};
 
 use super::{Location, Model, Range, Shape, Structure, Text, TimestampFormat};
 
-/// What a pattern's repetitions are stretched to at most, until the text is long enough.
+/// The maximum number of repetitions to which a pattern is stretched, until the text is long enough.
 const STRETCH: u32 = 64;
 /// Preferred over other characters of a class.
 const PLAIN: &str = "a0A-/.x";
 
 impl Model {
-    /// A valid value of a shape. Of a union it has one alternative, of an enumeration one value: another one for the next
-    /// `variant`. A structure inside of itself is left out.
+    /// A valid value of a shape. Of a union it has one alternative, of an enumeration one value: another one for the
+    /// next `variant`. A structure inside of itself is left out.
     ///
     /// # Panics
     /// If the shape's constraints contradict each other.

@@ -1,5 +1,5 @@
-//! Refusals of requests whose service is not known here: in the protocol that the request was made in, so that any client
-//! can read them.
+//! Refusals of requests whose service is not known here: in the protocol that the request was made in, so that any
+//! client can read them.
 
 use http::{HeaderValue, Request, Response};
 use serde_json::json;

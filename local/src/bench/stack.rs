@@ -74,7 +74,7 @@ pub(super) async fn on_v2() -> Result<Vec<(&'static str, Duration, Duration)>, S
     Ok(measured)
 }
 
-/// What is done to a stack.
+/// A change to a stack.
 #[derive(Clone, Copy)]
 enum Change {
     Create,

@@ -36,11 +36,11 @@ pub(super) struct InProcessNumbers {
     pub(super) on_v2: Vec<(&'static str, Duration, Duration)>,
 }
 
-/// What a passing probe took.
+/// The cost of a passing probe.
 pub(super) struct ProbeNumbers {
     /// The function's calls, counted.
     pub(super) calls: Vec<String>,
-    /// How many containers were started.
+    /// The number of containers that were started.
     pub(super) starts: u64,
     /// From the event to the end of the invocation.
     pub(super) time: Duration,

@@ -1,10 +1,11 @@
-//! What our properties govern of a resource, and what becomes of the rest in an update.
+//! The parts of a resource that our properties govern, and the treatment of the rest in an update.
 
 use serde_json::{Map, Value};
 
-/// The members of one resource's Get that an update does not simply send back. Whatever is not named here goes back as it
-/// was shown, so that a member which a later service adds is not lost. Should it be one that only the Get has, the update
-/// sends a member that the operation does not know: AWS ignores such a member, while one left out would be reset.
+/// The members of one resource's Get that an update does not simply send back. Whatever is not named here goes back as
+/// it was shown, so that a member which a later service adds is not lost. Should it be one that only the Get has, the
+/// update sends a member that the operation does not know: AWS ignores such a member, while one left out would be
+/// reset.
 #[derive(Debug)]
 pub(crate) struct Governed {
     /// Members that the Get has and the update has not, and those that are in the update's URI.
@@ -18,12 +19,12 @@ pub(crate) struct Governed {
 /// The rules of a structure's members; members without a rule are not ours.
 pub(crate) type Members = &'static [(&'static str, Rule)];
 
-/// How much of a member is ours.
+/// The part of a member that is ours.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Rule {
     /// All of it: sent as wanted, and not at all where nothing is wanted.
     Ours,
-    /// Whether it is there at all; where it is wanted, the rule says how much of it.
+    /// Its presence; if the member is wanted, the rule says how much of it is ours.
     Presence(&'static Rule),
     /// A structure, of which some members are ours.
     Structure(Members),

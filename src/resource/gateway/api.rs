@@ -45,7 +45,8 @@ pub(super) async fn create(
     Ok(answer.gateway_id)
 }
 
-/// Replaces the whole configuration, but for what is not ours. Returns when the gateway was updated, by its own timestamp.
+/// Replaces the whole configuration, except the members that are not ours. Returns when the gateway was updated, by its
+/// own timestamp.
 pub(super) async fn update(
     job: &Job<'_>,
     live: &GetGatewayOutput,

@@ -29,8 +29,8 @@ pub(super) struct Configuration {
 }
 
 impl Configuration {
-    /// The wanted configuration, with the authorizer that the IdP was asked about. Where no versions or no key are asked
-    /// for, a gateway keeps those it has; a new one speaks all versions.
+    /// Returns the desired configuration, with the authorizer that the IdP was asked about. If the properties ask for
+    /// no versions or no key, a gateway keeps those it has; a new one speaks all versions.
     pub(super) fn wanted(
         properties: &Properties,
         authorizer: Option<Authorizer>,
@@ -136,7 +136,8 @@ fn key(live: &GetGatewayOutput) -> Option<String> {
     live.kms_key_arn().filter(|arn| !arn.is_empty()).map(str::to_owned)
 }
 
-/// Returns the property that asks for what AgentCore cannot make of this gateway. `old` are the former properties, if any.
+/// Returns the property that asks for a change that AgentCore cannot apply to this gateway. `old` are the former
+/// properties, if any.
 pub(super) fn unchangeable(
     properties: &Properties,
     old: Option<&Properties>,

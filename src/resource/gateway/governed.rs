@@ -1,4 +1,4 @@
-//! What our properties govern of a gateway. The rest survives an update.
+//! The parts of a gateway that our properties govern. The rest survives an update.
 
 use crate::agentcore::put::{Governed, Rule};
 use crate::authorizer;

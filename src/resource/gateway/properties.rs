@@ -68,7 +68,7 @@ pub(crate) struct Properties {
     pub(crate) versions: Option<BTreeSet<String>>,
     /// Whether it offers a tool that searches tools.
     pub(crate) semantic_search: bool,
-    /// Whether it lists all tools at once instead of in pages; `None` leaves that as it is.
+    /// True if it lists all tools at once instead of in pages; `None` leaves that as it is.
     pub(crate) unpaginated: Option<bool>,
     /// What it tells its clients about itself.
     pub(crate) instructions: Option<String>,

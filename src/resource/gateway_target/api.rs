@@ -33,8 +33,8 @@ pub(super) async fn create(
     Ok(TargetRef { gateway_id: gateway_id.to_owned(), target_id: answer.target_id })
 }
 
-/// Replaces the whole configuration, but for what is not ours. Returns when the target was updated, by its own timestamp;
-/// `None` if there is no such target.
+/// Replaces the whole configuration, except the members that are not ours. Returns when the target was updated, by its
+/// own timestamp, or `None` if the target does not exist.
 pub(super) async fn update(
     job: &Job<'_>,
     target: &TargetRef,

@@ -16,8 +16,8 @@ use crate::agentcore::put::is_service_header;
 use crate::agentcore::target::mcp_server;
 use crate::job::Job;
 
-/// Everything that our properties govern (see [`super::governed`]), and nothing else. What we never write is `None`, and
-/// equals nothing of ours.
+/// Everything that our properties govern (see [`super::governed`]), and nothing else. A member that we never write is
+/// `None`, and equals nothing of ours.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Configuration {
     pub(super) name: String,

@@ -1,4 +1,4 @@
-//! What our properties govern of a target. The rest survives an update.
+//! The parts of a target that our properties govern. The rest survives an update.
 
 use crate::agentcore::put::{Governed, Rule};
 

@@ -6,12 +6,12 @@ use crate::denial::{Denial, Policy};
 use crate::mcp::url::Place;
 use crate::mcp::{Credential, PlatformRefusal, Refusal, Seen};
 
-/// How long a refusal of credentials is treated as a policy or an authorizer that has not propagated yet.
+/// The time for which a refusal of credentials is treated as a policy or an authorizer that has not propagated yet.
 const PROPAGATION: Duration = Duration::from_mins(2);
 /// "Runtime initialization time exceeded" is what a slow start looks like, and a crash too: the second time decides.
 const COLD_STARTS_MAX: u32 = 2;
 
-/// What a refused attempt means: a code, and a sentence.
+/// The meaning of a refused attempt: a code, and a sentence.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     /// Another attempt may succeed; this is what to say if there is none.
@@ -55,8 +55,8 @@ pub(super) struct Attempt<'a> {
 }
 
 impl Attempt<'_> {
-    /// Decides by what was last seen on the wire. `quote` puts the server's words in quotes, if they may be quoted at all.
-    /// `cold_starts` counts the attempts in which the container did not start.
+    /// Decides by what was last seen on the wire. `quote` puts the server's words in quotes, if they may be quoted at
+    /// all. `cold_starts` counts the attempts in which the container did not start.
     pub(super) fn judge(&self, quote: impl Fn(&str) -> Option<String>, cold_starts: &mut u32) -> Verdict {
         let Refusal { problem, excess, .. } = self.refusal;
         let Some(seen) = &self.refusal.seen else {
@@ -74,8 +74,8 @@ impl Attempt<'_> {
         }
     }
 
-    /// Returns what AgentCore probably refuses, where nothing but a code of its own tells so. A server's own errors would
-    /// have its own HTTP status, or -32010.
+    /// Returns what AgentCore probably refuses, where nothing but a code of its own tells so. A server's own errors
+    /// would have its own HTTP status, or -32010.
     fn probable_refusal(&self, seen: &Seen) -> Option<PlatformRefusal> {
         let on_platform = self.place == Place::Runtime && seen.container_status().is_none();
         let own_code = seen.rpc_code.is_some_and(|code| (-32_005..=-32_001).contains(&code));

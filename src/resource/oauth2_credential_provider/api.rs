@@ -48,7 +48,8 @@ pub(super) async fn create(
     Ok(Answer { status: settled_if_absent(answer.status()), updated: None, attributes })
 }
 
-/// Replaces the whole configuration, but for what is not ours. `None` if there is no such provider.
+/// Replaces the whole configuration, except the members that are not ours. Returns `None` if the provider does not
+/// exist.
 pub(super) async fn update(job: &Job<'_>, name: &str, configuration: &Configuration) -> Result<Option<Answer>, Error> {
     let request = job
         .context

@@ -1,4 +1,4 @@
-//! What our properties govern of a credential provider. The rest survives an update.
+//! The parts of a credential provider that our properties govern. The rest survives an update.
 
 use crate::agentcore::put::{Governed, Rule};
 
@@ -36,7 +36,8 @@ pub(super) const GOVERNED: Governed = Governed {
     ],
 };
 
-/// A vendor whose endpoints AgentCore knows or is told. `oauthDiscovery` is what it makes of them, and no input.
+/// A vendor whose endpoints AgentCore knows or is told. AgentCore derives `oauthDiscovery` from them; it is not an
+/// input.
 const VENDOR: Rule = Rule::Structure(&[
     ("authorizationEndpoint", Rule::Ours),
     ("clientId", Rule::Ours),

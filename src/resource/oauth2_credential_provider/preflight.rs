@@ -110,7 +110,7 @@ async fn explore(job: &Job<'_>, idp: &CustomIdp, client_id: &str, secret: &Sensi
         unless_rolling_back(job, metadata.check_takes_secrets()).await?;
         (!metadata.basic).then_some(ClientAuthenticationMethodType::ClientSecretPost)
     };
-    // What the template says of this client counts for more than what the document says of all.
+    // The template speaks of this client, the document of all clients: the template counts for more.
     metadata.secretless_methods = None;
     metadata.basic = method != Some(ClientAuthenticationMethodType::ClientSecretPost);
     unless_rolling_back(job, try_secret(job, &metadata, client_id, secret).await).await?;

@@ -58,8 +58,8 @@ pub(super) async fn create(
     Ok(answer.agent_runtime_id)
 }
 
-/// Replaces the whole configuration, but for what is not ours. Returns the version that this creates, or the present one
-/// if it changes nothing.
+/// Replaces the whole configuration, except the members that are not ours. Returns the version that this creates, or
+/// the present one if it changes nothing.
 pub(super) async fn update(
     job: &Job<'_>,
     id: &str,
@@ -99,7 +99,7 @@ pub(super) async fn get(job: &Job<'_>, id: &str) -> Result<Option<GetAgentRuntim
     none_if_not_found(job.call("bedrock-agentcore:GetAgentRuntime", call).await)
 }
 
-/// Returns the version before the newest, `None` if there is none (any more).
+/// Returns the version before the newest, or `None` if it does not exist or was deleted.
 pub(super) async fn get_before(
     job: &Job<'_>,
     live: &GetAgentRuntimeOutput,

@@ -10,8 +10,8 @@ use crate::container_log;
 use crate::error::Error;
 use crate::job::Job;
 
-/// Words of a reason that is about a container that was started: its health check or its warm-up hook. The service's own
-/// sentences are not documented.
+/// Words of a reason that is about a container that was started: its health check or its warm-up hook. The service's
+/// own sentences are not documented.
 const ABOUT_CONTAINER: [&str; 10] =
     ["health", "start", "initializ", "warm", "hook", "respond", "timed out", "timeout", "exit", "crash"];
 
@@ -54,7 +54,7 @@ async fn last_lines(job: &Job<'_>, live: &GetAgentRuntimeOutput, properties: &Pr
     let created = (*live.created_at()).try_into().ok();
     let began = match live.status() {
         AgentRuntimeStatus::CreateFailed => created,
-        // When it was last updated may be when it failed.
+        // The time of the last update may be the time of the failure.
         _ => job.requested_at().or(created),
     };
     let since = began.unwrap_or_else(|| job.context.now());

@@ -26,7 +26,7 @@ pub(super) fn attributes(live: &GetAgentRuntimeOutput) -> BTreeMap<&'static str,
     ])
 }
 
-/// Where the containers of the endpoint print (developer guide, observability).
+/// Returns the log group to which the endpoint's containers print (developer guide, observability).
 pub(super) fn log_group_name(id: &str) -> String {
     format!("/aws/bedrock-agentcore/runtimes/{id}-{ENDPOINT}")
 }

@@ -1,7 +1,7 @@
 //! The platform version of a runtime: which one an update keeps, and how large an environment it takes.
 //!
-//! Calls: DescribeStacks and GetAgentRuntime of the version before, and those only where an update that sets the platform
-//! is undone.
+//! Calls: DescribeStacks and GetAgentRuntime of the version before, and those only where an update that sets the
+//! platform is undone.
 
 use aws_sdk_bedrockagentcorecontrol::operation::get_agent_runtime::GetAgentRuntimeOutput;
 
@@ -12,7 +12,7 @@ use crate::error::{ApiErrorKind, Error};
 use crate::job::Job;
 use crate::rollback::is_rolling_back;
 
-/// What a runtime runs on if its Get does not say: the platform from before there were two.
+/// The platform of a runtime whose Get does not name one: the platform from before there were two.
 pub(super) const V1: &str = "V1";
 /// The platform that starts a container once for each version of a runtime.
 pub(super) const V2: &str = "V2";
@@ -21,7 +21,8 @@ pub(super) const V2: &str = "V2";
 const V1_BYTES_MAX: usize = 4096;
 const V2_BYTES_MAX: usize = 2560;
 
-/// Returns the platform on which an update leaves the runtime: the one that the template gives, otherwise the present one.
+/// Returns the platform on which an update leaves the runtime: the one that the template gives, otherwise the present
+/// one.
 ///
 /// The undoing of an update that gave one to a runtime without goes back to the platform of the version before: staying
 /// would repeat what has just failed.

@@ -1,5 +1,5 @@
-//! A secret of ours that exists before it is created: left by a delivery of this request whose reply was lost, or from a
-//! former life that ended in a deletion. Of a former life nothing is kept: a Create stores what it was given.
+//! A secret of ours that exists before it is created: left by a delivery of this request whose reply was lost, or from
+//! a former life that ended in a deletion. Of a former life nothing is kept: a Create stores what it was given.
 
 use std::collections::BTreeMap;
 
@@ -16,8 +16,8 @@ use crate::sensitive::Sensitive;
 /// Begins the keys of tags that AWS itself sets, which nobody else can remove.
 const AWS_TAG_PREFIX: &str = "aws:";
 
-/// Takes back a scheduled deletion and marks the secret as this stack's at once: until then it is its predecessor's, and
-/// policies that go by the tag do not let this stack change it. May run twice.
+/// Takes back a scheduled deletion and marks the secret as this stack's at once: until then it is its predecessor's,
+/// and policies that go by the tag do not let this stack change it. May run twice.
 pub(super) async fn revive(job: &Job<'_>, managed: &Managed, live: &Live) -> Result<(), Error> {
     if !live.deleted {
         return Ok(());
@@ -42,8 +42,8 @@ pub(super) fn is_of_this_request(job: &Job<'_>, live: &Live) -> bool {
 
 /// Returns true if what the secret holds, as `live` showed it before it was revived, belongs to a life that has ended.
 ///
-/// An Update creates a secret where it replaces another one. Where it undoes such a replacement, the secret it comes back
-/// to has never gone and is kept. If CloudFormation cannot be asked, the secret's own deletion decides.
+/// An Update creates a secret where it replaces another one. Where it undoes such a replacement, the secret it comes
+/// back to has never gone and is kept. If CloudFormation cannot be asked, the secret's own deletion decides.
 pub(super) async fn is_over(job: &Job<'_>, live: &Live) -> bool {
     if is_of_this_request(job, live) {
         return false;

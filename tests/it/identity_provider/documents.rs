@@ -1,4 +1,5 @@
-//! What discovery documents leave out or list, and what an identity provider answers: each in one sentence, or no matter.
+//! Discovery documents that leave out or list members, and answers of an identity provider: each ends in one sentence,
+//! or does not matter.
 
 use emulator::identity_provider::{ClaimStyle, Client, Provider, ProviderFault};
 use serde_json::{Value, json};
@@ -177,7 +178,7 @@ async fn an_issuer_that_is_not_one_is_refused_in_a_sentence_before_any_call() {
             assert_eq!(world.calls_since(before), [""; 0], "{kind}");
         }
     }
-    // A slash at the end is no difference that a discovery URL could have.
+    // A discovery URL cannot differ in a slash at the end.
     for kind in super::TYPES {
         let (mut world, url) = world().await;
         let answer = world.send(create(kind, &url, json!({"Issuer": format!(" {ISSUER}/\n")}))).await;

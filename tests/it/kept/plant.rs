@@ -1,4 +1,4 @@
-//! What somebody else sets on a resource: every member that the service model has and the resource has not, at every
+//! Changes by somebody else to a resource: every member that the service model has and the resource has not, at every
 //! depth, and members that no service model has yet.
 
 use emulator::aws::ServiceId;
@@ -15,8 +15,8 @@ pub(super) struct Kind {
     pub(super) renamed: Option<(&'static str, &'static str)>,
     /// Members that come and go with every update.
     pub(super) volatile: &'static [&'static str],
-    /// Members that stay unplanted: those that our properties govern and the resource has not, and those that the service
-    /// does not take. By the update's names.
+    /// Members that stay unplanted: those that our properties govern and the resource has not, and those that the
+    /// service does not take. By the update's names.
     pub(super) unplanted: &'static [&'static str],
     /// Values of members for which any valid one, or the present one, will not do.
     pub(super) values: fn(&str) -> Option<Value>,
@@ -29,14 +29,14 @@ pub(super) struct Resource<'k> {
 }
 
 impl Resource<'_> {
-    /// What a Get shows, but for what comes and goes.
+    /// Returns what a Get shows, without the members that come and go.
     pub(super) fn shown(&self, world: &World) -> Value {
         let mut shown = world.somebody(ServiceId::AgentCoreControl, self.kind.get, self.key.clone());
         shown.as_object_mut().expect("a map").retain(|name, _| !self.kind.volatile.contains(&name.as_str()));
         shown
     }
 
-    /// What an update would have to say to change nothing of what a Get shows.
+    /// Returns the update that changes nothing of what a Get shows.
     pub(super) fn update_of(&self, shown: &Value) -> Value {
         let shape = self.input();
         let mut input = self.key.clone();

@@ -1,4 +1,4 @@
-//! What survives is what is there when the update is made: changes by somebody else meanwhile, updates that are repeated,
+//! An update keeps the state at the time of its call: changes by somebody else meanwhile, updates that are repeated,
 //! and the service's own additions to a list of ours.
 
 use std::time::Duration;

@@ -1,5 +1,5 @@
-//! What is not kept: members that a property governs and the template drops, and members that go with a choice which the
-//! template takes back.
+//! Members that an update does not keep: those that a property governs and the template drops, and those that go with a
+//! choice which the template takes back.
 
 use serde_json::{Value, json};
 

@@ -1,5 +1,5 @@
-//! Platform versions: which one a runtime gets and keeps, and what V2 takes: minutes, a container that becomes healthy, a
-//! smaller environment, and a version for every rotated secret.
+//! Platform versions: the one that a runtime gets and keeps, and the demands of V2: minutes, a container that becomes
+//! healthy, a smaller environment, and a version for every rotated secret.
 
 use std::time::Duration;
 
@@ -278,7 +278,7 @@ async fn a_delete_waits_through_the_rest_of_a_long_create_and_of_a_long_update()
     for early in [true, false] {
         let mut world = World::with_settings(long.clone());
         give_up(&mut world, create(on_v2(json!({}))), 20).await;
-        // CloudFormation invents an id if there was no answer.
+        // CloudFormation invents an id if no answer came.
         let now = world.aws.clock().now();
         let id = world.aws.with(|it| it.agentcore.runtimes(now).next().map(|it| it.id.clone()));
         let id = if early { "mcp-Runtime-1ABCDEFGHIJK".to_owned() } else { id.expect("a runtime") };

@@ -1,5 +1,5 @@
-//! What the calls of credential providers need. The secrets behind them are kept and read with the caller's permissions
-//! (O: Boise-State-Development/agentcore-public-stack#186).
+//! The permissions that the calls of credential providers need. The secrets behind them are kept and read with the
+//! caller's permissions (O: Boise-State-Development/agentcore-public-stack#186).
 
 use std::collections::BTreeMap;
 
@@ -58,7 +58,7 @@ impl AgentCoreControl {
         vec![on_provider, need(call.operation, self.arn(TOKEN_VAULT))]
     }
 
-    /// Which kind of provider a call is about, and the provider's ARN.
+    /// Returns the kind of provider that a call is about, and the provider's ARN.
     fn provider_of(&self, call: &Call) -> (&'static SecretKind, String) {
         let name = required(&call.input, "name");
         if call.operation.contains("ApiKey") {

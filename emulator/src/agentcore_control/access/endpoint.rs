@@ -1,4 +1,4 @@
-//! What the calls of runtime endpoints, workload identities and resource policies need.
+//! The permissions that the calls of runtime endpoints, workload identities and resource policies need.
 
 use std::collections::BTreeMap;
 

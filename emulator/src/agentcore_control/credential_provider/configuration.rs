@@ -90,7 +90,7 @@ fn others(input: &Map<String, Value>) -> Map<String, Value> {
     others.map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
-/// What `oauthDiscovery` shows of a vendor in another form.
+/// The members of a vendor that `oauthDiscovery` shows in another form.
 const ENDPOINTS: [&str; 4] = ["authorizationEndpoint", "issuer", "tenantId", "tokenEndpoint"];
 
 const CUSTOM: &str = "customOauth2ProviderConfig";

@@ -143,8 +143,8 @@ impl AgentCoreControl {
         self.page(items, "runtimeEndpoints", &call.input)
     }
 
-    /// Checks that no endpoint of one's own stands in the way of a `DeleteAgentRuntime`. That it would go along, or serve
-    /// a version that is gone, is not documented.
+    /// Checks that no endpoint of one's own stands in the way of a `DeleteAgentRuntime`. AWS does not document that it
+    /// would go along, or serve a version that is gone.
     pub(in super::super) fn check_endpoints_allow_deletion(&self, call: &Call) -> Result<(), ApiError> {
         let id = required(&call.input, "agentRuntimeId");
         let version = text(&call.input, "agentRuntimeVersion");
@@ -165,7 +165,7 @@ impl AgentCoreControl {
         }
     }
 
-    /// Forgets the endpoints of runtimes that are gone, and those that no list shows any more.
+    /// Forgets the endpoints of runtimes that are gone, and those that have left every list.
     pub(in super::super) fn settle_endpoints(&mut self, now: SystemTime) {
         let lag = self.settings.list_lag;
         let runtimes: Vec<String> = self.runtimes(now).map(|runtime| runtime.id.clone()).collect();

@@ -4,8 +4,8 @@ use serde_json::{Map, Value, json};
 
 use crate::input::text;
 
-/// The members of a create or an update that are no part of it. Every other one is, also one that no service model has,
-/// and an update that leaves it out resets it [API UpdateGateway].
+/// The members of a create or an update that are not part of it. Every other one is, also one that no service model
+/// has, and an update that leaves it out resets it [API UpdateGateway].
 const NOT_CONFIGURATION: [&str; 4] = ["clientToken", "gatewayIdentifier", "name", "tags"];
 
 /// Every revision of MCP that gateways speak, oldest first [DG gateway-using-mcp-list].

@@ -21,8 +21,8 @@ const MAX_TARGETS: usize = 100;
 /// Operations on the targets of one gateway that may be under way at once.
 const MAX_OPERATIONS: usize = 5;
 
-/// The members of a create or an update that a target is not made of, and those that are kept apart. Every other one is,
-/// also one that no service model has, and an update that leaves it out resets it.
+/// The members of a create or an update that are not part of a target, and those that are kept apart. Every other one
+/// is, also one that no service model has, and an update that leaves it out resets it.
 const NOT_MEMBERS: [&str; 5] = ["clientToken", "description", "gatewayIdentifier", "name", "targetId"];
 
 impl AgentCoreControl {
@@ -177,7 +177,7 @@ impl AgentCoreControl {
     }
 }
 
-/// What a create or an update makes a target of, with the defaults of an MCP server filled in.
+/// Returns the members of the target that a create or an update asks for, with the defaults of an MCP server filled in.
 fn members_of(input: &Map<String, Value>) -> Map<String, Value> {
     let mut members: Map<String, Value> = input
         .iter()

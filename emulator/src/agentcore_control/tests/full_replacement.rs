@@ -1,4 +1,5 @@
-//! An update is a full replacement: a Get shows every member that it has, and an update that leaves them out resets them.
+//! An update is a full replacement: a Get shows every member that it has, and an update that leaves them out resets
+//! them.
 
 use serde_json::{Value, json};
 

@@ -223,7 +223,7 @@ static LOG_GROUP: Definition = Definition {
 
 static WAIT_CONDITION_HANDLE: Definition = PLAIN;
 
-/// What `cdk synth` adds to say which constructs it was made of.
+/// The resource with which `cdk synth` records the constructs of a template.
 static CDK_METADATA: Definition = Definition { properties: &[("Analytics", Text)], ..PLAIN };
 
 static STACK: Definition = Definition {

@@ -29,7 +29,7 @@ fn call(scene: &Scene, operation: &str, mut input: Value) -> Result<Value, &'sta
     scene.aws.call(&Principal::Administrator, ServiceId::AgentCoreControl, operation, input).map_err(|error| error.code)
 }
 
-/// An update to a description, which makes a version. `more` is added.
+/// Updates the description, which creates a version. `more` is added.
 fn update(scene: &Scene, description: &str, mut more: Value) -> Result<Value, &'static str> {
     let usual = json!({
         "agentRuntimeArtifact": {"containerConfiguration": {"containerUri": IMAGE}},

@@ -196,7 +196,7 @@ async fn every_result_of_the_newest_revision_says_that_it_is_complete() {
         let answer = modern(&scene, method, params).await;
         assert_eq!((answer.status, &answer.body["result"]["resultType"]), (200, &json!("complete")), "{}", answer.text);
     }
-    // The target cannot be reached any more: an error of the tool is a result like any other.
+    // The target cannot be reached now: an error of the tool is a result like any other.
     scene.put_gateway_policy(&json!([]));
     let failed = modern(&scene, "tools/call", json!({"name": "zcc___tool_001", "arguments": {}})).await;
     assert_eq!((failed.said().1, &failed.body["result"]["resultType"]), (true, &json!("complete")));
