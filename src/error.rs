@@ -66,7 +66,7 @@ impl fmt::Display for ApiError {
                 write!(f, "not allowed to call {operation}: {message} ({code}); {advice}")
             }
             ApiErrorKind::Throttled => {
-                write!(f, "{operation} was throttled until patience ran out ({code}: {message}); try again later")
+                write!(f, "{operation} was throttled for three minutes ({code}: {message}); try again later")
             }
             ApiErrorKind::Server => {
                 write!(f, "{operation} kept failing inside AWS ({code}: {message}); try again later")

@@ -39,7 +39,7 @@ impl Reply {
 /// itself is emulated there.
 #[must_use]
 pub fn objection(url: &str, allow_loopback: bool) -> Option<&'static str> {
-    const NO_HTTPS: &str = "which is no https URL";
+    const NO_HTTPS: &str = "which is not an https URL";
     let uri: Option<Uri> = url.parse().ok();
     let Some(authority) = uri.as_ref().and_then(Uri::authority) else { return Some(NO_HTTPS) };
     let host = authority.host().trim_matches(['[', ']']).trim_end_matches('.');

@@ -1,7 +1,7 @@
 //! Reading a resource's properties into types, once, with a sentence for everything that does not fit.
 //!
 //! CloudFormation sends booleans and numbers as text; `""` is an optional parameter left empty and counts as absent.
-//! White space around a single text is dropped, unless the text is secret. Lists are read by [`list`].
+//! White space around a single text is dropped, unless the text is secret. Lists are read by one rule, in `list`.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -111,7 +111,7 @@ impl<'a> PropertyReader<'a> {
         Err(Error::property(name, format!("is {}; use one of {}", quote(&text), words.join(", "))))
     }
 
-    /// A list of texts: see [`list::read`].
+    /// Reads a list of texts, in any of the forms that templates give lists in.
     pub fn list(&self, name: &str) -> Result<Vec<String>, Error> {
         self.value(name).map_or_else(|| Ok(Vec::new()), |value| list::read(name, value))
     }

@@ -185,7 +185,7 @@ async fn addresses_that_are_no_public_https_are_refused_before_a_secret_goes_the
     for (idp, expected) in [
         (
             token_at("http://sso.example.com/token"),
-            "the `token_endpoint` \"http://sso.example.com/token\", which is no https",
+            "the `token_endpoint` \"http://sso.example.com/token\", which is not an https",
         ),
         (
             token_at("https://127.0.0.1/token"),
@@ -194,7 +194,7 @@ async fn addresses_that_are_no_public_https_are_refused_before_a_secret_goes_the
         (token_at("https://me@sso.example.com/token"), "which names a user"),
         (
             keys_at("http://sso.example.com/keys"),
-            "the `jwks_uri` \"http://sso.example.com/keys\", which is no https URL",
+            "the `jwks_uri` \"http://sso.example.com/keys\", which is not an https URL",
         ),
     ] {
         for kind in TYPES {
