@@ -156,12 +156,8 @@ impl HttpConnector for HttpsConnector {
             Connector::builder()
                 .tls_provider(tls::Provider::Rustls(CryptoMode::Ring))
                 .proxy_config(ProxyConfig::from_env())
-                .connector_settings(
-                    HttpConnectorSettings::builder()
-                        .connect_timeout(CONNECT_TIMEOUT)
-                        .read_timeout(ATTEMPT_TIMEOUT)
-                        .build(),
-                )
+                // How long an answer may take is up to the caller: AgentCore needs 30 s to report that a container did not start.
+                .connector_settings(HttpConnectorSettings::builder().connect_timeout(CONNECT_TIMEOUT).build())
                 .build()
         });
         connector.call(request)

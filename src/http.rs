@@ -131,6 +131,16 @@ mod tests {
         assert!(objection("http://idp.example.com/", true).is_some());
     }
 
+    /// The connector's own limit of 30 s was shorter than what a caller may want, and ended with the connection's words.
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_may_take_as_long_as_the_caller_says() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let url = format!("http://{}/", listener.local_addr().expect("its address"));
+        let connector = SharedHttpConnector::new(HttpsConnector::default());
+        let problem = exchange(&connector, "GET", &url, &[], Vec::new(), Duration::from_secs(44)).await.unwrap_err();
+        assert_eq!(problem, "no answer within 44 s");
+    }
+
     #[tokio::test]
     async fn a_connection_that_fails_says_why_and_not_where() {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
