@@ -28,6 +28,8 @@ pub struct Settings {
     /// The same on V2, where a container is started meanwhile and a snapshot taken: 3.5 minutes, as seen [gh
     /// hashicorp/terraform-provider-aws#50078].
     pub snapshot_transition: Duration,
+    /// Bytes of environment variables that a platform takes beyond those that were seen: how AWS measures is not known.
+    pub environment_surplus: usize,
     /// From an accepted delete until the runtime is not found any more.
     pub runtime_deletion: Duration,
     /// From an accepted create or update of a gateway to `READY`.
@@ -96,6 +98,7 @@ impl Default for Settings {
             platform_version: PlatformVersion::V1,
             runtime_transition: Duration::from_secs(5),
             snapshot_transition: Duration::from_secs(210),
+            environment_surplus: 0,
             runtime_deletion: Duration::from_secs(5),
             gateway_transition: Duration::from_secs(5),
             gateway_deletion: Duration::from_secs(5),

@@ -166,7 +166,7 @@ async fn settle_created(
     };
     let live = wait_settled(job, id).await?.ok_or_else(gone)?;
     if *live.status() == AgentRuntimeStatus::CreateFailed {
-        return Err(failure::of(job, &live, properties).await);
+        return Err(failure::of(job, &live, properties, None).await);
     }
     let tags = if adopted {
         agentcore::tags(job, live.agent_runtime_arn()).await?.ok_or_else(gone)?
@@ -188,12 +188,15 @@ async fn converge(
     let id = live.agent_runtime_id().to_owned();
     let former = Configuration::live(&live);
     let configuration = &configuration.on(platform::of_update(job, &live, properties, old).await?);
-    platform::check_environment(configuration)?;
+    // What the runtime holds was accepted, whatever it measures here.
+    if !former.has_environment_of(configuration) {
+        platform::check_environment(configuration)?;
+    }
     check_idp(job, properties, Some(&former), old).await?;
     let live = if *live.status() == AgentRuntimeStatus::Ready && former == *configuration {
         live
     } else {
-        replace_configuration(job, &id, properties, configuration).await?
+        replace_configuration(job, &id, properties, old, configuration).await?
     };
     let changes = tag_changes(tags, &wanted_tags(&properties.tags, job.identity()), old.map(|old| &old.tags));
     agentcore::change_tags(job, live.agent_runtime_arn(), changes).await?;
@@ -205,6 +208,7 @@ async fn replace_configuration(
     job: &Job<'_>,
     id: &str,
     properties: &Properties,
+    old: Option<&Properties>,
     configuration: &Configuration,
 ) -> Result<GetAgentRuntimeOutput, Error> {
     let gone = || Error::TerminalStatus {
@@ -239,7 +243,7 @@ async fn replace_configuration(
         kept
     };
     let live = agentcore::wait_updated(job, &format!("runtime {id}"), settle, shows, kept).await?;
-    if live.settled() == Settled::Ready { Ok(live) } else { Err(failure::of(job, &live, properties).await) }
+    if live.settled() == Settled::Ready { Ok(live) } else { Err(failure::of(job, &live, properties, old).await) }
 }
 
 /// Waits until the runtime is in no transition any more. `None` if there is none (any more).

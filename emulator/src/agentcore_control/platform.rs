@@ -55,10 +55,10 @@ impl PlatformVersion {
     }
 
     /// Checks what depends on the platform.
-    pub(super) fn check(self, configuration: &Configuration) -> Result<(), ApiError> {
+    pub(super) fn check(self, configuration: &Configuration, settings: &Settings) -> Result<(), ApiError> {
         let environment = configuration.environment();
         let bytes: usize = environment.iter().map(|(name, value)| name.len() + value.len()).sum();
-        let (word, most) = (self.as_str(), self.environment_max());
+        let (word, most) = (self.as_str(), self.environment_max() + settings.environment_surplus);
         if bytes > most {
             return Err(invalid(format!(
                 "The total size of environment variables must not exceed {most} bytes for platform version {word}."

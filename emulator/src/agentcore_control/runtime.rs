@@ -103,7 +103,7 @@ impl AgentCoreControl {
         let platform = PlatformVersion::of(&call.input, self.settings.platform_version)?;
         let configuration = Configuration::of(&call.input, true, platform);
         rules::check(&configuration, &call.input)?;
-        platform.check(&configuration)?;
+        platform.check(&configuration, &self.settings)?;
         rules::check_s3_endpoint(&call.input, None)?;
         let tags = text_map(&call.input, "tags");
         rules::check_tags(&tags)?;
@@ -174,7 +174,7 @@ impl AgentCoreControl {
         let configuration = Configuration::of(&call.input, false, platform);
         rules::check(&configuration, &call.input)?;
         let runtime = self.find(&call.input)?;
-        platform.check(&configuration)?;
+        platform.check(&configuration, &self.settings)?;
         rules::check_s3_endpoint(&call.input, Some(runtime.created))?;
         let status = runtime.status(call.now);
         if !matches!(status, Status::Ready | Status::UpdateFailed) {

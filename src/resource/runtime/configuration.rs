@@ -11,8 +11,8 @@ use aws_sdk_bedrockagentcorecontrol::types::{
 use aws_smithy_types::error::operation::BuildError;
 
 use super::properties::{IDLE_SECONDS_DEFAULT, LIFETIME_SECONDS_DEFAULT, Network, Properties};
-use crate::agentcore::put::is_service_header;
 use crate::authorizer::Authorizer;
+use crate::header_name::is_service_header;
 use crate::oauth::Discovery;
 use crate::sensitive::Sensitive;
 
@@ -100,6 +100,11 @@ impl Configuration {
     /// Returns the platform, unless that is left to the service.
     pub(super) fn platform_version(&self) -> Option<&str> {
         self.platform_version.as_deref()
+    }
+
+    /// Returns true if another configuration has the same environment on the same platform.
+    pub(super) fn has_environment_of(&self, other: &Self) -> bool {
+        self.environment == other.environment && self.platform_version == other.platform_version
     }
 
     /// Returns the size of the environment, names and values together.

@@ -17,19 +17,25 @@ const ABOUT_CONTAINER: [&str; 10] =
 
 const NO_REASON: &str = "the service gives no reason";
 
-/// Returns the terminal status with the service's reason, and what the container said last if it was started.
-pub(super) async fn of(job: &Job<'_>, live: &GetAgentRuntimeOutput, properties: &Properties) -> Error {
+/// Returns the terminal status with the service's reason, and what the container said last if it was started. `old` are the
+/// properties before an update.
+pub(super) async fn of(
+    job: &Job<'_>,
+    live: &GetAgentRuntimeOutput,
+    properties: &Properties,
+    old: Option<&Properties>,
+) -> Error {
     let reason = live.failure_reason().map(|reason| reason.trim_end().trim_end_matches('.'));
     let Some(reason) = reason.filter(|reason| !reason.is_empty()) else {
         let started = live.platform_version() == Some(V2);
-        let lines = if started { last_lines(job, live, properties).await } else { String::new() };
+        let lines = if started { last_lines(job, live, properties, old).await } else { String::new() };
         return status(live, &format!("{NO_REASON}{lines}"));
     };
     let lower = reason.to_lowercase();
     if !ABOUT_CONTAINER.iter().any(|word| lower.contains(word)) {
         return status(live, reason);
     }
-    status(live, &format!("{reason}{}", last_lines(job, live, properties).await))
+    status(live, &format!("{reason}{}", last_lines(job, live, properties, old).await))
 }
 
 /// Returns the terminal status with the service's reason alone.
@@ -46,10 +52,17 @@ fn status(live: &GetAgentRuntimeOutput, reasons: &str) -> Error {
 }
 
 /// The container's last lines since the operation began. The environment's values are masked already, the secret's now.
-async fn last_lines(job: &Job<'_>, live: &GetAgentRuntimeOutput, properties: &Properties) -> String {
-    let secret_id = properties.secret.as_ref().map(|secret| secret.id.as_str());
-    if let Err(error) = container_log::mask_secret(job, secret_id).await {
-        return container_log::unquotable(&error);
+async fn last_lines(
+    job: &Job<'_>,
+    live: &GetAgentRuntimeOutput,
+    properties: &Properties,
+    old: Option<&Properties>,
+) -> String {
+    // Sessions of the version in service print into the same group, and know the former secret.
+    for secret in [Some(properties), old].into_iter().flatten().filter_map(|it| it.secret.as_ref()) {
+        if let Err(error) = container_log::mask_secret(job, Some(&secret.id)).await {
+            return container_log::unquotable(&error);
+        }
     }
     let created = (*live.created_at()).try_into().ok();
     let began = match live.status() {

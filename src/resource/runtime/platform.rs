@@ -20,6 +20,8 @@ pub(super) const V2: &str = "V2";
 /// Bytes of all variables, names and values, that the platforms were seen to take: 4 KB and, for containers, 2.5 KB.
 const V1_BYTES_MAX: usize = 4096;
 const V2_BYTES_MAX: usize = 2560;
+/// How many versions one update is believed to have created, over all its deliveries.
+const UNDONE_VERSIONS_MAX: usize = 5;
 
 /// Returns the platform on which an update leaves the runtime: the one that the template gives, otherwise the present
 /// one.
@@ -38,12 +40,26 @@ pub(super) async fn of_update(
         // Sending it changes nothing, and a service that does not show it may not know it.
         (Some(V1), _) if shown.is_none() => None,
         (Some(wanted), _) => Some(wanted.to_owned()),
-        (None, Some(_)) if is_rolling_back(job).await => match api::get_before(job, live).await? {
-            Some(before) => Some(before.platform_version().unwrap_or(V1).to_owned()),
-            None => shown.map(str::to_owned),
-        },
+        (None, Some(undone)) if is_rolling_back(job).await => {
+            before(job, live, undone).await?.or_else(|| shown.map(str::to_owned))
+        }
         (None, _) => shown.map(str::to_owned),
     })
+}
+
+/// Returns the platform of the newest version that is not on the platform `undone`; several versions may be of the update
+/// that is undone. Returns `None` if there is no such version among the last ones.
+async fn before(job: &Job<'_>, live: &GetAgentRuntimeOutput, undone: &str) -> Result<Option<String>, Error> {
+    let mut version = api::get_before(job, live).await?;
+    for _ in 0..UNDONE_VERSIONS_MAX {
+        let Some(it) = version else { return Ok(None) };
+        let platform = it.platform_version().unwrap_or(V1);
+        if platform != undone {
+            return Ok(Some(platform.to_owned()));
+        }
+        version = api::get_before(job, &it).await?;
+    }
+    Ok(None)
 }
 
 /// Refuses an environment that is too large for the platform; where the platform is the service's choice, for any.

@@ -94,6 +94,41 @@ async fn a_container_that_never_becomes_healthy_fails_the_create_with_its_last_w
     }
 }
 
+/// The service measures in its own way: what it has taken is not too large.
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn an_environment_that_the_runtime_has_is_not_refused() {
+    let settings = Settings { environment_surplus: 500, ..Settings::default() };
+    let mut world = crate::matrix::on(PlatformVersion::V2, || World::with_settings(settings));
+    // Without `PlatformVersion` the limit of V1 is checked, and the service chooses V2.
+    let large = |changes: Value| {
+        let mut properties = with(json!({"EnvironmentVariables": {"LARGE": "x".repeat(2600)}}));
+        properties.as_object_mut().expect("a map").extend(changes.as_object().expect("a map").clone());
+        properties
+    };
+    let created = world.send(create(large(json!({})))).await.success();
+    assert_eq!(created.attribute("PlatformVersion"), "V2");
+    let id = created.physical_id();
+    let described = large(json!({"Description": "another"}));
+    world.send(update(&id, described.clone(), large(json!({})))).await.success();
+    let larger = large(json!({"EnvironmentVariables": {"LARGE": "x".repeat(2601)}}));
+    let answer = world.send(update(&id, larger, described)).await;
+    assert!(answer.failure().contains("come to 2606 bytes"), "{}", answer.reason());
+}
+
+/// Sessions of the version in service go on printing while the next one is built.
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn the_secret_before_an_update_is_masked_too() {
+    let mut world = World::new();
+    for name in ["former", "next"] {
+        secret(&world, &format!("mcp/{name}"), &json!({"KEY": format!("{CANARY}{name}")}).to_string());
+    }
+    let on_secret = |name: &str| on_v2(json!({"SecretId": name}));
+    let id = world.send(create(on_secret("mcp/former"))).await.success().physical_id();
+    behave(&world, crash(&format!("ERROR: {CANARY}former and {CANARY}next")));
+    let answer = world.send(update(&id, on_secret("mcp/next"), on_secret("mcp/former"))).await;
+    assert!(answer.failure().contains("ERROR: **** and ****"), "{}", answer.reason());
+}
+
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn a_container_that_prints_its_secrets_is_masked_in_the_sentence() {
     for delivery in ["ContainerRetrieval", "EnvironmentVariables"] {
