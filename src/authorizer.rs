@@ -28,7 +28,7 @@ pub(crate) const GOVERNED: Rule = Rule::Presence(&Rule::Union(&[(
         ("allowedAudience", Rule::Ours),
         ("allowedClients", Rule::Ours),
         ("allowedScopes", Rule::Ours),
-        ("customClaims", Rule::ListBut(is_foreign)),
+        ("customClaims", Rule::ListBut { is_kept: is_foreign, most: usize::MAX }),
         ("discoveryUrl", Rule::Ours),
     ]),
 )]));

@@ -38,6 +38,12 @@ pub(crate) fn objection(name: &str) -> Option<&'static str> {
     }
     let restricted = RESTRICTED.split_whitespace().any(|restricted| restricted == lower)
         || RESTRICTED_PREFIXES.iter().any(|prefix| lower.starts_with(prefix))
-        || (lower.starts_with("x-amzn-") && !lower.starts_with(CUSTOM_PREFIX));
+        || is_service_header(name);
     restricted.then_some("which AgentCore does not pass on; remove it")
+}
+
+/// Decides whether a name is of AgentCore's own headers, which nobody else can list but for the custom ones.
+pub(crate) fn is_service_header(name: &str) -> bool {
+    let lower = name.to_ascii_lowercase();
+    lower.starts_with("x-amzn-") && !lower.starts_with(CUSTOM_PREFIX)
 }

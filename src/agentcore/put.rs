@@ -29,7 +29,7 @@ use crate::wait;
 
 mod governed;
 
-pub(crate) use governed::{Governed, Rule, is_service_header};
+pub(crate) use governed::{Governed, Rule};
 
 /// The maximum age of a Get's answer that an update may use.
 const FRESH: Duration = Duration::from_secs(2);
@@ -52,19 +52,31 @@ where
     UE: ProvideErrorMetadata + std::error::Error + 'static,
 {
     wait::repeat(job.deadline, update_name, async || {
-        let mut shown = job.shown.take(id);
+        // What was shown since an update was refused may be from the middle of somebody else's change.
+        let mut shown = job.shown.take(id).filter(|_| !job.shown.is_doubtful());
         if shown.is_none() {
             wait::once(get_name, get(job.shown.watch(id))).await?;
             shown = job.shown.take(id);
         }
-        wait::once(update_name, update(Kept { shown, governed })).await
+        let answer = wait::once(update_name, update(Kept { shown, governed })).await;
+        if answer.is_err() {
+            job.shown.doubt();
+        }
+        answer
     })
     .await
 }
 
 /// The answer to a job's last Get as it came. Never printed: an answer holds environment variables.
 #[derive(Clone, Default)]
-pub(crate) struct Shown(Arc<Mutex<Option<Answer>>>);
+pub(crate) struct Shown(Arc<Mutex<State>>);
+
+#[derive(Default)]
+struct State {
+    answer: Option<Answer>,
+    /// True after an update was refused: from then on each update asks for itself.
+    doubtful: bool,
+}
 
 struct Answer {
     id: String,
@@ -80,11 +92,19 @@ impl Shown {
 
     /// Returns what the last Get showed, if it was one of this resource and is fresh. An update uses it up.
     fn take(&self, id: &str) -> Option<Map<String, Value>> {
-        let answer = self.slot().take()?;
+        let answer = self.state().answer.take()?;
         (answer.id == id && answer.asked_at.elapsed() < FRESH).then_some(answer.members)
     }
 
-    fn slot(&self) -> MutexGuard<'_, Option<Answer>> {
+    fn is_doubtful(&self) -> bool {
+        self.state().doubtful
+    }
+
+    fn doubt(&self) {
+        self.state().doubtful = true;
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -120,7 +140,7 @@ impl Intercept for Watch {
         let body = response.body().bytes().filter(|_| response.status().is_success());
         let members = body.and_then(|body| serde_json::from_slice(body).ok());
         let answer = |members| Answer { id: self.id.clone(), asked_at: self.asked_at, members };
-        *self.shown.slot() = members.map(answer);
+        self.shown.state().answer = members.map(answer);
         Ok(())
     }
 }

@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value};
 
+use crate::header_name::is_service_header;
+
 /// The members of one resource's Get that an update does not simply send back. Whatever is not named here goes back as
 /// it was shown, so that a member which a later service adds is not lost. Should it be one that only the Get has, the
 /// update sends a member that the operation does not know: AWS ignores such a member, while one left out would be
@@ -49,8 +51,13 @@ pub(crate) enum Rule {
         /// The value.
         value: &'static str,
     },
-    /// A list that is ours but for the entries that this says are not.
-    ListBut(fn(&Value) -> bool),
+    /// A list that is ours but for some entries.
+    ListBut {
+        /// Decides whether an entry is not ours.
+        is_kept: fn(&Value) -> bool,
+        /// How many entries the service takes. An entry of others that does not fit is left out.
+        most: usize,
+    },
 }
 
 impl Governed {
@@ -124,7 +131,7 @@ impl Rule {
                 }
                 Some(asked.into())
             }
-            (Self::ListBut(is_kept), asked, Value::Array(shown)) => list(*is_kept, asked, shown),
+            (Self::ListBut { is_kept, most }, asked, Value::Array(shown)) => list(*is_kept, *most, asked, shown),
             (_, asked, _) => asked,
         }
     }
@@ -141,7 +148,7 @@ fn union(rules: Members, asked: Option<Value>, shown: &Map<String, Value>) -> Op
     (!merged.is_empty()).then(|| merged.into())
 }
 
-fn list(is_kept: fn(&Value) -> bool, asked: Option<Value>, shown: &[Value]) -> Option<Value> {
+fn list(is_kept: fn(&Value) -> bool, most: usize, asked: Option<Value>, shown: &[Value]) -> Option<Value> {
     let mut entries = match asked {
         Some(Value::Array(entries)) => entries,
         None => Vec::new(),
@@ -152,27 +159,20 @@ fn list(is_kept: fn(&Value) -> bool, asked: Option<Value>, shown: &[Value]) -> O
         _ => a == b,
     };
     for entry in shown.iter().filter(|entry| is_kept(entry)) {
-        if !entries.iter().any(|other| is_same(other, entry)) {
+        if entries.len() < most && !entries.iter().any(|other| is_same(other, entry)) {
             entries.push(entry.clone());
         }
     }
     (!entries.is_empty()).then(|| entries.into())
 }
 
-/// The one family of reserved names that callers may list.
-const CUSTOM_HEADER_PREFIX: &str = "x-amzn-bedrock-agentcore-runtime-custom-";
-
-/// Decides whether a header name in an allowlist is the service's own. The service adds
-/// `x-amzn-bedrock-agentcore-policy-session-id` to a target whose gateway has a policy engine
-/// (terraform-provider-aws#49374); nobody else can list names that begin with `x-amzn-`, but for the custom ones.
-pub(crate) fn is_service_header(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    name.starts_with("x-amzn-") && !name.starts_with(CUSTOM_HEADER_PREFIX)
-}
-
 impl Rule {
-    /// An allowlist of headers: ours, but for the service's own.
-    pub(crate) const HEADERS: Self = Self::ListBut(|entry| entry.as_str().is_some_and(is_service_header));
+    /// An allowlist of at most `most` headers: ours, but for the service's own. The service adds
+    /// `x-amzn-bedrock-agentcore-policy-session-id` to a target whose gateway has a policy engine
+    /// (terraform-provider-aws#49374).
+    pub(crate) const fn headers(most: usize) -> Self {
+        Self::ListBut { is_kept: |entry| entry.as_str().is_some_and(is_service_header), most }
+    }
 }
 
 #[cfg(test)]
@@ -188,11 +188,11 @@ mod tests {
         members: &[
             ("configInput", Rule::Union(&[("a", Rule::Structure(&[("ours", Rule::Ours)])), ("text", Rule::Ours)])),
             ("door", Rule::Presence(&Rule::Structure(&[("key", Rule::Ours)]))),
-            ("headers", Rule::HEADERS),
+            ("headers", Rule::headers(2)),
             ("hooks", Rule::With { tag: "version", value: "V2" }),
             ("method", Rule::Ours),
             ("methodKey", Rule::With { tag: "method", value: "KEY" }),
-            ("metadata", Rule::Structure(&[("list", Rule::HEADERS)])),
+            ("metadata", Rule::Structure(&[("list", Rule::headers(2))])),
             ("network", Rule::Tagged { tag: "mode", default: "PUBLIC", members: &[("mode", Rule::Ours)] }),
             ("providers", Rule::Single(&Rule::Structure(&[("ours", Rule::Ours)]))),
         ],
@@ -275,6 +275,7 @@ mod tests {
             json!({"headers": [policy.to_uppercase()]}),
         );
         merges(json!({}), json!({"headers": ["B"]}), json!({}));
+        merges(json!({"headers": ["A", "B"]}), json!({"headers": ["A", policy]}), json!({"headers": ["A", "B"]}));
         let shown = || json!({"providers": [{"ours": 1, "theirs": 2}]});
         merges(json!({"providers": [{"ours": 3}]}), shown(), json!({"providers": [{"ours": 3, "theirs": 2}]}));
         merges(json!({}), shown(), json!({}));

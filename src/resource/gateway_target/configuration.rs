@@ -12,8 +12,8 @@ use aws_smithy_types::error::operation::BuildError;
 use super::listing::Listing;
 use super::outbound::Outbound;
 use super::properties::Properties;
-use crate::agentcore::put::is_service_header;
 use crate::agentcore::target::mcp_server;
+use crate::header_name::is_service_header;
 use crate::job::Job;
 
 /// Everything that our properties govern (see [`super::governed`]), and nothing else. A member that we never write is
@@ -27,6 +27,11 @@ pub(super) struct Configuration {
     listing: Option<Listing>,
     request_headers: BTreeSet<String>,
     response_headers: BTreeSet<String>,
+}
+
+/// Returns the headers but for the service's own, which are the service's to add and to keep.
+fn ours<'a>(headers: impl IntoIterator<Item = &'a String>) -> BTreeSet<String> {
+    headers.into_iter().filter(|header| !is_service_header(header)).cloned().collect()
 }
 
 impl Configuration {
@@ -48,8 +53,8 @@ impl Configuration {
             endpoint: Some(properties.endpoint.clone()),
             outbound: Some(outbound),
             listing: Some(properties.listing.clone()),
-            request_headers: properties.request_headers.clone(),
-            response_headers: properties.response_headers.clone(),
+            request_headers: ours(&properties.request_headers),
+            response_headers: ours(&properties.response_headers),
         }
     }
 
@@ -57,10 +62,7 @@ impl Configuration {
     pub(super) fn live(live: &GetGatewayTargetOutput) -> Self {
         let server = mcp_server(live);
         let metadata = live.metadata_configuration();
-        let set = |list: fn(&MetadataConfiguration) -> &[String]| {
-            let headers = metadata.map(list).unwrap_or_default();
-            headers.iter().filter(|header| !is_service_header(header)).cloned().collect()
-        };
+        let set = |list: fn(&MetadataConfiguration) -> &[String]| ours(metadata.map(list).unwrap_or_default());
         Self {
             name: live.name().to_owned(),
             description: live.description().unwrap_or_default().to_owned(),

@@ -1,5 +1,6 @@
 //! The parts of a target that our properties govern. The rest survives an update.
 
+use super::properties::HEADERS_MAX;
 use crate::agentcore::put::{Governed, Rule};
 
 /// By the members of UpdateGatewayTarget.
@@ -22,7 +23,10 @@ pub(super) const GOVERNED: Governed = Governed {
         ("description", Rule::Ours),
         (
             "metadataConfiguration",
-            Rule::Structure(&[("allowedRequestHeaders", Rule::HEADERS), ("allowedResponseHeaders", Rule::HEADERS)]),
+            Rule::Structure(&[
+                ("allowedRequestHeaders", Rule::headers(HEADERS_MAX)),
+                ("allowedResponseHeaders", Rule::headers(HEADERS_MAX)),
+            ]),
         ),
         ("name", Rule::Ours),
         ("targetConfiguration", Rule::Union(&[("mcp", Rule::Union(&[("mcpServer", SERVER)]))])),

@@ -36,7 +36,7 @@ pub(super) const NAMES: [&str; 16] = [
 const NAME_CHARS_MAX: usize = 100;
 /// The API's 200 characters, less the marker of ownership and a space (see [`Identity::marker`]).
 const DESCRIPTION_CHARS_MAX: usize = 159;
-const HEADERS_MAX: usize = 10;
+pub(super) const HEADERS_MAX: usize = 10;
 const HEADER_CHARS_MAX: usize = 100;
 
 /// The desired state.

@@ -1,5 +1,6 @@
 //! The parts of a runtime that our properties govern. The rest survives an update.
 
+use super::headers::HEADERS_MAX;
 use crate::agentcore::put::{Governed, Rule};
 use crate::authorizer;
 
@@ -51,7 +52,7 @@ pub(super) const GOVERNED: Governed = Governed {
             "protocolConfiguration",
             Rule::Tagged { tag: "serverProtocol", default: "HTTP", members: &[("serverProtocol", Rule::Ours)] },
         ),
-        ("requestHeaderConfiguration", Rule::Union(&[("requestHeaderAllowlist", Rule::HEADERS)])),
+        ("requestHeaderConfiguration", Rule::Union(&[("requestHeaderAllowlist", Rule::headers(HEADERS_MAX))])),
         ("roleArn", Rule::Ours),
     ],
 };

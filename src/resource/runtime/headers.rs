@@ -7,7 +7,7 @@ use crate::header_name;
 use crate::properties::quote;
 
 const NAME: &str = "RequestHeaders";
-const HEADERS_MAX: usize = 20;
+pub(super) const HEADERS_MAX: usize = 20;
 
 /// Refuses a list that AgentCore would refuse.
 pub(super) fn check(headers: &[String], jwt: bool) -> Result<(), Error> {

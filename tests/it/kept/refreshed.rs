@@ -3,14 +3,17 @@
 
 use std::time::Duration;
 
+use emulator::aws::ServiceId;
 use emulator::faults::FaultEffect;
+use emulator::settings::Settings;
 use serde_json::{Value, json};
 
 use super::{
-    Resource, Subject, assert_same, changed, gateway, gateway_of, provider, provider_of, runtime, runtime_of, scene,
-    target, target_of, with_secret, world,
+    Resource, Subject, assert_same, changed, gateway, gateway_of, idp, provider, provider_of, runtime, runtime_of,
+    scene, settings, target, target_of, with_secret, world,
 };
-use crate::world::{Event, World};
+use crate::gateway_target::GATEWAY_ROLE;
+use crate::world::{Event, World, put_role};
 
 const POLICY_SESSION: &str = "x-amzn-bedrock-agentcore-policy-session-id";
 
@@ -74,6 +77,27 @@ async fn a_change_by_somebody_else_while_the_update_waits_is_not_undone() {
     let mut scene = scene().await;
     let subject = target(&scene, json!({}));
     changed_meanwhile(&mut scene.world, &subject, target_of, FaultEffect::InternalError).await;
+}
+
+/// A Get in the middle of somebody else's change may show what was before it.
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn what_is_shown_during_a_conflict_is_not_sent_back() {
+    for (subject, find) in [(runtime(), runtime_of as fn(&str) -> _), (gateway(), gateway_of)] {
+        let lag = Duration::from_millis(4950);
+        let mut world = World::with_settings(Settings { get_lag: lag, ..settings() });
+        put_role(&world.aws, GATEWAY_ROLE, "bedrock-agentcore.amazonaws.com");
+        world.aws.with(|world| world.identity_providers.add(idp()));
+        let id = world.send(subject.create()).await.success().physical_id();
+        let resource: Resource<'static> = find(&id);
+        tokio::time::sleep(Duration::from_mins(1)).await;
+        let mut input = resource.update_of(&resource.shown(&world));
+        add(&mut input);
+        world.somebody(ServiceId::AgentCoreControl, resource.kind.update, input);
+        world.send(subject.update(&id, subject.other("two"))).await.success();
+        tokio::time::sleep(Duration::from_mins(1)).await;
+        let shown = resource.shown(&world);
+        assert_eq!(shown["futureMember"], json!({"deep": ["a"]}), "{}", resource.kind.update);
+    }
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
