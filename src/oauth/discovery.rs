@@ -243,7 +243,7 @@ impl Discovery {
         let methods = listed("token_endpoint_auth_methods_supported").unwrap_or_else(|| vec![BASIC.to_owned()]);
         let takes = |method: &str| methods.iter().any(|it| it == method);
         let basic = takes(BASIC);
-        let token_endpoint = document.contains_key("token_endpoint").then(|| address("token_endpoint")).transpose()?;
+        let token_endpoint = member("token_endpoint").is_ok().then(|| address("token_endpoint")).transpose()?;
         Ok(Metadata {
             issuer,
             token_endpoint,

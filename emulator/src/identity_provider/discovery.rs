@@ -44,6 +44,7 @@ impl Provider {
         }
         match fault {
             Some(ProviderFault::DiscoveryIssuer(issuer)) => document["issuer"] = json!(issuer),
+            Some(ProviderFault::DiscoveryEmpty(member)) => document[*member] = json!(""),
             Some(ProviderFault::DiscoveryWithout(member)) => {
                 document.as_object_mut().and_then(|document| document.remove(*member));
             }

@@ -42,6 +42,8 @@ pub enum ProviderFault {
     At(Endpoint, Failure),
     /// The discovery document lacks this member.
     DiscoveryWithout(&'static str),
+    /// The discovery document has an empty text for this member.
+    DiscoveryEmpty(&'static str),
     /// The discovery document names this issuer. Tokens name the right one.
     DiscoveryIssuer(String),
     /// Tokens name this issuer. The discovery document names the right one.
@@ -70,7 +72,9 @@ impl ProviderFault {
     pub(super) fn concerns(&self, endpoint: Endpoint) -> bool {
         match self {
             Self::At(at, _) => *at == endpoint,
-            Self::DiscoveryWithout(_) | Self::DiscoveryIssuer(_) => endpoint == Endpoint::Discovery,
+            Self::DiscoveryWithout(_) | Self::DiscoveryEmpty(_) | Self::DiscoveryIssuer(_) => {
+                endpoint == Endpoint::Discovery
+            }
             Self::SignsWithSecrets => true,
             Self::TokenIssuer(_)
             | Self::Hs256Token

@@ -92,6 +92,15 @@ async fn challenge(job: &Job<'_>, deadline: Deadline, endpoint: &str) -> Result<
                 let sentence = "the endpoint answers without credentials; protect it before anybody finds it";
                 return Err(Error::unverified(CODE, sentence));
             }
+            Ok(reply) if (300..400).contains(&reply.status) => {
+                let target = quote(reply.header("location").unwrap_or_default());
+                let sentence = format!(
+                    "the endpoint redirects to {target} (HTTP {}), and MCP clients do not follow; give the final address in \
+                     `Endpoint`",
+                    reply.status
+                );
+                return Err(Error::unverified("REDIRECTED", sentence));
+            }
             Ok(reply) => format!("HTTP {}", reply.status),
             Err(problem) => problem,
         };

@@ -33,10 +33,15 @@ async fn send_without_client(world: &mut World, kind: &str, url: &str) -> Answer
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn an_issuer_that_only_signs_is_good_for_whoever_only_checks_tokens() {
     for kind in [RUNTIME, GATEWAY, PROBE] {
-        let (mut world, url) = world().await;
-        replace_idp(&world, changed(|idp| idp.signs_only = true));
-        let answer = send_without_client(&mut world, kind, &url).await;
-        assert!(answer.is_success(), "{kind}: {}", answer.reason());
+        for without in [
+            changed(|idp| idp.signs_only = true),
+            changed(|_| ()).with_fault(ProviderFault::DiscoveryEmpty("token_endpoint")),
+        ] {
+            let (mut world, url) = world().await;
+            replace_idp(&world, without);
+            let answer = send_without_client(&mut world, kind, &url).await;
+            assert!(answer.is_success(), "{kind}: {}", answer.reason());
+        }
     }
     for kind in [GATEWAY, PROVIDER, PROBE] {
         let (mut world, url) = world().await;

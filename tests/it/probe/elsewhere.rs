@@ -2,7 +2,7 @@
 //! asks all the same.
 
 use emulator::faults::FaultEffect;
-use emulator::identity_provider::ClaimStyle;
+use emulator::identity_provider::{ClaimStyle, Endpoint, Failure, ProviderFault};
 use emulator::service::Principal;
 use emulator::settings::Settings;
 use provisioner::mcp::{Credential, catalogue};
@@ -32,6 +32,21 @@ async fn a_runtime_elsewhere_is_not_looked_for_here() {
         assert_eq!(answer.success().attribute("Result"), format!("FAILED:{code}"), "{endpoint}");
         assert!(!world.calls_since(before).contains(&"GetAgentRuntime"), "{endpoint}");
     }
+}
+
+/// It was repeated for four minutes, and the target was not named.
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn an_endpoint_that_redirects_names_its_target_without_a_client_too() {
+    let mut world = World::new();
+    world.aws.with(|world| world.identity_providers.add(provider(ClaimStyle::Cognito, COGNITO)));
+    let runtime = runtime(&mut world, jwt(COGNITO, json!({"AllowedClients": "app"}))).await;
+    let redirect = Failure::Redirect("https://mcp.example.com/mcp/".to_owned());
+    let fault = ProviderFault::At(Endpoint::Discovery, redirect);
+    world.aws.with(|world| world.identity_providers.add(provider(ClaimStyle::Cognito, COGNITO).with_fault(fault)));
+    let endpoint = format!("{COGNITO}/.well-known/openid-configuration");
+    let answer = probe(&mut world, &runtime, json!({"Auth": "ANONYMOUS", "Endpoint": endpoint})).await;
+    let expected = "the endpoint redirects to \"https://mcp.example.com/mcp/\" (HTTP 30";
+    assert!(answer.failure().contains(expected), "{}", answer.reason());
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
