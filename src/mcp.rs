@@ -83,6 +83,8 @@ pub struct Refusal {
     pub problem: String,
     /// What the server sends too much of, if that is why: "lists …; what to do". It would do so again.
     pub excess: Option<&'static str>,
+    /// True if the connection or the time was the problem, and not what the server said.
+    pub transient: bool,
     /// True if the server had accepted a revision before.
     pub accepted: bool,
     /// The revisions that were refused, and how.

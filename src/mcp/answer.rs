@@ -38,10 +38,12 @@ pub struct Seen {
 }
 
 /// The reason why an answer holds no result.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Unread {
     /// It is something else, in these words.
     NoResult(String),
+    /// It stopped before its end, in these words.
+    BrokenOff(&'static str),
     /// It is too much: "answers with …; what to do".
     Excess(&'static str),
 }
@@ -145,7 +147,7 @@ impl Seen {
                 }
             }
             if ended {
-                return Err(Unread::no_result("the event stream ended without an answer"));
+                return Err(Unread::BrokenOff("the event stream ended without an answer"));
             }
         }
     }
@@ -181,7 +183,7 @@ fn broken_off(error: &(dyn std::error::Error + 'static)) -> Unread {
         }
         cause = error.source();
     }
-    Unread::no_result("the answer broke off")
+    Unread::BrokenOff("the answer broke off")
 }
 
 /// Refuses a message of very many values, which would take too much memory when read.

@@ -22,6 +22,9 @@ const COUNTERED: [&str; 4] = ["2025-11-25", "2025-06-18", "2025-03-26", "2024-11
 const SESSION: &str = "mcp-session-id";
 /// JSON-RPC's code for a method that the server does not have.
 const METHOD_NOT_FOUND: i64 = -32_601;
+/// Codes of errors that say nothing about what a server has: JSON-RPC's for a failure inside, and the one that SDKs
+/// have for a time-out or a lost session.
+const FAILED: [i64; 2] = [-32_603, -32_001];
 /// A server that has begun to answer server/discover ends its answer within this time. One that does not know the
 /// method may open a stream and leave it open.
 const DISCOVERY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -30,6 +33,7 @@ const DISCOVERY: &str = "server/discover";
 const END_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The failure of a request.
+#[derive(Clone)]
 enum Failure {
     /// No answer came: the connection's own words.
     NoAnswer(String),
@@ -54,15 +58,22 @@ struct Introduction {
 
 pub(super) struct Client {
     wire: Wire,
-    /// The revisions that have been tried.
+    /// The revisions that were refused.
     tried: Vec<Tried>,
+    /// The index of the revision that is tried next.
     next: usize,
+    /// The finding that counts if the server takes none of the revisions that are left.
+    kept: Option<Result<Catalogue, Refusal>>,
     /// The revision agreed on.
     revision: Option<String>,
     /// The session that the server, or the platform for it, has given out.
     session: Option<String>,
+    /// The server's introduction in the revision agreed on.
     introduction: Option<Introduction>,
+    /// The pages of tools that were listed in this revision.
+    pages: usize,
     requests: u64,
+    /// The answer to the last request, if there is one.
     seen: Option<Seen>,
 }
 
@@ -72,9 +83,11 @@ impl Client {
             wire: Wire::new(context, url, access),
             tried: Vec::new(),
             next: 0,
+            kept: None,
             revision: None,
             session: None,
             introduction: None,
+            pages: 0,
             requests: 0,
             seen: None,
         }
@@ -82,42 +95,55 @@ impl Client {
 
     /// Lists the server's tools, in the newest revision that it answers in.
     pub(super) async fn catalogue(&mut self) -> Result<Catalogue, Refusal> {
-        let mut without_tools = None;
         loop {
-            if let Err(refusal) = self.open().await {
-                return without_tools.ok_or(refusal);
+            if let Err(failure) = self.negotiate().await {
+                return self.conclude(failure);
             }
             match self.list().await {
                 Ok(tools) => return Ok(self.introduced(tools)),
                 // A server may know the newest revision's discovery and nothing else of it.
                 Err(failure) if self.is_newest() && self.may_continue(&failure) => {
-                    if self.lacks_method() {
-                        without_tools = Some(self.introduced(Vec::new()));
-                    }
+                    let without_tools = self.has_no_tools(&failure).then(|| self.introduced(Vec::new()));
                     self.note(NEWEST, &failure);
+                    self.kept = Some(without_tools.ok_or_else(|| self.refusal(failure)));
                 }
+                Err(failure) if self.has_no_tools(&failure) => return Ok(self.introduced(Vec::new())),
                 Err(failure) => return Err(self.refusal(failure)),
             }
         }
     }
 
-    /// Tries the revisions that were not tried yet until the server takes one.
+    /// Tries the revisions until the server takes one.
     pub(super) async fn open(&mut self) -> Result<(), Refusal> {
+        let Err(failure) = self.negotiate().await else { return Ok(()) };
+        self.conclude(failure).map(drop)
+    }
+
+    /// Tries the revisions that were not tried yet until the server takes one. The failure is the last one.
+    async fn negotiate(&mut self) -> Result<(), Failure> {
         let mut last = Failure::NoAnswer("no revision is left".to_owned());
         while let Some(revision) = REVISIONS.get(self.next).copied() {
             self.next += 1;
-            (self.revision, self.session) = (None, None);
+            (self.revision, self.session, self.introduction, self.pages) = (None, None, None, 0);
             let opened = if revision == NEWEST { self.discover().await } else { self.initialize(revision).await };
-            match opened {
-                Ok(()) => return Ok(()),
-                Err(failure) if self.may_continue(&failure) => {
-                    self.note(revision, &failure);
-                    last = failure;
-                }
-                Err(failure) => return Err(self.refusal(failure)),
+            let Err(failure) = opened else { return Ok(()) };
+            if !self.may_continue(&failure) {
+                return Err(failure);
             }
+            self.note(revision, &failure);
+            if self.kept.is_none() && self.may_pass(&failure) {
+                self.kept = Some(Err(self.refusal(failure.clone())));
+            }
+            last = failure;
         }
-        Err(self.refusal(last))
+        Err(last)
+    }
+
+    /// Decides what counts after the last failure. A refusal of an older revision says less than what the server said
+    /// before; one by the platform, or a lost connection, says that the server was not asked to the end.
+    fn conclude(&mut self, failure: Failure) -> Result<Catalogue, Refusal> {
+        let kept = self.kept.take().filter(|_| self.may_continue(&failure));
+        kept.unwrap_or_else(|| Err(self.refusal(failure)))
     }
 
     async fn discover(&mut self) -> Result<(), Failure> {
@@ -152,20 +178,22 @@ impl Client {
 
     /// Lists the names of all tools.
     pub(super) async fn tools(&mut self) -> Result<Vec<String>, Refusal> {
-        let listed = self.list().await;
-        listed.map_err(|failure| self.refusal(failure))
+        match self.list().await {
+            Ok(tools) => Ok(tools),
+            Err(failure) if self.has_no_tools(&failure) => Ok(Vec::new()),
+            Err(failure) => Err(self.refusal(failure)),
+        }
     }
 
     async fn list(&mut self) -> Result<Vec<String>, Failure> {
         let mut pages = Pages::default();
         loop {
             let params = pages.cursor.as_ref().map_or_else(|| json!({}), |cursor| json!({"cursor": cursor}));
-            match self.ask("tools/list", params).await {
-                Ok(result) if pages.add(&result).map_err(Failure::Unread)? => return Ok(pages.names),
-                Ok(_) => {}
-                Err(failure) if self.has_no_tools(&failure) => return Ok(Vec::new()),
-                Err(failure) => return Err(failure),
+            let result = self.ask("tools/list", params).await?;
+            if pages.add(&result).map_err(Failure::Unread)? {
+                return Ok(pages.names);
             }
+            self.pages += 1;
         }
     }
 
@@ -202,6 +230,8 @@ impl Client {
         }
         let message = json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params});
         let headers: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        // What was seen before says nothing about this request, which may stay without an answer.
+        self.seen = None;
         let response = self.post(&message, &headers).await.map_err(Failure::NoAnswer)?;
         let session = response.headers().get(SESSION).filter(|it| !it.is_empty()).map(str::to_owned);
         // Noted before the body is read, because that may take too long.
@@ -209,7 +239,7 @@ impl Client {
         self.seen = Some(seen.clone());
         let reading = seen.read(id, response.into_body());
         let result = if method == DISCOVERY {
-            let unended = || Err(Unread::NoResult("the answer to server/discover does not end".to_owned()));
+            let unended = || Err(Unread::BrokenOff("the answer to server/discover does not end"));
             timeout(DISCOVERY_TIMEOUT, reading).await.unwrap_or_else(|_| unended())
         } else {
             reading.await
@@ -238,19 +268,35 @@ impl Client {
 
     /// Returns true if another revision may be answered where this one was not.
     fn may_continue(&self, failure: &Failure) -> bool {
-        let refused = matches!(failure, Failure::Unread(Unread::NoResult(_)));
+        let refused = matches!(failure, Failure::Unread(Unread::NoResult(_) | Unread::BrokenOff(_)));
         refused && self.seen.as_ref().is_some_and(|seen| seen.platform_refusal(self.wire.place).is_none())
     }
 
-    fn lacks_method(&self) -> bool {
-        self.seen.as_ref().is_some_and(|seen| seen.rpc_code == Some(METHOD_NOT_FOUND))
+    /// Returns true if the server may take later what it has refused now.
+    fn may_pass(&self, failure: &Failure) -> bool {
+        let failing = self.seen.as_ref().is_some_and(|seen| matches!(seen.server_status(), 429 | 500..));
+        failing || matches!(failure, Failure::Unread(Unread::BrokenOff(_)))
     }
 
-    /// Returns true if a refusal of tools/list means that the server does not have tools.
+    /// Returns true if a refusal of tools/list means that the server does not have tools: it does not know the method,
+    /// or it has not named tools among what it has and finds fault with the request.
     fn has_no_tools(&self, failure: &Failure) -> bool {
+        let Some(seen) = &self.seen else { return false };
+        let is_refusal = matches!(failure, Failure::Unread(Unread::NoResult(_))) && self.may_continue(failure);
+        if !is_refusal || self.pages > 0 {
+            return false;
+        }
         let capabilities = self.introduction.as_ref().map_or(&Value::Null, |it| &it.capabilities);
         let without = capabilities.is_object() && capabilities["tools"].is_null();
-        self.may_continue(failure) && (without || (self.lacks_method() && !self.is_newest()))
+        match (seen.server_status(), seen.rpc_code) {
+            (401 | 403 | 429 | 500.., _) => false,
+            (_, Some(METHOD_NOT_FOUND)) => true,
+            // A session that the server has lost.
+            (404, _) if self.session.is_some() => false,
+            (400 | 404 | 405, None) => without,
+            (200..300 | 400 | 404 | 405, Some(code)) => without && !FAILED.contains(&code),
+            _ => false,
+        }
     }
 
     fn introduced(&self, tools: Vec<String>) -> Catalogue {
@@ -272,21 +318,30 @@ impl Client {
             (None, Failure::Unread(Unread::NoResult(problem))) if seen.status < 300 && seen.rpc_code.is_none() => {
                 format!("HTTP {}, {problem}", seen.status)
             }
+            (None, Failure::Unread(Unread::BrokenOff(problem))) => format!("HTTP {}, {problem}", seen.status),
             _ => format!("HTTP {}{code}", seen.status),
         };
         self.tried.push(Tried { revision, how });
     }
 
     fn refusal(&self, failure: Failure) -> Refusal {
-        let (problem, excess, seen) = match failure {
-            Failure::NoAnswer(problem) => (problem, None, None),
-            Failure::Unread(Unread::NoResult(problem)) => (problem, None, self.seen.clone().map(Box::new)),
-            Failure::Unread(Unread::Excess(what)) => {
-                (format!("the server {what}"), Some(what), self.seen.clone().map(Box::new))
-            }
+        let accepted = self.introduction.is_some();
+        let refusal = |problem: String| Refusal {
+            seen: self.seen.clone().map(Box::new),
+            problem,
+            excess: None,
+            transient: false,
+            accepted,
+            tried: self.tried.clone(),
         };
-        let accepted = self.revision.is_some() && !self.is_newest();
-        Refusal { seen, problem, excess, accepted, tried: self.tried.clone() }
+        match failure {
+            Failure::NoAnswer(problem) => Refusal { seen: None, transient: true, ..refusal(problem) },
+            Failure::Unread(Unread::NoResult(problem)) => refusal(problem),
+            Failure::Unread(Unread::BrokenOff(problem)) => Refusal { transient: true, ..refusal(problem.to_owned()) },
+            Failure::Unread(Unread::Excess(what)) => {
+                Refusal { excess: Some(what), ..refusal(format!("the server {what}")) }
+            }
+        }
     }
 
     /// Returns the refusal of a server that has not answered within a time.

@@ -15,7 +15,9 @@ mod bounds;
 mod elsewhere;
 mod masking;
 mod oddities;
+mod reasons;
 mod refusals;
+mod scripted;
 mod secret_headers;
 
 const TYPE: &str = "Custom::AgentCoreMcpProbe";

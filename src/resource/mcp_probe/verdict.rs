@@ -58,8 +58,11 @@ impl Attempt<'_> {
     /// Decides by what was last seen on the wire. `quote` puts the server's words in quotes, if they may be quoted at
     /// all. `cold_starts` counts the attempts in which the container did not start.
     pub(super) fn judge(&self, quote: impl Fn(&str) -> Option<String>, cold_starts: &mut u32) -> Verdict {
-        let Refusal { problem, excess, .. } = self.refusal;
+        let Refusal { problem, excess, tried, .. } = self.refusal;
         let Some(seen) = &self.refusal.seen else {
+            if !tried.is_empty() {
+                return Verdict::Retry("TIMED_OUT", format!("the server stopped answering: {problem}"));
+            }
             return Verdict::Retry("UNREACHABLE", format!("the server cannot be reached: {problem}"));
         };
         if let Some(excess) = excess.filter(|_| seen.may_be_mcp()) {
@@ -68,7 +71,9 @@ impl Attempt<'_> {
         let said = Some(&seen.text).filter(|text| !text.is_empty()).and_then(|text| quote(text));
         let said = said.map(|words| format!(": {words}")).unwrap_or_default();
         match seen.platform_refusal(self.place).or_else(|| self.probable_refusal(seen)) {
-            Some(PlatformRefusal::NotStarted) => not_started(cold_starts, "container did not start".to_owned()),
+            Some(PlatformRefusal::NotStarted) => {
+                not_started("CONTAINER_DID_NOT_START", cold_starts, "container did not start".to_owned())
+            }
             Some(refusal) => self.of_platform(refusal, seen, &said),
             None => self.of_server(seen, &said, quote, cold_starts),
         }
@@ -78,7 +83,9 @@ impl Attempt<'_> {
     /// would have its own HTTP status, or -32010.
     fn probable_refusal(&self, seen: &Seen) -> Option<PlatformRefusal> {
         let on_platform = self.place == Place::Runtime && seen.container_status().is_none();
-        let own_code = seen.rpc_code.is_some_and(|code| (-32_005..=-32_001).contains(&code));
+        // Once a revision is agreed on, these are the server's: SDKs have them for time-outs and for what is not there.
+        let of_server = |code: i64| self.refusal.accepted && [-32_001, -32_002, -32_004].contains(&code);
+        let own_code = seen.rpc_code.is_some_and(|code| (-32_005..=-32_001).contains(&code) && !of_server(code));
         let exceeded = matches!(seen.status, 402 | 429);
         seen.of_codes().filter(|_| on_platform && ((seen.status == 200 && own_code) || exceeded))
     }
@@ -151,6 +158,10 @@ impl Attempt<'_> {
         quote: impl Fn(&str) -> Option<String>,
         cold_starts: &mut u32,
     ) -> Verdict {
+        if self.refusal.transient {
+            let problem = &self.refusal.problem;
+            return Verdict::Retry("TIMED_OUT", format!("the server began to answer and stopped: {problem}"));
+        }
         let (status, tried) = (seen.server_status(), self.tried());
         match (status, seen.rpc_code) {
             (401 | 403, _) => {
@@ -201,7 +212,7 @@ impl Attempt<'_> {
                 Verdict::Retry("SERVER_ERROR", format!("the server kept failing (HTTP {status}){said}{advice}"))
             }
             (424, _) | (_, Some(-32_010)) if seen.container_status().is_none() => {
-                not_started(cold_starts, format!("the container failed{said}"))
+                not_started("CONTAINER_FAILED", cold_starts, format!("the container failed{said}"))
             }
             (200..300, None) if !seen.may_be_mcp() => {
                 let kind = if seen.content_type.is_empty() { "no content type" } else { &seen.content_type };
@@ -216,15 +227,18 @@ impl Attempt<'_> {
     fn of_revisions(&self, seen: &Seen, said: &str) -> Verdict {
         let Refusal { problem, accepted, tried, .. } = self.refusal;
         let status = seen.server_status();
-        if problem.starts_with("no answer") {
-            return Verdict::Retry("TIMED_OUT", format!("the server began to answer and stopped: {problem}"));
-        }
         if *accepted {
             let code = seen.rpc_code.map(|code| format!(", MCP error {code}")).unwrap_or_default();
             let what = if code.is_empty() { format!(", {problem}") } else { code };
             let sentence =
                 format!("the server accepts a session and does not list its tools (HTTP {status}{what}){said}");
-            return Verdict::Final("MCP_ERROR", sentence);
+            // A server that does not know its own session any more begins a new one.
+            let lost = status == 404;
+            return if lost {
+                self.until_propagated("MCP_ERROR", sentence)
+            } else {
+                Verdict::Final("MCP_ERROR", sentence)
+            };
         }
         let tried: Vec<_> = tried.iter().map(|it| format!("{} ({})", it.revision, it.how)).collect();
         let sentence = format!(
@@ -242,8 +256,7 @@ impl Attempt<'_> {
     }
 }
 
-fn not_started(cold_starts: &mut u32, sentence: String) -> Verdict {
+fn not_started(code: &'static str, cold_starts: &mut u32, sentence: String) -> Verdict {
     *cold_starts += 1;
-    let code = if sentence.starts_with("container did") { "CONTAINER_DID_NOT_START" } else { "CONTAINER_FAILED" };
     if *cold_starts < COLD_STARTS_MAX { Verdict::Retry(code, sentence) } else { Verdict::Final(code, sentence) }
 }

@@ -1,0 +1,225 @@
+//! A server whose every answer is given by the test, probed as a deployment does it: an event goes in, and one response
+//! comes out.
+
+use std::fmt;
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_smithy_async::time::SharedTimeSource;
+use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture, SharedHttpConnector};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_types::body::SdkBody;
+use http_body_util::{BodyExt, Full};
+use provisioner::aws::{Context, ContextSettings};
+use provisioner::endpoints::Endpoints;
+use serde_json::{Value, json};
+
+use super::TYPE;
+use crate::world::{Event, World};
+
+const ENDPOINT: &str =
+    "https://bedrock-agentcore.us-east-1.amazonaws.com/runtimes/mcp-AbCdEf1234/invocations?accountId=1";
+
+/// The end of an answer's body.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum End {
+    Whole,
+    /// The connection breaks.
+    Broken,
+}
+
+/// One answer of the server.
+#[derive(Clone, Debug)]
+pub(super) enum Reply {
+    Answer {
+        status: u16,
+        headers: Vec<(&'static str, String)>,
+        body: Vec<u8>,
+        end: End,
+    },
+    /// The connection cannot be opened.
+    Unreachable,
+    /// No answer for so long, and then this one.
+    After(Duration, Box<Self>),
+}
+
+impl Reply {
+    /// Returns an answer with a JSON body.
+    pub(super) fn new(status: u16, body: &str) -> Self {
+        let headers = vec![("content-type", "application/json".to_owned())];
+        Self::Answer { status, headers, body: body.as_bytes().to_vec(), end: End::Whole }
+    }
+
+    /// Returns a JSON-RPC error.
+    pub(super) fn error(status: u16, code: i64, message: &str) -> Self {
+        let error = json!({"jsonrpc": "2.0", "id": null, "error": {"code": code, "message": message}});
+        Self::new(status, &error.to_string())
+    }
+
+    /// Gives the answer a header.
+    pub(super) fn with(mut self, name: &'static str, value: &str) -> Self {
+        if let Self::Answer { headers, .. } = &mut self {
+            headers.retain(|(known, _)| *known != name);
+            headers.push((name, value.to_owned()));
+        }
+        self
+    }
+
+    /// Breaks the connection at the end of the body.
+    pub(super) fn broken(mut self) -> Self {
+        if let Self::Answer { end, .. } = &mut self {
+            *end = End::Broken;
+        }
+        self
+    }
+
+    pub(super) fn after(self, pause: Duration) -> Self {
+        Self::After(pause, Box::new(self))
+    }
+
+    fn send(self) -> HttpConnectorFuture {
+        match self {
+            Self::Unreachable => {
+                let error = Box::new(io::Error::other("connection refused"));
+                HttpConnectorFuture::ready(Err(aws_smithy_runtime_api::client::result::ConnectorError::io(error)))
+            }
+            Self::After(pause, reply) => HttpConnectorFuture::new(async move {
+                tokio::time::sleep(pause).await;
+                reply.send().await
+            }),
+            Self::Answer { status, headers, body, end } => {
+                let body = match end {
+                    End::Whole => SdkBody::from(body),
+                    End::Broken => {
+                        let broken = std::future::ready(Some(Err(io::Error::other("connection reset"))));
+                        let body = Full::from(body);
+                        let body = body.map_err(|never: std::convert::Infallible| match never {});
+                        SdkBody::from_body_1_x(body.with_trailers(broken))
+                    }
+                };
+                let mut response = HttpResponse::new(status.try_into().expect("a status"), body);
+                for (name, value) in headers {
+                    response.headers_mut().insert(name, value);
+                }
+                HttpConnectorFuture::ready(Ok(response))
+            }
+        }
+    }
+}
+
+/// The result of `initialize` with these capabilities.
+pub(super) fn initialized(capabilities: Value) -> Reply {
+    result(json!({"protocolVersion": "2025-06-18", "capabilities": capabilities, "serverInfo": {"name": "x"}}))
+}
+
+/// The result of `server/discover` with these capabilities.
+pub(super) fn discovered(capabilities: Value) -> Reply {
+    result(json!({"supportedVersions": ["2026-07-28"], "capabilities": capabilities}))
+}
+
+/// A page of so many tools, with a cursor of the next page or without.
+pub(super) fn page(tools: usize, cursor: Option<&str>) -> Reply {
+    let tools: Vec<_> = (0..tools).map(|number| json!({"name": format!("tool_{number}")})).collect();
+    result(json!({"tools": tools, "nextCursor": cursor}))
+}
+
+/// A result, under the id that a request in these scripts is answered with.
+pub(super) fn result(result: Value) -> Reply {
+    Reply::new(200, &json!({"jsonrpc": "2.0", "id": 1, "result": result}).to_string())
+}
+
+/// One request as the server sees it: its method, or that of HTTP, and how many of the kind there were before.
+pub(super) struct Request<'a> {
+    pub(super) method: &'a str,
+    pub(super) before: usize,
+    pub(super) cursor: Option<&'a str>,
+}
+
+type Script = Arc<dyn Fn(&Request<'_>) -> Reply + Send + Sync>;
+
+#[derive(Clone)]
+struct Server {
+    bucket: SharedHttpConnector,
+    script: Script,
+    seen: Arc<Mutex<Vec<String>>>,
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Server")
+    }
+}
+
+impl HttpConnector for Server {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        if !request.uri().starts_with(ENDPOINT) {
+            return self.bucket.call(request);
+        }
+        let message: Value = serde_json::from_slice(request.body().bytes().unwrap_or_default()).unwrap_or_default();
+        let method = message["method"].as_str().unwrap_or_else(|| request.method());
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = seen.iter().filter(|it| *it == method).count();
+        seen.push(method.to_owned());
+        (self.script)(&Request { method, before, cursor: message["params"]["cursor"].as_str() }).send()
+    }
+}
+
+/// What came of a probe.
+pub(super) struct Told {
+    answer: Value,
+    /// The methods of the requests.
+    pub(super) requests: Vec<String>,
+    pub(super) took: Duration,
+}
+
+impl Told {
+    pub(super) fn code(&self) -> &str {
+        self.answer["Data"]["Result"].as_str().unwrap_or_else(|| panic!("{}", self.answer))
+    }
+
+    pub(super) fn detail(&self) -> &str {
+        self.answer["Data"]["Detail"].as_str().unwrap_or_default()
+    }
+
+    pub(super) fn tools(&self) -> &str {
+        self.answer["Data"]["ToolCount"].as_str().unwrap_or_default()
+    }
+
+    /// Returns how many requests of a method there were.
+    pub(super) fn count(&self, method: &str) -> usize {
+        self.requests.iter().filter(|it| *it == method).count()
+    }
+}
+
+/// Probes a server that answers by the script.
+pub(super) async fn told(script: impl Fn(&Request<'_>) -> Reply + Send + Sync + 'static) -> Told {
+    told_with(json!({}), script).await
+}
+
+/// Probes a server that answers by the script, with further properties of the probe.
+pub(super) async fn told_with(changes: Value, script: impl Fn(&Request<'_>) -> Reply + Send + Sync + 'static) -> Told {
+    let mut world = World::new();
+    let mut properties = json!({"Endpoint": ENDPOINT, "Mode": "Report", "MinimumTools": "0"});
+    properties.as_object_mut().expect("a map").extend(changes.as_object().expect("a map").clone());
+    let event = world.address(Event::new("Create", TYPE, "Probe", properties));
+    let server = Server { bucket: world.aws.http_connector(), script: Arc::new(script), seen: Arc::default() };
+    let context = Context::new(ContextSettings {
+        region: "us-east-1".to_owned(),
+        credentials: SharedCredentialsProvider::new(Credentials::new("key", "secret", None, None, "test")),
+        connector: SharedHttpConnector::new(server.clone()),
+        time_source: SharedTimeSource::new(world.aws.clock()),
+        endpoints: Ok(Endpoints::default()),
+        name_prefix: None,
+    });
+    let started = world.aws.clock().now();
+    let payload = serde_json::to_vec(&event.0).expect("JSON");
+    provisioner::handler::handle(&payload, started + Duration::from_mins(15), &context).await.expect("answered");
+    let took = world.aws.clock().now().duration_since(started).unwrap_or_default();
+    let url = event.0["ResponseURL"].as_str().expect("a URL").to_owned();
+    let answer = world.aws.with(|world| world.responses.take_answer(&url)).expect("an answer");
+    let requests = server.seen.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    Told { answer: serde_json::from_slice(&answer).expect("JSON"), requests, took }
+}
