@@ -7,7 +7,7 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::events::Events;
+use super::events::{BYTE_ORDER_MARK, Events};
 
 const JSON: &str = "application/json";
 const EVENT_STREAM: &str = "text/event-stream";
@@ -70,12 +70,13 @@ struct Message<'a> {
     words: Option<&'a RawValue>,
 }
 
-/// The error of a JSON-RPC response.
+/// The error of a JSON-RPC response. Not all servers keep to the types of its members.
 #[derive(Deserialize)]
-struct RpcError {
-    code: i64,
-    #[serde(default)]
-    message: String,
+struct RpcError<'a> {
+    #[serde(borrow)]
+    code: Option<&'a RawValue>,
+    #[serde(borrow)]
+    message: Option<&'a RawValue>,
 }
 
 impl Seen {
@@ -112,13 +113,8 @@ impl Seen {
         }
         let body = body.collect().await.map_err(|error| broken_off(error.as_ref()))?.to_bytes();
         check_values(&body)?;
-        let batch: Vec<&RawValue> = match read::<&RawValue>(&body) {
-            // Revision 2025-03-26 has batches.
-            Some(json) if json.get().starts_with('[') => read(json.get().as_bytes()).unwrap_or_default(),
-            Some(json) => vec![json],
-            None => Vec::new(),
-        };
-        for json in batch {
+        let body = String::from_utf8_lossy(&body);
+        for json in messages(&body) {
             match self.read_message(None, json.get()) {
                 Some(Ok(result)) if self.is_success() => return Ok(result.to_owned()),
                 Some(Err(unread)) => return Err(unread),
@@ -126,8 +122,8 @@ impl Seen {
             }
         }
         if self.text.is_empty() {
-            let words = read::<Message<'_>>(&body).and_then(|it| read::<String>(it.words?.get().as_bytes()));
-            self.text = words.unwrap_or_else(|| String::from_utf8_lossy(&body).into_owned());
+            let words = read::<Message<'_>>(body.as_bytes()).and_then(|it| read::<String>(it.words?.get().as_bytes()));
+            self.text = words.unwrap_or_else(|| body.into_owned());
         }
         Err(Unread::no_result("the answer is not a JSON-RPC response"))
     }
@@ -136,13 +132,14 @@ impl Seen {
         let mut events = Events::default();
         loop {
             let frame = body.frame().await.transpose().map_err(|error| broken_off(error.as_ref()))?;
-            let (messages, ended) = match frame {
+            let (data, ended) = match frame {
                 Some(frame) => (frame.data_ref().map(|bytes| events.feed(bytes)).unwrap_or_default(), false),
                 None => (std::mem::take(&mut events).end().into_iter().collect(), true),
             };
-            for message in messages {
-                check_values(message.as_bytes())?;
-                if let Some(result) = self.read_message(Some(id), &message) {
+            for data in data {
+                check_values(data.as_bytes())?;
+                let answer = messages(&data).into_iter().find_map(|json| self.read_message(Some(id), json.get()));
+                if let Some(result) = answer {
                     return result.map(ToOwned::to_owned);
                 }
             }
@@ -161,16 +158,28 @@ impl Seen {
         }
         // Some servers repeat a number as a text, and errors often have an id of their own or none.
         let is_ours = id.is_none_or(|id| message.id.is_some_and(|it| it.get().trim_matches('"') == id.to_string()));
-        let error = message.error.and_then(|error| read::<RpcError>(error.get().as_bytes()));
-        if let Some(RpcError { code, message: words }) = error {
+        let error = message.error.and_then(|json| Some((json, read::<RpcError<'_>>(json.get().as_bytes())?)));
+        if let Some((json, RpcError { code, message: words })) = error {
             let of_another = !is_ours && message.id.is_some_and(|it| it.get().parse::<u64>().is_ok());
             if of_another {
                 return None;
             }
-            (self.rpc_code, self.text) = (Some(code), words);
+            let words = words.and_then(|words| read::<String>(words.get().as_bytes()));
+            self.rpc_code = code.and_then(|code| read(code.get().trim_matches('"').as_bytes()));
+            self.text = words.unwrap_or_else(|| json.get().to_owned());
             return Some(Err(Unread::no_result("the server answers with an error")));
         }
         message.result.filter(|_| is_ours).map(Ok)
+    }
+}
+
+/// Returns the messages of a text: one, or those of a batch, which revision 2025-03-26 has.
+fn messages(text: &str) -> Vec<&RawValue> {
+    let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
+    match read::<&RawValue>(text.as_bytes()) {
+        Some(json) if json.get().starts_with('[') => read(json.get().as_bytes()).unwrap_or_default(),
+        Some(json) => vec![json],
+        None => Vec::new(),
     }
 }
 

@@ -68,6 +68,8 @@ pub(super) struct Client {
     revision: Option<String>,
     /// The session that the server, or the platform for it, has given out.
     session: Option<String>,
+    /// A session named by an answer of an older revision, also by one that was refused.
+    named: Option<String>,
     /// The server's introduction in the revision agreed on.
     introduction: Option<Introduction>,
     /// The pages of tools that were listed in this revision.
@@ -86,6 +88,7 @@ impl Client {
             kept: None,
             revision: None,
             session: None,
+            named: None,
             introduction: None,
             pages: 0,
             requests: 0,
@@ -206,8 +209,9 @@ impl Client {
 
     /// Ends the session of a server that has sessions; the newest revision has none.
     pub(super) async fn end(&mut self) {
-        if self.session.is_some() && !self.is_newest() {
-            let (session, revision) = (self.session.take(), self.revision.clone());
+        let session = self.session.take().or(self.named.take());
+        if session.is_some() && !self.is_newest() {
+            let revision = self.revision.clone();
             let headers = headers_of(session.as_deref(), revision.as_deref());
             // The server's answer changes nothing.
             let _ = timeout(END_TIMEOUT, self.wire.send("DELETE", &headers, Vec::new())).await;
@@ -237,6 +241,9 @@ impl Client {
         // Noted before the body is read, because that may take too long.
         let mut seen = Seen::of(&response);
         self.seen = Some(seen.clone());
+        if !self.is_newest() {
+            self.named = session.clone().or(self.named.take());
+        }
         let reading = seen.read(id, response.into_body());
         let result = if method == DISCOVERY {
             let unended = || Err(Unread::BrokenOff("the answer to server/discover does not end"));

@@ -2,7 +2,7 @@
 
 /// The name that an event has if it carries a message of MCP. An event without a name is one, too.
 const MESSAGE: &str = "message";
-const BYTE_ORDER_MARK: &str = "\u{feff}";
+pub(super) const BYTE_ORDER_MARK: &str = "\u{feff}";
 
 /// A stream of events that is being read.
 #[derive(Debug, Default)]

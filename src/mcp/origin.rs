@@ -1,6 +1,8 @@
 //! The origin of a refusal: AgentCore, which stands before the server, or the server itself. Only evidence tells,
 //! because the platform answers in the server's place, and servers use the platform's codes for things of their own.
 
+use std::ops::RangeInclusive;
+
 use super::Seen;
 use super::url::Place;
 
@@ -19,14 +21,16 @@ pub enum PlatformRefusal {
     Busy,
     /// The container does not serve in the time that it has.
     NotStarted,
+    /// Something else, which the error's name and words say.
+    Other,
 }
 
-use PlatformRefusal::{Busy, Denied, NotFound, NotStarted, QuotaExceeded, Throttled};
+use PlatformRefusal::{Busy, Denied, NotFound, NotStarted, Other, QuotaExceeded, Throttled};
 
 /// Words of AgentCore's that no server has for itself, in lower case [developer guide, runtime troubleshooting; gh
 /// aws/agentcore-cli#714; gh aws/bedrock-agentcore-sdk-python#599].
 const WORDS: [(&str, PlatformRefusal); 12] = [
-    ("is not authorized to perform: bedrock-agentcore:", Denied),
+    ("is not authorized to perform: bedrock-agentcore:invoke", Denied),
     ("authorization method mismatch", Denied),
     ("missing authentication token", Denied),
     ("security token included in the request", Denied),
@@ -39,6 +43,10 @@ const WORDS: [(&str, PlatformRefusal); 12] = [
     ("cannot be invoked while it is", Busy),
     ("runtime initialization time exceeded", NotStarted),
 ];
+/// AgentCore's own JSON-RPC codes (developer guide, MCP protocol contract).
+const CODES: RangeInclusive<i64> = -32_011..=-32_001;
+/// AWS's name of an error of the container, not of AgentCore.
+const OF_CONTAINER: &str = "RuntimeClientError";
 /// AgentCore's words for a container's own refusal.
 const RECEIVED: &str = "Received error (";
 
@@ -55,7 +63,9 @@ impl Seen {
             return of_words.filter(|it| *it == NotStarted).or_else(|| self.of_error_type(error_type));
         }
         let is_certain = place == Place::Gateway || self.challenge_is_agentcores();
-        of_words.or_else(|| self.of_codes().filter(|it| is_certain && *it != NotStarted))
+        of_words
+            .filter(|_| self.may_be_agentcores_words())
+            .or_else(|| self.of_codes().filter(|it| is_certain && *it != NotStarted))
     }
 
     /// Returns the HTTP status with which the container refused, if the platform passes on no more of it.
@@ -81,8 +91,15 @@ impl Seen {
             _ if named(&["AccessDenied", "Unauthorized"]) => Some(Denied),
             // Signatures and tokens are refused under many names.
             401 | 403 => Some(Denied),
-            _ => None,
+            _ if error_type == OF_CONTAINER => None,
+            _ => Some(Other),
         }
+    }
+
+    /// Returns true if the words of an answer without AWS's name of an error may be AgentCore's: a server has the same
+    /// words for what AWS refuses to itself, as an error of its own.
+    fn may_be_agentcores_words(&self) -> bool {
+        self.rpc_code.map_or(self.status >= 400, |code| CODES.contains(&code))
     }
 
     /// Returns what status and code say, if AgentCore is the one who says it (developer guide, MCP protocol contract).
@@ -144,7 +161,14 @@ mod tests {
             (seen(424, None, "RuntimeClientError", "Runtime initialization time exceeded. …"), Some(NotStarted)),
             (seen(424, None, "RuntimeClientError", "Received error (403) from runtime. …"), None),
             (seen(200, Some(-32_010), "", "Received error (400) from runtime. …"), None),
-            (seen(400, None, "ValidationException", "x"), None),
+            (seen(400, None, "ValidationException", "x"), Some(Other)),
+            (seen(424, None, "RuntimeClientError", "x"), None),
+            (seen(500, None, "InternalServerException", "x"), Some(Other)),
+            (seen(200, Some(-32_603), "", "The security token included in the request is expired"), None),
+            (seen(200, Some(-32_603), "", "Rate exceeded"), None),
+            (seen(200, Some(-32_000), "", "Signature expired: 20260101T000000Z"), None),
+            (seen(200, Some(-32_603), "", "a service quota is used up"), None),
+            (seen(403, None, "", "x is not authorized to perform: bedrock-agentcore:GetWorkloadAccessToken"), None),
         ] {
             assert_eq!(seen.platform_refusal(Place::Runtime), expected, "{seen:?}");
             assert_eq!(seen.platform_refusal(Place::Elsewhere), None, "{seen:?}");

@@ -19,6 +19,7 @@ mod reasons;
 mod refusals;
 mod scripted;
 mod secret_headers;
+mod words;
 
 const TYPE: &str = "Custom::AgentCoreMcpProbe";
 const ISSUER: &str = "https://tenant.auth0.com/";
@@ -200,7 +201,11 @@ async fn what_is_no_mcp_server_is_named() {
     behave(&world, Behaviour { answers: AnswerForm::Page("text/html; charset=utf-8"), ..Behaviour::default() });
     let runtime = runtime(&mut world, json!({})).await;
     let answer = probe(&mut world, &runtime, json!({})).await;
-    assert!(answer.failure().starts_with("the server answers with text/html and not with MCP"), "{}", answer.reason());
+    assert!(
+        answer.failure().starts_with("the server answers with \"text/html\" and not with MCP"),
+        "{}",
+        answer.reason()
+    );
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]

@@ -74,7 +74,7 @@ impl Attempt<'_> {
             Some(PlatformRefusal::NotStarted) => {
                 not_started("CONTAINER_DID_NOT_START", cold_starts, "container did not start".to_owned())
             }
-            Some(refusal) => self.of_platform(refusal, seen, &said),
+            Some(refusal) => self.of_platform(refusal, seen, &said, quote),
             None => self.of_server(seen, &said, quote, cold_starts),
         }
     }
@@ -90,10 +90,25 @@ impl Attempt<'_> {
         seen.of_codes().filter(|_| on_platform && ((seen.status == 200 && own_code) || exceeded))
     }
 
-    fn of_platform(&self, refusal: PlatformRefusal, seen: &Seen, said: &str) -> Verdict {
+    fn of_platform(
+        &self,
+        refusal: PlatformRefusal,
+        seen: &Seen,
+        said: &str,
+        quote: impl Fn(&str) -> Option<String>,
+    ) -> Verdict {
         let what = if self.place == Place::Gateway { "gateway" } else { "session" };
         match refusal {
-            PlatformRefusal::Denied | PlatformRefusal::NotStarted => self.denied(seen, said),
+            PlatformRefusal::Denied => self.denied(seen, said, quote),
+            PlatformRefusal::NotStarted | PlatformRefusal::Other => {
+                let name = seen.error_type.as_deref().and_then(quote).map(|it| format!(" {it}")).unwrap_or_default();
+                let sentence = |does: &str| format!("AgentCore itself {does}{name} (HTTP {}){said}", seen.status);
+                if seen.status < 500 {
+                    Verdict::Final("PLATFORM_REFUSED", sentence("refuses the probe's request with the error"))
+                } else {
+                    Verdict::Retry("SERVER_ERROR", sentence("kept failing with the error"))
+                }
+            }
             PlatformRefusal::Throttled => {
                 Verdict::Retry("THROTTLED", format!("AgentCore throttled every attempt{said}; try again later"))
             }
@@ -116,12 +131,12 @@ impl Attempt<'_> {
         if self.waited < PROPAGATION { Verdict::Retry(code, sentence) } else { Verdict::Final(code, sentence) }
     }
 
-    fn denied(&self, seen: &Seen, said: &str) -> Verdict {
+    fn denied(&self, seen: &Seen, said: &str, quote: impl Fn(&str) -> Option<String>) -> Verdict {
         let name = if self.place == Place::Gateway { "gateway" } else { "runtime" };
         let denial = Denial::read(&seen.text);
         // The role's own policies may be seconds old, and a Deny statement in them removed a moment ago.
         let is_final = denial.is_final() && denial.policy != Policy::Identity;
-        let challenge = seen.www_authenticate.as_ref().map(|it| format!(" ({it})")).unwrap_or_default();
+        let challenge = challenge(seen, &quote);
         let mismatch = seen.text.contains("uthorization method mismatch");
         let advice = match self.credential {
             Credential::SigV4 if mismatch || seen.www_authenticate.is_some() => {
@@ -165,7 +180,7 @@ impl Attempt<'_> {
         let (status, tried) = (seen.server_status(), self.tried());
         match (status, seen.rpc_code) {
             (401 | 403, _) => {
-                let challenge = seen.www_authenticate.as_ref().map(|it| format!(" ({it})")).unwrap_or_default();
+                let challenge = challenge(seen, &quote);
                 let advice = match (self.place, self.credential) {
                     (Place::Elsewhere, Credential::Bearer(_)) => "check that it takes the probe's token",
                     _ => {
@@ -215,7 +230,10 @@ impl Attempt<'_> {
                 not_started("CONTAINER_FAILED", cold_starts, format!("the container failed{said}"))
             }
             (200..300, None) if !seen.may_be_mcp() => {
-                let kind = if seen.content_type.is_empty() { "no content type" } else { &seen.content_type };
+                let kind = match quote(&seen.content_type) {
+                    _ if seen.content_type.is_empty() => "no content type".to_owned(),
+                    kind => kind.unwrap_or_else(|| "another content type".to_owned()),
+                };
                 let advice = "check that the image is an MCP server with streamable HTTP at /mcp on port 8000";
                 Verdict::Final("NOT_MCP", format!("the server answers with {kind} and not with MCP{said}; {advice}"))
             }
@@ -254,6 +272,12 @@ impl Attempt<'_> {
         let revisions: Vec<_> = self.refusal.tried.iter().map(|it| it.revision).collect();
         if revisions.len() < 2 { String::new() } else { format!(", asked in MCP {}", revisions.join(", ")) }
     }
+}
+
+/// Returns the challenge of a refusal in brackets, if there is one that may be quoted.
+fn challenge(seen: &Seen, quote: impl Fn(&str) -> Option<String>) -> String {
+    let challenge = seen.www_authenticate.as_deref().and_then(quote);
+    challenge.map(|it| format!(" ({it})")).unwrap_or_default()
 }
 
 fn not_started(code: &'static str, cold_starts: &mut u32, sentence: String) -> Verdict {

@@ -78,8 +78,8 @@ async fn an_answer_of_very_many_values_is_not_read() {
     for (content_type, page, expected) in [
         ("application/json", &page, "the server answers with more than 100000 values at once"),
         ("text/event-stream", &event, "the server answers with more than 100000 values at once"),
-        ("text/html", &page, "the server answers with text/html and not with MCP"),
-        ("text/html", &page.repeat(2), "the server answers with text/html and not with MCP"),
+        ("text/html", &page, "the server answers with \"text/html\" and not with MCP"),
+        ("text/html", &page.repeat(2), "the server answers with \"text/html\" and not with MCP"),
     ] {
         let mut world = World::new();
         let answers = AnswerForm::Page(content_type);

@@ -129,7 +129,7 @@ async fn what_a_server_says_is_not_quoted_when_its_secret_cannot_be_read() {
     behave(&world, Behaviour { answers: AnswerForm::Page("text/html; charset=utf-8"), page, ..Behaviour::default() });
     let runtime = runtime(&mut world, json!({})).await;
     let said = probe(&mut world, &runtime, json!({"SecretId": "absent"})).await.failure().to_owned();
-    assert!(said.starts_with("the server answers with text/html and not with MCP; check"), "{said}");
+    assert!(said.starts_with("the server answers with another content type and not with MCP; check"), "{said}");
     assert!(said.contains("what to mask is unknown: `SecretId` is \"absent\""), "{said}");
 }
 

@@ -76,6 +76,14 @@ impl Reply {
         self
     }
 
+    /// Writes the letters of one accent in Latin-1, which is no UTF-8.
+    pub(super) fn in_latin_1(mut self) -> Self {
+        if let Self::Answer { body, .. } = &mut self {
+            *body = String::from_utf8_lossy(body).split('é').map(str::as_bytes).collect::<Vec<_>>().join(&0xe9);
+        }
+        self
+    }
+
     pub(super) fn after(self, pause: Duration) -> Self {
         Self::After(pause, Box::new(self))
     }
