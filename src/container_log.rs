@@ -37,7 +37,7 @@ pub(crate) async fn mask_secret(job: &Job<'_>, secret_id: Option<&str>) -> Resul
 
 /// Returns the end of a sentence if nothing may be quoted, because [`mask_secret`] ended in `error`.
 pub(crate) fn unquotable(error: &Error) -> String {
-    format!("; nothing is quoted, since what to mask is unknown: {error}")
+    format!("; nothing is quoted, because what to mask is unknown: {error}")
 }
 
 /// Returns the last lines that the newest start in log group `group` has printed after `since`, masked, as the end of a

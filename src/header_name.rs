@@ -28,7 +28,7 @@ const RESTRICTED_PREFIXES: [&str; 11] = [
 
 /// Says why AgentCore would not pass a header of this name on, after "lists" or "gives" and the quoted name. Returns
 /// `None` if it would. `Authorization` is not decided here, because it depends on the runtime's callers.
-pub(crate) fn objection(name: &str) -> Option<&'static str> {
+pub(crate) fn header_name_problem(name: &str) -> Option<&'static str> {
     let lower = name.to_ascii_lowercase();
     let fits = name.len() <= CHARS_MAX
         && name.starts_with(|c: char| c.is_ascii_alphabetic())

@@ -125,7 +125,7 @@ fn read_token(endpoint: &str, issuer: &str, client: &ClientCredentials, reply: &
     let token = text("access_token");
     if token.is_empty() {
         let sentence =
-            format!("{} answered without an `access_token`; it is no OAuth2 token endpoint", quote(endpoint));
+            format!("{} answered without an `access_token`; it is not an OAuth2 token endpoint", quote(endpoint));
         return Err(Error::unverified("TOKEN_REFUSED", sentence));
     }
     Ok(Token { value: Sensitive::new(token), claims: Claims::decode(token), issuer: issuer.to_owned() })

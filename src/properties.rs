@@ -164,7 +164,7 @@ impl<'a> PropertyReader<'a> {
                 // serde's own message may quote the text; its position does not.
                 let place = format!("line {} column {}", error.line(), error.column());
                 let problem =
-                    format!("is a text that is no JSON object (at {place}); write `{{\"key\": \"value\"}}`, or a map");
+                    format!("is text, but not a JSON object (at {place}); write `{{\"key\": \"value\"}}`, or a map");
                 Error::property(name, problem)
             }),
             Some(_) => Err(Error::property(name, "is not a map; write it as `Key: value` pairs")),

@@ -192,7 +192,7 @@ async fn verify(job: &Job<'_>, properties: &Properties) -> Result<Finding, Error
         }
     };
     if matches!(credential, Credential::SigV4) && region(&properties.endpoint).is_none() {
-        let problem = "is no address of AgentCore, and only there go requests that are signed as the function's role; \
+        let problem = "is not an address of AgentCore, and only there go requests that are signed as the function's role; \
                        set `Auth` to BEARER or ANONYMOUS";
         return Err(Error::property("Endpoint", problem));
     }

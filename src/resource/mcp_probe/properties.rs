@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::gateway::Gateway;
 use crate::agentcore::target::TargetRef;
 use crate::error::Error;
-use crate::header_name;
+use crate::header_name::header_name_problem;
 use crate::job::Job;
 use crate::mcp::Catalogue;
 use crate::mcp::url::RuntimeUrl;
@@ -142,7 +142,7 @@ fn secret_headers(reader: &PropertyReader<'_>) -> Result<BTreeMap<String, String
     let mut seen = BTreeSet::new();
     for header in headers.keys() {
         let lower = header.to_ascii_lowercase();
-        if let Some(objection) = header_name::objection(header) {
+        if let Some(objection) = header_name_problem(header) {
             return refuse(format!("gives {}, {objection}", quote(header)));
         }
         if lower == "authorization" || lower.starts_with("mcp-") {

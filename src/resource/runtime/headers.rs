@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::error::Error;
-use crate::header_name;
+use crate::header_name::header_name_problem;
 use crate::properties::quote;
 
 const NAME: &str = "RequestHeaders";
@@ -18,7 +18,7 @@ pub(super) fn check(headers: &[String], jwt: bool) -> Result<(), Error> {
     let mut seen = BTreeSet::new();
     for header in headers {
         let lower = header.to_ascii_lowercase();
-        if let Some(objection) = header_name::objection(header) {
+        if let Some(objection) = header_name_problem(header) {
             return refuse(format!("lists {}, {objection}", quote(header)));
         }
         if !seen.insert(lower.clone()) {

@@ -108,7 +108,7 @@ async fn of_a_long_log_only_the_end_is_read() {
 async fn a_log_that_cannot_be_read_does_not_hold_the_answer_up() {
     for (operation, secret_id, expected) in [
         ("FilterLogEvents", "", "; its log cannot be read (ran out of time calling logs:FilterLogEvents"),
-        ("GetSecretValue", "mcp/credentials", "; nothing is quoted, since what to mask is unknown: ran out of time"),
+        ("GetSecretValue", "mcp/credentials", "; nothing is quoted, because what to mask is unknown: ran out of time"),
     ] {
         let mut world = World::new();
         behave(&world, Behaviour { start: Start::Crash("boom".to_owned()), ..Behaviour::default() });

@@ -91,7 +91,7 @@ async fn nothing_is_signed_for_an_address_that_is_not_agentcores() {
         let mut world = World::new();
         let runtime = runtime(&mut world, json!({})).await;
         let answer = probe(&mut world, &runtime, json!({"Endpoint": endpoint})).await;
-        assert!(answer.failure().contains("`Endpoint` is no address of AgentCore"), "{}", answer.reason());
+        assert!(answer.failure().contains("`Endpoint` is not an address of AgentCore"), "{}", answer.reason());
     }
 }
 

@@ -61,7 +61,7 @@ async fn names_that_are_not_a_templates_to_give_are_refused() {
         (json!({"SecretId": NAME, "SecretHeaders": {"bad name": "K"}}), "which is not a header name"),
         (json!({"SecretId": NAME, "SecretHeaders": {"X-Key": "K", "x-key": "L"}}), "twice"),
         (json!({"SecretId": NAME, "SecretHeaders": {"X-Key": "K"}, "Auth": "ANONYMOUS"}), "has no effect"),
-        (json!({"SecretId": NAME, "SecretHeaders": "X-Key=K"}), "`SecretHeaders` is a text that is no JSON object"),
+        (json!({"SecretId": NAME, "SecretHeaders": "X-Key=K"}), "`SecretHeaders` is text, but not a JSON object"),
     ] {
         let mut world = World::new();
         let mut properties = properties;
