@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use super::answer::{Seen, Unread, read};
 use super::tools::Pages;
 use super::wire::Wire;
-use super::{Access, Catalogue, Refusal, Tried};
+use super::{Access, Catalogue, PlatformRefusal, Refusal, Tried};
 use crate::aws::Context;
 
 /// The revision without a handshake.
@@ -276,7 +276,9 @@ impl Client {
     /// Returns true if another revision may be answered where this one was not.
     fn may_continue(&self, failure: &Failure) -> bool {
         let refused = matches!(failure, Failure::Unread(Unread::NoResult(_) | Unread::BrokenOff(_)));
-        refused && self.seen.as_ref().is_some_and(|seen| seen.platform_refusal(self.wire.place).is_none())
+        let refusal = self.seen.as_ref().map(|seen| seen.platform_refusal(self.wire.place));
+        // AgentCore may find a request invalid, too, because of its revision.
+        refused && matches!(refusal, Some(None | Some(PlatformRefusal::Other)))
     }
 
     /// Returns true if the server may take later what it has refused now.

@@ -109,8 +109,23 @@ async fn agentcores_other_errors_are_named_as_its_own() {
         assert_eq!(told.code(), format!("FAILED:{code}"), "{}", told.detail());
         assert!(told.detail().starts_with("AgentCore itself "), "{}", told.detail());
         assert!(told.detail().contains(name) && told.detail().contains(words), "{}", told.detail());
-        assert_eq!(told.requests.len() == 1, status < 500, "{:?}", told.requests);
+        assert_eq!(told.requests.len() == 4, status < 500, "one attempt in every revision: {:?}", told.requests);
     }
+}
+
+/// A Region whose AgentCore does not know the newest revision.
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_revision_that_agentcore_itself_refuses_is_not_the_last() {
+    let told = told(|request: &Request<'_>| match request.method {
+        "server/discover" => {
+            let words = r#"{"message":"Value '2026-07-28' at 'mcpProtocolVersion' failed to satisfy constraint"}"#;
+            Reply::new(400, words).with("x-amzn-errortype", "ValidationException")
+        }
+        "initialize" => initialized(json!({"tools": {}})),
+        _ => page(1, None),
+    })
+    .await;
+    assert_eq!((told.code(), told.tools()), ("PASSED", "1"), "{}", told.detail());
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
