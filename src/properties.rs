@@ -273,7 +273,7 @@ mod tests {
         let properties = raw(json!({"A": "{\"k\": 1, \"e\": \"\"}", "B": "k=v", "C": "{\"k\": {}}"}));
         let reader = PropertyReader::new(&properties, &["A", "B", "C"], &mask).unwrap();
         assert_eq!(reader.map("A").unwrap(), Some(BTreeMap::from([("k".to_owned(), "1".to_owned())])));
-        assert!(reader.map("B").unwrap_err().to_string().contains("no JSON object"));
+        assert!(reader.map("B").unwrap_err().to_string().contains("is text, but not a JSON object"));
         assert!(reader.map("C").is_err());
     }
 
