@@ -250,7 +250,7 @@ impl Attempt<'_> {
             let what = if code.is_empty() { format!(", {problem}") } else { code };
             let sentence =
                 format!("the server accepts a session and does not list its tools (HTTP {status}{what}){said}");
-            // A server that does not know its own session any more begins a new one.
+            // A server that has forgotten its own session begins a new one.
             let lost = status == 404;
             return if lost {
                 self.until_propagated("MCP_ERROR", sentence)

@@ -175,7 +175,7 @@ impl HttpConnector for Server {
     }
 }
 
-/// What came of a probe.
+/// The outcome of a probe.
 pub(super) struct Told {
     answer: Value,
     /// The methods of the requests.
