@@ -107,26 +107,29 @@ async fn work(request: &Request, deadline: SystemTime, context: &Context) -> Res
 }
 
 async fn dispatch(job: &Job<'_>) -> Outcome {
-    let request = job.request;
-    if let Some(problem) = &job.context.misconfiguration {
-        let physical_id = request.recipient.physical_id.as_deref().unwrap_or_default();
-        // Nothing was created by a function that cannot work, so that there is nothing to delete.
-        if request.request_type == RequestType::Delete && pending_name(physical_id).is_some() {
-            return Ok(crate::job::Success::deleted(physical_id));
-        }
-        return Err(Error::Misconfigured { problem: problem.clone() }.into());
-    }
-    let Some(kind) = ResourceKind::from_type(&request.resource_type) else {
-        let physical_id = request.recipient.physical_id.as_deref().unwrap_or_default();
-        // The Create of an unknown type made nothing, so the Delete that follows it has nothing to do.
-        if request.request_type == RequestType::Delete && pending_name(physical_id).is_some() {
-            return Ok(crate::job::Success::deleted(physical_id));
-        }
-        let known: Vec<_> = ResourceKind::ALL.iter().map(|kind| kind.type_name()).collect();
-        let problem = format!("`ResourceType` is {:?}; use one of {}", request.resource_type, known.join(", "));
-        return Err(Error::InvalidEvent { problem }.into());
+    let error = match kind(job) {
+        Ok(kind) => return resource::run(kind, job).await,
+        Err(error) => error,
     };
-    resource::run(kind, job).await
+    let physical_id = job.request.recipient.physical_id.as_deref().unwrap_or_default();
+    // The Create was refused in the same way and created nothing, so the Delete that follows it has nothing to do.
+    if job.request.request_type == RequestType::Delete && pending_name(physical_id).is_some() {
+        return Ok(crate::job::Success::deleted(physical_id));
+    }
+    Err(error.into())
+}
+
+/// Returns the resource type that the event is about. The error says why the function cannot serve the event.
+fn kind(job: &Job<'_>) -> Result<ResourceKind, Error> {
+    if let Some(problem) = &job.context.misconfiguration {
+        return Err(Error::Misconfigured { problem: problem.clone() });
+    }
+    let given = &job.request.resource_type;
+    ResourceKind::from_type(given).ok_or_else(|| {
+        let known: Vec<_> = ResourceKind::ALL.iter().map(|kind| kind.type_name()).collect();
+        let problem = format!("`ResourceType` is {given:?}; use one of {}", known.join(", "));
+        Error::InvalidEvent { problem }
+    })
 }
 
 /// Whether a later delivery of the event may still bring this to its end.

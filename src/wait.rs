@@ -22,8 +22,9 @@ const TRANSIENT_PATIENCE: Duration = Duration::from_mins(3);
 /// is refused at first; a policy that really lacks the action should still be reported while somebody is looking.
 const DENIED_PATIENCE: Duration = Duration::from_secs(30);
 
-/// How long a resource may still appear after CloudFormation cancelled its Create: what a Create spends at most before
-/// its call takes effect, on a role that propagates (two minutes), on calls that fail in passing (three minutes), and on lists that lag.
+/// How long a resource may still appear after CloudFormation cancelled its Create: the most that a Create spends before its
+/// call takes effect, which is two minutes for a role that propagates, three for calls that fail in passing, and some for
+/// lists that lag.
 pub const CANCELLED_CREATE_GRACE: Duration = Duration::from_secs(330);
 
 /// Pauses between two looks at a resource: growing with the time waited, so that the end is noticed within a second
