@@ -8,10 +8,10 @@ use aws_smithy_types::error::operation::BuildError;
 use tokio::time::Instant;
 
 use crate::error::{ApiError, ApiErrorKind, Error};
-use crate::identity::Owner;
 use crate::job::Job;
-use crate::properties::quote;
-use crate::resource::TagChanges;
+use crate::requester::Owner;
+use crate::tags;
+use crate::text::quote;
 use crate::wait::{CANCELLED_CREATE_GRACE, Progress, while_refused};
 
 pub(crate) mod put;
@@ -35,7 +35,7 @@ pub(crate) async fn tags(job: &Job<'_>, arn: &str) -> Result<Option<BTreeMap<Str
 }
 
 /// Writes and removes tags. May run twice.
-pub(crate) async fn change_tags(job: &Job<'_>, arn: &str, changes: TagChanges) -> Result<(), Error> {
+pub(crate) async fn change_tags(job: &Job<'_>, arn: &str, changes: tags::Changes) -> Result<(), Error> {
     let client = &job.context.agentcore;
     if !changes.set.is_empty() {
         let request = client.tag_resource().resource_arn(arn).set_tags(Some(changes.set.into_iter().collect()));
@@ -69,7 +69,7 @@ pub(crate) async fn is_ours_to_delete(
 ) -> Result<bool, Error> {
     match tags(job, arn).await? {
         None => Ok(false),
-        Some(tags) if job.identity().owner(&tags) == Owner::Us => Ok(true),
+        Some(tags) if job.requester().owner(&tags) == Owner::Us => Ok(true),
         // On its way out: its tags may be gone already, and nothing is left to do but wait.
         Some(_) if live.word() == DELETING => Ok(true),
         Some(_) => Err(changed_hands()),

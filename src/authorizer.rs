@@ -13,7 +13,8 @@ use serde_json::Value;
 use crate::agentcore::put::Rule;
 use crate::error::Error;
 use crate::oauth::Discovery;
-use crate::properties::{PropertyReader, quote};
+use crate::properties::PropertyReader;
+use crate::text::quote;
 
 /// The claim that `allowedClients` is compared with.
 const CLIENT_ID_CLAIM: &str = "client_id";

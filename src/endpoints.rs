@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use http::Uri;
 
-use crate::properties::quote;
+use crate::text::quote;
 
 const URL: &str = "AWS_ENDPOINT_URL";
 const IGNORE: &str = "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS";

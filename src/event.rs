@@ -15,7 +15,7 @@ use serde_json::{Map, Value};
 use zeroize::Zeroize;
 
 use crate::error::Error;
-use crate::identity::Identity;
+use crate::requester::Requester;
 
 /// Upper bound of an event. Lambda's asynchronous invocation accepts 1 MB; anything larger did not come that way.
 const EVENT_BYTES_MAX: usize = 1 << 20;
@@ -37,7 +37,7 @@ pub struct Recipient {
     /// The pre-signed URL of the answer.
     pub url: ResponseUrl,
     /// The ids that an answer repeats.
-    pub identity: Identity,
+    pub requester: Requester,
     /// The `PhysicalResourceId` of the request; Create has none.
     pub physical_id: Option<String>,
 }
@@ -194,13 +194,13 @@ pub fn decode(payload: &[u8], name_prefix: Option<&str>, allow_loopback: bool) -
         .ok_or_else(|| nobody("the event has no `ResponseURL`, so there is nobody to answer".to_owned()))?;
     let url = ResponseUrl::parse(&url, allow_loopback).map_err(|error| Rejection { recipient: None, error })?;
     let physical_id = text(envelope.physical_resource_id);
-    let identity = Identity {
+    let requester = Requester {
         stack_id: text(envelope.stack_id).unwrap_or_default(),
         logical_id: text(envelope.logical_resource_id).unwrap_or_default(),
         request_id: text(envelope.request_id).unwrap_or_default(),
         name_prefix: name_prefix.map(str::to_owned),
     };
-    let recipient = Recipient { url, identity, physical_id };
+    let recipient = Recipient { url, requester, physical_id };
     read(&envelope, payload.len(), &recipient)
         .map_err(|error| Box::new(Rejection { recipient: Some(recipient), error }))
 }
@@ -213,9 +213,9 @@ fn read(envelope: &Envelope<'_>, bytes: usize, recipient: &Recipient) -> Result<
         )));
     }
     for (name, value) in [
-        ("StackId", &recipient.identity.stack_id),
-        ("LogicalResourceId", &recipient.identity.logical_id),
-        ("RequestId", &recipient.identity.request_id),
+        ("StackId", &recipient.requester.stack_id),
+        ("LogicalResourceId", &recipient.requester.logical_id),
+        ("RequestId", &recipient.requester.request_id),
     ] {
         if value.is_empty() {
             return Err(invalid(format!("the event has no `{name}`; send what CloudFormation sends")));

@@ -7,12 +7,12 @@ use std::time::{Duration, SystemTime};
 use futures_util::FutureExt;
 use tracing::{Instrument, error, info, info_span};
 
-use crate::agentcore::put::Shown;
 use crate::aws::Context;
 use crate::error::{Error, Failure};
 use crate::event::{self, Recipient, Request, RequestType};
-use crate::identity::{pending_id, pending_name};
 use crate::job::{Job, Outcome};
+use crate::last_get::Shown;
+use crate::requester::{pending_id, pending_name};
 use crate::resource::{self, ResourceKind};
 use crate::response::{self, Answer, DeliveryError};
 use crate::sensitive::Mask;
@@ -74,12 +74,12 @@ pub async fn handle(payload: &[u8], deadline: SystemTime, context: &Context) -> 
             return answer(context, &recipient, failed(&recipient, error.into(), &Mask::default())).await;
         }
     };
-    let identity = &request.recipient.identity;
+    let requester = &request.recipient.requester;
     let span = info_span!(
         "request",
-        RequestId = identity.request_id,
-        StackId = identity.stack_id,
-        LogicalResourceId = identity.logical_id,
+        RequestId = requester.request_id,
+        StackId = requester.stack_id,
+        LogicalResourceId = requester.logical_id,
         ResourceType = request.resource_type,
         RequestType = ?request.request_type,
     );
@@ -146,7 +146,7 @@ fn failed(recipient: &Recipient, failure: Failure, mask: &Mask) -> Answer {
     let Failure { error, physical_id } = failure;
     let physical_id = physical_id
         .or_else(|| recipient.physical_id.clone())
-        .unwrap_or_else(|| pending_id(&recipient.identity.logical_id));
+        .unwrap_or_else(|| pending_id(&recipient.requester.logical_id));
     Answer::Failed { physical_id, reason: mask.apply(&error.to_string()) }
 }
 

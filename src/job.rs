@@ -8,13 +8,13 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
-use crate::agentcore::put::Shown;
 use crate::aws::Context;
 use crate::error::{ApiError, ApiErrorKind, Error, Failure};
 use crate::event::Request;
-use crate::identity::Identity;
-use crate::properties::quote;
+use crate::last_get::Shown;
+use crate::requester::Requester;
 use crate::sensitive::Mask;
+use crate::text::quote;
 use crate::wait::{self, Deadline};
 
 /// One request, with the clients to fulfil it and the time there is.
@@ -55,8 +55,8 @@ impl Success {
 impl Job<'_> {
     /// Who asks.
     #[must_use]
-    pub fn identity(&self) -> &Identity {
-        &self.request.recipient.identity
+    pub fn requester(&self) -> &Requester {
+        &self.request.recipient.requester
     }
 
     /// When CloudFormation made the request, where its response URL tells.

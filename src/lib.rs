@@ -10,7 +10,7 @@
 //!
 //! One module per type, none of which imports another: `secret`, `runtime`, `oauth2_credential_provider`, `gateway`,
 //! `gateway_target`, `mcp_probe`. What they share stands beside `resource`: `properties` (the template's words),
-//! `identity` (names, tokens, ownership), `job`, `wait` and `aws` (calls, retries, polling), `agentcore` (what all calls of
+//! `requester` (names, tokens, ownership), `job`, `wait` and `aws` (calls, retries, polling), `agentcore` (what all calls of
 //! the control plane have in common), `authorizer` (JWT authorizers and their comparison), `stored_secret`, `oauth` and
 //! `mcp` (what is asked of secrets, identity providers and servers), `container_log` (what a container said last),
 //! `sensitive` (what is never said aloud).
@@ -28,15 +28,18 @@ pub mod event;
 pub mod handler;
 mod header_name;
 pub mod http;
-pub mod identity;
 pub mod job;
+mod last_get;
 pub mod logging;
 pub mod mcp;
 pub mod oauth;
 pub mod properties;
+pub mod requester;
 pub mod resource;
 pub mod response;
 mod rollback;
 pub mod sensitive;
 pub mod stored_secret;
+mod tags;
+mod text;
 pub mod wait;

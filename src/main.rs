@@ -9,7 +9,7 @@ use aws_smithy_runtime_api::client::http::SharedHttpConnector;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use provisioner::aws::{Context, ContextSettings, HttpsConnector};
 use provisioner::endpoints::Endpoints;
-use provisioner::identity::NAME_PREFIX_VARIABLE;
+use provisioner::requester::NAME_PREFIX_VARIABLE;
 use provisioner::{handler, logging};
 use serde_json::value::RawValue;
 

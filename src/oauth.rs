@@ -12,8 +12,8 @@ use serde_json::{Map, Value};
 use crate::aws::Context;
 use crate::error::Error;
 use crate::http::{Reply, exchange};
-use crate::properties::quote;
 use crate::sensitive::Sensitive;
+use crate::text::quote;
 use crate::wait::{Deadline, while_refused};
 
 pub mod client;

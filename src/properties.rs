@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 use crate::error::Error;
 use crate::event::RawProperties;
 use crate::sensitive::{Mask, Sensitive};
+use crate::text::quote;
 
 mod list;
 
@@ -204,17 +205,6 @@ fn contains_dynamic_reference(value: &Value) -> bool {
         Value::Array(items) => items.iter().any(contains_dynamic_reference),
         Value::Object(map) => map.values().any(contains_dynamic_reference),
         Value::Null | Value::Bool(_) | Value::Number(_) => false,
-    }
-}
-
-/// The text in quotes, cut so that a sentence stays one.
-#[must_use]
-pub fn quote(text: &str) -> String {
-    const SHOWN_CHARS_MAX: usize = 80;
-    if text.chars().count() > SHOWN_CHARS_MAX {
-        format!("{:?}… ({} characters)", text.chars().take(SHOWN_CHARS_MAX).collect::<String>(), text.chars().count())
-    } else {
-        format!("{text:?}")
     }
 }
 

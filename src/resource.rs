@@ -1,15 +1,16 @@
-//! The resource types, the shape each has, and the match over them. No AWS call.
-
-use std::collections::BTreeMap;
+//! The resource types, and the match over them. No AWS call.
 
 use crate::error::{Error, Failure};
 use crate::event::{RawProperties, RequestType};
-use crate::identity::{Identity, TAG_PREFIX, pending_id, pending_name};
 use crate::job::{Job, Outcome, Success};
-use crate::properties::{PropertyReader, at_most};
+use crate::properties::PropertyReader;
+use crate::requester::{pending_id, pending_name};
+
+use lifecycle::Lifecycle;
 
 pub mod gateway;
 pub mod gateway_target;
+mod lifecycle;
 pub mod mcp_probe;
 pub mod oauth2_credential_provider;
 pub mod runtime;
@@ -63,34 +64,6 @@ impl ResourceKind {
     }
 }
 
-/// What a resource module provides. Every function may run twice for one request, at any point, and leaves the world
-/// as if it had run once.
-pub(crate) trait Lifecycle {
-    /// The `ResourceType` in a template.
-    const TYPE: &'static str;
-    /// The names of the properties that a template may give.
-    const PROPERTIES: &'static [&'static str];
-    /// The desired state.
-    type Properties;
-
-    /// Reads and checks the properties. Pure.
-    fn parse(reader: &PropertyReader<'_>) -> Result<Self::Properties, Error>;
-    /// The name the resource has or will have, for an identifier before anything exists. Pure.
-    fn name(properties: &Self::Properties, identity: &Identity) -> String;
-    /// Makes the resource and waits until it is ready.
-    async fn create(job: &Job<'_>, properties: Self::Properties) -> Outcome;
-    /// Brings the resource `physical_id` to `properties`, or makes another and returns its identifier: CloudFormation
-    /// then deletes the old one. `old` is absent when it no longer parses.
-    async fn update(
-        job: &Job<'_>,
-        physical_id: &str,
-        properties: Self::Properties,
-        old: Option<Self::Properties>,
-    ) -> Outcome;
-    /// Removes what the request made, if it is provably ours, and waits until it is gone. `raw` may be anything.
-    async fn delete(job: &Job<'_>, physical_id: &str, raw: &RawProperties) -> Outcome;
-}
-
 /// Runs the request on a resource of this kind.
 pub(crate) async fn run(kind: ResourceKind, job: &Job<'_>) -> Outcome {
     match kind {
@@ -111,7 +84,7 @@ async fn run_as<R: Lifecycle>(job: &Job<'_>) -> Outcome {
     match request.request_type {
         RequestType::Create => {
             let properties = parse::<R>(job, &request.properties)?;
-            let pending = pending_id(&R::name(&properties, job.identity()));
+            let pending = pending_id(&R::name(&properties, job.requester()));
             R::create(job, properties).await.map_err(|failure| with_default_id(failure, pending))
         }
         RequestType::Update => {
@@ -136,79 +109,11 @@ fn with_default_id(failure: Failure, physical_id: String) -> Failure {
     Failure { physical_id: failure.physical_id.or(Some(physical_id)), ..failure }
 }
 
-/// Reads the `Tags` map that every type accepts. AgentCore and Secrets Manager allow 50 tags, ours included.
-fn read_tags(reader: &PropertyReader<'_>) -> Result<BTreeMap<String, String>, Error> {
-    const NAME: &str = "Tags";
-    const TAGS_MAX: usize = 48;
-    let tags = reader.map(NAME)?.unwrap_or_default();
-    if tags.len() > TAGS_MAX {
-        return Err(Error::property(NAME, format!("has {} entries; use at most {TAGS_MAX}", tags.len())));
-    }
-    for (key, value) in &tags {
-        let entry = format!("{NAME}.{key}");
-        if key.trim().is_empty() {
-            return Err(Error::property(NAME, "has an entry without a key; name it or remove it"));
-        }
-        let lower = key.to_ascii_lowercase();
-        if let Some(prefix) = ["aws:", TAG_PREFIX].into_iter().find(|prefix| lower.starts_with(prefix)) {
-            return Err(Error::property(entry, format!("has the reserved prefix `{prefix}`; choose another key")));
-        }
-        at_most(&entry, key, 128)?;
-        at_most(&entry, value, 256)?;
-        // The stricter of the two services' patterns: AgentCore's TagKey and TagValue.
-        let allowed = |c: char| c.is_ascii_alphanumeric() || c.is_ascii_whitespace() || "._:/=+@-".contains(c);
-        if !key.chars().all(allowed) || !value.chars().all(allowed) {
-            return Err(Error::property(
-                entry,
-                "has a character that tags cannot have; use letters, digits and ._:/=+@-",
-            ));
-        }
-    }
-    Ok(tags)
-}
-
-/// The tags a resource is to carry: the user's and the proof of ownership.
-fn wanted_tags(user: &BTreeMap<String, String>, identity: &Identity) -> BTreeMap<String, String> {
-    let mut tags = user.clone();
-    tags.extend(identity.tags());
-    tags
-}
-
-/// What has to change so that a resource carries the wanted tags. Tags that AWS or others added are left alone: only
-/// keys of the previous properties are removed.
-fn tag_changes(
-    live: &BTreeMap<String, String>,
-    wanted: &BTreeMap<String, String>,
-    previous: Option<&BTreeMap<String, String>>,
-) -> TagChanges {
-    let set = wanted.iter().filter(|(key, value)| live.get(*key) != Some(value));
-    let removed = previous.into_iter().flatten().map(|(key, _)| key);
-    TagChanges {
-        set: set.map(|(key, value)| (key.clone(), value.clone())).collect(),
-        remove: removed.filter(|key| live.contains_key(*key) && !wanted.contains_key(*key)).cloned().collect(),
-    }
-}
-
-/// Tags to write and keys to remove.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct TagChanges {
-    pub(crate) set: BTreeMap<String, String>,
-    pub(crate) remove: Vec<String>,
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-
-    #[test]
-    fn only_our_own_former_tags_are_removed() {
-        let map = |pairs: &[(&str, &str)]| pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-        let live = map(&[("a", "1"), ("b", "1"), ("theirs", "x")]);
-        let changes = tag_changes(&live, &map(&[("a", "2")]), Some(&map(&[("a", "1"), ("b", "1"), ("gone", "1")])));
-        assert_eq!(changes, TagChanges { set: map(&[("a", "2")]), remove: vec!["b".to_owned()] });
-    }
 
     /// The names in the table of properties that stands in the type's section of the reference.
     fn documented<R: Lifecycle>() -> BTreeSet<&'static str> {

@@ -1,6 +1,5 @@
 //! The answer: its shape, its size limit, and its delivery with bounded retries. Never decides success.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
@@ -12,11 +11,10 @@ use tracing::{info, warn};
 
 use crate::event::{Recipient, ResponseUrl};
 use crate::http::exchange;
+use crate::text::cut;
 
 /// "The response body can be up to 4096 bytes" (CloudFormation user guide, custom resource response objects).
 pub const BODY_BYTES_MAX: usize = 4096;
-/// Where a text was cut.
-const CUT: &str = "…";
 
 /// Attempts to deliver one answer, and the pauses between them: 24 s at most, within the time the handler reserves.
 const ATTEMPTS_MAX: u32 = 5;
@@ -83,27 +81,6 @@ pub fn encode(answer: &Answer, recipient: &Recipient) -> Vec<u8> {
     }
 }
 
-/// The text, or as much of its beginning as takes at most so many bytes as JSON, where escaping makes a character cost up
-/// to six. Whatever is secret in it has been masked before: the rest of a value would not be recognised any more.
-pub(crate) fn cut(text: &str, bytes_max: usize) -> Cow<'_, str> {
-    let mut bytes = 0;
-    let mut end = 0;
-    for (index, character) in text.char_indices() {
-        if bytes + CUT.len() <= bytes_max {
-            end = index;
-        }
-        bytes += match character {
-            '"' | '\\' | '\n' | '\r' | '\t' | '\u{8}' | '\u{c}' => 2,
-            '\0'..='\u{1f}' => 6,
-            _ => character.len_utf8(),
-        };
-        if bytes > bytes_max {
-            return format!("{}{CUT}", &text[..end]).into();
-        }
-    }
-    text.into()
-}
-
 fn to_json(
     recipient: &Recipient,
     status: &'static str,
@@ -115,9 +92,9 @@ fn to_json(
         status,
         reason,
         physical_resource_id,
-        stack_id: &recipient.identity.stack_id,
-        request_id: &recipient.identity.request_id,
-        logical_resource_id: &recipient.identity.logical_id,
+        stack_id: &recipient.requester.stack_id,
+        request_id: &recipient.requester.request_id,
+        logical_resource_id: &recipient.requester.logical_id,
         data,
     };
     // Strings and a map of strings always serialise.
@@ -164,12 +141,12 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
-    use crate::identity::Identity;
+    use crate::requester::Requester;
 
     fn recipient() -> Recipient {
         Recipient {
             url: ResponseUrl::parse("https://bucket.s3.amazonaws.com/key?secret", false).unwrap(),
-            identity: Identity {
+            requester: Requester {
                 stack_id: "s".into(),
                 logical_id: "l".into(),
                 request_id: "r".into(),
@@ -186,18 +163,8 @@ mod tests {
             let body = encode(&answer, &recipient());
             assert!(body.len() <= BODY_BYTES_MAX && body.len() > BODY_BYTES_MAX - 16, "{} bytes", body.len());
             let json: Value = serde_json::from_slice(&body).unwrap();
-            assert!(json["Reason"].as_str().unwrap().ends_with(CUT));
+            assert!(json["Reason"].as_str().unwrap().ends_with('…'));
         }
-    }
-
-    #[test]
-    fn a_cut_text_takes_no_more_than_its_bytes() {
-        let text = "a\"\\\n\u{8}\u{c}\u{1}\u{7f}é😀".repeat(20);
-        for bytes_max in CUT.len()..400 {
-            let bytes = serde_json::to_string(&cut(&text, bytes_max)).unwrap().len() - 2;
-            assert!(bytes <= bytes_max && (bytes + 6 > bytes_max || bytes_max > 320), "{bytes} of {bytes_max}");
-        }
-        assert_eq!(cut("abc", 3), "abc");
     }
 
     #[test]

@@ -45,7 +45,7 @@ pub(crate) async fn undoes_update(job: &Job<'_>) -> Option<bool> {
     if job.request.request_type != RequestType::Update {
         return Some(false);
     }
-    let request = job.context.cloudformation().describe_stacks().stack_name(&job.identity().stack_id);
+    let request = job.context.cloudformation().describe_stacks().stack_name(&job.requester().stack_id);
     let deadline = job.deadline.at_most(PATIENCE);
     let answer = wait::call(deadline, "cloudformation:DescribeStacks", || request.clone().send()).await.ok()?;
     let status = answer.stacks().first().and_then(|stack| stack.stack_status());

@@ -3,8 +3,8 @@
 use crate::denial::Denial;
 use crate::error::{ApiErrorKind, Error};
 use crate::job::Job;
-use crate::properties::quote;
 use crate::sensitive::Sensitive;
+use crate::text::quote;
 
 mod document;
 mod form;
@@ -68,7 +68,7 @@ pub(crate) async fn previous(job: &Job<'_>, secret_id: &str) -> Result<Option<Do
     }
 }
 
-/// Begins the names of the secrets behind credential providers (AgentCore Identity guide). The function's role may read
+/// Begins the names of the secrets behind credential providers (AgentCore Requester guide). The function's role may read
 /// those of its providers on AgentCore's behalf, which is not to make them anybody's.
 const KEPT_BY_AGENTCORE: &str = "bedrock-agentcore-identity!";
 
@@ -79,7 +79,7 @@ pub async fn read(job: &Job<'_>, property: &str, secret_id: &str) -> Result<Stor
         let problem = "which AgentCore keeps for a credential provider; name a secret of your own";
         return Err(refuse(problem.to_owned()));
     }
-    let current = match current(job, &job.identity().secret_id(secret_id)).await {
+    let current = match current(job, &job.requester().secret_id(secret_id)).await {
         Ok(Current::Text(current)) => current,
         Ok(Current::Binary) => {
             return Err(refuse("whose value is binary; store a JSON object as text instead".to_owned()));

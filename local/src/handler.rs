@@ -13,7 +13,7 @@ use emulator::service::Principal;
 use provisioner::aws::{Context, ContextSettings};
 use provisioner::endpoints::Endpoints;
 use provisioner::handler::handle;
-use provisioner::identity::NAME_PREFIX_VARIABLE;
+use provisioner::requester::NAME_PREFIX_VARIABLE;
 
 /// A function that runs the root crate's handler, as the role that the template gives it. Needs a `LocalSet`.
 pub(crate) fn function(aws: &Aws) -> InProcess {

@@ -5,7 +5,7 @@ use aws_sdk_bedrockagentcorecontrol::types::CustomJwtAuthorizerConfiguration;
 
 use crate::error::Error;
 use crate::oauth::{self, Claims, Token};
-use crate::properties::quote;
+use crate::text::quote;
 
 const MISMATCH: &str = "CLAIM_MISMATCH";
 /// What AgentCore verifies tokens with.

@@ -8,7 +8,8 @@ use super::{TIMEOUT, UNREACHABLE, is_passing, patiently};
 use crate::aws::Context;
 use crate::error::Error;
 use crate::http::{exchange, objection};
-use crate::properties::{PropertyReader, quote};
+use crate::properties::PropertyReader;
+use crate::text::quote;
 use crate::wait::Deadline;
 
 /// The well-known documents that a discovery URL may name (API reference, CustomJWTAuthorizerConfiguration).

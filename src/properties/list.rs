@@ -2,8 +2,9 @@
 
 use serde_json::Value;
 
-use super::{quote, scalar};
+use super::scalar;
 use crate::error::Error;
+use crate::text::quote;
 
 /// Reads a list: a YAML list, comma-separated text, or a text that holds a JSON list.
 ///

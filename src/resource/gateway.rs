@@ -16,10 +16,11 @@ use crate::agentcore::{
 };
 use crate::error::{ApiErrorKind, Error};
 use crate::event::RawProperties;
-use crate::identity::Identity;
 use crate::job::{Job, Outcome, Success};
 use crate::properties::PropertyReader;
-use crate::resource::{Lifecycle, tag_changes, wanted_tags};
+use crate::requester::Requester;
+use crate::resource::lifecycle::Lifecycle;
+use crate::tags;
 use crate::wait::{Progress, until};
 
 mod api;
@@ -52,14 +53,14 @@ impl Lifecycle for Gateway {
         properties::parse(reader)
     }
 
-    fn name(properties: &Properties, identity: &Identity) -> String {
-        properties.name(identity)
+    fn name(properties: &Properties, requester: &Requester) -> String {
+        properties.name(requester)
     }
 
     async fn create(job: &Job<'_>, properties: Properties) -> Outcome {
         let authorizer = preflight::authorizer(job, &properties, None, None).await?;
         let wanted = Configuration::wanted(&properties, authorizer, None);
-        create_gateway(job, &properties.name(job.identity()), &properties, &wanted).await
+        create_gateway(job, &properties.name(job.requester()), &properties, &wanted).await
     }
 
     async fn update(job: &Job<'_>, physical_id: &str, properties: Properties, old: Option<Properties>) -> Outcome {
@@ -100,7 +101,7 @@ async fn replace(job: &Job<'_>, physical_id: &str, properties: &Properties) -> O
     }
     let authorizer = preflight::authorizer(job, properties, None, None).await?;
     let wanted = Configuration::wanted(properties, authorizer, None);
-    create_gateway(job, &properties.replacement_name(job.identity()), properties, &wanted).await
+    create_gateway(job, &properties.replacement_name(job.requester()), properties, &wanted).await
 }
 
 /// Carries on with a gateway of ours in place of the present one.
@@ -113,10 +114,10 @@ async fn take_up(job: &Job<'_>, properties: &Properties, former: &GetGatewayOutp
 
 /// Creates the gateway and waits until it is READY; carries on with one of that name that is ours.
 async fn create_gateway(job: &Job<'_>, name: &str, properties: &Properties, wanted: &Configuration) -> Outcome {
-    let tags = wanted_tags(&properties.tags, job.identity());
+    let tags = tags::wanted(&properties.tags, job.requester());
     let mut refusal = None;
     for attempt in 1..=TOKENS_MAX {
-        let token = job.identity().client_token(&format!("gateway-create-{attempt}"));
+        let token = job.requester().client_token(&format!("gateway-create-{attempt}"));
         let call = async || api::create(job, name, wanted, &tags, &token).await;
         let (id, known_tags) = match waiting_for_role(job, call).await {
             Ok(id) => (id, Some(&tags)),
@@ -175,7 +176,7 @@ async fn converge(
 ) -> Result<Success, Error> {
     let in_place = *live.status() == GatewayStatus::Ready && Configuration::live(&live) == *wanted;
     let live = if in_place { live } else { replace_configuration(job, live, wanted).await? };
-    let changes = tag_changes(tags, &wanted_tags(&properties.tags, job.identity()), old_tags);
+    let changes = tags::changes(tags, &tags::wanted(&properties.tags, job.requester()), old_tags);
     agentcore::change_tags(job, live.gateway_arn(), changes).await?;
     Ok(Success { physical_id: live.gateway_id().to_owned(), attributes: outputs::attributes(&live) })
 }

@@ -7,7 +7,7 @@
 //! `GatewayIdentifier`; everything else updates in place, as a full replace.
 //!
 //! Targets cannot be tagged. An identifier that a create of ours returned is the proof of ownership, and so is the
-//! marker at the end of the description (see [`Identity::marker`]).
+//! marker at the end of the description (see [`Requester::marker`]).
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
@@ -19,10 +19,10 @@ use aws_sdk_bedrockagentcorecontrol::types::TargetStatus;
 use crate::agentcore::target::{self, TargetRef};
 use crate::error::{Error, Failure};
 use crate::event::RawProperties;
-use crate::identity::Identity;
 use crate::job::{Job, Outcome, Success};
 use crate::properties::PropertyReader;
-use crate::resource::Lifecycle;
+use crate::requester::Requester;
+use crate::resource::lifecycle::Lifecycle;
 use crate::rollback::unless_rolling_back;
 
 mod api;
@@ -56,8 +56,8 @@ impl Lifecycle for GatewayTarget {
         properties::parse(reader)
     }
 
-    fn name(properties: &Properties, identity: &Identity) -> String {
-        properties.name(identity)
+    fn name(properties: &Properties, requester: &Requester) -> String {
+        properties.name(requester)
     }
 
     async fn create(job: &Job<'_>, properties: Properties) -> Outcome {

@@ -17,17 +17,17 @@ use tracing::info;
 use crate::container_log;
 use crate::error::Error;
 use crate::event::RawProperties;
-use crate::identity::Identity;
 use crate::job::{Job, Outcome, Success};
 use crate::mcp::url::{Place, region};
 use crate::mcp::{self, Access, Catalogue, Credential};
 use crate::oauth::client::Client;
 use crate::oauth::{self, Discovery};
 use crate::properties::PropertyReader;
-use crate::resource::Lifecycle;
-use crate::response::cut;
+use crate::requester::Requester;
+use crate::resource::lifecycle::Lifecycle;
 use crate::rollback::unless_rolling_back;
 use crate::sensitive::Sensitive;
+use crate::text::cut;
 use crate::wait::Deadline;
 
 mod anonymous;
@@ -67,8 +67,8 @@ impl Lifecycle for McpProbe {
         properties::parse(reader)
     }
 
-    fn name(_: &Properties, identity: &Identity) -> String {
-        physical_id(identity)
+    fn name(_: &Properties, requester: &Requester) -> String {
+        physical_id(requester)
     }
 
     async fn create(job: &Job<'_>, properties: Properties) -> Outcome {
@@ -84,12 +84,12 @@ impl Lifecycle for McpProbe {
     }
 }
 
-fn physical_id(identity: &Identity) -> String {
-    format!("probe:{}", identity.suffix())
+fn physical_id(requester: &Requester) -> String {
+    format!("probe:{}", requester.suffix())
 }
 
 async fn run(job: &Job<'_>, properties: &Properties) -> Outcome {
-    let id = physical_id(job.identity());
+    let id = physical_id(job.requester());
     let finding = match verify(job, properties).await.map_err(|error| with_doubt(job, properties, error)) {
         Ok(finding) => finding,
         Err(error) => match (Finding::failed(&error), properties.mode) {
@@ -197,7 +197,7 @@ async fn verify(job: &Job<'_>, properties: &Properties) -> Result<Finding, Error
         return Err(Error::property("Endpoint", problem));
     }
     let headers = properties.read_secret_headers(job).await?;
-    let access = Access { credential, headers, caller: job.identity().suffix().clone() };
+    let access = Access { credential, headers, caller: job.requester().suffix().clone() };
     let deadline = job.deadline.at_most(BUDGET);
     let (catalogue, detail) = match gateway {
         None => {

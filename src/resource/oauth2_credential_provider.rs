@@ -19,10 +19,11 @@ use aws_sdk_bedrockagentcorecontrol::types::Status;
 use crate::agentcore::{self, is_as_new, is_name_taken, wait_updated};
 use crate::error::{ApiErrorKind, Error};
 use crate::event::RawProperties;
-use crate::identity::Identity;
 use crate::job::{Job, Outcome, Success};
 use crate::properties::PropertyReader;
-use crate::resource::{Lifecycle, tag_changes, wanted_tags};
+use crate::requester::Requester;
+use crate::resource::lifecycle::Lifecycle;
+use crate::tags;
 use crate::wait::while_refused;
 
 mod api;
@@ -56,16 +57,16 @@ impl Lifecycle for OAuth2CredentialProvider {
         properties::parse(reader)
     }
 
-    fn name(properties: &Properties, identity: &Identity) -> String {
-        properties.name(identity)
+    fn name(properties: &Properties, requester: &Requester) -> String {
+        properties.name(requester)
     }
 
     async fn create(job: &Job<'_>, properties: Properties) -> Outcome {
-        create_provider(job, &properties.name(job.identity()), &properties).await
+        create_provider(job, &properties.name(job.requester()), &properties).await
     }
 
     async fn update(job: &Job<'_>, physical_id: &str, properties: Properties, old: Option<Properties>) -> Outcome {
-        if !properties.keeps(physical_id, job.identity()) {
+        if !properties.keeps(physical_id, job.requester()) {
             return replace_provider(job, physical_id, &properties).await;
         }
         // The rollback of a rename that was cancelled, or whose answer got lost.
@@ -111,7 +112,7 @@ enum Made {
 /// whose reply was lost.
 async fn create_provider(job: &Job<'_>, name: &str, properties: &Properties) -> Outcome {
     let configuration = preflight::for_create(job, properties).await?;
-    let tags = wanted_tags(&properties.tags, job.identity());
+    let tags = tags::wanted(&properties.tags, job.requester());
     let passes = |error: &Error| is_name_taken(error) || is_vanishing(error);
     let attempt = async || match api::create(job, name, &configuration, &tags).await {
         Ok(answer) => Ok(Made::New(answer)),
@@ -151,12 +152,12 @@ async fn settle_created(
 
 /// Makes another provider in the place of `physical_id`, which CloudFormation then deletes.
 async fn replace_provider(job: &Job<'_>, physical_id: &str, properties: &Properties) -> Outcome {
-    let first = job.identity().derived_name();
+    let first = job.requester().derived_name();
     let name = match &properties.name {
         Some(name) => name.clone(),
         // A rollback: the provider that `physical_id` had replaced is still there.
         None if first != physical_id && has_ours(job, &first, properties).await? => first,
-        None => job.identity().replacement_name(),
+        None => job.requester().replacement_name(),
     };
     create_provider(job, &name, properties).await
 }
@@ -181,7 +182,7 @@ async fn converge(
     let answer = while_refused(job.deadline, REFUSAL_PATIENCE, doing, passes, attempt).await?;
     let answer = ready(job, name, answer.ok_or_else(|| gone(name))?).await?;
     if let Some(tags) = &found.tags {
-        let changes = tag_changes(tags, &wanted_tags(&properties.tags, job.identity()), old_tags);
+        let changes = tags::changes(tags, &tags::wanted(&properties.tags, job.requester()), old_tags);
         agentcore::change_tags(job, found.live.credential_provider_arn(), changes).await?;
     }
     Ok(success(name, answer))

@@ -16,12 +16,13 @@ use crate::agentcore::{
 };
 use crate::error::{ApiErrorKind, Error};
 use crate::event::RawProperties;
-use crate::identity::{Identity, Owner};
 use crate::job::{Job, Outcome, Success};
 use crate::oauth;
 use crate::properties::PropertyReader;
-use crate::resource::{Lifecycle, tag_changes, wanted_tags};
+use crate::requester::{Owner, Requester};
+use crate::resource::lifecycle::Lifecycle;
 use crate::rollback::unless_rolling_back;
+use crate::tags;
 use crate::wait::{Progress, until};
 
 mod api;
@@ -55,8 +56,8 @@ impl Lifecycle for Runtime {
         properties::parse(reader)
     }
 
-    fn name(properties: &Properties, identity: &Identity) -> String {
-        properties.name(identity)
+    fn name(properties: &Properties, requester: &Requester) -> String {
+        properties.name(requester)
     }
 
     async fn create(job: &Job<'_>, properties: Properties) -> Outcome {
@@ -66,12 +67,12 @@ impl Lifecycle for Runtime {
 
     async fn update(job: &Job<'_>, physical_id: &str, properties: Properties, old: Option<Properties>) -> Outcome {
         let configuration = Configuration::wanted(&properties, environment::build(job, &properties).await?);
-        let name = properties.name(job.identity());
+        let name = properties.name(job.requester());
         if name_in_id(physical_id).is_none_or(|current| current != name) {
             return create_runtime(job, &properties, &configuration).await;
         }
         // The rollback of a rename that was cancelled, or whose answer got lost.
-        let former = old.as_ref().map(|old| old.name(job.identity())).filter(|former| *former != name);
+        let former = old.as_ref().map(|old| old.name(job.requester())).filter(|former| *former != name);
         if let Some(former) = former {
             lookup::delete_abandoned(job, &former).await?;
         }
@@ -82,7 +83,7 @@ impl Lifecycle for Runtime {
         let Some(tags) = agentcore::tags(job, live.agent_runtime_arn()).await? else {
             return create_runtime(job, &properties, &configuration).await;
         };
-        if job.identity().owner(&tags) != Owner::Us {
+        if job.requester().owner(&tags) != Owner::Us {
             return Err(lookup::changed_hands(physical_id).into());
         }
         Ok(converge(job, live, &properties, &configuration, &tags, old.as_ref()).await?)
@@ -100,11 +101,11 @@ impl Lifecycle for Runtime {
 async fn create_runtime(job: &Job<'_>, properties: &Properties, configuration: &Configuration) -> Outcome {
     platform::check_environment(configuration)?;
     check_idp(job, properties, None, None).await?;
-    let name = properties.name(job.identity());
-    let tags = wanted_tags(&properties.tags, job.identity());
+    let name = properties.name(job.requester());
+    let tags = tags::wanted(&properties.tags, job.requester());
     let mut refusal = None;
     for attempt in 1..=TOKENS_MAX {
-        let token = job.identity().client_token(&format!("runtime-create-{attempt}"));
+        let token = job.requester().client_token(&format!("runtime-create-{attempt}"));
         let call = async || api::create(job, &name, configuration, &tags, &token).await;
         let (id, adopted) = match waiting_for_role(job, call).await {
             Ok(id) => (id, false),
@@ -198,7 +199,7 @@ async fn converge(
     } else {
         replace_configuration(job, &id, properties, old, configuration).await?
     };
-    let changes = tag_changes(tags, &wanted_tags(&properties.tags, job.identity()), old.map(|old| &old.tags));
+    let changes = tags::changes(tags, &tags::wanted(&properties.tags, job.requester()), old.map(|old| &old.tags));
     agentcore::change_tags(job, live.agent_runtime_arn(), changes).await?;
     Ok(Success { physical_id: id, attributes: outputs::attributes(&live) })
 }
@@ -219,7 +220,7 @@ async fn replace_configuration(
     let mut attempt = 1;
     let mut conflict = Conflict::default();
     let version = until(job.deadline, "waiting for another change of the runtime to end", async || {
-        let token = job.identity().client_token(&format!("runtime-update-{attempt}"));
+        let token = job.requester().client_token(&format!("runtime-update-{attempt}"));
         match waiting_for_role(job, async || api::update(job, id, configuration, &token).await).await {
             Ok(version) => Ok(Progress::Done(version)),
             // An earlier delivery of this request updated to something else: a secret was rotated since.

@@ -9,11 +9,12 @@ use std::time::Duration;
 
 use crate::error::{ApiErrorKind, Error, Failure};
 use crate::event::RawProperties;
-use crate::identity::{Identity, Owner, pending_name};
 use crate::job::{Job, Outcome, Success};
 use crate::properties::PropertyReader;
-use crate::resource::{Lifecycle, tag_changes, wanted_tags};
+use crate::requester::{Owner, Requester, pending_name};
+use crate::resource::lifecycle::Lifecycle;
 use crate::stored_secret::{self, Current, Document, parse_arn};
+use crate::tags;
 use crate::wait::{CANCELLED_CREATE_GRACE, Progress, until, until_within};
 
 mod api;
@@ -42,9 +43,9 @@ impl Lifecycle for Secret {
         properties::parse(reader)
     }
 
-    fn name(properties: &Properties, identity: &Identity) -> String {
+    fn name(properties: &Properties, requester: &Requester) -> String {
         match properties {
-            Properties::Managed(managed) => managed.name(identity),
+            Properties::Managed(managed) => managed.name(requester),
             Properties::Existing { secret_id, .. } => secret_id.clone(),
         }
     }
@@ -61,15 +62,15 @@ impl Lifecycle for Secret {
             Properties::Managed(managed) => managed,
             Properties::Existing { secret_id, required_keys } => return verify(job, &secret_id, &required_keys).await,
         };
-        let name = managed.name(job.identity());
+        let name = managed.name(job.requester());
         if parse_arn(physical_id).is_none_or(|(_, old_name)| old_name != name) {
             return create_managed(job, &managed).await;
         }
         let old = match old {
-            Some(Properties::Managed(old)) if old.name(job.identity()) == name => Some(old),
+            Some(Properties::Managed(old)) if old.name(job.requester()) == name => Some(old),
             // The rollback of a rename that was cancelled, or whose answer got lost.
             Some(Properties::Managed(old)) => {
-                delete_abandoned(job, &old.name(job.identity())).await?;
+                delete_abandoned(job, &old.name(job.requester())).await?;
                 None
             }
             _ => None,
@@ -115,7 +116,7 @@ impl Lifecycle for Secret {
 /// Creates the secret, or carries on with one of that name that is ours: from a delivery whose reply was lost, or from
 /// a former life, of which nothing is kept.
 async fn create_managed(job: &Job<'_>, managed: &Managed) -> Outcome {
-    let name = managed.name(job.identity());
+    let name = managed.name(job.requester());
     let has_value = |key: &str| managed.values.contains_key(key) || managed.generated_keys.contains(key);
     check_required("Values", "", &managed.required_keys, has_value)?;
     let mut document = Document::default();
@@ -123,14 +124,14 @@ async fn create_managed(job: &Job<'_>, managed: &Managed) -> Outcome {
     document.generate(&managed.generated_keys, None)?;
     let value = document.encode()?;
     job.mask.add(&value);
-    let tags = wanted_tags(&managed.tags, job.identity());
+    let tags = tags::wanted(&managed.tags, job.requester());
     let found = until(job.deadline, "waiting for the secret's name to become free", async || {
         let refusal = match api::create(job, managed, &name, &value, &tags).await {
             Ok(created) => return Ok(Progress::Done(Ok(created))),
             Err(error) if is_name_taken(&error) => error,
             Err(error) => return Err(error),
         };
-        let Some(live) = api::describe(job, &job.identity().secret_id(&name)).await? else {
+        let Some(live) = api::describe(job, &job.requester().secret_id(&name)).await? else {
             // Deleted without recovery a moment ago; another refusal with this code would not say so.
             let vanishing = refusal.api().is_some_and(|error| error.mentions("delet"));
             return if vanishing { Ok(Progress::pending("being deleted")) } else { Err(refusal) };
@@ -173,15 +174,15 @@ async fn with_whatever_exists(job: &Job<'_>, error: Error, name: &str) -> Failur
     if !error.leaves_effect_unclear() {
         return error.into();
     }
-    match api::describe(job, &job.identity().secret_id(name)).await {
-        Ok(Some(live)) if job.identity().owner(&live.tags) == Owner::Us => error.with_id(live.arn),
+    match api::describe(job, &job.requester().secret_id(name)).await {
+        Ok(Some(live)) if job.requester().owner(&live.tags) == Owner::Us => error.with_id(live.arn),
         _ => error.into(),
     }
 }
 
 /// Refuses a secret that is not ours: not made by this stack, nor left to recovery by its predecessor.
 fn check_owner(job: &Job<'_>, live: &Live) -> Result<(), Error> {
-    match job.identity().owner(&live.tags) {
+    match job.requester().owner(&live.tags) {
         Owner::Us => Ok(()),
         Owner::Predecessor if live.deleted => Ok(()),
         Owner::Predecessor | Owner::Other => Err(Error::NotOurs {
@@ -198,8 +199,8 @@ async fn converge(job: &Job<'_>, managed: &Managed, old: Option<&Managed>, live:
 }
 
 async fn write(job: &Job<'_>, managed: &Managed, old: Option<&Managed>, live: Live) -> Result<Success, Error> {
-    let wanted = wanted_tags(&managed.tags, job.identity());
-    api::change_tags(job, &live.arn, tag_changes(&live.tags, &wanted, old.map(|old| &old.tags))).await?;
+    let wanted = tags::wanted(&managed.tags, job.requester());
+    api::change_tags(job, &live.arn, tags::changes(&live.tags, &wanted, old.map(|old| &old.tags))).await?;
     if !live.has_settings(managed) {
         api::update_settings(job, &live.arn, managed).await?;
     }
@@ -265,7 +266,7 @@ async fn verify(job: &Job<'_>, secret_id: &str, required: &[RequiredKey]) -> Out
 async fn find_for_delete(job: &Job<'_>, physical_id: &str, raw: &RawProperties) -> Result<Option<Live>, Error> {
     if parse_arn(physical_id).is_some() {
         let Some(live) = api::describe(job, physical_id).await? else { return Ok(None) };
-        return match job.identity().owner(&live.tags) {
+        return match job.requester().owner(&live.tags) {
             Owner::Us => Ok(Some(live)),
             Owner::Predecessor | Owner::Other => Err(Error::NotOurs {
                 what: format!("secret named {}", live.name),
@@ -276,24 +277,24 @@ async fn find_for_delete(job: &Job<'_>, physical_id: &str, raw: &RawProperties) 
     }
     let pending = pending_name(physical_id);
     let name =
-        pending.map(str::to_owned).or_else(|| raw.text("SecretName")).unwrap_or_else(|| default_name(job.identity()));
+        pending.map(str::to_owned).or_else(|| raw.text("SecretName")).unwrap_or_else(|| default_name(job.requester()));
     // An identifier that CloudFormation invented stands for a cancelled Create that may still be running. A pending one
     // is final: secrets are found by name at once.
     let grace = if pending.is_some() { Duration::ZERO } else { CANCELLED_CREATE_GRACE };
     let found = until_within(job.deadline, grace, "looking for a secret of a cancelled create", async || {
-        Ok(match api::describe(job, &job.identity().secret_id(&name)).await? {
+        Ok(match api::describe(job, &job.requester().secret_id(&name)).await? {
             Some(live) => Progress::Done(live),
             None => Progress::pending("not found"),
         })
     })
     .await?;
-    Ok(found.filter(|live| job.identity().owner(&live.tags) == Owner::Us))
+    Ok(found.filter(|live| job.requester().owner(&live.tags) == Owner::Us))
 }
 
 /// Deletes the secret of ours with the name that a rename wanted and never answered for.
 async fn delete_abandoned(job: &Job<'_>, name: &str) -> Result<(), Error> {
-    match api::describe(job, &job.identity().secret_id(name)).await? {
-        Some(live) if !live.deleted && job.identity().owner(&live.tags) == Owner::Us => {
+    match api::describe(job, &job.requester().secret_id(name)).await? {
+        Some(live) if !live.deleted && job.requester().owner(&live.tags) == Owner::Us => {
             api::delete(job, &live.arn, Some(30)).await
         }
         _ => Ok(()),

@@ -14,8 +14,8 @@ use super::{api, name_in_id};
 use crate::agentcore::{self, LIST_PATIENCE, deletion_patience};
 use crate::error::{Error, Failure};
 use crate::event::RawProperties;
-use crate::identity::{Owner, pending_name};
 use crate::job::Job;
+use crate::requester::{Owner, pending_name};
 use crate::wait::{Progress, until_within};
 
 /// The gateway that an Update is about, settled, with its tags; `None` if another has to take its place: another name is
@@ -28,14 +28,14 @@ pub(super) async fn current(
     let Some(name) = name_in_id(physical_id) else { return Ok(None) };
     let fits = match &properties.name {
         Some(wanted) => wanted.to_lowercase() == name,
-        None => job.identity().is_derived_name(name),
+        None => job.requester().is_derived_name(name),
     };
     if !fits {
         return Ok(None);
     }
     let Some(live) = wait_settled(job, physical_id).await? else { return Ok(None) };
     let Some(tags) = agentcore::tags(job, live.gateway_arn()).await? else { return Ok(None) };
-    if job.identity().owner(&tags) != Owner::Us {
+    if job.requester().owner(&tags) != Owner::Us {
         return Err(changed_hands(physical_id));
     }
     // A name that differs in its case only is another name with the same id.
@@ -57,8 +57,10 @@ pub(super) async fn find_for_delete(
         return Ok(ours.then(|| physical_id.to_owned()));
     }
     let pending = pending_name(physical_id);
-    let name =
-        pending.map(str::to_owned).or_else(|| raw.text("GatewayName")).unwrap_or_else(|| job.identity().derived_name());
+    let name = pending
+        .map(str::to_owned)
+        .or_else(|| raw.text("GatewayName"))
+        .unwrap_or_else(|| job.requester().derived_name());
     let found = find_by_name(job, &name, deletion_patience(pending)).await?;
     Ok(found.and_then(|(live, owner)| (owner == Owner::Us).then(|| live.gateway_id().to_owned())))
 }
@@ -100,7 +102,7 @@ pub(super) async fn find_former(
     physical_id: &str,
     properties: &Properties,
 ) -> Result<Option<GetGatewayOutput>, Error> {
-    let others = others(job, physical_id, |name| job.identity().is_derived_name(name)).await?;
+    let others = others(job, physical_id, |name| job.requester().is_derived_name(name)).await?;
     Ok(others.into_iter().find(|live| {
         let usable = !matches!(live.status(), GatewayStatus::Failed | GatewayStatus::Deleting);
         usable && unchangeable(properties, None, live).is_none()
@@ -122,7 +124,7 @@ pub(super) async fn delete_abandoned(
     }
     let wanted = |name: &str| match &old.name {
         Some(chosen) => chosen == name,
-        None => job.identity().is_derived_name(name),
+        None => job.requester().is_derived_name(name),
     };
     let abandoned = until_within(job.deadline, LIST_PATIENCE, "looking for what an update left behind", async || {
         let others = others(job, physical_id, wanted).await?;
@@ -178,7 +180,7 @@ async fn find_by_name(
 async fn with_owner(job: &Job<'_>, id: &str) -> Result<Option<(GetGatewayOutput, Owner)>, Error> {
     let Some(live) = api::get(job, id).await? else { return Ok(None) };
     let Some(tags) = agentcore::tags(job, live.gateway_arn()).await? else { return Ok(None) };
-    let owner = job.identity().owner(&tags);
+    let owner = job.requester().owner(&tags);
     Ok(Some((live, owner)))
 }
 

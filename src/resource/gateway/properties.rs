@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::agentcore::check_role;
 use crate::authorizer::{Draft, Fields};
 use crate::error::Error;
-use crate::identity::Identity;
 use crate::oauth::client::{Client, PROPERTIES as CLIENT_PROPERTIES};
-use crate::properties::{PropertyReader, at_most, quote};
-use crate::resource::read_tags;
+use crate::properties::{PropertyReader, at_most};
+use crate::requester::Requester;
+use crate::tags;
+use crate::text::quote;
 
 /// What a template may give.
 pub(super) const NAMES: [&str; 23] = [
@@ -83,13 +84,13 @@ pub(crate) struct Properties {
 impl Properties {
     /// The name of a gateway that replaces none.
     #[must_use]
-    pub(crate) fn name(&self, identity: &Identity) -> String {
-        self.name.clone().unwrap_or_else(|| identity.derived_name())
+    pub(crate) fn name(&self, requester: &Requester) -> String {
+        self.name.clone().unwrap_or_else(|| requester.derived_name())
     }
 
     /// The name of a gateway that is made by an update.
-    pub(super) fn replacement_name(&self, identity: &Identity) -> String {
-        self.name.clone().unwrap_or_else(|| identity.replacement_name())
+    pub(super) fn replacement_name(&self, requester: &Requester) -> String {
+        self.name.clone().unwrap_or_else(|| requester.replacement_name())
     }
 }
 
@@ -123,7 +124,7 @@ pub(super) fn parse(reader: &PropertyReader<'_>) -> Result<Properties, Error> {
         instructions,
         debug: reader.choice("ExceptionLevel", &[("DEBUG", true), ("NONE", false)])?.unwrap_or(false),
         kms_key_arn,
-        tags: read_tags(reader)?,
+        tags: tags::read(reader)?,
     })
 }
 

@@ -37,7 +37,7 @@ fn ours<'a>(headers: impl IntoIterator<Item = &'a String>) -> BTreeSet<String> {
 impl Configuration {
     /// The wanted configuration.
     pub(super) fn wanted(job: &Job<'_>, properties: &Properties) -> Self {
-        let marker = job.identity().marker();
+        let marker = job.requester().marker();
         let outbound = match properties.outbound.clone() {
             Outbound::GatewayIamRole { region: None } => {
                 Outbound::GatewayIamRole { region: Some(job.context.region.clone()) }
@@ -45,7 +45,7 @@ impl Configuration {
             outbound => outbound,
         };
         Self {
-            name: properties.name(job.identity()),
+            name: properties.name(job.requester()),
             description: match &properties.description {
                 Some(description) => format!("{description} {marker}"),
                 None => marker,

@@ -45,7 +45,7 @@ async fn obtain(
     configuration: &Configuration,
     attempt: u32,
 ) -> Result<TargetRef, Failure> {
-    let token = job.identity().client_token(&format!("target-create-{attempt}"));
+    let token = job.requester().client_token(&format!("target-create-{attempt}"));
     let name = &configuration.name;
     let mut contention = Contention::default();
     let doing = "waiting for other operations on the gateway's targets to end";

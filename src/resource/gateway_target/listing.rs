@@ -9,7 +9,8 @@ use aws_sdk_bedrockagentcorecontrol::types::{
 use serde_json::{Map, Value};
 
 use crate::error::Error;
-use crate::properties::{PropertyReader, quote};
+use crate::properties::PropertyReader;
+use crate::text::quote;
 
 const SCHEMA: &str = "ToolSchema";
 const SCHEMA_S3: &str = "ToolSchemaS3Uri";

@@ -10,8 +10,8 @@ use crate::agentcore::target::{self, TargetRef, gateway_id};
 use crate::agentcore::{LIST_PATIENCE, deletion_patience};
 use crate::error::{Error, Failure};
 use crate::event::RawProperties;
-use crate::identity::pending_name;
 use crate::job::Job;
+use crate::requester::pending_name;
 use crate::wait::{Progress, until_within};
 
 /// A Create that failed may delete its target and make another after so long.
@@ -108,7 +108,7 @@ pub(super) fn taken(name: &str, other: &TargetRef) -> Error {
 }
 
 fn is_ours(job: &Job<'_>, description: Option<&str>) -> bool {
-    description.is_some_and(|description| description.ends_with(&job.identity().marker()))
+    description.is_some_and(|description| description.ends_with(&job.requester().marker()))
 }
 
 fn reference(gateway_id: &str, listed: &TargetSummary) -> TargetRef {

@@ -10,8 +10,9 @@ use aws_smithy_types::error::operation::BuildError;
 
 use crate::error::Error;
 use crate::oauth::client::custom_parameters;
-use crate::properties::{PropertyReader, at_most, quote};
+use crate::properties::{PropertyReader, at_most};
 use crate::sensitive::Sensitive;
+use crate::text::quote;
 
 /// The service that calls of a runtime are signed for. Without it the gateway's role is of no use to an MCP server:
 /// "IamCredentialProvider is required for mcpServer targets using IAM authentication".

@@ -8,10 +8,11 @@ use super::listing::Listing;
 use super::outbound::Outbound;
 use crate::agentcore::target::gateway_id;
 use crate::error::Error;
-use crate::identity::Identity;
 use crate::mcp::url::RuntimeUrl;
-use crate::properties::{PropertyReader, at_most, quote};
-use crate::resource::read_tags;
+use crate::properties::{PropertyReader, at_most};
+use crate::requester::Requester;
+use crate::tags;
+use crate::text::quote;
 
 /// What a template may give.
 pub(super) const NAMES: [&str; 16] = [
@@ -34,7 +35,7 @@ pub(super) const NAMES: [&str; 16] = [
     "Tags",
 ];
 const NAME_CHARS_MAX: usize = 100;
-/// The API's 200 characters, less the marker of ownership and a space (see [`Identity::marker`]).
+/// The API's 200 characters, less the marker of ownership and a space (see [`Requester::marker`]).
 const DESCRIPTION_CHARS_MAX: usize = 159;
 pub(super) const HEADERS_MAX: usize = 10;
 const HEADER_CHARS_MAX: usize = 100;
@@ -64,8 +65,8 @@ pub(crate) struct Properties {
 
 impl Properties {
     /// The target's name.
-    pub(super) fn name(&self, identity: &Identity) -> String {
-        self.name.clone().unwrap_or_else(|| format!("mcp-{}", identity.suffix()))
+    pub(super) fn name(&self, requester: &Requester) -> String {
+        self.name.clone().unwrap_or_else(|| format!("mcp-{}", requester.suffix()))
     }
 }
 
@@ -91,7 +92,7 @@ pub(super) fn parse(reader: &PropertyReader<'_>) -> Result<Properties, Error> {
                        name the tools in `ToolSchema` or `ToolSchemaS3Uri`, or use CLIENT_CREDENTIALS";
         return Err(Error::property("GrantType", problem));
     }
-    read_tags(reader)?;
+    tags::read(reader)?;
     Ok(Properties {
         gateway_id,
         name,
@@ -166,12 +167,12 @@ mod tests {
 
     #[test]
     fn a_description_leaves_room_for_the_marker() {
-        let identity = Identity {
+        let requester = Requester {
             stack_id: "s".to_owned(),
             logical_id: "l".to_owned(),
             request_id: "r".to_owned(),
             name_prefix: None,
         };
-        assert_eq!(DESCRIPTION_CHARS_MAX + 1 + identity.marker().len(), 200);
+        assert_eq!(DESCRIPTION_CHARS_MAX + 1 + requester.marker().len(), 200);
     }
 }

@@ -10,7 +10,7 @@ use crate::http::{Reply, exchange, objection};
 use crate::job::Job;
 use crate::mcp::url::effective_url;
 use crate::oauth::{self, Discovery};
-use crate::properties::quote;
+use crate::text::quote;
 use crate::wait::Deadline;
 
 const TIMEOUT: Duration = Duration::from_secs(10);

@@ -23,7 +23,7 @@ pub(super) async fn check(
     if let Some(gateway) = gateway {
         return compare(job, gateway.authorizer(), "gateway", client_id, token).await;
     }
-    let url = RuntimeUrl::parse(endpoint).filter(|url| url.is_beside(&job.identity().stack_id));
+    let url = RuntimeUrl::parse(endpoint).filter(|url| url.is_beside(&job.requester().stack_id));
     let Some(url) = url else { return Ok(()) };
     let request = job.context.agentcore.get_agent_runtime().agent_runtime_id(url.id());
     let live = match job.call("bedrock-agentcore:GetAgentRuntime", || request.clone().send()).await {

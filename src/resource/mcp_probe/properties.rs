@@ -11,10 +11,11 @@ use crate::mcp::Catalogue;
 use crate::mcp::url::RuntimeUrl;
 use crate::oauth::Discovery;
 use crate::oauth::client::{Client, PROPERTIES as CLIENT_PROPERTIES};
-use crate::properties::{PropertyReader, quote};
-use crate::resource::read_tags;
+use crate::properties::PropertyReader;
 use crate::sensitive::Sensitive;
 use crate::stored_secret;
+use crate::tags;
+use crate::text::quote;
 
 /// What a template may give.
 pub(super) const NAMES: [&str; 20] = [
@@ -95,7 +96,7 @@ pub(super) fn parse(reader: &PropertyReader<'_>) -> Result<Properties, Error> {
     let modes = [("Strict", Mode::Strict), ("Report", Mode::Report)];
     // Read so that a template may change it to probe again; its value says nothing.
     reader.string("RunOn")?;
-    read_tags(reader)?;
+    tags::read(reader)?;
     let properties = Properties {
         endpoint,
         auth: auth(reader, target.is_some())?,

@@ -13,8 +13,8 @@ use super::{api, delete_provider};
 use crate::agentcore::{self, NOT_FOUND_PATIENCE};
 use crate::error::{ApiErrorKind, Error, Failure};
 use crate::event::RawProperties;
-use crate::identity::{Owner, pending_name};
 use crate::job::Job;
+use crate::requester::{Owner, pending_name};
 use crate::wait::{CANCELLED_CREATE_GRACE, Progress, until_within};
 
 /// A provider and what its tags say.
@@ -39,7 +39,7 @@ pub(super) enum Proof {
 impl Found {
     pub(super) fn proof(&self, job: &Job<'_>) -> Proof {
         match &self.tags {
-            Some(tags) if job.identity().owner(tags) == Owner::Us => Proof::Ours,
+            Some(tags) if job.requester().owner(tags) == Owner::Us => Proof::Ours,
             Some(_) => Proof::Others,
             None => Proof::Missing,
         }
@@ -53,7 +53,7 @@ impl Found {
             // Nobody else makes a name of this stack's digest, and what was there before the request is not its work.
             Proof::Missing => {
                 let since = job.requested_at();
-                job.identity().is_derived_name(self.live.name())
+                job.requester().is_derived_name(self.live.name())
                     && since.is_some_and(|since| api::created_at(&self.live).is_some_and(|created| created >= since))
             }
         }
@@ -109,7 +109,7 @@ pub(super) async fn find_for_delete(
     let given = raw.text("Name");
     let pending = pending_name(physical_id);
     let returned =
-        pending.is_none() && (given.as_deref() == Some(physical_id) || job.identity().is_derived_name(physical_id));
+        pending.is_none() && (given.as_deref() == Some(physical_id) || job.requester().is_derived_name(physical_id));
     if returned {
         let Some(found) = look(job, physical_id).await? else { return Ok(None) };
         return match found.proof(job) {
@@ -120,7 +120,7 @@ pub(super) async fn find_for_delete(
             Proof::Others => Err(changed_hands(physical_id)),
         };
     }
-    let name = pending.map(str::to_owned).or(given).unwrap_or_else(|| job.identity().derived_name());
+    let name = pending.map(str::to_owned).or(given).unwrap_or_else(|| job.requester().derived_name());
     if !is_name(&name) {
         return Ok(None);
     }
@@ -137,7 +137,7 @@ pub(super) async fn find_for_delete(
     match found {
         Some(found) if found.proof(job) == Proof::Ours => Ok(Some(name)),
         // Most likely ours, which a name alone does not prove. Leaving it without a word would be worse.
-        Some(found) if found.proof(job) == Proof::Missing && job.identity().is_derived_name(&name) => {
+        Some(found) if found.proof(job) == Proof::Missing && job.requester().is_derived_name(&name) => {
             Err(Error::NotOurs {
                 what: format!("credential provider named {name}"),
                 advice: "AgentCore does not list its tags, so that nothing proves it was made by this stack: delete \

@@ -15,10 +15,10 @@ use crate::agentcore::unbuildable;
 use crate::error::Error;
 use crate::job::Job;
 use crate::oauth::{self, ClientCredentials, Metadata};
-use crate::properties::quote;
 use crate::rollback::unless_rolling_back;
 use crate::sensitive::Sensitive;
 use crate::stored_secret;
+use crate::text::quote;
 
 /// The configuration of a new provider.
 pub(super) async fn for_create(job: &Job<'_>, properties: &Properties) -> Result<Configuration, Error> {

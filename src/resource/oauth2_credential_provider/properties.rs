@@ -7,11 +7,12 @@ use http::Uri;
 
 use super::vendor::{Family, KnownVendor, VENDORS, Vendor};
 use crate::error::Error;
-use crate::identity::Identity;
 use crate::oauth::Discovery;
 use crate::oauth::client::ClientSecret;
-use crate::properties::{PropertyReader, at_most, quote};
-use crate::resource::read_tags;
+use crate::properties::{PropertyReader, at_most};
+use crate::requester::Requester;
+use crate::tags;
+use crate::text::quote;
 
 /// What a template may give.
 pub(super) const NAMES: [&str; 15] = [
@@ -112,16 +113,16 @@ impl Secret {
 impl Properties {
     /// The provider's name, unless it replaces another.
     #[must_use]
-    pub(crate) fn name(&self, identity: &Identity) -> String {
-        self.name.clone().unwrap_or_else(|| identity.derived_name())
+    pub(crate) fn name(&self, requester: &Requester) -> String {
+        self.name.clone().unwrap_or_else(|| requester.derived_name())
     }
 
     /// Whether the provider `physical_id` has the name that is asked for.
     #[must_use]
-    pub(crate) fn keeps(&self, physical_id: &str, identity: &Identity) -> bool {
+    pub(crate) fn keeps(&self, physical_id: &str, requester: &Requester) -> bool {
         match &self.name {
             Some(name) => name == physical_id,
-            None => identity.is_derived_name(physical_id),
+            None => requester.is_derived_name(physical_id),
         }
     }
 }
@@ -153,7 +154,7 @@ pub(super) fn parse(reader: &PropertyReader<'_>) -> Result<Properties, Error> {
             token_endpoint: https_url(reader, "TokenEndpoint")?,
         }),
     };
-    Ok(Properties { name, vendor, client_id, secret: secret(reader)?, idp, tags: read_tags(reader)? })
+    Ok(Properties { name, vendor, client_id, secret: secret(reader)?, idp, tags: tags::read(reader)? })
 }
 
 /// Refuses what the vendor's family has no member for.
@@ -291,12 +292,12 @@ mod tests {
 
     #[test]
     fn a_generated_name_is_one_that_the_api_takes() {
-        let identity = Identity {
+        let requester = Requester {
             stack_id: "arn:aws:cloudformation:us-east-1:111122223333:stack/mcp/0a1b2c3d-4444".to_owned(),
             logical_id: "Provider".to_owned(),
             request_id: "r1".to_owned(),
             name_prefix: None,
         };
-        assert!([identity.derived_name(), identity.replacement_name()].iter().all(|name| is_name(name)));
+        assert!([requester.derived_name(), requester.replacement_name()].iter().all(|name| is_name(name)));
     }
 }

@@ -115,7 +115,7 @@ pub(super) async fn get_before(
 
 /// Starts the deletion. `None` if there is nothing to delete.
 pub(super) async fn delete(job: &Job<'_>, id: &str) -> Result<Option<()>, Error> {
-    let token = job.identity().client_token("runtime-delete");
+    let token = job.requester().client_token("runtime-delete");
     let request = job.context.agentcore.delete_agent_runtime().agent_runtime_id(id).client_token(token);
     let answer = job.call("bedrock-agentcore:DeleteAgentRuntime", || request.clone().send()).await;
     none_if_not_found(answer.map(|_| ()))

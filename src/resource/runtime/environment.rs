@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use super::properties::{CredentialDelivery, Properties, SecretSource};
 use crate::error::Error;
 use crate::job::Job;
-use crate::properties::quote;
 use crate::sensitive::Sensitive;
 use crate::stored_secret;
+use crate::text::quote;
 
 const NAME: &str = "EnvironmentVariables";
 /// Bounds of EnvironmentVariablesMap (API reference, CreateAgentRuntime).

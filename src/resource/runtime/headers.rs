@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::error::Error;
 use crate::header_name::header_name_problem;
-use crate::properties::quote;
+use crate::text::quote;
 
 const NAME: &str = "RequestHeaders";
 pub(super) const HEADERS_MAX: usize = 20;

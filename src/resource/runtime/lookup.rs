@@ -10,8 +10,8 @@ use super::{delete_runtime, name_in_id};
 use crate::agentcore::{self, LIST_PATIENCE, deletion_patience};
 use crate::error::{Error, Failure};
 use crate::event::RawProperties;
-use crate::identity::{Owner, pending_name};
 use crate::job::Job;
+use crate::requester::{Owner, pending_name};
 use crate::wait::{Progress, until_within};
 
 /// The runtime that a Delete is about; `None` if there is none of ours.
@@ -30,7 +30,7 @@ pub(super) async fn find_for_delete(
     let name = pending
         .map(str::to_owned)
         .or_else(|| raw.text("AgentRuntimeName"))
-        .unwrap_or_else(|| default_name(job.identity()));
+        .unwrap_or_else(|| default_name(job.requester()));
     let found = find_by_name(job, &name, deletion_patience(pending)).await?;
     Ok(found.and_then(|(runtime, owner)| (owner == Owner::Us).then_some(runtime.id)))
 }
@@ -79,7 +79,7 @@ async fn find_by_name(job: &Job<'_>, name: &str, patience: Duration) -> Result<O
         let Some(runtime) = api::find_by_name(job, name).await? else { return Ok(Progress::pending("not found")) };
         Ok(match agentcore::tags(job, &runtime.arn).await? {
             Some(tags) => {
-                let owner = job.identity().owner(&tags);
+                let owner = job.requester().owner(&tags);
                 Progress::Done((runtime, owner))
             }
             None => Progress::pending("listed, but gone"),

@@ -9,11 +9,12 @@ use super::platform::{V1, V2};
 use crate::agentcore::check_role;
 use crate::authorizer::{Authorizer, Draft, Fields};
 use crate::error::Error;
-use crate::identity::Identity;
 use crate::oauth::Discovery;
-use crate::properties::{PropertyReader, at_most, quote};
-use crate::resource::read_tags;
+use crate::properties::{PropertyReader, at_most};
+use crate::requester::Requester;
 use crate::sensitive::Sensitive;
+use crate::tags;
+use crate::text::quote;
 
 /// What a template may give.
 pub(super) const NAMES: [&str; 25] = [
@@ -127,21 +128,21 @@ pub(crate) struct Properties {
 impl Properties {
     /// The runtime's name.
     #[must_use]
-    pub(crate) fn name(&self, identity: &Identity) -> String {
-        self.name.clone().unwrap_or_else(|| default_name(identity))
+    pub(crate) fn name(&self, requester: &Requester) -> String {
+        self.name.clone().unwrap_or_else(|| default_name(requester))
     }
 }
 
 /// The name of a runtime whose template gives none: stack, logical id and eight digits, in the API's alphabet, behind the
 /// function's prefix of names if it has one.
 #[must_use]
-pub(crate) fn default_name(identity: &Identity) -> String {
-    let suffix = identity.suffix();
-    let mut name: String = format!("{}_{}", identity.stack_name(), identity.logical_id)
+pub(crate) fn default_name(requester: &Requester) -> String {
+    let suffix = requester.suffix();
+    let mut name: String = format!("{}_{}", requester.stack_name(), requester.logical_id)
         .chars()
         .map(|c| if c.is_ascii_alphanumeric() { c } else { '_' })
         .collect();
-    if let Some(prefix) = identity.name_prefix.as_ref().map(|prefix| format!("{prefix}_"))
+    if let Some(prefix) = requester.name_prefix.as_ref().map(|prefix| format!("{prefix}_"))
         && !name.starts_with(&prefix)
     {
         name.insert_str(0, &prefix);
@@ -189,7 +190,7 @@ pub(super) fn parse(reader: &PropertyReader<'_>) -> Result<Properties, Error> {
         platform_version: reader.choice("PlatformVersion", &[V1, V2].map(|word| (word, word)))?,
         idle_seconds,
         lifetime_seconds,
-        tags: read_tags(reader)?,
+        tags: tags::read(reader)?,
     })
 }
 
@@ -363,15 +364,15 @@ mod tests {
     #[test]
     fn a_derived_name_is_always_valid() {
         for (stack, logical_id) in [("my-stack", "Runtime"), ("9lives", "R"), (&*"long".repeat(30), "Runtime")] {
-            let mut identity = Identity {
+            let mut requester = Requester {
                 stack_id: format!("arn:aws:cloudformation:us-east-1:111122223333:stack/{stack}/guid"),
                 logical_id: logical_id.to_owned(),
                 request_id: "r".to_owned(),
                 name_prefix: None,
             };
-            check_name(&default_name(&identity)).unwrap();
-            identity.name_prefix = Some("my".to_owned());
-            let name = default_name(&identity);
+            check_name(&default_name(&requester)).unwrap();
+            requester.name_prefix = Some("my".to_owned());
+            let name = default_name(&requester);
             check_name(&name).unwrap();
             assert!(name.starts_with("my_") && !name.starts_with("my_my_"), "{name}");
         }

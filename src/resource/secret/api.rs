@@ -7,8 +7,8 @@ use aws_sdk_secretsmanager::types::Tag;
 use super::properties::Managed;
 use crate::error::{ApiErrorKind, Error};
 use crate::job::Job;
-use crate::resource::TagChanges;
 use crate::sensitive::Sensitive;
+use crate::tags;
 
 /// What the token of a create, and so the id of the first version, is derived for.
 pub(super) const CREATE_PURPOSE: &str = "secret-create";
@@ -61,7 +61,7 @@ pub(super) async fn create(
         .set_kms_key_id(managed.kms_key_id.clone())
         .secret_string(value.expose())
         .set_tags(Some(to_tags(tags)))
-        .client_request_token(job.identity().client_token(CREATE_PURPOSE));
+        .client_request_token(job.requester().client_token(CREATE_PURPOSE));
     let answer = job.call("secretsmanager:CreateSecret", || request.clone().send()).await?;
     Ok(Created { arn: required(answer.arn, "ARN")?, version_id: required(answer.version_id, "VersionId")? })
 }
@@ -99,7 +99,7 @@ pub(super) async fn put_value(job: &Job<'_>, arn: &str, value: &Sensitive, attem
         .put_secret_value()
         .secret_id(arn)
         .secret_string(value.expose())
-        .client_request_token(job.identity().client_token(&put_purpose(attempt)));
+        .client_request_token(job.requester().client_token(&put_purpose(attempt)));
     let answer = job.call("secretsmanager:PutSecretValue", || request.clone().send()).await?;
     required(answer.version_id, "VersionId")
 }
@@ -113,7 +113,7 @@ pub(super) async fn update_settings(job: &Job<'_>, arn: &str, managed: &Managed)
         .secret_id(arn)
         .description(managed.description.clone().unwrap_or_default())
         .kms_key_id(managed.kms_key_id.clone().unwrap_or_else(|| DEFAULT_KEY.to_owned()))
-        .client_request_token(job.identity().client_token("secret-settings"));
+        .client_request_token(job.requester().client_token("secret-settings"));
     job.call("secretsmanager:UpdateSecret", || request.clone().send()).await?;
     Ok(())
 }
@@ -125,7 +125,7 @@ pub(super) async fn restore(job: &Job<'_>, arn: &str) -> Result<(), Error> {
     Ok(())
 }
 
-pub(super) async fn change_tags(job: &Job<'_>, arn: &str, changes: TagChanges) -> Result<(), Error> {
+pub(super) async fn change_tags(job: &Job<'_>, arn: &str, changes: tags::Changes) -> Result<(), Error> {
     let client = &job.context.secretsmanager;
     if !changes.set.is_empty() {
         let request = client.tag_resource().secret_id(arn).set_tags(Some(to_tags(&changes.set)));

@@ -9,9 +9,9 @@ use super::{PUTS_MAX, converge_value, success};
 use crate::error::{ApiErrorKind, Error};
 use crate::event::RequestType;
 use crate::job::{Job, Success};
-use crate::resource::{TagChanges, tag_changes, wanted_tags};
 use crate::rollback::undoes_update;
 use crate::sensitive::Sensitive;
+use crate::tags;
 
 /// Begins the keys of tags that AWS itself sets, which nobody else can remove.
 const AWS_TAG_PREFIX: &str = "aws:";
@@ -23,7 +23,7 @@ pub(super) async fn revive(job: &Job<'_>, managed: &Managed, live: &Live) -> Res
         return Ok(());
     }
     api::restore(job, &live.arn).await?;
-    let changes = tag_changes(&live.tags, &wanted_tags(&managed.tags, job.identity()), None);
+    let changes = tags::changes(&live.tags, &tags::wanted(&managed.tags, job.requester()), None);
     if let Err(error) = api::change_tags(job, &live.arn, changes).await {
         // Back to where it was: a secret of nobody's must not live on.
         api::delete(job, &live.arn, Some(30)).await?;
@@ -37,7 +37,7 @@ pub(super) async fn revive(job: &Job<'_>, managed: &Managed, live: &Live) -> Res
 pub(super) fn is_of_this_request(job: &Job<'_>, live: &Live) -> bool {
     let puts = (1..=PUTS_MAX).map(api::put_purpose);
     let purposes = puts.chain([api::CREATE_PURPOSE.to_owned()]);
-    purposes.into_iter().any(|purpose| live.version_ids.contains(&job.identity().client_token(&purpose)))
+    purposes.into_iter().any(|purpose| live.version_ids.contains(&job.requester().client_token(&purpose)))
 }
 
 /// Returns true if what the secret holds, as `live` showed it before it was revived, belongs to a life that has ended.
@@ -58,7 +58,7 @@ pub(super) async fn overwrite(
     live: Live,
     value: &Sensitive,
 ) -> Result<Success, Error> {
-    let wanted = wanted_tags(&managed.tags, job.identity());
+    let wanted = tags::wanted(&managed.tags, job.requester());
     api::change_tags(job, &live.arn, replaced_tags(&live.tags, &wanted)).await?;
     if !live.has_settings(managed) {
         api::update_settings(job, &live.arn, managed).await?;
@@ -72,7 +72,7 @@ pub(super) async fn overwrite(
 }
 
 /// Returns what has to change so that a resource carries the wanted tags and no others.
-fn replaced_tags(live: &BTreeMap<String, String>, wanted: &BTreeMap<String, String>) -> TagChanges {
+fn replaced_tags(live: &BTreeMap<String, String>, wanted: &BTreeMap<String, String>) -> tags::Changes {
     let stale = live.keys().filter(|key| !wanted.contains_key(*key) && !key.starts_with(AWS_TAG_PREFIX));
-    TagChanges { remove: stale.cloned().collect(), ..tag_changes(live, wanted, None) }
+    tags::Changes { remove: stale.cloned().collect(), ..tags::changes(live, wanted, None) }
 }

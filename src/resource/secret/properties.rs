@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::error::Error;
-use crate::identity::Identity;
-use crate::properties::{PropertyReader, at_most, quote};
-use crate::resource::read_tags;
+use crate::properties::{PropertyReader, at_most};
+use crate::requester::Requester;
 use crate::sensitive::Sensitive;
+use crate::tags;
+use crate::text::quote;
 
 /// What a template may give.
 pub(super) const NAMES: [&str; 9] = [
@@ -90,15 +91,15 @@ impl Managed {
     /// The secret's name. The derived one ends in a slash and eight digits, because a hyphen and six characters would
     /// look like the end of an ARN (Secrets Manager API reference, `CreateSecret`).
     #[must_use]
-    pub(crate) fn name(&self, identity: &Identity) -> String {
-        self.name.clone().unwrap_or_else(|| default_name(identity))
+    pub(crate) fn name(&self, requester: &Requester) -> String {
+        self.name.clone().unwrap_or_else(|| default_name(requester))
     }
 }
 
 /// The name of a secret whose template gives none.
 #[must_use]
-pub(crate) fn default_name(identity: &Identity) -> String {
-    format!("{}/{}/{}", identity.stack_name(), identity.logical_id, identity.suffix())
+pub(crate) fn default_name(requester: &Requester) -> String {
+    format!("{}/{}/{}", requester.stack_name(), requester.logical_id, requester.suffix())
 }
 
 pub(super) fn parse(reader: &PropertyReader<'_>) -> Result<Properties, Error> {
@@ -112,7 +113,7 @@ pub(super) fn parse(reader: &PropertyReader<'_>) -> Result<Properties, Error> {
     let existing = reader.string("ExistingSecretId")?;
     // Checked here, used by Delete, which reads it from the raw properties.
     recovery_window(reader.string("RecoveryWindowInDays")?.as_deref())?;
-    let tags = read_tags(reader)?;
+    let tags = tags::read(reader)?;
     match (values, existing) {
         (Some(_), Some(_)) => Err(Error::property(
             "ExistingSecretId",

@@ -25,7 +25,7 @@ const PHYSICAL_ID_BYTES_MAX: usize = 1024;
 
 /// The three ids that identify a request, and everything derived from them.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Identity {
+pub struct Requester {
     /// The stack's ARN.
     pub stack_id: String,
     /// The resource's name in the template.
@@ -48,7 +48,7 @@ pub enum Owner {
     Other,
 }
 
-impl Identity {
+impl Requester {
     /// An idempotency token for one purpose within this request: the same for every delivery, another for every other
     /// request. In the form of a UUID, which both Secrets Manager (32–64 characters, becomes the version id) and
     /// AgentCore (33–256 characters) accept.
@@ -187,8 +187,8 @@ pub fn pending_name(physical_id: &str) -> Option<&str> {
 mod tests {
     use super::*;
 
-    fn identity(stack_guid: &str, logical_id: &str) -> Identity {
-        Identity {
+    fn requester(stack_guid: &str, logical_id: &str) -> Requester {
+        Requester {
             stack_id: format!("arn:aws:cloudformation:us-east-1:111122223333:stack/mcp/{stack_guid}"),
             logical_id: logical_id.to_owned(),
             request_id: "request-1".to_owned(),
@@ -198,16 +198,16 @@ mod tests {
 
     #[test]
     fn tokens_repeat_for_one_request_and_differ_between_purposes() {
-        let identity = identity("g1", "Runtime");
-        assert_eq!(identity.client_token("create"), identity.client_token("create"));
-        assert_ne!(identity.client_token("create"), identity.client_token("update"));
-        assert_eq!(identity.client_token("create").len(), 36);
+        let requester = requester("g1", "Runtime");
+        assert_eq!(requester.client_token("create"), requester.client_token("create"));
+        assert_ne!(requester.client_token("create"), requester.client_token("update"));
+        assert_eq!(requester.client_token("create").len(), 36);
     }
 
     #[test]
     fn derived_names_belong_to_the_stack_and_a_replacements_to_the_request() {
-        let one = identity("1A2b3c4d-5e6f-0000-0000-000000000000", "Gateway");
-        let two = Identity { request_id: "request-2".to_owned(), ..one.clone() };
+        let one = requester("1A2b3c4d-5e6f-0000-0000-000000000000", "Gateway");
+        let two = Requester { request_id: "request-2".to_owned(), ..one.clone() };
         assert!(one.derived_name().starts_with("mcp-1a2b3c4d-") && one.derived_name().len() == 19);
         assert_eq!(one.derived_name(), two.derived_name());
         assert_ne!(one.replacement_name(), two.replacement_name());
@@ -216,26 +216,26 @@ mod tests {
             assert!(!one.is_derived_name(other), "{other}");
         }
         assert!(!one.is_derived_name(&format!("pending:{}", one.derived_name())));
-        assert!(!one.is_derived_name(&identity("g2", "Gateway").derived_name()));
-        let team = Identity { name_prefix: Some("team".to_owned()), ..one };
+        assert!(!one.is_derived_name(&requester("g2", "Gateway").derived_name()));
+        let team = Requester { name_prefix: Some("team".to_owned()), ..one };
         assert!(team.derived_name().starts_with("team-1a2b3c4d-") && team.is_derived_name(&team.replacement_name()));
     }
 
     #[test]
     fn a_secret_is_asked_for_by_an_arn_that_a_policy_can_name() {
-        let identity = identity("g1", "Secret");
-        assert_eq!(identity.secret_id("a/b"), "arn:aws:secretsmanager:us-east-1:111122223333:secret:a/b");
+        let requester = requester("g1", "Secret");
+        assert_eq!(requester.secret_id("a/b"), "arn:aws:secretsmanager:us-east-1:111122223333:secret:a/b");
         for name in ["arn:aws:secretsmanager:us-east-1:1:secret:x-AbCdEf", "name-AbCdEf"] {
-            assert_eq!(identity.secret_id(name), name);
+            assert_eq!(requester.secret_id(name), name);
         }
     }
 
     #[test]
     fn ownership_needs_both_tags_and_recognises_a_dead_predecessor() {
-        let ours = identity("g1", "Runtime");
+        let ours = requester("g1", "Runtime");
         assert_eq!(ours.owner(&ours.tags()), Owner::Us);
-        assert_eq!(ours.owner(&identity("g0", "Runtime").tags()), Owner::Predecessor);
-        assert_eq!(ours.owner(&identity("g1", "Other").tags()), Owner::Other);
+        assert_eq!(ours.owner(&requester("g0", "Runtime").tags()), Owner::Predecessor);
+        assert_eq!(ours.owner(&requester("g1", "Other").tags()), Owner::Other);
         assert_eq!(ours.owner(&BTreeMap::new()), Owner::Other);
         let mut half = ours.tags();
         half.remove(LOGICAL_ID_TAG);

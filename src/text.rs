@@ -1,0 +1,53 @@
+//! Text that somebody else wrote, fit to stand in a sentence of ours.
+
+use std::borrow::Cow;
+
+/// Ends a text that was cut.
+const CUT: &str = "…";
+
+/// Returns the text in quotes, cut so that the sentence around it stays readable.
+#[must_use]
+pub fn quote(text: &str) -> String {
+    const SHOWN_CHARS_MAX: usize = 80;
+    if text.chars().count() > SHOWN_CHARS_MAX {
+        format!("{:?}… ({} characters)", text.chars().take(SHOWN_CHARS_MAX).collect::<String>(), text.chars().count())
+    } else {
+        format!("{text:?}")
+    }
+}
+
+/// The text, or as much of its beginning as takes at most so many bytes as JSON, where escaping makes a character cost up
+/// to six. Whatever is secret in it has been masked before: the rest of a value would not be recognised any more.
+pub(crate) fn cut(text: &str, bytes_max: usize) -> Cow<'_, str> {
+    let mut bytes = 0;
+    let mut end = 0;
+    for (index, character) in text.char_indices() {
+        if bytes + CUT.len() <= bytes_max {
+            end = index;
+        }
+        bytes += match character {
+            '"' | '\\' | '\n' | '\r' | '\t' | '\u{8}' | '\u{c}' => 2,
+            '\0'..='\u{1f}' => 6,
+            _ => character.len_utf8(),
+        };
+        if bytes > bytes_max {
+            return format!("{}{CUT}", &text[..end]).into();
+        }
+    }
+    text.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cut_text_takes_no_more_than_its_bytes() {
+        let text = "a\"\\\n\u{8}\u{c}\u{1}\u{7f}é😀".repeat(20);
+        for bytes_max in CUT.len()..400 {
+            let bytes = serde_json::to_string(&cut(&text, bytes_max)).unwrap().len() - 2;
+            assert!(bytes <= bytes_max && (bytes + 6 > bytes_max || bytes_max > 320), "{bytes} of {bytes_max}");
+        }
+        assert_eq!(cut("abc", 3), "abc");
+    }
+}
