@@ -21,6 +21,14 @@ const CLIENT_ID_CLAIM: &str = "client_id";
 
 pub mod comparison;
 
+/// Returns the JWT authorizer in what the service reports, or `None` if there is none or one of another kind.
+pub(crate) fn custom_jwt(live: Option<&AuthorizerConfiguration>) -> Option<&CustomJwtAuthorizerConfiguration> {
+    match live {
+        Some(AuthorizerConfiguration::CustomJwtAuthorizer(authorizer)) => Some(authorizer),
+        _ => None,
+    }
+}
+
 /// The part of an authorizer that [`Authorizer`] governs. The rest is somebody else's, and so are rules for claims in a
 /// form that is never written here.
 pub(crate) const GOVERNED: Rule = Rule::Presence(&Rule::Union(&[(
@@ -267,10 +275,10 @@ impl Authorizer {
         }
     }
 
-    /// Our form of what the service reports. Another kind of authorizer equals nothing of ours.
+    /// Reads what the service reports. Another kind of authorizer equals nothing of ours.
     #[must_use]
     pub fn from_api(live: &AuthorizerConfiguration) -> Self {
-        let AuthorizerConfiguration::CustomJwtAuthorizer(live) = live else { return Self::foreign() };
+        let Some(live) = custom_jwt(Some(live)) else { return Self::foreign() };
         let set = |list: &[String]| list.iter().cloned().collect();
         Self {
             discovery_url: live.discovery_url().to_owned(),

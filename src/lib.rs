@@ -20,6 +20,7 @@
 mod agentcore;
 pub mod authorizer;
 pub mod aws;
+mod code;
 mod container_log;
 pub mod denial;
 pub mod endpoints;

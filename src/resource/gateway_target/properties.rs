@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use http::{HeaderName, Uri};
 
-use super::listing::Listing;
 use super::outbound::Outbound;
-use crate::agentcore::target::gateway_id;
+use super::tool_source::ToolSource;
+use crate::agentcore::gateway_target::{TargetName, gateway_id};
 use crate::error::Error;
 use crate::mcp::url::RuntimeUrl;
 use crate::properties::{PropertyReader, at_most};
@@ -54,7 +54,7 @@ pub(crate) struct Properties {
     /// How the gateway authorizes itself there.
     pub(super) outbound: Outbound,
     /// Where the gateway knows the tools from.
-    pub(super) listing: Listing,
+    pub(super) tool_source: ToolSource,
     /// Headers of callers that reach the server.
     pub(super) request_headers: BTreeSet<String>,
     /// Headers of the server that reach callers.
@@ -64,10 +64,20 @@ pub(crate) struct Properties {
 }
 
 impl Properties {
-    /// The target's name.
+    /// Returns the target's name.
     pub(super) fn name(&self, requester: &Requester) -> String {
-        self.name.clone().unwrap_or_else(|| format!("mcp-{}", requester.suffix()))
+        self.name.clone().unwrap_or_else(|| derived_name(requester))
     }
+
+    /// Returns the target's name on its gateway.
+    pub(super) fn target_name(&self, requester: &Requester) -> TargetName {
+        TargetName { gateway_id: self.gateway_id.clone(), name: self.name(requester) }
+    }
+}
+
+/// Returns the name of a target whose template gives none.
+pub(super) fn derived_name(requester: &Requester) -> String {
+    format!("mcp-{}", requester.suffix())
 }
 
 pub(super) fn parse(reader: &PropertyReader<'_>) -> Result<Properties, Error> {
@@ -86,8 +96,8 @@ pub(super) fn parse(reader: &PropertyReader<'_>) -> Result<Properties, Error> {
     let endpoint = endpoint(reader)?;
     let region = RuntimeUrl::parse(&endpoint).map(|url| url.region);
     let outbound = Outbound::read(reader, region)?;
-    let listing = Listing::read(reader)?;
-    if outbound.needs_person() && !listing.has_schema() {
+    let tool_source = ToolSource::read(reader)?;
+    if outbound.needs_person() && !tool_source.has_schema() {
         let problem = "is AUTHORIZATION_CODE, for which a person would have to sign in before the tools can be listed; \
                        name the tools in `ToolSchema` or `ToolSchemaS3Uri`, or use CLIENT_CREDENTIALS";
         return Err(Error::property("GrantType", problem));
@@ -99,7 +109,7 @@ pub(super) fn parse(reader: &PropertyReader<'_>) -> Result<Properties, Error> {
         description,
         endpoint,
         outbound,
-        listing,
+        tool_source,
         request_headers: headers(reader, "AllowedRequestHeaders")?,
         response_headers: headers(reader, "AllowedResponseHeaders")?,
         synchronize_on: reader.string("SynchronizeOn")?,

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::gateway::Gateway;
-use crate::agentcore::target::TargetRef;
+use crate::agentcore::gateway_target::TargetRef;
+use crate::code::Code;
 use crate::error::Error;
 use crate::header_name::header_name_problem;
 use crate::job::Job;
@@ -224,13 +225,13 @@ impl Properties {
         if count < self.minimum_tools {
             let advice = advice(Some("check which tools its settings enable"));
             let sentence = format!("{who} lists {tools} where `MinimumTools` asks for {}{advice}", self.minimum_tools);
-            return Err(Error::unverified("TOO_FEW_TOOLS", sentence));
+            return Err(Error::unverified(Code::TooFewTools, sentence));
         }
         if let Some(expected) = self.expected_tool_count
             && count != expected
         {
             let sentence = format!("{who} lists {tools} where `ExpectedToolCount` is {expected}{}", advice(None));
-            return Err(Error::unverified("OTHER_TOOL_COUNT", sentence));
+            return Err(Error::unverified(Code::OtherToolCount, sentence));
         }
         let missing: Vec<_> = self.expected_tools.iter().filter(|tool| !catalogue.tools.contains(tool)).collect();
         if missing.is_empty() {
@@ -239,6 +240,6 @@ impl Properties {
         let missing = missing.into_iter().map(|tool| format!("`{tool}`")).collect::<Vec<_>>().join(", ");
         let advice = advice(None);
         let sentence = format!("{who} does not list {missing} of `ExpectedTools`; it lists {tools}{advice}");
-        Err(Error::unverified("TOOLS_MISSING", sentence))
+        Err(Error::unverified(Code::ToolsMissing, sentence))
     }
 }

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws_sdk_bedrockagentcorecontrol::types::ServerProtocol;
 
 use super::headers;
-use super::platform::{V1, V2};
 use crate::agentcore::check_role;
+use crate::agentcore::runtime::{V1, V2};
 use crate::authorizer::{Authorizer, Draft, Fields};
 use crate::error::Error;
 use crate::oauth::Discovery;

@@ -121,7 +121,8 @@ async fn a_target_that_waits_for_a_person_is_explained() {
     let created = scene.target(json!({})).await;
     let provider_arn = super::make_provider(&scene.world);
     let oauth = json!({"providerArn": provider_arn, "scopes": [], "grantType": "AUTHORIZATION_CODE"});
-    let changes = json!({"name": NAME, "targetConfiguration":
+    let description = scene.look(&created.physical_id(), |target| target.description.clone());
+    let changes = json!({"name": NAME, "description": description, "targetConfiguration":
         {"mcp": {"mcpServer": {"endpoint": scene.runtime.attribute("McpUrl")}}}, "credentialProviderConfigurations":
         [{"credentialProviderType": "OAUTH", "credentialProvider": {"oauthCredentialProvider": oauth}}]});
     scene.somebody("UpdateGatewayTarget", &created.physical_id(), changes);

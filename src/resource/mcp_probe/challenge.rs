@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::code::Code;
 use crate::error::Error;
 use crate::http::{Reply, exchange, objection};
 use crate::job::Job;
@@ -15,7 +16,7 @@ use crate::wait::Deadline;
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_secs(5);
-const CODE: &str = "UNAUTHORIZED";
+const CODE: Code = Code::Unauthorized;
 
 /// Checks and returns the sentence for the result's `Detail`.
 pub(super) async fn check(
@@ -61,7 +62,7 @@ pub(super) async fn check(
                 discovery.given_by,
                 quote(&issuer)
             );
-            return Err(Error::unverified("CLAIM_MISMATCH", sentence));
+            return Err(Error::unverified(Code::ClaimMismatch, sentence));
         }
     }
     Ok(format!(
@@ -99,7 +100,7 @@ async fn challenge(job: &Job<'_>, deadline: Deadline, endpoint: &str) -> Result<
                      `Endpoint`",
                     reply.status
                 );
-                return Err(Error::unverified("REDIRECTED", sentence));
+                return Err(Error::unverified(Code::Redirected, sentence));
             }
             Ok(reply) => format!("HTTP {}", reply.status),
             Err(problem) => problem,

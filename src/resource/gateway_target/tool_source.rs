@@ -20,8 +20,8 @@ const S3_URI_CHARS_MAX: usize = 2048;
 
 /// Where the tools are known from.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Listing {
-    /// The gateway asks the server and keeps the answer until it is synchronised.
+pub(super) enum ToolSource {
+    /// The gateway asks the server and keeps the answer until it is synchronized.
     Synchronized,
     /// The gateway asks the server whenever it is asked.
     Dynamic,
@@ -31,7 +31,7 @@ pub(super) enum Listing {
     S3(String),
 }
 
-impl Listing {
+impl ToolSource {
     pub(super) fn read(reader: &PropertyReader<'_>) -> Result<Self, Error> {
         let dynamic = reader.choice("ListingMode", &[("DEFAULT", false), ("DYNAMIC", true)])?.unwrap_or(false);
         let s3 = reader.string(SCHEMA_S3)?;
@@ -89,7 +89,7 @@ impl Listing {
 }
 
 /// Refuses a schema that the service could make no tools of.
-fn schema(object: Map<String, Value>) -> Result<Listing, Error> {
+fn schema(object: Map<String, Value>) -> Result<ToolSource, Error> {
     let refuse = |problem: String| Err(Error::property(SCHEMA, problem));
     let Some(tools) = object.get("tools").and_then(Value::as_array) else {
         return refuse("has no list `tools`; give what the server answers to tools/list".to_owned());
@@ -112,7 +112,7 @@ fn schema(object: Map<String, Value>) -> Result<Listing, Error> {
         let problem = format!("has {bytes} bytes; at most {SCHEMA_BYTES_MAX} fit, so use `{SCHEMA_S3}`");
         return refuse(problem);
     }
-    Ok(Listing::Schema(schema))
+    Ok(ToolSource::Schema(schema))
 }
 
 fn check_s3_uri(uri: &str) -> Result<(), Error> {

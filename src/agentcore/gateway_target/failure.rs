@@ -1,9 +1,12 @@
-//! Why a gateway could not work with the server behind a target, and what to do about it.
+//! Explains why a gateway could not work with the server behind a target, and what to do about that.
 
 use aws_sdk_bedrockagentcorecontrol::operation::get_gateway_target::GetGatewayTargetOutput;
 use aws_sdk_bedrockagentcorecontrol::types::CredentialProviderType;
 
-use super::{Settled, TargetRef, get_gateway, mcp_server, settled};
+use super::{GatewayTarget, TargetRef, mcp_server};
+use crate::agentcore::engine::Provisioned;
+use crate::agentcore::gateway::Gateway;
+use crate::agentcore::waiters::{Live, Phase};
 use crate::denial::Denial;
 use crate::error::Error;
 use crate::job::Job;
@@ -13,37 +16,31 @@ use crate::mcp::url::RuntimeUrl;
 /// method mismatch", as the runtime says it), or the list of tools itself is at fault.
 const PERMANENT: [&str; 3] = ["method mismatch", "tool schema", "uplicate tool"];
 
-/// Whether another attempt would end the same.
+/// Returns true if another attempt would end the same.
 pub(super) fn is_permanent(live: &GetGatewayTargetOutput) -> bool {
-    let reasons = reasons(live.status_reasons());
+    let reasons = live.reasons();
     PERMANENT.iter().any(|words| reasons.contains(words)) || Denial::read(&reasons).is_final()
 }
 
-/// The service's reasons as the end of a sentence.
-pub(crate) fn reasons(reasons: &[String]) -> String {
-    let reasons = reasons.iter().map(|reason| reason.trim_end_matches('.')).collect::<Vec<_>>().join("; ");
-    if reasons.is_empty() { "the service gives no reason".to_owned() } else { reasons }
-}
-
-/// What to say of a target whose last operation failed.
+/// Explains the failure of a target's last operation.
 pub(crate) async fn failure(job: &Job<'_>, target: &TargetRef, live: &GetGatewayTargetOutput) -> Error {
-    let reasons = if settled(live.status()) == Settled::PendingAuth {
+    let reasons = if live.phase() == Phase::AwaitingConsent {
         "it waits for a person to sign in, which nobody does in a deployment; use `GrantType` CLIENT_CREDENTIALS, or name \
          the tools in `ToolSchema`"
             .to_owned()
     } else {
-        format!("{}; {}", reasons(live.status_reasons()), advice(job, target, live).await)
+        format!("{}; {}", live.reasons(), advice(job, target, live).await)
     };
-    let status = live.status().as_str().to_owned();
-    Error::TerminalStatus { what: format!("gateway target {} ({target})", live.name()), status, reasons }
+    let status = live.status_name();
+    Error::TerminalStatus { what: GatewayTarget::title(target, live), status, reasons }
 }
 
 async fn advice(job: &Job<'_>, target: &TargetRef, live: &GetGatewayTargetOutput) -> String {
-    let denial = Denial::read(&reasons(live.status_reasons()));
+    let denial = Denial::read(&live.reasons());
     if denial.is_final() {
         return denial.advice_for("the gateway's");
     }
-    if reasons(live.status_reasons()).contains("internal error") {
+    if live.reasons().contains("internal error") {
         return "set the gateway's `ExceptionLevel` to DEBUG to be told more".to_owned();
     }
     let outbound = live.credential_provider_configurations().first();
@@ -52,7 +49,7 @@ async fn advice(job: &Job<'_>, target: &TargetRef, live: &GetGatewayTargetOutput
     match (outbound, runtime) {
         (Some(CredentialProviderType::GatewayIamRole), Some(runtime)) => {
             // Only for the sentence: without it, the role stays unnamed.
-            let gateway = get_gateway(job, &target.gateway_id).await.ok().flatten();
+            let gateway = Gateway::get(job, &target.gateway_id).await.ok().flatten();
             let role = gateway.and_then(|gateway| gateway.role_arn).map(|arn| format!(" {arn}")).unwrap_or_default();
             let runtime = runtime.arn().unwrap_or(runtime.id());
             format!(
