@@ -127,7 +127,7 @@ pub struct AgentCoreControl {
 }
 
 /// What the control plane looks at, and keeps things in, outside of itself.
-pub(crate) struct Neighbours<'w> {
+pub(crate) struct Dependencies<'w> {
     pub(crate) iam: &'w Iam,
     pub(crate) secrets: &'w mut SecretsManager,
     pub(crate) identity_providers: &'w IdentityProviders,
@@ -165,7 +165,7 @@ impl AgentCoreControl {
     }
 
     /// Executes one validated and authorized call.
-    pub(crate) fn call(&mut self, call: &Call, neighbours: &mut Neighbours<'_>) -> Answer {
+    pub(crate) fn call(&mut self, call: &Call, dependencies: &mut Dependencies<'_>) -> Answer {
         self.settle(call.now);
         if let Some(answer) = self.tokens.replay(call).or_else(|| self.lag.replay(call)) {
             return answer;
@@ -173,21 +173,21 @@ impl AgentCoreControl {
         let lags = !self.settings.get_lag.is_zero() && !call.operation.starts_with("Get");
         let before = lags.then(|| self.clone());
         self.check_discovery_url(call)?;
-        let answer = self.execute(call, neighbours)?;
+        let answer = self.execute(call, dependencies)?;
         self.link_workload_identities(call.now);
         self.tokens.record(call, &answer);
         if let Some((mut before, get)) = before.zip(lag::get_of(call, &answer)) {
-            let former = before.call(&get, neighbours);
+            let former = before.call(&get, dependencies);
             self.lag.record(&get, former, call.now + self.settings.get_lag);
         }
         Ok(answer)
     }
 
-    fn execute(&mut self, call: &Call, neighbours: &mut Neighbours<'_>) -> Answer {
+    fn execute(&mut self, call: &Call, dependencies: &mut Dependencies<'_>) -> Answer {
         match call.operation {
-            "CreateAgentRuntime" => self.create_agent_runtime(call, neighbours.iam),
+            "CreateAgentRuntime" => self.create_agent_runtime(call, dependencies.iam),
             "GetAgentRuntime" => self.get_agent_runtime(call),
-            "UpdateAgentRuntime" => self.update_agent_runtime(call, neighbours.iam),
+            "UpdateAgentRuntime" => self.update_agent_runtime(call, dependencies.iam),
             "DeleteAgentRuntime" => {
                 self.check_endpoints_allow_deletion(call)?;
                 self.delete_agent_runtime(call)
@@ -199,26 +199,26 @@ impl AgentCoreControl {
             "DeleteAgentRuntimeEndpoint" => self.delete_agent_runtime_endpoint(call),
             "GetAgentRuntimeEndpoint" => self.get_agent_runtime_endpoint(call),
             "ListAgentRuntimeEndpoints" => self.list_agent_runtime_endpoints(call),
-            "CreateGateway" => self.create_gateway(call, neighbours),
+            "CreateGateway" => self.create_gateway(call, dependencies),
             "GetGateway" => self.get_gateway(call),
-            "UpdateGateway" => self.update_gateway(call, neighbours),
+            "UpdateGateway" => self.update_gateway(call, dependencies),
             "DeleteGateway" => self.delete_gateway(call),
             "ListGateways" => self.list_gateways(call),
-            "CreateGatewayTarget" => self.create_gateway_target(call, neighbours),
+            "CreateGatewayTarget" => self.create_gateway_target(call, dependencies),
             "GetGatewayTarget" => self.get_gateway_target(call),
-            "UpdateGatewayTarget" => self.update_gateway_target(call, neighbours),
+            "UpdateGatewayTarget" => self.update_gateway_target(call, dependencies),
             "DeleteGatewayTarget" => self.delete_gateway_target(call),
             "ListGatewayTargets" => self.list_gateway_targets(call),
             "SynchronizeGatewayTargets" => self.synchronize_gateway_targets(call),
-            "CreateOauth2CredentialProvider" => self.create_credential_provider(call, neighbours),
+            "CreateOauth2CredentialProvider" => self.create_credential_provider(call, dependencies),
             "GetOauth2CredentialProvider" => self.get_credential_provider(call),
-            "UpdateOauth2CredentialProvider" => self.update_credential_provider(call, neighbours),
-            "DeleteOauth2CredentialProvider" => self.delete_credential_provider(call, neighbours),
+            "UpdateOauth2CredentialProvider" => self.update_credential_provider(call, dependencies),
+            "DeleteOauth2CredentialProvider" => self.delete_credential_provider(call, dependencies),
             "ListOauth2CredentialProviders" => self.list_credential_providers(call),
-            "CreateApiKeyCredentialProvider" => self.create_api_key_provider(call, neighbours),
+            "CreateApiKeyCredentialProvider" => self.create_api_key_provider(call, dependencies),
             "GetApiKeyCredentialProvider" => self.get_api_key_provider(call),
-            "UpdateApiKeyCredentialProvider" => self.update_api_key_provider(call, neighbours),
-            "DeleteApiKeyCredentialProvider" => self.delete_api_key_provider(call, neighbours),
+            "UpdateApiKeyCredentialProvider" => self.update_api_key_provider(call, dependencies),
+            "DeleteApiKeyCredentialProvider" => self.delete_api_key_provider(call, dependencies),
             "ListApiKeyCredentialProviders" => self.list_api_key_providers(call),
             "CreateWorkloadIdentity" => self.create_workload_identity(call),
             "GetWorkloadIdentity" => self.get_workload_identity(call),

@@ -11,12 +11,9 @@ use http::Request;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-use crate::agentcore_control::{AgentCoreControl, Neighbours};
+use crate::agentcore_control::{AgentCoreControl, Dependencies};
 use crate::clock::Clock;
 use crate::container::Containers;
-use crate::doors::identity_provider::IdentityProviderDoor;
-use crate::doors::loopback::Loopback;
-use crate::doors::{self, Reply};
 use crate::faults::{FaultEffect, Faults, ResponseFaultEffect};
 use crate::iam::Iam;
 use crate::identity_provider::IdentityProviders;
@@ -30,6 +27,9 @@ use crate::service::{Answer, ApiError, Call, Outcome, Principal};
 use crate::settings::Settings;
 use crate::sigv4::{self, Authorization};
 use crate::stacks::Stacks;
+use crate::transport::identity_provider::IdentityProviderListener;
+use crate::transport::loopback::Loopback;
+use crate::transport::{self, Reply};
 use crate::wire;
 
 pub use crate::service::ServiceId;
@@ -143,7 +143,7 @@ impl Aws {
         self.0.clock.clone()
     }
 
-    /// The faults in force for calls through the doors.
+    /// Returns the faults that apply to calls through the transports.
     #[must_use]
     pub fn faults(&self) -> &Faults {
         &self.0.faults
@@ -192,13 +192,13 @@ impl Aws {
     /// An HTTP client for SDK clients: reaches the services' endpoints and the response bucket, in memory.
     #[must_use]
     pub fn http_client(&self) -> SharedHttpClient {
-        doors::http_client(self.clone())
+        transport::http_client(self.clone())
     }
 
     /// The same as a connector, for what is not an SDK client.
     #[must_use]
     pub fn http_connector(&self) -> SharedHttpConnector {
-        doors::http_connector(self.clone())
+        transport::http_connector(self.clone())
     }
 
     /// Opens the account on `127.0.0.1:port`; port 0 picks a free one.
@@ -214,11 +214,11 @@ impl Aws {
     ///
     /// # Errors
     /// If the port cannot be had.
-    pub async fn listen_identity_provider(&self, port: u16) -> std::io::Result<IdentityProviderDoor> {
-        IdentityProviderDoor::open(self.clone(), port).await
+    pub async fn listen_identity_provider(&self, port: u16) -> std::io::Result<IdentityProviderListener> {
+        IdentityProviderListener::open(self.clone(), port).await
     }
 
-    /// Runs what a door does with a request in the time a call takes.
+    /// Runs `answer` so that it takes as long as a call does.
     pub(crate) async fn slowly<T>(&self, answer: impl FnOnce(&Self) -> T) -> T {
         let half = self.0.settings.call_latency / 2;
         if half.is_zero() {
@@ -253,7 +253,7 @@ impl Aws {
     /// Serves one request to the response bucket.
     pub(crate) fn serve_response_bucket(&self, request: &Request<Vec<u8>>) -> Reply {
         let now = self.0.clock.now();
-        let fault = self.0.faults.strike_response();
+        let fault = self.0.faults.hit_response();
         let responses = &mut self.state().world.responses;
         match fault {
             None => Reply::Sent(responses.serve(request, now)),
@@ -318,7 +318,7 @@ impl Aws {
             .and_then(|()| state.world.authorize(service, &call))
             .and_then(|()| {
                 counted = faults;
-                effect = faults.and_then(|faults| faults.strike(service, operation));
+                effect = faults.and_then(|faults| faults.hit(service, operation));
                 effect.as_ref().and_then(|effect| effect.error(service, operation)).map_or(Ok(()), Err)
             })
             .and_then(|()| {
@@ -386,13 +386,13 @@ impl World {
         match service {
             ServiceId::SecretsManager => self.secrets.call(call, &self.iam),
             ServiceId::AgentCoreControl => {
-                let neighbours = &mut Neighbours {
+                let dependencies = &mut Dependencies {
                     iam: &self.iam,
                     secrets: &mut self.secrets,
                     identity_providers: &self.identity_providers,
                     objects: &self.objects,
                 };
-                self.agentcore.call(call, neighbours)
+                self.agentcore.call(call, dependencies)
             }
             ServiceId::AgentCore => {
                 Err(ApiError::new(404, "UnknownOperationException", "runtimes are called through HTTP only"))

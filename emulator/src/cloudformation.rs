@@ -96,7 +96,7 @@ impl CloudFormation {
         cloudformation
     }
 
-    /// Response URLs point to the loopback door at `address`: for a function that runs as a process of its own.
+    /// Sends response URLs of the loopback listener at `address`: for a function that runs as a process of its own.
     #[must_use]
     pub fn with_loopback_responses(mut self, address: SocketAddr) -> Self {
         self.loopback = Some(address);

@@ -2,7 +2,7 @@
 //!
 //! A request passes: who calls (signature or token, whichever the runtime's version wants) → whether they may → the
 //! service model's constraints → faults → the runtime's state → its session's microVM, started if need be → the
-//! container. What goes wrong at the front door has the HTTP status of its exception; what goes wrong behind it comes as
+//! container. A refused call has the HTTP status of its exception; what goes wrong after that comes as
 //! a JSON-RPC error with status 200 (MCP protocol contract in AgentCore's developer guide), unless
 //! [`Settings::container_refusals`](crate::settings::Settings::container_refusals) says otherwise.
 
@@ -23,11 +23,11 @@ use self::target::{Document, Target};
 use crate::agentcore_control::{Runtime, Status, Version};
 use crate::aws::{Aws, CallRecord};
 use crate::container::{Admission, Server, SessionKey};
-use crate::doors::Reply;
 use crate::faults::FaultEffect;
 use crate::model::{Model, Violation};
 use crate::service::{ApiError, ServiceId};
 use crate::settings::ContainerRefusals;
+use crate::transport::Reply;
 use crate::wire;
 
 const OPERATION: &str = "InvokeAgentRuntime";
@@ -65,7 +65,7 @@ impl Aws {
         let mut effect = None;
         let checked = version.and_then(|version| {
             validate(request)?;
-            effect = self.faults().strike(ServiceId::AgentCore, OPERATION);
+            effect = self.faults().hit(ServiceId::AgentCore, OPERATION);
             match &effect {
                 Some(FaultEffect::ReplyLostBefore) => Ok(None),
                 Some(fault) => match fault.error(ServiceId::AgentCore, OPERATION) {
@@ -91,7 +91,7 @@ impl Aws {
         }
     }
 
-    /// Behind the front door: from the runtime's state to the container's answer.
+    /// Serves a call that was admitted: from the runtime's state to the container's answer.
     async fn run(
         &self,
         request: &Request<Vec<u8>>,

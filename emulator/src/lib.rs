@@ -1,6 +1,6 @@
 //! AWS in-process, for the tests and the local run.
 //!
-//! State is synchronous and ordered; transport is separate, with two doors (the SDK's HTTP connector in memory, and
+//! State is synchronous and ordered; transport is separate, in two kinds (the SDK's HTTP connector in memory, and
 //! loopback); faults are a separate layer; when AWS's behaviour is unknown the emulator is the stricter of the two.
 
 pub mod agentcore_control;
@@ -9,7 +9,6 @@ pub mod clock;
 pub mod cloudformation;
 pub mod container;
 mod data_plane;
-pub mod doors;
 pub mod faults;
 mod gateway_endpoint;
 pub mod iam;
@@ -28,4 +27,5 @@ pub mod settings;
 mod sigv4;
 pub mod stacks;
 mod token_vault;
+pub mod transport;
 mod wire;

@@ -12,9 +12,9 @@ use serde_json::{Value, json};
 
 use crate::agentcore_control::{ClientAuthentication, CredentialProvider, Discovery, ProviderSecret};
 use crate::aws::{Aws, ServiceId};
-use crate::doors::Reply;
 use crate::iam::Requirement;
 use crate::service::Principal;
+use crate::transport::Reply;
 
 /// Who wants which token.
 #[derive(Debug)]

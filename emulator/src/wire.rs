@@ -93,7 +93,8 @@ fn success(model: &Model, operation: &Operation, output: &Value, request_id: &st
     finish(operation.status, Some(model.protocol), body, request_id)
 }
 
-/// Writes an error, in the protocol of the service it comes from. Without one, it comes from the front door.
+/// Writes an error in the protocol of the service that it comes from. Without a service, the request was refused before
+/// it reached one.
 pub(crate) fn failure(service: Option<ServiceId>, error: &ApiError, request_id: &str) -> Response<Vec<u8>> {
     let model = service.map(Model::of);
     if model.is_some_and(|model| model.protocol == Protocol::Query) {
@@ -102,7 +103,7 @@ pub(crate) fn failure(service: Option<ServiceId>, error: &ApiError, request_id: 
     }
     let shape = model.and_then(|model| model.error(error.code));
     let mut body = Map::new();
-    // Secrets Manager's own errors say `Message`; AgentCore's, and those of the front door, `message`.
+    // Secrets Manager's own errors say `Message`; AgentCore's, and refusals before a service, say `message`.
     let capital = shape.is_some_and(|shape| shape.members.contains_key("Message"));
     body.insert(if capital { "Message" } else { "message" }.to_owned(), json!(error.message));
     if let Some(reason) = error.reason {

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use super::errors::{not_found, quota};
 use super::provider_secret::{API_KEY, GivenSecret, ProviderSecret};
-use super::{AgentCoreControl, Neighbours, rules};
+use super::{AgentCoreControl, Dependencies, rules};
 use crate::input::{required, text_map};
 use crate::service::{Answer, ApiError, Call, timestamp};
 
@@ -52,7 +52,7 @@ impl AgentCoreControl {
     }
 
     /// Knows no client token: a call repeated finds the name taken.
-    pub(super) fn create_api_key_provider(&mut self, call: &Call, neighbours: &mut Neighbours<'_>) -> Answer {
+    pub(super) fn create_api_key_provider(&mut self, call: &Call, dependencies: &mut Dependencies<'_>) -> Answer {
         let name = required(&call.input, "name");
         if self.api_key_providers.iter().any(|provider| provider.name == name) {
             return Err(self.name_taken.error(format!("Credential provider with name: {name} already exists")));
@@ -63,7 +63,7 @@ impl AgentCoreControl {
         if self.api_key_providers.len() >= MAX_PROVIDERS {
             return Err(quota(format!("The account has {MAX_PROVIDERS} API key credential providers already.")));
         }
-        let secret = given.store(&API_KEY, name, neighbours.secrets, call.now)?;
+        let secret = given.store(&API_KEY, name, dependencies.secrets, call.now)?;
         let provider = ApiKeyProvider {
             name: name.to_owned(),
             arn: self.arn(&api_key_provider_path(name)),
@@ -86,18 +86,18 @@ impl AgentCoreControl {
     }
 
     /// A full replacement: a managed key has to come with every update, as an OAuth2 provider's client secret has to.
-    pub(super) fn update_api_key_provider(&mut self, call: &Call, neighbours: &mut Neighbours<'_>) -> Answer {
+    pub(super) fn update_api_key_provider(&mut self, call: &Call, dependencies: &mut Dependencies<'_>) -> Answer {
         let given = GivenSecret::of(&call.input, &API_KEY)?;
         let provider = self.find_api_key_provider(&call.input)?;
         given.may_replace(&provider.secret)?;
-        provider.secret = given.store(&API_KEY, &provider.name, neighbours.secrets, call.now)?;
+        provider.secret = given.store(&API_KEY, &provider.name, dependencies.secrets, call.now)?;
         provider.updated = call.now;
         Ok(described(provider))
     }
 
-    pub(super) fn delete_api_key_provider(&mut self, call: &Call, neighbours: &mut Neighbours<'_>) -> Answer {
+    pub(super) fn delete_api_key_provider(&mut self, call: &Call, dependencies: &mut Dependencies<'_>) -> Answer {
         let provider = self.find_api_key_provider(&call.input)?;
-        provider.secret.remove(neighbours.secrets, call.now);
+        provider.secret.remove(dependencies.secrets, call.now);
         let sequence = provider.sequence;
         self.api_key_providers.retain(|provider| provider.sequence != sequence);
         Ok(json!({}))

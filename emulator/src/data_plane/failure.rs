@@ -27,7 +27,7 @@ enum Form {
 }
 
 impl Failure {
-    /// At the front door, before anything of the runtime matters.
+    /// The data plane refuses the call before it looks at the runtime.
     pub(super) fn front(error: ApiError) -> Self {
         Self { error, form: Form::Http, challenge: None }
     }
@@ -96,7 +96,7 @@ impl Failure {
     }
 }
 
-/// Behind the front door.
+/// Answers with a failure that occurred after the call was admitted.
 impl From<ApiError> for Failure {
     fn from(error: ApiError) -> Self {
         Self { error, form: Form::JsonRpc, challenge: None }

@@ -1,4 +1,4 @@
-//! Runtimes called through the in-memory door, their containers included.
+//! Runtimes called through the in-memory transport, with their containers.
 
 mod access;
 mod container;
@@ -130,7 +130,7 @@ impl Scene {
             .expect("a request")
     }
 
-    /// Sends through the door, as the door's clients do.
+    /// Sends through the in-memory transport, as its clients do.
     async fn send(&self, request: Request<Vec<u8>>) -> Option<Answer> {
         let request = HttpRequest::try_from(request.map(SdkBody::from)).expect("a request");
         let response = self.aws.http_connector().call(request).await.ok()?;

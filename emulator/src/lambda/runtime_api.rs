@@ -50,7 +50,8 @@ struct Record {
 }
 
 impl RuntimeApi {
-    /// A function that runs `program`, with the SDK's endpoint set to `endpoint`, the emulator's loopback door.
+    /// Creates a function that runs `program`, with the SDK's endpoint set to `endpoint`, the emulator's loopback
+    /// listener.
     #[must_use]
     pub fn new(aws: &Aws, endpoint: SocketAddr, program: impl AsRef<Path>) -> Self {
         // The process runs in the program's folder, where a relative path would point elsewhere.

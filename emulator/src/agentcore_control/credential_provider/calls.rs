@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::super::errors::{conflict, invalid, not_found, quota};
 use super::super::provider_secret::CLIENT_SECRET;
 use super::super::status::Transition;
-use super::super::{AgentCoreControl, Neighbours, rules};
+use super::super::{AgentCoreControl, Dependencies, rules};
 use super::CredentialProvider;
 use super::configuration::Configuration;
 use crate::ids::uuid;
@@ -25,7 +25,7 @@ impl AgentCoreControl {
     pub(in super::super) fn create_credential_provider(
         &mut self,
         call: &Call,
-        neighbours: &mut Neighbours<'_>,
+        dependencies: &mut Dependencies<'_>,
     ) -> Answer {
         let name = required(&call.input, "name");
         if self.credential_providers.iter().any(|provider| provider.name == name) {
@@ -37,7 +37,7 @@ impl AgentCoreControl {
         if self.credential_providers.len() >= MAX_PROVIDERS {
             return Err(quota(format!("The account has {MAX_PROVIDERS} OAuth2 credential providers already.")));
         }
-        let secret = given.secret.store(&CLIENT_SECRET, name, neighbours.secrets, call.now)?;
+        let secret = given.secret.store(&CLIENT_SECRET, name, dependencies.secrets, call.now)?;
         let number = self.next_number();
         let arn = self.arn(&provider_path(name));
         let provider = CredentialProvider {
@@ -82,7 +82,7 @@ impl AgentCoreControl {
     pub(in super::super) fn update_credential_provider(
         &mut self,
         call: &Call,
-        neighbours: &mut Neighbours<'_>,
+        dependencies: &mut Dependencies<'_>,
     ) -> Answer {
         let given = Configuration::of(&call.input, |name, url| self.check_provider_url(name, url))?;
         let provider = self.find_provider(&call.input)?;
@@ -92,7 +92,7 @@ impl AgentCoreControl {
         }
         given.secret.may_replace(&provider.secret)?;
         let name = required(&call.input, "name");
-        let secret = given.secret.store(&CLIENT_SECRET, name, neighbours.secrets, call.now)?;
+        let secret = given.secret.store(&CLIENT_SECRET, name, dependencies.secrets, call.now)?;
         let transition = Transition::update(&call.outcome, call.now, self.settings.provider_transition);
         let provider = self.find_provider_mut(&call.input)?;
         provider.client_id = given.client_id;
@@ -109,13 +109,13 @@ impl AgentCoreControl {
     pub(in super::super) fn delete_credential_provider(
         &mut self,
         call: &Call,
-        neighbours: &mut Neighbours<'_>,
+        dependencies: &mut Dependencies<'_>,
     ) -> Answer {
         let transition = Transition::delete(&call.outcome, call.now, self.settings.provider_transition);
         let provider = self.find_provider_mut(&call.input)?;
         check_idle(provider, "deleted", call.now)?;
         if !matches!(call.outcome, Outcome::Failed(_)) {
-            provider.secret.remove(neighbours.secrets, call.now);
+            provider.secret.remove(dependencies.secrets, call.now);
         }
         provider.transition = transition;
         Ok(json!({}))

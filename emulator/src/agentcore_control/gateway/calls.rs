@@ -8,7 +8,7 @@ use super::super::errors::{conflict, invalid, not_found, quota};
 use super::super::gateway_target::GatewayTarget;
 use super::super::runtime::iso8601;
 use super::super::status::{CREATE, DELETE, Status, Transition, UPDATE};
-use super::super::{AgentCoreControl, Neighbours, access, execution_role, rules};
+use super::super::{AgentCoreControl, Dependencies, access, execution_role, rules};
 use super::{Configuration, Gateway};
 use crate::ids::{alphanumeric, uuid};
 use crate::input::{required, text_map};
@@ -18,9 +18,9 @@ use crate::service::{Answer, ApiError, Call};
 const MAX_GATEWAYS: usize = 1000;
 
 impl AgentCoreControl {
-    pub(in super::super) fn create_gateway(&mut self, call: &Call, neighbours: &Neighbours<'_>) -> Answer {
+    pub(in super::super) fn create_gateway(&mut self, call: &Call, dependencies: &Dependencies<'_>) -> Answer {
         let configuration = Configuration::of(&call.input);
-        configuration.check(neighbours.identity_providers, call.now)?;
+        configuration.check(dependencies.identity_providers, call.now)?;
         let tags = text_map(&call.input, "tags");
         rules::check_tags(&tags)?;
         let name = required(&call.input, "name");
@@ -33,7 +33,7 @@ impl AgentCoreControl {
         let id = self.next_gateway_id(name);
         let arn = self.arn(&format!("gateway/{id}"));
         let role = configuration.text("roleArn").unwrap_or_default();
-        execution_role::assumable(role, &arn, neighbours.iam, &self.settings, call.now)?;
+        execution_role::assumable(role, &arn, dependencies.iam, &self.settings, call.now)?;
         let gateway = Gateway {
             url: format!(
                 "https://{id}.gateway.bedrock-agentcore.{}.{}/mcp",
@@ -61,9 +61,9 @@ impl AgentCoreControl {
         Ok(shown(self.find_gateway(&call.input)?, call.now))
     }
 
-    pub(in super::super) fn update_gateway(&mut self, call: &Call, neighbours: &Neighbours<'_>) -> Answer {
+    pub(in super::super) fn update_gateway(&mut self, call: &Call, dependencies: &Dependencies<'_>) -> Answer {
         let configuration = Configuration::of(&call.input);
-        configuration.check(neighbours.identity_providers, call.now)?;
+        configuration.check(dependencies.identity_providers, call.now)?;
         let gateway = self.find_gateway(&call.input)?;
         let status = gateway.status(call.now);
         if !matches!(status, Status::Ready | Status::UpdateUnsuccessful) {
@@ -74,7 +74,7 @@ impl AgentCoreControl {
         }
         gateway.configuration.may_become(&configuration)?;
         let role = configuration.text("roleArn").unwrap_or_default();
-        execution_role::assumable(role, &gateway.arn, neighbours.iam, &self.settings, call.now)?;
+        execution_role::assumable(role, &gateway.arn, dependencies.iam, &self.settings, call.now)?;
         let transition = Transition::new(UPDATE, &call.outcome, call.now, self.settings.gateway_transition);
         let gateway = self.find_gateway_mut(&call.input)?;
         let had_engine = gateway.has_policy_engine();

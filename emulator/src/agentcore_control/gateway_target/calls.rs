@@ -9,7 +9,7 @@ use super::super::errors::{conflict, invalid, not_found, quota};
 use super::super::gateway::{Gateway, busy};
 use super::super::runtime::iso8601;
 use super::super::status::{CREATE, Course, DELETE, SYNCHRONIZE, Status, Transition, UPDATE};
-use super::super::{AgentCoreControl, Neighbours};
+use super::super::{AgentCoreControl, Dependencies};
 use super::rules::Catalogue;
 use super::{GatewayTarget, Synchronization};
 use crate::ids::alphanumeric;
@@ -26,12 +26,12 @@ const MAX_OPERATIONS: usize = 5;
 const NOT_MEMBERS: [&str; 5] = ["clientToken", "description", "gatewayIdentifier", "name", "targetId"];
 
 impl AgentCoreControl {
-    pub(in super::super) fn create_gateway_target(&mut self, call: &Call, neighbours: &Neighbours<'_>) -> Answer {
+    pub(in super::super) fn create_gateway_target(&mut self, call: &Call, dependencies: &Dependencies<'_>) -> Answer {
         let gateway = self.ready_gateway(call)?;
         // Optional in the model, for other kinds of targets.
         let name = text(&call.input, "name").ok_or_else(|| invalid("name is required for mcpServer targets."))?;
         let members = members_of(&call.input);
-        let catalogue = self.check_target(gateway, false, &members, neighbours.objects, call.now)?;
+        let catalogue = self.check_target(gateway, false, &members, dependencies.objects, call.now)?;
         check_name(gateway, name, None)?;
         if gateway.targets.len() >= MAX_TARGETS {
             return Err(quota(format!("Gateway '{}' has {MAX_TARGETS} targets already.", gateway.id)));
@@ -65,12 +65,12 @@ impl AgentCoreControl {
         Ok(shown(gateway, find(gateway, required(&call.input, "targetId"))?, call.now))
     }
 
-    pub(in super::super) fn update_gateway_target(&mut self, call: &Call, neighbours: &Neighbours<'_>) -> Answer {
+    pub(in super::super) fn update_gateway_target(&mut self, call: &Call, dependencies: &Dependencies<'_>) -> Answer {
         let gateway = self.ready_gateway(call)?;
         let target = find(gateway, required(&call.input, "targetId"))?;
         check_changeable(target, "updated", call.now)?;
         let members = members_of(&call.input);
-        let catalogue = self.check_target(gateway, true, &members, neighbours.objects, call.now)?;
+        let catalogue = self.check_target(gateway, true, &members, dependencies.objects, call.now)?;
         let name = text(&call.input, "name").unwrap_or(&target.name).to_owned();
         check_name(gateway, &name, Some(&target.id))?;
         let target_id = target.id.clone();

@@ -1,4 +1,4 @@
-//! The loopback door: HTTP/1.1 on 127.0.0.1, every service on one port as behind one endpoint URL. The response bucket,
+//! HTTP/1.1 on 127.0.0.1: every service is on one port, as behind one endpoint URL. The response bucket,
 //! the gateways and an identity provider are under paths of their own.
 
 use std::convert::Infallible;
@@ -21,7 +21,7 @@ use crate::gateway_endpoint::is_gateway_path;
 use crate::identity_provider::{LOOPBACK_PATH, is_identity_provider_path};
 use crate::response_bucket::LOOPBACK_PREFIX;
 
-/// A listening door. Dropping it closes it and its connections.
+/// A listener. Dropping it closes it and its connections.
 #[derive(Debug)]
 pub struct Loopback {
     address: SocketAddr,
@@ -29,13 +29,13 @@ pub struct Loopback {
 }
 
 impl Loopback {
-    /// The issuer that an identity provider has here.
+    /// Returns the issuer of an identity provider on this listener.
     #[must_use]
     pub fn issuer(&self) -> String {
         format!("http://{}{LOOPBACK_PATH}", self.address)
     }
 
-    /// Where it listens.
+    /// Returns the address that it listens on.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
@@ -104,7 +104,7 @@ async fn answer(aws: Aws, request: Request<Incoming>) -> Result<http::Response<F
     }
 }
 
-/// The request with the URL that an identity provider is known by.
+/// Gives the request the absolute URL under which an identity provider is known.
 fn absolute(mut request: Request<Vec<u8>>) -> io::Result<Request<Vec<u8>>> {
     let host = request.headers().get(http::header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
     let host = host.replacen("localhost:", "127.0.0.1:", 1);
@@ -136,8 +136,8 @@ mod tests {
     #[tokio::test]
     async fn the_bucket_and_the_services_share_the_port() {
         let aws = Aws::new(Settings::default());
-        let door = aws.listen(0).await.expect("a free port");
-        let (address, now) = (door.address(), aws.clock().now());
+        let listener = aws.listen(0).await.expect("a free port");
+        let (address, now) = (listener.address(), aws.clock().now());
         let url = aws.with(|world| world.responses.presign_loopback(address, "id", now));
         let target = url.strip_prefix(&format!("http://{address}")).expect("its address").to_owned();
         let put = |extra: &str, body: &str| {
@@ -156,12 +156,12 @@ mod tests {
         aws.faults().add_response(ResponseFault { nth: 1, count: 1, effect });
         assert_eq!(raw(address, put("content-length: 2\r\n", "{}")).await, "", "closed without a word");
         assert!(aws.with(|world| world.responses.take_answer(&url)).is_some());
-        drop(door);
+        drop(listener);
         tokio::task::yield_now().await;
-        assert!(TcpStream::connect(address).await.is_err(), "a dropped door is closed");
+        assert!(TcpStream::connect(address).await.is_err(), "a dropped listener is closed");
     }
 
-    /// The status and the JSON body of an answer.
+    /// Splits an answer into its status and its JSON body.
     fn read(answer: &str) -> (&str, Value) {
         let (head, body) = answer.split_once("\r\n\r\n").unwrap_or_default();
         (&head["HTTP/1.1 ".len()..][..3], serde_json::from_str(body).unwrap_or_default())
@@ -170,8 +170,8 @@ mod tests {
     #[tokio::test]
     async fn an_identity_provider_shares_it_too_and_runtimes_may_trust_it() {
         let aws = Aws::new(Settings { call_latency: std::time::Duration::ZERO, ..Settings::default() });
-        let door = aws.listen(0).await.expect("a free port");
-        let (address, issuer) = (door.address(), door.issuer());
+        let listener = aws.listen(0).await.expect("a free port");
+        let (address, issuer) = (listener.address(), listener.issuer());
         let provider = Provider::new(ClaimStyle::Standard, &issuer);
         let discovery_url = provider.discovery_url();
         let client = Client::new("secret").scopes(&["invoke"]).audiences(&["mcp"]);

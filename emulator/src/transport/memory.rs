@@ -1,5 +1,5 @@
-//! The in-memory door: an HTTP client for SDK clients. It runs on its caller's task, without sockets or threads, so
-//! that paused tokio time works.
+//! An HTTP connector in memory. It runs on its caller's task, without sockets or threads, so that paused tokio time
+//! works.
 
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
@@ -17,27 +17,27 @@ use crate::aws::Aws;
 use crate::gateway_endpoint::is_gateway_host;
 use crate::service::ServiceId;
 
-/// A client that reaches the services' endpoints, the gateways, the response bucket and the identity providers by their
-/// host names, and nothing else.
+/// Returns a client that reaches the services' endpoints, the gateways, the response bucket and the identity providers
+/// by their host names, and nothing else.
 pub(crate) fn http_client(aws: Aws) -> SharedHttpClient {
-    SharedHttpClient::new(Door(aws))
+    SharedHttpClient::new(InMemory(aws))
 }
 
-/// The same without the SDK's indirection.
+/// Returns a connector that reaches the same hosts as [`http_client`].
 pub(crate) fn http_connector(aws: Aws) -> SharedHttpConnector {
-    SharedHttpConnector::new(Door(aws))
+    SharedHttpConnector::new(InMemory(aws))
 }
 
 #[derive(Clone, Debug)]
-struct Door(Aws);
+struct InMemory(Aws);
 
-impl HttpClient for Door {
+impl HttpClient for InMemory {
     fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
         SharedHttpConnector::new(self.clone())
     }
 }
 
-impl HttpConnector for Door {
+impl HttpConnector for InMemory {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let aws = self.0.clone();
         HttpConnectorFuture::new(async move {
@@ -70,7 +70,7 @@ impl HttpConnector for Door {
     }
 }
 
-/// The request as a server would receive it from an HTTP/1.1 client.
+/// Converts the request to the form in which a server receives it from an HTTP/1.1 client.
 async fn received(request: HttpRequest) -> Result<Request<Vec<u8>>, ConnectorError> {
     let request = request.try_into_http1x().map_err(|problem| ConnectorError::user(problem.into()))?;
     let (mut parts, body) = request.into_parts();
@@ -98,7 +98,7 @@ mod tests {
 
     async fn send(aws: &Aws, request: Request<SdkBody>) -> Result<u16, ConnectorError> {
         let request = HttpRequest::try_from(request).expect("a request");
-        Door(aws.clone()).call(request).await.map(|response| response.status().as_u16())
+        InMemory(aws.clone()).call(request).await.map(|response| response.status().as_u16())
     }
 
     fn put(url: &str, body: SdkBody) -> Request<SdkBody> {

@@ -1,4 +1,4 @@
-//! The identity providers' door: HTTPS on 127.0.0.1, with a certificate of an authority of its own, for a function that
+//! Identity providers over HTTPS on 127.0.0.1, with a certificate from an authority of their own, for a function that
 //! runs as a process of its own.
 
 use std::convert::Infallible;
@@ -25,23 +25,23 @@ use super::Reply;
 use super::loopback::accept;
 use crate::aws::Aws;
 
-/// A listening door. It serves the providers whose URLs begin with its origin. Dropping it closes it.
+/// A listener for the providers whose URLs begin with its origin. Dropping it closes it.
 #[derive(Debug)]
-pub struct IdentityProviderDoor {
+pub struct IdentityProviderListener {
     address: SocketAddr,
     certificate_authority: String,
     task: JoinHandle<Infallible>,
 }
 
-impl IdentityProviderDoor {
-    /// Where it is, for the issuers of its providers: `https://localhost:` and the port.
+impl IdentityProviderListener {
+    /// Returns the origin for the issuers of its providers: `https://localhost:` and the port.
     #[must_use]
     pub fn origin(&self) -> String {
         format!("https://localhost:{}", self.address.port())
     }
 
-    /// The certificate of the authority that vouches for it, as PEM: what the file that `SSL_CERT_FILE` names has to
-    /// contain. The authority is made anew for each door, and its key is not kept.
+    /// Returns the certificate of its authority, as PEM: the content of the file that `SSL_CERT_FILE` has to name. Each
+    /// listener has a new authority, whose key is not kept.
     #[must_use]
     pub fn certificate_authority(&self) -> &str {
         &self.certificate_authority
@@ -57,13 +57,14 @@ impl IdentityProviderDoor {
     }
 }
 
-impl Drop for IdentityProviderDoor {
+impl Drop for IdentityProviderListener {
     fn drop(&mut self) {
         self.task.abort();
     }
 }
 
-/// A new authority's certificate, and a server with a certificate from it for `localhost`.
+/// Creates an authority, and a server configuration with a certificate from it for `localhost`. Returns the authority's
+/// certificate as PEM with the configuration.
 fn tls() -> Result<(String, ServerConfig), Box<dyn std::error::Error + Send + Sync>> {
     let named = |names: &[&str], common_name: &str| {
         let mut params = CertificateParams::new(names.iter().map(ToString::to_string).collect::<Vec<_>>())?;
@@ -102,7 +103,7 @@ async fn answer(aws: Aws, request: Request<Incoming>) -> io::Result<http::Respon
     let body = body.collect().await.map_err(io::Error::other)?.to_bytes().to_vec();
     match aws.serve_identity_provider(&Request::from_parts(parts, body)).await {
         Some(Reply::Sent(response)) => Ok(response.map(|body| Full::new(Bytes::from(body)))),
-        // The port is open, so the nearest to an unreachable provider is a connection that breaks.
+        // The port is open, so a connection that breaks is the closest to an unreachable provider.
         Some(Reply::Lost) | None => Err(io::Error::from(io::ErrorKind::ConnectionReset)),
     }
 }
@@ -118,7 +119,7 @@ mod tests {
     use crate::identity_provider::{ClaimStyle, Endpoint, Failure, Provider, ProviderFault};
     use crate::settings::Settings;
 
-    async fn get(door: &IdentityProviderDoor, authority: &str, url: &str) -> io::Result<String> {
+    async fn get(listener: &IdentityProviderListener, authority: &str, url: &str) -> io::Result<String> {
         let mut roots = RootCertStore::empty();
         let trusted = CertificateDer::from_pem_slice(authority.as_bytes()).expect("PEM");
         roots.add(trusted).expect("a certificate");
@@ -127,7 +128,7 @@ mod tests {
             .expect("versions")
             .with_root_certificates(roots)
             .with_no_client_auth();
-        let stream = TcpStream::connect(door.address).await?;
+        let stream = TcpStream::connect(listener.address).await?;
         let name = ServerName::try_from("localhost").expect("a name");
         let mut stream = TlsConnector::from(Arc::new(config)).connect(name, stream).await?;
         let (host, path) = url.strip_prefix("https://").and_then(|url| url.split_once('/')).expect("a URL");
@@ -139,20 +140,20 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_provider_answers_who_trusts_its_authority() {
+    async fn a_provider_answers_a_client_that_trusts_its_authority() {
         let aws = Aws::new(Settings { call_latency: std::time::Duration::ZERO, ..Settings::default() });
-        let door = aws.listen_identity_provider(0).await.expect("a free port");
-        let issuer = format!("{}/realms/test", door.origin());
+        let listener = aws.listen_identity_provider(0).await.expect("a free port");
+        let issuer = format!("{}/realms/test", listener.origin());
         let provider = Provider::new(ClaimStyle::Keycloak, &issuer);
         let url = provider.discovery_url();
         aws.with(|world| world.identity_providers.add(provider.clone()));
-        let answer = get(&door, door.certificate_authority(), &url).await.expect("an answer");
+        let answer = get(&listener, listener.certificate_authority(), &url).await.expect("an answer");
         assert!(answer.starts_with("HTTP/1.1 200") && answer.contains(&issuer), "{answer}");
         let stranger = tls().expect("another authority").0;
-        assert!(get(&door, &stranger, &url).await.is_err(), "an unknown authority is not trusted");
+        assert!(get(&listener, &stranger, &url).await.is_err(), "an unknown authority is not trusted");
         let fault = ProviderFault::At(Endpoint::Discovery, Failure::Unreachable);
         aws.with(|world| world.identity_providers.add(provider.with_fault(fault)));
-        let broken = get(&door, door.certificate_authority(), &url).await;
+        let broken = get(&listener, listener.certificate_authority(), &url).await;
         assert!(!broken.is_ok_and(|answer| answer.contains("HTTP")));
     }
 }
