@@ -6,7 +6,6 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
-use aws_smithy_runtime_api::client::http::{SharedHttpClient, SharedHttpConnector};
 use http::Request;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
@@ -21,15 +20,13 @@ use crate::ids::uuid;
 use crate::logs::Logs;
 use crate::model::{Model, Violation};
 use crate::objects::Objects;
+use crate::reply::Reply;
 use crate::response_bucket::ResponseBucket;
 use crate::secrets_manager::SecretsManager;
 use crate::service::{Answer, ApiError, Call, Outcome, Principal};
 use crate::settings::Settings;
 use crate::sigv4::{self, Authorization};
 use crate::stacks::Stacks;
-use crate::transport::identity_provider::IdentityProviderListener;
-use crate::transport::loopback::Loopback;
-use crate::transport::{self, Reply};
 use crate::wire;
 
 pub use crate::service::ServiceId;
@@ -187,35 +184,6 @@ impl Aws {
         let entry = (principal.clone(), credentials.clone());
         self.state().credentials.insert(credentials.access_key_id.clone(), entry);
         credentials
-    }
-
-    /// An HTTP client for SDK clients: reaches the services' endpoints and the response bucket, in memory.
-    #[must_use]
-    pub fn http_client(&self) -> SharedHttpClient {
-        transport::http_client(self.clone())
-    }
-
-    /// The same as a connector, for what is not an SDK client.
-    #[must_use]
-    pub fn http_connector(&self) -> SharedHttpConnector {
-        transport::http_connector(self.clone())
-    }
-
-    /// Opens the account on `127.0.0.1:port`; port 0 picks a free one.
-    ///
-    /// # Errors
-    /// If the port cannot be had.
-    pub async fn listen(&self, port: u16) -> std::io::Result<Loopback> {
-        Loopback::open(self.clone(), port).await
-    }
-
-    /// Opens the way to the identity providers on `https://localhost:port`; port 0 picks a free one. In memory they are
-    /// reached at the same URLs.
-    ///
-    /// # Errors
-    /// If the port cannot be had.
-    pub async fn listen_identity_provider(&self, port: u16) -> std::io::Result<IdentityProviderListener> {
-        IdentityProviderListener::open(self.clone(), port).await
     }
 
     /// Runs `answer` so that it takes as long as a call does.

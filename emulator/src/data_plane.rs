@@ -25,9 +25,9 @@ use crate::aws::{Aws, CallRecord};
 use crate::container::{Admission, Server, SessionKey};
 use crate::faults::FaultEffect;
 use crate::model::{Model, Violation};
+use crate::reply::Reply;
 use crate::service::{ApiError, ServiceId};
 use crate::settings::ContainerRefusals;
-use crate::transport::Reply;
 use crate::wire;
 
 const OPERATION: &str = "InvokeAgentRuntime";

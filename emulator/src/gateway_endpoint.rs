@@ -30,8 +30,8 @@ use self::inbound::Caller;
 use crate::agentcore_control::{Gateway, Status};
 use crate::aws::{Aws, CallRecord};
 use crate::faults::FaultEffect;
+use crate::reply::Reply;
 use crate::service::{ApiError, ServiceId};
-use crate::transport::Reply;
 
 /// As the permission and the service's own records call it; the SDKs have no such operation.
 const OPERATION: &str = "InvokeGateway";

@@ -21,7 +21,7 @@ pub use self::fault::{Endpoint, Failure, ProviderFault};
 pub(crate) use self::keys::{header_and_claims, verify_rs256};
 pub use self::provider::{ClaimStyle, Client, Provider};
 use crate::aws::Aws;
-use crate::transport::Reply;
+use crate::reply::Reply;
 
 /// Every identity provider that exists.
 #[derive(Debug, Default)]

@@ -20,6 +20,7 @@ pub mod lambda;
 pub mod logs;
 pub mod model;
 pub mod objects;
+mod reply;
 pub mod response_bucket;
 pub mod secrets_manager;
 pub mod service;

@@ -13,8 +13,8 @@ use serde_json::{Value, json};
 use crate::agentcore_control::{ClientAuthentication, CredentialProvider, Discovery, ProviderSecret};
 use crate::aws::{Aws, ServiceId};
 use crate::iam::Requirement;
+use crate::reply::Reply;
 use crate::service::Principal;
-use crate::transport::Reply;
 
 /// Who wants which token.
 #[derive(Debug)]

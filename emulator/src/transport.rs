@@ -5,13 +5,25 @@ pub mod identity_provider;
 pub mod loopback;
 mod memory;
 
-pub(crate) use memory::{http_client, http_connector};
+use std::io;
 
-/// The outcome of a request for the transport.
-#[derive(Debug)]
-pub(crate) enum Reply {
-    /// The transport sends this response.
-    Sent(http::Response<Vec<u8>>),
-    /// The transport breaks the connection.
-    Lost,
+use self::identity_provider::IdentityProviderListener;
+use self::loopback::Loopback;
+pub use self::memory::http_connector;
+use crate::aws::Aws;
+
+/// Opens the account on `127.0.0.1:port`; port 0 picks a free one.
+///
+/// # Errors
+/// If the port is not available.
+pub async fn listen(aws: &Aws, port: u16) -> io::Result<Loopback> {
+    Loopback::open(aws.clone(), port).await
+}
+
+/// Opens the identity providers on `https://localhost:port`; port 0 picks a free one. In memory the same URLs reach them.
+///
+/// # Errors
+/// If the port is not available.
+pub async fn listen_identity_provider(aws: &Aws, port: u16) -> io::Result<IdentityProviderListener> {
+    IdentityProviderListener::open(aws.clone(), port).await
 }

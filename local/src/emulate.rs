@@ -8,6 +8,7 @@ use emulator::iam::Role;
 use emulator::identity_provider::{ClaimStyle, Client, Provider};
 use emulator::service::{Principal, ServiceId};
 use emulator::settings::Settings;
+use emulator::transport;
 use serde_json::json;
 
 use crate::fault::{self, FaultSpec};
@@ -61,8 +62,7 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<(), String> {
     }
     let behaviour = Behaviour { start: Start::Normal(arguments.start_latency), ..Behaviour::default() };
     aws.with(|world| world.containers.behave(behaviour));
-    let listener = aws
-        .listen(arguments.port)
+    let listener = transport::listen(&aws, arguments.port)
         .await
         .map_err(|error| format!("port {} cannot be listened on: {error}", arguments.port))?;
     let Settings { account_id, region, partition, .. } = aws.settings();

@@ -10,6 +10,7 @@ use emulator::cloudformation::{CloudFormation, StackEvent, StackInput, StackReso
 use emulator::lambda::Function;
 use emulator::lambda::runtime_api::RuntimeApi;
 use emulator::settings::Settings;
+use emulator::transport;
 use emulator::transport::loopback::Loopback;
 use serde_json::{Value, json};
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -57,7 +58,8 @@ impl Session {
                 (CloudFormation::new(aws.clone(), function), Provisioner::Here(Log::start()))
             }
             Some(path) if path.is_file() => {
-                let listener = aws.listen(0).await.map_err(|error| format!("no loopback port: {error}"))?;
+                let listener =
+                    transport::listen(&aws, 0).await.map_err(|error| format!("no loopback port: {error}"))?;
                 let runtime_api = RuntimeApi::new(&aws, listener.address(), path);
                 let function: Arc<dyn Function> = Arc::new(runtime_api.clone());
                 let cloudformation =

@@ -11,6 +11,7 @@ use emulator::identity_provider::{ClaimStyle, Client, Provider};
 use emulator::lambda::runtime_api::RuntimeApi;
 use emulator::lambda::{Function, Invocation};
 use emulator::settings::Settings;
+use emulator::transport;
 use serde_json::{Value, json};
 
 use crate::world::{CANARY, EXECUTION_ROLE, FUNCTION_ROLE, IMAGE, STACK_ID, canary, put_role};
@@ -41,7 +42,7 @@ fn check_log(lines: &[String]) {
 #[tokio::test]
 async fn the_binary_deploys_the_template() {
     let aws = account();
-    let listener = aws.listen(0).await.expect("a port");
+    let listener = transport::listen(&aws, 0).await.expect("a port");
     let binary = RuntimeApi::new(&aws, listener.address(), env!("CARGO_BIN_EXE_provisioner"));
     let cloudformation =
         CloudFormation::new(aws.clone(), Arc::new(binary.clone())).with_loopback_responses(listener.address());
@@ -70,7 +71,7 @@ async fn the_binary_deploys_the_template() {
 async fn an_event_that_nobody_can_be_told_about_fails_the_invocation_and_the_process_lives_on() {
     let aws = account();
     put_role(&aws, FUNCTION_ROLE, "lambda.amazonaws.com");
-    let listener = aws.listen(0).await.expect("a port");
+    let listener = transport::listen(&aws, 0).await.expect("a port");
     let binary = RuntimeApi::new(&aws, listener.address(), env!("CARGO_BIN_EXE_provisioner"));
     let deliver = |payload: String| {
         binary.invoke(Invocation {
@@ -107,8 +108,8 @@ async fn the_binary_trusts_the_certificates_it_is_given_and_gets_a_token() {
         let start = Start::Normal(Duration::ZERO);
         world.containers.behave(Behaviour { start, ..Behaviour::default() });
     });
-    let listener = aws.listen(0).await.expect("a port");
-    let idp = aws.listen_identity_provider(0).await.expect("a port");
+    let listener = transport::listen(&aws, 0).await.expect("a port");
+    let idp = transport::listen_identity_provider(&aws, 0).await.expect("a port");
     let issuer = format!("{}/", idp.origin());
     let client = Client::new(&canary("client")).audiences(&["https://mcp.example.com"]);
     aws.with(|world| {
@@ -168,7 +169,7 @@ async fn the_binary_derives_names_with_the_prefix_it_is_given() {
     let aws = account();
     put_role(&aws, FUNCTION_ROLE, "lambda.amazonaws.com");
     put_role(&aws, EXECUTION_ROLE, "bedrock-agentcore.amazonaws.com");
-    let listener = aws.listen(0).await.expect("a port");
+    let listener = transport::listen(&aws, 0).await.expect("a port");
     let binary = RuntimeApi::new(&aws, listener.address(), env!("CARGO_BIN_EXE_provisioner"));
     for (prefix, expected) in [("team", "team_mcp_Runtime_"), ("", "mcp_Runtime_")] {
         let now = aws.clock().now();
@@ -198,7 +199,7 @@ async fn the_binary_logs_what_its_level_says_and_no_more() {
     for (word, expected) in [("FATAL", &[][..]), ("error", &["ERROR"]), ("Loud", &["ERROR", "INFO", "WARN"])] {
         let aws = account();
         put_role(&aws, FUNCTION_ROLE, "lambda.amazonaws.com");
-        let listener = aws.listen(0).await.expect("a port");
+        let listener = transport::listen(&aws, 0).await.expect("a port");
         let binary = RuntimeApi::new(&aws, listener.address(), env!("CARGO_BIN_EXE_provisioner"));
         let now = aws.clock().now();
         let url = aws.with(|world| world.responses.presign_loopback(listener.address(), "request", now));

@@ -9,8 +9,8 @@ use crate::agentcore_control::{Configuration, Runtime, Version};
 use crate::aws::Aws;
 use crate::iam::Requirement;
 use crate::jwt;
+use crate::reply::Reply;
 use crate::service::{ApiError, Principal, ServiceId};
-use crate::transport::Reply;
 
 /// The words that AWS was seen to use [gh aws/agentcore-cli#714].
 const MISMATCH: &str = "Authorization method mismatch. The agent is configured for a different authorization method \

@@ -193,7 +193,7 @@ impl Scene {
     /// Sends through the in-memory transport, as its clients do.
     async fn send(&self, request: Request<Vec<u8>>) -> Option<Answer> {
         let request = HttpRequest::try_from(request.map(SdkBody::from)).expect("a request");
-        let response = self.aws.http_connector().call(request).await.ok()?;
+        let response = crate::transport::http_connector(&self.aws).call(request).await.ok()?;
         let (parts, body) = response.try_into_http1x().expect("a response").into_parts();
         let bytes = body.collect().await.expect("a body").to_bytes();
         let text = String::from_utf8(bytes.to_vec()).expect("a text");

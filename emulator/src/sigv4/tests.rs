@@ -7,9 +7,9 @@ use aws_sigv4::sign::v4;
 use http::Request;
 
 use crate::aws::{Aws, Credentials, ServiceId};
+use crate::reply::Reply;
 use crate::service::Principal;
 use crate::settings::Settings;
-use crate::transport::Reply;
 
 /// A call of a Secrets Manager operation, not signed yet.
 pub(crate) fn secrets_manager(operation: &str, body: &str) -> Request<Vec<u8>> {

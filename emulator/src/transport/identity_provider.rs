@@ -21,9 +21,9 @@ use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::{ServerConfig, crypto::ring, pki_types::PrivatePkcs8KeyDer};
 
-use super::Reply;
 use super::loopback::accept;
 use crate::aws::Aws;
+use crate::reply::Reply;
 
 /// A listener for the providers whose URLs begin with its origin. Dropping it closes it.
 #[derive(Debug)]
@@ -47,7 +47,7 @@ impl IdentityProviderListener {
         &self.certificate_authority
     }
 
-    pub(crate) async fn open(aws: Aws, port: u16) -> io::Result<Self> {
+    pub(super) async fn open(aws: Aws, port: u16) -> io::Result<Self> {
         let (certificate_authority, config) = tls().map_err(io::Error::other)?;
         let acceptor = TlsAcceptor::from(Arc::new(config));
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
@@ -142,7 +142,7 @@ mod tests {
     #[tokio::test]
     async fn a_provider_answers_a_client_that_trusts_its_authority() {
         let aws = Aws::new(Settings { call_latency: std::time::Duration::ZERO, ..Settings::default() });
-        let listener = aws.listen_identity_provider(0).await.expect("a free port");
+        let listener = crate::transport::listen_identity_provider(&aws, 0).await.expect("a free port");
         let issuer = format!("{}/realms/test", listener.origin());
         let provider = Provider::new(ClaimStyle::Keycloak, &issuer);
         let url = provider.discovery_url();

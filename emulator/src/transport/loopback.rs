@@ -14,11 +14,11 @@ use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
 
-use super::Reply;
 use crate::aws::Aws;
 use crate::data_plane::is_data_plane;
 use crate::gateway_endpoint::is_gateway_path;
 use crate::identity_provider::{LOOPBACK_PATH, is_identity_provider_path};
+use crate::reply::Reply;
 use crate::response_bucket::LOOPBACK_PREFIX;
 
 /// A listener. Dropping it closes it and its connections.
@@ -41,7 +41,7 @@ impl Loopback {
         self.address
     }
 
-    pub(crate) async fn open(aws: Aws, port: u16) -> io::Result<Self> {
+    pub(super) async fn open(aws: Aws, port: u16) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
         let address = listener.local_addr()?;
         let task = accept(listener, move |stream| connection(aws.clone(), stream));
@@ -136,7 +136,7 @@ mod tests {
     #[tokio::test]
     async fn the_bucket_and_the_services_share_the_port() {
         let aws = Aws::new(Settings::default());
-        let listener = aws.listen(0).await.expect("a free port");
+        let listener = crate::transport::listen(&aws, 0).await.expect("a free port");
         let (address, now) = (listener.address(), aws.clock().now());
         let url = aws.with(|world| world.responses.presign_loopback(address, "id", now));
         let target = url.strip_prefix(&format!("http://{address}")).expect("its address").to_owned();
@@ -170,7 +170,7 @@ mod tests {
     #[tokio::test]
     async fn an_identity_provider_shares_it_too_and_runtimes_may_trust_it() {
         let aws = Aws::new(Settings { call_latency: std::time::Duration::ZERO, ..Settings::default() });
-        let listener = aws.listen(0).await.expect("a free port");
+        let listener = crate::transport::listen(&aws, 0).await.expect("a free port");
         let (address, issuer) = (listener.address(), listener.issuer());
         let provider = Provider::new(ClaimStyle::Standard, &issuer);
         let discovery_url = provider.discovery_url();

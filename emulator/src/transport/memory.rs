@@ -1,41 +1,28 @@
 //! An HTTP connector in memory. It runs on its caller's task, without sockets or threads, so that paused tokio time
 //! works.
 
-use aws_smithy_runtime_api::client::http::{
-    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
-};
+use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture, SharedHttpConnector};
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
-use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
 use http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
 use http::{HeaderValue, Request};
 use http_body_util::BodyExt;
 
-use super::Reply;
 use crate::aws::Aws;
 use crate::gateway_endpoint::is_gateway_host;
+use crate::reply::Reply;
 use crate::service::ServiceId;
 
-/// Returns a client that reaches the services' endpoints, the gateways, the response bucket and the identity providers
+/// Returns a connector that reaches the services' endpoints, the gateways, the response bucket and the identity providers
 /// by their host names, and nothing else.
-pub(crate) fn http_client(aws: Aws) -> SharedHttpClient {
-    SharedHttpClient::new(InMemory(aws))
-}
-
-/// Returns a connector that reaches the same hosts as [`http_client`].
-pub(crate) fn http_connector(aws: Aws) -> SharedHttpConnector {
-    SharedHttpConnector::new(InMemory(aws))
+#[must_use]
+pub fn http_connector(aws: &Aws) -> SharedHttpConnector {
+    SharedHttpConnector::new(InMemory(aws.clone()))
 }
 
 #[derive(Clone, Debug)]
 struct InMemory(Aws);
-
-impl HttpClient for InMemory {
-    fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
-        SharedHttpConnector::new(self.clone())
-    }
-}
 
 impl HttpConnector for InMemory {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {

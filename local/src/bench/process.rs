@@ -6,6 +6,7 @@ use std::time::Duration;
 use emulator::aws::Aws;
 use emulator::lambda::runtime_api::RuntimeApi;
 use emulator::settings::Settings;
+use emulator::transport;
 use emulator::transport::loopback::Loopback;
 use serde_json::json;
 
@@ -35,7 +36,7 @@ pub(super) async fn measure(binaries: &Binaries, repetitions: u32) -> Result<Pro
     // Real processes sign with the real time.
     let aws = Aws::new(Settings { start: crate::present(), ..instant_settings() });
     let account = Account::new(&aws);
-    let listener = aws.listen(0).await.map_err(|error| format!("no loopback port: {error}"))?;
+    let listener = transport::listen(&aws, 0).await.map_err(|error| format!("no loopback port: {error}"))?;
     let host = |program: &Path| RuntimeApi::new(&aws, listener.address(), program);
 
     let (mut starts, mut baseline_starts, mut first_runtimes) = (Vec::new(), Vec::new(), Vec::new());

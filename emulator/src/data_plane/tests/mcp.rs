@@ -150,7 +150,7 @@ async fn loopback_answers_in_the_same_way() {
     tokio::time::pause();
     let scene = Scene::new(Behaviour::default()).await;
     tokio::time::resume();
-    let listener = scene.aws.listen(0).await.expect("a free port");
+    let listener = crate::transport::listen(&scene.aws, 0).await.expect("a free port");
     let host = listener.address().to_string();
     let mut request = scene.request(&list_tools());
     *request.uri_mut() = format!("https://{host}{}", scene.path()).parse().expect("a URI");

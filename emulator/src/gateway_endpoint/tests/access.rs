@@ -157,7 +157,7 @@ async fn loopback_answers_in_the_same_way() {
     let scene = Scene::new(Behaviour::default()).await;
     scene.ready_target("zcc").await;
     tokio::time::resume();
-    let listener = scene.aws.listen(0).await.expect("a free port");
+    let listener = crate::transport::listen(&scene.aws, 0).await.expect("a free port");
     let host = listener.address().to_string();
     let path = format!("/gateway-endpoints/{}/mcp", scene.gateway_id);
     let mut request = scene.request(&list_tools());
