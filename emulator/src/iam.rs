@@ -47,19 +47,21 @@ impl Role {
         Self { arn, name, created, trust, policies }
     }
 
-    /// Whether the trust policy lets this service principal assume the role under these context values.
-    pub(crate) fn trusts(&self, service: &str, context: &Context) -> bool {
+    /// Returns true if the trust policy lets this service principal assume the role under these context values.
+    #[must_use]
+    pub fn trusts(&self, service: &str, context: &Context) -> bool {
         policy::service_may_assume(&self.trust, service, context)
     }
 
-    /// Whether the role's own policies allow an action, without any request context.
-    pub(crate) fn allows(&self, action: &str, resource: &str) -> bool {
+    /// Returns true if the role's own policies allow an action, without any request context.
+    #[must_use]
+    pub fn allows(&self, action: &str, resource: &str) -> bool {
         matches!(policy::decide(&self.policies, action, resource, &Context::new()), Decision::Allowed)
     }
 }
 
 /// Values of condition keys, by the key's name: `aws:RequestTag/team`. Names are compared without regard to case.
-pub(crate) type Context = BTreeMap<String, Vec<String>>;
+pub type Context = BTreeMap<String, Vec<String>>;
 
 /// One action on one resource that a call needs.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,14 +6,13 @@
 pub mod agentcore_control;
 pub mod aws;
 pub mod clock;
-pub mod cloudformation;
 pub mod container;
 mod data_plane;
 pub mod faults;
 mod gateway_endpoint;
 pub mod iam;
 pub mod identity_provider;
-mod ids;
+pub mod ids;
 mod input;
 mod jwt;
 pub mod lambda;

@@ -122,7 +122,7 @@ impl ResponseBucket {
     }
 
     /// Answers one request and records it.
-    pub(crate) fn serve(&mut self, request: &Request<Vec<u8>>, now: SystemTime) -> Response<Vec<u8>> {
+    pub fn serve(&mut self, request: &Request<Vec<u8>>, now: SystemTime) -> Response<Vec<u8>> {
         let target = request.uri().path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
         let verdict = self.judge(request, target, now);
         let (status, body) = match verdict {

@@ -5,11 +5,12 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use cloudformation::{CloudFormation, StackEvent, StackInput, StackResource, ValidationError};
 use emulator::aws::Aws;
-use emulator::cloudformation::{CloudFormation, StackEvent, StackInput, StackResource, Status, ValidationError};
 use emulator::lambda::Function;
 use emulator::lambda::runtime_api::RuntimeApi;
 use emulator::settings::Settings;
+use emulator::stacks::Status;
 use emulator::transport;
 use emulator::transport::loopback::Loopback;
 use serde_json::{Value, json};

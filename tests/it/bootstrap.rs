@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use cloudformation::{Capability, CloudFormation, StackInput};
 use emulator::aws::Aws;
-use emulator::cloudformation::{Capability, CloudFormation, StackInput, StackStatus};
 use emulator::container::{Behaviour, Start};
 use emulator::identity_provider::{ClaimStyle, Client, Provider};
 use emulator::lambda::runtime_api::RuntimeApi;
 use emulator::lambda::{Function, Invocation};
 use emulator::settings::Settings;
+use emulator::stacks::StackStatus;
 use emulator::transport;
 use serde_json::{Value, json};
 
