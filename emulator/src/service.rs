@@ -6,7 +6,9 @@
 
 use std::time::SystemTime;
 
-use serde_json::{Map, Value};
+use aws_smithy_types::DateTime;
+use aws_smithy_types::date_time::Format;
+use serde_json::{Map, Value, json};
 
 /// A service with an API of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -114,4 +116,10 @@ pub fn timestamp(time: SystemTime) -> Value {
     #[allow(clippy::cast_precision_loss, reason = "milliseconds since 1970 fit in 52 bits for 140,000 years")]
     let seconds = since_epoch.as_millis() as f64 / 1000.0;
     Value::from(seconds)
+}
+
+/// Formats a timestamp as AgentCore's control plane does: ISO 8601 text.
+pub(crate) fn iso8601(time: SystemTime) -> Value {
+    // A time outside the years 1 to 9999 has no such text; the clock never shows one.
+    json!(DateTime::from(time).fmt(Format::DateTime).unwrap_or_default())
 }
