@@ -4,6 +4,7 @@
 //! the format that the service model gives it (Secrets Manager's are numbers, [`timestamp`]; AgentCore's are ISO 8601
 //! texts), a blob is base64 text, and an absent member is absent, never `null`.
 
+use std::fmt;
 use std::time::SystemTime;
 
 use aws_smithy_types::DateTime;
@@ -55,6 +56,23 @@ pub enum Principal {
     Administrator,
     /// Whoever a bearer token stands for, by its `sub` claim: calls runtimes, and nothing else.
     Bearer(String),
+}
+
+/// The credentials that a principal signs with.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Credentials {
+    /// `AWS_ACCESS_KEY_ID`
+    pub access_key_id: String,
+    /// `AWS_SECRET_ACCESS_KEY`
+    pub secret_access_key: String,
+    /// `AWS_SESSION_TOKEN`
+    pub session_token: String,
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Credentials").field("access_key_id", &self.access_key_id).finish_non_exhaustive()
+    }
 }
 
 /// What becomes of the asynchronous operation that a call starts. A call that starts none ignores it.
