@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use emulator::cloudformation::{TemplateSource, template_summary};
+use cloudformation::{TemplateSource, template_summary};
 
 const DOCUMENTED: [(&str, &str); 2] =
     [("template.yaml", "docs/reference.md"), ("provisioner.yaml", "docs/provisioner.md")];

@@ -1,10 +1,11 @@
 //! template.yaml with a gateway: created or attached to, tokens or signatures on either side.
 
+use cloudformation::{TemplateSource, template_summary};
 use emulator::aws::ServiceId;
-use emulator::cloudformation::{StackStatus, TemplateSource, template_summary};
 use emulator::faults::{Fault, FaultEffect};
 use emulator::identity_provider::{ClaimStyle, Client, Provider};
 use emulator::settings::Settings;
+use emulator::stacks::StackStatus;
 use serde_json::{Value, json};
 
 use crate::deployment::{Deployment, SHARED_GATEWAY};

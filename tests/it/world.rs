@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use emulator::aws::{Aws, CallRecord, ServiceId};
-use emulator::cloudformation::{Stack, StackStatus};
 use emulator::faults::{Fault, FaultEffect};
 use emulator::iam::Role;
 use emulator::identity_provider::{ClaimStyle, Provider};
@@ -15,6 +14,7 @@ use emulator::lambda::{Function, Invocation};
 use emulator::response_bucket::Put;
 use emulator::service::Principal;
 use emulator::settings::Settings;
+use emulator::stacks::{Stack, StackStatus};
 use serde_json::{Map, Value, json};
 use tracing::subscriber::DefaultGuard;
 
