@@ -70,6 +70,8 @@ mod runtime;
 mod secret;
 /// Every fault at every call of every operation.
 mod simulation;
+/// Statements that template.yaml and provisioner.yaml share.
+mod statements;
 /// What every sweep of faults has in common.
 mod sweep;
 /// Tags of the user's.
