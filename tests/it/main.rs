@@ -78,3 +78,5 @@ mod sweep;
 mod tags;
 /// template.yaml as a whole.
 mod template;
+/// The wording of all texts.
+mod wording;

@@ -20,7 +20,7 @@ fn without_names(arn: &str) -> String {
     NAMES.iter().fold(arn.to_owned(), |arn, (name, neutral)| arn.replace(name, neutral))
 }
 
-/// What one Sid grants, or the union of it where alternatives share the Sid.
+/// A Sid's grant, or the union of grants if alternatives share the Sid.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Statement {
     effects: BTreeSet<String>,
