@@ -72,9 +72,13 @@ mod runtime;
 mod secret;
 /// Every fault at every call of every operation.
 mod simulation;
+/// Statements that template.yaml and provisioner.yaml share.
+mod statements;
 /// What every sweep of faults has in common.
 mod sweep;
 /// Tags of the user's.
 mod tags;
 /// template.yaml as a whole.
 mod template;
+/// The wording of all texts.
+mod wording;
