@@ -146,6 +146,11 @@ impl Error {
         Self::InvalidProperty { name: name.into(), problem: problem.into() }
     }
 
+    /// A property without a default is not given.
+    pub(crate) fn missing_property(name: &str) -> Self {
+        Self::property(name, "is missing; give it a value")
+    }
+
     /// A verification that did not pass.
     pub fn unverified(code: &'static str, sentence: impl Into<String>) -> Self {
         Self::Unverified { code, sentence: sentence.into() }

@@ -19,6 +19,7 @@ use crate::wait::{Deadline, while_refused};
 pub mod client;
 mod discovery;
 
+pub(crate) use discovery::DiscoveryFields;
 pub use discovery::{Discovery, Metadata, discover, discovery_url};
 
 /// The code of a client that the identity provider does not know, or not by this secret.

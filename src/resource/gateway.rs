@@ -17,7 +17,6 @@ use crate::agentcore::{
 use crate::error::{ApiErrorKind, Error};
 use crate::event::RawProperties;
 use crate::job::{Job, Outcome, Success};
-use crate::properties::PropertyReader;
 use crate::requester::Requester;
 use crate::resource::lifecycle::Lifecycle;
 use crate::tags;
@@ -46,12 +45,7 @@ pub(crate) struct Gateway;
 
 impl Lifecycle for Gateway {
     const TYPE: &'static str = "Custom::AgentCoreGateway";
-    const PROPERTIES: &'static [&'static str] = &properties::NAMES;
     type Properties = Properties;
-
-    fn parse(reader: &PropertyReader<'_>) -> Result<Properties, Error> {
-        properties::parse(reader)
-    }
 
     fn name(properties: &Properties, requester: &Requester) -> String {
         properties.name(requester)

@@ -20,7 +20,6 @@ use crate::agentcore::target::{self, TargetRef};
 use crate::error::{Error, Failure};
 use crate::event::RawProperties;
 use crate::job::{Job, Outcome, Success};
-use crate::properties::PropertyReader;
 use crate::requester::Requester;
 use crate::resource::lifecycle::Lifecycle;
 use crate::rollback::unless_rolling_back;
@@ -49,12 +48,7 @@ pub(crate) struct GatewayTarget;
 
 impl Lifecycle for GatewayTarget {
     const TYPE: &'static str = "Custom::AgentCoreGatewayTarget";
-    const PROPERTIES: &'static [&'static str] = &properties::NAMES;
     type Properties = Properties;
-
-    fn parse(reader: &PropertyReader<'_>) -> Result<Properties, Error> {
-        properties::parse(reader)
-    }
 
     fn name(properties: &Properties, requester: &Requester) -> String {
         properties.name(requester)

@@ -20,7 +20,6 @@ use crate::agentcore::{self, is_as_new, is_name_taken, wait_updated};
 use crate::error::{ApiErrorKind, Error};
 use crate::event::RawProperties;
 use crate::job::{Job, Outcome, Success};
-use crate::properties::PropertyReader;
 use crate::requester::Requester;
 use crate::resource::lifecycle::Lifecycle;
 use crate::tags;
@@ -50,12 +49,7 @@ pub(crate) struct OAuth2CredentialProvider;
 
 impl Lifecycle for OAuth2CredentialProvider {
     const TYPE: &'static str = "Custom::AgentCoreOAuth2CredentialProvider";
-    const PROPERTIES: &'static [&'static str] = &properties::NAMES;
     type Properties = Properties;
-
-    fn parse(reader: &PropertyReader<'_>) -> Result<Properties, Error> {
-        properties::parse(reader)
-    }
 
     fn name(properties: &Properties, requester: &Requester) -> String {
         properties.name(requester)

@@ -18,7 +18,6 @@ use crate::error::{ApiErrorKind, Error};
 use crate::event::RawProperties;
 use crate::job::{Job, Outcome, Success};
 use crate::oauth;
-use crate::properties::PropertyReader;
 use crate::requester::{Owner, Requester};
 use crate::resource::lifecycle::Lifecycle;
 use crate::rollback::unless_rolling_back;
@@ -49,12 +48,7 @@ pub(crate) struct Runtime;
 
 impl Lifecycle for Runtime {
     const TYPE: &'static str = "Custom::AgentCoreRuntime";
-    const PROPERTIES: &'static [&'static str] = &properties::NAMES;
     type Properties = Properties;
-
-    fn parse(reader: &PropertyReader<'_>) -> Result<Properties, Error> {
-        properties::parse(reader)
-    }
 
     fn name(properties: &Properties, requester: &Requester) -> String {
         properties.name(requester)
