@@ -154,6 +154,11 @@ impl Error {
         Self::InvalidProperty { name: name.into(), problem: problem.into() }
     }
 
+    /// A property without a default is not given.
+    pub(crate) fn missing_property(name: &str) -> Self {
+        Self::property(name, "is missing; give it a value")
+    }
+
     /// A verification that did not pass.
     pub fn unverified(code: Code, sentence: impl Into<String>) -> Self {
         Self::Unverified { code, sentence: sentence.into() }

@@ -34,7 +34,7 @@ mod last_get;
 pub mod logging;
 pub mod mcp;
 pub mod oauth;
-pub mod properties;
+mod properties;
 pub mod requester;
 pub mod resource;
 pub mod response;

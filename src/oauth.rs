@@ -20,6 +20,7 @@ use crate::wait::{Deadline, while_refused};
 pub mod client;
 mod discovery;
 
+pub(crate) use discovery::DiscoveryFields;
 pub use discovery::{Discovery, Metadata, discover, discovery_url};
 
 /// How long one answer is waited for.

@@ -9,7 +9,7 @@ use crate::aws::Context;
 use crate::code::Code;
 use crate::error::Error;
 use crate::http::{exchange, objection};
-use crate::properties::PropertyReader;
+use crate::properties::PropertySet;
 use crate::text::quote;
 use crate::wait::Deadline;
 
@@ -101,12 +101,27 @@ pub fn discovery_url(issuer: &str) -> String {
     format!("{}{OPENID}", issuer.trim_end_matches('/'))
 }
 
-impl Discovery {
-    /// Reads `DiscoveryUrl` and `Issuer`: see [`Self::new`].
-    pub fn read(reader: &PropertyReader<'_>, selector: &str) -> Result<Self, Error> {
-        Self::new(selector, reader.string("DiscoveryUrl")?, reader.string("Issuer")?)
-    }
+/// The properties that name an identity provider.
+#[derive(Clone, Debug, PropertySet)]
+pub(crate) struct DiscoveryFields {
+    /// The IdP's document, `https://…/.well-known/openid-configuration` or `…/oauth-authorization-server`, with the
+    /// issuer's path before or behind that.
+    #[property(name = "DiscoveryUrl", default_text = "from `Issuer`")]
+    pub(crate) discovery_url: Option<String>,
+    /// Used to derive `DiscoveryUrl`, and to know in which claim the IdP names the client. Together with `DiscoveryUrl`,
+    /// it has to be the issuer that the document names.
+    #[property(name = "Issuer", default_text = "–")]
+    pub(crate) issuer: Option<String>,
+}
 
+impl DiscoveryFields {
+    /// Returns the discovery document that `selector` asks for: see [`Discovery::new`].
+    pub(crate) fn required_by(self, selector: &str) -> Result<Discovery, Error> {
+        Discovery::new(selector, self.discovery_url, self.issuer)
+    }
+}
+
+impl Discovery {
     /// The document at the `DiscoveryUrl` that a template gives, or the one that every OpenID provider has below its
     /// `Issuer`. `selector` is what asks for one.
     pub fn new(selector: &str, url: Option<String>, issuer: Option<String>) -> Result<Self, Error> {

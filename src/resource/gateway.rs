@@ -18,7 +18,6 @@ use crate::authorizer::Authorizer;
 use crate::error::Error;
 use crate::event::RawProperties;
 use crate::job::{Job, Outcome, Success};
-use crate::properties::PropertyReader;
 use crate::requester::{Requester, pending_name};
 use crate::resource::lifecycle::Lifecycle;
 
@@ -39,12 +38,7 @@ pub(crate) struct Gateway;
 
 impl Lifecycle for Gateway {
     const TYPE: &'static str = "Custom::AgentCoreGateway";
-    const PROPERTIES: &'static [&'static str] = &properties::NAMES;
     type Properties = Properties;
-
-    fn parse(reader: &PropertyReader<'_>) -> Result<Properties, Error> {
-        properties::parse(reader)
-    }
 
     fn name(properties: &Properties, requester: &Requester) -> String {
         properties.name(requester)

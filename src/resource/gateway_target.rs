@@ -23,7 +23,6 @@ use crate::agentcore::waiters::{Live, Phase};
 use crate::error::Error;
 use crate::event::RawProperties;
 use crate::job::{Job, Outcome, Success};
-use crate::properties::PropertyReader;
 use crate::requester::{Requester, pending_name};
 use crate::resource::lifecycle::Lifecycle;
 use crate::rollback::unless_rolling_back;
@@ -48,12 +47,7 @@ pub(crate) struct GatewayTarget;
 
 impl Lifecycle for GatewayTarget {
     const TYPE: &'static str = "Custom::AgentCoreGatewayTarget";
-    const PROPERTIES: &'static [&'static str] = &properties::NAMES;
     type Properties = Properties;
-
-    fn parse(reader: &PropertyReader<'_>) -> Result<Properties, Error> {
-        properties::parse(reader)
-    }
 
     fn name(properties: &Properties, requester: &Requester) -> String {
         properties.name(requester)

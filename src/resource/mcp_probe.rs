@@ -23,7 +23,6 @@ use crate::mcp::url::{Place, region};
 use crate::mcp::{self, Access, Catalogue, Credential};
 use crate::oauth::client::Client;
 use crate::oauth::{self, Discovery};
-use crate::properties::PropertyReader;
 use crate::requester::Requester;
 use crate::resource::lifecycle::Lifecycle;
 use crate::rollback::unless_rolling_back;
@@ -61,12 +60,7 @@ pub(crate) struct McpProbe;
 
 impl Lifecycle for McpProbe {
     const TYPE: &'static str = "Custom::AgentCoreMcpProbe";
-    const PROPERTIES: &'static [&'static str] = &properties::NAMES;
     type Properties = Properties;
-
-    fn parse(reader: &PropertyReader<'_>) -> Result<Properties, Error> {
-        properties::parse(reader)
-    }
 
     fn name(_: &Properties, requester: &Requester) -> String {
         physical_id(requester)

@@ -18,7 +18,6 @@ use crate::agentcore::ownership::{Proof, converge_tags};
 use crate::error::{Error, Failure};
 use crate::event::RawProperties;
 use crate::job::{Job, Outcome, Success};
-use crate::properties::PropertyReader;
 use crate::requester::{Requester, pending_name};
 use crate::resource::lifecycle::Lifecycle;
 
@@ -38,12 +37,7 @@ pub(crate) struct OAuth2CredentialProvider;
 
 impl Lifecycle for OAuth2CredentialProvider {
     const TYPE: &'static str = "Custom::AgentCoreOAuth2CredentialProvider";
-    const PROPERTIES: &'static [&'static str] = &properties::NAMES;
     type Properties = Properties;
-
-    fn parse(reader: &PropertyReader<'_>) -> Result<Properties, Error> {
-        properties::parse(reader)
-    }
 
     fn name(properties: &Properties, requester: &Requester) -> String {
         properties.name(requester)

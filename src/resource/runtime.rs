@@ -17,7 +17,6 @@ use crate::agentcore::runtime::{Runtime as Noun, V1, log_group_name, mcp_url, na
 use crate::error::Error;
 use crate::event::RawProperties;
 use crate::job::{Job, Outcome, Success};
-use crate::properties::PropertyReader;
 use crate::requester::{Requester, pending_name};
 use crate::resource::lifecycle::Lifecycle;
 
@@ -40,12 +39,7 @@ pub(crate) struct Runtime;
 
 impl Lifecycle for Runtime {
     const TYPE: &'static str = "Custom::AgentCoreRuntime";
-    const PROPERTIES: &'static [&'static str] = &properties::NAMES;
     type Properties = Properties;
-
-    fn parse(reader: &PropertyReader<'_>) -> Result<Properties, Error> {
-        properties::parse(reader)
-    }
 
     fn name(properties: &Properties, requester: &Requester) -> String {
         properties.name(requester)

@@ -62,6 +62,8 @@ mod probe;
 mod provisioner;
 /// Defects met once.
 mod regression;
+/// Every property, changed: whether the resource is replaced.
+mod replacement;
 /// Every revision of MCP, every way to refuse one, and every way to pass the refusal on.
 mod revisions;
 /// Updates that are undone in a world that has moved on.

@@ -179,10 +179,9 @@ mod tests {
     use aws_smithy_types::DateTime;
     use serde_json::json;
 
-    use super::super::properties::{NAMES, parse};
     use super::*;
     use crate::event::RawProperties;
-    use crate::properties::PropertyReader;
+    use crate::properties::{PropertyReader, PropertySet};
     use crate::sensitive::Mask;
 
     const KEY: &str = "arn:aws:kms:us-east-1:111122223333:key/0a1b2c3d-0000-1111-2222-333344445555";
@@ -192,8 +191,8 @@ mod tests {
             "SearchType": "NONE", "KmsKeyArn": key.unwrap_or_default()});
         let given = RawProperties::from(given.as_object().expect("a map").clone());
         let mask = Mask::default();
-        let reader = PropertyReader::new(&given, &NAMES, &mask).expect("known properties");
-        parse(&reader).expect("valid properties")
+        let reader = PropertyReader::new(&given, Properties::TABLE, &mask).expect("known properties");
+        Properties::read(&reader).expect("valid properties")
     }
 
     fn live(key: Option<&str>) -> GetGatewayOutput {

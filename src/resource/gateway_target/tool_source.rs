@@ -1,6 +1,5 @@
 //! Where the gateway knows the server's tools from: `ListingMode`, `ToolSchema` and `ToolSchemaS3Uri`.
 
-use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use aws_sdk_bedrockagentcorecontrol::types::{
@@ -9,7 +8,7 @@ use aws_sdk_bedrockagentcorecontrol::types::{
 use serde_json::{Map, Value};
 
 use crate::error::Error;
-use crate::properties::PropertyReader;
+use crate::properties::{Choice, PropertyReader, PropertySet};
 use crate::text::quote;
 
 const SCHEMA: &str = "ToolSchema";
@@ -17,6 +16,28 @@ const SCHEMA_S3: &str = "ToolSchemaS3Uri";
 /// An inline schema may have 1 MB (service quotas of AgentCore).
 const SCHEMA_BYTES_MAX: usize = 1_000_000;
 const S3_URI_CHARS_MAX: usize = 2048;
+
+/// The properties of tools.
+#[derive(Debug, PropertySet)]
+pub(super) struct ToolSourceFields {
+    /// `DEFAULT`: the gateway keeps the tools it has listed. `DYNAMIC`: it lists them on every request; not with semantic
+    /// search.
+    #[property(name = "ListingMode", default = ListingMode::Default)]
+    mode: ListingMode,
+    /// The tools, `{"tools": [{"name": …, "description": …, "inputSchema": {…}}]}`, as JSON in a text, up to 1 MB. The
+    /// server is then not asked.
+    #[property(name = "ToolSchema")]
+    schema: Option<Map<String, Value>>,
+    /// The same in S3, up to 10 MB, as `s3://<bucket>/<key>`.
+    #[property(name = "ToolSchemaS3Uri")]
+    s3_uri: Option<String>,
+}
+
+impl Choice for ListingMode {
+    fn choices() -> impl Iterator<Item = (&'static str, Self)> {
+        [("DEFAULT", Self::Default), ("DYNAMIC", Self::Dynamic)].into_iter()
+    }
+}
 
 /// Where the tools are known from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,11 +53,10 @@ pub(super) enum ToolSource {
 }
 
 impl ToolSource {
-    pub(super) fn read(reader: &PropertyReader<'_>) -> Result<Self, Error> {
-        let dynamic = reader.choice("ListingMode", &[("DEFAULT", false), ("DYNAMIC", true)])?.unwrap_or(false);
-        let s3 = reader.string(SCHEMA_S3)?;
+    /// Returns what the properties ask for.
+    pub(super) fn new(reader: &PropertyReader<'_>, fields: ToolSourceFields) -> Result<Self, Error> {
         let given = [SCHEMA, SCHEMA_S3].into_iter().find(|name| reader.is_given(name));
-        match (dynamic, given, s3) {
+        match (fields.mode == ListingMode::Dynamic, given, fields.s3_uri) {
             (true, Some(name), _) => Err(Error::property(
                 name,
                 "has no effect when `ListingMode` is DYNAMIC; set that to DEFAULT or leave this out",
@@ -46,10 +66,7 @@ impl ToolSource {
                 Err(Error::property(SCHEMA_S3, "is given together with `ToolSchema`; give one of them"))
             }
             (false, _, Some(uri)) => check_s3_uri(&uri).map(|()| Self::S3(uri)),
-            (false, _, None) => {
-                let object = reader.object(SCHEMA)?.map(Cow::into_owned);
-                Ok(object.map(schema).transpose()?.unwrap_or(Self::Synchronized))
-            }
+            (false, _, None) => Ok(fields.schema.map(schema).transpose()?.unwrap_or(Self::Synchronized)),
         }
     }
 

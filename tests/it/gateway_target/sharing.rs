@@ -119,7 +119,7 @@ async fn a_delete_finds_ours_by_the_marker_and_nothing_without_a_gateway() {
 async fn a_target_that_waits_for_a_person_is_explained() {
     let mut scene = Scene::new().await;
     let created = scene.target(json!({})).await;
-    let provider_arn = super::make_provider(&scene.world);
+    let provider_arn = super::make_provider(&scene.world, "idp");
     let oauth = json!({"providerArn": provider_arn, "scopes": [], "grantType": "AUTHORIZATION_CODE"});
     let description = scene.look(&created.physical_id(), |target| target.description.clone());
     let changes = json!({"name": NAME, "description": description, "targetConfiguration":
