@@ -38,7 +38,7 @@ struct Shared {
 }
 
 impl CloudFormation {
-    /// An account without stacks, whose Lambda functions all run `function`.
+    /// Creates an account without stacks, whose Lambda functions all run `function`.
     #[must_use]
     pub fn new(aws: Aws, function: Arc<dyn Function>) -> Self {
         let shared =
@@ -66,31 +66,31 @@ impl CloudFormation {
         self.put_attribute(name, STORED_VALUE, value);
     }
 
-    /// A stack that exists, by name.
+    /// Returns a stack that exists, by name.
     #[must_use]
     pub fn stack(&self, name: &str) -> Option<Stack> {
         self.state().stacks.get(name).map(|record| record.stack.clone())
     }
 
-    /// All stacks that exist, nested ones too, by name.
+    /// Returns all stacks that exist, nested ones too, by name.
     #[must_use]
     pub fn stacks(&self) -> Vec<Stack> {
         self.state().stacks.values().map(|record| record.stack.clone()).collect()
     }
 
-    /// The resources of a stack by logical id; none if there is no such stack.
+    /// Returns the resources of a stack by logical id; none if the stack does not exist.
     #[must_use]
     pub fn resources(&self, stack: &str) -> BTreeMap<String, StackResource> {
         self.state().stacks.get(stack).map(|record| record.resources.clone()).unwrap_or_default()
     }
 
-    /// Every event so far, of all stacks, oldest first.
+    /// Returns every event so far, of all stacks, oldest first.
     #[must_use]
     pub fn events(&self) -> Vec<StackEvent> {
         self.state().events.clone()
     }
 
-    /// Every event from now on. Dropping the receiver ends the subscription.
+    /// Subscribes to every event from now on. Dropping the receiver ends the subscription.
     #[must_use]
     pub fn subscribe(&self) -> mpsc::UnboundedReceiver<StackEvent> {
         let (sender, receiver) = mpsc::unbounded_channel();
@@ -98,7 +98,7 @@ impl CloudFormation {
         receiver
     }
 
-    /// Every request sent to a custom resource's function so far, oldest first.
+    /// Returns every request sent to a custom resource's function so far, oldest first.
     #[must_use]
     pub fn requests(&self) -> Vec<CustomResourceRequest> {
         self.state().requests.clone()

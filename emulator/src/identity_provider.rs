@@ -1,7 +1,7 @@
 //! Identity providers: OAuth 2.0 authorization servers that issue the tokens JWT authorizers check.
 //!
-//! A provider lives in the account's world under its issuer's https host. What differs between products (claims, paths,
-//! what a token request has to say, what it is refused with) follows [`ClaimStyle`]; what goes wrong, [`ProviderFault`].
+//! A provider lives in the account's world under its issuer's https host. Differences between products (claims, paths,
+//! token requests, refusals) follow [`ClaimStyle`]; faults are [`ProviderFault`]s.
 
 mod claims;
 mod discovery;
@@ -31,7 +31,7 @@ pub struct IdentityProviders {
 /// A request that reached a provider.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProviderRequest {
-    /// When.
+    /// The time.
     pub at: SystemTime,
     /// Its method.
     pub method: Method,
@@ -48,25 +48,25 @@ impl IdentityProviders {
         self.providers.push(provider);
     }
 
-    /// The provider of an issuer, as its documents spell it.
+    /// Returns the provider of an issuer, as its documents spell it.
     #[must_use]
     pub fn provider(&self, issuer: &str) -> Option<&Provider> {
         self.providers.iter().find(|provider| provider.issuer == issuer)
     }
 
-    /// The same, to change it: its clients, its fault.
+    /// Returns the provider of an issuer to change it: its clients, its fault.
     pub fn provider_mut(&mut self, issuer: &str) -> Option<&mut Provider> {
         self.providers.iter_mut().find(|provider| provider.issuer == issuer)
     }
 
-    /// Every request that reached a provider, in order.
+    /// Returns every request that reached a provider, in order.
     #[must_use]
     pub fn requests(&self) -> &[ProviderRequest] {
         &self.requests
     }
 }
 
-/// What becomes of a request to a provider.
+/// The outcome of a request to a provider.
 #[derive(Debug)]
 pub(crate) enum ProviderAnswer {
     /// This comes back.
@@ -95,7 +95,7 @@ impl IdentityProviders {
         Some(answer)
     }
 
-    /// The JSON document at a URL as an authorizer of AWS's reads it: without a trace, and without wearing out a fault.
+    /// Reads the JSON document at a URL as an authorizer of AWS does: without a trace, and without wearing out a fault.
     pub(crate) fn read(&self, url: &str, now: SystemTime) -> Option<Value> {
         let request = Request::get(url).body(Vec::new()).ok()?;
         let (index, endpoint) = self.find(&url_of(request.uri()))?;
@@ -107,7 +107,8 @@ impl IdentityProviders {
         }
     }
 
-    /// The provider that serves a URL and what it has there; a provider at its host if none has anything there.
+    /// Finds the provider that serves a URL, and the endpoint there; a provider at the URL's host without an endpoint
+    /// if none serves it.
     fn find(&self, url: &str) -> Option<(usize, Option<Endpoint>)> {
         let endpoints = self.providers.iter().map(|provider| provider.endpoint(url));
         match endpoints.enumerate().find(|(_, endpoint)| endpoint.is_some()) {
@@ -221,7 +222,7 @@ fn typed(status: StatusCode, media_type: &'static str, body: String) -> Response
     response
 }
 
-/// The URL without the query and the default port.
+/// Formats a URL without the query and the default port.
 fn url_of(uri: &Uri) -> String {
     let authority = uri.authority().map_or("", http::uri::Authority::as_str);
     let scheme = uri.scheme_str().unwrap_or("https");

@@ -1,4 +1,4 @@
-//! What a request's URL means: which gateway, which document.
+//! The address in a request's URL: the gateway and the document.
 
 use http::{Method, Request};
 
@@ -8,7 +8,7 @@ const WELL_KNOWN: &str = "/.well-known/oauth-protected-resource";
 /// On loopback, where there is one host for everything, gateways are under a path that the control plane does not have.
 const LOOPBACK_PREFIX: &str = "/gateway-endpoints/";
 
-/// What is wanted of a gateway.
+/// The document that a request asks a gateway for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Document {
     /// To speak MCP with it.
@@ -17,28 +17,28 @@ pub(super) enum Document {
     ResourceMetadata,
 }
 
-/// What a request is for.
+/// The target of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Address {
-    /// The gateway's id, whether it exists or not.
+    /// The gateway's id, even if it does not exist.
     pub(super) gateway_id: String,
     pub(super) document: Document,
-    /// What the gateway's URLs begin with, as the caller sees it.
+    /// The beginning of the gateway's URLs, as the caller sees it.
     base: String,
 }
 
-/// Whether a host is a gateway's.
+/// Returns true if a host is a gateway's.
 pub(crate) fn is_gateway_host(host: &str, settings: &Settings) -> bool {
     id_of(host, settings).is_some()
 }
 
-/// Whether a path is a gateway's on loopback.
+/// Returns true if a path is a gateway's on loopback.
 pub(crate) fn is_gateway_path(path: &str) -> bool {
     path.starts_with(LOOPBACK_PREFIX)
 }
 
 impl Address {
-    /// `None`: a gateway has nothing there, or not for that method.
+    /// Reads the address of a request; returns `None` if a gateway has nothing there, or not for that method.
     pub(super) fn of(request: &Request<Vec<u8>>, settings: &Settings) -> Option<Self> {
         let host = request.headers().get("host").and_then(|host| host.to_str().ok()).unwrap_or_default();
         let path = request.uri().path();
@@ -56,12 +56,12 @@ impl Address {
         methods.contains(request.method()).then(|| Self { gateway_id: gateway_id.to_owned(), document, base })
     }
 
-    /// The URL at which the gateway speaks MCP.
+    /// Returns the URL at which the gateway speaks MCP.
     pub(super) fn url(&self) -> String {
         format!("{}/mcp", self.base)
     }
 
-    /// The URL of the gateway's metadata.
+    /// Returns the URL of the gateway's metadata.
     pub(super) fn metadata_url(&self) -> String {
         format!("{}{WELL_KNOWN}", self.base)
     }

@@ -54,21 +54,21 @@ impl RuntimeApi {
         Self(Arc::new(Inner { aws: aws.clone(), endpoint, program, idle: Mutex::default(), record }))
     }
 
-    /// Every line written to standard output or standard error so far, in order of arrival. Complete after
+    /// Returns every line written to standard output or standard error so far, in order of arrival. Complete after
     /// [`Self::stop`].
     #[must_use]
     pub fn logs(&self) -> Vec<String> {
         lock(&self.0.record.logs).clone()
     }
 
-    /// Per process: the time from its start to its first request for an event.
+    /// Returns, for each process, the time from its start to its first request for an event.
     #[must_use]
     pub fn starts(&self) -> Vec<Duration> {
         lock(&self.0.record.starts).clone()
     }
 
-    /// The largest resident set size of any process after any of its invocations, in bytes (`VmHWM` of
-    /// `/proc/<pid>/status`). `None` before the first invocation, and where there is no `/proc`.
+    /// Returns the largest resident set size of any process after any of its invocations, in bytes (`VmHWM` of
+    /// `/proc/<pid>/status`). `None` before the first invocation, and on systems without `/proc`.
     #[must_use]
     pub fn peak_memory(&self) -> Option<u64> {
         *lock(&self.0.record.peak_memory)
@@ -108,15 +108,15 @@ impl RuntimeApi {
         outcome.unwrap_or_else(|_| Err(format!("Task timed out after {:.2} seconds", time_limit.as_secs_f64())))
     }
 
-    /// An idle process with exactly this environment. Idle ones with another configuration are ended.
+    /// Takes an idle process with exactly this environment. Idle ones with another configuration are ended.
     fn warm(&self, environment: &BTreeMap<String, String>) -> Option<Process> {
         let mut idle = lock(&self.0.idle);
         idle.retain_mut(|process| process.is_alive() && process.environment() == environment);
         idle.pop()
     }
 
-    /// The environment that Lambda documents for a function on an OS-only runtime. `AWS_EXECUTION_ENV` is not part of
-    /// it: that one exists on managed runtimes alone.
+    /// Returns the environment that Lambda documents for a function on an OS-only runtime. `AWS_EXECUTION_ENV` is not
+    /// part of it: that one exists on managed runtimes alone.
     fn environment(&self, invocation: &Invocation) -> BTreeMap<String, String> {
         let inner = &*self.0;
         let name = invocation.function_arn.rsplit(':').next().unwrap_or_default();

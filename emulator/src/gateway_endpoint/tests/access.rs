@@ -1,4 +1,4 @@
-//! Who is let in.
+//! Authorization of callers.
 
 use serde_json::json;
 

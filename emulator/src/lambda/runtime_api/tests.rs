@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::settings::Settings;
 
-/// The processes read the real clock.
+/// Returns the present time, because the processes read the real clock.
 #[allow(clippy::disallowed_methods, reason = "this is the clock that an emulated one starts from")]
 fn present() -> SystemTime {
     SystemTime::now()
@@ -32,7 +32,7 @@ fn event(payload: &Value, seconds: f64) -> Invocation {
     }
 }
 
-/// What the bootstrap printed about each event it got.
+/// Returns the lines that the bootstrap printed about the events that it got.
 fn reports(function: &RuntimeApi) -> Vec<Value> {
     function.logs().iter().filter_map(|line| serde_json::from_str(line).ok()).collect()
 }
