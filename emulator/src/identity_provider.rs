@@ -61,6 +61,11 @@ impl IdentityProviders {
         self.providers.iter_mut().find(|provider| provider.issuer == issuer)
     }
 
+    /// Returns true if a provider has this host, with its port unless that is 443.
+    pub(crate) fn is_host(&self, authority: &str) -> bool {
+        self.providers.iter().any(|provider| provider.is_at(authority))
+    }
+
     /// Every request that reached a provider, in order.
     #[must_use]
     pub fn requests(&self) -> &[ProviderRequest] {
