@@ -253,15 +253,5 @@ fn url_of(uri: &Uri) -> String {
     format!("{scheme}://{}{}", authority.strip_suffix(":443").unwrap_or(authority), uri.path())
 }
 
-/// The path of an issuer on loopback, where there is one host for everything.
-pub(crate) const LOOPBACK_PATH: &str = "/identity-provider";
-
-/// Decides whether a path on loopback is an identity provider's: below its issuer, or a document of RFC 8414, whose
-/// well-known part stands before the issuer's path.
-pub(crate) fn is_identity_provider_path(path: &str) -> bool {
-    let below = path.strip_prefix(LOOPBACK_PATH).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-    below || (path.starts_with("/.well-known/") && path.ends_with(LOOPBACK_PATH))
-}
-
 #[cfg(test)]
 mod tests;

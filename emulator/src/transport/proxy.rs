@@ -149,6 +149,7 @@ async fn answer(aws: &Aws, authority: &str, request: Request<Incoming>) -> io::R
 mod tests {
     use std::time::Duration;
 
+    use serde_json::{Value, json};
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio_rustls::TlsConnector;
     use tokio_rustls::rustls::crypto::ring;
@@ -156,7 +157,10 @@ mod tests {
     use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
     use super::*;
-    use crate::identity_provider::{ClaimStyle, Endpoint, Failure, Provider, ProviderFault};
+    use crate::faults::{ResponseFault, ResponseFaultEffect};
+    use crate::iam::Role;
+    use crate::identity_provider::{ClaimStyle, Client, Endpoint, Failure, Provider, ProviderFault};
+    use crate::service::{Principal, ServiceId};
     use crate::settings::Settings;
     use crate::transport;
 
@@ -211,6 +215,14 @@ mod tests {
         let put = send(&proxy, &authority, "PUT", &url, "content-length: 2\r\n\r\n{}").await.expect("an answer");
         assert!(put.starts_with("HTTP/1.1 200"), "{put}");
         assert_eq!(aws.with(|world| world.responses.take_answer(&url)).as_deref(), Some(&b"{}"[..]));
+        let chunked = "transfer-encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n";
+        let chunked = send(&proxy, &authority, "PUT", &url, chunked).await.expect("an answer");
+        assert!(chunked.starts_with("HTTP/1.1 501"), "{chunked}");
+        let effect = ResponseFaultEffect::ReplyLostAfter;
+        aws.faults().add_response(ResponseFault { nth: 1, count: 1, effect });
+        let lost = send(&proxy, &authority, "PUT", &url, "content-length: 2\r\n\r\n{}").await;
+        assert!(!lost.is_ok_and(|answer| answer.contains("HTTP")), "closed without a word");
+        assert!(aws.with(|world| world.responses.take_answer(&url)).is_some());
         let stranger = Authority::new().expect("another authority").pem();
         assert!(send(&proxy, &stranger, "PUT", &url, "content-length: 2\r\n\r\n{}").await.is_err());
         let (address, file) = (proxy.address(), proxy.certificate_file().to_owned());
@@ -236,6 +248,66 @@ mod tests {
         aws.with(|world| world.identity_providers.add(provider.with_fault(fault)));
         let broken = send(&proxy, &authority, "GET", &url, "\r\n").await;
         assert!(!broken.is_ok_and(|answer| answer.contains("HTTP")));
+    }
+
+    /// Splits an answer into its status and its JSON body.
+    fn read(answer: &str) -> (&str, Value) {
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap_or_default();
+        (&head["HTTP/1.1 ".len()..][..3], serde_json::from_str(body).unwrap_or_default())
+    }
+
+    #[tokio::test]
+    async fn runtimes_may_trust_the_tokens_of_a_provider_behind_the_proxy() {
+        let aws = account();
+        let proxy = transport::listen_proxy(&aws, 0).await.expect("a free port");
+        let authority = std::fs::read_to_string(proxy.certificate_file()).expect("its file");
+        let issuer = "https://idp.example.com/identity";
+        let provider = Provider::new(ClaimStyle::Standard, issuer);
+        let discovery_url = provider.discovery_url();
+        let client = Client::new("secret").scopes(&["invoke"]).audiences(&["mcp"]);
+        aws.with(|world| world.identity_providers.add(provider.with_client("app", client)));
+        let get = async |url: &str| send(&proxy, &authority, "GET", url, "\r\n").await.expect("an answer");
+        let document = get(&discovery_url).await;
+        let (status, document) = read(&document);
+        assert_eq!((status, &document["issuer"]), ("200", &json!(issuer)));
+        let other = get("https://idp.example.com/.well-known/oauth-authorization-server/identity").await;
+        assert_eq!(read(&other), ("200", document.clone()));
+        let url = |member: &str| document[member].as_str().expect("a URL").to_owned();
+        assert!(read(&get(&url("jwks_uri")).await).1["keys"].is_array());
+        assert_eq!(read(&get(&format!("{issuer}/nothing")).await).0, "404");
+        let form = "grant_type=client_credentials&client_id=app&client_secret=secret&resource=http%3A%2F%2Fx%2Fmcp";
+        let rest =
+            format!("content-type: application/x-www-form-urlencoded\r\ncontent-length: {}\r\n\r\n{form}", form.len());
+        let answer = send(&proxy, &authority, "POST", &url("token_endpoint"), &rest).await.expect("an answer");
+        let (status, answer) = read(&answer);
+        let token = answer["access_token"].as_str().unwrap_or_else(|| panic!("{status} {answer}"));
+        for rule in [
+            json!({"allowedAudience": ["mcp"]}),
+            json!({"allowedAudience": ["http://x/mcp"]}),
+            json!({"allowedClients": ["app"]}),
+            json!({"allowedScopes": ["invoke"]}),
+        ] {
+            let mut authorizer = rule.clone();
+            authorizer["discoveryUrl"] = json!(discovery_url);
+            let now = aws.clock().now();
+            let verified = aws.with(|world| crate::jwt::verify(&authorizer, token, &world.identity_providers, now));
+            assert!(verified.is_ok(), "{rule}");
+        }
+        let gateway = |discovery_url: &str| {
+            let authorizer = json!({"discoveryUrl": discovery_url, "allowedClients": ["app"]});
+            let input = json!({"name": "tools", "authorizerType": "CUSTOM_JWT",
+                "roleArn": "arn:aws:iam::111122223333:role/gateway",
+                "authorizerConfiguration": {"customJWTAuthorizer": authorizer}});
+            let created = aws.call(&Principal::Administrator, ServiceId::AgentCoreControl, "CreateGateway", input);
+            created.map(drop).map_err(|error| error.message)
+        };
+        let trust = json!({"Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole",
+            "Principal": {"Service": "bedrock-agentcore.amazonaws.com"}}]});
+        let role = Role::new("arn:aws:iam::111122223333:role/gateway", std::time::UNIX_EPOCH, trust, Vec::new());
+        aws.with(|world| world.iam.put_role(role));
+        let by_http = discovery_url.replace("https://", "http://");
+        assert_eq!(gateway(&by_http), Err("discoveryUrl must be an https URL.".to_owned()));
+        assert_eq!(gateway(&discovery_url), Ok(()));
     }
 
     #[tokio::test]

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use http::{HeaderName, Uri};
+use http::HeaderName;
 
 use super::listing::Listing;
 use super::outbound::Outbound;
 use crate::agentcore::target::gateway_id;
 use crate::error::Error;
+use crate::https_url;
 use crate::mcp::url::RuntimeUrl;
 use crate::properties::{PropertyReader, at_most};
 use crate::requester::Requester;
@@ -123,10 +124,11 @@ fn check_name(name: &str) -> Result<(), Error> {
 /// The server's URL. That of a runtime is percent-encoded as the gateway wants it (developer guide, MCP server targets).
 fn endpoint(reader: &PropertyReader<'_>) -> Result<String, Error> {
     let endpoint = reader.required_string("Endpoint")?;
-    let uri: Option<Uri> = endpoint.parse().ok();
-    if !uri.is_some_and(|uri| uri.scheme_str() == Some("https") && uri.host().is_some()) {
-        let problem =
-            format!("is {}; give the https URL of an MCP server, such as a runtime's `McpUrl`", quote(&endpoint));
+    if let Err(problem) = https_url::parse(&endpoint) {
+        let problem = format!(
+            "is {}, which {problem}; give the https URL of an MCP server, such as a runtime's `McpUrl`",
+            quote(&endpoint)
+        );
         return Err(Error::property("Endpoint", problem));
     }
     Ok(RuntimeUrl::parse(&endpoint).map_or(endpoint, |url| url.encoded()))

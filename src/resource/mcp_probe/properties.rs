@@ -13,6 +13,7 @@ use crate::oauth::Discovery;
 use crate::oauth::client::{Client, PROPERTIES as CLIENT_PROPERTIES};
 use crate::properties::PropertyReader;
 use crate::sensitive::Sensitive;
+use crate::ssrf::ssrf_objection;
 use crate::stored_secret;
 use crate::tags;
 use crate::text::quote;
@@ -87,8 +88,9 @@ pub(crate) struct Properties {
 
 pub(super) fn parse(reader: &PropertyReader<'_>) -> Result<Properties, Error> {
     let endpoint = reader.required_string("Endpoint")?;
-    if !endpoint.starts_with("https://") {
-        return Err(Error::property("Endpoint", format!("is {}; give an https URL", quote(&endpoint))));
+    if let Some(problem) = ssrf_objection(&endpoint) {
+        let problem = format!("is {}, which {problem}; give an https URL", quote(&endpoint));
+        return Err(Error::property("Endpoint", problem));
     }
     // The form with the ARN as it is answers nothing; a target's `Endpoint` is read alike.
     let endpoint = RuntimeUrl::parse(&endpoint).map_or(endpoint, |url| url.encoded());

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_bedrockagentcorecontrol::types::{ClientAuthenticationMethodType, SecretSourceType};
-use http::Uri;
 
 use super::vendor::{Family, KnownVendor, VENDORS, Vendor};
 use crate::error::Error;
+use crate::https_url;
 use crate::oauth::Discovery;
 use crate::oauth::client::ClientSecret;
 use crate::properties::{PropertyReader, at_most};
@@ -240,15 +240,10 @@ fn tenant_id(reader: &PropertyReader<'_>) -> Result<Option<String>, Error> {
 
 fn https_url(reader: &PropertyReader<'_>, name: &str) -> Result<Option<String>, Error> {
     let url = reader.string(name)?;
-    match url.as_deref().filter(|url| !is_https(url)) {
+    match url.as_deref().filter(|url| url.contains('#') || https_url::parse(url).is_err()) {
         Some(url) => Err(Error::property(name, format!("is {}; give an https URL", quote(url)))),
         None => Ok(url),
     }
-}
-
-fn is_https(url: &str) -> bool {
-    let uri: Option<Uri> = url.parse().ok();
-    !url.contains('#') && uri.is_some_and(|uri| uri.scheme_str() == Some("https") && uri.host().is_some())
 }
 
 /// Pairs of a query (RFC 3986, section 3.4) as a form encodes them. Taken over to the letter, so they come encoded.
