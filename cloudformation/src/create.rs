@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use emulator::stacks::{Stack, StackOutput, Status};
 use futures_util::FutureExt as _;
 use serde_json::Map;
 
@@ -13,7 +14,6 @@ use crate::operation::Operation;
 use crate::stack::{OnFailure, StackInput, StackResource};
 use crate::state::StackRecord;
 use crate::template::is_custom;
-use emulator::stacks::{Stack, StackOutput, Status};
 
 /// Characters in a stack's name.
 const NAME_CHARS_MAX: usize = 128;

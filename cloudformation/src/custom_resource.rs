@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use emulator::lambda::async_invoke::{Attempt, invoke_async};
 use serde_json::{Map, Value, json};
 use tokio::time::{Instant, timeout_at};
 
@@ -11,7 +12,6 @@ use crate::engine::CloudFormation;
 use crate::intrinsics::text;
 use crate::properties::has_dynamic_reference;
 use crate::state::{CustomResourceAnswer, CustomResourceRequest};
-use emulator::lambda::async_invoke::{Attempt, invoke_async};
 
 /// How long CloudFormation waits for an answer when the template says nothing, and at most.
 const SERVICE_TIMEOUT_MAX_SECONDS: u64 = 3600;

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use emulator::stacks::{Stack, Status};
 use futures_util::FutureExt as _;
 use serde_json::{Map, Value};
 
@@ -11,7 +12,6 @@ use crate::error::ValidationError;
 use crate::graph::{Graph, OnFailure};
 use crate::stack::StackResource;
 use crate::template::RemovalPolicy;
-use emulator::stacks::{Stack, Status};
 
 impl CloudFormation {
     /// Deletes a stack and waits for the end: `DELETE_COMPLETE` or `DELETE_FAILED`, after which it may be tried again. A

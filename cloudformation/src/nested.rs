@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use emulator::stacks::{Stack, Status};
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use serde_json::{Map, Value};
@@ -12,7 +13,6 @@ use crate::intrinsics::{list, text};
 use crate::parameters::ParameterValue;
 use crate::stack::{OnFailure, StackInput};
 use crate::template::TemplateSource;
-use emulator::stacks::{Stack, Status};
 
 impl CloudFormation {
     /// Makes one change to a nested stack. The child runs as a task of its own: when the parent gives up waiting, it

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use emulator::settings::Settings;
 use serde_json::{Map, Value, json};
 
 use crate::capability::{self, Capability};
@@ -16,7 +17,6 @@ use crate::rules::{self, Facts};
 use crate::stack::{StackInput, StackResource};
 use crate::template::{Template, is_custom};
 use crate::{conditions, template_references};
-use emulator::settings::Settings;
 
 /// A validated request.
 #[derive(Clone)]

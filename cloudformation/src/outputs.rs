@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use emulator::stacks::StackOutput;
+
 use crate::engine::CloudFormation;
 use crate::intrinsics::text;
 use crate::operation::Operation;
-use emulator::stacks::StackOutput;
 
 impl CloudFormation {
     /// The outputs, or the reason why the operation fails after all.

@@ -8,6 +8,7 @@ mod lambda;
 mod place;
 pub(crate) mod schema;
 
+use emulator::aws::Aws;
 use serde_json::{Map, Value, json};
 
 use self::iam::IamResources;
@@ -17,7 +18,6 @@ use self::schema::integer;
 use crate::change::{Change, Done, Target};
 use crate::intrinsics::{list, text};
 use crate::properties::has_dynamic_reference;
-use emulator::aws::Aws;
 
 /// Everything the account holds that CloudFormation made, other than what the emulated services keep themselves.
 #[derive(Default)]

@@ -7,6 +7,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
+use emulator::stacks::{Stack, Status};
 use futures_util::FutureExt as _;
 
 use crate::change::Change;
@@ -16,7 +17,6 @@ use crate::graph::OnFailure;
 use crate::stack::StackResource;
 use crate::template::is_custom;
 use crate::update::Update;
-use emulator::stacks::{Stack, Status};
 
 impl CloudFormation {
     pub(crate) async fn roll_back_update(&self, update: &Update, reason: &str) -> Stack {

@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::time::SystemTime;
 
+use emulator::lambda::async_invoke::Attempt;
+use emulator::stacks::{Stack, Status};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::mpsc;
@@ -13,8 +15,6 @@ use crate::graph::Graph;
 use crate::operation::Operation;
 use crate::resources::Account;
 use crate::stack::{StackEvent, StackResource};
-use emulator::lambda::async_invoke::Attempt;
-use emulator::stacks::{Stack, Status};
 
 /// A stack and everything in it.
 pub(crate) struct StackRecord {

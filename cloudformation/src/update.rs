@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
+use emulator::stacks::{Stack, Status};
 use futures_util::FutureExt as _;
 
 use crate::change::{Change, Target};
@@ -13,7 +14,6 @@ use crate::graph::OnFailure;
 use crate::operation::Operation;
 use crate::stack::{StackInput, StackResource};
 use crate::template::RemovalPolicy;
-use emulator::stacks::{Stack, Status};
 
 /// An update under way.
 pub(crate) struct Update {

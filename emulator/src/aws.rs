@@ -29,7 +29,7 @@ use crate::sigv4::{self, Authorization};
 use crate::stacks::Stacks;
 use crate::wire;
 
-pub use crate::service::ServiceId;
+pub use crate::service::{Credentials, ServiceId};
 
 /// The emulated account. Clones are the same account.
 #[derive(Clone)]
@@ -71,23 +71,6 @@ pub struct World {
     pub responses: ResponseBucket,
     /// What CloudFormation says of its stacks.
     pub stacks: Stacks,
-}
-
-/// What a principal signs with.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Credentials {
-    /// `AWS_ACCESS_KEY_ID`
-    pub access_key_id: String,
-    /// `AWS_SECRET_ACCESS_KEY`
-    pub secret_access_key: String,
-    /// `AWS_SESSION_TOKEN`
-    pub session_token: String,
-}
-
-impl fmt::Debug for Credentials {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Credentials").field("access_key_id", &self.access_key_id).finish_non_exhaustive()
-    }
 }
 
 /// A call that was authenticated and named an operation.

@@ -9,20 +9,21 @@
 mod failure;
 mod forward;
 mod inbound;
+mod invocation;
 mod target;
 #[cfg(test)]
 mod tests;
 
 use http::{Method, Request, Response};
-use serde_json::Value;
 
-use self::failure::Failure;
+use self::failure::{Failure, invalid};
 use self::inbound::Caller;
+use self::invocation::{Invocation, MCP_SESSION, SESSION};
 pub(crate) use self::target::is_data_plane;
 use self::target::{Document, Target};
 use crate::agentcore_control::{Runtime, Status, Version};
 use crate::aws::{Aws, CallRecord};
-use crate::container::{Admission, Server, SessionKey};
+use crate::container::{Admission, Server};
 use crate::faults::FaultEffect;
 use crate::model::{Model, Violation};
 use crate::reply::Reply;
@@ -31,16 +32,6 @@ use crate::settings::ContainerRefusals;
 use crate::wire;
 
 const OPERATION: &str = "InvokeAgentRuntime";
-const SESSION: &str = "x-amzn-bedrock-agentcore-runtime-session-id";
-const MCP_SESSION: &str = "mcp-session-id";
-
-/// A request that was let in.
-struct Invocation<'r> {
-    version: Version,
-    session: SessionKey,
-    request: &'r Request<Vec<u8>>,
-}
-
 impl Aws {
     /// Serves one request to the data plane, in the time it takes. Holds no lock while it waits.
     pub(crate) async fn serve_data_plane(&self, request: &Request<Vec<u8>>) -> Reply {
@@ -165,13 +156,4 @@ fn validate(request: &Request<Vec<u8>>) -> Result<(), Failure> {
     let shape = &model.operations[routed.operation].input;
     let violations = model.validate_members(shape, &routed.input);
     if violations.is_empty() { Ok(()) } else { Err(Failure::front(invalid(Violation::message(&violations)))) }
-}
-
-fn invalid(message: String) -> ApiError {
-    ApiError { reason: Some("FieldValidationFailed"), ..ApiError::new(400, "ValidationException", message) }
-}
-
-/// The JSON-RPC message in a body; `null` if there is none.
-fn message(request: &Request<Vec<u8>>) -> Value {
-    serde_json::from_slice(request.body()).unwrap_or_default()
 }

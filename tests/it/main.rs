@@ -14,6 +14,8 @@ mod log;
 /// The world of one test, and the checks every test ends with.
 mod world;
 
+/// The direction of imports.
+mod architecture;
 /// The built binary as Lambda runs it.
 mod bootstrap;
 /// The answer's way to CloudFormation.

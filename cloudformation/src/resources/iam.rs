@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
+use emulator::aws::Aws;
+use emulator::iam::Role;
 use serde_json::{Map, Value, json};
 
 use super::place::{Made, Place, attributes, name_in};
 use crate::intrinsics::{list, text};
-use emulator::aws::Aws;
-use emulator::iam::Role;
 
 /// Characters in a trust policy; IAM's default quota.
 const TRUST_POLICY_CHARS_MAX: usize = 2048;

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use emulator::lambda::async_invoke::FunctionConfiguration;
 use serde_json::{Map, Value, json};
 
 use super::place::{Made, Others, Place, attributes};
 use super::schema::integer;
 use crate::intrinsics::text;
-use emulator::lambda::async_invoke::FunctionConfiguration;
 
 /// Lambda's own default, in seconds.
 const TIMEOUT_DEFAULT_SECONDS: i64 = 3;

@@ -4,9 +4,8 @@
 
 use serde_json::{Map, Value};
 
-use crate::intrinsics::text;
-
 use self::Shape::{Boolean, Document, Integer, List, Map as Members, Text, TextOrMap};
+use crate::intrinsics::text;
 
 /// The JSON shape of a property. Scalars written as text are accepted, as CloudFormation converts them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,9 +1,10 @@
 //! The `AWS::` types.
 
+use emulator::stacks::Status;
+
 use super::harness::{Harness, input};
 use crate::StackInput;
 use crate::capability::Capability;
-use emulator::stacks::Status;
 
 fn resource(name: &str, kind: &str, properties: &str) -> String {
     format!("  {name}:\n    Type: {kind}\n    Properties: {{{properties}}}\n")

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
+use emulator::stacks::Status;
 use serde_json::json;
 
 use super::harness::{Act, Harness, body, input};
 use crate::OnFailure;
-use emulator::stacks::Status;
 
 #[tokio::test(start_paused = true)]
 async fn a_stack_is_created_in_order_and_deleted_in_reverse() {

@@ -4,6 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use emulator::aws::Aws;
+use emulator::lambda::{Function, Invocation};
+use emulator::settings::Settings;
+use emulator::stacks::{Stack, Status};
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use http::Request;
@@ -11,10 +15,6 @@ use serde_json::{Value, json};
 
 use crate::capability::Capability;
 use crate::{CloudFormation, StackInput};
-use emulator::aws::Aws;
-use emulator::lambda::{Function, Invocation};
-use emulator::settings::Settings;
-use emulator::stacks::{Stack, Status};
 
 /// What the function does with an event.
 #[derive(Clone)]

@@ -1,9 +1,10 @@
 //! Stacks in stacks.
 
+use emulator::stacks::Status;
+
 use super::harness::{Act, Harness, body};
 use crate::StackInput;
 use crate::capability::Capability;
-use emulator::stacks::Status;
 
 const PARENT: &str = "
 Parameters: {Value: {Type: String, Default: one}}

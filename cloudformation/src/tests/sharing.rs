@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use emulator::stacks::{Stack, Status};
+
 use super::harness::{Act, Harness, input};
 use crate::StackInput;
 use crate::capability::Capability;
-use emulator::stacks::{Stack, Status};
 
 const EXPORT: &str = "Outputs: {Arn: {Value: !GetAtt Function.Arn, Export: {Name: !Sub '${AWS::StackName}-Arn'}}}";
 

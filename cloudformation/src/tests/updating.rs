@@ -1,9 +1,9 @@
 //! Update, replacement, cleanup, update rollback.
 
+use emulator::stacks::Status;
 use serde_json::json;
 
 use super::harness::{Act, Harness, input};
-use emulator::stacks::Status;
 
 #[tokio::test(start_paused = true)]
 async fn only_what_changed_is_updated() {

@@ -4,6 +4,7 @@ use base64::engine::{Engine as _, general_purpose::STANDARD};
 use serde_json::Map;
 
 use super::*;
+use crate::aws::Aws;
 use crate::settings::Settings;
 
 const ISSUERS: [(ClaimStyle, &str); 7] = [

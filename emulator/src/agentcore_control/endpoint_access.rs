@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::{AgentCoreControl, need, workload_identity};
-use crate::agentcore_control::endpoint::DEFAULT;
+use super::access::{need, workload_identity};
+use super::endpoint::DEFAULT;
+use super::state::AgentCoreControl;
 use crate::iam::Requirement;
 use crate::input::{required, text, text_map};
 use crate::service::Call;

@@ -5,12 +5,13 @@ use std::time::SystemTime;
 
 use serde_json::{Map, Value, json};
 
-use super::super::errors::{conflict, invalid, not_found, quota};
-use super::super::provider_secret::CLIENT_SECRET;
-use super::super::status::Transition;
-use super::super::{AgentCoreControl, Dependencies, rules};
-use super::CredentialProvider;
-use super::configuration::Configuration;
+use super::credential_provider::{CredentialProvider, provider_path};
+use super::credential_provider_configuration::Configuration;
+use super::errors::{conflict, invalid, not_found, quota};
+use super::provider_secret::CLIENT_SECRET;
+use super::rules;
+use super::state::{AgentCoreControl, Dependencies};
+use super::status::Transition;
 use crate::ids::uuid;
 use crate::input::{required, text_map};
 use crate::service::{Answer, ApiError, Call, Outcome, timestamp};
@@ -22,11 +23,7 @@ const PAGE: usize = 20;
 
 impl AgentCoreControl {
     /// Knows no client token: a call repeated finds the name taken.
-    pub(in super::super) fn create_credential_provider(
-        &mut self,
-        call: &Call,
-        dependencies: &mut Dependencies<'_>,
-    ) -> Answer {
+    pub(super) fn create_credential_provider(&mut self, call: &Call, dependencies: &mut Dependencies<'_>) -> Answer {
         let name = required(&call.input, "name");
         if self.credential_providers.iter().any(|provider| provider.name == name) {
             return Err(self.name_taken.error(format!("Credential provider with name: {name} already exists")));
@@ -68,7 +65,7 @@ impl AgentCoreControl {
         Ok(answer)
     }
 
-    pub(in super::super) fn get_credential_provider(&self, call: &Call) -> Answer {
+    pub(super) fn get_credential_provider(&self, call: &Call) -> Answer {
         let provider = self.find_provider(&call.input)?;
         let mut answer = described(provider, call.now);
         if let Some(reason) = provider.transition.failure(call.now) {
@@ -79,11 +76,7 @@ impl AgentCoreControl {
 
     /// A full replacement, the secret included: a managed one has to come with every update. Whether AWS would keep it
     /// is not known.
-    pub(in super::super) fn update_credential_provider(
-        &mut self,
-        call: &Call,
-        dependencies: &mut Dependencies<'_>,
-    ) -> Answer {
+    pub(super) fn update_credential_provider(&mut self, call: &Call, dependencies: &mut Dependencies<'_>) -> Answer {
         let given = Configuration::of(&call.input, |name, url| self.check_provider_url(name, url))?;
         let provider = self.find_provider(&call.input)?;
         check_idle(provider, "updated", call.now)?;
@@ -106,11 +99,7 @@ impl AgentCoreControl {
         Ok(described(provider, call.now))
     }
 
-    pub(in super::super) fn delete_credential_provider(
-        &mut self,
-        call: &Call,
-        dependencies: &mut Dependencies<'_>,
-    ) -> Answer {
+    pub(super) fn delete_credential_provider(&mut self, call: &Call, dependencies: &mut Dependencies<'_>) -> Answer {
         let transition = Transition::delete(&call.outcome, call.now, self.settings.provider_transition);
         let provider = self.find_provider_mut(&call.input)?;
         check_idle(provider, "deleted", call.now)?;
@@ -121,7 +110,7 @@ impl AgentCoreControl {
         Ok(json!({}))
     }
 
-    pub(in super::super) fn list_credential_providers(&self, call: &Call) -> Answer {
+    pub(super) fn list_credential_providers(&self, call: &Call) -> Answer {
         let items = self.credential_providers.iter().map(|provider| {
             let item = json!({
                 "name": provider.name,
@@ -145,11 +134,6 @@ impl AgentCoreControl {
         let name = required(input, "name");
         self.credential_providers.iter_mut().find(|provider| provider.name == name).ok_or_else(|| no_provider(name))
     }
-}
-
-/// The part of a provider's ARN after the account.
-pub(in super::super) fn provider_path(name: &str) -> String {
-    format!("token-vault/default/oauth2credentialprovider/{name}")
 }
 
 fn check_idle(provider: &CredentialProvider, what: &str, now: SystemTime) -> Result<(), ApiError> {

@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::super::errors::invalid;
-use super::super::provider_secret::{CLIENT_SECRET, GivenSecret};
+use super::errors::invalid;
+use super::provider_secret::{CLIENT_SECRET, GivenSecret};
 use crate::input::{required, text};
 use crate::service::ApiError;
 
@@ -33,7 +33,7 @@ pub enum ClientAuthentication {
 }
 
 /// What a create or an update asks for.
-pub(in super::super) struct Configuration {
+pub(super) struct Configuration {
     pub(super) client_id: String,
     pub(super) discovery: Discovery,
     pub(super) client_authentication: ClientAuthentication,
@@ -96,7 +96,7 @@ const ENDPOINTS: [&str; 4] = ["authorizationEndpoint", "issuer", "tenantId", "to
 const CUSTOM: &str = "customOauth2ProviderConfig";
 
 /// The one member of `oauth2ProviderConfigInput`. The service model makes sure that there is just one.
-pub(in super::super) fn given(input: &Map<String, Value>) -> Option<(&str, &Map<String, Value>)> {
+pub(super) fn given(input: &Map<String, Value>) -> Option<(&str, &Map<String, Value>)> {
     let (name, config) = input.get("oauth2ProviderConfigInput")?.as_object()?.iter().next()?;
     Some((name, config.as_object()?))
 }

@@ -5,16 +5,17 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::{Map, Value, json};
 
-use super::super::errors::{conflict, invalid, not_found, quota};
-use super::super::gateway::{Gateway, busy};
-use super::super::runtime::iso8601;
-use super::super::status::{CREATE, Course, DELETE, SYNCHRONIZE, Status, Transition, UPDATE};
-use super::super::{AgentCoreControl, Dependencies};
-use super::rules::Catalogue;
-use super::{GatewayTarget, Synchronization};
+use super::errors::{conflict, invalid, not_found, quota};
+use super::gateway::Gateway;
+use super::gateway_calls::busy;
+use super::gateway_target::GatewayTarget;
+use super::gateway_target_rules::Catalogue;
+use super::state::{AgentCoreControl, Dependencies};
+use super::status::{CREATE, Course, DELETE, SYNCHRONIZE, Status, Transition, UPDATE};
+use super::synchronization::Synchronization;
 use crate::ids::alphanumeric;
 use crate::input::{required, text, texts};
-use crate::service::{Answer, ApiError, Call, Outcome};
+use crate::service::{Answer, ApiError, Call, Outcome, iso8601};
 
 /// Targets of one gateway [DG bedrock-agentcore-limits].
 const MAX_TARGETS: usize = 100;
@@ -26,7 +27,7 @@ const MAX_OPERATIONS: usize = 5;
 const NOT_MEMBERS: [&str; 5] = ["clientToken", "description", "gatewayIdentifier", "name", "targetId"];
 
 impl AgentCoreControl {
-    pub(in super::super) fn create_gateway_target(&mut self, call: &Call, dependencies: &Dependencies<'_>) -> Answer {
+    pub(super) fn create_gateway_target(&mut self, call: &Call, dependencies: &Dependencies<'_>) -> Answer {
         let gateway = self.ready_gateway(call)?;
         // Optional in the model, for other kinds of targets.
         let name = text(&call.input, "name").ok_or_else(|| invalid("name is required for mcpServer targets."))?;
@@ -60,12 +61,12 @@ impl AgentCoreControl {
         self.start(call, &target_id, CREATE, catalogue)
     }
 
-    pub(in super::super) fn get_gateway_target(&self, call: &Call) -> Answer {
+    pub(super) fn get_gateway_target(&self, call: &Call) -> Answer {
         let gateway = self.find_gateway(&call.input)?;
         Ok(shown(gateway, find(gateway, required(&call.input, "targetId"))?, call.now))
     }
 
-    pub(in super::super) fn update_gateway_target(&mut self, call: &Call, dependencies: &Dependencies<'_>) -> Answer {
+    pub(super) fn update_gateway_target(&mut self, call: &Call, dependencies: &Dependencies<'_>) -> Answer {
         let gateway = self.ready_gateway(call)?;
         let target = find(gateway, required(&call.input, "targetId"))?;
         check_changeable(target, "updated", call.now)?;
@@ -82,7 +83,7 @@ impl AgentCoreControl {
         self.start(call, &target_id, UPDATE, catalogue)
     }
 
-    pub(in super::super) fn delete_gateway_target(&mut self, call: &Call) -> Answer {
+    pub(super) fn delete_gateway_target(&mut self, call: &Call) -> Answer {
         let transition = Transition::new(DELETE, &call.outcome, call.now, self.settings.target_deletion);
         let gateway = self.find_gateway(&call.input)?;
         let status = gateway.status(call.now);
@@ -101,7 +102,7 @@ impl AgentCoreControl {
     }
 
     /// New targets are missing, and deleted ones linger, for [`crate::settings::Settings::list_lag`].
-    pub(in super::super) fn list_gateway_targets(&self, call: &Call) -> Answer {
+    pub(super) fn list_gateway_targets(&self, call: &Call) -> Answer {
         let lag = self.settings.list_lag;
         let gateway = self.find_gateway(&call.input)?;
         let visible = gateway.targets.iter().filter(|target| target.created + lag <= call.now);
@@ -112,7 +113,7 @@ impl AgentCoreControl {
         self.page(items, "items", &call.input)
     }
 
-    pub(in super::super) fn synchronize_gateway_targets(&mut self, call: &Call) -> Answer {
+    pub(super) fn synchronize_gateway_targets(&mut self, call: &Call) -> Answer {
         let gateway = self.ready_gateway(call)?;
         let ids = texts(&call.input, "targetIdList");
         // The service model allows exactly one.

@@ -5,20 +5,21 @@ use std::time::SystemTime;
 
 use serde_json::{Value, json};
 
-use super::super::errors::{conflict, invalid, not_found, quota};
-use super::super::runtime::{Runtime, iso8601};
-use super::super::status::{Status, Transition};
-use super::super::{AgentCoreControl, rules};
-use super::{DEFAULT, Endpoint};
+use super::endpoint::{DEFAULT, Endpoint};
+use super::errors::{conflict, invalid, not_found, quota};
+use super::rules;
+use super::runtime::Runtime;
+use super::state::AgentCoreControl;
+use super::status::{Status, Transition};
 use crate::ids::alphanumeric;
 use crate::input::{required, text, text_map};
-use crate::service::{Answer, ApiError, Call};
+use crate::service::{Answer, ApiError, Call, iso8601};
 
 /// Endpoints of one runtime, `DEFAULT` included [DG bedrock-agentcore-limits].
 const MAX_ENDPOINTS: usize = 10;
 
 impl AgentCoreControl {
-    pub(in super::super) fn create_agent_runtime_endpoint(&mut self, call: &Call) -> Answer {
+    pub(super) fn create_agent_runtime_endpoint(&mut self, call: &Call) -> Answer {
         let runtime = self.find(&call.input)?;
         let name = required(&call.input, "name");
         if name == DEFAULT || self.endpoint(&runtime.id, name, call.now).is_some() {
@@ -57,7 +58,7 @@ impl AgentCoreControl {
         Ok(answer)
     }
 
-    pub(in super::super) fn get_agent_runtime_endpoint(&self, call: &Call) -> Answer {
+    pub(super) fn get_agent_runtime_endpoint(&self, call: &Call) -> Answer {
         let runtime = self.find(&call.input)?;
         let name = required(&call.input, "endpointName");
         if name == DEFAULT {
@@ -69,7 +70,7 @@ impl AgentCoreControl {
 
     /// A full replacement: without a version the endpoint moves to the newest, without a description it has none. What
     /// AWS keeps is not documented.
-    pub(in super::super) fn update_agent_runtime_endpoint(&mut self, call: &Call) -> Answer {
+    pub(super) fn update_agent_runtime_endpoint(&mut self, call: &Call) -> Answer {
         let runtime = self.find(&call.input)?;
         let name = required(&call.input, "endpointName");
         if name == DEFAULT {
@@ -106,7 +107,7 @@ impl AgentCoreControl {
         Ok(answer)
     }
 
-    pub(in super::super) fn delete_agent_runtime_endpoint(&mut self, call: &Call) -> Answer {
+    pub(super) fn delete_agent_runtime_endpoint(&mut self, call: &Call) -> Answer {
         let runtime = self.find(&call.input)?;
         let name = required(&call.input, "endpointName");
         if name == DEFAULT {
@@ -126,7 +127,7 @@ impl AgentCoreControl {
     }
 
     /// New endpoints are missing, and deleted ones linger, for [`crate::settings::Settings::list_lag`].
-    pub(in super::super) fn list_agent_runtime_endpoints(&self, call: &Call) -> Answer {
+    pub(super) fn list_agent_runtime_endpoints(&self, call: &Call) -> Answer {
         let runtime = self.find(&call.input)?;
         let lag = self.settings.list_lag;
         let own = self.endpoints.iter().filter(|endpoint| {
@@ -145,7 +146,7 @@ impl AgentCoreControl {
 
     /// Checks that no endpoint of one's own stands in the way of a `DeleteAgentRuntime`. AWS does not document that it
     /// would go along, or serve a version that is gone.
-    pub(in super::super) fn check_endpoints_allow_deletion(&self, call: &Call) -> Result<(), ApiError> {
+    pub(super) fn check_endpoints_allow_deletion(&self, call: &Call) -> Result<(), ApiError> {
         let id = required(&call.input, "agentRuntimeId");
         let version = text(&call.input, "agentRuntimeVersion");
         let uses = |endpoint: &&Endpoint| {
@@ -166,7 +167,7 @@ impl AgentCoreControl {
     }
 
     /// Forgets the endpoints of runtimes that are gone, and those that have left every list.
-    pub(in super::super) fn settle_endpoints(&mut self, now: SystemTime) {
+    pub(super) fn settle_endpoints(&mut self, now: SystemTime) {
         let lag = self.settings.list_lag;
         let runtimes: Vec<String> = self.runtimes(now).map(|runtime| runtime.id.clone()).collect();
         self.endpoints.retain(|endpoint| {

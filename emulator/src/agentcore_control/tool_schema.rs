@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::super::errors::invalid;
+use super::errors::invalid;
 use super::synchronization::MAX_TOOLS;
 use crate::objects::Objects;
 use crate::service::ApiError;
@@ -41,7 +41,7 @@ pub(super) fn tools(server: &Value, objects: &Objects) -> Result<Option<Vec<Valu
 }
 
 /// The object that a schema is in, if it is not inline.
-pub(in super::super) fn s3_uri(server: &Value) -> Option<&str> {
+pub(super) fn s3_uri(server: &Value) -> Option<&str> {
     server.get("mcpToolSchema")?.get("s3")?.get("uri")?.as_str()
 }
 

@@ -7,23 +7,12 @@ use std::time::Duration;
 
 use http::{Method, Request};
 
-use super::Server;
 use crate::agentcore_control::Build;
 use crate::aws::Aws;
+use crate::container::{Server, Snapshot};
 
 /// A container has to be healthy within this time [DG runtime-v2-optimize].
 const HEALTH: Duration = Duration::from_mins(2);
-
-/// A container as it was when its version was built.
-#[derive(Clone, Debug)]
-pub(crate) struct Snapshot(Arc<Server>);
-
-impl Snapshot {
-    /// A copy of it. Needs to be called inside a tokio runtime.
-    pub(super) fn server(&self) -> Server {
-        self.0.copy()
-    }
-}
 
 impl Aws {
     /// Builds go on by themselves, whatever becomes of the answers of the calls that started them. Needs to be called
@@ -59,7 +48,7 @@ impl Aws {
         let now = self.clock().now();
         self.with(|world| {
             let result = started.map(|server| {
-                world.containers.snapshots.insert((arn, build.version), Snapshot(server));
+                world.containers.keep((arn, build.version), Snapshot(server));
             });
             world.agentcore.finish_build(&build, result, now);
         });

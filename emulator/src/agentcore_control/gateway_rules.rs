@@ -4,9 +4,9 @@ use std::time::SystemTime;
 
 use serde_json::Value;
 
-use super::super::errors::invalid;
-use super::super::rules;
-use super::configuration::{Configuration, VERSIONS};
+use super::errors::invalid;
+use super::gateway_configuration::{Configuration, VERSIONS};
+use super::rules;
 use crate::identity_provider::IdentityProviders;
 use crate::service::ApiError;
 

@@ -4,10 +4,13 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::endpoint::DIRECTORY;
-use super::{AgentCoreControl, need, to_pass_role, workload_identity};
-use crate::agentcore_control::credential_provider::TOKEN_VAULT;
-use crate::agentcore_control::gateway_target::{api_key_provider_arn, provider_arn, runtime_id, s3_uri, server};
+use super::access::{need, to_pass_role, workload_identity};
+use super::credential_provider::TOKEN_VAULT;
+use super::endpoint_access::DIRECTORY;
+use super::gateway_target::{api_key_provider_arn, provider_arn, server};
+use super::gateway_target_rules::runtime_id;
+use super::state::AgentCoreControl;
+use super::tool_schema::s3_uri;
 use crate::iam::Requirement;
 use crate::input::{required, text, text_map, texts};
 use crate::secrets_manager::SecretsManager;

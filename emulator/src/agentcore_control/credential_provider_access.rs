@@ -3,10 +3,12 @@
 
 use std::collections::BTreeMap;
 
-use super::{AgentCoreControl, need};
-use crate::agentcore_control::api_key_provider::api_key_provider_path;
-use crate::agentcore_control::credential_provider::{TOKEN_VAULT, given, provider_path};
-use crate::agentcore_control::provider_secret::{API_KEY, CLIENT_SECRET, GivenSecret, SecretKind, managed_secret_name};
+use super::access::need;
+use super::api_key_provider::api_key_provider_path;
+use super::credential_provider::{TOKEN_VAULT, provider_path};
+use super::credential_provider_configuration::given;
+use super::provider_secret::{API_KEY, CLIENT_SECRET, GivenSecret, SecretKind, managed_secret_name};
+use super::state::AgentCoreControl;
 use crate::iam::Requirement;
 use crate::input::{required, text_map};
 use crate::secrets_manager::SecretsManager;

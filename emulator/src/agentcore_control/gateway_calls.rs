@@ -4,21 +4,22 @@ use std::time::SystemTime;
 
 use serde_json::{Map, Value, json};
 
-use super::super::errors::{conflict, invalid, not_found, quota};
-use super::super::gateway_target::GatewayTarget;
-use super::super::runtime::iso8601;
-use super::super::status::{CREATE, DELETE, Status, Transition, UPDATE};
-use super::super::{AgentCoreControl, Dependencies, access, execution_role, rules};
-use super::{Configuration, Gateway};
+use super::errors::{conflict, invalid, not_found, quota};
+use super::gateway::Gateway;
+use super::gateway_configuration::Configuration;
+use super::gateway_target::GatewayTarget;
+use super::state::{AgentCoreControl, Dependencies};
+use super::status::{CREATE, DELETE, Status, Transition, UPDATE};
+use super::{access, execution_role, rules};
 use crate::ids::{alphanumeric, uuid};
 use crate::input::{required, text_map};
-use crate::service::{Answer, ApiError, Call};
+use crate::service::{Answer, ApiError, Call, iso8601};
 
 /// Gateways of one account [DG bedrock-agentcore-limits].
 const MAX_GATEWAYS: usize = 1000;
 
 impl AgentCoreControl {
-    pub(in super::super) fn create_gateway(&mut self, call: &Call, dependencies: &Dependencies<'_>) -> Answer {
+    pub(super) fn create_gateway(&mut self, call: &Call, dependencies: &Dependencies<'_>) -> Answer {
         let configuration = Configuration::of(&call.input);
         configuration.check(dependencies.identity_providers, call.now)?;
         let tags = text_map(&call.input, "tags");
@@ -57,11 +58,11 @@ impl AgentCoreControl {
         Ok(answer)
     }
 
-    pub(in super::super) fn get_gateway(&self, call: &Call) -> Answer {
+    pub(super) fn get_gateway(&self, call: &Call) -> Answer {
         Ok(shown(self.find_gateway(&call.input)?, call.now))
     }
 
-    pub(in super::super) fn update_gateway(&mut self, call: &Call, dependencies: &Dependencies<'_>) -> Answer {
+    pub(super) fn update_gateway(&mut self, call: &Call, dependencies: &Dependencies<'_>) -> Answer {
         let configuration = Configuration::of(&call.input);
         configuration.check(dependencies.identity_providers, call.now)?;
         let gateway = self.find_gateway(&call.input)?;
@@ -89,7 +90,7 @@ impl AgentCoreControl {
 
     /// Never cascades. A target that is gone stands in the way for as long as lists still show it (O: the public Python
     /// provisioner of Zscaler's server polls the list and tries again).
-    pub(in super::super) fn delete_gateway(&mut self, call: &Call) -> Answer {
+    pub(super) fn delete_gateway(&mut self, call: &Call) -> Answer {
         let lag = self.settings.list_lag;
         let in_use = self.gateway_in_use;
         let transition = Transition::new(DELETE, &call.outcome, call.now, self.settings.gateway_deletion);
@@ -108,7 +109,7 @@ impl AgentCoreControl {
     }
 
     /// New gateways are missing, and deleted ones linger, for [`crate::settings::Settings::list_lag`].
-    pub(in super::super) fn list_gateways(&self, call: &Call) -> Answer {
+    pub(super) fn list_gateways(&self, call: &Call) -> Answer {
         let lag = self.settings.list_lag;
         let visible = self.gateways.iter().filter(|gateway| gateway.created + lag <= call.now);
         let lingering = self.deleted_gateways.iter().filter(|gateway| gateway.transition.lingers(lag, call.now));
@@ -119,18 +120,18 @@ impl AgentCoreControl {
     }
 
     /// The gateway that `gatewayIdentifier` names. Those that are gone were moved away when the call began.
-    pub(in super::super) fn find_gateway(&self, input: &Map<String, Value>) -> Result<&Gateway, ApiError> {
+    pub(super) fn find_gateway(&self, input: &Map<String, Value>) -> Result<&Gateway, ApiError> {
         let id = required(input, "gatewayIdentifier");
         self.gateways.iter().find(|gateway| gateway.id == id).ok_or_else(|| no_gateway(id))
     }
 
-    pub(in super::super) fn find_gateway_mut(&mut self, input: &Map<String, Value>) -> Result<&mut Gateway, ApiError> {
+    pub(super) fn find_gateway_mut(&mut self, input: &Map<String, Value>) -> Result<&mut Gateway, ApiError> {
         let id = required(input, "gatewayIdentifier");
         self.gateways.iter_mut().find(|gateway| gateway.id == id).ok_or_else(|| no_gateway(id))
     }
 
     /// The id that the next gateway gets if it has this name.
-    pub(in super::super) fn next_gateway_id(&self, name: &str) -> String {
+    pub(super) fn next_gateway_id(&self, name: &str) -> String {
         let suffix = alphanumeric(&format!("gateway {} {name}", self.numbers), 10);
         format!("{name}-{suffix}").to_lowercase()
     }
@@ -141,7 +142,7 @@ fn no_gateway(id: &str) -> ApiError {
 }
 
 /// The refusal of a call that the gateway's status does not allow.
-pub(in super::super) fn busy(gateway: &Gateway, what: &str, status: Status) -> ApiError {
+pub(super) fn busy(gateway: &Gateway, what: &str, status: Status) -> ApiError {
     conflict(format!("Gateway '{}' cannot be {what} while it is in the status {}.", gateway.id, status.as_str()))
 }
 

@@ -5,11 +5,15 @@ use std::time::SystemTime;
 
 use serde_json::{Map, Value};
 
-use super::super::errors::invalid;
-use super::super::gateway::Gateway;
-use super::super::status::Status;
-use super::super::{AgentCoreControl, headers};
-use super::{POLICY_SESSION_HEADER, api_key_provider_arn, credential, is_dynamic, oauth, provider_arn, schema, server};
+use super::errors::invalid;
+use super::gateway::Gateway;
+use super::gateway_target::{
+    POLICY_SESSION_HEADER, api_key_provider_arn, credential, is_dynamic, oauth, provider_arn, server,
+};
+use super::headers;
+use super::state::AgentCoreControl;
+use super::status::Status;
+use super::tool_schema;
 use crate::objects::Objects;
 use crate::service::ApiError;
 use crate::wire;
@@ -44,7 +48,7 @@ impl AgentCoreControl {
         self.check_credential(members, now)?;
         check_metadata(gateway, is_update, members)?;
         let consent = oauth_of(members).is_some_and(|oauth| oauth["grantType"] == "AUTHORIZATION_CODE");
-        let tools = schema::tools(server, objects)?;
+        let tools = tool_schema::tools(server, objects)?;
         if is_dynamic(server) {
             // [DG gateway-target-MCPservers]; that a schema makes no sense here either is the stricter reading.
             let unfit = if gateway.is_semantic() {
@@ -127,7 +131,7 @@ fn check_endpoint(endpoint: &str) -> Result<(), ApiError> {
 }
 
 /// The id of the runtime that an endpoint invokes, if it is one's.
-pub(in super::super) fn runtime_id(endpoint: &str) -> Option<String> {
+pub(super) fn runtime_id(endpoint: &str) -> Option<String> {
     let (_, rest) = endpoint.split_once("/runtimes/")?;
     let runtime = wire::decode(rest.split('/').next()?).ok()?;
     runtime.rsplit('/').next().map(str::to_owned)
