@@ -40,14 +40,8 @@ impl CloudFormation {
         let request_id = self.state().guid("request");
         let key = format!("{}|{}|{request_id}", target.stack_id, target.logical_id);
         let now = self.now();
-        let loopback = self.loopback();
-        let (response_url, arrivals) = self.aws().with(|world| {
-            let url = match loopback {
-                Some(address) => world.responses.presign_loopback(address, &key, now),
-                None => world.responses.presign(&key, now),
-            };
-            (url, world.responses.notifier())
-        });
+        let (response_url, arrivals) =
+            self.aws().with(|world| (world.responses.presign(&key, now), world.responses.notifier()));
         let event = event(target, change, &service_token, &request_id, &response_url);
         let index = self.send(event);
 

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
@@ -24,7 +23,6 @@ const CDK_BOOTSTRAP: (&str, &str) = ("/cdk-bootstrap/hnb659fds/version", "30");
 #[derive(Clone)]
 pub struct CloudFormation {
     shared: Arc<Shared>,
-    loopback: Option<SocketAddr>,
 }
 
 struct Shared {
@@ -43,16 +41,9 @@ impl CloudFormation {
     pub fn new(aws: Aws, function: Arc<dyn Function>) -> Self {
         let shared =
             Shared { aws, function, inventory: Mutex::default(), state: Mutex::default(), settled: Notify::new() };
-        let cloudformation = Self { shared: Arc::new(shared), loopback: None };
+        let cloudformation = Self { shared: Arc::new(shared) };
         cloudformation.put_parameter(CDK_BOOTSTRAP.0, CDK_BOOTSTRAP.1);
         cloudformation
-    }
-
-    /// Sends response URLs of the loopback listener at `address`: for a function that runs as a process of its own.
-    #[must_use]
-    pub fn with_loopback_responses(mut self, address: SocketAddr) -> Self {
-        self.loopback = Some(address);
-        self
     }
 
     /// Makes an attribute of an EC2 resource known to `Fn::ValueOf` and `Fn::ValueOfAll`: `("subnet-…", "VpcId", "vpc-…")`.
@@ -138,10 +129,6 @@ impl CloudFormation {
         Arc::clone(&self.shared.function)
     }
 
-    pub(crate) fn loopback(&self) -> Option<SocketAddr> {
-        self.loopback
-    }
-
     pub(crate) fn now(&self) -> SystemTime {
         self.shared.aws.clock().now()
     }
@@ -167,6 +154,6 @@ impl CloudFormation {
 
 impl fmt::Debug for CloudFormation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CloudFormation").field("loopback", &self.loopback).finish_non_exhaustive()
+        f.debug_struct("CloudFormation").finish_non_exhaustive()
     }
 }

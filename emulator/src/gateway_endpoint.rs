@@ -23,8 +23,8 @@ use std::time::SystemTime;
 use http::{HeaderValue, Request, Response};
 use serde_json::{Value, json};
 
+pub(crate) use self::address::is_gateway_host;
 use self::address::{Address, Document};
-pub(crate) use self::address::{is_gateway_host, is_gateway_path};
 use self::failure::{Failure, json_response};
 use self::inbound::Caller;
 use crate::agentcore_control::{Gateway, Status};

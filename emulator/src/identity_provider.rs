@@ -59,6 +59,11 @@ impl IdentityProviders {
         self.providers.iter_mut().find(|provider| provider.issuer == issuer)
     }
 
+    /// Returns true if a provider has this host, with its port unless that is 443.
+    pub(crate) fn is_host(&self, authority: &str) -> bool {
+        self.providers.iter().any(|provider| provider.is_at(authority))
+    }
+
     /// Returns every request that reached a provider, in order.
     #[must_use]
     pub fn requests(&self) -> &[ProviderRequest] {
@@ -227,16 +232,6 @@ fn url_of(uri: &Uri) -> String {
     let authority = uri.authority().map_or("", http::uri::Authority::as_str);
     let scheme = uri.scheme_str().unwrap_or("https");
     format!("{scheme}://{}{}", authority.strip_suffix(":443").unwrap_or(authority), uri.path())
-}
-
-/// The path of an issuer on loopback, where there is one host for everything.
-pub(crate) const LOOPBACK_PATH: &str = "/identity-provider";
-
-/// Decides whether a path on loopback is an identity provider's: below its issuer, or a document of RFC 8414, whose
-/// well-known part stands before the issuer's path.
-pub(crate) fn is_identity_provider_path(path: &str) -> bool {
-    let below = path.strip_prefix(LOOPBACK_PATH).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-    below || (path.starts_with("/.well-known/") && path.ends_with(LOOPBACK_PATH))
 }
 
 #[cfg(test)]

@@ -5,7 +5,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -15,9 +14,6 @@ use tokio::sync::Notify;
 
 use crate::settings::Settings;
 use crate::sigv4;
-
-/// The path of the bucket on the loopback listener, which has one host for everything.
-pub(crate) const LOOPBACK_PREFIX: &str = "/cloudformation-response/";
 
 /// The lifetime of a URL. CloudFormation does not document it; this is twice a custom resource's default timeout.
 const EXPIRES: Duration = Duration::from_hours(2);
@@ -75,19 +71,10 @@ impl ResponseBucket {
     /// reaches it.
     pub fn presign(&mut self, request_id: &str, now: SystemTime) -> String {
         let base = format!("https://{}", self.host);
-        self.grant(&base, "/", request_id, now)
-    }
-
-    /// Creates such a URL on the loopback listener at `base`, for a function that runs as a process of its own.
-    pub fn presign_loopback(&mut self, base: SocketAddr, request_id: &str, now: SystemTime) -> String {
-        self.grant(&format!("http://{base}"), LOOPBACK_PREFIX, request_id, now)
-    }
-
-    fn grant(&mut self, base: &str, prefix: &str, request_id: &str, now: SystemTime) -> String {
         let date = sigv4::basic_date(now);
         let scope = format!("AKIAIOSFODNN7EXAMPLE%2F{}%2F{}%2Fs3%2Faws4_request", &date[..8], self.region);
         let mut target = format!(
-            "{prefix}{}?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Date={date}&X-Amz-SignedHeaders=host\
+            "/{}?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Date={date}&X-Amz-SignedHeaders=host\
              &X-Amz-Expires={}&X-Amz-Credential={scope}",
             encode(request_id),
             EXPIRES.as_secs()
