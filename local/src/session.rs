@@ -11,13 +11,12 @@ use emulator::doors::loopback::Loopback;
 use emulator::lambda::Function;
 use emulator::lambda::runtime_api::RuntimeApi;
 use emulator::settings::Settings;
+use harness::{Log, handler};
 use serde_json::{Value, json};
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use crate::check;
 use crate::console::Console;
-use crate::handler;
-use crate::log::Log;
 
 /// A function that has answered needs no longer than this to end.
 const MOMENT: Duration = Duration::from_secs(1);

@@ -10,9 +10,9 @@ use emulator::cloudformation::{Capability, CloudFormation, Stack, StackInput, St
 use emulator::container::Behaviour;
 use emulator::service::Principal;
 use emulator::settings::Settings;
+use harness::handler;
 use serde_json::{Value, json};
 
-use crate::handler;
 use crate::matrix;
 use crate::world::{CANARY, canary};
 

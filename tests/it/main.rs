@@ -4,13 +4,6 @@
 
 /// An account with provisioner.yaml's stack, shared by those that use it.
 mod estate;
-/// The function in this process, shared with the local run.
-#[path = "../../local/src/handler.rs"]
-mod handler;
-/// The log of one test, shared with the local run.
-#[path = "../../local/src/log.rs"]
-#[allow(dead_code, reason = "the local run starts it for a whole process")]
-mod log;
 /// The world of one test, and the checks every test ends with.
 mod world;
 

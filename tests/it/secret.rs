@@ -400,9 +400,9 @@ async fn a_delete_with_an_invented_id_waits_for_the_cancelled_create() {
     let late_create = world.address(create(properties.clone()));
     world.fault("CreateSecret", 1, 5, FaultEffect::Throttled);
     let deletion = world.address(delete("mcp-Secret-1ABCDEFGHIJK", properties));
-    let payload = serde_json::to_vec(&late_create.0).expect("JSON");
+    let payload = late_create.payload();
     let (created, deleted) = tokio::join!(async { world.invoke(payload).await }, async {
-        let payload = serde_json::to_vec(&deletion.0).expect("JSON");
+        let payload = deletion.payload();
         world.invoke(payload).await
     });
     created.expect("answered");

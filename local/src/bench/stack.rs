@@ -9,9 +9,9 @@ use emulator::aws::Aws;
 use emulator::cloudformation::{Capability, CloudFormation, StackInput, StackStatus};
 use emulator::service::Principal;
 use emulator::settings::Settings;
+use harness::handler;
 
 use super::world::counted;
-use crate::handler;
 use crate::surroundings;
 use crate::template::Template;
 

@@ -9,7 +9,7 @@ use emulator::settings::Settings;
 use serde_json::json;
 
 use super::{count, create, delete, names, properties, update, with};
-use crate::world::{Event, World};
+use crate::world::World;
 
 /// Adds a target and waits until it can be deleted.
 async fn target(world: &World, gateway_id: &str, name: &str) -> String {
@@ -99,8 +99,7 @@ async fn delete_waits_for_a_create_and_for_an_update_in_progress() {
         World::with_settings(Settings { gateway_transition: Duration::from_mins(2), ..Settings::default() });
     let event = world.address(create(properties()));
     let gone = world.address(delete("mcp-Gateway-1ABCDEFGHIJK", properties()));
-    let payload = |event: &Event| serde_json::to_vec(&event.0).expect("JSON");
-    let (created, deleted) = tokio::join!(world.invoke(payload(&event)), world.invoke(payload(&gone)));
+    let (created, deleted) = tokio::join!(world.invoke(event.payload()), world.invoke(gone.payload()));
     created.expect("answered");
     deleted.expect("answered");
     assert!(names(&world).is_empty(), "a cancelled create leaves nothing");
@@ -109,9 +108,9 @@ async fn delete_waits_for_a_create_and_for_an_update_in_progress() {
     let changed = with(json!({"Description": "changed"}));
     let change = world.address(update(&created.physical_id(), changed, properties()));
     let gone = world.address(delete(&created.physical_id(), properties()));
-    let (updated, deleted) = tokio::join!(world.invoke(payload(&change)), async {
+    let (updated, deleted) = tokio::join!(world.invoke(change.payload()), async {
         tokio::time::sleep(Duration::from_secs(5)).await;
-        world.invoke(payload(&gone)).await
+        world.invoke(gone.payload()).await
     });
     updated.expect("answered");
     deleted.expect("answered");

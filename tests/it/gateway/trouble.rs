@@ -63,7 +63,7 @@ async fn what_never_settles_is_answered_before_cloudformation_gives_up() {
 async fn the_same_create_delivered_twice_at_once_makes_one_gateway() {
     let mut world = World::new();
     let event = world.address(create(properties()));
-    let payload = serde_json::to_vec(&event.0).expect("JSON");
+    let payload = event.payload();
     let (one, two) = tokio::join!(world.invoke(payload.clone()), world.invoke(payload));
     one.expect("answered");
     two.expect("answered");

@@ -10,13 +10,8 @@ use serde_json::json;
 
 use super::{GATEWAY_ROLE, NAME, Scene, put_gateway_policy, status};
 use crate::sweep::deliver;
-use crate::world::Event;
 
 const WHY: &str = "Failed to connect and fetch tools from the provided MCP target server. Error - no answer";
-
-fn payload(event: &Event) -> Vec<u8> {
-    serde_json::to_vec(&event.0).expect("JSON")
-}
 
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn a_first_creation_that_fails_is_undone_and_repeated() {
@@ -66,7 +61,7 @@ async fn a_policy_granted_a_moment_ago_is_waited_for() {
         tokio::time::sleep(Duration::from_secs(12)).await;
         put_gateway_policy(&scene.world, json!([{"Effect": "Allow", "Action": "*", "Resource": "*"}]));
     };
-    let (created, ()) = tokio::join!(scene.world.invoke(payload(&event)), granting);
+    let (created, ()) = tokio::join!(scene.world.invoke(event.payload()), granting);
     created.expect("answered");
     scene.world.deliver(&event).await.expect("answered").success();
     assert_eq!(scene.names(), [NAME]);
@@ -140,7 +135,7 @@ async fn the_same_create_delivered_twice_at_once_or_later_makes_one_target() {
     let mut scene = Scene::new().await;
     let event = scene.create(json!({}));
     let event = scene.world.address(event);
-    let (one, two) = tokio::join!(scene.world.invoke(payload(&event)), scene.world.invoke(payload(&event)));
+    let (one, two) = tokio::join!(scene.world.invoke(event.payload()), scene.world.invoke(event.payload()));
     one.expect("answered");
     two.expect("answered");
     let third = scene.world.deliver(&event).await.expect("answered").success();
@@ -198,9 +193,9 @@ async fn a_cancelled_create_leaves_nothing_even_while_it_repeats_itself() {
         let event = scene.world.address(event);
         let gone = scene.delete("mcp-Target-1ABCDEFGHIJK");
         let gone = scene.world.address(gone);
-        let (created, deleted) = tokio::join!(scene.world.invoke(payload(&event)), async {
+        let (created, deleted) = tokio::join!(scene.world.invoke(event.payload()), async {
             tokio::time::sleep(Duration::from_secs(wait)).await;
-            scene.world.invoke(payload(&gone)).await
+            scene.world.invoke(gone.payload()).await
         });
         created.expect("answered");
         deleted.expect("answered");
@@ -217,9 +212,9 @@ async fn delete_waits_for_an_update_in_progress_and_names_a_failed_deletion() {
     let change = scene.world.address(change);
     let gone = scene.delete(&created.physical_id());
     let gone = scene.world.address(gone);
-    let (updated, deleted) = tokio::join!(scene.world.invoke(payload(&change)), async {
+    let (updated, deleted) = tokio::join!(scene.world.invoke(change.payload()), async {
         tokio::time::sleep(Duration::from_secs(5)).await;
-        scene.world.invoke(payload(&gone)).await
+        scene.world.invoke(gone.payload()).await
     });
     updated.expect("answered");
     deleted.expect("answered");

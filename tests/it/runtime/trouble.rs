@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::{NAME, create, delete, properties, somebodys_runtime, status, update, with};
 use crate::sweep::deliver;
-use crate::world::{Event, World, put_role};
+use crate::world::{World, put_role};
 
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn a_failed_create_carries_the_services_reason_and_the_id_and_is_cleaned_up() {
@@ -66,7 +66,7 @@ async fn what_never_settles_is_answered_before_cloudformation_gives_up() {
 async fn the_same_create_delivered_twice_at_once_makes_one_runtime() {
     let mut world = World::new();
     let event = world.address(create(properties()));
-    let payload = serde_json::to_vec(&event.0).expect("JSON");
+    let payload = event.payload();
     let (one, two) = tokio::join!(world.invoke(payload.clone()), world.invoke(payload));
     one.expect("answered");
     two.expect("answered");
@@ -116,8 +116,7 @@ async fn delete_waits_for_a_create_and_for_an_update_in_progress() {
         World::with_settings(Settings { runtime_transition: Duration::from_mins(2), ..Settings::default() });
     let event = world.address(create(properties()));
     let gone = world.address(delete("mcp-Runtime-1ABCDEFGHIJK", properties()));
-    let payload = |event: &Event| serde_json::to_vec(&event.0).expect("JSON");
-    let (created, deleted) = tokio::join!(world.invoke(payload(&event)), world.invoke(payload(&gone)));
+    let (created, deleted) = tokio::join!(world.invoke(event.payload()), world.invoke(gone.payload()));
     created.expect("answered");
     deleted.expect("answered");
     assert!(world.runtime_names().is_empty(), "a cancelled create leaves nothing");
@@ -126,9 +125,9 @@ async fn delete_waits_for_a_create_and_for_an_update_in_progress() {
     let changed = with(json!({"Description": "changed"}));
     let change = world.address(update(&created.physical_id(), changed, properties()));
     let gone = world.address(delete(&created.physical_id(), properties()));
-    let (updated, deleted) = tokio::join!(world.invoke(payload(&change)), async {
+    let (updated, deleted) = tokio::join!(world.invoke(change.payload()), async {
         tokio::time::sleep(Duration::from_secs(5)).await;
-        world.invoke(payload(&gone)).await
+        world.invoke(gone.payload()).await
     });
     updated.expect("answered");
     deleted.expect("answered");
