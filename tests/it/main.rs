@@ -7,6 +7,8 @@ mod estate;
 /// The world of one test, and the checks every test ends with.
 mod world;
 
+/// Every case, fault, kill, pair and seed for every resource type.
+mod battery;
 /// The built binary as Lambda runs it.
 mod bootstrap;
 /// The answer's way to CloudFormation.
@@ -61,10 +63,6 @@ mod rollback;
 mod runtime;
 /// The secret's battery.
 mod secret;
-/// Every fault at every call of every operation.
-mod simulation;
-/// What every sweep of faults has in common.
-mod sweep;
 /// Tags of the user's.
 mod tags;
 /// template.yaml as a whole.

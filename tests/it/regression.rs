@@ -9,7 +9,7 @@ use emulator::settings::Settings;
 use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
 
-use crate::world::{EXECUTION_ROLE, Event, IMAGE, STACK_ID, World, put_role};
+use crate::world::{EXECUTION_ROLE, Event, IMAGE, STACK_ID, World};
 
 const RUNTIME: &str = "Custom::AgentCoreRuntime";
 const SECRET: &str = "Custom::AgentCoreSecret";
@@ -66,14 +66,7 @@ async fn a_cancelled_create_does_not_make_again_what_its_delete_removed() {
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn a_delete_outwaits_a_cancelled_create_that_is_held_up() {
     let mut world = World::with_settings(Settings { role_propagation: Duration::from_secs(90), ..Settings::default() });
-    let fresh = "arn:aws:iam::111122223333:role/fresh";
-    put_role(&world.aws, fresh, "bedrock-agentcore.amazonaws.com");
-    let now = world.aws.clock().now();
-    world.aws.with(|world| {
-        let mut role = world.iam.role(fresh).expect("it").clone();
-        role.created = now;
-        world.iam.put_role(role);
-    });
+    let fresh = world.put_fresh_role();
     let creation = world.address(create(RUNTIME, runtime(json!({"RoleArn": fresh}))));
     let removal = world.address(delete(RUNTIME, &invented(RUNTIME), runtime(json!({"RoleArn": fresh}))));
     let _ = tokio::join!(world.invoke(creation.payload()), world.invoke(removal.payload()));

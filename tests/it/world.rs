@@ -68,6 +68,19 @@ impl World {
         Self { front: Front::new(aws, FUNCTION_ROLE), log, _subscriber: guard }
     }
 
+    /// Creates a role that may do everything, and that no service knows yet. Returns its ARN.
+    pub(crate) fn put_fresh_role(&self) -> &'static str {
+        let arn = "arn:aws:iam::111122223333:role/fresh";
+        put_role(&self.aws, arn, "bedrock-agentcore.amazonaws.com");
+        let now = self.aws.clock().now();
+        self.aws.with(|world| {
+            let mut role = world.iam.role(arn).expect("the role").clone();
+            role.created = now;
+            world.iam.put_role(role);
+        });
+        arn
+    }
+
     /// Lets an identity provider exist, without clients.
     pub(crate) fn identity_provider(&self, style: ClaimStyle, issuer: &str) {
         self.aws.with(|world| world.identity_providers.add(Provider::new(style, issuer)));

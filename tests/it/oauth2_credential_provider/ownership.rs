@@ -52,18 +52,6 @@ async fn a_create_delivered_again_goes_on_with_what_it_made() {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn the_same_create_delivered_twice_at_once_makes_one_provider() {
-    let settings = Settings { provider_transition: Duration::from_secs(5), ..Settings::default() };
-    let mut world = with_idp(settings, idp());
-    let event = world.address(create(properties()));
-    let payload = event.payload();
-    let (one, two) = tokio::join!(world.invoke(payload.clone()), world.invoke(payload));
-    one.expect("answered");
-    two.expect("answered");
-    assert_eq!(names(&world).len(), 1);
-}
-
-#[tokio::test(flavor = "local", start_paused = true)]
 async fn a_lost_reply_that_stays_lost_names_what_exists() {
     for (properties, expected) in [(properties(), "mcp-11111111-"), (named(json!({})), NAME)] {
         let mut world = world();
@@ -142,16 +130,4 @@ async fn where_tags_are_not_listed_an_older_provider_is_not_taken_over() {
     assert_eq!(names(&world), [name.as_str()]);
     world.send(delete(&name, properties())).await.success();
     world.send(delete(INVENTED_ID, properties())).await.success();
-}
-
-#[tokio::test(flavor = "local", start_paused = true)]
-async fn a_cancelled_create_leaves_nothing() {
-    let settings = Settings { provider_transition: Duration::from_secs(20), ..Settings::default() };
-    let mut world = with_idp(settings, idp());
-    let event = world.address(create(properties()));
-    let gone = world.address(delete(INVENTED_ID, properties()));
-    let (created, deleted) = tokio::join!(world.invoke(event.payload()), world.invoke(gone.payload()));
-    created.expect("answered");
-    deleted.expect("answered");
-    assert!(names(&world).is_empty());
 }

@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
 use super::{NAME, create, delete, properties, update};
+use crate::battery::{EFFECTS, deliver};
 use crate::deployment::{Deployment, EXISTING};
-use crate::sweep::{EFFECTS, deliver};
 use crate::world::{STACK_ID, World, canary};
 
 fn first_life() -> Value {
