@@ -1,4 +1,4 @@
-# What the gate needs besides Rust and Python 3: installed here if it is not there yet. Sourced by `.ci/run`.
+# Installs the tools of the gate other than Rust and Python 3, unless they are installed. Sourced by `.ci/run`.
 
 CARGO_DENY_VERSION=0.20.2
 
@@ -14,11 +14,11 @@ install_python_tools() {
     .venv/bin/pip install --quiet --disable-pip-version-check --target .venv/clients --requirement .ci/clients.txt
     cat "${lists[@]}" > "$installed"
   fi
-  # The shell remembers the `python3` that made the environment; from here on it is the environment's own.
+  # The shell remembers the `python3` that created the environment. From here on, it is the environment's own.
   hash -r
 }
 
-# cargo-deny in `target/tools`. As a debug build: it compiles in half the time and runs for seconds.
+# Installs cargo-deny in `target/tools`, as a debug build, which compiles in half the time and runs for seconds.
 install_cargo_deny() {
   if [[ "$(target/tools/bin/cargo-deny --version 2>&1)" != "cargo-deny $CARGO_DENY_VERSION" ]]; then
     cargo install --quiet --debug --locked --force --root target/tools "cargo-deny@$CARGO_DENY_VERSION"

@@ -12,14 +12,22 @@ use serde_json::Value;
 
 use crate::agentcore::put::Rule;
 use crate::error::Error;
-use crate::oauth::Discovery;
-use crate::properties::PropertyReader;
+use crate::oauth::{Discovery, DiscoveryFields};
+use crate::properties::PropertySet;
 use crate::text::quote;
 
 /// The claim that `allowedClients` is compared with.
 const CLIENT_ID_CLAIM: &str = "client_id";
 
 pub mod comparison;
+
+/// Returns the JWT authorizer in what the service reports, or `None` if there is none or one of another kind.
+pub(crate) fn custom_jwt(live: Option<&AuthorizerConfiguration>) -> Option<&CustomJwtAuthorizerConfiguration> {
+    match live {
+        Some(AuthorizerConfiguration::CustomJwtAuthorizer(authorizer)) => Some(authorizer),
+        _ => None,
+    }
+}
 
 /// The part of an authorizer that [`Authorizer`] governs. The rest is somebody else's, and so are rules for claims in a
 /// form that is never written here.
@@ -49,36 +57,33 @@ pub struct Authorizer {
     pub claims: BTreeSet<(String, String)>,
 }
 
-/// The properties that make an authorizer, as read.
-#[derive(Clone, Debug)]
-pub struct Fields {
-    discovery_url: Option<String>,
-    issuer: Option<String>,
+/// The properties that describe an authorizer.
+#[derive(Clone, Debug, PropertySet)]
+pub(crate) struct Fields {
+    #[property(flatten)]
+    idp: DiscoveryFields,
+    /// Accepted values of `aud`.
+    #[property(name = "AllowedAudience")]
     allowed_audience: Vec<String>,
+    /// Accepted clients. Compared with `client_id` (Cognito) or, as a rule on another claim, with one client only.
+    #[property(name = "AllowedClients")]
     allowed_clients: Vec<String>,
+    /// One of these scopes must be in the token.
+    #[property(name = "AllowedScopes")]
     allowed_scopes: Vec<String>,
+    /// Claim that names the client: `client_id` for Cognito, `cid` for Okta, `appid` for Entra version 1, otherwise `azp`.
+    /// For a gateway that is given a client, the default is the claim that names the client in its token. Needs
+    /// `AllowedClients`.
+    #[property(name = "ClientClaimName", default_text = "from the IdP")]
     client_claim_name: Option<String>,
 }
 
 impl Fields {
-    /// Reads them.
-    pub fn read(reader: &PropertyReader<'_>) -> Result<Self, Error> {
-        Ok(Self {
-            discovery_url: reader.string("DiscoveryUrl")?,
-            issuer: reader.string("Issuer")?,
-            allowed_audience: reader.list("AllowedAudience")?,
-            allowed_clients: reader.list("AllowedClients")?,
-            allowed_scopes: reader.list("AllowedScopes")?,
-            client_claim_name: reader.string("ClientClaimName")?,
-        })
-    }
-
     /// The first of these properties that was given.
-    #[must_use]
-    pub fn given(&self) -> Option<&'static str> {
+    pub(crate) fn given(&self) -> Option<&'static str> {
         [
-            ("DiscoveryUrl", self.discovery_url.is_some()),
-            ("Issuer", self.issuer.is_some()),
+            ("DiscoveryUrl", self.idp.discovery_url.is_some()),
+            ("Issuer", self.idp.issuer.is_some()),
             ("AllowedAudience", !self.allowed_audience.is_empty()),
             ("AllowedClients", !self.allowed_clients.is_empty()),
             ("AllowedScopes", !self.allowed_scopes.is_empty()),
@@ -90,8 +95,8 @@ impl Fields {
 
     /// The authorizer but for the claim that names the client: all that can be said without asking the IdP. `selector`
     /// is the property and value that ask for one, `` `InboundAuth` JWT ``.
-    pub fn check(self, selector: &str) -> Result<Draft, Error> {
-        let discovery = Discovery::new(selector, self.discovery_url, self.issuer)?;
+    pub(crate) fn check(self, selector: &str) -> Result<Draft, Error> {
+        let discovery = self.idp.required_by(selector)?;
         let scopes_fit =
             |scope: &String| scope.len() <= 255 && scope.bytes().all(|b| matches!(b, 0x21 | 0x23..=0x5B | 0x5D..=0x7E));
         if let Some(scope) = self.allowed_scopes.iter().find(|scope| !scopes_fit(scope)) {
@@ -267,10 +272,10 @@ impl Authorizer {
         }
     }
 
-    /// Our form of what the service reports. Another kind of authorizer equals nothing of ours.
+    /// Reads what the service reports. Another kind of authorizer equals nothing of ours.
     #[must_use]
     pub fn from_api(live: &AuthorizerConfiguration) -> Self {
-        let AuthorizerConfiguration::CustomJwtAuthorizer(live) = live else { return Self::foreign() };
+        let Some(live) = custom_jwt(Some(live)) else { return Self::foreign() };
         let set = |list: &[String]| list.iter().cloned().collect();
         Self {
             discovery_url: live.discovery_url().to_owned(),
@@ -316,8 +321,7 @@ mod tests {
 
     fn fields(issuer: &str, clients: &[&str]) -> Fields {
         Fields {
-            discovery_url: None,
-            issuer: Some(issuer.to_owned()),
+            idp: DiscoveryFields { discovery_url: None, issuer: Some(issuer.to_owned()) },
             allowed_audience: Vec::new(),
             allowed_clients: clients.iter().map(|client| (*client).to_owned()).collect(),
             allowed_scopes: Vec::new(),

@@ -3,6 +3,7 @@
 use std::time::SystemTime;
 use std::{error, fmt};
 
+use crate::code::Code;
 use crate::denial::Denial;
 
 /// What kind of answer AWS gave, which decides who deals with it.
@@ -129,10 +130,17 @@ pub enum Error {
         /// What to do.
         advice: String,
     },
-    /// What was made does not pass its verification.
+    /// Something cannot be deleted because others depend on it.
+    InUse {
+        /// `gateway mcp-abc…`.
+        what: String,
+        /// The dependents' names, as part of the sentence.
+        dependents: String,
+    },
+    /// What was created does not pass its verification.
     Unverified {
-        /// A word for programs: `CONTAINER_DID_NOT_START`.
-        code: &'static str,
+        /// The word for programs.
+        code: Code,
         /// The sentence for people.
         sentence: String,
     },
@@ -146,8 +154,13 @@ impl Error {
         Self::InvalidProperty { name: name.into(), problem: problem.into() }
     }
 
+    /// A property without a default is not given.
+    pub(crate) fn missing_property(name: &str) -> Self {
+        Self::property(name, "is missing; give it a value")
+    }
+
     /// A verification that did not pass.
-    pub fn unverified(code: &'static str, sentence: impl Into<String>) -> Self {
+    pub fn unverified(code: Code, sentence: impl Into<String>) -> Self {
         Self::Unverified { code, sentence: sentence.into() }
     }
 
@@ -165,7 +178,7 @@ impl Error {
     pub fn code(&self) -> Option<&str> {
         match self {
             Self::Api(error) => error.code.as_deref(),
-            Self::Unverified { code, .. } => Some(code),
+            Self::Unverified { code, .. } => Some(code.as_str()),
             _ => None,
         }
     }
@@ -201,6 +214,9 @@ impl fmt::Display for Error {
                 write!(f, "ran out of time {doing}; the last status was {last_status}; repeat the operation")
             }
             Self::NotOurs { what, advice } => write!(f, "a {what} exists and belongs to someone else; {advice}"),
+            Self::InUse { what, dependents } => {
+                write!(f, "{what} still has {dependents}, which are not this resource's; delete them and repeat")
+            }
             Self::Unverified { sentence, .. } => f.write_str(sentence),
             Self::Bug(what) => write!(f, "this is a defect of the provisioner: {what}; the function's log has details"),
         }

@@ -11,7 +11,7 @@ use crate::aws::Context;
 use crate::error::{Error, Failure};
 use crate::event::{self, Recipient, Request, RequestType};
 use crate::job::{Job, Outcome};
-use crate::last_get::Shown;
+use crate::last_get::LastGets;
 use crate::requester::{pending_id, pending_name};
 use crate::resource::{self, ResourceKind};
 use crate::response::{self, Answer, DeliveryError};
@@ -90,8 +90,8 @@ async fn work(request: &Request, deadline: SystemTime, context: &Context) -> Res
     info!("request received");
     let mask = Mask::default();
     let time = deadline.duration_since(context.now()).unwrap_or_default().saturating_sub(ANSWER_RESERVE);
-    let shown = Shown::default();
-    let job = Job { context, request, deadline: Deadline::after(time), mask: &mask, shown: &shown };
+    let last_gets = LastGets::default();
+    let job = Job { context, request, deadline: Deadline::after(time), mask: &mask, last_gets: &last_gets };
     let outcome = AssertUnwindSafe(Box::pin(dispatch(&job))).catch_unwind().await.unwrap_or_else(|_| {
         // The panic's words may quote anything; its place is in the log (`logging`).
         Err(Error::Bug("it panicked".to_owned()).into())

@@ -11,7 +11,7 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use crate::aws::Context;
 use crate::error::{ApiError, ApiErrorKind, Error, Failure};
 use crate::event::Request;
-use crate::last_get::Shown;
+use crate::last_get::LastGets;
 use crate::requester::Requester;
 use crate::sensitive::Mask;
 use crate::text::quote;
@@ -29,7 +29,7 @@ pub struct Job<'a> {
     /// The secret values met so far.
     pub mask: &'a Mask,
     /// The answer to the last Get of AgentCore.
-    pub(crate) shown: &'a Shown,
+    pub(crate) last_gets: &'a LastGets,
 }
 
 /// How a lifecycle function ends.

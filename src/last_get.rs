@@ -1,5 +1,6 @@
-//! The answer to the last Get of AgentCore as it came, for the update that has to send back what it does not govern.
+//! The answers to the last Gets of AgentCore as they came, for the updates that have to send back what they do not govern.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -15,39 +16,41 @@ use tokio::time::Instant;
 /// The maximum age of a Get's answer that an update may use.
 const FRESH: Duration = Duration::from_secs(2);
 
-/// The answer to a job's last Get as it came. Never printed: an answer holds environment variables.
+/// The answers to a job's last Get of each resource, as they came. Never printed: an answer holds environment variables.
 #[derive(Clone, Default)]
-pub(crate) struct Shown(Arc<Mutex<State>>);
+pub(crate) struct LastGets(Arc<Mutex<State>>);
 
 #[derive(Default)]
 struct State {
-    answer: Option<Answer>,
+    /// By resource id.
+    answers: BTreeMap<String, Answer>,
     /// True after an update was refused: from then on each update asks for itself.
     doubtful: bool,
 }
 
 struct Answer {
-    id: String,
     asked_at: Instant,
     members: Map<String, Value>,
 }
 
-impl Shown {
-    /// Returns what takes down the answer to a Get of the resource `id` that is about to be sent.
-    pub(crate) fn watch(&self, id: &(impl ToString + ?Sized)) -> Watch {
-        Watch { shown: self.clone(), id: id.to_string(), asked_at: Instant::now() }
+impl LastGets {
+    /// Returns the interceptor that records the answer to a Get of the resource `id`, which is about to be sent.
+    pub(crate) fn record(&self, id: &(impl ToString + ?Sized)) -> Recorder {
+        Recorder { last_gets: self.clone(), id: id.to_string(), asked_at: Instant::now() }
     }
 
-    /// Returns what the last Get showed, if it was one of this resource and is fresh. An update uses it up.
+    /// Returns what the last Get of the resource showed, if that is recent. An update uses it up.
     pub(crate) fn take(&self, id: &str) -> Option<Map<String, Value>> {
-        let answer = self.state().answer.take()?;
-        (answer.id == id && answer.asked_at.elapsed() < FRESH).then_some(answer.members)
+        let answer = self.state().answers.remove(id)?;
+        (answer.asked_at.elapsed() < FRESH).then_some(answer.members)
     }
 
+    /// Returns true after an update was refused.
     pub(crate) fn is_doubtful(&self) -> bool {
         self.state().doubtful
     }
 
+    /// Notes that an update was refused: a Get since then may be from the middle of somebody else's change.
     pub(crate) fn doubt(&self) {
         self.state().doubtful = true;
     }
@@ -57,24 +60,24 @@ impl Shown {
     }
 }
 
-impl fmt::Debug for Shown {
+impl fmt::Debug for LastGets {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Shown")
+        f.write_str("LastGets")
     }
 }
 
-/// Takes down the answer to one Get.
+/// Records the answer to one Get.
 #[derive(Clone, Debug)]
-pub(crate) struct Watch {
-    shown: Shown,
+pub(crate) struct Recorder {
+    last_gets: LastGets,
     id: String,
     asked_at: Instant,
 }
 
 #[dyn_dispatch_hint]
-impl Intercept for Watch {
+impl Intercept for Recorder {
     fn name(&self) -> &'static str {
-        "Watch"
+        "Recorder"
     }
 
     fn read_after_deserialization(
@@ -87,8 +90,11 @@ impl Intercept for Watch {
         // A refusal is a JSON object, too.
         let body = response.body().bytes().filter(|_| response.status().is_success());
         let members = body.and_then(|body| serde_json::from_slice(body).ok());
-        let answer = |members| Answer { id: self.id.clone(), asked_at: self.asked_at, members };
-        self.shown.state().answer = members.map(answer);
+        let mut state = self.last_gets.state();
+        match members {
+            Some(members) => drop(state.answers.insert(self.id.clone(), Answer { asked_at: self.asked_at, members })),
+            None => drop(state.answers.remove(&self.id)),
+        }
         Ok(())
     }
 }

@@ -20,6 +20,7 @@
 mod agentcore;
 pub mod authorizer;
 pub mod aws;
+mod code;
 mod container_log;
 pub mod denial;
 pub mod endpoints;
@@ -33,7 +34,7 @@ mod last_get;
 pub mod logging;
 pub mod mcp;
 pub mod oauth;
-pub mod properties;
+mod properties;
 pub mod requester;
 pub mod resource;
 pub mod response;

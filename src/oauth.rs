@@ -10,6 +10,7 @@ use form_urlencoded::{Serializer, byte_serialize};
 use serde_json::{Map, Value};
 
 use crate::aws::Context;
+use crate::code::Code;
 use crate::error::Error;
 use crate::http::{Reply, exchange};
 use crate::sensitive::Sensitive;
@@ -19,12 +20,8 @@ use crate::wait::{Deadline, while_refused};
 pub mod client;
 mod discovery;
 
+pub(crate) use discovery::DiscoveryFields;
 pub use discovery::{Discovery, Metadata, discover, discovery_url};
-
-/// The code of a client that the identity provider does not know, or not by this secret.
-pub const CLIENT_REFUSED: &str = "CLIENT_REFUSED";
-/// The code of an identity provider that does not answer: a later attempt may succeed.
-pub const UNREACHABLE: &str = "IDP_UNREACHABLE";
 
 /// How long one answer is waited for.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -65,7 +62,7 @@ pub struct Claims {
 /// Makes a request again while the IdP does not answer, which may only be restarting.
 async fn patiently<T>(deadline: Deadline, request: impl AsyncFnMut() -> Result<T, Error>) -> Result<T, Error> {
     const DOING: &str = "waiting for the identity provider to answer";
-    let silent = |error: &Error| error.code() == Some(UNREACHABLE);
+    let silent = |error: &Error| matches!(error, Error::Unverified { code: Code::IdpUnreachable, .. });
     let asking = while_refused(deadline, PATIENCE, DOING, silent, request);
     deadline.limit(asking).await.unwrap_or_else(|| {
         let last_status = "no answer".to_owned();
@@ -111,7 +108,7 @@ async fn ask_for_token(context: &Context, metadata: &Metadata, client: &ClientCr
     let body = Serializer::new(String::new()).extend_pairs(&form).finish().into_bytes();
     let reply = exchange(&context.connector, "POST", endpoint, &headers, body, TIMEOUT).await.map_err(|problem| {
         let sentence = format!("the token endpoint {} cannot be reached: {problem}", quote(endpoint));
-        Error::unverified(UNREACHABLE, format!("{sentence}; check the function's network"))
+        Error::unverified(Code::IdpUnreachable, format!("{sentence}; check the function's network"))
     })?;
     read_token(endpoint, &metadata.issuer, client, &reply)
 }
@@ -126,7 +123,7 @@ fn read_token(endpoint: &str, issuer: &str, client: &ClientCredentials, reply: &
     if token.is_empty() {
         let sentence =
             format!("{} answered without an `access_token`; it is not an OAuth2 token endpoint", quote(endpoint));
-        return Err(Error::unverified("TOKEN_REFUSED", sentence));
+        return Err(Error::unverified(Code::TokenRefused, sentence));
     }
     Ok(Token { value: Sensitive::new(token), claims: Claims::decode(token), issuer: issuer.to_owned() })
 }
@@ -166,9 +163,9 @@ fn refused(
     let said = if said.is_empty() { format!("HTTP {status}") } else { said };
     let sentence = format!("{} gave client {} no token ({said}); {advice}", quote(endpoint), quote(&client.client_id));
     let code = match status {
-        _ if is_client_refused => CLIENT_REFUSED,
-        status if is_passing(status) => UNREACHABLE,
-        _ => "TOKEN_REFUSED",
+        _ if is_client_refused => Code::ClientRefused,
+        status if is_passing(status) => Code::IdpUnreachable,
+        _ => Code::TokenRefused,
     };
     Error::unverified(code, sentence)
 }

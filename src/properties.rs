@@ -1,20 +1,40 @@
-//! Reading a resource's properties into types, once, with a sentence for everything that does not fit.
+//! The properties of resources: each is declared once, on the field of a struct that holds its value.
+//!
+//! ```ignore
+//! #[derive(PropertySet)]
+//! #[properties(check = check)]
+//! pub(crate) struct Properties {
+//!     /// Role the container runs under.
+//!     #[property(name = "RoleArn", check = check_role)]
+//!     pub role_arn: String,
+//!     /// Time after which any session ends, in seconds.
+//!     #[property(name = "MaxLifetime", range = 60..=1_209_600, default = 28_800)]
+//!     pub lifetime_seconds: i32,
+//! }
+//! ```
+//!
+//! Reading, the hint for an unknown name and the tables of docs/reference.md come from the declaration. The type of the
+//! field decides how a value is read (see [`FromProperty`]). Rules between properties are functions next to the struct.
+//! The crate `properties-derive` lists the attributes.
 //!
 //! CloudFormation sends booleans and numbers as text; `""` is an optional parameter left empty and counts as absent.
-//! White space around a single text is dropped, unless the text is secret. Lists are read by one rule, in `list`.
+//! White space around a single text is dropped, unless the text is secret. `list` has the rule for lists.
 
-use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::error::Error;
 use crate::event::RawProperties;
-use crate::sensitive::{Mask, Sensitive};
-use crate::text::quote;
+use crate::sensitive::Mask;
 
 mod list;
+#[cfg(test)]
+pub(crate) mod reference;
+mod values;
+
+pub(crate) use properties_derive::{Choice, PropertySet};
+pub(crate) use values::{Choice, FromProperty, FromText};
 
 /// Properties that CloudFormation itself adds or reads.
 const RESERVED: [&str; 2] = ["ServiceToken", "ServiceTimeout"];
@@ -22,18 +42,64 @@ const RESERVED: [&str; 2] = ["ServiceToken", "ServiceTimeout"];
 /// Starts a dynamic reference. CloudFormation resolves it in native resources but hands it to a custom resource as text.
 const DYNAMIC_REFERENCE: &str = "{{resolve:";
 
-/// Takes a resource's properties one by one.
+/// A struct that is read from properties. Derived: see the module.
+pub(crate) trait PropertySet: Sized {
+    /// The declarations, in the order in which docs/reference.md has them.
+    const TABLE: Table;
+
+    /// Reads and checks the properties. Pure.
+    fn read(reader: &PropertyReader<'_>) -> Result<Self, Error>;
+}
+
+/// The declarations of a [`PropertySet`].
+pub(crate) type Table = &'static [Entry];
+
+/// One line of a table.
 #[derive(Debug)]
-pub struct PropertyReader<'a> {
+pub(crate) enum Entry {
+    /// A property.
+    Property(&'static Property),
+    /// The properties of a field that is a [`PropertySet`] itself.
+    Group(Table),
+}
+
+/// The declaration of a property, as far as reading needs it.
+#[derive(Debug)]
+pub(crate) struct Property {
+    /// The name in templates.
+    pub(crate) name: &'static str,
+    /// The bounds of a whole number.
+    pub(crate) range: Option<RangeInclusive<i32>>,
+    /// The maximum number of characters of a text.
+    pub(crate) chars_max: Option<usize>,
+    /// The keys of a map of secrets whose values are not secret.
+    pub(crate) plain_keys: &'static [&'static str],
+    /// The rest of the declaration, for docs/reference.md.
+    #[cfg(test)]
+    pub(crate) documentation: fn() -> reference::Documentation,
+}
+
+/// Lists the properties of a table, those of its groups included.
+pub(crate) fn flatten(table: Table) -> Vec<&'static Property> {
+    let properties = table.iter().flat_map(|entry| match entry {
+        Entry::Property(property) => vec![*property],
+        Entry::Group(group) => flatten(group),
+    });
+    properties.collect()
+}
+
+/// Gives access to the properties of one resource.
+#[derive(Debug)]
+pub(crate) struct PropertyReader<'a> {
     properties: &'a RawProperties,
-    names: &'static [&'static str],
     mask: &'a Mask,
 }
 
 impl<'a> PropertyReader<'a> {
-    /// A reader over `properties`, of which only `names` are allowed: any other is refused with the nearest of them.
-    /// Every sensitive value read is made known to `mask`.
-    pub fn new(properties: &'a RawProperties, names: &'static [&'static str], mask: &'a Mask) -> Result<Self, Error> {
+    /// Creates a reader of `properties`. Refuses a name that `table` does not have, with the nearest one of those it has.
+    /// Every secret value that is read is added to `mask`.
+    pub(crate) fn new(properties: &'a RawProperties, table: Table, mask: &'a Mask) -> Result<Self, Error> {
+        let names: Vec<_> = flatten(table).into_iter().map(|property| property.name).collect();
         for (name, value) in properties.as_map() {
             let name = name.as_str();
             if RESERVED.contains(&name) {
@@ -42,7 +108,7 @@ impl<'a> PropertyReader<'a> {
             if !names.contains(&name) {
                 return Err(Error::property(
                     name,
-                    format!("is not a property of this type{}", suggestion(name, names)),
+                    format!("is not a property of this type{}", suggestion(name, &names)),
                 ));
             }
             if contains_dynamic_reference(value) {
@@ -53,123 +119,23 @@ impl<'a> PropertyReader<'a> {
                 ));
             }
         }
-        Ok(Self { properties, names, mask })
+        Ok(Self { properties, mask })
     }
 
-    /// A property's value, with `""`, white space alone, `null` and absence being the same.
+    /// Returns a property's value. `""`, white space alone, `null` and absence are the same.
     fn value(&self, name: &str) -> Option<&'a Value> {
-        debug_assert!(self.names.contains(&name), "{name} is read but not allowed");
         let value = self.properties.as_map().get(name)?;
         (!value.is_null() && value.as_str().is_none_or(|text| !text.trim().is_empty())).then_some(value)
     }
 
-    /// Whether the property has a value.
-    #[must_use]
-    pub fn is_given(&self, name: &str) -> bool {
+    /// Decides whether the property has a value. An empty list or map is one.
+    pub(crate) fn is_given(&self, name: &str) -> bool {
         self.value(name).is_some()
     }
 
-    /// A secret text, exactly as given.
-    pub fn sensitive(&self, name: &str) -> Result<Option<Sensitive>, Error> {
-        let secret = self.value(name).map(|value| scalar(name, value)).transpose()?.map(Sensitive::new);
-        if let Some(secret) = &secret {
-            self.mask.add(secret);
-        }
-        Ok(secret)
-    }
-
-    /// Text, without white space around it: a trailing line break of a file or a parameter is never meant. A number or
-    /// boolean is taken as the text CloudFormation would have sent.
-    pub fn string(&self, name: &str) -> Result<Option<String>, Error> {
-        let text = self.value(name).map(|value| scalar(name, value)).transpose()?;
-        Ok(text.map(|text| text.trim().to_owned()))
-    }
-
-    /// Text that must be there.
-    pub fn required_string(&self, name: &str) -> Result<String, Error> {
-        self.string(name)?.ok_or_else(|| Error::property(name, "is missing; give it a value"))
-    }
-
-    /// A whole number within `range`.
-    pub fn integer(&self, name: &str, range: RangeInclusive<i32>) -> Result<Option<i32>, Error> {
-        let Some(text) = self.string(name)? else { return Ok(None) };
-        match text.parse() {
-            Ok(number) if range.contains(&number) => Ok(Some(number)),
-            _ => Err(Error::property(
-                name,
-                format!("is {}; use a whole number from {} to {}", quote(&text), range.start(), range.end()),
-            )),
-        }
-    }
-
-    /// One of a fixed set of words.
-    pub fn choice<T: Copy>(&self, name: &str, choices: &[(&'static str, T)]) -> Result<Option<T>, Error> {
-        let Some(text) = self.string(name)? else { return Ok(None) };
-        if let Some((_, value)) = choices.iter().find(|(word, _)| *word == text) {
-            return Ok(Some(*value));
-        }
-        let words: Vec<_> = choices.iter().map(|(word, _)| *word).collect();
-        Err(Error::property(name, format!("is {}; use one of {}", quote(&text), words.join(", "))))
-    }
-
-    /// Reads a list of texts, in any of the forms that templates give lists in.
-    pub fn list(&self, name: &str) -> Result<Vec<String>, Error> {
-        self.value(name).map_or_else(|| Ok(Vec::new()), |value| list::read(name, value))
-    }
-
-    /// A map of texts, also as a JSON object in a text. Entries with an empty value are dropped: an optional parameter
-    /// left empty.
-    pub fn map(&self, name: &str) -> Result<Option<BTreeMap<String, String>>, Error> {
-        let Some(map) = self.object(name)? else { return Ok(None) };
-        let mut texts = BTreeMap::new();
-        for (key, value) in map.iter() {
-            let text = entry(name, key, value)?;
-            if !text.is_empty() {
-                texts.insert(key.clone(), text);
-            }
-        }
-        Ok(Some(texts))
-    }
-
-    /// A map of texts that may be secret, otherwise like [`Self::map`]. One that is also the whole value of another
-    /// property, such as an issuer, is none, and sentences about that property need it.
-    pub fn sensitive_map(&self, name: &str) -> Result<Option<BTreeMap<String, Sensitive>>, Error> {
-        self.sensitive_map_but(name, &[])
-    }
-
-    /// [`Self::sensitive_map`], but what stands under `plain_keys` is never secret, and sentences need it.
-    pub fn sensitive_map_but(
-        &self,
-        name: &str,
-        plain_keys: &[&str],
-    ) -> Result<Option<BTreeMap<String, Sensitive>>, Error> {
-        let Some(map) = self.map(name)? else { return Ok(None) };
-        let map: BTreeMap<_, _> = map.into_iter().map(|(key, text)| (key, Sensitive::new(text))).collect();
-        let others = self.properties.as_map().iter().filter(|(other, _)| *other != name);
-        let plain: BTreeSet<_> = others.filter_map(|(_, value)| value.as_str()).map(str::trim).collect();
-        for (key, value) in &map {
-            if !plain_keys.contains(&key.as_str()) && !plain.contains(value.expose().trim()) {
-                self.mask.add(value);
-            }
-        }
-        Ok(Some(map))
-    }
-
-    /// A JSON object: a map, or a text that holds one, which is all that a template's parameter can carry. In a map from a
-    /// template, numbers and booleans have become texts.
-    pub fn object(&self, name: &str) -> Result<Option<Cow<'a, Map<String, Value>>>, Error> {
-        match self.value(name) {
-            None => Ok(None),
-            Some(Value::Object(map)) => Ok(Some(Cow::Borrowed(map))),
-            Some(Value::String(text)) => serde_json::from_str(text).map(|map| Some(Cow::Owned(map))).map_err(|error| {
-                // serde's own message may quote the text; its position does not.
-                let place = format!("line {} column {}", error.line(), error.column());
-                let problem =
-                    format!("is text, but not a JSON object (at {place}); write `{{\"key\": \"value\"}}`, or a map");
-                Error::property(name, problem)
-            }),
-            Some(_) => Err(Error::property(name, "is not a map; write it as `Key: value` pairs")),
-        }
+    /// Returns the first property of a table that has a value.
+    pub(crate) fn first_given(&self, table: Table) -> Option<&'static str> {
+        flatten(table).into_iter().map(|property| property.name).find(|name| self.is_given(name))
     }
 }
 
@@ -181,24 +147,6 @@ fn suggestion(name: &str, known: &[&str]) -> String {
     }
 }
 
-fn scalar(name: &str, value: &Value) -> Result<String, Error> {
-    match value {
-        Value::String(text) => Ok(text.clone()),
-        Value::Bool(flag) => Ok(flag.to_string()),
-        Value::Number(number) => Ok(number.to_string()),
-        Value::Array(_) => Err(Error::property(name, "is a list where one value is expected; give a single text")),
-        Value::Object(_) => Err(Error::property(name, "is a map where one value is expected; give a single text")),
-        Value::Null => Err(Error::property(name, "contains null; give a text or leave it out")),
-    }
-}
-
-fn entry(name: &str, key: &str, value: &Value) -> Result<String, Error> {
-    if value.is_null() {
-        return Ok(String::new());
-    }
-    scalar(&format!("{name}.{key}"), value)
-}
-
 fn contains_dynamic_reference(value: &Value) -> bool {
     match value {
         Value::String(text) => text.contains(DYNAMIC_REFERENCE),
@@ -208,8 +156,8 @@ fn contains_dynamic_reference(value: &Value) -> bool {
     }
 }
 
-/// Refuses a value that is longer than AWS accepts.
-pub fn at_most(name: &str, text: &str, chars_max: usize) -> Result<(), Error> {
+/// Refuses a text that is longer than AWS accepts.
+pub(crate) fn at_most(name: &str, text: &str, chars_max: usize) -> Result<(), Error> {
     let chars = text.chars().count();
     if chars > chars_max {
         return Err(Error::property(name, format!("has {chars} characters; use at most {chars_max}")));
@@ -219,63 +167,117 @@ pub fn at_most(name: &str, text: &str, chars_max: usize) -> Result<(), Error> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use serde_json::json;
 
     use super::*;
+    use crate::sensitive::Sensitive;
 
-    fn raw(value: Value) -> RawProperties {
-        match value {
-            Value::Object(map) => map.into(),
-            _ => unreachable!("tests pass maps"),
-        }
+    /// One property of each kind.
+    #[derive(Debug, PropertySet)]
+    struct Given {
+        /// A whole number.
+        #[property(name = "Number", range = 0..=100, default = 7)]
+        number: i32,
+        /// A text.
+        #[property(name = "Text", chars = 8)]
+        text: Option<String>,
+        /// A choice.
+        #[property(name = "Switch")]
+        switch: Option<bool>,
+        /// A secret.
+        #[property(name = "Secret")]
+        secret: Option<Sensitive>,
+        /// A list.
+        #[property(name = "List")]
+        list: Vec<String>,
+        /// A map.
+        #[property(name = "Map", map = |map: Option<BTreeMap<String, String>>| map.unwrap_or_default())]
+        map: BTreeMap<String, String>,
+        /// The place of a resource.
+        #[property(flatten)]
+        place: Place,
+    }
+
+    #[derive(Debug, PropertySet)]
+    struct Place {
+        /// The image.
+        #[property(name = "ContainerUri", default = "none")]
+        container_uri: String,
+    }
+
+    fn read_as<T: PropertySet>(value: Value) -> Result<T, Error> {
+        let Value::Object(map) = value else { unreachable!("tests pass maps") };
+        T::read(&PropertyReader::new(&map.into(), T::TABLE, &Mask::default())?)
+    }
+
+    fn read(value: Value) -> Given {
+        read_as(value).unwrap()
     }
 
     fn refusal(value: Value) -> String {
-        let mask = Mask::default();
-        PropertyReader::new(&raw(value), &["ContainerUri", "RoleArn", "Values"], &mask).unwrap_err().to_string()
+        read_as::<Given>(value).unwrap_err().to_string()
     }
 
     #[test]
     fn text_stands_for_numbers_and_empty_text_for_absence() {
-        let mask = Mask::default();
-        let properties = raw(json!({"A": "42", "B": "", "C": true, "ServiceToken": "arn"}));
-        let reader = PropertyReader::new(&properties, &["A", "B", "C"], &mask).unwrap();
-        assert_eq!(reader.integer("A", 0..=100).unwrap(), Some(42));
-        assert_eq!(reader.string("B").unwrap(), None);
-        assert_eq!(reader.string("C").unwrap().as_deref(), Some("true"));
+        let given = read(json!({"Number": "42", "List": "", "Text": true, "Switch": "", "ServiceToken": "arn"}));
+        assert_eq!((given.number, given.text.as_deref(), given.switch), (42, Some("true"), None));
+        let given = read(json!({"Number": "", "Switch": "false", "ContainerUri": null}));
+        assert_eq!((given.number, given.switch, given.place.container_uri.as_str()), (7, Some(false), "none"));
+        assert_eq!(refusal(json!({"Number": 101})), "`Number` is \"101\"; use a whole number from 0 to 100");
+        assert_eq!(refusal(json!({"Switch": "yes"})), "`Switch` is \"yes\"; use one of true, false");
+        assert_eq!(refusal(json!({"Text": "123456789"})), "`Text` has 9 characters; use at most 8");
+    }
+
+    #[test]
+    fn what_has_neither_value_nor_default_is_missing() {
+        #[derive(Debug, PropertySet)]
+        struct Required {
+            /// A text.
+            #[property(name = "Text")]
+            _text: String,
+        }
+        for value in [json!({}), json!({"Text": " \n"}), json!({"Text": null})] {
+            assert_eq!(read_as::<Required>(value).unwrap_err().to_string(), "`Text` is missing; give it a value");
+        }
     }
 
     #[test]
     fn white_space_around_a_single_text_is_dropped_and_a_secret_is_left_alone() {
-        let mask = Mask::default();
-        let properties = raw(json!({"A": " a b\r\n", "B": " \n", "C": "\tONE ", "D": " 7\n", "E": " secret\n"}));
-        let reader = PropertyReader::new(&properties, &["A", "B", "C", "D", "E"], &mask).unwrap();
-        assert_eq!(reader.string("A").unwrap().as_deref(), Some("a b"));
-        assert_eq!(reader.string("B").unwrap(), None);
-        assert_eq!(reader.choice("C", &[("ONE", 1)]).unwrap(), Some(1));
-        assert_eq!(reader.integer("D", 0..=9).unwrap(), Some(7));
-        assert_eq!(reader.sensitive("E").unwrap().unwrap().expose(), " secret\n");
+        let given = read(json!({"Text": " a b\r\n", "Switch": "\ttrue ", "Number": " 9\n", "Secret": " secret\n"}));
+        assert_eq!((given.text.as_deref(), given.switch, given.number), (Some("a b"), Some(true), 9));
+        assert_eq!(given.secret.unwrap().expose(), " secret\n");
+        assert_eq!(read(json!({"Text": " \n"})).text, None);
     }
 
     #[test]
     fn a_map_may_come_as_json_in_a_text() {
-        let mask = Mask::default();
-        let properties = raw(json!({"A": "{\"k\": 1, \"e\": \"\"}", "B": "k=v", "C": "{\"k\": {}}"}));
-        let reader = PropertyReader::new(&properties, &["A", "B", "C"], &mask).unwrap();
-        assert_eq!(reader.map("A").unwrap(), Some(BTreeMap::from([("k".to_owned(), "1".to_owned())])));
-        assert!(reader.map("B").unwrap_err().to_string().contains("is text, but not a JSON object"));
-        assert!(reader.map("C").is_err());
+        let given = read(json!({"Map": "{\"k\": 1, \"e\": \"\"}"}));
+        assert_eq!(given.map, BTreeMap::from([("k".to_owned(), "1".to_owned())]));
+        assert!(refusal(json!({"Map": "k=v"})).contains("is text, but not a JSON object"));
+        assert!(refusal(json!({"Map": "{\"k\": {}}"})).starts_with("`Map.k` is a map"));
+    }
+
+    #[test]
+    fn a_list_is_read_by_the_one_rule() {
+        for value in [json!("x,y"), json!(["x", "y", ""]), json!("[\"x\", \"y\"]")] {
+            assert_eq!(read(json!({"List": value})).list, ["x", "y"]);
+        }
+        assert_eq!(read(json!({})).list, [""; 0]);
     }
 
     #[test]
     fn an_unknown_name_is_answered_with_the_nearest() {
         let text = refusal(json!({"ContainerURI": "x"}));
         assert_eq!(text, "`ContainerURI` is not a property of this type; did you mean `ContainerUri`?");
-        assert!(refusal(json!({"Zebra": "x"})).contains("known are ContainerUri, RoleArn, Values"));
+        let known = "known are Number, Text, Switch, Secret, List, Map, ContainerUri";
+        assert!(refusal(json!({"Zebra": "x"})).contains(known));
     }
 
     #[test]
     fn a_dynamic_reference_is_refused_wherever_it_hides() {
-        assert!(refusal(json!({"Values": {"KEY": ["{{resolve:secretsmanager:x}}"]}})).contains("does not resolve"));
+        assert!(refusal(json!({"Map": {"KEY": ["{{resolve:secretsmanager:x}}"]}})).contains("does not resolve"));
     }
 }

@@ -3,7 +3,7 @@
 use crate::error::{Error, Failure};
 use crate::event::{RawProperties, RequestType};
 use crate::job::{Job, Outcome, Success};
-use crate::properties::PropertyReader;
+use crate::properties::{PropertyReader, PropertySet};
 use crate::requester::{pending_id, pending_name};
 
 use lifecycle::Lifecycle;
@@ -102,7 +102,7 @@ async fn run_as<R: Lifecycle>(job: &Job<'_>) -> Outcome {
 }
 
 fn parse<R: Lifecycle>(job: &Job<'_>, raw: &RawProperties) -> Result<R::Properties, Error> {
-    R::parse(&PropertyReader::new(raw, R::PROPERTIES, job.mask)?)
+    R::Properties::read(&PropertyReader::new(raw, R::Properties::TABLE, job.mask)?)
 }
 
 fn with_default_id(failure: Failure, physical_id: String) -> Failure {
@@ -111,29 +111,35 @@ fn with_default_id(failure: Failure, physical_id: String) -> Failure {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
+    use std::fs;
 
     use super::*;
+    use crate::properties::reference::table;
 
-    /// The names in the table of properties that stands in the type's section of the reference.
-    fn documented<R: Lifecycle>() -> BTreeSet<&'static str> {
-        let (_, section) = include_str!("../docs/reference.md").split_once(&format!("\n## {}\n", R::TYPE)).unwrap();
-        let (_, table) = section.split_once("| Property |").unwrap();
-        let rows = table.lines().skip(2).take_while(|line| line.starts_with("| "));
-        rows.flat_map(|row| row.split(" | ").next().unwrap().split('`').skip(1).step_by(2)).collect()
+    const REFERENCE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/reference.md");
+
+    /// Replaces the table between the markers of a type.
+    fn with_table<R: Lifecycle>(page: &str) -> String {
+        let begin = format!("<!-- properties of {} -->\n", R::TYPE);
+        let (before, rest) = page.split_once(&begin).expect("the marker where the table begins");
+        let (_, after) = rest.split_once("<!-- end of properties -->\n").expect("the marker where it ends");
+        format!("{before}{begin}\n{}\n<!-- end of properties -->\n{after}", table::<R::Properties>())
     }
 
+    /// The tables come from the declarations: `UPDATE_DOCS=1 cargo test --workspace --lib reference` writes them.
     #[test]
-    fn every_property_is_documented_under_its_type() {
-        fn check<R: Lifecycle>() {
-            let given: BTreeSet<_> = R::PROPERTIES.iter().copied().collect();
-            assert_eq!(documented::<R>(), given, "{}", R::TYPE);
+    fn the_reference_has_the_declared_properties() {
+        let page = fs::read_to_string(REFERENCE).expect("a readable file");
+        let mut wanted = with_table::<secret::Secret>(&page);
+        wanted = with_table::<runtime::Runtime>(&wanted);
+        wanted = with_table::<oauth2_credential_provider::OAuth2CredentialProvider>(&wanted);
+        wanted = with_table::<gateway::Gateway>(&wanted);
+        wanted = with_table::<gateway_target::GatewayTarget>(&wanted);
+        wanted = with_table::<mcp_probe::McpProbe>(&wanted);
+        if std::env::var_os("UPDATE_DOCS").is_some() {
+            fs::write(REFERENCE, &wanted).expect("a writable file");
+        } else {
+            assert!(page == wanted, "docs/reference.md is out of date: run this test with UPDATE_DOCS=1");
         }
-        check::<secret::Secret>();
-        check::<runtime::Runtime>();
-        check::<oauth2_credential_provider::OAuth2CredentialProvider>();
-        check::<gateway::Gateway>();
-        check::<gateway_target::GatewayTarget>();
-        check::<mcp_probe::McpProbe>();
     }
 }

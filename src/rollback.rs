@@ -26,7 +26,7 @@ pub(crate) async fn unless_rolling_back<T>(job: &Job<'_>, checked: Result<T, Err
         Err(error @ (Error::OutOfTime { .. } | Error::Bug(_))) => Err(error),
         Err(error) if is_rolling_back(job).await => {
             // The sentence may quote a secret; only the answer is masked.
-            let code = if let Error::Unverified { code, .. } = error { code } else { "other" };
+            let code = if let Error::Unverified { code, .. } = error { code.as_str() } else { "other" };
             warn!(code, "a check failed; going on, because the stack is being rolled back");
             Ok(None)
         }

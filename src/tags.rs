@@ -3,21 +3,19 @@
 use std::collections::BTreeMap;
 
 use crate::error::Error;
-use crate::properties::{PropertyReader, at_most};
+use crate::properties::at_most;
 use crate::requester::{Requester, TAG_PREFIX};
 
-/// Reads the `Tags` map that every type accepts. AgentCore and Secrets Manager allow 50 tags, ours included.
-pub(crate) fn read(reader: &PropertyReader<'_>) -> Result<BTreeMap<String, String>, Error> {
-    const NAME: &str = "Tags";
+/// Checks the `Tags` map that every type accepts. AgentCore and Secrets Manager allow 50 tags, ours included.
+pub(crate) fn check(name: &str, tags: &BTreeMap<String, String>) -> Result<(), Error> {
     const TAGS_MAX: usize = 48;
-    let tags = reader.map(NAME)?.unwrap_or_default();
     if tags.len() > TAGS_MAX {
-        return Err(Error::property(NAME, format!("has {} entries; use at most {TAGS_MAX}", tags.len())));
+        return Err(Error::property(name, format!("has {} entries; use at most {TAGS_MAX}", tags.len())));
     }
-    for (key, value) in &tags {
-        let entry = format!("{NAME}.{key}");
+    for (key, value) in tags {
+        let entry = format!("{name}.{key}");
         if key.trim().is_empty() {
-            return Err(Error::property(NAME, "has an entry without a key; name it or remove it"));
+            return Err(Error::property(name, "has an entry without a key; name it or remove it"));
         }
         let lower = key.to_ascii_lowercase();
         if let Some(prefix) = ["aws:", TAG_PREFIX].into_iter().find(|prefix| lower.starts_with(prefix)) {
@@ -34,7 +32,7 @@ pub(crate) fn read(reader: &PropertyReader<'_>) -> Result<BTreeMap<String, Strin
             ));
         }
     }
-    Ok(tags)
+    Ok(())
 }
 
 /// The tags a resource is to carry: the user's and the proof of ownership.

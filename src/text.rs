@@ -6,8 +6,7 @@ use std::borrow::Cow;
 const CUT: &str = "…";
 
 /// Returns the text in quotes, cut so that the sentence around it stays readable.
-#[must_use]
-pub fn quote(text: &str) -> String {
+pub(crate) fn quote(text: &str) -> String {
     const SHOWN_CHARS_MAX: usize = 80;
     if text.chars().count() > SHOWN_CHARS_MAX {
         format!("{:?}… ({} characters)", text.chars().take(SHOWN_CHARS_MAX).collect::<String>(), text.chars().count())

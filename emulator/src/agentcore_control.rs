@@ -27,13 +27,26 @@
 
 mod access;
 mod api_key_provider;
+mod api_key_provider_calls;
+mod background;
 mod configuration;
 mod credential_provider;
+mod credential_provider_access;
+mod credential_provider_calls;
+mod credential_provider_configuration;
 mod endpoint;
+mod endpoint_access;
+mod endpoint_calls;
 mod errors;
 mod execution_role;
 mod gateway;
+mod gateway_access;
+mod gateway_calls;
+mod gateway_configuration;
+mod gateway_rules;
 mod gateway_target;
+mod gateway_target_calls;
+mod gateway_target_rules;
 mod headers;
 mod holdings;
 mod lag;
@@ -43,129 +56,44 @@ mod provider_secret;
 mod resource_policy;
 mod rules;
 mod runtime;
+mod runtime_calls;
+mod state;
 mod status;
+mod synchronization;
 mod tags;
 #[cfg(test)]
 mod tests;
 mod token;
+mod tool_schema;
 mod workload_identity;
+mod workload_identity_calls;
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::time::SystemTime;
-
-use serde_json::Value;
 
 pub use self::api_key_provider::ApiKeyProvider;
 pub use self::configuration::Configuration;
-pub use self::credential_provider::{ClientAuthentication, CredentialProvider, Discovery};
+pub use self::credential_provider::CredentialProvider;
+pub use self::credential_provider_configuration::{ClientAuthentication, Discovery};
 pub use self::endpoint::Endpoint;
 pub use self::errors::RefusedAs;
 pub use self::gateway::Gateway;
-pub use self::gateway_target::{GatewayTarget, Synchronization};
+pub use self::gateway_target::GatewayTarget;
 pub use self::holdings::Holding;
-use self::lag::Lag;
-pub use self::platform::{Build, PlatformVersion};
+pub use self::platform::Build;
 pub use self::provider_secret::ProviderSecret;
 pub use self::runtime::{Runtime, Version};
+pub use self::state::AgentCoreControl;
+pub(crate) use self::state::Dependencies;
 pub use self::status::{Status, Transition};
+pub use self::synchronization::Synchronization;
 pub use self::token::Mismatch;
-use self::token::Tokens;
 pub use self::workload_identity::WorkloadIdentity;
-use crate::iam::Iam;
-use crate::identity_provider::IdentityProviders;
-use crate::objects::Objects;
-use crate::secrets_manager::SecretsManager;
 use crate::service::{Answer, ApiError, Call};
-use crate::settings::Settings;
-
-/// The state of the control plane in one account and Region.
-#[derive(Clone, Debug)]
-pub struct AgentCoreControl {
-    settings: Settings,
-    /// In the order of their creation.
-    runtimes: Vec<Runtime>,
-    /// Runtimes that are gone, in the order in which calls found them gone.
-    deleted: Vec<Runtime>,
-    /// How many runtimes were ever created; decides the next id.
-    created: u64,
-    tokens: Tokens,
-    lag: Lag,
-    /// In the order of their creation.
-    gateways: Vec<Gateway>,
-    /// Gateways that are gone, in the order in which calls found them gone.
-    deleted_gateways: Vec<Gateway>,
-    /// Started by calls, and not taken yet.
-    synchronizations: Vec<Synchronization>,
-    /// Started by calls, and not taken yet.
-    builds: Vec<Build>,
-    /// In the order of their creation.
-    credential_providers: Vec<CredentialProvider>,
-    /// In the order of their creation.
-    api_key_providers: Vec<ApiKeyProvider>,
-    /// In the order of their creation, those of runtimes and gateways included.
-    workload_identities: Vec<WorkloadIdentity>,
-    /// The number of workload identities that there ever were.
-    identity_numbers: u64,
-    /// Endpoints of one's own in the order of their creation, those that lists still show included.
-    endpoints: Vec<Endpoint>,
-    /// By the ARN of their resource.
-    resource_policies: BTreeMap<String, Value>,
-    /// Whether the token vault exists: the first credential provider makes it.
-    token_vault: bool,
-    /// How many numbers were given to gateways, targets, synchronizations and credential providers; decides the next id.
-    numbers: u64,
-    /// Service principals whose service-linked role exists.
-    service_linked_roles: BTreeSet<String>,
-    name_taken: RefusedAs,
-    gateway_in_use: RefusedAs,
-    /// The issuer of an identity provider on this machine, whose discovery document may be named by an http URL. AWS
-    /// takes https only, and so does the emulator without one.
-    pub loopback_issuer: Option<String>,
-    /// Whether tags of credential providers are refused with `ValidationException` once they exist. The service model
-    /// has no ARN for them, and what the service makes of that is not known.
-    pub refuse_provider_tags: bool,
-}
-
-/// What the control plane looks at, and keeps things in, outside of itself.
-pub(crate) struct Neighbours<'w> {
-    pub(crate) iam: &'w Iam,
-    pub(crate) secrets: &'w mut SecretsManager,
-    pub(crate) identity_providers: &'w IdentityProviders,
-    pub(crate) objects: &'w Objects,
-}
+pub use crate::settings::PlatformVersion;
 
 impl AgentCoreControl {
-    /// An account that has never used AgentCore.
-    pub(crate) fn new(settings: &Settings) -> Self {
-        Self {
-            settings: settings.clone(),
-            runtimes: Vec::new(),
-            deleted: Vec::new(),
-            created: 0,
-            tokens: Tokens::default(),
-            lag: Lag::default(),
-            gateways: Vec::new(),
-            deleted_gateways: Vec::new(),
-            synchronizations: Vec::new(),
-            builds: Vec::new(),
-            credential_providers: Vec::new(),
-            api_key_providers: Vec::new(),
-            workload_identities: Vec::new(),
-            identity_numbers: 0,
-            endpoints: Vec::new(),
-            resource_policies: BTreeMap::new(),
-            token_vault: false,
-            numbers: 0,
-            service_linked_roles: BTreeSet::new(),
-            name_taken: RefusedAs::Validation,
-            gateway_in_use: RefusedAs::Conflict,
-            loopback_issuer: None,
-            refuse_provider_tags: false,
-        }
-    }
-
     /// Executes one validated and authorized call.
-    pub(crate) fn call(&mut self, call: &Call, neighbours: &mut Neighbours<'_>) -> Answer {
+    pub(crate) fn call(&mut self, call: &Call, dependencies: &mut Dependencies<'_>) -> Answer {
         self.settle(call.now);
         if let Some(answer) = self.tokens.replay(call).or_else(|| self.lag.replay(call)) {
             return answer;
@@ -173,21 +101,21 @@ impl AgentCoreControl {
         let lags = !self.settings.get_lag.is_zero() && !call.operation.starts_with("Get");
         let before = lags.then(|| self.clone());
         self.check_discovery_url(call)?;
-        let answer = self.execute(call, neighbours)?;
+        let answer = self.execute(call, dependencies)?;
         self.link_workload_identities(call.now);
         self.tokens.record(call, &answer);
         if let Some((mut before, get)) = before.zip(lag::get_of(call, &answer)) {
-            let former = before.call(&get, neighbours);
+            let former = before.call(&get, dependencies);
             self.lag.record(&get, former, call.now + self.settings.get_lag);
         }
         Ok(answer)
     }
 
-    fn execute(&mut self, call: &Call, neighbours: &mut Neighbours<'_>) -> Answer {
+    fn execute(&mut self, call: &Call, dependencies: &mut Dependencies<'_>) -> Answer {
         match call.operation {
-            "CreateAgentRuntime" => self.create_agent_runtime(call, neighbours.iam),
+            "CreateAgentRuntime" => self.create_agent_runtime(call, dependencies.iam),
             "GetAgentRuntime" => self.get_agent_runtime(call),
-            "UpdateAgentRuntime" => self.update_agent_runtime(call, neighbours.iam),
+            "UpdateAgentRuntime" => self.update_agent_runtime(call, dependencies.iam),
             "DeleteAgentRuntime" => {
                 self.check_endpoints_allow_deletion(call)?;
                 self.delete_agent_runtime(call)
@@ -199,26 +127,26 @@ impl AgentCoreControl {
             "DeleteAgentRuntimeEndpoint" => self.delete_agent_runtime_endpoint(call),
             "GetAgentRuntimeEndpoint" => self.get_agent_runtime_endpoint(call),
             "ListAgentRuntimeEndpoints" => self.list_agent_runtime_endpoints(call),
-            "CreateGateway" => self.create_gateway(call, neighbours),
+            "CreateGateway" => self.create_gateway(call, dependencies),
             "GetGateway" => self.get_gateway(call),
-            "UpdateGateway" => self.update_gateway(call, neighbours),
+            "UpdateGateway" => self.update_gateway(call, dependencies),
             "DeleteGateway" => self.delete_gateway(call),
             "ListGateways" => self.list_gateways(call),
-            "CreateGatewayTarget" => self.create_gateway_target(call, neighbours),
+            "CreateGatewayTarget" => self.create_gateway_target(call, dependencies),
             "GetGatewayTarget" => self.get_gateway_target(call),
-            "UpdateGatewayTarget" => self.update_gateway_target(call, neighbours),
+            "UpdateGatewayTarget" => self.update_gateway_target(call, dependencies),
             "DeleteGatewayTarget" => self.delete_gateway_target(call),
             "ListGatewayTargets" => self.list_gateway_targets(call),
             "SynchronizeGatewayTargets" => self.synchronize_gateway_targets(call),
-            "CreateOauth2CredentialProvider" => self.create_credential_provider(call, neighbours),
+            "CreateOauth2CredentialProvider" => self.create_credential_provider(call, dependencies),
             "GetOauth2CredentialProvider" => self.get_credential_provider(call),
-            "UpdateOauth2CredentialProvider" => self.update_credential_provider(call, neighbours),
-            "DeleteOauth2CredentialProvider" => self.delete_credential_provider(call, neighbours),
+            "UpdateOauth2CredentialProvider" => self.update_credential_provider(call, dependencies),
+            "DeleteOauth2CredentialProvider" => self.delete_credential_provider(call, dependencies),
             "ListOauth2CredentialProviders" => self.list_credential_providers(call),
-            "CreateApiKeyCredentialProvider" => self.create_api_key_provider(call, neighbours),
+            "CreateApiKeyCredentialProvider" => self.create_api_key_provider(call, dependencies),
             "GetApiKeyCredentialProvider" => self.get_api_key_provider(call),
-            "UpdateApiKeyCredentialProvider" => self.update_api_key_provider(call, neighbours),
-            "DeleteApiKeyCredentialProvider" => self.delete_api_key_provider(call, neighbours),
+            "UpdateApiKeyCredentialProvider" => self.update_api_key_provider(call, dependencies),
+            "DeleteApiKeyCredentialProvider" => self.delete_api_key_provider(call, dependencies),
             "ListApiKeyCredentialProviders" => self.list_api_key_providers(call),
             "CreateWorkloadIdentity" => self.create_workload_identity(call),
             "GetWorkloadIdentity" => self.get_workload_identity(call),
@@ -237,56 +165,6 @@ impl AgentCoreControl {
                 format!("the emulator's AgentCore has no operation `{other}`"),
             )),
         }
-    }
-
-    /// Chooses the answer to a client token that comes again with other parameters.
-    pub fn answer_mismatched_tokens_with(&mut self, mismatch: Mismatch) {
-        self.tokens.mismatch = mismatch;
-    }
-
-    /// Chooses the answer to the creation of a credential provider whose name is taken: `Validation` unless chosen, as
-    /// seen; `Conflict` as documented.
-    pub fn answer_taken_provider_names_with(&mut self, refusal: RefusedAs) {
-        self.name_taken = refusal;
-    }
-
-    /// Chooses the answer to the deletion of a gateway that has targets: `Conflict` unless chosen, as documented;
-    /// `Validation` as seen (O: awslabs/agentcore-samples#1954).
-    pub fn answer_gateways_in_use_with(&mut self, refusal: RefusedAs) {
-        self.gateway_in_use = refusal;
-    }
-
-    /// The runtimes that exist at `now`, in the order of their creation, those being deleted included.
-    pub fn runtimes(&self, now: SystemTime) -> impl Iterator<Item = &Runtime> {
-        self.runtimes.iter().filter(move |runtime| runtime.status(now) != Status::Gone)
-    }
-
-    /// The runtime of this id, if it exists at `now`.
-    #[must_use]
-    pub fn runtime(&self, id: &str, now: SystemTime) -> Option<&Runtime> {
-        self.runtimes(now).find(|runtime| runtime.id == id)
-    }
-
-    /// The runtime of this name, if it exists at `now`.
-    #[must_use]
-    pub fn runtime_named(&self, name: &str, now: SystemTime) -> Option<&Runtime> {
-        self.runtimes(now).find(|runtime| runtime.name == name)
-    }
-
-    /// The runtimes that are gone at `now`, in the order of their creation within those found gone together.
-    pub fn deleted_runtimes(&self, now: SystemTime) -> impl Iterator<Item = &Runtime> {
-        self.deleted.iter().chain(self.runtimes.iter().filter(move |runtime| runtime.status(now) == Status::Gone))
-    }
-
-    /// Service principals whose service-linked role exists; AgentCore creates each on its first use.
-    #[must_use]
-    pub fn service_linked_roles(&self) -> &BTreeSet<String> {
-        &self.service_linked_roles
-    }
-
-    /// Lets a service-linked role exist, as in an account that used the feature before.
-    pub fn put_service_linked_role(&mut self, service: impl Into<String>) {
-        self.service_linked_roles.insert(service.into());
     }
 
     /// Moves what is gone out of the way.
@@ -311,24 +189,5 @@ impl AgentCoreControl {
         let authorizer = call.input.get("authorizerConfiguration").and_then(|it| it.get("customJWTAuthorizer"));
         let url = authorizer.and_then(|authorizer| authorizer["discoveryUrl"].as_str());
         url.map_or(Ok(()), |url| self.check_provider_url("discoveryUrl", url))
-    }
-
-    /// Checks an address of an identity provider: https, or on this machine.
-    fn check_provider_url(&self, name: &str, url: &str) -> Result<(), ApiError> {
-        let loopback = || self.loopback_issuer.as_deref().is_some_and(|issuer| url.starts_with(issuer));
-        if url.starts_with("https://") || loopback() {
-            return Ok(());
-        }
-        Err(errors::invalid(format!("{name} must be an https URL.")))
-    }
-
-    fn next_number(&mut self) -> u64 {
-        self.numbers += 1;
-        self.numbers
-    }
-
-    fn arn(&self, resource: &str) -> String {
-        let Settings { partition, region, account_id, .. } = &self.settings;
-        format!("arn:{partition}:bedrock-agentcore:{region}:{account_id}:{resource}")
     }
 }

@@ -6,17 +6,13 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
-use aws_smithy_runtime_api::client::http::{SharedHttpClient, SharedHttpConnector};
 use http::Request;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-use crate::agentcore_control::{AgentCoreControl, Neighbours};
+use crate::agentcore_control::{AgentCoreControl, Dependencies};
 use crate::clock::Clock;
 use crate::container::Containers;
-use crate::doors::identity_provider::IdentityProviderDoor;
-use crate::doors::loopback::Loopback;
-use crate::doors::{self, Reply};
 use crate::faults::{FaultEffect, Faults, ResponseFaultEffect};
 use crate::iam::Iam;
 use crate::identity_provider::IdentityProviders;
@@ -24,6 +20,7 @@ use crate::ids::uuid;
 use crate::logs::Logs;
 use crate::model::{Model, Violation};
 use crate::objects::Objects;
+use crate::reply::Reply;
 use crate::response_bucket::ResponseBucket;
 use crate::secrets_manager::SecretsManager;
 use crate::service::{Answer, ApiError, Call, Outcome, Principal};
@@ -32,7 +29,7 @@ use crate::sigv4::{self, Authorization};
 use crate::stacks::Stacks;
 use crate::wire;
 
-pub use crate::service::ServiceId;
+pub use crate::service::{Credentials, ServiceId};
 
 /// The emulated account. Clones are the same account.
 #[derive(Clone)]
@@ -74,23 +71,6 @@ pub struct World {
     pub responses: ResponseBucket,
     /// What CloudFormation says of its stacks.
     pub stacks: Stacks,
-}
-
-/// What a principal signs with.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Credentials {
-    /// `AWS_ACCESS_KEY_ID`
-    pub access_key_id: String,
-    /// `AWS_SECRET_ACCESS_KEY`
-    pub secret_access_key: String,
-    /// `AWS_SESSION_TOKEN`
-    pub session_token: String,
-}
-
-impl fmt::Debug for Credentials {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Credentials").field("access_key_id", &self.access_key_id).finish_non_exhaustive()
-    }
 }
 
 /// A call that was authenticated and named an operation.
@@ -143,7 +123,7 @@ impl Aws {
         self.0.clock.clone()
     }
 
-    /// The faults in force for calls through the doors.
+    /// Returns the faults that apply to calls through the transports.
     #[must_use]
     pub fn faults(&self) -> &Faults {
         &self.0.faults
@@ -189,36 +169,7 @@ impl Aws {
         credentials
     }
 
-    /// An HTTP client for SDK clients: reaches the services' endpoints and the response bucket, in memory.
-    #[must_use]
-    pub fn http_client(&self) -> SharedHttpClient {
-        doors::http_client(self.clone())
-    }
-
-    /// The same as a connector, for what is not an SDK client.
-    #[must_use]
-    pub fn http_connector(&self) -> SharedHttpConnector {
-        doors::http_connector(self.clone())
-    }
-
-    /// Opens the account on `127.0.0.1:port`; port 0 picks a free one.
-    ///
-    /// # Errors
-    /// If the port cannot be had.
-    pub async fn listen(&self, port: u16) -> std::io::Result<Loopback> {
-        Loopback::open(self.clone(), port).await
-    }
-
-    /// Opens the way to the identity providers on `https://localhost:port`; port 0 picks a free one. In memory they are
-    /// reached at the same URLs.
-    ///
-    /// # Errors
-    /// If the port cannot be had.
-    pub async fn listen_identity_provider(&self, port: u16) -> std::io::Result<IdentityProviderDoor> {
-        IdentityProviderDoor::open(self.clone(), port).await
-    }
-
-    /// Runs what a door does with a request in the time a call takes.
+    /// Runs `answer` so that it takes as long as a call does.
     pub(crate) async fn slowly<T>(&self, answer: impl FnOnce(&Self) -> T) -> T {
         let half = self.0.settings.call_latency / 2;
         if half.is_zero() {
@@ -253,7 +204,7 @@ impl Aws {
     /// Serves one request to the response bucket.
     pub(crate) fn serve_response_bucket(&self, request: &Request<Vec<u8>>) -> Reply {
         let now = self.0.clock.now();
-        let fault = self.0.faults.strike_response();
+        let fault = self.0.faults.hit_response();
         let responses = &mut self.state().world.responses;
         match fault {
             None => Reply::Sent(responses.serve(request, now)),
@@ -318,7 +269,7 @@ impl Aws {
             .and_then(|()| state.world.authorize(service, &call))
             .and_then(|()| {
                 counted = faults;
-                effect = faults.and_then(|faults| faults.strike(service, operation));
+                effect = faults.and_then(|faults| faults.hit(service, operation));
                 effect.as_ref().and_then(|effect| effect.error(service, operation)).map_or(Ok(()), Err)
             })
             .and_then(|()| {
@@ -386,13 +337,13 @@ impl World {
         match service {
             ServiceId::SecretsManager => self.secrets.call(call, &self.iam),
             ServiceId::AgentCoreControl => {
-                let neighbours = &mut Neighbours {
+                let dependencies = &mut Dependencies {
                     iam: &self.iam,
                     secrets: &mut self.secrets,
                     identity_providers: &self.identity_providers,
                     objects: &self.objects,
                 };
-                self.agentcore.call(call, neighbours)
+                self.agentcore.call(call, dependencies)
             }
             ServiceId::AgentCore => {
                 Err(ApiError::new(404, "UnknownOperationException", "runtimes are called through HTTP only"))

@@ -2,45 +2,36 @@
 //!
 //! A request passes: who calls (signature or token, whichever the runtime's version wants) → whether they may → the
 //! service model's constraints → faults → the runtime's state → its session's microVM, started if need be → the
-//! container. What goes wrong at the front door has the HTTP status of its exception; what goes wrong behind it comes as
+//! container. A refused call has the HTTP status of its exception; what goes wrong after that comes as
 //! a JSON-RPC error with status 200 (MCP protocol contract in AgentCore's developer guide), unless
 //! [`Settings::container_refusals`](crate::settings::Settings::container_refusals) says otherwise.
 
 mod failure;
 mod forward;
 mod inbound;
+mod invocation;
 mod target;
 #[cfg(test)]
 mod tests;
 
 use http::{Method, Request, Response};
-use serde_json::Value;
 
-use self::failure::Failure;
+use self::failure::{Failure, invalid};
 use self::inbound::Caller;
+use self::invocation::{Invocation, MCP_SESSION, SESSION};
 pub(crate) use self::target::is_data_plane;
 use self::target::{Document, Target};
 use crate::agentcore_control::{Runtime, Status, Version};
 use crate::aws::{Aws, CallRecord};
-use crate::container::{Admission, Server, SessionKey};
-use crate::doors::Reply;
+use crate::container::{Admission, Server};
 use crate::faults::FaultEffect;
 use crate::model::{Model, Violation};
+use crate::reply::Reply;
 use crate::service::{ApiError, ServiceId};
 use crate::settings::ContainerRefusals;
 use crate::wire;
 
 const OPERATION: &str = "InvokeAgentRuntime";
-const SESSION: &str = "x-amzn-bedrock-agentcore-runtime-session-id";
-const MCP_SESSION: &str = "mcp-session-id";
-
-/// A request that was let in.
-struct Invocation<'r> {
-    version: Version,
-    session: SessionKey,
-    request: &'r Request<Vec<u8>>,
-}
-
 impl Aws {
     /// Serves one request to the data plane, in the time it takes. Holds no lock while it waits.
     pub(crate) async fn serve_data_plane(&self, request: &Request<Vec<u8>>) -> Reply {
@@ -65,7 +56,7 @@ impl Aws {
         let mut effect = None;
         let checked = version.and_then(|version| {
             validate(request)?;
-            effect = self.faults().strike(ServiceId::AgentCore, OPERATION);
+            effect = self.faults().hit(ServiceId::AgentCore, OPERATION);
             match &effect {
                 Some(FaultEffect::ReplyLostBefore) => Ok(None),
                 Some(fault) => match fault.error(ServiceId::AgentCore, OPERATION) {
@@ -91,7 +82,7 @@ impl Aws {
         }
     }
 
-    /// Behind the front door: from the runtime's state to the container's answer.
+    /// Serves a call that was admitted: from the runtime's state to the container's answer.
     async fn run(
         &self,
         request: &Request<Vec<u8>>,
@@ -165,13 +156,4 @@ fn validate(request: &Request<Vec<u8>>) -> Result<(), Failure> {
     let shape = &model.operations[routed.operation].input;
     let violations = model.validate_members(shape, &routed.input);
     if violations.is_empty() { Ok(()) } else { Err(Failure::front(invalid(Violation::message(&violations)))) }
-}
-
-fn invalid(message: String) -> ApiError {
-    ApiError { reason: Some("FieldValidationFailed"), ..ApiError::new(400, "ValidationException", message) }
-}
-
-/// The JSON-RPC message in a body; `null` if there is none.
-fn message(request: &Request<Vec<u8>>) -> Value {
-    serde_json::from_slice(request.body()).unwrap_or_default()
 }

@@ -101,7 +101,7 @@ impl Faults {
     }
 
     /// Counts a call and says what is to happen to it.
-    pub(crate) fn strike(&self, service: ServiceId, operation: &str) -> Option<FaultEffect> {
+    pub(crate) fn hit(&self, service: ServiceId, operation: &str) -> Option<FaultEffect> {
         let mut effect = None;
         for (fault, seen) in &mut self.armed().calls {
             if fault.matches(service, operation) && due(seen, fault.nth, fault.count) {
@@ -122,7 +122,7 @@ impl Faults {
     }
 
     /// Counts a PUT to the response bucket and says what is to happen to it.
-    pub(crate) fn strike_response(&self) -> Option<ResponseFaultEffect> {
+    pub(crate) fn hit_response(&self) -> Option<ResponseFaultEffect> {
         let mut effect = None;
         for (fault, seen) in &mut self.armed().responses {
             if due(seen, fault.nth, fault.count) {
@@ -194,7 +194,7 @@ mod tests {
     fn the_kth_matching_calls_in_a_row_are_hit() {
         let faults = Faults::default();
         faults.add(throttle(Some(ServiceId::SecretsManager), Some("CreateSecret"), 2, 2));
-        let hits = |service, operation: &str| faults.strike(service, operation).is_some();
+        let hits = |service, operation: &str| faults.hit(service, operation).is_some();
         assert!(!hits(ServiceId::SecretsManager, "CreateSecret"));
         assert!(!hits(ServiceId::SecretsManager, "DescribeSecret"), "another operation is neither hit nor counted");
         assert!(!hits(ServiceId::AgentCoreControl, "CreateSecret"), "another service is neither hit nor counted");
@@ -208,12 +208,12 @@ mod tests {
         let faults = Faults::default();
         faults.add(Fault { effect: FaultEffect::Denied, ..throttle(None, None, 1, 1) });
         faults.add(throttle(None, None, 1, 2));
-        assert_eq!(faults.strike(ServiceId::SecretsManager, "GetSecretValue"), Some(FaultEffect::Denied));
-        assert_eq!(faults.strike(ServiceId::SecretsManager, "GetSecretValue"), Some(FaultEffect::Throttled));
-        assert_eq!(faults.strike(ServiceId::SecretsManager, "GetSecretValue"), None);
+        assert_eq!(faults.hit(ServiceId::SecretsManager, "GetSecretValue"), Some(FaultEffect::Denied));
+        assert_eq!(faults.hit(ServiceId::SecretsManager, "GetSecretValue"), Some(FaultEffect::Throttled));
+        assert_eq!(faults.hit(ServiceId::SecretsManager, "GetSecretValue"), None);
         faults.add(throttle(None, None, 1, u64::MAX));
         faults.clear();
-        assert_eq!(faults.strike(ServiceId::SecretsManager, "GetSecretValue"), None);
+        assert_eq!(faults.hit(ServiceId::SecretsManager, "GetSecretValue"), None);
     }
 
     #[test]
@@ -221,11 +221,11 @@ mod tests {
         let faults = Faults::default();
         let stuck = throttle(None, Some("CreateAgentRuntime"), 1, 1);
         faults.add(Fault { effect: FaultEffect::Stuck, ..stuck });
-        let strike = || faults.strike(ServiceId::AgentCoreControl, "CreateAgentRuntime");
-        assert_eq!(strike(), Some(FaultEffect::Stuck));
+        let hit = || faults.hit(ServiceId::AgentCoreControl, "CreateAgentRuntime");
+        assert_eq!(hit(), Some(FaultEffect::Stuck));
         faults.started_nothing(ServiceId::AgentCoreControl, "CreateAgentRuntime");
-        assert_eq!(strike(), Some(FaultEffect::Stuck));
-        assert_eq!(strike(), None);
+        assert_eq!(hit(), Some(FaultEffect::Stuck));
+        assert_eq!(hit(), None);
     }
 
     #[test]
@@ -233,8 +233,8 @@ mod tests {
         let faults = Faults::default();
         let effect = ResponseFaultEffect::Unavailable;
         faults.add_response(ResponseFault { nth: 1, count: 1, effect });
-        assert_eq!(faults.strike(ServiceId::SecretsManager, "GetSecretValue"), None);
-        assert_eq!(faults.strike_response(), Some(effect));
-        assert_eq!(faults.strike_response(), None);
+        assert_eq!(faults.hit(ServiceId::SecretsManager, "GetSecretValue"), None);
+        assert_eq!(faults.hit_response(), Some(effect));
+        assert_eq!(faults.hit_response(), None);
     }
 }

@@ -29,8 +29,8 @@ use self::failure::{Failure, json_response};
 use self::inbound::Caller;
 use crate::agentcore_control::{Gateway, Status};
 use crate::aws::{Aws, CallRecord};
-use crate::doors::Reply;
 use crate::faults::FaultEffect;
+use crate::reply::Reply;
 use crate::service::{ApiError, ServiceId};
 
 /// As the permission and the service's own records call it; the SDKs have no such operation.
@@ -69,7 +69,7 @@ impl Aws {
         let Caller { principal, allowed } = self.admit_gateway_caller(request, &address, &gateway)?;
         let mut effect = None;
         let checked = allowed.and_then(|()| {
-            effect = self.faults().strike(ServiceId::AgentCore, OPERATION);
+            effect = self.faults().hit(ServiceId::AgentCore, OPERATION);
             let error = effect.as_ref().and_then(|effect| effect.error(ServiceId::AgentCore, OPERATION));
             error.map_or_else(|| usable(&gateway, at), |error| Err(error.into()))
         });

@@ -6,6 +6,7 @@ mod condition;
 mod guardrail;
 mod pattern;
 mod policy;
+mod requirement;
 mod resource;
 #[cfg(test)]
 mod tests;
@@ -22,6 +23,7 @@ use crate::service::{ApiError, Principal};
 use crate::settings::Settings;
 
 pub use self::guardrail::Guardrail;
+pub use self::requirement::{Context, Requirement};
 
 /// A role, with every policy that is attached to it or embedded in it.
 #[derive(Clone, Debug)]
@@ -47,62 +49,16 @@ impl Role {
         Self { arn, name, created, trust, policies }
     }
 
-    /// Whether the trust policy lets this service principal assume the role under these context values.
-    pub(crate) fn trusts(&self, service: &str, context: &Context) -> bool {
+    /// Returns true if the trust policy lets this service principal assume the role under these context values.
+    #[must_use]
+    pub fn trusts(&self, service: &str, context: &Context) -> bool {
         policy::service_may_assume(&self.trust, service, context)
     }
 
-    /// Whether the role's own policies allow an action, without any request context.
-    pub(crate) fn allows(&self, action: &str, resource: &str) -> bool {
+    /// Returns true if the role's own policies allow an action, without any request context.
+    #[must_use]
+    pub fn allows(&self, action: &str, resource: &str) -> bool {
         matches!(policy::decide(&self.policies, action, resource, &Context::new()), Decision::Allowed)
-    }
-}
-
-/// Values of condition keys, by the key's name: `aws:RequestTag/team`. Names are compared without regard to case.
-pub(crate) type Context = BTreeMap<String, Vec<String>>;
-
-/// One action on one resource that a call needs.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Requirement {
-    /// `secretsmanager:CreateSecret`.
-    pub action: String,
-    /// An ARN, or `*` for an action that has no resource.
-    pub resource: String,
-    /// Values of the condition keys that the service sets for this action.
-    pub context: BTreeMap<String, Vec<String>>,
-}
-
-impl Requirement {
-    /// A requirement without context values of its own.
-    pub(crate) fn new(action: impl Into<String>, resource: impl Into<String>) -> Self {
-        Self { action: action.into(), resource: resource.into(), context: Context::new() }
-    }
-
-    /// Sets one condition key.
-    pub(crate) fn with(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
-        self.context.insert(key.into(), vec![value.into()]);
-        self
-    }
-
-    /// Sets `<prefix>/<key>` for each tag, as `aws:ResourceTag` and `aws:RequestTag` do.
-    pub(crate) fn with_tags(mut self, prefix: &str, tags: &BTreeMap<String, String>) -> Self {
-        for (key, value) in tags {
-            self.context.insert(format!("{prefix}/{key}"), vec![value.clone()]);
-        }
-        self
-    }
-
-    /// Sets `aws:RequestTag/<key>` and `aws:TagKeys` for the tags that a call brings.
-    pub(crate) fn with_request_tags(self, tags: &BTreeMap<String, String>) -> Self {
-        self.with_tags("aws:RequestTag", tags).with_tag_keys(tags.keys().cloned().collect())
-    }
-
-    /// Sets `aws:TagKeys`, unless there are none.
-    pub(crate) fn with_tag_keys(mut self, keys: Vec<String>) -> Self {
-        if !keys.is_empty() {
-            self.context.insert("aws:TagKeys".to_owned(), keys);
-        }
-        self
     }
 }
 

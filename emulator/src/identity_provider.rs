@@ -16,12 +16,10 @@ use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, header};
 use serde_json::{Value, json};
 
 use self::claims::Grant;
-use self::fault::HANGS_FOR;
+pub(crate) use self::fault::HANGS_FOR;
 pub use self::fault::{Endpoint, Failure, ProviderFault};
 pub(crate) use self::keys::{header_and_claims, verify_rs256};
 pub use self::provider::{ClaimStyle, Client, Provider};
-use crate::aws::Aws;
-use crate::doors::Reply;
 
 /// Every identity provider that exists.
 #[derive(Debug, Default)]
@@ -115,24 +113,6 @@ impl IdentityProviders {
         match endpoints.enumerate().find(|(_, endpoint)| endpoint.is_some()) {
             Some(found) => Some(found),
             None => Some((self.providers.iter().position(|it| it.is_at(provider::authority_of(url)))?, None)),
-        }
-    }
-}
-
-impl Aws {
-    /// Serves one request to an identity provider. `None`: nothing listens there.
-    pub(crate) async fn serve_identity_provider(&self, request: &Request<Vec<u8>>) -> Option<Reply> {
-        let serve = |aws: &Self| {
-            let now = aws.clock().now();
-            aws.with(|world| world.identity_providers.serve(request, now))
-        };
-        match self.slowly(serve).await? {
-            ProviderAnswer::Sent(response) => Some(Reply::Sent(response)),
-            ProviderAnswer::Unreachable => None,
-            ProviderAnswer::Nothing => {
-                tokio::time::sleep(HANGS_FOR).await;
-                Some(Reply::Lost)
-            }
         }
     }
 }

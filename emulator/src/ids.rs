@@ -4,8 +4,9 @@ use sha2::{Digest, Sha256};
 
 const ALPHABET: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 
-/// `length` letters and digits, at most 32 of them, that depend on `seed` alone.
-pub(crate) fn alphanumeric(seed: &str, length: usize) -> String {
+/// Returns `length` letters and digits, at most 32 of them, that depend on `seed` alone.
+#[must_use]
+pub fn alphanumeric(seed: &str, length: usize) -> String {
     let digest = Sha256::digest(seed.as_bytes());
     digest.iter().take(length).map(|byte| char::from(ALPHABET[usize::from(*byte) % ALPHABET.len()])).collect()
 }

@@ -1,26 +1,27 @@
 //! AWS in-process, for the tests and the local run.
 //!
-//! State is synchronous and ordered; transport is separate, with two doors (the SDK's HTTP connector in memory, and
+//! State is synchronous and ordered; transport is separate, in two kinds (the SDK's HTTP connector in memory, and
 //! loopback); faults are a separate layer; when AWS's behaviour is unknown the emulator is the stricter of the two.
 
 pub mod agentcore_control;
 pub mod aws;
 pub mod clock;
-pub mod cloudformation;
 pub mod container;
 mod data_plane;
-pub mod doors;
 pub mod faults;
 mod gateway_endpoint;
 pub mod iam;
 pub mod identity_provider;
-mod ids;
+mod identity_provider_endpoint;
+pub mod ids;
 mod input;
 mod jwt;
 pub mod lambda;
 pub mod logs;
+mod microvm;
 pub mod model;
 pub mod objects;
+mod reply;
 pub mod response_bucket;
 pub mod secrets_manager;
 pub mod service;
@@ -28,4 +29,5 @@ pub mod settings;
 mod sigv4;
 pub mod stacks;
 mod token_vault;
+pub mod transport;
 mod wire;

@@ -16,7 +16,7 @@ use tokio::sync::Notify;
 use crate::settings::Settings;
 use crate::sigv4;
 
-/// Where the bucket is on the loopback door, which has one host for everything.
+/// The path of the bucket on the loopback listener, which has one host for everything.
 pub(crate) const LOOPBACK_PREFIX: &str = "/cloudformation-response/";
 
 /// How long a URL lets an answer in. CloudFormation does not document it; this is a custom resource's default timeout,
@@ -72,13 +72,14 @@ impl ResponseBucket {
         &self.host
     }
 
-    /// An `https` URL for the answer to one request, valid for two hours from `now`. The in-memory door leads to it.
+    /// Creates an `https` URL for the answer to one request, valid for two hours from `now`. The in-memory transport
+    /// reaches it.
     pub fn presign(&mut self, request_id: &str, now: SystemTime) -> String {
         let base = format!("https://{}", self.host);
         self.grant(&base, "/", request_id, now)
     }
 
-    /// The same on the loopback door at `base`, for a function that runs as a process of its own.
+    /// Creates such a URL on the loopback listener at `base`, for a function that runs as a process of its own.
     pub fn presign_loopback(&mut self, base: SocketAddr, request_id: &str, now: SystemTime) -> String {
         self.grant(&format!("http://{base}"), LOOPBACK_PREFIX, request_id, now)
     }
@@ -121,7 +122,7 @@ impl ResponseBucket {
     }
 
     /// Answers one request and records it.
-    pub(crate) fn serve(&mut self, request: &Request<Vec<u8>>, now: SystemTime) -> Response<Vec<u8>> {
+    pub fn serve(&mut self, request: &Request<Vec<u8>>, now: SystemTime) -> Response<Vec<u8>> {
         let target = request.uri().path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
         let verdict = self.judge(request, target, now);
         let (status, body) = match verdict {

@@ -4,9 +4,12 @@
 //! the format that the service model gives it (Secrets Manager's are numbers, [`timestamp`]; AgentCore's are ISO 8601
 //! texts), a blob is base64 text, and an absent member is absent, never `null`.
 
+use std::fmt;
 use std::time::SystemTime;
 
-use serde_json::{Map, Value};
+use aws_smithy_types::DateTime;
+use aws_smithy_types::date_time::Format;
+use serde_json::{Map, Value, json};
 
 /// A service with an API of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -53,6 +56,23 @@ pub enum Principal {
     Administrator,
     /// Whoever a bearer token stands for, by its `sub` claim: calls runtimes, and nothing else.
     Bearer(String),
+}
+
+/// The credentials that a principal signs with.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Credentials {
+    /// `AWS_ACCESS_KEY_ID`
+    pub access_key_id: String,
+    /// `AWS_SECRET_ACCESS_KEY`
+    pub secret_access_key: String,
+    /// `AWS_SESSION_TOKEN`
+    pub session_token: String,
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Credentials").field("access_key_id", &self.access_key_id).finish_non_exhaustive()
+    }
 }
 
 /// What becomes of the asynchronous operation that a call starts. A call that starts none ignores it.
@@ -114,4 +134,10 @@ pub fn timestamp(time: SystemTime) -> Value {
     #[allow(clippy::cast_precision_loss, reason = "milliseconds since 1970 fit in 52 bits for 140,000 years")]
     let seconds = since_epoch.as_millis() as f64 / 1000.0;
     Value::from(seconds)
+}
+
+/// Formats a timestamp as AgentCore's control plane does: ISO 8601 text.
+pub(crate) fn iso8601(time: SystemTime) -> Value {
+    // A time outside the years 1 to 9999 has no such text; the clock never shows one.
+    json!(DateTime::from(time).fmt(Format::DateTime).unwrap_or_default())
 }

@@ -2,8 +2,6 @@
 
 use std::time::{Duration, SystemTime};
 
-use crate::agentcore_control::PlatformVersion;
-
 /// 2026-09-01T00:00:00Z: a fixed start, so that a run repeated gives the same timestamps.
 const START: Duration = Duration::from_hours(24 * 20_697);
 
@@ -65,6 +63,30 @@ pub struct Settings {
     /// True if AgentCore knows members that no service model has yet: those whose names begin with `future`. Creates
     /// and updates take and keep them at any depth, and Gets show them.
     pub future_members: bool,
+}
+
+/// The platform that a version of a runtime runs on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PlatformVersion {
+    /// Every session boots a container of its own.
+    #[default]
+    V1,
+    /// A container is started once, while the version is built; every session begins with a copy of it as it was then.
+    V2,
+}
+
+impl PlatformVersion {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::V1, Self::V2];
+
+    /// The word in the API.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::V1 => "V1",
+            Self::V2 => "V2",
+        }
+    }
 }
 
 /// The form in which AgentCore Runtime passes on an answer of a container that is not a success. Each was seen; AWS

@@ -65,7 +65,7 @@ impl<'r> Authorization<'r> {
         &self,
         request: &Request<Vec<u8>>,
         region: &str,
-        credentials: &crate::aws::Credentials,
+        credentials: &crate::service::Credentials,
         now: SystemTime,
     ) -> Result<(), ApiError> {
         let date = self.date()?;
@@ -133,7 +133,7 @@ impl<'r> Authorization<'r> {
     fn sign(
         &self,
         request: &Request<Vec<u8>>,
-        credentials: &crate::aws::Credentials,
+        credentials: &crate::service::Credentials,
         date: SystemTime,
     ) -> Result<String, aws_sigv4::http_request::SigningError> {
         // The signer adds the date and the token itself.

@@ -1,17 +1,141 @@
-//! CloudFormation's API, as far as a function asks it about its own stack: `DescribeStacks`. The stacks themselves are
-//! [`crate::cloudformation`]'s, which reports every change of their state here.
+//! CloudFormation's API, as far as a function asks it about its own stack: `DescribeStacks`. An
+//! engine that executes templates reports every change of a stack's state here.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::time::SystemTime;
 
 use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
 use serde_json::json;
 
-use crate::cloudformation::{Stack, Status};
 use crate::iam::Requirement;
 use crate::input::text;
 use crate::service::{Answer, ApiError, Call};
 use crate::settings::Settings;
+
+/// State of a stack or of a resource: events use one vocabulary for both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Status {
+    /// Being created.
+    CreateInProgress,
+    /// Could not be created.
+    CreateFailed,
+    /// Created.
+    CreateComplete,
+    /// A failed create is being undone.
+    RollbackInProgress,
+    /// A failed create could not be undone.
+    RollbackFailed,
+    /// A failed create was undone.
+    RollbackComplete,
+    /// Being deleted.
+    DeleteInProgress,
+    /// Could not be deleted.
+    DeleteFailed,
+    /// Deleted.
+    DeleteComplete,
+    /// Left in place, as its policy asks.
+    DeleteSkipped,
+    /// Being updated.
+    UpdateInProgress,
+    /// Could not be updated.
+    UpdateFailed,
+    /// Everything is updated; what was replaced or removed is being deleted.
+    UpdateCompleteCleanupInProgress,
+    /// Updated.
+    UpdateComplete,
+    /// A failed update is being undone.
+    UpdateRollbackInProgress,
+    /// A failed update could not be undone.
+    UpdateRollbackFailed,
+    /// A failed update is undone; what it had made is being deleted.
+    UpdateRollbackCompleteCleanupInProgress,
+    /// A failed update was undone.
+    UpdateRollbackComplete,
+}
+
+/// State of a stack: one word of [`Status`].
+pub type StackStatus = Status;
+
+impl Status {
+    /// Returns the word of CloudFormation's API.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::CreateInProgress => "CREATE_IN_PROGRESS",
+            Self::CreateFailed => "CREATE_FAILED",
+            Self::CreateComplete => "CREATE_COMPLETE",
+            Self::RollbackInProgress => "ROLLBACK_IN_PROGRESS",
+            Self::RollbackFailed => "ROLLBACK_FAILED",
+            Self::RollbackComplete => "ROLLBACK_COMPLETE",
+            Self::DeleteInProgress => "DELETE_IN_PROGRESS",
+            Self::DeleteFailed => "DELETE_FAILED",
+            Self::DeleteComplete => "DELETE_COMPLETE",
+            Self::DeleteSkipped => "DELETE_SKIPPED",
+            Self::UpdateInProgress => "UPDATE_IN_PROGRESS",
+            Self::UpdateFailed => "UPDATE_FAILED",
+            Self::UpdateCompleteCleanupInProgress => "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS",
+            Self::UpdateComplete => "UPDATE_COMPLETE",
+            Self::UpdateRollbackInProgress => "UPDATE_ROLLBACK_IN_PROGRESS",
+            Self::UpdateRollbackFailed => "UPDATE_ROLLBACK_FAILED",
+            Self::UpdateRollbackCompleteCleanupInProgress => "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS",
+            Self::UpdateRollbackComplete => "UPDATE_ROLLBACK_COMPLETE",
+        }
+    }
+
+    /// Returns true if an operation is still running.
+    #[must_use]
+    pub fn is_in_progress(self) -> bool {
+        self.as_str().ends_with("IN_PROGRESS")
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// A stack as `DescribeStacks` shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stack {
+    /// Its name.
+    pub name: String,
+    /// Its ARN, which ends in a GUID of its own.
+    pub id: String,
+    /// Its state.
+    pub status: StackStatus,
+    /// Why it is in that state, if there is something to say.
+    pub status_reason: Option<String>,
+    /// The template's description.
+    pub description: Option<String>,
+    /// Parameters as given or defaulted; those with `NoEcho` as stars.
+    pub parameters: BTreeMap<String, String>,
+    /// Outputs by name.
+    pub outputs: BTreeMap<String, StackOutput>,
+    /// When it was created.
+    pub created: SystemTime,
+}
+
+impl Stack {
+    /// The value of an output, if the stack has it.
+    #[must_use]
+    pub fn output(&self, name: &str) -> Option<&str> {
+        self.outputs.get(name).map(|output| output.value.as_str())
+    }
+}
+
+/// One output.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StackOutput {
+    /// Its value.
+    pub value: String,
+    /// The template's words for it.
+    pub description: Option<String>,
+    /// The name under which other stacks import it.
+    pub export_name: Option<String>,
+}
 
 /// The stacks of one account and Region, deleted ones too.
 #[derive(Debug)]
@@ -78,8 +202,6 @@ fn describe(stack: &Stack) -> serde_json::Value {
 
 #[cfg(test)]
 mod tests {
-    use std::time::SystemTime;
-
     use serde_json::Value;
 
     use super::*;

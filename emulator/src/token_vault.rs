@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 
 use crate::agentcore_control::{ClientAuthentication, CredentialProvider, Discovery, ProviderSecret};
 use crate::aws::{Aws, ServiceId};
-use crate::doors::Reply;
 use crate::iam::Requirement;
+use crate::reply::Reply;
 use crate::service::Principal;
 
 /// Who wants which token.

@@ -10,6 +10,7 @@ use emulator::aws::Aws;
 use emulator::lambda::Invocation;
 use emulator::lambda::in_process::InProcess;
 use emulator::service::Principal;
+use emulator::transport;
 use provisioner::aws::{Context, ContextSettings};
 use provisioner::endpoints::Endpoints;
 use provisioner::handler::handle;
@@ -48,7 +49,7 @@ pub fn context(aws: &Aws, principal: &Principal) -> Context {
             None,
             "emulator",
         )),
-        connector: aws.http_connector(),
+        connector: transport::http_connector(aws),
         time_source: SharedTimeSource::new(aws.clock()),
         endpoints: Ok(Endpoints::default()),
         name_prefix: None,

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use cloudformation::StackResource;
 use emulator::aws::Aws;
-use emulator::cloudformation::StackResource;
 use emulator::service::Principal;
 use harness::handler;
 use provisioner::aws::Context;

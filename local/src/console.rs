@@ -5,7 +5,7 @@ use std::fmt::Display;
 use std::io::IsTerminal as _;
 use std::time::{Duration, SystemTime};
 
-use emulator::cloudformation::StackEvent;
+use cloudformation::StackEvent;
 use indicatif::{ProgressBar, ProgressStyle};
 
 /// A reason of up to this length stands in the same line.

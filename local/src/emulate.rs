@@ -8,6 +8,7 @@ use emulator::iam::Role;
 use emulator::identity_provider::{ClaimStyle, Client, Provider};
 use emulator::service::{Principal, ServiceId};
 use emulator::settings::Settings;
+use emulator::transport;
 use serde_json::json;
 
 use crate::fault::{self, FaultSpec};
@@ -61,8 +62,7 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<(), String> {
     }
     let behaviour = Behaviour { start: Start::Normal(arguments.start_latency), ..Behaviour::default() };
     aws.with(|world| world.containers.behave(behaviour));
-    let door = aws
-        .listen(arguments.port)
+    let listener = transport::listen(&aws, arguments.port)
         .await
         .map_err(|error| format!("port {} cannot be listened on: {error}", arguments.port))?;
     let Settings { account_id, region, partition, .. } = aws.settings();
@@ -71,7 +71,7 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<(), String> {
     println!("# Requests need a valid signature. These are the administrator's credentials:");
     let credentials = aws.credentials(&Principal::Administrator);
     for (name, value) in [
-        ("AWS_ENDPOINT_URL", format!("http://{}", door.address())),
+        ("AWS_ENDPOINT_URL", format!("http://{}", listener.address())),
         ("AWS_ACCESS_KEY_ID", credentials.access_key_id),
         ("AWS_SECRET_ACCESS_KEY", credentials.secret_access_key),
         ("AWS_SESSION_TOKEN", credentials.session_token),
@@ -87,9 +87,9 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<(), String> {
         println!("export ROLE_ARN{suffix}={arn}");
         aws.with(|world| world.iam.put_role(runtime_role(&arn, aws.clock().now())));
     }
-    offer_identity_provider(&aws, &door.issuer());
+    offer_identity_provider(&aws, &listener.issuer());
     let (now, responses) = (aws.clock().now(), aws.with(|world| world.responses.notifier()));
-    let response_url = aws.with(|world| world.responses.presign_loopback(door.address(), "invoked-by-hand", now));
+    let response_url = aws.with(|world| world.responses.presign_loopback(listener.address(), "invoked-by-hand", now));
     println!(
         "# Where a function that is invoked by hand may send its answer, which is then shown here; good for two hours:"
     );

@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use emulator::cloudformation::{Capability, StackInput, Status};
+use cloudformation::{Capability, StackInput};
 use emulator::service::{Principal, ServiceId};
 use emulator::settings::Settings;
+use emulator::stacks::Status;
 use serde_json::{Value, json};
 
 use crate::check::{self, Findings, Inventory};

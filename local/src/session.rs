@@ -5,12 +5,14 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use cloudformation::{CloudFormation, StackEvent, StackInput, StackResource, ValidationError};
 use emulator::aws::Aws;
-use emulator::cloudformation::{CloudFormation, StackEvent, StackInput, StackResource, Status, ValidationError};
-use emulator::doors::loopback::Loopback;
 use emulator::lambda::Function;
 use emulator::lambda::runtime_api::RuntimeApi;
 use emulator::settings::Settings;
+use emulator::stacks::Status;
+use emulator::transport;
+use emulator::transport::loopback::Loopback;
 use harness::{Log, handler};
 use serde_json::{Value, json};
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -39,8 +41,8 @@ pub(crate) struct Session {
 enum Provisioner {
     /// In this process, writing to this log.
     Here(Log),
-    /// As a process of its own that reaches the account through the door.
-    Apart { runtime_api: RuntimeApi, _door: Loopback },
+    /// As a process of its own that reaches the account through the listener.
+    Apart { runtime_api: RuntimeApi, _listener: Loopback },
 }
 
 impl Session {
@@ -56,11 +58,13 @@ impl Session {
                 (CloudFormation::new(aws.clone(), function), Provisioner::Here(Log::start()))
             }
             Some(path) if path.is_file() => {
-                let door = aws.listen(0).await.map_err(|error| format!("no loopback port: {error}"))?;
-                let runtime_api = RuntimeApi::new(&aws, door.address(), path);
+                let listener =
+                    transport::listen(&aws, 0).await.map_err(|error| format!("no loopback port: {error}"))?;
+                let runtime_api = RuntimeApi::new(&aws, listener.address(), path);
                 let function: Arc<dyn Function> = Arc::new(runtime_api.clone());
-                let cloudformation = CloudFormation::new(aws.clone(), function).with_loopback_responses(door.address());
-                (cloudformation, Provisioner::Apart { runtime_api, _door: door })
+                let cloudformation =
+                    CloudFormation::new(aws.clone(), function).with_loopback_responses(listener.address());
+                (cloudformation, Provisioner::Apart { runtime_api, _listener: listener })
             }
             Some(path) => return Err(format!("{} is no file; build it first", path.display())),
         };

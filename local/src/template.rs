@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use emulator::cloudformation::{ParameterSummary, TemplateSource, template_summary};
+use cloudformation::{ParameterSummary, TemplateSource, template_summary};
 
 /// What template.yaml cannot do without, for parameters that have no value of their own.
 const MADE_UP: [(&str, &str); 1] =

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use emulator::cloudformation::{TemplateSource, contradictions, template_summary};
+use cloudformation::{TemplateSource, contradictions, template_summary};
 
 /// Names farther apart than this many edits are no slip of the pen.
 const SLIP_EDITS_MAX: usize = 3;

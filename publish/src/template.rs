@@ -1,6 +1,6 @@
 //! The template as a link needs it: the function's code is an object in S3 instead of a folder in the checkout.
 
-use emulator::cloudformation::{Capability, TemplateSource, template_capability, template_summary};
+use cloudformation::{Capability, TemplateSource, template_capability, template_summary};
 
 use crate::elf::Architecture;
 use crate::outline::Outline;

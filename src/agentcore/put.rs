@@ -20,7 +20,7 @@ use serde_json::{Map, Value};
 
 use crate::error::Error;
 use crate::job::Job;
-use crate::last_get::Watch;
+use crate::last_get::Recorder;
 use crate::wait;
 
 mod governed;
@@ -35,7 +35,7 @@ pub(crate) async fn put<G, GE, GF, U, UE, UF>(
     job: &Job<'_>,
     id: &str,
     governed: &'static Governed,
-    (get_name, get): (&'static str, impl Fn(Watch) -> GF),
+    (get_name, get): (&'static str, impl Fn(Recorder) -> GF),
     (update_name, update): (&'static str, impl Fn(Kept) -> UF),
 ) -> Result<U, Error>
 where
@@ -46,14 +46,14 @@ where
 {
     wait::repeat(job.deadline, update_name, async || {
         // What was shown since an update was refused may be from the middle of somebody else's change.
-        let mut shown = job.shown.take(id).filter(|_| !job.shown.is_doubtful());
+        let mut shown = job.last_gets.take(id).filter(|_| !job.last_gets.is_doubtful());
         if shown.is_none() {
-            wait::once(get_name, get(job.shown.watch(id))).await?;
-            shown = job.shown.take(id);
+            wait::once(get_name, get(job.last_gets.record(id))).await?;
+            shown = job.last_gets.take(id);
         }
         let answer = wait::once(update_name, update(Kept { shown, governed })).await;
         if answer.is_err() {
-            job.shown.doubt();
+            job.last_gets.doubt();
         }
         answer
     })

@@ -3,11 +3,12 @@
 
 use aws_sdk_bedrockagentcorecontrol::types::CustomJwtAuthorizerConfiguration;
 
+use crate::code::Code;
 use crate::error::Error;
 use crate::oauth::{self, Claims, Token};
 use crate::text::quote;
 
-const MISMATCH: &str = "CLAIM_MISMATCH";
+const MISMATCH: Code = Code::ClaimMismatch;
 /// What AgentCore verifies tokens with.
 const ALGORITHM: &str = "RS256";
 
@@ -16,7 +17,7 @@ pub fn verifiable(token: &Token) -> Result<&Claims, Error> {
     let Some(claims) = &token.claims else {
         let sentence =
             format!("the IdP gave an opaque or encrypted token, which no authorizer can check; {}", token.jwt_advice());
-        return Err(Error::unverified("TOKEN_OPAQUE", sentence));
+        return Err(Error::unverified(Code::TokenOpaque, sentence));
     };
     if claims.algorithm() != ALGORITHM {
         let sentence = format!(

@@ -5,17 +5,37 @@ use std::collections::BTreeMap;
 use crate::error::Error;
 use crate::job::Job;
 use crate::oauth::ClientCredentials;
-use crate::properties::PropertyReader;
+use crate::properties::PropertySet;
 use crate::sensitive::Sensitive;
 use crate::stored_secret;
 
-/// The properties that describe a client, of every type that has one.
-pub const PROPERTIES: [&str; 6] =
-    ["ClientId", "ClientSecretId", "ClientSecretJsonKey", "ClientSecret", "Scopes", "CustomParameters"];
-
 /// Parameters of a token request that name what the token is for, and are no secrets (RFC 6749, RFC 8707, Auth0). Sentences
 /// about a token's `aud` are of no use without them.
-const PLAIN_PARAMETERS: [&str; 3] = ["audience", "resource", "scope"];
+pub(crate) const PLAIN_PARAMETERS: [&str; 3] = ["audience", "resource", "scope"];
+
+/// The properties that describe a client, of every type that asks for tokens itself.
+#[derive(Clone, Debug, PropertySet)]
+pub(crate) struct ClientFields {
+    /// Id of the client at the IdP.
+    #[property(name = "ClientId", default_text = "–")]
+    client_id: Option<String>,
+    /// Secret in Secrets Manager (name or ARN) that holds the client's secret.
+    #[property(name = "ClientSecretId", default_text = "–")]
+    secret_id: Option<String>,
+    /// Key of the client's secret in the JSON object of `ClientSecretId`.
+    #[property(name = "ClientSecretJsonKey", default_text = "–")]
+    secret_key: Option<String>,
+    /// The client's secret itself, instead of the two above.
+    #[property(name = "ClientSecret", default_text = "–")]
+    secret: Option<Sensitive>,
+    /// Scopes to ask for.
+    #[property(name = "Scopes")]
+    scopes: Vec<String>,
+    /// Further parameters of the token request, such as Auth0's `audience`. Values other than those of `audience`,
+    /// `resource` and `scope` are masked wherever they are quoted.
+    #[property(name = "CustomParameters", plain_keys = &PLAIN_PARAMETERS)]
+    parameters: BTreeMap<String, Sensitive>,
+}
 
 /// A client that can ask for tokens.
 #[derive(Clone, Debug)]
@@ -42,18 +62,12 @@ pub enum ClientSecret {
     },
 }
 
-/// Reads further parameters for the token endpoint. An empty value is an optional parameter left empty. Values may be
-/// secret, as the service's model has it, so that whoever quotes one is masked.
-pub fn custom_parameters(reader: &PropertyReader<'_>) -> Result<BTreeMap<String, Sensitive>, Error> {
-    Ok(reader.sensitive_map_but("CustomParameters", &PLAIN_PARAMETERS)?.unwrap_or_default())
-}
-
-impl Client {
-    /// Reads the client that `selector` (`` `Auth` BEARER ``) asks for.
-    pub fn read(reader: &PropertyReader<'_>, selector: &str) -> Result<Self, Error> {
-        let secret = ClientSecret::read(reader)?.ok_or_else(|| {
+impl ClientFields {
+    /// Returns the client that `selector` (`` `Auth` BEARER ``) asks for.
+    pub(crate) fn required_by(self, selector: &str) -> Result<Client, Error> {
+        let secret = ClientSecret::new(self.secret, self.secret_id, self.secret_key)?.ok_or_else(|| {
             // Both in one sentence, so that both come with the next attempt.
-            let problem = if reader.is_given("ClientId") {
+            let problem = if self.client_id.is_some() {
                 format!("is missing; {selector} needs it, or `ClientSecret`")
             } else {
                 format!(
@@ -62,14 +76,12 @@ impl Client {
             };
             Error::property("ClientSecretId", problem)
         })?;
-        Ok(Self {
-            client_id: reader.required_string("ClientId")?,
-            secret,
-            scopes: reader.list("Scopes")?,
-            parameters: custom_parameters(reader)?,
-        })
+        let client_id = self.client_id.ok_or_else(|| Error::missing_property("ClientId"))?;
+        Ok(Client { client_id, secret, scopes: self.scopes, parameters: self.parameters })
     }
+}
 
+impl Client {
     /// What to ask for a token with; reads the stored secret.
     pub async fn credentials(&self, job: &Job<'_>) -> Result<ClientCredentials, Error> {
         Ok(ClientCredentials {
@@ -82,17 +94,22 @@ impl Client {
 }
 
 impl ClientSecret {
-    /// Reads where the secret is, if the template says.
-    pub fn read(reader: &PropertyReader<'_>) -> Result<Option<Self>, Error> {
-        let given = reader.sensitive("ClientSecret")?;
-        match (given, reader.string("ClientSecretId")?) {
+    /// Returns where the secret is, if the template says: in `ClientSecret`, or in `ClientSecretId`, under
+    /// `ClientSecretJsonKey`.
+    pub(crate) fn new(
+        given: Option<Sensitive>,
+        secret_id: Option<String>,
+        key: Option<String>,
+    ) -> Result<Option<Self>, Error> {
+        match (given, secret_id) {
             (Some(_), Some(_)) => {
                 Err(Error::property("ClientSecretId", "is given together with `ClientSecret`; give one of them"))
             }
             (None, None) => Ok(None),
             (Some(secret), None) => Ok(Some(Self::Given(secret))),
             (None, Some(secret_id)) => {
-                Ok(Some(Self::Stored { secret_id, key: reader.required_string("ClientSecretJsonKey")? }))
+                let key = key.ok_or_else(|| Error::missing_property("ClientSecretJsonKey"))?;
+                Ok(Some(Self::Stored { secret_id, key }))
             }
         }
     }

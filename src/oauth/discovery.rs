@@ -4,11 +4,12 @@ use http::Uri;
 use serde_json::{Map, Value};
 use tracing::warn;
 
-use super::{TIMEOUT, UNREACHABLE, is_passing, patiently};
+use super::{TIMEOUT, is_passing, patiently};
 use crate::aws::Context;
+use crate::code::Code;
 use crate::error::Error;
 use crate::http::{exchange, objection};
-use crate::properties::PropertyReader;
+use crate::properties::PropertySet;
 use crate::text::quote;
 use crate::wait::Deadline;
 
@@ -55,7 +56,7 @@ impl Metadata {
         self.token_endpoint.as_deref().ok_or_else(|| {
             let problem = "whose document has no `token_endpoint`: the issuer signs tokens and gives none to clients; leave \
                            the client out, or give the discovery URL of an IdP that has clients";
-            Error::unverified("DISCOVERY_INVALID", self.source.gives(problem))
+            Error::unverified(Code::DiscoveryInvalid, self.source.gives(problem))
         })
     }
 
@@ -71,7 +72,7 @@ impl Metadata {
              client_secret_basic or client_secret_post at the IdP, or use another IdP",
             quote(&self.issuer)
         );
-        Err(Error::unverified("CLIENT_SECRET_NOT_TAKEN", sentence))
+        Err(Error::unverified(Code::ClientSecretNotTaken, sentence))
     }
 
     /// Logs [`Self::signing_doubt`], where there is nobody to tell.
@@ -100,12 +101,27 @@ pub fn discovery_url(issuer: &str) -> String {
     format!("{}{OPENID}", issuer.trim_end_matches('/'))
 }
 
-impl Discovery {
-    /// Reads `DiscoveryUrl` and `Issuer`: see [`Self::new`].
-    pub fn read(reader: &PropertyReader<'_>, selector: &str) -> Result<Self, Error> {
-        Self::new(selector, reader.string("DiscoveryUrl")?, reader.string("Issuer")?)
-    }
+/// The properties that name an identity provider.
+#[derive(Clone, Debug, PropertySet)]
+pub(crate) struct DiscoveryFields {
+    /// The IdP's document, `https://…/.well-known/openid-configuration` or `…/oauth-authorization-server`, with the
+    /// issuer's path before or behind that.
+    #[property(name = "DiscoveryUrl", default_text = "from `Issuer`")]
+    pub(crate) discovery_url: Option<String>,
+    /// Used to derive `DiscoveryUrl`, and to know in which claim the IdP names the client. Together with `DiscoveryUrl`,
+    /// it has to be the issuer that the document names.
+    #[property(name = "Issuer", default_text = "–")]
+    pub(crate) issuer: Option<String>,
+}
 
+impl DiscoveryFields {
+    /// Returns the discovery document that `selector` asks for: see [`Discovery::new`].
+    pub(crate) fn required_by(self, selector: &str) -> Result<Discovery, Error> {
+        Discovery::new(selector, self.discovery_url, self.issuer)
+    }
+}
+
+impl Discovery {
     /// The document at the `DiscoveryUrl` that a template gives, or the one that every OpenID provider has below its
     /// `Issuer`. `selector` is what asks for one.
     pub fn new(selector: &str, url: Option<String>, issuer: Option<String>) -> Result<Self, Error> {
@@ -179,8 +195,8 @@ pub async fn discover(context: &Context, deadline: Deadline, discovery: &Discove
 }
 
 async fn read(context: &Context, discovery: &Discovery) -> Result<Metadata, Error> {
-    let invalid = |problem: String| Error::unverified("DISCOVERY_INVALID", discovery.gives(&problem));
-    let unreachable = |problem: String| Error::unverified(UNREACHABLE, discovery.gives(&problem));
+    let invalid = |problem: String| Error::unverified(Code::DiscoveryInvalid, discovery.gives(&problem));
+    let unreachable = |problem: String| Error::unverified(Code::IdpUnreachable, discovery.gives(&problem));
     let accept = [("accept", "application/json".to_owned())];
     let url = &discovery.url;
     let reply = exchange(&context.connector, "GET", url, &accept, Vec::new(), TIMEOUT).await.map_err(|problem| {
@@ -215,7 +231,7 @@ impl Discovery {
     /// Reads the document's members, and refuses a document that is not that of the issuer. A member that is given is
     /// an address that a secret may be sent to, whether it is needed or not.
     fn metadata(&self, document: &Map<String, Value>, allow_loopback: bool) -> Result<Metadata, Error> {
-        let invalid = |problem: String| Error::unverified("DISCOVERY_INVALID", self.gives(&problem));
+        let invalid = |problem: String| Error::unverified(Code::DiscoveryInvalid, self.gives(&problem));
         let member = |name: &str| {
             let value = document.get(name).and_then(Value::as_str).filter(|value| !value.is_empty());
             value.map(str::to_owned).ok_or_else(|| {

@@ -6,39 +6,37 @@
 //! looked up or somebody else's operation is in the way. Identifier: `<gatewayId>/<targetId>`. Replaces:
 //! `GatewayIdentifier`; everything else updates in place, as a full replace.
 //!
-//! Targets cannot be tagged. An identifier that a create of ours returned is the proof of ownership, and so is the
-//! marker at the end of the description (see [`Requester::marker`]).
+//! Targets cannot be tagged: the mark at the end of the description is the proof of ownership (see
+//! [`Requester::marker`]).
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use aws_sdk_bedrockagentcorecontrol::operation::get_gateway::GetGatewayOutput;
 use aws_sdk_bedrockagentcorecontrol::operation::get_gateway_target::GetGatewayTargetOutput;
-use aws_sdk_bedrockagentcorecontrol::types::TargetStatus;
 
-use crate::agentcore::target::{self, TargetRef};
-use crate::error::{Error, Failure};
+use crate::agentcore::engine::{self, Desired, Found};
+use crate::agentcore::gateway_target::{
+    GatewayTarget as Noun, TargetName, TargetRef, can_synchronize, gateway_id, synchronize,
+};
+use crate::agentcore::waiters::{Live, Phase};
+use crate::error::Error;
 use crate::event::RawProperties;
 use crate::job::{Job, Outcome, Success};
-use crate::properties::PropertyReader;
-use crate::requester::Requester;
+use crate::requester::{Requester, pending_name};
 use crate::resource::lifecycle::Lifecycle;
 use crate::rollback::unless_rolling_back;
 
-mod api;
 mod configuration;
-mod converge;
-mod creation;
-mod deletion;
+mod desired;
 mod governed;
-mod listing;
-mod lookup;
 mod outbound;
 mod preflight;
 mod properties;
+mod tool_source;
 
-use configuration::Configuration;
-use properties::Properties;
+use desired::DesiredTarget;
+use properties::{Properties, derived_name};
 
 /// The time of a request has no fractions of a second.
 const REQUEST_TIME_PRECISION: Duration = Duration::from_secs(1);
@@ -49,12 +47,7 @@ pub(crate) struct GatewayTarget;
 
 impl Lifecycle for GatewayTarget {
     const TYPE: &'static str = "Custom::AgentCoreGatewayTarget";
-    const PROPERTIES: &'static [&'static str] = &properties::NAMES;
     type Properties = Properties;
-
-    fn parse(reader: &PropertyReader<'_>) -> Result<Properties, Error> {
-        properties::parse(reader)
-    }
 
     fn name(properties: &Properties, requester: &Requester) -> String {
         properties.name(requester)
@@ -62,74 +55,73 @@ impl Lifecycle for GatewayTarget {
 
     async fn create(job: &Job<'_>, properties: Properties) -> Outcome {
         let gateway = preflight::gateway(job, &properties).await?;
-        create_target(job, &gateway, &properties).await
+        create(job, &DesiredTarget::new(job, &gateway, &properties)).await
     }
 
     async fn update(job: &Job<'_>, physical_id: &str, properties: Properties, old: Option<Properties>) -> Outcome {
         let gateway = preflight::gateway(job, &properties).await?;
+        let desired = &DesiredTarget::new(job, &gateway, &properties);
         let current = TargetRef::parse(physical_id).filter(|current| current.gateway_id == properties.gateway_id);
-        let Some(current) = current else { return create_target(job, &gateway, &properties).await };
+        let Some(current) = current else { return create(job, desired).await };
         // The rollback of a move to another gateway that was cancelled, or whose answer got lost.
-        let former = old.as_ref().map(|old| &old.gateway_id).filter(|former| **former != properties.gateway_id);
-        if let Some(former) = former {
-            lookup::delete_abandoned(job, former).await?;
+        if let Some(old) = old.as_ref().filter(|old| old.gateway_id != properties.gateway_id) {
+            engine::delete_abandoned::<Noun>(job, &old.target_name(job.requester())).await?;
         }
-        match target::wait_settled(job, &current).await? {
-            // Deleted behind our back: made again, and the new id makes CloudFormation forget the old one.
-            None => create_target(job, &gateway, &properties).await,
-            // Never worked, and cannot be repaired: made again in its place.
-            Some(live) if *live.status() == TargetStatus::Failed => {
+        match engine::current::<Noun>(job, &current).await? {
+            // Deleted behind our back: it is created again, and the new id makes CloudFormation forget the old one.
+            None => create(job, desired).await,
+            // It never worked and cannot be repaired: it is replaced.
+            Some(found) if found.live.creation_failed() => {
                 preflight::runtime(job, &gateway, &properties).await?;
-                deletion::delete(job, &current).await?;
-                create_target(job, &gateway, &properties).await
+                engine::delete::<Noun>(job, &current).await?;
+                create(job, desired).await
             }
-            Some(live) => {
-                let live = change_target(job, &gateway, &current, live, &properties, old.as_ref()).await?;
-                Ok(success(&gateway, &current, &live))
+            Some(found) => {
+                let found = change(job, desired, found, old.as_ref()).await?;
+                Ok(success(&gateway, &found))
             }
         }
     }
 
     async fn delete(job: &Job<'_>, physical_id: &str, raw: &RawProperties) -> Outcome {
-        match TargetRef::parse(physical_id) {
-            Some(target) => deletion::delete(job, &target).await.map(|_| ())?,
-            None => lookup::delete_unanswered(job, physical_id, raw).await?,
-        }
+        let name = || {
+            // Without a gateway there was no call.
+            let gateway_id = raw.text("GatewayIdentifier").as_deref().and_then(gateway_id)?;
+            let name = pending_name(physical_id).map(str::to_owned).or_else(|| raw.text("TargetName"));
+            Some(TargetName { gateway_id, name: name.unwrap_or_else(|| derived_name(job.requester())) })
+        };
+        engine::delete_requested::<Noun>(job, physical_id, TargetRef::parse(physical_id), name).await?;
         Ok(Success::deleted(physical_id))
     }
 }
 
-async fn create_target(job: &Job<'_>, gateway: &GetGatewayOutput, properties: &Properties) -> Result<Success, Failure> {
-    preflight::runtime(job, gateway, properties).await?;
-    let configuration = Configuration::wanted(job, properties);
-    let (target, live) = creation::create(job, gateway.gateway_id(), &configuration).await?;
-    Ok(success(gateway, &target, &live))
+async fn create(job: &Job<'_>, desired: &DesiredTarget<'_>) -> Outcome {
+    let found = engine::create(job, desired).await?;
+    Ok(success(desired.gateway, &found))
 }
 
-/// Brings a settled target of ours to the desired state: by an update, which lists the server's tools anew as well, or
-/// where nothing but `SynchronizeOn` has changed, by that alone.
-async fn change_target(
+/// Brings a settled target of ours to the desired state: by an update, which lists the server's tools again as well, or
+/// by a synchronization alone if nothing but `SynchronizeOn` has changed.
+async fn change(
     job: &Job<'_>,
-    gateway: &GetGatewayOutput,
-    target: &TargetRef,
-    live: GetGatewayTargetOutput,
-    properties: &Properties,
+    desired: &DesiredTarget<'_>,
+    found: Found<Noun>,
     old: Option<&Properties>,
-) -> Result<GetGatewayTargetOutput, Error> {
-    let configuration = Configuration::wanted(job, properties);
-    if !converge::is_in_place(&live, &configuration) {
-        preflight::runtime(job, gateway, properties).await?;
-        return converge::configuration(job, target, live, &configuration).await;
+) -> Result<Found<Noun>, Error> {
+    if found.live.phase() != Phase::Ready || !DesiredTarget::is_applied(&desired.configuration, &found.live) {
+        return engine::converge(job, desired, found).await;
     }
-    let asked = old.is_none_or(|old| old.synchronize_on != properties.synchronize_on);
-    if asked && target::can_synchronize(&live) && !synchronized_since_request(job, &live) {
-        let synchronized = target::synchronize(job, target).await;
-        return Ok(unless_rolling_back(job, synchronized).await?.unwrap_or(live));
+    let asked = old.is_none_or(|old| old.synchronize_on != desired.properties.synchronize_on);
+    if !asked || !can_synchronize(&found.live) || synchronized_since_request(job, &found.live) {
+        return Ok(found);
     }
-    Ok(live)
+    match unless_rolling_back(job, synchronize(job, &found.id).await).await? {
+        Some(live) => Ok(Found { live, ..found }),
+        None => Ok(found),
+    }
 }
 
-/// Whether an earlier delivery of this request did it.
+/// Returns true if an earlier delivery of this request synchronized the target.
 fn synchronized_since_request(job: &Job<'_>, live: &GetGatewayTargetOutput) -> bool {
     let synchronized_at = live.last_synchronized_at().and_then(|at| SystemTime::try_from(*at).ok());
     job.requested_at()
@@ -137,13 +129,13 @@ fn synchronized_since_request(job: &Job<'_>, live: &GetGatewayTargetOutput) -> b
         .is_some_and(|(requested, synchronized)| synchronized > requested + REQUEST_TIME_PRECISION)
 }
 
-fn success(gateway: &GetGatewayOutput, target: &TargetRef, live: &GetGatewayTargetOutput) -> Success {
+fn success(gateway: &GetGatewayOutput, found: &Found<Noun>) -> Success {
     let attributes = BTreeMap::from([
-        ("TargetId", target.target_id.clone()),
-        ("TargetName", live.name().to_owned()),
-        ("GatewayId", target.gateway_id.clone()),
+        ("TargetId", found.id.target_id.clone()),
+        ("TargetName", found.live.name().to_owned()),
+        ("GatewayId", found.id.gateway_id.clone()),
         ("GatewayArn", gateway.gateway_arn().to_owned()),
         ("GatewayUrl", gateway.gateway_url().unwrap_or_default().to_owned()),
     ]);
-    Success { physical_id: target.to_string(), attributes }
+    Success { physical_id: found.id.to_string(), attributes }
 }

@@ -1,9 +1,8 @@
 //! The shape that every resource type has. No AWS call.
 
-use crate::error::Error;
 use crate::event::RawProperties;
 use crate::job::{Job, Outcome};
-use crate::properties::PropertyReader;
+use crate::properties::PropertySet;
 use crate::requester::Requester;
 
 /// What a resource module provides. Every function may run twice for one request, at any point, and leaves the world
@@ -11,13 +10,9 @@ use crate::requester::Requester;
 pub(crate) trait Lifecycle {
     /// The `ResourceType` in a template.
     const TYPE: &'static str;
-    /// The names of the properties that a template may give.
-    const PROPERTIES: &'static [&'static str];
-    /// The desired state.
-    type Properties;
+    /// The desired state, as the properties declare it.
+    type Properties: PropertySet;
 
-    /// Reads and checks the properties. Pure.
-    fn parse(reader: &PropertyReader<'_>) -> Result<Self::Properties, Error>;
     /// The name the resource has or will have, for an identifier before anything exists. Pure.
     fn name(properties: &Self::Properties, requester: &Requester) -> String;
     /// Makes the resource and waits until it is ready.

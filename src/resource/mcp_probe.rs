@@ -14,6 +14,7 @@ use tokio::sync::OnceCell;
 use tokio::time::Instant;
 use tracing::info;
 
+use crate::code::Code;
 use crate::container_log;
 use crate::error::Error;
 use crate::event::RawProperties;
@@ -22,7 +23,6 @@ use crate::mcp::url::{Place, region};
 use crate::mcp::{self, Access, Catalogue, Credential};
 use crate::oauth::client::Client;
 use crate::oauth::{self, Discovery};
-use crate::properties::PropertyReader;
 use crate::requester::Requester;
 use crate::resource::lifecycle::Lifecycle;
 use crate::rollback::unless_rolling_back;
@@ -30,7 +30,7 @@ use crate::sensitive::Sensitive;
 use crate::text::cut;
 use crate::wait::Deadline;
 
-mod anonymous;
+mod challenge;
 mod claims;
 mod gateway;
 mod properties;
@@ -60,12 +60,7 @@ pub(crate) struct McpProbe;
 
 impl Lifecycle for McpProbe {
     const TYPE: &'static str = "Custom::AgentCoreMcpProbe";
-    const PROPERTIES: &'static [&'static str] = &properties::NAMES;
     type Properties = Properties;
-
-    fn parse(reader: &PropertyReader<'_>) -> Result<Properties, Error> {
-        properties::parse(reader)
-    }
 
     fn name(_: &Properties, requester: &Requester) -> String {
         physical_id(requester)
@@ -111,7 +106,7 @@ async fn run(job: &Job<'_>, properties: &Properties) -> Outcome {
 fn with_doubt(job: &Job<'_>, properties: &Properties, error: Error) -> Error {
     let doubt = job.context.endpoints.doubt(&job.context.region);
     match (error, doubt) {
-        (Error::Unverified { code: code @ "UNREACHABLE", sentence }, Some(doubt))
+        (Error::Unverified { code: code @ Code::Unreachable, sentence }, Some(doubt))
             if Place::of(&properties.endpoint) == Place::Runtime =>
         {
             Error::unverified(code, format!("{sentence}; {doubt}"))
@@ -131,7 +126,7 @@ impl Finding {
     /// What failing to be verified is reported as. `None` for an error of another kind.
     fn failed(error: &Error) -> Option<Self> {
         let Error::Unverified { code, sentence } = error else { return None };
-        Some(Self { result: format!("FAILED:{code}"), detail: sentence.clone(), catalogue: None })
+        Some(Self { result: format!("FAILED:{}", code.as_str()), detail: sentence.clone(), catalogue: None })
     }
 
     fn attributes(self, job: &Job<'_>) -> BTreeMap<&'static str, String> {
@@ -184,7 +179,7 @@ async fn verify(job: &Job<'_>, properties: &Properties) -> Result<Finding, Error
         }
         Admission::Challenge => {
             let deadline = job.deadline.at_most(BUDGET);
-            let detail = anonymous::check(job, deadline, &properties.endpoint, discovery.as_ref()).await?;
+            let detail = challenge::check(job, deadline, &properties.endpoint, discovery.as_ref()).await?;
             if let Some(gateway) = gateway.as_mut().filter(|gateway| gateway.is_unproven()) {
                 gateway.synchronize(job).await?;
             }
@@ -290,7 +285,7 @@ async fn ask(job: &Job<'_>, properties: &Properties, access: &Access, deadline: 
                 let attempt = Attempt { refusal: &refusal, credential, place, waited };
                 let verdict = attempt.judge(quote, &mut cold_starts);
                 let status = refusal.seen.as_ref().map(|seen| seen.status);
-                info!(status, code = verdict.code(), "the server refused");
+                info!(status, code = verdict.code().as_str(), "the server refused");
                 if matches!(verdict, Verdict::Final(..)) || deadline.sleep(pause).await.is_err() {
                     break verdict;
                 }
@@ -300,7 +295,7 @@ async fn ask(job: &Job<'_>, properties: &Properties, access: &Access, deadline: 
             // What the server said before tells more than that it has said nothing since.
             None => {
                 break last.unwrap_or_else(|| {
-                    Verdict::Final("TIMED_OUT", "the server did not answer within the probe's budget".to_owned())
+                    Verdict::Final(Code::TimedOut, "the server did not answer within the probe's budget".to_owned())
                 });
             }
         }

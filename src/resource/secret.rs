@@ -10,7 +10,7 @@ use std::time::Duration;
 use crate::error::{ApiErrorKind, Error, Failure};
 use crate::event::RawProperties;
 use crate::job::{Job, Outcome, Success};
-use crate::properties::PropertyReader;
+use crate::properties::FromText;
 use crate::requester::{Owner, Requester, pending_name};
 use crate::resource::lifecycle::Lifecycle;
 use crate::stored_secret::{self, Current, Document, parse_arn};
@@ -23,7 +23,7 @@ mod properties;
 
 use api::Live;
 use former_life::revive;
-use properties::{Managed, Properties, RequiredKey, check_required, default_name, recovery_window};
+use properties::{Managed, Properties, RecoveryWindow, RequiredKey, check_required, default_name};
 
 /// The maximum number of values that one request writes: the second if another delivery of it wrote the first.
 const PUTS_MAX: u32 = 2;
@@ -36,12 +36,7 @@ pub(crate) struct Secret;
 
 impl Lifecycle for Secret {
     const TYPE: &'static str = "Custom::AgentCoreSecret";
-    const PROPERTIES: &'static [&'static str] = &properties::NAMES;
     type Properties = Properties;
-
-    fn parse(reader: &PropertyReader<'_>) -> Result<Properties, Error> {
-        properties::parse(reader)
-    }
 
     fn name(properties: &Properties, requester: &Requester) -> String {
         match properties {
@@ -92,7 +87,8 @@ impl Lifecycle for Secret {
         let Some(live) = find_for_delete(job, physical_id, raw).await? else {
             return Ok(Success::deleted(physical_id));
         };
-        let window = recovery_window(raw.text("RecoveryWindowInDays").as_deref()).unwrap_or(Some(30));
+        let window = raw.text("RecoveryWindowInDays").and_then(|text| RecoveryWindow::from_text(text).ok());
+        let RecoveryWindow(window) = window.unwrap_or(RecoveryWindow::DEFAULT);
         // What may be recovered is as good as deleted only where it was to be recoverable.
         let is_deleted = |live: &Live| live.deleted && window.is_some();
         if is_deleted(&live) {

@@ -4,13 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use cloudformation::{Capability, CloudFormation, StackInput};
 use emulator::aws::Aws;
-use emulator::cloudformation::{Capability, CloudFormation, StackInput, StackStatus};
 use emulator::container::{Behaviour, Start};
 use emulator::identity_provider::{ClaimStyle, Client, Provider};
 use emulator::lambda::runtime_api::RuntimeApi;
 use emulator::lambda::{Function, Invocation};
 use emulator::settings::Settings;
+use emulator::stacks::StackStatus;
+use emulator::transport;
 use serde_json::{Value, json};
 
 use crate::world::{CANARY, EXECUTION_ROLE, FUNCTION_ROLE, IMAGE, STACK_ID, canary, put_role};
@@ -41,10 +43,10 @@ fn check_log(lines: &[String]) {
 #[tokio::test]
 async fn the_binary_deploys_the_template() {
     let aws = account();
-    let door = aws.listen(0).await.expect("a port");
-    let binary = RuntimeApi::new(&aws, door.address(), env!("CARGO_BIN_EXE_provisioner"));
+    let listener = transport::listen(&aws, 0).await.expect("a port");
+    let binary = RuntimeApi::new(&aws, listener.address(), env!("CARGO_BIN_EXE_provisioner"));
     let cloudformation =
-        CloudFormation::new(aws.clone(), Arc::new(binary.clone())).with_loopback_responses(door.address());
+        CloudFormation::new(aws.clone(), Arc::new(binary.clone())).with_loopback_responses(listener.address());
     let input = StackInput::uploaded("mcp", include_str!("../../template.yaml"))
         .capability(Capability::Iam)
         .parameter("ECRImageUri", IMAGE)
@@ -70,8 +72,8 @@ async fn the_binary_deploys_the_template() {
 async fn an_event_that_nobody_can_be_told_about_fails_the_invocation_and_the_process_lives_on() {
     let aws = account();
     put_role(&aws, FUNCTION_ROLE, "lambda.amazonaws.com");
-    let door = aws.listen(0).await.expect("a port");
-    let binary = RuntimeApi::new(&aws, door.address(), env!("CARGO_BIN_EXE_provisioner"));
+    let listener = transport::listen(&aws, 0).await.expect("a port");
+    let binary = RuntimeApi::new(&aws, listener.address(), env!("CARGO_BIN_EXE_provisioner"));
     let deliver = |payload: String| {
         binary.invoke(Invocation {
             request_id: "00000000-0000-0000-0000-000000000000".to_owned(),
@@ -86,7 +88,7 @@ async fn an_event_that_nobody_can_be_told_about_fails_the_invocation_and_the_pro
         deliver(payload.to_owned()).await.expect_err("a failed invocation");
     }
     let now = aws.clock().now();
-    let url = aws.with(|world| world.responses.presign_loopback(door.address(), "request", now));
+    let url = aws.with(|world| world.responses.presign_loopback(listener.address(), "request", now));
     let deep = format!("{}1{}", "[".repeat(5000), "]".repeat(5000));
     let event = json!({"RequestType": "Create", "ResponseURL": url, "StackId": STACK_ID, "RequestId": "request",
         "LogicalResourceId": "Thing", "ResourceType": "Custom::AgentCoreSecret", "ResourceProperties": "DEEP"});
@@ -107,8 +109,8 @@ async fn the_binary_trusts_the_certificates_it_is_given_and_gets_a_token() {
         let start = Start::Normal(Duration::ZERO);
         world.containers.behave(Behaviour { start, ..Behaviour::default() });
     });
-    let door = aws.listen(0).await.expect("a port");
-    let idp = aws.listen_identity_provider(0).await.expect("a port");
+    let listener = transport::listen(&aws, 0).await.expect("a port");
+    let idp = transport::listen_identity_provider(&aws, 0).await.expect("a port");
     let issuer = format!("{}/", idp.origin());
     let client = Client::new(&canary("client")).audiences(&["https://mcp.example.com"]);
     aws.with(|world| {
@@ -116,7 +118,7 @@ async fn the_binary_trusts_the_certificates_it_is_given_and_gets_a_token() {
     });
     let authority = std::env::temp_dir().join(format!("provisioner-test-ca-{}.pem", std::process::id()));
     std::fs::write(&authority, idp.certificate_authority()).expect("a temporary file");
-    let binary = RuntimeApi::new(&aws, door.address(), env!("CARGO_BIN_EXE_provisioner"));
+    let binary = RuntimeApi::new(&aws, listener.address(), env!("CARGO_BIN_EXE_provisioner"));
     let environment =
         BTreeMap::from([("SSL_CERT_FILE".to_owned(), authority.to_str().expect("a plain path").to_owned())]);
     let mut answers = Vec::new();
@@ -140,7 +142,7 @@ async fn the_binary_trusts_the_certificates_it_is_given_and_gets_a_token() {
             properties["Endpoint"] = runtime["Data"]["McpUrl"].clone();
         }
         let now = aws.clock().now();
-        let url = aws.with(|world| world.responses.presign_loopback(door.address(), logical_id, now));
+        let url = aws.with(|world| world.responses.presign_loopback(listener.address(), logical_id, now));
         let event = json!({"RequestType": "Create", "ResponseURL": url, "StackId": STACK_ID, "RequestId": logical_id,
             "LogicalResourceId": logical_id, "ResourceType": kind, "ResourceProperties": properties});
         let invocation = Invocation {
@@ -168,11 +170,11 @@ async fn the_binary_derives_names_with_the_prefix_it_is_given() {
     let aws = account();
     put_role(&aws, FUNCTION_ROLE, "lambda.amazonaws.com");
     put_role(&aws, EXECUTION_ROLE, "bedrock-agentcore.amazonaws.com");
-    let door = aws.listen(0).await.expect("a port");
-    let binary = RuntimeApi::new(&aws, door.address(), env!("CARGO_BIN_EXE_provisioner"));
+    let listener = transport::listen(&aws, 0).await.expect("a port");
+    let binary = RuntimeApi::new(&aws, listener.address(), env!("CARGO_BIN_EXE_provisioner"));
     for (prefix, expected) in [("team", "team_mcp_Runtime_"), ("", "mcp_Runtime_")] {
         let now = aws.clock().now();
-        let url = aws.with(|world| world.responses.presign_loopback(door.address(), prefix, now));
+        let url = aws.with(|world| world.responses.presign_loopback(listener.address(), prefix, now));
         let event = json!({"RequestType": "Create", "ResponseURL": url, "StackId": STACK_ID,
             "RequestId": expected, "LogicalResourceId": "Runtime", "ResourceType": "Custom::AgentCoreRuntime",
             "ResourceProperties": {"ContainerUri": IMAGE, "RoleArn": EXECUTION_ROLE}});
@@ -198,10 +200,10 @@ async fn the_binary_logs_what_its_level_says_and_no_more() {
     for (word, expected) in [("FATAL", &[][..]), ("error", &["ERROR"]), ("Loud", &["ERROR", "INFO", "WARN"])] {
         let aws = account();
         put_role(&aws, FUNCTION_ROLE, "lambda.amazonaws.com");
-        let door = aws.listen(0).await.expect("a port");
-        let binary = RuntimeApi::new(&aws, door.address(), env!("CARGO_BIN_EXE_provisioner"));
+        let listener = transport::listen(&aws, 0).await.expect("a port");
+        let binary = RuntimeApi::new(&aws, listener.address(), env!("CARGO_BIN_EXE_provisioner"));
         let now = aws.clock().now();
-        let url = aws.with(|world| world.responses.presign_loopback(door.address(), "request", now));
+        let url = aws.with(|world| world.responses.presign_loopback(listener.address(), "request", now));
         let event = json!({"RequestType": "Create", "ResponseURL": url, "StackId": STACK_ID, "RequestId": "request",
             "LogicalResourceId": "Thing", "ResourceType": "Custom::AgentCoreSecret", "ResourceProperties": {}});
         let invocation = Invocation {

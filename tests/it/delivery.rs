@@ -8,6 +8,7 @@ use aws_smithy_async::time::SharedTimeSource;
 use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture, SharedHttpConnector};
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use emulator::faults::{ResponseFault, ResponseFaultEffect};
+use emulator::transport;
 use provisioner::aws::{Context, ContextSettings};
 use provisioner::endpoints::Endpoints;
 use serde_json::{Value, json};
@@ -72,7 +73,7 @@ async fn a_panic_is_answered_without_its_words() {
     let context = Context::new(ContextSettings {
         region: "us-east-1".to_owned(),
         credentials: SharedCredentialsProvider::new(Credentials::new("key", "secret", None, None, "test")),
-        connector: SharedHttpConnector::new(Panicking(world.aws.http_connector())),
+        connector: SharedHttpConnector::new(Panicking(transport::http_connector(&world.aws))),
         time_source: SharedTimeSource::new(world.aws.clock()),
         endpoints: Ok(Endpoints::default()),
         name_prefix: None,

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::deployment::Deployment;
 use crate::gateway_target::{GATEWAY_ROLE, Scene};
 use crate::world::{EXECUTION_ROLE, Event, IMAGE, World, canary};
-use emulator::cloudformation::StackStatus;
+use emulator::stacks::StackStatus;
 
 const ISSUER: &str = "https://tenant.auth0.com/";
 

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use cloudformation::{Capability, CloudFormation, StackInput};
 use emulator::aws::{Aws, ServiceId};
-use emulator::cloudformation::{Capability, CloudFormation, Stack, StackInput, StackStatus};
 use emulator::container::Behaviour;
 use emulator::identity_provider::{ClaimStyle, Provider};
 use emulator::service::Principal;
 use emulator::settings::Settings;
+use emulator::stacks::{Stack, StackStatus};
 use harness::handler;
 use serde_json::{Value, json};
 

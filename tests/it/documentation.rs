@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use emulator::cloudformation::{TemplateSource, template_summary};
+use cloudformation::{TemplateSource, template_summary};
 
 const DOCUMENTED: [(&str, &str); 2] =
     [("template.yaml", "docs/reference.md"), ("provisioner.yaml", "docs/provisioner.md")];
@@ -66,7 +66,7 @@ fn every_output_is_documented() {
 fn every_link_leads_to_a_file_and_a_heading() {
     let docs = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs")).expect("the folder");
     let docs = docs.map(|entry| format!("docs/{}", entry.expect("an entry").file_name().to_string_lossy()));
-    for page in docs.chain(["README.md".to_owned(), "CHANGELOG.md".to_owned()]) {
+    for page in docs.chain(["README.md", "CHANGELOG.md", "CONTRIBUTING.md"].map(str::to_owned)) {
         let text = read(&page);
         let folder = Path::new(&page).parent().expect("a folder");
         for target in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {

@@ -11,6 +11,7 @@ use aws_smithy_async::time::SharedTimeSource;
 use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture, SharedHttpConnector};
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::result::ConnectorError;
+use emulator::transport;
 use provisioner::aws::{Context, ContextSettings};
 use provisioner::endpoints::Endpoints;
 use serde_json::{Value, json};
@@ -57,7 +58,7 @@ async fn handle(event: Event, variables: &[(&str, &str)]) -> (Value, Vec<String>
 
 /// A function's context under these variables.
 fn context(world: &World, variables: &[(&str, &str)]) -> (Context, Hosts) {
-    let hosts = Hosts { bucket: world.aws.http_connector(), seen: Arc::default() };
+    let hosts = Hosts { bucket: transport::http_connector(&world.aws), seen: Arc::default() };
     let read = |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
     let context = Context::new(ContextSettings {
         region: "us-east-1".to_owned(),

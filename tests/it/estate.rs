@@ -5,11 +5,12 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use cloudformation::{Capability, CloudFormation, StackInput};
 use emulator::aws::{Aws, ServiceId};
-use emulator::cloudformation::{Capability, CloudFormation, Stack, StackInput, StackStatus};
 use emulator::container::Behaviour;
 use emulator::service::Principal;
 use emulator::settings::Settings;
+use emulator::stacks::{Stack, StackStatus};
 use harness::handler;
 use serde_json::{Value, json};
 

@@ -4,9 +4,10 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
+use cloudformation::{Capability, StackInput, TemplateSource, template_summary};
 use emulator::aws::ServiceId;
-use emulator::cloudformation::{Capability, Stack, StackInput, StackStatus, TemplateSource, template_summary};
 use emulator::container::Behaviour;
+use emulator::stacks::{Stack, StackStatus};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 

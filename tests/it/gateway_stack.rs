@@ -1,10 +1,11 @@
 //! template.yaml with a gateway: created or attached to, tokens or signatures on either side.
 
+use cloudformation::{TemplateSource, template_summary};
 use emulator::aws::ServiceId;
-use emulator::cloudformation::{StackStatus, TemplateSource, template_summary};
 use emulator::faults::{Fault, FaultEffect};
 use emulator::identity_provider::{ClaimStyle, Client, Provider};
 use emulator::settings::Settings;
+use emulator::stacks::StackStatus;
 use serde_json::{Value, json};
 
 use crate::deployment::{Deployment, SHARED_GATEWAY};
@@ -268,7 +269,7 @@ async fn combinations_that_cannot_work_are_refused_before_anything_is_created() 
     for (base, changes, expected) in [
         (&iam, vec![("GatewayMode", "attach")], "needs ExistingGatewayId"),
         (&iam, vec![("ExistingGatewayId", "tools-a1b2c3d4e5")], "only works with GatewayMode=attach"),
-        (&oauth, vec![("GatewayOutboundAuth", "GATEWAY_IAM_ROLE")], "takes tokens and no signatures"),
+        (&oauth, vec![("GatewayOutboundAuth", "GATEWAY_IAM_ROLE")], "takes tokens, not signatures"),
         (&iam, vec![("GatewayOutboundAuth", "OAUTH")], "needs McpAuthMode=jwt"),
         (&oauth, vec![("GatewayOAuthClientSecret", "")], "needs a client to call the server with"),
         (&oauth, vec![("GatewayOAuthProviderGrantType", "AUTHORIZATION_CODE")], "need GatewayToolSchemaJson"),

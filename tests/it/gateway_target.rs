@@ -137,10 +137,10 @@ pub(crate) fn jwt_runtime() -> Value {
 }
 
 /// A credential provider with Cognito's client `app`. Returns its ARN.
-pub(crate) fn make_provider(world: &World) -> String {
+pub(crate) fn make_provider(world: &World, name: &str) -> String {
     let config = json!({"oauthDiscovery": {"discoveryUrl": format!("{COGNITO}/.well-known/openid-configuration")},
         "clientId": "app", "clientSecret": canary("client")});
-    let input = json!({"name": "idp", "credentialProviderVendor": "CustomOauth2",
+    let input = json!({"name": name, "credentialProviderVendor": "CustomOauth2",
         "oauth2ProviderConfigInput": {"customOauth2ProviderConfig": config}});
     let answer = world.somebody(ServiceId::AgentCoreControl, "CreateOauth2CredentialProvider", input);
     answer["credentialProviderArn"].as_str().expect("an ARN").to_owned()

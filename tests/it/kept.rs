@@ -259,7 +259,7 @@ async fn a_target_with_tokens_and_a_schema_keeps_its_members() {
     for variant in 0..VARIANTS {
         let mut scene = scene().await;
         scene.world.aws.with(|world| world.objects.put("s3://tools/list.json", br#"{"tools":[]}"#.to_vec()));
-        let changes = json!({"OutboundAuth": "OAUTH", "CredentialProviderArn": crate::gateway_target::make_provider(&scene.world),
+        let changes = json!({"OutboundAuth": "OAUTH", "CredentialProviderArn": crate::gateway_target::make_provider(&scene.world, "idp"),
             "Scopes": "mcp/read", "CustomParameters": {"audience": "mcp"}, "ToolSchemaS3Uri": "s3://tools/list.json",
             "Endpoint": "https://mcp.example.com/mcp"});
         let subject = target(&scene, changes);

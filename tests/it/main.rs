@@ -7,6 +7,8 @@ mod estate;
 /// The world of one test, and the checks every test ends with.
 mod world;
 
+/// The direction of imports.
+mod architecture;
 /// Every case, fault, kill, pair and seed for every resource type.
 mod battery;
 /// The built binary as Lambda runs it.
@@ -55,6 +57,8 @@ mod probe;
 mod provisioner;
 /// Defects met once.
 mod regression;
+/// Every property, changed: whether the resource is replaced.
+mod replacement;
 /// Every revision of MCP, every way to refuse one, and every way to pass the refusal on.
 mod revisions;
 /// Updates that are undone in a world that has moved on.
@@ -63,7 +67,11 @@ mod rollback;
 mod runtime;
 /// The secret's battery.
 mod secret;
+/// Statements that template.yaml and provisioner.yaml share.
+mod statements;
 /// Tags of the user's.
 mod tags;
 /// template.yaml as a whole.
 mod template;
+/// The wording of all texts.
+mod wording;

@@ -4,8 +4,8 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
+use cloudformation::{CloudFormation, StackInput, TemplateSource, template_summary};
 use emulator::aws::Aws;
-use emulator::cloudformation::{CloudFormation, StackInput, TemplateSource, template_summary};
 use emulator::settings::Settings;
 use harness::handler;
 

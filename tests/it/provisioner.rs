@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use cloudformation::{Capability, StackInput};
 use emulator::aws::ServiceId;
-use emulator::cloudformation::{Capability, StackInput, StackStatus};
 use emulator::identity_provider::{ClaimStyle, Client, Provider};
 use emulator::settings::Settings;
+use emulator::stacks::StackStatus;
 use serde_json::{Value, json};
 use tokio::time::sleep;
 

@@ -1,8 +1,8 @@
 //! Updates of template.yaml that are undone in a world that has moved on: a rollback goes back all the same, since a
 //! stack in `UPDATE_ROLLBACK_FAILED` takes no further update.
 
-use emulator::cloudformation::StackStatus;
 use emulator::container::{Behaviour, Start};
+use emulator::stacks::StackStatus;
 
 use crate::deployment::Deployment;
 

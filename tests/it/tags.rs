@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use emulator::cloudformation::{Capability, StackInput, StackStatus};
+use cloudformation::{Capability, StackInput};
 use emulator::iam::Guardrail;
 use emulator::identity_provider::{ClaimStyle, Client, Provider};
+use emulator::stacks::StackStatus;
 use serde_json::json;
 
 use crate::deployment::Deployment;

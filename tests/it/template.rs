@@ -1,9 +1,9 @@
 //! template.yaml as a whole: every mode deploys, updates and deletes under the policies it brings along itself.
 
-use emulator::cloudformation::{Stack, StackStatus};
 use emulator::container::{Behaviour, Start};
 use emulator::faults::{Fault, FaultEffect};
 use emulator::service::Principal;
+use emulator::stacks::{Stack, StackStatus};
 use harness::handler;
 use provisioner::mcp::{Access, Credential};
 use provisioner::sensitive::Sensitive;

@@ -6,11 +6,11 @@ use std::fmt::Write as _;
 use std::ops::{Deref, DerefMut};
 
 use emulator::aws::{Aws, CallRecord, ServiceId};
-use emulator::cloudformation::{Stack, StackStatus};
 use emulator::faults::{Fault, FaultEffect};
 use emulator::identity_provider::{ClaimStyle, Provider};
 use emulator::service::Principal;
 use emulator::settings::Settings;
+use emulator::stacks::{Stack, StackStatus};
 use harness::{Front, Log};
 use serde_json::{Value, json};
 use tracing::subscriber::DefaultGuard;

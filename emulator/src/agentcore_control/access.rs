@@ -1,20 +1,18 @@
 //! What a caller must be allowed, call by call [SAR, DG service-linked-roles, and the permissions that the handlers of
 //! the native CloudFormation types declare].
 
-mod credential_provider;
-mod endpoint;
-mod gateway;
-
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
+use super::configuration::Configuration;
 use super::endpoint::DEFAULT;
-use super::{AgentCoreControl, Configuration, PlatformVersion};
+use super::state::AgentCoreControl;
 use crate::iam::Requirement;
 use crate::input::{required, text_map, texts};
 use crate::secrets_manager::SecretsManager;
 use crate::service::Call;
+use crate::settings::PlatformVersion;
 
 /// A service-linked role that a runtime needs.
 pub(super) struct ServiceLinkedRole {
@@ -168,14 +166,14 @@ impl AgentCoreControl {
         need(action, self.arn(&format!("runtime/{id}/runtime-endpoint/{DEFAULT}")))
     }
 
-    fn on_runtime(&self, call: &Call, action: &str) -> Requirement {
+    pub(super) fn on_runtime(&self, call: &Call, action: &str) -> Requirement {
         let id = required(&call.input, "agentRuntimeId");
         let tags = self.runtime(id, call.now).map(|runtime| &runtime.tags);
         need(action, self.arn(&format!("runtime/{id}"))).with_tags("aws:ResourceTag", tags.unwrap_or(&BTreeMap::new()))
     }
 }
 
-fn need(action: &str, resource: impl Into<String>) -> Requirement {
+pub(super) fn need(action: &str, resource: impl Into<String>) -> Requirement {
     Requirement::new(format!("bedrock-agentcore:{action}"), resource)
 }
 
@@ -198,7 +196,7 @@ fn with_vpc(mut requirement: Requirement, input: &Map<String, Value>) -> Require
 }
 
 /// The role of a runtime or a gateway.
-fn to_pass_role(call: &Call) -> Requirement {
+pub(super) fn to_pass_role(call: &Call) -> Requirement {
     Requirement::new("iam:PassRole", required(&call.input, "roleArn"))
         .with("iam:PassedToService", "bedrock-agentcore.amazonaws.com")
 }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::PlatformVersion;
 use crate::input::{required, text, text_map};
+use crate::settings::PlatformVersion;
 
 /// The members of a create or an update that are not part of a version. Every other one is, also one that no service
 /// model has.

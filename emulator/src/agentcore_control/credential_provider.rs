@@ -1,17 +1,11 @@
-//! OAuth2 credential providers: their state. The calls are in [`calls`], their configuration in [`configuration`].
-
-mod calls;
-mod configuration;
+//! OAuth2 credential providers: their state.
 
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
 use serde_json::{Map, Value};
 
-pub(super) use self::calls::provider_path;
-pub(super) use self::configuration::given;
-pub use self::configuration::{ClientAuthentication, Discovery};
-use super::AgentCoreControl;
+use super::credential_provider_configuration::{ClientAuthentication, Discovery};
 use super::provider_secret::ProviderSecret;
 use super::status::{Status, Transition};
 
@@ -61,15 +55,7 @@ impl CredentialProvider {
     }
 }
 
-impl AgentCoreControl {
-    /// The OAuth2 credential providers that exist at `now`, in the order of their creation, those being deleted included.
-    pub fn credential_providers(&self, now: SystemTime) -> impl Iterator<Item = &CredentialProvider> {
-        self.credential_providers.iter().filter(move |provider| provider.status(now) != Status::Gone)
-    }
-
-    /// The OAuth2 credential provider of this ARN, if it exists at `now`.
-    #[must_use]
-    pub fn credential_provider_by_arn(&self, arn: &str, now: SystemTime) -> Option<&CredentialProvider> {
-        self.credential_providers(now).find(|provider| provider.arn == arn)
-    }
+/// The part of a provider's ARN after the account.
+pub(super) fn provider_path(name: &str) -> String {
+    format!("token-vault/default/oauth2credentialprovider/{name}")
 }

@@ -1,13 +1,9 @@
 //! Endpoints of runtimes: the `DEFAULT` one that comes with every runtime and follows its newest working version, and
-//! endpoints of one's own, which stay at the version they were given. The calls are in [`calls`].
-
-mod calls;
+//! endpoints of one's own, which stay at the version they were given.
 
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
-use super::AgentCoreControl;
-use super::runtime::{Runtime, Version};
 use super::status::{Status, Transition};
 
 pub(super) const DEFAULT: &str = "DEFAULT";
@@ -32,11 +28,11 @@ pub struct Endpoint {
     /// The time at which the last create or update was accepted.
     pub updated: SystemTime,
     /// The version that it served before the last update; none before it was created.
-    former_version: Option<u32>,
+    pub(super) former_version: Option<u32>,
     /// The last create, update or delete.
-    transition: Transition,
+    pub(super) transition: Transition,
     /// Its place in the order of creation.
-    sequence: u64,
+    pub(super) sequence: u64,
 }
 
 impl Endpoint {
@@ -54,28 +50,5 @@ impl Endpoint {
             Status::Deleting | Status::Gone => None,
             _ => Some(self.target_version),
         }
-    }
-}
-
-impl AgentCoreControl {
-    /// The endpoints of one's own that exist at `now`, in the order of their creation, those being deleted included.
-    pub fn endpoints(&self, now: SystemTime) -> impl Iterator<Item = &Endpoint> {
-        self.endpoints.iter().filter(move |endpoint| endpoint.status(now) != Status::Gone)
-    }
-
-    /// The endpoint of one's own of this name on the runtime of this id, if it exists at `now`.
-    #[must_use]
-    pub fn endpoint(&self, runtime_id: &str, name: &str, now: SystemTime) -> Option<&Endpoint> {
-        self.endpoints(now).find(|endpoint| endpoint.runtime_id == runtime_id && endpoint.name == name)
-    }
-
-    /// The version that an endpoint of a runtime serves at `now`. `None`: the endpoint does not exist, or serves none
-    /// yet.
-    pub(crate) fn served<'r>(&self, runtime: &'r Runtime, endpoint: &str, now: SystemTime) -> Option<&'r Version> {
-        if endpoint == DEFAULT {
-            return Some(runtime.live(now).unwrap_or_else(|| runtime.newest()));
-        }
-        let number = self.endpoint(&runtime.id, endpoint, now)?.live_version(now)?;
-        runtime.versions.iter().find(|version| version.number == number)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use super::Configuration;
+use super::configuration::Configuration;
 use super::errors::invalid;
 use crate::iam::{Context, Iam, Role};
 use crate::service::ApiError;

@@ -1,18 +1,11 @@
-//! Gateways: their state. The calls are in [`calls`], what they are made of in [`configuration`], what
-//! is refused in [`rules`].
-
-mod calls;
-mod configuration;
-mod rules;
+//! Gateways: their state.
 
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
 use serde_json::Value;
 
-pub(super) use self::calls::busy;
-use self::configuration::Configuration;
-use super::AgentCoreControl;
+use super::gateway_configuration::Configuration;
 use super::gateway_target::GatewayTarget;
 use super::status::{Status, Transition};
 
@@ -154,23 +147,5 @@ impl Gateway {
             std::mem::take(&mut self.targets).into_iter().partition(|target| target.status(now) == Status::Gone);
         self.targets = here;
         self.deleted_targets.extend(gone);
-    }
-}
-
-impl AgentCoreControl {
-    /// The gateways that exist at `now`, in the order of their creation, those being deleted included.
-    pub fn gateways(&self, now: SystemTime) -> impl Iterator<Item = &Gateway> {
-        self.gateways.iter().filter(move |gateway| gateway.status(now) != Status::Gone)
-    }
-
-    /// The gateway of this id, if it exists at `now`.
-    #[must_use]
-    pub fn gateway(&self, id: &str, now: SystemTime) -> Option<&Gateway> {
-        self.gateways(now).find(|gateway| gateway.id == id)
-    }
-
-    /// The gateways that are gone at `now`, in the order of their creation within those found gone together.
-    pub fn deleted_gateways(&self, now: SystemTime) -> impl Iterator<Item = &Gateway> {
-        self.deleted_gateways.iter().chain(self.gateways.iter().filter(move |it| it.status(now) == Status::Gone))
     }
 }

@@ -1,17 +1,9 @@
-//! Gateway targets: their state. The calls are in [`calls`], what they may be made of in [`rules`] and [`schema`].
-
-mod calls;
-mod rules;
-mod schema;
-mod synchronization;
+//! Gateway targets: their state.
 
 use std::time::SystemTime;
 
 use serde_json::{Map, Value, json};
 
-pub(super) use self::rules::runtime_id;
-pub(super) use self::schema::s3_uri;
-pub use self::synchronization::Synchronization;
 use super::status::{Status, Transition};
 use crate::input::text;
 
@@ -122,15 +114,15 @@ pub(super) fn server(members: &Map<String, Value>) -> &Value {
     configuration.and_then(|it| it.get("mcpServer")).unwrap_or(NONE)
 }
 
-fn is_dynamic(server: &Value) -> bool {
+pub(super) fn is_dynamic(server: &Value) -> bool {
     server["listingMode"] == "DYNAMIC"
 }
 
-fn credential(members: &Map<String, Value>) -> Option<&Value> {
+pub(super) fn credential(members: &Map<String, Value>) -> Option<&Value> {
     members.get("credentialProviderConfigurations")?.as_array()?.first()
 }
 
-fn oauth(credential: &Value) -> Option<&Value> {
+pub(super) fn oauth(credential: &Value) -> Option<&Value> {
     credential.get("credentialProvider")?.get("oauthCredentialProvider")
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::Configuration;
+use super::configuration::Configuration;
 use super::errors::invalid;
 use crate::service::ApiError;
 

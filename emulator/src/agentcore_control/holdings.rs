@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
-use super::AgentCoreControl;
+use super::state::AgentCoreControl;
 
 /// One thing that an account has.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::AgentCoreControl;
 use super::errors::invalid;
+use super::state::AgentCoreControl;
 use crate::input::{count, text};
 use crate::service::Answer;
 

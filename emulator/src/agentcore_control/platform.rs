@@ -10,35 +10,13 @@ use std::time::SystemTime;
 
 use serde_json::{Map, Value};
 
+use super::configuration::Configuration;
 use super::errors::invalid;
-use super::{AgentCoreControl, Configuration};
 use crate::input::text;
-use crate::service::{ApiError, Call, Outcome};
-use crate::settings::Settings;
-
-/// The platform that a version of a runtime runs on.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum PlatformVersion {
-    /// Every session boots a container of its own.
-    #[default]
-    V1,
-    /// A container is started once, while the version is built; every session begins with a copy of it as it was then.
-    V2,
-}
+use crate::service::ApiError;
+use crate::settings::{PlatformVersion, Settings};
 
 impl PlatformVersion {
-    /// Both.
-    pub const ALL: [Self; 2] = [Self::V1, Self::V2];
-
-    /// The word in the API.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::V1 => "V1",
-            Self::V2 => "V2",
-        }
-    }
-
     /// Bytes of all environment variables together, names and values.
     fn environment_max(self) -> usize {
         match self {
@@ -82,46 +60,4 @@ pub struct Build {
     pub starts: SystemTime,
     /// It may not end well earlier.
     pub not_before: SystemTime,
-}
-
-impl AgentCoreControl {
-    /// The builds that were started and not yet taken. Whoever takes one ends it with [`Self::finish_build`]; until
-    /// then the version stays as it is.
-    pub fn take_builds(&mut self) -> Vec<Build> {
-        std::mem::take(&mut self.builds)
-    }
-
-    /// Ends a build: well, or with the reason why not.
-    pub fn finish_build(&mut self, build: &Build, result: Result<(), String>, now: SystemTime) {
-        let runtime = self.runtimes.iter_mut().find(|runtime| runtime.id == build.runtime_id);
-        let versions = runtime.map(|runtime| &mut runtime.versions);
-        let Some(version) = versions.and_then(|all| all.iter_mut().find(|it| it.number == build.version)) else {
-            return;
-        };
-        match result {
-            Ok(()) => version.transition.end(&Outcome::Normal, now.max(build.not_before)),
-            Err(reason) => version.transition.end(&Outcome::Failed(reason), now),
-        }
-    }
-
-    /// Returns the course of this call's operation on a platform: what decides its end, and how long it takes.
-    pub(super) fn course(&self, call: &Call, platform: PlatformVersion) -> (Outcome, std::time::Duration) {
-        let Settings { runtime_transition, snapshot_transition, .. } = self.settings;
-        match platform {
-            PlatformVersion::V1 => (call.outcome.clone(), runtime_transition),
-            // Without a fault the container decides.
-            PlatformVersion::V2 if call.outcome == Outcome::Normal => (Outcome::Stuck, snapshot_transition),
-            PlatformVersion::V2 => (call.outcome.clone(), snapshot_transition),
-        }
-    }
-
-    /// Has the container of a new version started, if its platform does that. The image is fetched in the first half of
-    /// the time; the rest goes into the snapshot.
-    pub(super) fn build(&mut self, call: &Call, platform: PlatformVersion, runtime_id: String, version: u32) {
-        if platform == PlatformVersion::V2 && call.outcome == Outcome::Normal {
-            let takes = self.settings.snapshot_transition;
-            let (starts, not_before) = (call.now + takes / 2, call.now + takes);
-            self.builds.push(Build { runtime_id, version, starts, not_before });
-        }
-    }
 }

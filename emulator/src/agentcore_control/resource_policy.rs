@@ -8,10 +8,11 @@ use std::time::SystemTime;
 
 use serde_json::{Map, Value, json};
 
+use super::configuration::Configuration;
 use super::endpoint::DEFAULT;
 use super::errors::{invalid, not_found};
+use super::state::AgentCoreControl;
 use super::status::Status;
-use super::{AgentCoreControl, Configuration};
 use crate::input::required;
 use crate::service::{Answer, ApiError, Call};
 

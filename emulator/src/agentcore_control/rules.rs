@@ -5,8 +5,9 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::{Map, Value};
 
+use super::configuration::Configuration;
 use super::errors::{invalid, quota};
-use super::{Configuration, headers};
+use super::headers;
 use crate::service::ApiError;
 
 /// Tags on one resource.

@@ -6,8 +6,9 @@ use std::time::SystemTime;
 use serde_json::json;
 
 use super::errors::{invalid, not_found};
+use super::rules;
+use super::state::AgentCoreControl;
 use super::status::Status;
-use super::{AgentCoreControl, rules};
 use crate::input::{required, text_map, texts};
 use crate::service::{Answer, ApiError, Call};
 

@@ -16,7 +16,7 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
 
-use super::{AgentCoreControl, Neighbours};
+use super::{AgentCoreControl, Dependencies};
 use crate::iam::{Iam, Requirement, Role};
 use crate::identity_provider::{ClaimStyle, IdentityProviders, Provider};
 use crate::model::Model;
@@ -85,13 +85,13 @@ impl Account {
 
     fn call(&mut self, operation: &'static str, input: Value) -> Result<Value, ApiError> {
         let call = self.request(operation, input);
-        let neighbours = &mut Neighbours {
+        let dependencies = &mut Dependencies {
             iam: &self.iam,
             secrets: &mut self.secrets,
             identity_providers: &self.identity_providers,
             objects: &self.objects,
         };
-        let answer = self.service.call(&call, neighbours);
+        let answer = self.service.call(&call, dependencies);
         let model = Model::of(ServiceId::AgentCoreControl);
         let (_, modelled) = model.operation(operation).expect("the model has the operation");
         if let (Ok(output), Some(shape)) = (&answer, &modelled.output) {

@@ -16,7 +16,7 @@ pub(crate) struct Callers {
 
 impl Callers {
     /// Reads what the server's environment asks for.
-    pub(super) fn of(environment: &BTreeMap<String, String>) -> Self {
+    pub(crate) fn of(environment: &BTreeMap<String, String>) -> Self {
         let text = |name: &str| environment.get(name).map(|value| value.trim()).filter(|value| !value.is_empty());
         let is_on = |name: &str| text(name).is_some_and(|it| ["true", "1", "yes"].contains(&&*it.to_lowercase()));
         let mode = text("ZSCALER_MCP_AUTH_MODE").filter(|_| is_on("ZSCALER_MCP_AUTH_ENABLED"));

@@ -1,9 +1,7 @@
 //! The ways in which servers refuse a revision or a method that they do not know. No two SDKs do it alike.
 
-use http::{Response, StatusCode};
+use http::{HeaderValue, Response, StatusCode};
 use serde_json::json;
-
-use super::server::plain;
 
 const JSON: &str = "application/json";
 const TEXT: &str = "text/plain; charset=utf-8";
@@ -100,4 +98,12 @@ impl RefusalStyle {
             Self::EmptyAnswer => plain(StatusCode::OK, JSON, String::new()),
         }
     }
+}
+
+/// Creates a response with a body of this content type.
+pub(super) fn plain(status: StatusCode, content_type: &'static str, body: String) -> Response<Vec<u8>> {
+    let mut response = Response::new(body.into_bytes());
+    *response.status_mut() = status;
+    response.headers_mut().insert("content-type", HeaderValue::from_static(content_type));
+    response
 }

@@ -18,8 +18,10 @@ use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, Stream
 use rmcp::{ErrorData, RoleServer, ServerHandler};
 use serde_json::{Map, Value, json};
 
+use super::behaviour::{AnswerForm, Behaviour};
 use super::callers::Callers;
-use super::{AnswerForm, Behaviour, RefusalStyle, noise};
+use super::noise;
+use super::refusal::{RefusalStyle, plain};
 
 /// A started MCP server.
 pub(crate) struct Server {
@@ -48,7 +50,7 @@ impl Server {
     }
 
     /// Returns a server in the same state, without its sessions. Needs to be called inside a tokio runtime.
-    pub(super) fn copy(&self) -> Self {
+    pub(crate) fn copy(&self) -> Self {
         Self::new((*self.behaviour).clone(), self.callers.clone(), self.secret_version.clone())
     }
 
@@ -162,13 +164,6 @@ impl fmt::Debug for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Server").field("behaviour", &self.behaviour).finish_non_exhaustive()
     }
-}
-
-pub(super) fn plain(status: StatusCode, content_type: &'static str, body: String) -> Response<Vec<u8>> {
-    let mut response = Response::new(body.into_bytes());
-    *response.status_mut() = status;
-    response.headers_mut().insert("content-type", http::HeaderValue::from_static(content_type));
-    response
 }
 
 #[derive(Clone)]

@@ -1,38 +1,25 @@
-//! Starting a container: it prints into its runtime's log group as its execution role, reads its secret as that role,
-//! and then serves, or exits.
+//! Containers and microVMs that are about to be started.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
-use aws_smithy_types::DateTime;
-use aws_smithy_types::date_time::Format;
-use serde_json::{Map, Value, json};
-
-use super::callers::Callers;
-use super::session::SessionKey;
-use super::{Behaviour, CallerCheck, Server, Snapshot, Start};
+use super::behaviour::Behaviour;
+use super::server::Server;
 use crate::agentcore_control::Configuration;
-use crate::aws::{Aws, ServiceId};
-use crate::ids::uuid;
-use crate::logs;
-use crate::service::Principal;
 
-/// A session's container has to serve within this time [gh aws/bedrock-agentcore-sdk-python#599].
-const INITIALIZATION: Duration = Duration::from_secs(30);
-/// The time for copying a snapshot, as seen [gh awslabs/agentcore-samples#2094].
-const RESTORATION: Duration = Duration::from_secs(2);
+/// The ARN of a runtime, or of an endpoint of one's own, and a session id.
+pub(crate) type SessionKey = (String, String);
 
 /// A session's microVM about to be there.
 #[derive(Debug)]
 pub(crate) struct Starting {
-    key: SessionKey,
-    origin: Origin,
+    pub(crate) key: SessionKey,
+    pub(crate) origin: Origin,
 }
 
 /// The beginning of a session.
 #[derive(Debug)]
-pub(super) enum Origin {
+pub(crate) enum Origin {
     /// A container of its own, which is started.
     Boot(Box<Boot>),
     /// A copy of the container that was started when its version was built.
@@ -43,34 +30,17 @@ pub(super) enum Origin {
 #[derive(Debug)]
 pub(crate) struct Boot {
     /// The runtime's ARN, and what the stream of its log is named after.
-    key: SessionKey,
-    behaviour: Behaviour,
-    role: String,
-    environment: BTreeMap<String, String>,
+    pub(crate) key: SessionKey,
+    pub(crate) behaviour: Behaviour,
+    pub(crate) role: String,
+    pub(crate) environment: BTreeMap<String, String>,
     /// The version of the secret that it has read.
-    secret_version: Option<String>,
+    pub(crate) secret_version: Option<String>,
 }
-
-/// Exits the process with this message, as Python's exception of the name does.
-struct SystemExit(String);
 
 impl Starting {
     pub(super) fn new(key: SessionKey, origin: Origin) -> Self {
         Self { key, origin }
-    }
-
-    /// Starts it. `None`, after the whole time a container is given, if it does not serve by then.
-    pub(crate) async fn run(self, aws: &Aws) -> Option<Arc<Server>> {
-        let pending = Pending { aws, key: self.key, served: false };
-        let server = match self.origin {
-            Origin::Boot(boot) => boot.run(aws, INITIALIZATION).await,
-            Origin::Snapshot(snapshot) => {
-                tokio::time::sleep(RESTORATION).await;
-                Some(Arc::new(snapshot.server()))
-            }
-        };
-        pending.conclude(server.as_ref());
-        server
     }
 }
 
@@ -79,157 +49,15 @@ impl Boot {
         let role = configuration.role_arn().to_owned();
         Self { key, behaviour, role, environment: configuration.environment(), secret_version: None }
     }
-
-    /// Starts the container. `None`, after the whole `time` it is given, if it does not serve by then.
-    pub(super) async fn run(mut self, aws: &Aws, time: Duration) -> Option<Arc<Server>> {
-        let begun = tokio::time::Instant::now();
-        let server = self.serve(aws, time).await;
-        if server.is_none() {
-            tokio::time::sleep_until(begun + time).await;
-        }
-        server
-    }
-
-    async fn serve(&mut self, aws: &Aws, time: Duration) -> Option<Arc<Server>> {
-        let name = &self.behaviour.server_name;
-        self.print(aws, &format!("INFO: starting {name} {}", self.behaviour.server_version));
-        let takes = match &self.behaviour.start {
-            Start::Normal(takes) | Start::SlowOnce(takes) => *takes,
-            Start::Crash(_) => super::START,
-        };
-        tokio::time::sleep(takes.min(time)).await;
-        if takes > time {
-            return None;
-        }
-        if let Start::Crash(line) = &self.behaviour.start {
-            self.print(aws, line);
-            return None;
-        }
-        if let Err(SystemExit(message)) = self.read_secret(aws) {
-            self.print(aws, &format!("SystemExit: {message}"));
-            return None;
-        }
-        self.print(aws, "INFO: serving streamable HTTP on 0.0.0.0:8000/mcp");
-        let callers = match self.behaviour.caller_check {
-            CallerCheck::AsEnvironmentSays => Callers::of(&self.environment),
-            CallerCheck::Nothing => Callers::default(),
-        };
-        Some(Arc::new(Server::new(self.behaviour.clone(), callers, self.secret_version.clone())))
-    }
-
-    /// Reads the secret that the environment names, if it names one, and checks that what is required is there.
-    fn read_secret(&mut self, aws: &Aws) -> Result<(), SystemExit> {
-        let variable = &self.behaviour.secret_variable;
-        let id = self.environment.get(variable).map(|id| id.trim().to_owned()).filter(|id| !id.is_empty());
-        let Some(id) = id.filter(|_| self.behaviour.reads_secret) else { return Ok(()) };
-        let region = &aws.settings().region;
-        self.print(aws, &format!("INFO: reading the secret '{id}' in {region} from Secrets Manager"));
-        let values = self.fetch(aws, &id)?;
-        if self.behaviour.prints_secret {
-            let texts = values.iter().map(|(key, value)| format!("DEBUG: {key} = {}", as_text(value)));
-            self.print(aws, &texts.collect::<Vec<_>>().join("\n"));
-        }
-        let values = values.iter().filter(|(_, value)| !value.is_null());
-        self.environment.extend(values.map(|(key, value)| (key.clone(), as_text(value))));
-        let present = |key: &str| self.environment.get(key).is_some_and(|value| !value.trim().is_empty());
-        let required = self.behaviour.required_keys.iter();
-        let missing: Vec<&str> = required
-            .filter(|keys| !keys.split('|').any(present))
-            .map(|keys| keys.split('|').next().unwrap_or_default())
-            .collect();
-        if missing.is_empty() {
-            return Ok(());
-        }
-        let missing = missing.join(", ");
-        Err(SystemExit(format!(
-            "Required credentials are missing from '{id}': {missing}\nAdd them to the secret or set them in the \
-             environment."
-        )))
-    }
-
-    fn fetch(&mut self, aws: &Aws, id: &str) -> Result<Map<String, Value>, SystemExit> {
-        let role = Principal::Role(self.role.clone());
-        let variable = &self.behaviour.secret_variable;
-        let answer = aws
-            .call(&role, ServiceId::SecretsManager, "GetSecretValue", json!({"SecretId": id}))
-            .map_err(|error| match error.code {
-                "ResourceNotFoundException" => {
-                    format!("No secret named '{id}' in this account and Region. Check {variable} and AWS_REGION.")
-                }
-                "AccessDeniedException" => format!(
-                    "Access denied reading '{id}'. The execution role needs secretsmanager:GetSecretValue on the \
-                     secret's ARN."
-                ),
-                "InvalidRequestException" => {
-                    format!("'{id}' cannot be read in its present state, as when it is scheduled for deletion.")
-                }
-                code => format!(
-                    "Could not read the secret '{id}': An error occurred ({code}) when calling the GetSecretValue \
-                     operation: {}",
-                    error.message
-                ),
-            })
-            .map_err(SystemExit)?;
-        self.secret_version = answer["VersionId"].as_str().map(str::to_owned);
-        let Some(text) = answer["SecretString"].as_str().filter(|text| !text.is_empty()) else {
-            return Err(SystemExit(format!("The secret '{id}' is binary. Store the values as a JSON SecretString.")));
-        };
-        match serde_json::from_str(text) {
-            Ok(Value::Object(values)) => Ok(values),
-            Ok(_) => Err(SystemExit(format!("The secret '{id}' is not a JSON object of names and values."))),
-            // Not the parser's own message: it may quote the secret.
-            Err(problem) => Err(SystemExit(format!(
-                "The secret '{id}' is not valid JSON: line {} column {}",
-                problem.line(),
-                problem.column()
-            ))),
-        }
-    }
-
-    /// Prints a text, each line of which becomes a log event; a role that may not write the log prints nothing.
-    fn print(&self, aws: &Aws, text: &str) {
-        let (arn, session) = &self.key;
-        let group = logs::group_of(arn);
-        let now = aws.clock().now();
-        let date = DateTime::from(now).fmt(Format::DateTime).unwrap_or_default();
-        let day = date.get(..10).unwrap_or_default().replace('-', "/");
-        let stream = format!("{day}/[runtime-logs]{}", uuid(session));
-        let requirements = logs::to_print(aws.settings(), &group, &stream);
-        let role = Principal::Role(self.role.clone());
-        aws.with(|world| {
-            if world.iam.authorize(&role, &requirements).is_ok() {
-                world.logs.write(&group, &stream, now, text.lines().map(str::to_owned));
-            }
-        });
-    }
 }
 
-/// What Python's `str` makes of a JSON value, nearly.
-fn as_text(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
-}
+/// A container as it was when its version was built.
+#[derive(Clone, Debug)]
+pub(crate) struct Snapshot(pub(crate) Arc<Server>);
 
-/// Gives the session up when the start fails, or when whoever waits for it goes away.
-struct Pending<'a> {
-    aws: &'a Aws,
-    key: SessionKey,
-    served: bool,
-}
-
-impl Pending<'_> {
-    fn conclude(mut self, server: Option<&Arc<Server>>) {
-        if let Some(server) = server {
-            let now = self.aws.clock().now();
-            self.aws.with(|world| world.containers.started(&self.key, server, now));
-            self.served = true;
-        }
-    }
-}
-
-impl Drop for Pending<'_> {
-    fn drop(&mut self) {
-        if !self.served {
-            self.aws.with(|world| world.containers.end(&self.key));
-        }
+impl Snapshot {
+    /// A copy of it. Needs to be called inside a tokio runtime.
+    pub(crate) fn server(&self) -> Server {
+        self.0.copy()
     }
 }

@@ -3,7 +3,6 @@
 use http::{HeaderValue, Request, Response, StatusCode};
 use serde_json::{Value, json};
 
-use super::message;
 use crate::service::{ApiError, ServiceId};
 use crate::settings::ContainerRefusals;
 use crate::wire;
@@ -27,7 +26,7 @@ enum Form {
 }
 
 impl Failure {
-    /// At the front door, before anything of the runtime matters.
+    /// The data plane refuses the call before it looks at the runtime.
     pub(super) fn front(error: ApiError) -> Self {
         Self { error, form: Form::Http, challenge: None }
     }
@@ -96,7 +95,7 @@ impl Failure {
     }
 }
 
-/// Behind the front door.
+/// Answers with a failure that occurred after the call was admitted.
 impl From<ApiError> for Failure {
     fn from(error: ApiError) -> Self {
         Self { error, form: Form::JsonRpc, challenge: None }
@@ -112,4 +111,13 @@ pub(super) fn json_rpc(status: u16, body: &Value, request_id: &str) -> Response<
         response.headers_mut().insert("x-amzn-requestid", id);
     }
     response
+}
+
+pub(super) fn invalid(message: String) -> ApiError {
+    ApiError { reason: Some("FieldValidationFailed"), ..ApiError::new(400, "ValidationException", message) }
+}
+
+/// The JSON-RPC message in a body; `null` if there is none.
+pub(super) fn message(request: &Request<Vec<u8>>) -> Value {
+    serde_json::from_slice(request.body()).unwrap_or_default()
 }

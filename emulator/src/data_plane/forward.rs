@@ -2,8 +2,8 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 
-use super::failure::Failure;
-use super::{Invocation, MCP_SESSION, SESSION, invalid, message};
+use super::failure::{Failure, invalid, message};
+use super::invocation::{Invocation, MCP_SESSION, SESSION};
 use crate::agentcore_control::Configuration;
 use crate::model::{Location, Model};
 use crate::service::ServiceId;

@@ -7,9 +7,9 @@ use super::failure::{Failure, json_rpc};
 use super::target::Target;
 use crate::agentcore_control::{Configuration, Runtime, Version};
 use crate::aws::Aws;
-use crate::doors::Reply;
 use crate::iam::Requirement;
 use crate::jwt;
+use crate::reply::Reply;
 use crate::service::{ApiError, Principal, ServiceId};
 
 /// The words that AWS was seen to use [gh aws/agentcore-cli#714].

@@ -2,8 +2,7 @@
 
 use http::{Method, Request};
 
-use super::failure::Failure;
-use super::invalid;
+use super::failure::{Failure, invalid};
 use crate::service::ApiError;
 use crate::settings::Settings;
 use crate::wire;

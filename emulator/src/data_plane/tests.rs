@@ -1,4 +1,4 @@
-//! Runtimes called through the in-memory door, their containers included.
+//! Runtimes called through the in-memory transport, with their containers.
 
 mod access;
 mod container;
@@ -130,10 +130,10 @@ impl Scene {
             .expect("a request")
     }
 
-    /// Sends through the door, as the door's clients do.
+    /// Sends through the in-memory transport, as its clients do.
     async fn send(&self, request: Request<Vec<u8>>) -> Option<Answer> {
         let request = HttpRequest::try_from(request.map(SdkBody::from)).expect("a request");
-        let response = self.aws.http_connector().call(request).await.ok()?;
+        let response = crate::transport::http_connector(&self.aws).call(request).await.ok()?;
         let response = response.try_into_http1x().expect("a response");
         let (parts, body) = response.into_parts();
         let bytes = body.collect().await.expect("a body").to_bytes();

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use super::outbound::Outbound;
 use crate::aws::Aws;
 use crate::data_plane::is_data_plane;
-use crate::doors::Reply;
+use crate::reply::Reply;
 
 /// How long a gateway waits for a target to introduce itself, or for its whole catalogue
 /// [gh awslabs/agentcore-samples#1030].

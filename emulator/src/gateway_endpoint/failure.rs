@@ -1,4 +1,4 @@
-//! What is refused at the gateway's door, and how: the exception's HTTP status and a JSON-RPC error.
+//! Refusals of the gateway itself: the exception's HTTP status and a JSON-RPC error.
 
 use http::{HeaderValue, Response, StatusCode};
 use serde_json::{Value, json};

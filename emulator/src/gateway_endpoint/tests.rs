@@ -1,4 +1,4 @@
-//! Gateways called through the in-memory door, in front of runtimes whose containers answer.
+//! Gateways called through the in-memory transport, in front of runtimes whose containers answer.
 
 mod access;
 mod mcp;
@@ -190,10 +190,10 @@ impl Scene {
             .expect("a request")
     }
 
-    /// Sends through the door, as the door's clients do.
+    /// Sends through the in-memory transport, as its clients do.
     async fn send(&self, request: Request<Vec<u8>>) -> Option<Answer> {
         let request = HttpRequest::try_from(request.map(SdkBody::from)).expect("a request");
-        let response = self.aws.http_connector().call(request).await.ok()?;
+        let response = crate::transport::http_connector(&self.aws).call(request).await.ok()?;
         let (parts, body) = response.try_into_http1x().expect("a response").into_parts();
         let bytes = body.collect().await.expect("a body").to_bytes();
         let text = String::from_utf8(bytes.to_vec()).expect("a text");

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use super::Context;
 use super::pattern::{matches, matches_arn};
+use super::requirement::Context;
 
 /// Whether a statement, or a part of it, applies to a request.
 #[derive(Clone, Debug, PartialEq, Eq)]

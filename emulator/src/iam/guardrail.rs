@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::policy::{Decision, decide};
-use super::{Context, Requirement};
+use super::requirement::{Context, Requirement};
 
 /// Kinds of policies that limit every role of the account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -2,9 +2,9 @@
 
 use serde_json::{Map, Value};
 
-use super::Context;
 use super::condition::{Applies, evaluate, texts};
 use super::pattern::{matches, matches_ignoring_case};
+use super::requirement::Context;
 
 /// What a set of policies says about one action on one resource.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -87,7 +87,7 @@ pub struct Provider {
     pub token_lifetime: Duration,
     /// What is wrong with it.
     pub fault: Option<ProviderFault>,
-    /// How many more requests the fault strikes.
+    /// The number of further requests that the fault hits.
     pub fault_requests: u32,
     /// Where tokens are asked for.
     pub token_endpoint: String,

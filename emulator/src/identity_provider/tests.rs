@@ -4,6 +4,7 @@ use base64::engine::{Engine as _, general_purpose::STANDARD};
 use serde_json::Map;
 
 use super::*;
+use crate::aws::Aws;
 use crate::settings::Settings;
 
 const ISSUERS: [(ClaimStyle, &str); 7] = [
@@ -319,7 +320,7 @@ async fn in_memory_a_provider_takes_the_latency_of_a_call() {
     let url = provider(ClaimStyle::Okta).discovery_url();
     let fetch = || async {
         let request = HttpRequest::get(&url).expect("a request");
-        aws.http_connector().call(request).await.map(|response| response.status().as_u16())
+        crate::transport::http_connector(&aws).call(request).await.map(|response| response.status().as_u16())
     };
     assert!(fetch().await.expect_err("no such host").is_io());
     aws.with(|world| world.identity_providers.add(provider(ClaimStyle::Okta)));

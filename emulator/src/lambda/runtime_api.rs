@@ -4,17 +4,19 @@
 //! This is a real process, so it needs real time: the emulated clock must read the present and must not be paused.
 
 mod process;
+mod record;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 
 use self::process::{Delivery, Process};
+use self::record::{Record, lock};
 use super::{Function, Invocation};
 use crate::aws::Aws;
 use crate::service::Principal;
@@ -41,16 +43,9 @@ struct Inner {
     record: Arc<Record>,
 }
 
-/// What the processes of one function left behind, gathered while they run.
-#[derive(Debug, Default)]
-struct Record {
-    logs: Mutex<Vec<String>>,
-    starts: Mutex<Vec<Duration>>,
-    peak_memory: Mutex<Option<u64>>,
-}
-
 impl RuntimeApi {
-    /// A function that runs `program`, with the SDK's endpoint set to `endpoint`, the emulator's loopback door.
+    /// Creates a function that runs `program`, with the SDK's endpoint set to `endpoint`, the emulator's loopback
+    /// listener.
     #[must_use]
     pub fn new(aws: &Aws, endpoint: SocketAddr, program: impl AsRef<Path>) -> Self {
         // The process runs in the program's folder, where a relative path would point elsewhere.
@@ -160,11 +155,6 @@ impl Function for RuntimeApi {
     fn invoke(&self, invocation: Invocation) -> BoxFuture<'static, Result<(), String>> {
         self.clone().run(invocation).boxed()
     }
-}
-
-/// The lock's content. A panic elsewhere while it was held cannot leave these values half-written.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

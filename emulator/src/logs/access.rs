@@ -1,8 +1,7 @@
 //! What a caller must be allowed. Policies match the ARN of a group only if they end in `:*`, because requests on a group
 //! are evaluated as its ARN and `:log-stream:`.
 
-use super::Logs;
-use super::read::group_name;
+use super::state::{Logs, group_name};
 use crate::iam::Requirement;
 use crate::input::required;
 use crate::service::Call;

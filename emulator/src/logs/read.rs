@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use serde_json::{Map, Value, json};
 
 use super::access::arn;
-use super::{Event, Group, Logs, Stream};
+use super::state::{Event, Group, Logs, Stream, group_name};
 use crate::input::{count, text, texts};
 use crate::service::{Answer, ApiError, Call};
 
@@ -165,14 +165,6 @@ impl Logs {
     fn visible(&self, event: &Event, now: SystemTime) -> bool {
         event.at + self.settings.log_lag <= now
     }
-}
-
-/// The group that a call names, by name or by ARN.
-pub(super) fn group_name(input: &Map<String, Value>) -> Option<&str> {
-    text(input, "logGroupName").or_else(|| {
-        let identifier = text(input, "logGroupIdentifier")?;
-        Some(identifier.split_once(":log-group:").map_or(identifier, |(_, name)| name))
-    })
 }
 
 /// Bounds in milliseconds since the epoch.

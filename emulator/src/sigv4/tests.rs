@@ -7,7 +7,7 @@ use aws_sigv4::sign::v4;
 use http::Request;
 
 use crate::aws::{Aws, Credentials, ServiceId};
-use crate::doors::Reply;
+use crate::reply::Reply;
 use crate::service::Principal;
 use crate::settings::Settings;
 

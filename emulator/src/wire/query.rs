@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use http::Request;
 use serde_json::{Map, Value};
 
-use super::{Routed, serialization, unknown_operation};
+use super::request::{Routed, serialization, unknown_operation};
 use crate::model::{Model, Shape};
 use crate::service::ApiError;
 

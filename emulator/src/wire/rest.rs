@@ -4,7 +4,7 @@ use aws_smithy_types::base64;
 use http::Request;
 use serde_json::{Map, Value};
 
-use super::{Routed, body, serialization, unknown_operation};
+use super::request::{Routed, body, serialization, unknown_operation};
 use crate::model::{Location, Model, Shape, Structure};
 use crate::service::ApiError;
 

@@ -4,7 +4,8 @@
 use http::{HeaderValue, Request, Response};
 use serde_json::json;
 
-use super::{failure, finish, query};
+use super::query;
+use super::response::{failure, finish};
 use crate::model::Protocol;
 use crate::service::{ApiError, ServiceId};
 use crate::sigv4::Authorization;

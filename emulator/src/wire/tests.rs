@@ -1,8 +1,10 @@
 //! Both protocols, in both directions.
 
-use serde_json::json;
+use http::Response;
+use serde_json::{Value, json};
 
 use super::*;
+use crate::service::Answer;
 use crate::sigv4::tests::{agentcore, secrets_manager};
 
 fn routed(method: &str, target: &str, body: &str) -> Result<(&'static str, Value), String> {

@@ -5,10 +5,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use cloudformation::{Capability, CloudFormation, StackInput};
 use emulator::aws::Aws;
-use emulator::cloudformation::{Capability, CloudFormation, StackInput, StackStatus};
 use emulator::service::Principal;
 use emulator::settings::Settings;
+use emulator::stacks::StackStatus;
 use harness::handler;
 
 use super::world::counted;

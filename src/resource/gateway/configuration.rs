@@ -1,10 +1,13 @@
-//! A gateway's configuration in one comparable form: what is wanted, and what the service reports.
+//! A gateway's configuration in one comparable form: what is desired, and what the service reports.
 
 use std::collections::BTreeSet;
 
+use aws_sdk_bedrockagentcorecontrol::Client;
+use aws_sdk_bedrockagentcorecontrol::operation::create_gateway::builders::CreateGatewayFluentBuilder;
 use aws_sdk_bedrockagentcorecontrol::operation::get_gateway::GetGatewayOutput;
+use aws_sdk_bedrockagentcorecontrol::operation::update_gateway::builders::UpdateGatewayFluentBuilder;
 use aws_sdk_bedrockagentcorecontrol::types::{
-    AuthorizerConfiguration, AuthorizerType, ExceptionLevel, GatewayProtocolConfiguration, McpGatewayConfiguration,
+    AuthorizerType, ExceptionLevel, GatewayProtocolConfiguration, GatewayProtocolType, McpGatewayConfiguration,
     SearchType,
 };
 use aws_smithy_types::error::operation::BuildError;
@@ -28,10 +31,26 @@ pub(super) struct Configuration {
     kms_key_arn: Option<String>,
 }
 
+/// Sets the members that a create and an update share: every one is sent every time. The SDK's builders have no trait in
+/// common.
+macro_rules! with_members {
+    ($request:expr, $it:expr) => {
+        $request
+            .role_arn(&$it.role_arn)
+            .set_description($it.description.clone())
+            .protocol_type(GatewayProtocolType::Mcp)
+            .protocol_configuration($it.protocol())
+            .authorizer_type($it.authorizer_type.clone())
+            .set_authorizer_configuration($it.authorizer.as_ref().map(Authorizer::to_api).transpose()?)
+            .set_exception_level($it.debug.then_some(ExceptionLevel::Debug))
+            .set_kms_key_arn($it.kms_key_arn.clone())
+    };
+}
+
 impl Configuration {
     /// Returns the desired configuration, with the authorizer that the IdP was asked about. If the properties ask for
     /// no versions or no key, a gateway keeps those it has; a new one speaks all versions.
-    pub(super) fn wanted(
+    pub(super) fn desired(
         properties: &Properties,
         authorizer: Option<Authorizer>,
         live: Option<&GetGatewayOutput>,
@@ -52,7 +71,7 @@ impl Configuration {
         }
     }
 
-    /// The configuration that the service reports.
+    /// Returns the configuration that the service reports.
     pub(super) fn live(live: &GetGatewayOutput) -> Self {
         let mcp = mcp(live);
         let text = |text: Option<&str>| text.filter(|text| !text.is_empty()).map(str::to_owned);
@@ -70,10 +89,9 @@ impl Configuration {
         }
     }
 
-    /// What of this an update did not bring about although it was accepted: the members whose former value lets in the
-    /// wrong callers, acts as the wrong role or speaks the wrong language. Others may come back in another form than
-    /// they were sent.
-    pub(super) fn kept_by(&self, live: &Self) -> Vec<&'static str> {
+    /// Returns the members that an accepted call left unchanged. Only those whose old value lets in the wrong callers,
+    /// acts as the wrong role or speaks the wrong language: others may be returned in a normalized form.
+    pub(super) fn unapplied_in(&self, live: &Self) -> Vec<&'static str> {
         let members = [
             ("authorizer", self.authorizer == live.authorizer),
             ("role", self.role_arn == live.role_arn),
@@ -82,36 +100,25 @@ impl Configuration {
         members.into_iter().filter_map(|(name, taken)| (!taken).then_some(name)).collect()
     }
 
-    /// The members of a request. Every one is sent every time.
-    pub(super) fn to_api(&self) -> Result<Members, BuildError> {
+    /// Builds the request for a new gateway.
+    pub(super) fn create_request(&self, client: &Client) -> Result<CreateGatewayFluentBuilder, BuildError> {
+        Ok(with_members!(client.create_gateway(), self))
+    }
+
+    /// Builds the request that replaces the configuration.
+    pub(super) fn update_request(&self, client: &Client) -> Result<UpdateGatewayFluentBuilder, BuildError> {
+        Ok(with_members!(client.update_gateway(), self))
+    }
+
+    fn protocol(&self) -> GatewayProtocolConfiguration {
         let mcp = McpGatewayConfiguration::builder()
             .set_supported_versions(Some(self.versions.iter().cloned().collect()))
             .set_search_type(self.semantic_search.then_some(SearchType::Semantic))
             .set_instructions(self.instructions.clone())
             .set_disable_mcp_list_tools_pagination(self.unpaginated)
             .build();
-        Ok(Members {
-            role_arn: self.role_arn.clone(),
-            description: self.description.clone(),
-            protocol: GatewayProtocolConfiguration::Mcp(mcp),
-            authorizer_type: self.authorizer_type.clone(),
-            authorizer: self.authorizer.as_ref().map(Authorizer::to_api).transpose()?,
-            exception_level: self.debug.then_some(ExceptionLevel::Debug),
-            kms_key_arn: self.kms_key_arn.clone(),
-        })
+        GatewayProtocolConfiguration::Mcp(mcp)
     }
-}
-
-/// The members that creating and updating share.
-#[derive(Clone)]
-pub(super) struct Members {
-    pub(super) role_arn: String,
-    pub(super) description: Option<String>,
-    pub(super) protocol: GatewayProtocolConfiguration,
-    pub(super) authorizer_type: AuthorizerType,
-    pub(super) authorizer: Option<AuthorizerConfiguration>,
-    pub(super) exception_level: Option<ExceptionLevel>,
-    pub(super) kms_key_arn: Option<String>,
 }
 
 fn authorizer_type(properties: &Properties) -> AuthorizerType {
@@ -158,7 +165,7 @@ pub(super) fn unchangeable(
     .find_map(|(name, same)| (!same).then_some(name))
 }
 
-/// Whether an update from `old` to `new`, or back, may have made another gateway.
+/// Returns true if an update from `old` to `new`, or back, may have created another gateway.
 pub(super) fn may_replace(old: &Properties, new: &Properties) -> bool {
     old.jwt.is_some() != new.jwt.is_some()
         || old.semantic_search != new.semantic_search
@@ -172,10 +179,9 @@ mod tests {
     use aws_smithy_types::DateTime;
     use serde_json::json;
 
-    use super::super::properties::{NAMES, parse};
     use super::*;
     use crate::event::RawProperties;
-    use crate::properties::PropertyReader;
+    use crate::properties::{PropertyReader, PropertySet};
     use crate::sensitive::Mask;
 
     const KEY: &str = "arn:aws:kms:us-east-1:111122223333:key/0a1b2c3d-0000-1111-2222-333344445555";
@@ -185,8 +191,8 @@ mod tests {
             "SearchType": "NONE", "KmsKeyArn": key.unwrap_or_default()});
         let given = RawProperties::from(given.as_object().expect("a map").clone());
         let mask = Mask::default();
-        let reader = PropertyReader::new(&given, &NAMES, &mask).expect("known properties");
-        parse(&reader).expect("valid properties")
+        let reader = PropertyReader::new(&given, Properties::TABLE, &mask).expect("known properties");
+        Properties::read(&reader).expect("valid properties")
     }
 
     fn live(key: Option<&str>) -> GetGatewayOutput {
@@ -207,7 +213,7 @@ mod tests {
     fn a_key_of_somebody_else_stays_and_one_of_ours_does_not() {
         let (none, ours) = (properties(None), properties(Some(KEY)));
         assert_eq!(unchangeable(&none, Some(&none), &live(Some(KEY))), None);
-        assert_eq!(Configuration::wanted(&none, None, Some(&live(Some(KEY)))).kms_key_arn.as_deref(), Some(KEY));
+        assert_eq!(Configuration::desired(&none, None, Some(&live(Some(KEY)))).kms_key_arn.as_deref(), Some(KEY));
         for (new, old, key) in [(&none, &ours, Some(KEY)), (&ours, &none, None), (&ours, &ours, None)] {
             assert_eq!(unchangeable(new, Some(old), &live(key)), Some("KmsKeyArn"), "{key:?}");
         }

@@ -5,45 +5,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::agentcore::check_role;
 use crate::authorizer::{Draft, Fields};
 use crate::error::Error;
-use crate::oauth::client::{Client, PROPERTIES as CLIENT_PROPERTIES};
-use crate::properties::{PropertyReader, at_most};
+use crate::oauth::client::{Client, ClientFields};
+use crate::properties::{Choice, PropertyReader, PropertySet};
 use crate::requester::Requester;
 use crate::tags;
 use crate::text::quote;
 
-/// What a template may give.
-pub(super) const NAMES: [&str; 23] = [
-    "GatewayName",
-    "RoleArn",
-    "Description",
-    "AuthorizerType",
-    "DiscoveryUrl",
-    "Issuer",
-    "AllowedClients",
-    "AllowedAudience",
-    "AllowedScopes",
-    "ClientClaimName",
-    "SupportedVersions",
-    "SearchType",
-    "DisableToolsPagination",
-    "Instructions",
-    "ExceptionLevel",
-    "KmsKeyArn",
-    "ClientId",
-    "ClientSecretId",
-    "ClientSecretJsonKey",
-    "ClientSecret",
-    "Scopes",
-    "CustomParameters",
-    "Tags",
-];
 /// The revisions of MCP that gateways speak (developer guide, gateway-using-mcp-list). All of them are declared at
 /// creation, because AgentCore refuses to add one later.
 pub(super) const VERSIONS: [&str; 4] = ["2025-03-26", "2025-06-18", "2025-11-25", "2026-07-28"];
-/// Bounds of the API reference, CreateGateway.
+/// The bound of the API reference, CreateGateway.
 const NAME_CHARS_MAX: usize = 48;
-const DESCRIPTION_CHARS_MAX: usize = 200;
-const INSTRUCTIONS_CHARS_MAX: usize = 2048;
 
 /// The tokens that are let in.
 #[derive(Debug)]
@@ -55,30 +27,104 @@ pub(crate) struct CustomJwt {
 }
 
 /// The desired state.
-#[derive(Debug)]
+#[derive(Debug, PropertySet)]
 pub(crate) struct Properties {
-    /// Chosen name; otherwise one is derived.
-    pub(crate) name: Option<String>,
-    /// The role the gateway calls its targets as.
+    /// Role the gateway calls its targets with.
+    #[property(name = "RoleArn", check = check_role)]
     pub(crate) role_arn: String,
+    /// Letters, digits and single hyphens, at most 48. With [provisioner.yaml](provisioner.md#names) `NamePrefix` stands
+    /// for `mcp`.
+    #[property(
+        name = "GatewayName",
+        default_text = "`mcp-<8 characters of the stack's GUID>-<6 digits>`",
+        check = check_name,
+        replaces
+    )]
+    pub(crate) name: Option<String>,
     /// Free text.
+    #[property(name = "Description", chars = 200)]
     pub(crate) description: Option<String>,
-    /// Who may call; `None` is SigV4.
+    #[property(flatten = InboundFields, parse = jwt)]
     pub(crate) jwt: Option<CustomJwt>,
-    /// The revisions of MCP that it speaks.
+    /// MCP versions. Without it a gateway keeps those it has. Fewer versions replace the gateway, too: what shrinks in
+    /// place could not grow back in a rollback.
+    #[property(
+        name = "SupportedVersions",
+        default_text = "2025-03-26, 2025-06-18, 2025-11-25, 2026-07-28",
+        parse = versions,
+        replaces
+    )]
     pub(crate) versions: Option<BTreeSet<String>>,
-    /// Whether it offers a tool that searches tools.
+    /// `SEMANTIC` adds the tool `x_amz_bedrock_agentcore_search`; `NONE` does not.
+    #[property(name = "SearchType", default = SearchType::Semantic, map = SearchType::is_semantic, replaces)]
     pub(crate) semantic_search: bool,
-    /// True if it lists all tools at once instead of in pages; `None` leaves that as it is.
+    /// `true`: list all tools at once. `false`: in pages of thirty, of which many MCP clients read the first alone.
+    #[property(name = "DisableToolsPagination", default_text = "as it is; pages for a new gateway")]
     pub(crate) unpaginated: Option<bool>,
-    /// What it tells its clients about itself.
+    /// What the gateway tells its clients about itself.
+    #[property(name = "Instructions", chars = 2048)]
     pub(crate) instructions: Option<String>,
-    /// Whether callers see why a target failed.
+    /// `DEBUG`: failures behind the gateway say why, to every caller.
+    #[property(name = "ExceptionLevel", default = ExceptionLevel::None, map = ExceptionLevel::is_debug)]
     pub(crate) debug: bool,
-    /// The key it is encrypted with, if not AWS's own.
+    /// Customer managed key. Its key policy has to allow `kms:CreateGrant`, `kms:Decrypt`, `kms:DescribeKey` and
+    /// `kms:GenerateDataKey` to `RoleArn`. A key that somebody else sets is kept.
+    #[property(name = "KmsKeyArn", check = check_key, replaces)]
     pub(crate) kms_key_arn: Option<String>,
-    /// The user's tags.
+    /// Tags of the gateway: see [above](#what-all-resource-types-have-in-common).
+    #[property(name = "Tags", check = tags::check)]
     pub(crate) tags: BTreeMap<String, String>,
+}
+
+/// The properties of callers.
+#[derive(Debug, PropertySet)]
+struct InboundFields {
+    /// `CUSTOM_JWT`: bearer tokens; one of `DiscoveryUrl` and `Issuer` is required, and at least one of `AllowedAudience`,
+    /// `AllowedClients`, `AllowedScopes`. With a client (`ClientId` and the five below it), a token of that client is
+    /// compared with the authorizer before that is created or changed. `AWS_IAM`: signed requests; the next six and the
+    /// client's properties are refused.
+    #[property(name = "AuthorizerType", default = AuthorizerType::CustomJwt, replaces)]
+    kind: AuthorizerType,
+    #[property(flatten)]
+    authorizer: Fields,
+    #[property(flatten)]
+    client: ClientFields,
+}
+
+#[derive(Choice, Clone, Copy, Debug, PartialEq, Eq)]
+enum AuthorizerType {
+    #[choice("CUSTOM_JWT")]
+    CustomJwt,
+    #[choice("AWS_IAM")]
+    AwsIam,
+}
+
+#[derive(Choice, Clone, Copy, Debug, PartialEq, Eq)]
+enum SearchType {
+    #[choice("SEMANTIC")]
+    Semantic,
+    #[choice("NONE")]
+    None,
+}
+
+impl SearchType {
+    fn is_semantic(self) -> bool {
+        self == Self::Semantic
+    }
+}
+
+#[derive(Choice, Clone, Copy, Debug, PartialEq, Eq)]
+enum ExceptionLevel {
+    #[choice("DEBUG")]
+    Debug,
+    #[choice("NONE")]
+    None,
+}
+
+impl ExceptionLevel {
+    fn is_debug(self) -> bool {
+        self == Self::Debug
+    }
 }
 
 impl Properties {
@@ -94,48 +140,12 @@ impl Properties {
     }
 }
 
-pub(super) fn parse(reader: &PropertyReader<'_>) -> Result<Properties, Error> {
-    let name = reader.string("GatewayName")?;
-    let role_arn = reader.required_string("RoleArn")?;
-    let description = reader.string("Description")?;
-    let instructions = reader.string("Instructions")?;
-    let kms_key_arn = reader.string("KmsKeyArn")?;
-    if let Some(name) = &name {
-        check_name(name)?;
-    }
-    check_role("RoleArn", &role_arn)?;
-    if let Some(description) = &description {
-        at_most("Description", description, DESCRIPTION_CHARS_MAX)?;
-    }
-    if let Some(instructions) = &instructions {
-        at_most("Instructions", instructions, INSTRUCTIONS_CHARS_MAX)?;
-    }
-    if let Some(arn) = &kms_key_arn {
-        check_key(arn)?;
-    }
-    Ok(Properties {
-        name,
-        role_arn,
-        description,
-        jwt: jwt(reader)?,
-        versions: versions(reader)?,
-        semantic_search: reader.choice("SearchType", &[("SEMANTIC", true), ("NONE", false)])?.unwrap_or(true),
-        unpaginated: reader.choice("DisableToolsPagination", &[("true", true), ("false", false)])?,
-        instructions,
-        debug: reader.choice("ExceptionLevel", &[("DEBUG", true), ("NONE", false)])?.unwrap_or(false),
-        kms_key_arn,
-        tags: tags::read(reader)?,
-    })
-}
-
-/// What is asked of tokens for `AuthorizerType` CUSTOM_JWT, nothing for AWS_IAM.
-fn jwt(reader: &PropertyReader<'_>) -> Result<Option<CustomJwt>, Error> {
-    const SELECTOR: &str = "`AuthorizerType` CUSTOM_JWT";
-    let fields = Fields::read(reader)?;
-    let wanted = reader.choice("AuthorizerType", &[("CUSTOM_JWT", true), ("AWS_IAM", false)])?.unwrap_or(true);
-    let client_property = CLIENT_PROPERTIES.into_iter().find(|name| reader.is_given(name));
-    if !wanted {
-        return match fields.given().or(client_property) {
+/// Returns the tokens that are let in for `AuthorizerType` CUSTOM_JWT, nothing for AWS_IAM.
+fn jwt(reader: &PropertyReader<'_>, fields: InboundFields) -> Result<Option<CustomJwt>, Error> {
+    let InboundFields { kind, authorizer, client } = fields;
+    let client_property = reader.first_given(ClientFields::TABLE);
+    if kind == AuthorizerType::AwsIam {
+        return match authorizer.given().or(client_property) {
             None => Ok(None),
             Some(name) => {
                 let problem =
@@ -144,8 +154,8 @@ fn jwt(reader: &PropertyReader<'_>) -> Result<Option<CustomJwt>, Error> {
             }
         };
     }
-    let draft = fields.check(SELECTOR)?;
-    let client = client_property.map(|name| Client::read(reader, &format!("`{name}`"))).transpose()?;
+    let draft = authorizer.check("`AuthorizerType` CUSTOM_JWT")?;
+    let client = client_property.map(|name| client.required_by(&format!("`{name}`"))).transpose()?;
     // With a client its token tells the claim; without one nothing more will be known than now.
     match (draft.stated_claim(), &client) {
         (Some(claim), _) => drop(draft.authorizer(claim)?),
@@ -155,18 +165,16 @@ fn jwt(reader: &PropertyReader<'_>) -> Result<Option<CustomJwt>, Error> {
     Ok(Some(CustomJwt { draft, client }))
 }
 
-fn versions(reader: &PropertyReader<'_>) -> Result<Option<BTreeSet<String>>, Error> {
-    const NAME: &str = "SupportedVersions";
-    let given = reader.list(NAME)?;
+fn versions(property: &str, given: Vec<String>) -> Result<Option<BTreeSet<String>>, Error> {
     if let Some(unknown) = given.iter().find(|version| !VERSIONS.contains(&version.as_str())) {
         let problem = format!("contains {}; use some of {}", quote(unknown), VERSIONS.join(", "));
-        return Err(Error::property(NAME, problem));
+        return Err(Error::property(property, problem));
     }
     Ok((!given.is_empty()).then(|| given.into_iter().collect()))
 }
 
 /// `([0-9a-zA-Z][-]?){1,48}` (API reference, CreateGateway).
-fn check_name(name: &str) -> Result<(), Error> {
+fn check_name(property: &str, name: &str) -> Result<(), Error> {
     let characters = name.chars().filter(char::is_ascii_alphanumeric).count();
     let fits = (1..=NAME_CHARS_MAX).contains(&characters)
         && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
@@ -179,11 +187,11 @@ fn check_name(name: &str) -> Result<(), Error> {
         "is {}; use at most {NAME_CHARS_MAX} letters and digits, with single hyphens between them (no underscores)",
         quote(name)
     );
-    Err(Error::property("GatewayName", problem))
+    Err(Error::property(property, problem))
 }
 
 /// The pattern of KmsKeyArn: a key, not an alias.
-fn check_key(arn: &str) -> Result<(), Error> {
+fn check_key(property: &str, arn: &str) -> Result<(), Error> {
     let parts: Vec<_> = arn.split(':').collect();
     let fits = matches!(parts.as_slice(), ["arn", partition, "kms", _region, account, key]
         if partition.starts_with("aws")
@@ -193,7 +201,7 @@ fn check_key(arn: &str) -> Result<(), Error> {
         return Ok(());
     }
     let problem = format!("is {}; use a key's ARN, `arn:aws:kms:<region>:<account>:key/<id>`, no alias", quote(arn));
-    Err(Error::property("KmsKeyArn", problem))
+    Err(Error::property(property, problem))
 }
 
 #[cfg(test)]
@@ -203,19 +211,19 @@ mod tests {
     #[test]
     fn names_follow_the_api() {
         for name in ["mcp-server-1", "M", &"a-".repeat(48)] {
-            assert!(check_name(name).is_ok(), "{name}");
+            assert!(check_name("GatewayName", name).is_ok(), "{name}");
         }
         for name in ["mcp_server", "-mcp", "a--b", "", "é", &"a".repeat(49)] {
-            assert!(check_name(name).is_err(), "{name}");
+            assert!(check_name("GatewayName", name).is_err(), "{name}");
         }
     }
 
     #[test]
     fn a_key_is_named_by_its_arn() {
         let id = "0a1b2c3d-0000-1111-2222-333344445555";
-        assert!(check_key(&format!("arn:aws-us-gov:kms:us-gov-west-1:111122223333:key/{id}")).is_ok());
+        assert!(check_key("KmsKeyArn", &format!("arn:aws-us-gov:kms:us-gov-west-1:111122223333:key/{id}")).is_ok());
         for arn in [id.to_owned(), "arn:aws:kms:us-east-1:111122223333:alias/mcp".to_owned(), String::new()] {
-            assert!(check_key(&arn).is_err(), "{arn}");
+            assert!(check_key("KmsKeyArn", &arn).is_err(), "{arn}");
         }
     }
 }

@@ -9,8 +9,8 @@ use aws_sdk_bedrockagentcorecontrol::types::{
 use aws_smithy_types::error::operation::BuildError;
 
 use crate::error::Error;
-use crate::oauth::client::custom_parameters;
-use crate::properties::{PropertyReader, at_most};
+use crate::oauth::client::PLAIN_PARAMETERS;
+use crate::properties::{Choice, PropertyReader, PropertySet, at_most};
 use crate::sensitive::Sensitive;
 use crate::text::quote;
 
@@ -22,8 +22,55 @@ const SCOPE_CHARS_MAX: usize = 64;
 const PARAMETERS_MAX: usize = 10;
 const PARAMETER_KEY_CHARS_MAX: usize = 256;
 const PARAMETER_VALUE_CHARS_MAX: usize = 2048;
+
+/// The properties of outbound authorization.
+#[derive(Debug, PropertySet)]
+pub(super) struct OutboundFields {
+    /// `GATEWAY_IAM_ROLE`: signed by the gateway's role. `OAUTH`: with a token. A runtime accepts only one of the
+    /// two, which is checked first.
+    #[property(name = "OutboundAuth", default = OutboundAuth::GatewayIamRole)]
+    kind: OutboundAuth,
+    #[property(flatten)]
+    oauth: OAuthFields,
+}
+
 /// The properties that only `OutboundAuth` OAUTH has a use for.
-const OAUTH_ONLY: [&str; 4] = ["CredentialProviderArn", "Scopes", "GrantType", "CustomParameters"];
+#[derive(Debug, PropertySet)]
+struct OAuthFields {
+    /// `OAUTH`: the provider. Required there; refused otherwise, like the next three.
+    #[property(name = "CredentialProviderArn", default_text = "–", check = check_provider)]
+    provider_arn: Option<String>,
+    /// `OAUTH`: scopes to ask for, at most 100.
+    #[property(name = "Scopes", parse = scopes)]
+    scopes: BTreeSet<String>,
+    /// `OAUTH`: how the gateway gets the token. `AUTHORIZATION_CODE` needs a schema, because nobody can sign in
+    /// while the gateway lists the tools.
+    #[property(name = "GrantType", default = OAuthGrantType::ClientCredentials)]
+    grant_type: OAuthGrantType,
+    /// `OAUTH`: at most 10 further parameters of the token request. Values other than those of `audience`, `resource` and
+    /// `scope` are masked wherever they are quoted.
+    #[property(name = "CustomParameters", plain_keys = &PLAIN_PARAMETERS, check = check_parameters)]
+    parameters: BTreeMap<String, Sensitive>,
+}
+
+#[derive(Choice, Clone, Copy, Debug, PartialEq, Eq)]
+enum OutboundAuth {
+    #[choice("GATEWAY_IAM_ROLE")]
+    GatewayIamRole,
+    #[choice("OAUTH")]
+    OAuth,
+}
+
+impl Choice for OAuthGrantType {
+    fn choices() -> impl Iterator<Item = (&'static str, Self)> {
+        [
+            ("CLIENT_CREDENTIALS", Self::ClientCredentials),
+            ("AUTHORIZATION_CODE", Self::AuthorizationCode),
+            ("TOKEN_EXCHANGE", Self::TokenExchange),
+        ]
+        .into_iter()
+    }
+}
 
 /// How the gateway authorizes itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,18 +103,20 @@ impl Outbound {
         matches!(self, Self::OAuth(oauth) if oauth.grant_type == OAuthGrantType::AuthorizationCode)
     }
 
-    pub(super) fn read(reader: &PropertyReader<'_>, region: Option<String>) -> Result<Self, Error> {
-        let oauth = reader.choice("OutboundAuth", &[("GATEWAY_IAM_ROLE", false), ("OAUTH", true)])?;
-        if oauth.unwrap_or(false) {
-            return OAuth::read(reader).map(Self::OAuth);
-        }
-        match OAUTH_ONLY.into_iter().find(|name| reader.is_given(name)) {
-            Some(name) => {
+    /// Returns what the properties ask for. `region` is that of the runtime behind the endpoint.
+    pub(super) fn new(
+        reader: &PropertyReader<'_>,
+        fields: OutboundFields,
+        region: Option<String>,
+    ) -> Result<Self, Error> {
+        match (fields.kind, reader.first_given(OAuthFields::TABLE)) {
+            (OutboundAuth::OAuth, _) => fields.oauth.required().map(Self::OAuth),
+            (OutboundAuth::GatewayIamRole, None) => Ok(Self::GatewayIamRole { region }),
+            (OutboundAuth::GatewayIamRole, Some(name)) => {
                 let problem =
                     "has no effect when `OutboundAuth` is GATEWAY_IAM_ROLE; set it to OAUTH or leave this out";
                 Err(Error::property(name, problem))
             }
-            None => Ok(Self::GatewayIamRole { region }),
         }
     }
 
@@ -116,39 +165,32 @@ impl Outbound {
     }
 }
 
-impl OAuth {
-    fn read(reader: &PropertyReader<'_>) -> Result<Self, Error> {
-        let provider_arn = reader.string("CredentialProviderArn")?.ok_or_else(|| {
+impl OAuthFields {
+    fn required(self) -> Result<OAuth, Error> {
+        let provider_arn = self.provider_arn.ok_or_else(|| {
             Error::property("CredentialProviderArn", "is missing; `OutboundAuth` OAUTH needs a credential provider")
         })?;
-        check_provider(&provider_arn)?;
-        let scopes = reader.list("Scopes")?;
-        if scopes.len() > SCOPES_MAX {
-            let problem = format!("has {} entries; a target takes at most {SCOPES_MAX}", scopes.len());
-            return Err(Error::property("Scopes", problem));
-        }
-        if let Some(scope) = scopes.iter().find(|scope| scope.chars().count() > SCOPE_CHARS_MAX) {
-            let problem = format!("contains {}; a scope has at most {SCOPE_CHARS_MAX} characters", quote(scope));
-            return Err(Error::property("Scopes", problem));
-        }
-        let grant_types = [
-            ("CLIENT_CREDENTIALS", "CLIENT_CREDENTIALS"),
-            ("AUTHORIZATION_CODE", "AUTHORIZATION_CODE"),
-            ("TOKEN_EXCHANGE", "TOKEN_EXCHANGE"),
-        ];
-        let grant_type = reader.choice("GrantType", &grant_types)?.unwrap_or("CLIENT_CREDENTIALS");
-        Ok(Self {
-            provider_arn,
-            scopes: scopes.into_iter().collect(),
-            grant_type: OAuthGrantType::from(grant_type),
-            parameters: parameters(reader)?,
-        })
+        let Self { scopes, grant_type, parameters, .. } = self;
+        Ok(OAuth { provider_arn, scopes, grant_type, parameters })
     }
+}
+
+/// Returns the scopes, within the API's bounds.
+fn scopes(property: &str, scopes: Vec<String>) -> Result<BTreeSet<String>, Error> {
+    if scopes.len() > SCOPES_MAX {
+        let problem = format!("has {} entries; a target takes at most {SCOPES_MAX}", scopes.len());
+        return Err(Error::property(property, problem));
+    }
+    if let Some(scope) = scopes.iter().find(|scope| scope.chars().count() > SCOPE_CHARS_MAX) {
+        let problem = format!("contains {}; a scope has at most {SCOPE_CHARS_MAX} characters", quote(scope));
+        return Err(Error::property(property, problem));
+    }
+    Ok(scopes.into_iter().collect())
 }
 
 /// `arn:…:bedrock-agentcore:…:token-vault/default/oauth2credentialprovider/<name>`. The documentation spells the middle
 /// of it in more than one way, so only its ends are looked at.
-fn check_provider(arn: &str) -> Result<(), Error> {
+fn check_provider(property: &str, arn: &str) -> Result<(), Error> {
     let fits = match arn.splitn(6, ':').collect::<Vec<_>>().as_slice() {
         ["arn", _, "bedrock-agentcore", _, _, resource] => {
             resource.starts_with("token-vault/") && !resource.contains("apikey")
@@ -159,23 +201,21 @@ fn check_provider(arn: &str) -> Result<(), Error> {
         return Ok(());
     }
     let problem = format!("is {}; give the ARN of an OAuth2 credential provider", quote(arn));
-    Err(Error::property("CredentialProviderArn", problem))
+    Err(Error::property(property, problem))
 }
 
-/// Further parameters for the IdP's token endpoint, within the API's bounds.
-fn parameters(reader: &PropertyReader<'_>) -> Result<BTreeMap<String, Sensitive>, Error> {
-    const NAME: &str = "CustomParameters";
-    let parameters = custom_parameters(reader)?;
-    for (key, value) in &parameters {
+/// Checks further parameters for the IdP's token endpoint against the API's bounds.
+fn check_parameters(property: &str, parameters: &BTreeMap<String, Sensitive>) -> Result<(), Error> {
+    for (key, value) in parameters {
         if key.is_empty() {
-            return Err(Error::property(NAME, "has an entry without a key; give it one or remove it"));
+            return Err(Error::property(property, "has an entry without a key; give it one or remove it"));
         }
-        at_most(NAME, key, PARAMETER_KEY_CHARS_MAX)?;
-        at_most(&format!("{NAME}.{key}"), value.expose(), PARAMETER_VALUE_CHARS_MAX)?;
+        at_most(property, key, PARAMETER_KEY_CHARS_MAX)?;
+        at_most(&format!("{property}.{key}"), value.expose(), PARAMETER_VALUE_CHARS_MAX)?;
     }
     if parameters.len() > PARAMETERS_MAX {
         let problem = format!("has {} entries; a target takes at most {PARAMETERS_MAX}", parameters.len());
-        return Err(Error::property(NAME, problem));
+        return Err(Error::property(property, problem));
     }
-    Ok(parameters)
+    Ok(())
 }

@@ -8,11 +8,13 @@ use aws_sdk_bedrockagentcorecontrol::types::{
 };
 use tokio::time::Instant;
 
-use super::listing::Listing;
 use super::outbound::Outbound;
 use super::properties::Properties;
-use crate::agentcore::target::{get_gateway, reasons};
-use crate::agentcore::{NOT_FOUND_PATIENCE, none_if_not_found};
+use super::tool_source::ToolSource;
+use crate::agentcore::engine::Provisioned;
+use crate::agentcore::gateway::Gateway;
+use crate::agentcore::runtime::Runtime;
+use crate::agentcore::waiters::{Live, NOT_FOUND_PATIENCE};
 use crate::error::{ApiErrorKind, Error};
 use crate::job::Job;
 use crate::mcp::url::RuntimeUrl;
@@ -26,14 +28,14 @@ pub(super) async fn gateway(job: &Job<'_>, properties: &Properties) -> Result<Ge
     let id = &properties.gateway_id;
     let started = Instant::now();
     let gateway = until(job.deadline, &format!("waiting for gateway {id}"), async || {
-        let Some(gateway) = get_gateway(job, id).await? else {
+        let Some(gateway) = Gateway::get(job, id).await? else {
             let patient = started.elapsed() < NOT_FOUND_PATIENCE;
             return if patient { Ok(Progress::pending("not found")) } else { Err(gateway_gone(id)) };
         };
         match gateway.status() {
             GatewayStatus::Ready => Ok(Progress::Done(gateway)),
             status @ (GatewayStatus::Failed | GatewayStatus::UpdateUnsuccessful | GatewayStatus::Deleting) => {
-                let reasons = reasons(gateway.status_reasons());
+                let reasons = gateway.reasons();
                 let problem = format!("names gateway {id}, which is {}: {reasons}; repair it first", status.as_str());
                 Err(Error::property("GatewayIdentifier", problem))
             }
@@ -66,7 +68,7 @@ fn check_gateway(gateway: &GetGatewayOutput, properties: &Properties) -> Result<
         Some(GatewayProtocolConfiguration::Mcp(mcp)) => Some(mcp),
         _ => None,
     };
-    if properties.listing == Listing::Dynamic && mcp.is_some_and(|mcp| mcp.search_type().is_some()) {
+    if properties.tool_source == ToolSource::Dynamic && mcp.is_some_and(|mcp| mcp.search_type().is_some()) {
         let problem = "is DYNAMIC, and the gateway's semantic search does not work with such targets; use DEFAULT";
         return Err(Error::property("ListingMode", problem));
     }
@@ -117,12 +119,10 @@ pub(super) async fn runtime(job: &Job<'_>, gateway: &GetGatewayOutput, propertie
 }
 
 async fn wait_ready(job: &Job<'_>, id: &str) -> Result<GetAgentRuntimeOutput, Error> {
-    let request = job.context.agentcore.get_agent_runtime().agent_runtime_id(id);
     let refuse = |problem: String| Err(Error::property("Endpoint", format!("calls runtime {id}, which {problem}")));
     let started = Instant::now();
     until(job.deadline, &format!("waiting for runtime {id}"), async || {
-        let answer = job.call("bedrock-agentcore:GetAgentRuntime", || request.clone().send()).await;
-        let Some(live) = none_if_not_found(answer)? else {
+        let Some(live) = Runtime::get(job, &id.to_owned()).await? else {
             let patient = started.elapsed() < NOT_FOUND_PATIENCE;
             return if patient { Ok(Progress::pending("not found")) } else { refuse("does not exist".to_owned()) };
         };

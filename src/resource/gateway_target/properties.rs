@@ -1,39 +1,19 @@
 //! The desired state of a target as the template gives it, and the checks that need no call.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use http::{HeaderName, Uri};
 
-use super::listing::Listing;
-use super::outbound::Outbound;
-use crate::agentcore::target::gateway_id;
+use super::outbound::{Outbound, OutboundFields};
+use super::tool_source::{ToolSource, ToolSourceFields};
+use crate::agentcore::gateway_target::{TargetName, gateway_id};
 use crate::error::Error;
 use crate::mcp::url::RuntimeUrl;
-use crate::properties::{PropertyReader, at_most};
+use crate::properties::PropertySet;
 use crate::requester::Requester;
 use crate::tags;
 use crate::text::quote;
 
-/// What a template may give.
-pub(super) const NAMES: [&str; 16] = [
-    "GatewayIdentifier",
-    "TargetName",
-    "Description",
-    "Endpoint",
-    "OutboundAuth",
-    "CredentialProviderArn",
-    "Scopes",
-    "GrantType",
-    "CustomParameters",
-    "ListingMode",
-    "ToolSchema",
-    "ToolSchemaS3Uri",
-    "AllowedRequestHeaders",
-    "AllowedResponseHeaders",
-    "SynchronizeOn",
-    // Accepted like everywhere; a target cannot carry any.
-    "Tags",
-];
 const NAME_CHARS_MAX: usize = 100;
 /// The API's 200 characters, less the marker of ownership and a space (see [`Requester::marker`]).
 const DESCRIPTION_CHARS_MAX: usize = 159;
@@ -41,73 +21,80 @@ pub(super) const HEADERS_MAX: usize = 10;
 const HEADER_CHARS_MAX: usize = 100;
 
 /// The desired state.
-#[derive(Debug)]
+#[derive(Debug, PropertySet)]
+#[properties(check = check)]
 pub(crate) struct Properties {
-    /// The gateway's id.
+    /// Id or ARN of a gateway with the protocol MCP.
+    #[property(name = "GatewayIdentifier", parse = gateway, replaces)]
     pub(super) gateway_id: String,
-    /// Chosen name; otherwise one is derived.
-    name: Option<String>,
-    /// Free text.
-    pub(super) description: Option<String>,
-    /// Where the server is called.
+    /// https address of the server, such as a runtime's `McpUrl`.
+    #[property(name = "Endpoint", parse = endpoint)]
     pub(super) endpoint: String,
-    /// How the gateway authorizes itself there.
+    /// The gateway's tools are called `<target>___<tool>`, for which model APIs have 64 characters: keep it short. Letters,
+    /// digits and single hyphens, at most 100.
+    #[property(name = "TargetName", default_text = "`mcp-<8 digits>`", check = check_name)]
+    name: Option<String>,
+    /// Free text. A mark of ownership is appended to it, because targets carry no tags.
+    #[property(name = "Description", chars = DESCRIPTION_CHARS_MAX)]
+    pub(super) description: Option<String>,
+    #[property(flatten = OutboundFields, parse = |reader, fields| Outbound::new(reader, fields, region_of(&endpoint)))]
     pub(super) outbound: Outbound,
-    /// Where the gateway knows the tools from.
-    pub(super) listing: Listing,
-    /// Headers of callers that reach the server.
+    #[property(flatten = ToolSourceFields, parse = ToolSource::new)]
+    pub(super) tool_source: ToolSource,
+    /// Up to 10 headers of callers that the gateway passes on.
+    #[property(name = "AllowedRequestHeaders", parse = headers)]
     pub(super) request_headers: BTreeSet<String>,
-    /// Headers of the server that reach callers.
+    /// Up to 10 headers of the server that the gateway passes on.
+    #[property(name = "AllowedResponseHeaders", parse = headers)]
     pub(super) response_headers: BTreeSet<String>,
-    /// Opaque: a new value makes the gateway list the tools anew.
+    /// Opaque. A new value makes the gateway list the tools anew: give the runtime's `AgentRuntimeVersion`.
+    #[property(name = "SynchronizeOn")]
     pub(super) synchronize_on: Option<String>,
+    /// Accepted, and without effect.
+    #[property(name = "Tags", check = tags::check)]
+    _tags: BTreeMap<String, String>,
 }
 
 impl Properties {
-    /// The target's name.
+    /// Returns the target's name.
     pub(super) fn name(&self, requester: &Requester) -> String {
-        self.name.clone().unwrap_or_else(|| format!("mcp-{}", requester.suffix()))
+        self.name.clone().unwrap_or_else(|| derived_name(requester))
+    }
+
+    /// Returns the target's name on its gateway.
+    pub(super) fn target_name(&self, requester: &Requester) -> TargetName {
+        TargetName { gateway_id: self.gateway_id.clone(), name: self.name(requester) }
     }
 }
 
-pub(super) fn parse(reader: &PropertyReader<'_>) -> Result<Properties, Error> {
-    let gateway = reader.required_string("GatewayIdentifier")?;
-    let gateway_id = gateway_id(&gateway).ok_or_else(|| {
-        Error::property("GatewayIdentifier", format!("is {}; use a gateway's id or ARN", quote(&gateway)))
-    })?;
-    let name = reader.string("TargetName")?;
-    if let Some(name) = &name {
-        check_name(name)?;
-    }
-    let description = reader.string("Description")?;
-    if let Some(description) = &description {
-        at_most("Description", description, DESCRIPTION_CHARS_MAX)?;
-    }
-    let endpoint = endpoint(reader)?;
-    let region = RuntimeUrl::parse(&endpoint).map(|url| url.region);
-    let outbound = Outbound::read(reader, region)?;
-    let listing = Listing::read(reader)?;
-    if outbound.needs_person() && !listing.has_schema() {
+/// Returns the name of a target whose template gives none.
+pub(super) fn derived_name(requester: &Requester) -> String {
+    format!("mcp-{}", requester.suffix())
+}
+
+/// Refuses combinations that cannot work.
+fn check(properties: &Properties) -> Result<(), Error> {
+    if properties.outbound.needs_person() && !properties.tool_source.has_schema() {
         let problem = "is AUTHORIZATION_CODE, for which a person would have to sign in before the tools can be listed; \
                        name the tools in `ToolSchema` or `ToolSchemaS3Uri`, or use CLIENT_CREDENTIALS";
         return Err(Error::property("GrantType", problem));
     }
-    tags::read(reader)?;
-    Ok(Properties {
-        gateway_id,
-        name,
-        description,
-        endpoint,
-        outbound,
-        listing,
-        request_headers: headers(reader, "AllowedRequestHeaders")?,
-        response_headers: headers(reader, "AllowedResponseHeaders")?,
-        synchronize_on: reader.string("SynchronizeOn")?,
-    })
+    Ok(())
+}
+
+#[allow(clippy::needless_pass_by_value, reason = "the signature of a conversion")]
+fn gateway(property: &str, given: String) -> Result<String, Error> {
+    gateway_id(&given)
+        .ok_or_else(|| Error::property(property, format!("is {}; use a gateway's id or ARN", quote(&given))))
+}
+
+/// Returns the Region of the runtime behind an endpoint, if it is one.
+fn region_of(endpoint: &str) -> Option<String> {
+    RuntimeUrl::parse(endpoint).map(|url| url.region)
 }
 
 /// `([0-9a-zA-Z][-]?){1,100}` (API reference, CreateGatewayTarget).
-fn check_name(name: &str) -> Result<(), Error> {
+fn check_name(property: &str, name: &str) -> Result<(), Error> {
     let fits = !name.is_empty()
         && name.chars().filter(|c| *c != '-').count() <= NAME_CHARS_MAX
         && name.strip_suffix('-').unwrap_or(name).split('-').all(|part| !part.is_empty())
@@ -117,36 +104,34 @@ fn check_name(name: &str) -> Result<(), Error> {
     }
     let problem =
         format!("is {}; use at most {NAME_CHARS_MAX} letters and digits, with single hyphens in between", quote(name));
-    Err(Error::property("TargetName", problem))
+    Err(Error::property(property, problem))
 }
 
 /// The server's URL. That of a runtime is percent-encoded as the gateway wants it (developer guide, MCP server targets).
-fn endpoint(reader: &PropertyReader<'_>) -> Result<String, Error> {
-    let endpoint = reader.required_string("Endpoint")?;
+fn endpoint(property: &str, endpoint: String) -> Result<String, Error> {
     let uri: Option<Uri> = endpoint.parse().ok();
     if !uri.is_some_and(|uri| uri.scheme_str() == Some("https") && uri.host().is_some()) {
         let problem =
             format!("is {}; give the https URL of an MCP server, such as a runtime's `McpUrl`", quote(&endpoint));
-        return Err(Error::property("Endpoint", problem));
+        return Err(Error::property(property, problem));
     }
     Ok(RuntimeUrl::parse(&endpoint).map_or(endpoint, |url| url.encoded()))
 }
 
-fn headers(reader: &PropertyReader<'_>, name: &str) -> Result<BTreeSet<String>, Error> {
-    let headers = reader.list(name)?;
+fn headers(property: &str, headers: Vec<String>) -> Result<BTreeSet<String>, Error> {
     if headers.len() > HEADERS_MAX {
         let problem = format!("has {} entries; a target passes on at most {HEADERS_MAX}", headers.len());
-        return Err(Error::property(name, problem));
+        return Err(Error::property(property, problem));
     }
     let fits = |header: &String| header.len() <= HEADER_CHARS_MAX && HeaderName::from_bytes(header.as_bytes()).is_ok();
     if let Some(header) = headers.iter().find(|header| !fits(header)) {
         let problem = format!("contains {}; use header names of at most {HEADER_CHARS_MAX} characters", quote(header));
-        return Err(Error::property(name, problem));
+        return Err(Error::property(property, problem));
     }
     let mut seen = BTreeSet::new();
     if let Some(header) = headers.iter().find(|header| !seen.insert(header.to_ascii_lowercase())) {
         let problem = format!("lists {} twice; names differ by more than case", quote(header));
-        return Err(Error::property(name, problem));
+        return Err(Error::property(property, problem));
     }
     Ok(headers.into_iter().collect())
 }
@@ -158,10 +143,10 @@ mod tests {
     #[test]
     fn names_follow_the_api() {
         for name in ["zscaler", "a-b", "a-", "0", &"a".repeat(100), &"a-".repeat(100)] {
-            assert!(check_name(name).is_ok(), "{name}");
+            assert!(check_name("TargetName", name).is_ok(), "{name}");
         }
         for name in ["", "-a", "a--b", "a_b", "é", &"a".repeat(101)] {
-            assert!(check_name(name).is_err(), "{name}");
+            assert!(check_name("TargetName", name).is_err(), "{name}");
         }
     }
 

@@ -1,10 +1,13 @@
 //! A token compared with the JWT authorizer of whoever will read it, before anybody is called: which claim does not
 //! match, and which property to change.
 
-use aws_sdk_bedrockagentcorecontrol::types::{AuthorizerConfiguration, CustomJwtAuthorizerConfiguration};
+use aws_sdk_bedrockagentcorecontrol::types::CustomJwtAuthorizerConfiguration;
 
 use super::gateway::Gateway;
-use crate::authorizer::comparison;
+use crate::agentcore::engine::Provisioned;
+use crate::agentcore::runtime::Runtime;
+use crate::authorizer::{comparison, custom_jwt};
+use crate::code::Code;
 use crate::error::{ApiErrorKind, Error};
 use crate::job::Job;
 use crate::mcp::url::RuntimeUrl;
@@ -25,17 +28,13 @@ pub(super) async fn check(
     }
     let url = RuntimeUrl::parse(endpoint).filter(|url| url.is_beside(&job.requester().stack_id));
     let Some(url) = url else { return Ok(()) };
-    let request = job.context.agentcore.get_agent_runtime().agent_runtime_id(url.id());
-    let live = match job.call("bedrock-agentcore:GetAgentRuntime", || request.clone().send()).await {
-        Ok(live) => live,
-        Err(error) if error.is(ApiErrorKind::Denied) || error.is(ApiErrorKind::NotFound) => return Ok(()),
+    let live = match Runtime::get(job, &url.id().to_owned()).await {
+        Ok(Some(live)) => live,
+        Ok(None) => return Ok(()),
+        Err(error) if error.is(ApiErrorKind::Denied) => return Ok(()),
         Err(error) => return Err(error),
     };
-    let authorizer = match live.authorizer_configuration() {
-        Some(AuthorizerConfiguration::CustomJwtAuthorizer(authorizer)) => Some(authorizer),
-        _ => None,
-    };
-    compare(job, authorizer, "runtime", client_id, token).await
+    compare(job, custom_jwt(live.authorizer_configuration()), "runtime", client_id, token).await
 }
 
 async fn compare(
@@ -51,7 +50,7 @@ async fn compare(
         let sentence = format!(
             "the {what} takes signatures and no tokens; set the probe's `Auth` to IAM, or the {what}'s {other}"
         );
-        return Err(Error::unverified("UNAUTHORIZED", sentence));
+        return Err(Error::unverified(Code::Unauthorized, sentence));
     };
     let discovery = Discovery::of_authorizer(what, authorizer.discovery_url());
     let metadata = oauth::discover(job.context, job.deadline, &discovery).await?;

@@ -7,10 +7,15 @@
 use aws_sdk_bedrockagentcorecontrol::operation::get_gateway::GetGatewayOutput;
 use aws_sdk_bedrockagentcorecontrol::operation::get_gateway_target::GetGatewayTargetOutput;
 use aws_sdk_bedrockagentcorecontrol::types::{
-    AuthorizerConfiguration, AuthorizerType, CustomJwtAuthorizerConfiguration, ListingMode, TargetStatus,
+    AuthorizerType, CustomJwtAuthorizerConfiguration, ListingMode, TargetStatus,
 };
 
-use crate::agentcore::target::{self, Settled, TargetRef, settled};
+use crate::agentcore::engine::{self, Provisioned};
+use crate::agentcore::gateway as agentcore_gateway;
+use crate::agentcore::gateway_target::{self, GatewayTarget, TargetRef};
+use crate::agentcore::waiters::{Live, Phase};
+use crate::authorizer::custom_jwt;
+use crate::code::Code;
 use crate::error::Error;
 use crate::job::Job;
 use crate::mcp::Catalogue;
@@ -34,13 +39,13 @@ impl Gateway {
             let problem = format!("is {target}, and there is no such {what} in this account and Region; give another");
             Error::property("GatewayTargetId", problem)
         };
-        let gateway = target::get_gateway(job, &target.gateway_id).await?.ok_or_else(|| missing("gateway"))?;
-        let live = target::wait_settled(job, target).await?.ok_or_else(|| missing("target"))?;
-        let usable =
-            settled(live.status()) == Settled::Ready || *live.status() == TargetStatus::SynchronizeUnsuccessful;
+        let gateway =
+            agentcore_gateway::Gateway::get(job, &target.gateway_id).await?.ok_or_else(|| missing("gateway"))?;
+        let live = engine::wait_settled::<GatewayTarget>(job, target).await?.ok_or_else(|| missing("target"))?;
+        let usable = live.phase() == Phase::Ready || *live.status() == TargetStatus::SynchronizeUnsuccessful;
         if !usable {
-            let sentence = target::failure(job, target, &live).await.to_string();
-            return Err(Error::unverified("TARGET_NOT_READY", sentence));
+            let sentence = gateway_target::failure(job, target, &live).await.to_string();
+            return Err(Error::unverified(Code::TargetNotReady, sentence));
         }
         Ok(Self { front: gateway, target: target.clone(), live })
     }
@@ -52,10 +57,7 @@ impl Gateway {
 
     /// What a token has to show, if the gateway takes tokens.
     pub(super) fn authorizer(&self) -> Option<&CustomJwtAuthorizerConfiguration> {
-        match self.front.authorizer_configuration() {
-            Some(AuthorizerConfiguration::CustomJwtAuthorizer(authorizer)) => Some(authorizer),
-            _ => None,
-        }
+        custom_jwt(self.front.authorizer_configuration())
     }
 
     /// The target's name.
@@ -87,19 +89,19 @@ impl Gateway {
 
     /// Whether the gateway has not read the target's tools from the server, and could.
     pub(super) fn is_unproven(&self) -> bool {
-        let proven = settled(self.live.status()) == Settled::Ready && self.live.last_synchronized_at().is_some();
+        let proven = self.live.phase() == Phase::Ready && self.live.last_synchronized_at().is_some();
         self.can_synchronize() && !proven
     }
 
     /// Whether the gateway keeps a list of its own that can be made anew.
     pub(super) fn can_synchronize(&self) -> bool {
-        target::can_synchronize(&self.live)
+        gateway_target::can_synchronize(&self.live)
     }
 
     /// Makes the gateway read the target's tools from the server.
     pub(super) async fn synchronize(&mut self, job: &Job<'_>) -> Result<(), Error> {
-        self.live = target::synchronize(job, &self.target).await.map_err(|error| match error {
-            Error::TerminalStatus { .. } => Error::unverified("TARGET_NOT_SYNCHRONIZED", error.to_string()),
+        self.live = gateway_target::synchronize(job, &self.target).await.map_err(|error| match error {
+            Error::TerminalStatus { .. } => Error::unverified(Code::TargetNotSynchronized, error.to_string()),
             error => error,
         })?;
         Ok(())
@@ -107,7 +109,7 @@ impl Gateway {
 
     /// What to do when the tools are not the expected ones, after a synchronisation where there can be one.
     pub(super) fn remedy(&self) -> &'static str {
-        let server = target::mcp_server(&self.live);
+        let server = gateway_target::mcp_server(&self.live);
         if self.can_synchronize() {
             "a synchronisation has not changed that: check that the target's `Endpoint` is the server meant, and look at \
              the server's log"

@@ -3,52 +3,31 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::gateway::Gateway;
-use crate::agentcore::target::TargetRef;
+use crate::agentcore::gateway_target::TargetRef;
+use crate::code::Code;
 use crate::error::Error;
 use crate::header_name::header_name_problem;
 use crate::job::Job;
 use crate::mcp::Catalogue;
 use crate::mcp::url::RuntimeUrl;
-use crate::oauth::Discovery;
-use crate::oauth::client::{Client, PROPERTIES as CLIENT_PROPERTIES};
-use crate::properties::PropertyReader;
+use crate::oauth::client::{Client, ClientFields};
+use crate::oauth::{Discovery, DiscoveryFields};
+use crate::properties::{Choice, FromText, PropertyReader, PropertySet};
 use crate::sensitive::Sensitive;
 use crate::stored_secret;
 use crate::tags;
 use crate::text::quote;
 
-/// What a template may give.
-pub(super) const NAMES: [&str; 20] = [
-    "Endpoint",
-    "GatewayTargetId",
-    "Auth",
-    "DiscoveryUrl",
-    "Issuer",
-    "ClientId",
-    "ClientSecretId",
-    "ClientSecretJsonKey",
-    "ClientSecret",
-    "Scopes",
-    "CustomParameters",
-    "MinimumTools",
-    "ExpectedTools",
-    "ExpectedToolCount",
-    "Mode",
-    "LogGroupName",
-    "SecretId",
-    "SecretHeaders",
-    "RunOn",
-    // Accepted like everywhere; a probe is nothing that could carry them.
-    "Tags",
-];
 const TOOLS_MAX: i32 = 10_000;
 
 /// What happens when the probe does not pass.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Choice, Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mode {
     /// The resource fails.
+    #[choice("Strict")]
     Strict,
     /// The result says so.
+    #[choice("Report")]
     Report,
 }
 
@@ -65,81 +44,99 @@ pub(crate) enum Auth {
     OfGateway(Option<Client>),
 }
 
+/// The values of the property `Auth`.
+#[derive(Choice, Clone, Copy, Debug, PartialEq, Eq)]
+enum AuthKind {
+    #[choice("IAM")]
+    Iam,
+    #[choice("BEARER")]
+    Bearer,
+    #[choice("ANONYMOUS")]
+    Anonymous,
+}
+
 /// What to probe.
-#[derive(Debug)]
+#[derive(Debug, PropertySet)]
+#[properties(check = check)]
 pub(crate) struct Properties {
+    /// https URL of the server, such as a runtime's `McpUrl`. The ARN in it may be percent-encoded or not.
+    #[property(name = "Endpoint", parse = endpoint)]
     pub(crate) endpoint: String,
-    /// The target of the gateway at the endpoint, if that is a gateway.
+    /// Probe through a gateway: the `Ref` of a target. `Auth` and the IdP then follow the gateway if they are not given,
+    /// only this target's tools count (without the `<target>___`), and if they are not the expected ones, the target is
+    /// synchronised once and asked again. `Detail` says how many of the names exceed the 64 characters that model APIs take.
+    #[property(name = "GatewayTargetId")]
     pub(crate) target: Option<TargetRef>,
+    #[property(flatten = AuthFields, parse = |reader, fields| auth(reader, fields, target.is_some()), also = discovery)]
     pub(crate) auth: Auth,
     /// The IdP's discovery document.
     pub(crate) discovery: Option<Discovery>,
-    pub(crate) mode: Mode,
-    pub(crate) log_group_name: Option<String>,
-    /// A secret whose values must not be quoted from the log.
-    pub(crate) secret_id: Option<String>,
-    /// Headers of every request, and the keys in the secret under which their values stand.
-    secret_headers: BTreeMap<String, String>,
+    /// Fewer tools fail the probe.
+    #[property(name = "MinimumTools", range = 0..=TOOLS_MAX, default = 1)]
     minimum_tools: i32,
+    /// Names of tools that must be listed.
+    #[property(name = "ExpectedTools")]
     expected_tools: Vec<String>,
+    /// The exact number of tools, such as the `ToolCount` of another probe. 0 is not compared.
+    // Zero is what a probe counts that was given no credentials to ask with.
+    #[property(name = "ExpectedToolCount", range = 0..=TOOLS_MAX, map = |count: Option<i32>| count.filter(|it| *it > 0))]
     expected_tool_count: Option<i32>,
+    /// `Strict`: a failed probe fails the resource. `Report`: it succeeds, and `Result` says `FAILED:<code>`.
+    #[property(name = "Mode", default = Mode::Strict)]
+    pub(crate) mode: Mode,
+    /// Log group whose last lines are quoted when a container does not start or answer.
+    #[property(name = "LogGroupName")]
+    pub(crate) log_group_name: Option<String>,
+    /// Secret whose values are masked in those lines and in what the server says. If it cannot be read, nothing is quoted.
+    #[property(name = "SecretId")]
+    pub(crate) secret_id: Option<String>,
+    /// Header names, each with a key in the secret of `SecretId`: `X-Api-Key: API_KEY` sends the value under `API_KEY` with
+    /// every request. A runtime passes on the headers of its `RequestHeaders` only.
+    #[property(name = "SecretHeaders", check = check_headers)]
+    secret_headers: BTreeMap<String, String>,
+    /// Opaque. A new value probes again: give the runtime's `AgentRuntimeVersion`.
+    #[property(name = "RunOn")]
+    _run_on: Option<String>,
+    /// Accepted, and without effect.
+    #[property(name = "Tags", check = tags::check)]
+    _tags: BTreeMap<String, String>,
 }
 
-pub(super) fn parse(reader: &PropertyReader<'_>) -> Result<Properties, Error> {
-    let endpoint = reader.required_string("Endpoint")?;
+/// The properties of authorization.
+#[derive(Debug, PropertySet)]
+struct AuthFields {
+    /// `IAM`: signed as the function's role. `BEARER`: with a token by client credentials, whose claims are compared first
+    /// with the authorizer of a runtime in this Region and account. `ANONYMOUS`: no call succeeds; the probe checks that the
+    /// endpoint asks for a token, and of the right issuer. One of `DiscoveryUrl` and `Issuer` is required with `BEARER`,
+    /// optional with `ANONYMOUS`, refused with `IAM`. `ClientId` and a secret are required with `BEARER`; they and the rest
+    /// of the client's properties are refused otherwise. With `GatewayTargetId` and no `Auth`, `ClientId` stands for
+    /// `BEARER`.
+    #[property(name = "Auth", default_text = "`IAM`, or the gateway's")]
+    kind: Option<AuthKind>,
+    #[property(flatten)]
+    idp: DiscoveryFields,
+    #[property(flatten)]
+    client: ClientFields,
+}
+
+impl FromText for TargetRef {
+    fn from_text(text: String) -> Result<Self, String> {
+        Self::parse(&text)
+            .ok_or_else(|| format!("is {}; give `<gatewayId>/<targetId>`, the `Ref` of a gateway target", quote(&text)))
+    }
+}
+
+fn endpoint(property: &str, endpoint: String) -> Result<String, Error> {
     if !endpoint.starts_with("https://") {
-        return Err(Error::property("Endpoint", format!("is {}; give an https URL", quote(&endpoint))));
+        return Err(Error::property(property, format!("is {}; give an https URL", quote(&endpoint))));
     }
     // The form with the ARN as it is answers nothing; a target's `Endpoint` is read alike.
-    let endpoint = RuntimeUrl::parse(&endpoint).map_or(endpoint, |url| url.encoded());
-    let target = target(reader)?;
-    let modes = [("Strict", Mode::Strict), ("Report", Mode::Report)];
-    // Read so that a template may change it to probe again; its value says nothing.
-    reader.string("RunOn")?;
-    tags::read(reader)?;
-    let properties = Properties {
-        endpoint,
-        auth: auth(reader, target.is_some())?,
-        target,
-        discovery: discovery(reader)?,
-        mode: reader.choice("Mode", &modes)?.unwrap_or(Mode::Strict),
-        log_group_name: reader.string("LogGroupName")?,
-        secret_id: reader.string("SecretId")?,
-        secret_headers: secret_headers(reader)?,
-        minimum_tools: reader.integer("MinimumTools", 0..=TOOLS_MAX)?.unwrap_or(1),
-        expected_tools: reader.list("ExpectedTools")?,
-        // Zero is what a probe counts that was given no credentials to ask with.
-        expected_tool_count: reader.integer("ExpectedToolCount", 0..=TOOLS_MAX)?.filter(|count| *count > 0),
-    };
-    Ok(properties)
+    Ok(RuntimeUrl::parse(&endpoint).map_or(endpoint, |url| url.encoded()))
 }
 
-fn target(reader: &PropertyReader<'_>) -> Result<Option<TargetRef>, Error> {
-    const NAME: &str = "GatewayTargetId";
-    let Some(text) = reader.string(NAME)? else { return Ok(None) };
-    let target = TargetRef::parse(&text).ok_or_else(|| {
-        Error::property(
-            NAME,
-            format!("is {}; give `<gatewayId>/<targetId>`, the `Ref` of a gateway target", quote(&text)),
-        )
-    })?;
-    Ok(Some(target))
-}
-
-/// Headers whose values stand in the secret, with their keys there.
-fn secret_headers(reader: &PropertyReader<'_>) -> Result<BTreeMap<String, String>, Error> {
-    const NAME: &str = "SecretHeaders";
-    let headers = reader.map(NAME)?.unwrap_or_default();
-    if headers.is_empty() {
-        return Ok(headers);
-    }
-    let refuse = |problem: String| Err(Error::property(NAME, problem));
-    if !reader.is_given("SecretId") {
-        return refuse("names keys of a secret, and `SecretId` is missing; name the secret there".to_owned());
-    }
-    if reader.string("Auth")?.as_deref() == Some("ANONYMOUS") {
-        return refuse("has no effect when `Auth` is ANONYMOUS; leave it out".to_owned());
-    }
+/// Checks the headers whose values are in the secret.
+fn check_headers(property: &str, headers: &BTreeMap<String, String>) -> Result<(), Error> {
+    let refuse = |problem: String| Err(Error::property(property, problem));
     let mut seen = BTreeSet::new();
     for header in headers.keys() {
         let lower = header.to_ascii_lowercase();
@@ -153,36 +150,42 @@ fn secret_headers(reader: &PropertyReader<'_>) -> Result<BTreeMap<String, String
             return refuse(format!("gives {} twice; names differ by more than case", quote(header)));
         }
     }
-    Ok(headers)
+    Ok(())
 }
 
-fn auth(reader: &PropertyReader<'_>, of_gateway: bool) -> Result<Auth, Error> {
-    let word = reader.choice("Auth", &[("IAM", "IAM"), ("BEARER", "BEARER"), ("ANONYMOUS", "ANONYMOUS")])?;
-    if word.is_none() && of_gateway {
-        let client = reader.is_given("ClientId").then(|| Client::read(reader, "`ClientId`")).transpose()?;
-        return Ok(Auth::OfGateway(client));
+/// Refuses combinations that cannot work.
+fn check(properties: &Properties) -> Result<(), Error> {
+    if properties.secret_headers.is_empty() {
+        return Ok(());
     }
-    let word = word.unwrap_or("IAM");
-    if word != "BEARER" {
-        let useless = ["DiscoveryUrl", "Issuer"].into_iter().filter(|_| word == "IAM").chain(CLIENT_PROPERTIES);
-        for name in useless {
-            if reader.is_given(name) {
-                return Err(Error::property(name, format!("has no effect when `Auth` is {word}; leave it out")));
-            }
+    let problem = match (&properties.secret_id, &properties.auth) {
+        (None, _) => "names keys of a secret, and `SecretId` is missing; name the secret there",
+        (Some(_), Auth::Anonymous) => "has no effect when `Auth` is ANONYMOUS; leave it out",
+        (Some(_), _) => return Ok(()),
+    };
+    Err(Error::property("SecretHeaders", problem))
+}
+
+/// Returns how the server is called, and the IdP if the template names one.
+fn auth(reader: &PropertyReader<'_>, fields: AuthFields, of_gateway: bool) -> Result<(Auth, Option<Discovery>), Error> {
+    let AuthFields { kind, idp, client } = fields;
+    let idp_property = reader.first_given(DiscoveryFields::TABLE);
+    let client_property = reader.first_given(ClientFields::TABLE);
+    let (auth, useless) = match (kind, of_gateway) {
+        (None, true) => {
+            let client = reader.is_given("ClientId").then(|| client.required_by("`ClientId`")).transpose()?;
+            (Auth::OfGateway(client), None)
         }
-        return Ok(if word == "IAM" { Auth::Iam } else { Auth::Anonymous });
+        (Some(AuthKind::Iam) | None, _) => (Auth::Iam, idp_property.or(client_property).map(|name| (name, "IAM"))),
+        (Some(AuthKind::Anonymous), _) => (Auth::Anonymous, client_property.map(|name| (name, "ANONYMOUS"))),
+        (Some(AuthKind::Bearer), _) => (Auth::Bearer(client.required_by("`Auth` BEARER")?), None),
+    };
+    if let Some((name, word)) = useless {
+        return Err(Error::property(name, format!("has no effect when `Auth` is {word}; leave it out")));
     }
-    let client = Client::read(reader, "`Auth` BEARER")?;
-    if !of_gateway {
-        Discovery::read(reader, "`Auth` BEARER")?;
-    }
-    Ok(Auth::Bearer(client))
-}
-
-/// Where the IdP's discovery document is, if the template says.
-fn discovery(reader: &PropertyReader<'_>) -> Result<Option<Discovery>, Error> {
-    let given = ["DiscoveryUrl", "Issuer"].into_iter().any(|name| reader.is_given(name));
-    given.then(|| Discovery::read(reader, "the probe")).transpose()
+    let needs_idp = matches!(auth, Auth::Bearer(_)) && !of_gateway;
+    let discovery = (needs_idp || idp_property.is_some()).then(|| idp.required_by("`Auth` BEARER")).transpose()?;
+    Ok((auth, discovery))
 }
 
 impl Properties {
@@ -224,13 +227,13 @@ impl Properties {
         if count < self.minimum_tools {
             let advice = advice(Some("check which tools its settings enable"));
             let sentence = format!("{who} lists {tools} where `MinimumTools` asks for {}{advice}", self.minimum_tools);
-            return Err(Error::unverified("TOO_FEW_TOOLS", sentence));
+            return Err(Error::unverified(Code::TooFewTools, sentence));
         }
         if let Some(expected) = self.expected_tool_count
             && count != expected
         {
             let sentence = format!("{who} lists {tools} where `ExpectedToolCount` is {expected}{}", advice(None));
-            return Err(Error::unverified("OTHER_TOOL_COUNT", sentence));
+            return Err(Error::unverified(Code::OtherToolCount, sentence));
         }
         let missing: Vec<_> = self.expected_tools.iter().filter(|tool| !catalogue.tools.contains(tool)).collect();
         if missing.is_empty() {
@@ -239,6 +242,6 @@ impl Properties {
         let missing = missing.into_iter().map(|tool| format!("`{tool}`")).collect::<Vec<_>>().join(", ");
         let advice = advice(None);
         let sentence = format!("{who} does not list {missing} of `ExpectedTools`; it lists {tools}{advice}");
-        Err(Error::unverified("TOOLS_MISSING", sentence))
+        Err(Error::unverified(Code::ToolsMissing, sentence))
     }
 }

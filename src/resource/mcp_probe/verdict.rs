@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::code::Code;
 use crate::denial::{Denial, Policy};
 use crate::mcp::url::Place;
 use crate::mcp::{Credential, PlatformRefusal, Refusal, Seen};
@@ -15,15 +16,15 @@ const COLD_STARTS_MAX: u32 = 2;
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     /// Another attempt may succeed; this is what to say if there is none.
-    Retry(&'static str, String),
+    Retry(Code, String),
     /// Another attempt would end the same.
-    Final(&'static str, String),
+    Final(Code, String),
 }
 
 impl Verdict {
-    pub(super) fn code(&self) -> &'static str {
+    pub(super) fn code(&self) -> Code {
         match self {
-            Self::Retry(code, _) | Self::Final(code, _) => code,
+            Self::Retry(code, _) | Self::Final(code, _) => *code,
         }
     }
 
@@ -35,13 +36,21 @@ impl Verdict {
 
     /// Returns true if the container's log may say why.
     pub(super) fn concerns_container(&self) -> bool {
-        let of_server = ["NOT_MCP", "TIMED_OUT", "SERVER_REFUSED", "SERVER_ERROR", "REVISION_REFUSED", "MCP_ERROR"];
-        self.is_of_start() || of_server.contains(&self.code())
+        self.is_of_start()
+            || matches!(
+                self.code(),
+                Code::NotMcp
+                    | Code::TimedOut
+                    | Code::ServerRefused
+                    | Code::ServerError
+                    | Code::RevisionRefused
+                    | Code::McpError
+            )
     }
 
     /// Returns true if the container did not come to serve, and so has written nothing for a while.
     pub(super) fn is_of_start(&self) -> bool {
-        matches!(self.code(), "CONTAINER_DID_NOT_START" | "CONTAINER_FAILED")
+        matches!(self.code(), Code::ContainerDidNotStart | Code::ContainerFailed)
     }
 }
 
@@ -61,18 +70,18 @@ impl Attempt<'_> {
         let Refusal { problem, excess, tried, .. } = self.refusal;
         let Some(seen) = &self.refusal.seen else {
             if !tried.is_empty() {
-                return Verdict::Retry("TIMED_OUT", format!("the server stopped answering: {problem}"));
+                return Verdict::Retry(Code::TimedOut, format!("the server stopped answering: {problem}"));
             }
-            return Verdict::Retry("UNREACHABLE", format!("the server cannot be reached: {problem}"));
+            return Verdict::Retry(Code::Unreachable, format!("the server cannot be reached: {problem}"));
         };
         if let Some(excess) = excess.filter(|_| seen.may_be_mcp()) {
-            return Verdict::Final("CATALOGUE_TOO_LARGE", format!("the server {excess}"));
+            return Verdict::Final(Code::CatalogueTooLarge, format!("the server {excess}"));
         }
         let said = Some(&seen.text).filter(|text| !text.is_empty()).and_then(|text| quote(text));
         let said = said.map(|words| format!(": {words}")).unwrap_or_default();
         match seen.platform_refusal(self.place).or_else(|| self.probable_refusal(seen)) {
             Some(PlatformRefusal::NotStarted) => {
-                not_started("CONTAINER_DID_NOT_START", cold_starts, "container did not start".to_owned())
+                not_started(Code::ContainerDidNotStart, cold_starts, "container did not start".to_owned())
             }
             Some(refusal) => self.of_platform(refusal, seen, &said, quote),
             None => self.of_server(seen, &said, quote, cold_starts),
@@ -104,30 +113,32 @@ impl Attempt<'_> {
                 let name = seen.error_type.as_deref().and_then(quote).map(|it| format!(" {it}")).unwrap_or_default();
                 let sentence = |does: &str| format!("AgentCore itself {does}{name} (HTTP {}){said}", seen.status);
                 if seen.status < 500 {
-                    Verdict::Final("PLATFORM_REFUSED", sentence("refuses the probe's request with the error"))
+                    Verdict::Final(Code::PlatformRefused, sentence("refuses the probe's request with the error"))
                 } else {
-                    Verdict::Retry("SERVER_ERROR", sentence("kept failing with the error"))
+                    Verdict::Retry(Code::ServerError, sentence("kept failing with the error"))
                 }
             }
             PlatformRefusal::Throttled => {
-                Verdict::Retry("THROTTLED", format!("AgentCore throttled every attempt{said}; try again later"))
+                Verdict::Retry(Code::Throttled, format!("AgentCore throttled every attempt{said}; try again later"))
             }
             PlatformRefusal::QuotaExceeded => Verdict::Retry(
-                "QUOTA_EXCEEDED",
+                Code::QuotaExceeded,
                 format!(
                     "AgentCore starts no further session, because a quota of the account is used up{said}; end sessions \
                      that nobody needs, or ask for a higher quota in Service Quotas"
                 ),
             ),
-            PlatformRefusal::Busy => Verdict::Retry("BUSY", format!("the {what} stayed busy{said}; try again later")),
+            PlatformRefusal::Busy => {
+                Verdict::Retry(Code::Busy, format!("the {what} stayed busy{said}; try again later"))
+            }
             PlatformRefusal::NotFound => {
                 let sentence = format!("there is nothing at the endpoint{said}; check `Endpoint`");
-                self.until_propagated("NOT_FOUND", sentence)
+                self.until_propagated(Code::NotFound, sentence)
             }
         }
     }
 
-    fn until_propagated(&self, code: &'static str, sentence: String) -> Verdict {
+    fn until_propagated(&self, code: Code, sentence: String) -> Verdict {
         if self.waited < PROPAGATION { Verdict::Retry(code, sentence) } else { Verdict::Final(code, sentence) }
     }
 
@@ -160,9 +171,9 @@ impl Attempt<'_> {
         let sentence = format!("AgentCore refused the probe's credentials (HTTP {status}){said}{challenge}; {advice}");
         // A mismatch of methods is a matter of configuration, and other policies one of their authors.
         if mismatch || is_final {
-            return Verdict::Final("UNAUTHORIZED", sentence);
+            return Verdict::Final(Code::Unauthorized, sentence);
         }
-        self.until_propagated("UNAUTHORIZED", sentence)
+        self.until_propagated(Code::Unauthorized, sentence)
     }
 
     /// Decides about what the server itself has refused.
@@ -175,7 +186,7 @@ impl Attempt<'_> {
     ) -> Verdict {
         if self.refusal.transient {
             let problem = &self.refusal.problem;
-            return Verdict::Retry("TIMED_OUT", format!("the server began to answer and stopped: {problem}"));
+            return Verdict::Retry(Code::TimedOut, format!("the server began to answer and stopped: {problem}"));
         }
         let (status, tried) = (seen.server_status(), self.tried());
         match (status, seen.rpc_code) {
@@ -190,7 +201,7 @@ impl Attempt<'_> {
                 };
                 let sentence =
                     format!("the server itself refused the probe (HTTP {status}){said}{challenge}; {advice}");
-                Verdict::Final("SERVER_REFUSED", sentence)
+                Verdict::Final(Code::ServerRefused, sentence)
             }
             (300..=399, _) => {
                 let target = seen.location.as_deref().and_then(quote);
@@ -199,35 +210,35 @@ impl Attempt<'_> {
                     "the server redirects{target} (HTTP {status}){said}, which MCP clients do not follow; let it answer \
                      at the path itself, without or with the slash at its end as it is asked"
                 );
-                Verdict::Final("REDIRECTED", sentence)
+                Verdict::Final(Code::Redirected, sentence)
             }
             (421, _) => Verdict::Final(
-                "SERVER_REFUSED",
+                Code::ServerRefused,
                 format!(
                     "the server refuses the host name that it is called by (HTTP 421){said}; let it allow every host, \
                      or turn its check of the Host header off: AgentCore decides who may call it"
                 ),
             ),
-            (429, _) => Verdict::Retry("THROTTLED", format!("the server itself throttled every attempt{said}")),
+            (429, _) => Verdict::Retry(Code::Throttled, format!("the server itself throttled every attempt{said}")),
             (404, _) if !self.refusal.accepted => Verdict::Final(
-                "NOT_FOUND",
+                Code::NotFound,
                 format!(
                     "the server has nothing at the path that it is called at (HTTP 404{tried}){said}; let it serve \
                      streamable HTTP at /mcp"
                 ),
             ),
             (406, _) | (_, Some(-32_011)) => Verdict::Final(
-                "NOT_MCP",
+                Code::NotMcp,
                 format!("the server wants other content types than MCP's (HTTP {status}{tried}){said}"),
             ),
             (500.., _) | (_, Some(-32_603)) if status != 424 => {
                 // "An internal error occurred" is all that a gateway tells otherwise.
                 let debug = "; set the gateway's `ExceptionLevel` to DEBUG to be told more";
                 let advice = if self.place == Place::Gateway { debug } else { "" };
-                Verdict::Retry("SERVER_ERROR", format!("the server kept failing (HTTP {status}){said}{advice}"))
+                Verdict::Retry(Code::ServerError, format!("the server kept failing (HTTP {status}){said}{advice}"))
             }
             (424, _) | (_, Some(-32_010)) if seen.container_status().is_none() => {
-                not_started("CONTAINER_FAILED", cold_starts, format!("the container failed{said}"))
+                not_started(Code::ContainerFailed, cold_starts, format!("the container failed{said}"))
             }
             (200..300, None) if !seen.may_be_mcp() => {
                 let kind = match quote(&seen.content_type) {
@@ -235,7 +246,7 @@ impl Attempt<'_> {
                     kind => kind.unwrap_or_else(|| "another content type".to_owned()),
                 };
                 let advice = "check that the image is an MCP server with streamable HTTP at /mcp on port 8000";
-                Verdict::Final("NOT_MCP", format!("the server answers with {kind} and not with MCP{said}; {advice}"))
+                Verdict::Final(Code::NotMcp, format!("the server answers with {kind} and not with MCP{said}; {advice}"))
             }
             _ => self.of_revisions(seen, said),
         }
@@ -253,9 +264,9 @@ impl Attempt<'_> {
             // A server that has forgotten its own session begins a new one.
             let lost = status == 404;
             return if lost {
-                self.until_propagated("MCP_ERROR", sentence)
+                self.until_propagated(Code::McpError, sentence)
             } else {
-                Verdict::Final("MCP_ERROR", sentence)
+                Verdict::Final(Code::McpError, sentence)
             };
         }
         let tried: Vec<_> = tried.iter().map(|it| format!("{} ({})", it.revision, it.how)).collect();
@@ -264,7 +275,7 @@ impl Attempt<'_> {
              streamable HTTP in one of them",
             tried.join(", ")
         );
-        Verdict::Final("REVISION_REFUSED", sentence)
+        Verdict::Final(Code::RevisionRefused, sentence)
     }
 
     /// Returns in how many revisions the server was asked, for a sentence about something else.
@@ -280,7 +291,7 @@ fn challenge(seen: &Seen, quote: impl Fn(&str) -> Option<String>) -> String {
     challenge.map(|it| format!(" ({it})")).unwrap_or_default()
 }
 
-fn not_started(code: &'static str, cold_starts: &mut u32, sentence: String) -> Verdict {
+fn not_started(code: Code, cold_starts: &mut u32, sentence: String) -> Verdict {
     *cold_starts += 1;
     if *cold_starts < COLD_STARTS_MAX { Verdict::Retry(code, sentence) } else { Verdict::Final(code, sentence) }
 }

@@ -3,11 +3,10 @@
 use std::fmt;
 
 use aws_sdk_bedrockagentcorecontrol::types::{
-    AtlassianOauth2ProviderConfigInput, ClientAuthenticationMethodType, CredentialProviderVendorType,
-    CustomOauth2ProviderConfigInput, GithubOauth2ProviderConfigInput, GoogleOauth2ProviderConfigInput,
-    IncludedOauth2ProviderConfigInput, LinkedinOauth2ProviderConfigInput, MicrosoftOauth2ProviderConfigInput,
-    Oauth2Discovery, Oauth2ProviderConfigInput, SalesforceOauth2ProviderConfigInput, SecretReference, SecretSourceType,
-    SlackOauth2ProviderConfigInput,
+    AtlassianOauth2ProviderConfigInput, ClientAuthenticationMethodType, CustomOauth2ProviderConfigInput,
+    GithubOauth2ProviderConfigInput, GoogleOauth2ProviderConfigInput, IncludedOauth2ProviderConfigInput,
+    LinkedinOauth2ProviderConfigInput, MicrosoftOauth2ProviderConfigInput, Oauth2Discovery, Oauth2ProviderConfigInput,
+    SalesforceOauth2ProviderConfigInput, SecretReference, SecretSourceType, SlackOauth2ProviderConfigInput,
 };
 use aws_smithy_types::error::operation::BuildError;
 
@@ -20,7 +19,7 @@ pub(super) struct Configuration {
     pub(super) vendor: &'static str,
     pub(super) client_id: String,
     pub(super) secret: ResolvedSecret,
-    pub(super) idp: Idp<Explored>,
+    pub(super) idp: Idp<Resolved>,
 }
 
 impl fmt::Debug for Configuration {
@@ -44,7 +43,7 @@ pub(super) enum ResolvedSecret {
 
 /// A custom IdP, and how it wants to be asked.
 #[derive(Clone, Debug)]
-pub(super) struct Explored {
+pub(super) struct Resolved {
     pub(super) discovery: Oauth2Discovery,
     /// `None` leaves it to the service's default, CLIENT_SECRET_BASIC.
     pub(super) method: Option<ClientAuthenticationMethodType>,
@@ -63,11 +62,6 @@ macro_rules! with_client {
 }
 
 impl Configuration {
-    /// The vendor as the API names it.
-    pub(super) fn vendor(&self) -> CredentialProviderVendorType {
-        CredentialProviderVendorType::from(self.vendor)
-    }
-
     /// The member of a request. Everything is sent every time.
     pub(super) fn to_api(&self) -> Result<Oauth2ProviderConfigInput, BuildError> {
         use Oauth2ProviderConfigInput as Input;

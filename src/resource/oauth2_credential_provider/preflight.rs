@@ -3,15 +3,16 @@
 
 use std::collections::BTreeMap;
 
-use aws_sdk_bedrockagentcorecontrol::operation::get_oauth2_credential_provider::GetOauth2CredentialProviderOutput;
 use aws_sdk_bedrockagentcorecontrol::types::{
     ClientAuthenticationMethodType, CustomOauth2ProviderConfigOutput, Oauth2AuthorizationServerMetadata,
     Oauth2Discovery,
 };
 
-use super::configuration::{Configuration, Explored, ResolvedSecret};
+use super::configuration::{Configuration, Resolved, ResolvedSecret};
 use super::properties::{CLIENT_SECRET_CHARS_MAX, CustomIdp, Idp, Properties, Secret};
+use crate::agentcore::oauth2_credential_provider::Provider;
 use crate::agentcore::unbuildable;
+use crate::code::Code;
 use crate::error::Error;
 use crate::job::Job;
 use crate::oauth::{self, ClientCredentials, Metadata};
@@ -31,9 +32,9 @@ pub(super) async fn for_update(
     job: &Job<'_>,
     properties: &Properties,
     old: Option<&Properties>,
-    live: &GetOauth2CredentialProviderOutput,
+    live: &Provider,
 ) -> Result<Configuration, Error> {
-    let live = live.oauth2_provider_config_output().and_then(|config| config.as_custom_oauth2_provider_config().ok());
+    let live = live.configuration.as_ref().and_then(|config| config.as_custom_oauth2_provider_config().ok());
     let same_secret = old.is_some_and(|old| old.secret == properties.secret);
     let kept = match (&properties.idp, old.map(|old| &old.idp), live) {
         (Idp::Custom(idp), Some(Idp::Custom(old)), Some(live))
@@ -46,11 +47,11 @@ pub(super) async fn for_update(
     configuration(job, properties, kept).await
 }
 
-async fn configuration(job: &Job<'_>, properties: &Properties, kept: Option<Explored>) -> Result<Configuration, Error> {
+async fn configuration(job: &Job<'_>, properties: &Properties, kept: Option<Resolved>) -> Result<Configuration, Error> {
     let (secret, value) = read_secret(job, &properties.secret).await?;
     let idp = match (&properties.idp, kept) {
         (Idp::Custom(_), Some(kept)) => Idp::Custom(kept),
-        (Idp::Custom(idp), None) => Idp::Custom(explore(job, idp, &properties.client_id, &value).await?),
+        (Idp::Custom(idp), None) => Idp::Custom(resolve(job, idp, &properties.client_id, &value).await?),
         (Idp::Known(known), _) => Idp::Known(*known),
         (Idp::Microsoft { tenant_id }, _) => Idp::Microsoft { tenant_id: tenant_id.clone() },
         (Idp::Included(endpoints), _) => Idp::Included(endpoints.clone()),
@@ -86,7 +87,7 @@ fn check_length(value: &Sensitive) -> Result<(), Error> {
 }
 
 /// Reads the discovery document and tries the secret.
-async fn explore(job: &Job<'_>, idp: &CustomIdp, client_id: &str, secret: &Sensitive) -> Result<Explored, Error> {
+async fn resolve(job: &Job<'_>, idp: &CustomIdp, client_id: &str, secret: &Sensitive) -> Result<Resolved, Error> {
     let found = oauth::discover(job.context, job.deadline, &idp.discovery).await;
     // AgentCore asks there for tokens.
     let found =
@@ -98,7 +99,7 @@ async fn explore(job: &Job<'_>, idp: &CustomIdp, client_id: &str, secret: &Sensi
     };
     let Some((mut metadata, endpoint)) = found else {
         let discovery = Oauth2Discovery::DiscoveryUrl(idp.discovery.url.clone());
-        return Ok(Explored { discovery, method: idp.method.clone() });
+        return Ok(Resolved { discovery, method: idp.method.clone() });
     };
     if let Some(query) = &idp.token_endpoint_query {
         let joint = if endpoint.contains('?') { '&' } else { '?' };
@@ -118,7 +119,7 @@ async fn explore(job: &Job<'_>, idp: &CustomIdp, client_id: &str, secret: &Sensi
         None => Oauth2Discovery::DiscoveryUrl(idp.discovery.url.clone()),
         Some(_) => Oauth2Discovery::AuthorizationServerMetadata(server_metadata(idp, metadata)?),
     };
-    Ok(Explored { discovery, method })
+    Ok(Resolved { discovery, method })
 }
 
 /// Asks for a token. What it may be used for is the target's matter, and a client made for signing in users gets none
@@ -131,7 +132,7 @@ async fn try_secret(job: &Job<'_>, metadata: &Metadata, client_id: &str, secret:
         parameters: BTreeMap::new(),
     };
     match oauth::mint(job.context, job.deadline, metadata, &client).await {
-        Err(Error::Unverified { code: oauth::CLIENT_REFUSED, sentence }) => {
+        Err(Error::Unverified { code: Code::ClientRefused, sentence }) => {
             let (sent, other) = if metadata.basic {
                 ("HTTP Basic credentials", "CLIENT_SECRET_POST")
             } else {
@@ -140,7 +141,7 @@ async fn try_secret(job: &Job<'_>, metadata: &Metadata, client_id: &str, secret:
             let sentence = format!(
                 "{sentence}; they were sent as {sent}, which `ClientAuthenticationMethod` {other} would change"
             );
-            Err(Error::unverified(oauth::CLIENT_REFUSED, sentence))
+            Err(Error::unverified(Code::ClientRefused, sentence))
         }
         Err(error @ Error::OutOfTime { .. }) => Err(error),
         _ => Ok(()),
@@ -165,7 +166,7 @@ fn server_metadata(idp: &CustomIdp, metadata: Metadata) -> Result<Oauth2Authoriz
 }
 
 /// What is live of a custom IdP, if that is what the template asks for.
-fn kept(idp: &CustomIdp, old: &CustomIdp, live: &CustomOauth2ProviderConfigOutput) -> Option<Explored> {
+fn kept(idp: &CustomIdp, old: &CustomIdp, live: &CustomOauth2ProviderConfigOutput) -> Option<Resolved> {
     let discovery = live.oauth_discovery()?;
     let same_endpoints = match (discovery, &idp.token_endpoint_query) {
         (Oauth2Discovery::DiscoveryUrl(url), None) => *url == idp.discovery.url,
@@ -182,5 +183,5 @@ fn kept(idp: &CustomIdp, old: &CustomIdp, live: &CustomOauth2ProviderConfigOutpu
         None => old.method.is_none(),
     };
     (same_endpoints && same_method && !idp.discovery.is_restated(&old.discovery))
-        .then(|| Explored { discovery: discovery.clone(), method: method.cloned() })
+        .then(|| Resolved { discovery: discovery.clone(), method: method.cloned() })
 }

@@ -5,33 +5,16 @@ use std::collections::BTreeMap;
 use aws_sdk_bedrockagentcorecontrol::types::{ClientAuthenticationMethodType, SecretSourceType};
 use http::Uri;
 
-use super::vendor::{Family, KnownVendor, VENDORS, Vendor};
+use super::vendor::{CUSTOM, Family, KnownVendor, VENDORS, Vendor};
 use crate::error::Error;
 use crate::oauth::Discovery;
 use crate::oauth::client::ClientSecret;
-use crate::properties::{PropertyReader, at_most};
+use crate::properties::{Choice, PropertyReader, PropertySet};
 use crate::requester::Requester;
+use crate::sensitive::Sensitive;
 use crate::tags;
 use crate::text::quote;
 
-/// What a template may give.
-pub(super) const NAMES: [&str; 15] = [
-    "Name",
-    "Vendor",
-    "DiscoveryUrl",
-    "Issuer",
-    "ClientId",
-    "ClientSecret",
-    "ClientSecretId",
-    "ClientSecretJsonKey",
-    "ClientSecretSource",
-    "TokenEndpointQuery",
-    "ClientAuthenticationMethod",
-    "AuthorizationEndpoint",
-    "TokenEndpoint",
-    "TenantId",
-    "Tags",
-];
 /// The lengths of the API reference, in characters.
 const NAME_CHARS_MAX: usize = 128;
 const CLIENT_ID_CHARS_MAX: usize = 256;
@@ -41,20 +24,93 @@ const SECRET_KEY_CHARS_MAX: usize = 128;
 const TENANT_ID_CHARS_MAX: usize = 2048;
 
 /// The desired state.
-#[derive(Debug)]
+#[derive(Debug, PropertySet)]
 pub(crate) struct Properties {
-    /// Chosen name; otherwise one is generated.
+    /// Letters, digits, `-` and `_`, at most 128. With [provisioner.yaml](provisioner.md#names) `NamePrefix` stands for
+    /// `mcp`.
+    #[property(
+        name = "Name",
+        default_text = "`mcp-<8 characters of the stack's GUID>-<6 digits>`",
+        check = check_name,
+        replaces
+    )]
     pub name: Option<String>,
-    /// Whose endpoints.
+    /// Whose endpoints to use.
+    #[property(name = "Vendor", default = CUSTOM, replaces)]
     pub vendor: Vendor,
-    /// The client's id at the IdP.
+    /// Id of the client at the IdP.
+    #[property(name = "ClientId", chars = CLIENT_ID_CHARS_MAX)]
     pub client_id: String,
-    /// The client's secret.
+    #[property(flatten = SecretFields, parse = secret)]
     pub secret: Secret,
-    /// Where the endpoints are.
+    #[property(flatten = IdpFields, parse = |reader, fields| idp(reader, fields, vendor))]
     pub idp: Idp<CustomIdp>,
-    /// The user's tags.
+    /// Tags of the provider: see [above](#what-all-resource-types-have-in-common).
+    #[property(name = "Tags", check = tags::check)]
     pub tags: BTreeMap<String, String>,
+}
+
+/// The properties of the client's secret.
+#[derive(Debug, PropertySet)]
+struct SecretFields {
+    /// The client's secret: this, or the next two.
+    #[property(name = "ClientSecret", default_text = "–", chars = CLIENT_SECRET_CHARS_MAX)]
+    given: Option<Sensitive>,
+    /// Secret in Secrets Manager (name or ARN) that holds the client's secret.
+    #[property(name = "ClientSecretId", default_text = "–", chars = SECRET_ID_CHARS_MAX)]
+    id: Option<String>,
+    /// Key of the client's secret in the JSON object of `ClientSecretId`.
+    #[property(name = "ClientSecretJsonKey", default_text = "–", chars = SECRET_KEY_CHARS_MAX)]
+    key: Option<String>,
+    /// `MANAGED`: AgentCore keeps a copy. `EXTERNAL`: AgentCore reads `ClientSecretId` whenever it needs it, which that
+    /// secret's resource policy has to allow.
+    #[property(name = "ClientSecretSource", default = SecretSourceType::Managed, replaces)]
+    source: SecretSourceType,
+}
+
+/// The properties of the IdP.
+#[derive(Debug, PropertySet)]
+struct IdpFields {
+    /// CustomOauth2: the IdP's discovery document. One of this and `Issuer` is required.
+    #[property(name = "DiscoveryUrl", default_text = "from `Issuer`")]
+    discovery_url: Option<String>,
+    /// CustomOauth2: the IdP's issuer. Included vendors: the same, with the two endpoints below.
+    #[property(name = "Issuer", default_text = "–")]
+    issuer: Option<String>,
+    /// CustomOauth2: query to add to the token endpoint's address. The endpoints are then taken from the discovery document
+    /// once, instead of by AgentCore.
+    #[property(name = "TokenEndpointQuery", check = check_query)]
+    token_endpoint_query: Option<String>,
+    /// CustomOauth2: how the client shows its secret.
+    #[property(name = "ClientAuthenticationMethod", default_text = "from the discovery document")]
+    method: Option<ClientAuthenticationMethodType>,
+    /// Included vendors: where users sign in.
+    #[property(name = "AuthorizationEndpoint", default_text = "–", check = check_https)]
+    authorization_endpoint: Option<String>,
+    /// Included vendors: where tokens are asked for.
+    #[property(name = "TokenEndpoint", default_text = "–", check = check_https)]
+    token_endpoint: Option<String>,
+    /// MicrosoftOauth2: the tenant.
+    #[property(name = "TenantId", chars = TENANT_ID_CHARS_MAX)]
+    tenant_id: Option<String>,
+}
+
+impl Choice for Vendor {
+    fn choices() -> impl Iterator<Item = (&'static str, Self)> {
+        VENDORS.into_iter().map(|vendor| (vendor.word, vendor))
+    }
+}
+
+impl Choice for SecretSourceType {
+    fn choices() -> impl Iterator<Item = (&'static str, Self)> {
+        [("MANAGED", Self::Managed), ("EXTERNAL", Self::External)].into_iter()
+    }
+}
+
+impl Choice for ClientAuthenticationMethodType {
+    fn choices() -> impl Iterator<Item = (&'static str, Self)> {
+        [("CLIENT_SECRET_BASIC", Self::ClientSecretBasic), ("CLIENT_SECRET_POST", Self::ClientSecretPost)].into_iter()
+    }
 }
 
 /// Where AgentCore takes the client's secret from.
@@ -133,31 +189,39 @@ pub(crate) fn is_name(name: &str) -> bool {
     (1..=NAME_CHARS_MAX).contains(&name.len()) && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c))
 }
 
-pub(super) fn parse(reader: &PropertyReader<'_>) -> Result<Properties, Error> {
-    let name = reader.string("Name")?;
-    if let Some(name) = name.as_deref().filter(|name| !is_name(name)) {
-        let problem =
-            format!("is {}; use at most {NAME_CHARS_MAX} letters, digits, hyphens and underscores", quote(name));
-        return Err(Error::property("Name", problem));
+fn check_name(property: &str, name: &str) -> Result<(), Error> {
+    if is_name(name) {
+        return Ok(());
     }
-    let vendor = reader.choice("Vendor", &VENDORS.map(|vendor| (vendor.word, vendor)))?.unwrap_or(VENDORS[0]);
-    let client_id = reader.required_string("ClientId")?;
-    at_most("ClientId", &client_id, CLIENT_ID_CHARS_MAX)?;
-    check_combination(reader, vendor)?;
-    let idp = match vendor.family {
-        Family::Custom => Idp::Custom(custom(reader)?),
-        Family::Known(known) => Idp::Known(known),
-        Family::Microsoft => Idp::Microsoft { tenant_id: tenant_id(reader)? },
-        Family::Included => Idp::Included(Endpoints {
-            issuer: https_url(reader, "Issuer")?,
-            authorization_endpoint: https_url(reader, "AuthorizationEndpoint")?,
-            token_endpoint: https_url(reader, "TokenEndpoint")?,
-        }),
-    };
-    Ok(Properties { name, vendor, client_id, secret: secret(reader)?, idp, tags: tags::read(reader)? })
+    let problem = format!("is {}; use at most {NAME_CHARS_MAX} letters, digits, hyphens and underscores", quote(name));
+    Err(Error::property(property, problem))
 }
 
-/// Refuses what the vendor's family has no member for.
+/// Returns the IdP of a vendor.
+fn idp(reader: &PropertyReader<'_>, fields: IdpFields, vendor: Vendor) -> Result<Idp<CustomIdp>, Error> {
+    check_combination(reader, vendor)?;
+    let IdpFields { discovery_url, issuer, token_endpoint_query, method, .. } = fields;
+    Ok(match vendor.family {
+        Family::Custom => {
+            let discovery = Discovery::new("`Vendor` CustomOauth2", discovery_url, issuer)?;
+            Idp::Custom(CustomIdp { discovery, token_endpoint_query, method })
+        }
+        Family::Known(known) => Idp::Known(known),
+        Family::Microsoft => Idp::Microsoft { tenant_id: fields.tenant_id },
+        Family::Included => {
+            if let Some(issuer) = &issuer {
+                check_https("Issuer", issuer)?;
+            }
+            Idp::Included(Endpoints {
+                issuer,
+                authorization_endpoint: fields.authorization_endpoint,
+                token_endpoint: fields.token_endpoint,
+            })
+        }
+    })
+}
+
+/// Refuses properties for which the vendor's family has no member.
 fn check_combination(reader: &PropertyReader<'_>, vendor: Vendor) -> Result<(), Error> {
     let family = vendor.family;
     let custom = ("CustomOauth2", family == Family::Custom);
@@ -183,22 +247,15 @@ fn check_combination(reader: &PropertyReader<'_>, vendor: Vendor) -> Result<(), 
     Ok(())
 }
 
-fn secret(reader: &PropertyReader<'_>) -> Result<Secret, Error> {
-    let sources = [("MANAGED", false), ("EXTERNAL", true)];
-    let external = reader.choice("ClientSecretSource", &sources)?.unwrap_or(false);
-    let secret = ClientSecret::read(reader)?;
-    match &secret {
-        Some(ClientSecret::Given(value)) => at_most("ClientSecret", value.expose(), CLIENT_SECRET_CHARS_MAX)?,
-        Some(ClientSecret::Stored { secret_id, key }) => {
-            at_most("ClientSecretId", secret_id, SECRET_ID_CHARS_MAX)?;
-            at_most("ClientSecretJsonKey", key, SECRET_KEY_CHARS_MAX)?;
-        }
-        None => {}
-    }
-    if reader.is_given("ClientSecretJsonKey") && !reader.is_given("ClientSecretId") {
+fn secret(_: &PropertyReader<'_>, fields: SecretFields) -> Result<Secret, Error> {
+    let SecretFields { given, id, key, source } = fields;
+    let useless_key = key.is_some() && id.is_none();
+    let secret = ClientSecret::new(given, id, key)?;
+    if useless_key {
         let problem = "has no effect without `ClientSecretId`; add it or leave this out";
         return Err(Error::property("ClientSecretJsonKey", problem));
     }
+    let external = source == SecretSourceType::External;
     match (secret, external) {
         (Some(secret), false) => Ok(Secret::Managed(secret)),
         (Some(ClientSecret::Stored { secret_id, key }), true) => Ok(Secret::External { secret_id, key }),
@@ -218,32 +275,11 @@ fn secret(reader: &PropertyReader<'_>) -> Result<Secret, Error> {
     }
 }
 
-fn custom(reader: &PropertyReader<'_>) -> Result<CustomIdp, Error> {
-    let discovery = Discovery::read(reader, "`Vendor` CustomOauth2")?;
-    let methods = ["CLIENT_SECRET_BASIC", "CLIENT_SECRET_POST"];
-    let method = reader.choice("ClientAuthenticationMethod", &methods.map(|word| (word, word)))?;
-    let token_endpoint_query = reader.string("TokenEndpointQuery")?;
-    if let Some(query) = &token_endpoint_query {
-        check_query(query)?;
+fn check_https(property: &str, url: &str) -> Result<(), Error> {
+    if is_https(url) {
+        return Ok(());
     }
-    let method = method.map(ClientAuthenticationMethodType::from);
-    Ok(CustomIdp { discovery, token_endpoint_query, method })
-}
-
-fn tenant_id(reader: &PropertyReader<'_>) -> Result<Option<String>, Error> {
-    let tenant_id = reader.string("TenantId")?;
-    if let Some(tenant_id) = &tenant_id {
-        at_most("TenantId", tenant_id, TENANT_ID_CHARS_MAX)?;
-    }
-    Ok(tenant_id)
-}
-
-fn https_url(reader: &PropertyReader<'_>, name: &str) -> Result<Option<String>, Error> {
-    let url = reader.string(name)?;
-    match url.as_deref().filter(|url| !is_https(url)) {
-        Some(url) => Err(Error::property(name, format!("is {}; give an https URL", quote(url)))),
-        None => Ok(url),
-    }
+    Err(Error::property(property, format!("is {}; give an https URL", quote(url))))
 }
 
 fn is_https(url: &str) -> bool {
@@ -252,7 +288,7 @@ fn is_https(url: &str) -> bool {
 }
 
 /// Pairs of a query (RFC 3986, section 3.4) as a form encodes them. Taken over to the letter, so they come encoded.
-fn check_query(query: &str) -> Result<(), Error> {
+fn check_query(property: &str, query: &str) -> Result<(), Error> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~!$'()*+,;:@/?=".contains(&byte);
     let encoded = |text: &str| {
         let mut parts = text.split('%');
@@ -273,7 +309,7 @@ fn check_query(query: &str) -> Result<(), Error> {
          percent-encoded and without the `?`",
         quote(query)
     );
-    Err(Error::property("TokenEndpointQuery", problem))
+    Err(Error::property(property, problem))
 }
 
 #[cfg(test)]
@@ -283,10 +319,10 @@ mod tests {
     #[test]
     fn queries_are_pairs_that_a_url_can_carry() {
         for query in ["audience=urn:x", "audience=https%3A%2F%2Fapi%2F&a=", "a=b&c=d+e", "a=https://api.example.com/"] {
-            assert!(check_query(query).is_ok(), "{query}");
+            assert!(check_query("TokenEndpointQuery", query).is_ok(), "{query}");
         }
         for query in ["audience", "=x", "?a=b", "a=b c", "a=%zz", "a=%4", "a=é", "a=b#c", "a=b&", "a=\"b\""] {
-            assert!(check_query(query).is_err(), "{query}");
+            assert!(check_query("TokenEndpointQuery", query).is_err(), "{query}");
         }
     }
 

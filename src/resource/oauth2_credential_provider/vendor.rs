@@ -33,10 +33,13 @@ pub(crate) enum KnownVendor {
     Slack,
 }
 
+/// The vendor that stands for any IdP.
+pub(super) const CUSTOM: Vendor = vendor("CustomOauth2", Family::Custom);
+
 /// CredentialProviderVendorType, and Oauth2ProviderConfigInput for the families (API reference,
 /// CreateOauth2CredentialProvider).
 pub(super) const VENDORS: [Vendor; 25] = [
-    vendor("CustomOauth2", Family::Custom),
+    CUSTOM,
     vendor("AtlassianOauth2", Family::Known(KnownVendor::Atlassian)),
     vendor("GithubOauth2", Family::Known(KnownVendor::Github)),
     vendor("GoogleOauth2", Family::Known(KnownVendor::Google)),

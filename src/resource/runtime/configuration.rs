@@ -1,12 +1,14 @@
-//! A runtime's configuration in one comparable form: what is wanted, and what the service reports.
+//! A runtime's configuration in one comparable form: what is desired, and what the service reports.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
+use aws_sdk_bedrockagentcorecontrol::Client;
+use aws_sdk_bedrockagentcorecontrol::operation::create_agent_runtime::builders::CreateAgentRuntimeFluentBuilder;
 use aws_sdk_bedrockagentcorecontrol::operation::get_agent_runtime::GetAgentRuntimeOutput;
+use aws_sdk_bedrockagentcorecontrol::operation::update_agent_runtime::builders::UpdateAgentRuntimeFluentBuilder;
 use aws_sdk_bedrockagentcorecontrol::types::{
-    AgentRuntimeArtifact, AuthorizerConfiguration, ContainerConfiguration, LifecycleConfiguration,
-    NetworkConfiguration, NetworkMode, ProtocolConfiguration, RequestHeaderConfiguration, RuntimeMetadataConfiguration,
-    ServerProtocol, VpcConfig,
+    AgentRuntimeArtifact, ContainerConfiguration, LifecycleConfiguration, NetworkConfiguration, NetworkMode,
+    ProtocolConfiguration, RequestHeaderConfiguration, RuntimeMetadataConfiguration, ServerProtocol, VpcConfig,
 };
 use aws_smithy_types::error::operation::BuildError;
 
@@ -35,9 +37,34 @@ pub(super) struct Configuration {
     requires_mmds_v2: bool,
 }
 
+/// Sets the members that a create and an update share: every one is sent every time. The SDK's builders have no trait in
+/// common.
+macro_rules! with_members {
+    ($request:expr, $it:expr) => {
+        $request
+            .agent_runtime_artifact($it.artifact()?)
+            .role_arn(&$it.role_arn)
+            .set_description($it.description.clone())
+            .protocol_configuration(ProtocolConfiguration::builder().server_protocol($it.protocol.clone()).build()?)
+            .set_environment_variables(Some(
+                $it.environment.iter().map(|(key, value)| (key.clone(), value.expose().to_owned())).collect(),
+            ))
+            .network_configuration(network_to_api(&$it.network)?)
+            .set_authorizer_configuration($it.authorizer.as_ref().map(Authorizer::to_api).transpose()?)
+            .set_request_header_configuration($it.request_headers())
+            .set_platform_version($it.platform_version.clone())
+            .lifecycle_configuration(
+                LifecycleConfiguration::builder()
+                    .idle_runtime_session_timeout($it.idle_seconds)
+                    .max_lifetime($it.lifetime_seconds)
+                    .build(),
+            )
+    };
+}
+
 impl Configuration {
-    /// The wanted configuration.
-    pub(super) fn wanted(properties: &Properties, environment: BTreeMap<String, Sensitive>) -> Self {
+    /// Returns the desired configuration.
+    pub(super) fn desired(properties: &Properties, environment: BTreeMap<String, Sensitive>) -> Self {
         Self {
             container_uri: properties.container_uri.clone(),
             role_arn: properties.role_arn.clone(),
@@ -54,19 +81,19 @@ impl Configuration {
         }
     }
 
-    /// What of this an update did not bring about although it was accepted: the members whose former value lets in the
-    /// wrong callers or runs the wrong thing. Others may come back in another form than they were sent.
-    pub(super) fn kept_by(&self, live: &Self) -> Vec<&'static str> {
+    /// Returns the members that an accepted call left unchanged. Only those whose old value lets in the wrong callers or
+    /// runs the wrong thing: others may be returned in a normalized form.
+    pub(super) fn unapplied_in(&self, live: &Self) -> Vec<&'static str> {
         let members = [
             ("authorizer", self.authorizer == live.authorizer),
             ("environment", self.environment == live.environment),
             ("image", self.container_uri == live.container_uri),
-            ("platform version", self.platform_version == live.platform_version),
+            ("platform version", self.platform_version.is_none() || self.platform_version == live.platform_version),
         ];
         members.into_iter().filter_map(|(name, taken)| (!taken).then_some(name)).collect()
     }
 
-    /// The configuration that the service reports.
+    /// Returns the configuration that the service reports.
     pub(super) fn live(live: &GetAgentRuntimeOutput) -> Self {
         let container = live.agent_runtime_artifact().and_then(|a| a.as_container_configuration().ok());
         let environment = live.environment_variables().into_iter().flatten();
@@ -112,33 +139,31 @@ impl Configuration {
         self.environment.iter().map(|(name, value)| name.len() + value.expose().len()).sum()
     }
 
-    /// Whether it takes tokens of the IdP with this discovery document.
+    /// Returns true if it accepts tokens of the IdP with this discovery document.
     pub(super) fn trusts(&self, discovery: &Discovery) -> bool {
         self.authorizer.as_ref().is_some_and(|authorizer| authorizer.discovery_url == discovery.url)
     }
 
-    /// The members of a request. Every one is sent every time.
-    pub(super) fn to_api(&self) -> Result<Members, BuildError> {
+    /// Builds the request for a new runtime.
+    pub(super) fn create_request(&self, client: &Client) -> Result<CreateAgentRuntimeFluentBuilder, BuildError> {
+        Ok(with_members!(client.create_agent_runtime(), self))
+    }
+
+    /// Builds the request that replaces the configuration.
+    pub(super) fn update_request(&self, client: &Client) -> Result<UpdateAgentRuntimeFluentBuilder, BuildError> {
+        let metadata = RuntimeMetadataConfiguration::builder().require_mmdsv2(self.requires_mmds_v2).build()?;
+        Ok(with_members!(client.update_agent_runtime(), self).metadata_configuration(metadata))
+    }
+
+    fn artifact(&self) -> Result<AgentRuntimeArtifact, BuildError> {
+        let container = ContainerConfiguration::builder().container_uri(&self.container_uri).build()?;
+        Ok(AgentRuntimeArtifact::ContainerConfiguration(container))
+    }
+
+    /// The API refuses an empty list.
+    fn request_headers(&self) -> Option<RequestHeaderConfiguration> {
         let headers = self.request_headers.0.values().cloned().collect::<Vec<_>>();
-        Ok(Members {
-            artifact: AgentRuntimeArtifact::ContainerConfiguration(
-                ContainerConfiguration::builder().container_uri(&self.container_uri).build()?,
-            ),
-            role_arn: self.role_arn.clone(),
-            description: self.description.clone(),
-            protocol: ProtocolConfiguration::builder().server_protocol(self.protocol.clone()).build()?,
-            environment: self.environment.iter().map(|(key, value)| (key.clone(), value.expose().to_owned())).collect(),
-            network: network_to_api(&self.network)?,
-            authorizer: self.authorizer.as_ref().map(Authorizer::to_api).transpose()?,
-            platform_version: self.platform_version.clone(),
-            // The API refuses an empty list.
-            request_headers: (!headers.is_empty())
-                .then_some(RequestHeaderConfiguration::RequestHeaderAllowlist(headers)),
-            lifecycle: LifecycleConfiguration::builder()
-                .idle_runtime_session_timeout(self.idle_seconds)
-                .max_lifetime(self.lifetime_seconds)
-                .build(),
-        })
+        (!headers.is_empty()).then_some(RequestHeaderConfiguration::RequestHeaderAllowlist(headers))
     }
 }
 
@@ -161,21 +186,6 @@ fn by_lower_case(headers: &[String]) -> Headers {
 /// The headers in a list that are not the service's own.
 fn live_headers(headers: &[String]) -> Headers {
     by_lower_case(&headers.iter().filter(|header| !is_service_header(header)).cloned().collect::<Vec<_>>())
-}
-
-/// The members that creating and updating share.
-#[derive(Clone)]
-pub(super) struct Members {
-    pub(super) artifact: AgentRuntimeArtifact,
-    pub(super) role_arn: String,
-    pub(super) description: Option<String>,
-    pub(super) protocol: ProtocolConfiguration,
-    pub(super) environment: HashMap<String, String>,
-    pub(super) network: NetworkConfiguration,
-    pub(super) authorizer: Option<AuthorizerConfiguration>,
-    pub(super) request_headers: Option<RequestHeaderConfiguration>,
-    pub(super) platform_version: Option<String>,
-    pub(super) lifecycle: LifecycleConfiguration,
 }
 
 fn network_to_api(network: &Network) -> Result<NetworkConfiguration, BuildError> {

@@ -1,11 +1,12 @@
-//! Creates and updates that ended badly, in one sentence.
+//! Explains in one sentence why a runtime could not be created or updated.
 
 use aws_sdk_bedrockagentcorecontrol::operation::get_agent_runtime::GetAgentRuntimeOutput;
 use aws_sdk_bedrockagentcorecontrol::types::AgentRuntimeStatus;
 
-use super::outputs::log_group_name;
-use super::platform::V2;
 use super::properties::Properties;
+use crate::agentcore::engine;
+use crate::agentcore::runtime::{Runtime, V2, log_group_name};
+use crate::agentcore::waiters::joined;
 use crate::container_log;
 use crate::error::Error;
 use crate::job::Job;
@@ -15,43 +16,33 @@ use crate::job::Job;
 const ABOUT_CONTAINER: [&str; 10] =
     ["health", "start", "initializ", "warm", "hook", "respond", "timed out", "timeout", "exit", "crash"];
 
-const NO_REASON: &str = "the service gives no reason";
-
-/// Returns the terminal status with the service's reason, and what the container said last if it was started. `old` are the
-/// properties before an update.
-pub(super) async fn of(
+/// Explains a create or an update that failed: the service's reason, and the container's last lines if it was started.
+/// `old` are the properties before an update.
+pub(super) async fn explain(
     job: &Job<'_>,
     live: &GetAgentRuntimeOutput,
     properties: &Properties,
     old: Option<&Properties>,
 ) -> Error {
-    let reason = live.failure_reason().map(|reason| reason.trim_end().trim_end_matches('.'));
-    let Some(reason) = reason.filter(|reason| !reason.is_empty()) else {
-        let started = live.platform_version() == Some(V2);
-        let lines = if started { last_lines(job, live, properties, old).await } else { String::new() };
-        return status(live, &format!("{NO_REASON}{lines}"));
+    let reason = live.failure_reason().map(str::trim).filter(|reason| !reason.is_empty());
+    let started = match reason {
+        None => live.platform_version() == Some(V2),
+        Some(reason) => {
+            let lower = reason.to_lowercase();
+            ABOUT_CONTAINER.iter().any(|word| lower.contains(word))
+        }
     };
-    let lower = reason.to_lowercase();
-    if !ABOUT_CONTAINER.iter().any(|word| lower.contains(word)) {
-        return status(live, reason);
-    }
-    status(live, &format!("{reason}{}", last_lines(job, live, properties, old).await))
-}
-
-/// Returns the terminal status with the service's reason alone.
-pub(super) fn of_delete(live: &GetAgentRuntimeOutput) -> Error {
-    status(live, live.failure_reason().unwrap_or(NO_REASON))
-}
-
-fn status(live: &GetAgentRuntimeOutput, reasons: &str) -> Error {
-    Error::TerminalStatus {
-        what: format!("runtime {}", live.agent_runtime_id()),
-        status: live.status().as_str().to_owned(),
-        reasons: reasons.to_owned(),
+    let lines = if started { last_lines(job, live, properties, old).await } else { String::new() };
+    match engine::failed::<Runtime>(&live.agent_runtime_id().to_owned(), live) {
+        Error::TerminalStatus { what, status, .. } => {
+            let reasons = format!("{}{lines}", joined(reason.as_slice()));
+            Error::TerminalStatus { what, status, reasons }
+        }
+        error => error,
     }
 }
 
-/// The container's last lines since the operation began. The environment's values are masked already, the secret's now.
+/// Reads the container's last lines since the operation began. The environment's values are masked already, the secret's now.
 async fn last_lines(
     job: &Job<'_>,
     live: &GetAgentRuntimeOutput,

@@ -5,17 +5,12 @@
 
 use aws_sdk_bedrockagentcorecontrol::operation::get_agent_runtime::GetAgentRuntimeOutput;
 
-use super::api;
 use super::configuration::Configuration;
 use super::properties::Properties;
+use crate::agentcore::runtime::{V1, V2, get_before};
 use crate::error::{ApiErrorKind, Error};
 use crate::job::Job;
 use crate::rollback::is_rolling_back;
-
-/// The platform of a runtime whose Get does not name one: the platform from before there were two.
-pub(super) const V1: &str = "V1";
-/// The platform that starts a container once for each version of a runtime.
-pub(super) const V2: &str = "V2";
 
 /// Bytes of all variables, names and values, that the platforms were seen to take: 4 KB and, for containers, 2.5 KB.
 const V1_BYTES_MAX: usize = 4096;
@@ -50,14 +45,14 @@ pub(super) async fn of_update(
 /// Returns the platform of the newest version that is not on the platform `undone`; several versions may be of the update
 /// that is undone. Returns `None` if there is no such version among the last ones.
 async fn before(job: &Job<'_>, live: &GetAgentRuntimeOutput, undone: &str) -> Result<Option<String>, Error> {
-    let mut version = api::get_before(job, live).await?;
+    let mut version = get_before(job, live).await?;
     for _ in 0..UNDONE_VERSIONS_MAX {
         let Some(it) = version else { return Ok(None) };
         let platform = it.platform_version().unwrap_or(V1);
         if platform != undone {
             return Ok(Some(platform.to_owned()));
         }
-        version = api::get_before(job, &it).await?;
+        version = get_before(job, &it).await?;
     }
     Ok(None)
 }

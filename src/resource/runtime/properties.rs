@@ -5,62 +5,66 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws_sdk_bedrockagentcorecontrol::types::ServerProtocol;
 
 use super::headers;
-use super::platform::{V1, V2};
 use crate::agentcore::check_role;
-use crate::authorizer::{Authorizer, Draft, Fields};
+use crate::agentcore::runtime::{V1, V2};
+use crate::authorizer::{Authorizer, Fields};
 use crate::error::Error;
 use crate::oauth::Discovery;
-use crate::properties::{PropertyReader, at_most};
+use crate::properties::{Choice, PropertyReader, PropertySet};
 use crate::requester::Requester;
 use crate::sensitive::Sensitive;
 use crate::tags;
 use crate::text::quote;
 
-/// What a template may give.
-pub(super) const NAMES: [&str; 25] = [
-    "AgentRuntimeName",
-    "ContainerUri",
-    "RoleArn",
-    "Description",
-    "ServerProtocol",
-    "EnvironmentVariables",
-    "SecretId",
-    "SecretVersionId",
-    "SecretEnvironmentVariable",
-    "CredentialDelivery",
-    "NetworkMode",
-    "Subnets",
-    "SecurityGroups",
-    "InboundAuth",
-    "DiscoveryUrl",
-    "Issuer",
-    "AllowedAudience",
-    "AllowedClients",
-    "AllowedScopes",
-    "ClientClaimName",
-    "RequestHeaders",
-    "PlatformVersion",
-    "IdleRuntimeSessionTimeout",
-    "MaxLifetime",
-    "Tags",
-];
 /// Session times, in seconds: the API reference of LifecycleConfiguration.
 const SESSION_SECONDS: std::ops::RangeInclusive<i32> = 60..=1_209_600;
 /// The service's defaults, which a full replace has to state.
 pub(crate) const IDLE_SECONDS_DEFAULT: i32 = 900;
 pub(crate) const LIFETIME_SECONDS_DEFAULT: i32 = 28_800;
 const NAME_CHARS_MAX: usize = 48;
-const DESCRIPTION_CHARS_MAX: usize = 4096;
 const SUBNETS_MAX: usize = 16;
-const SECRET_VARIABLE_DEFAULT: &str = "SECRET_NAME";
+
+impl Choice for ServerProtocol {
+    fn choices() -> impl Iterator<Item = (&'static str, Self)> {
+        [("MCP", Self::Mcp), ("HTTP", Self::Http), ("A2A", Self::A2A), ("AGUI", Self::Agui)].into_iter()
+    }
+}
 
 /// How the container gets its credentials.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Choice, Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum CredentialDelivery {
     /// The container reads the secret itself; its environment holds only the secret's name.
+    #[choice("ContainerRetrieval")]
     ContainerRetrieval,
     /// The secret's keys become environment variables: readable by whoever may read the runtime. For development.
+    #[choice("EnvironmentVariables")]
     EnvironmentVariables,
+}
+
+/// Who may call.
+#[derive(Choice, Clone, Copy, Debug, PartialEq, Eq)]
+enum InboundAuth {
+    #[choice("IAM")]
+    Iam,
+    #[choice("JWT")]
+    Jwt,
+}
+
+/// The platforms that a template can ask for.
+#[derive(Choice, Clone, Copy, Debug, PartialEq, Eq)]
+enum PlatformVersion {
+    #[choice(V1)]
+    V1,
+    #[choice(V2)]
+    V2,
+}
+
+#[derive(Choice, Clone, Copy, Debug, PartialEq, Eq)]
+enum NetworkMode {
+    #[choice("PUBLIC")]
+    Public,
+    #[choice("VPC")]
+    Vpc,
 }
 
 /// The secret a runtime works with.
@@ -89,40 +93,107 @@ pub(crate) enum Network {
 }
 
 /// The desired state.
-#[derive(Debug)]
+#[derive(Debug, PropertySet)]
+#[properties(check = check)]
 pub(crate) struct Properties {
-    /// Chosen name; otherwise one is derived.
-    pub name: Option<String>,
-    /// The image.
+    /// `<account>.dkr.ecr.<region>.amazonaws.com/<repository>[:tag][@digest]` or `public.ecr.aws/<alias>/<repository>…`.
+    #[property(name = "ContainerUri", chars = 1024, check = check_container_uri)]
     pub container_uri: String,
-    /// The role the container runs as.
+    /// Role the container runs under.
+    #[property(name = "RoleArn", check = check_role)]
     pub role_arn: String,
-    /// Free text.
+    /// Begins with a letter; at most 48 letters, digits and underscores. With [provisioner.yaml](provisioner.md#names) the
+    /// default begins with `NamePrefix`.
+    #[property(
+        name = "AgentRuntimeName",
+        default_text = "`<stack>_<logical id>_<8 digits>`",
+        check = check_name,
+        replaces
+    )]
+    pub name: Option<String>,
+    /// Shown in the AgentCore console.
+    #[property(name = "Description", chars = 4096)]
     pub description: Option<String>,
     /// What the server speaks.
+    #[property(name = "ServerProtocol", default = ServerProtocol::Mcp)]
     pub protocol: ServerProtocol,
-    /// Variables for the container.
+    /// Variables for the container. At most 50 with those the secret adds; names up to 100 characters, values up to 5000,
+    /// and all together up to 4096 bytes on V1 and 2560 on V2.
+    #[property(name = "EnvironmentVariables")]
     pub environment: BTreeMap<String, Sensitive>,
-    /// The secret, if the server needs one.
+    #[property(flatten = SecretFields, map = secret)]
     pub secret: Option<SecretSource>,
-    /// Opaque: a new value recycles the runtime.
+    /// Opaque. A new value creates a new version of the runtime, so that new sessions have the new secret; on V2 there is
+    /// no other way. Reaches the container as `AGENTCORE_PROVISIONER_SECRET_VERSION`.
+    #[property(name = "SecretVersionId")]
     pub secret_version_id: Option<String>,
-    /// Where the runtime sits.
+    #[property(flatten = NetworkFields, parse = network)]
     pub network: Network,
-    /// Who may call; `None` is SigV4.
+    #[property(flatten = InboundFields, parse = inbound, also = discovery)]
     pub authorizer: Option<Authorizer>,
-    /// The discovery document of the IdP whose tokens the authorizer takes.
+    /// The discovery document of the IdP whose tokens the authorizer accepts.
     pub discovery: Option<Discovery>,
-    /// Request headers that reach the container.
+    /// Up to 20 request headers that AgentCore passes on to the container. `Authorization` needs `JWT`.
+    #[property(name = "RequestHeaders")]
     pub request_headers: Vec<String>,
-    /// The platform; `None` leaves it to the service, and to an update's predecessor.
+    /// Absent: a new runtime gets what AgentCore chooses, and an update keeps what is there. See
+    /// [Platform versions](#platform-versions).
+    #[property(name = "PlatformVersion", default_text = "AgentCore's choice", map = platform_version)]
     pub platform_version: Option<&'static str>,
-    /// Seconds after which an idle session ends.
-    pub idle_seconds: i32,
-    /// Seconds after which any session ends.
+    /// Time after which any session ends, in seconds.
+    #[property(name = "MaxLifetime", range = SESSION_SECONDS, default = LIFETIME_SECONDS_DEFAULT)]
     pub lifetime_seconds: i32,
-    /// The user's tags.
+    /// Time after which an idle session ends, in seconds; at most `MaxLifetime`.
+    #[property(
+        name = "IdleRuntimeSessionTimeout",
+        range = SESSION_SECONDS,
+        default = IDLE_SECONDS_DEFAULT.min(lifetime_seconds),
+        default_text = "`900`, or `MaxLifetime` if that is less"
+    )]
+    pub idle_seconds: i32,
+    /// Tags of the runtime: see [above](#what-all-resource-types-have-in-common).
+    #[property(name = "Tags", check = tags::check)]
     pub tags: BTreeMap<String, String>,
+}
+
+/// The properties of the secret.
+#[derive(Debug, PropertySet)]
+struct SecretFields {
+    /// Name or ARN of the secret the server works with.
+    #[property(name = "SecretId")]
+    id: Option<String>,
+    /// Variable in which the container finds the secret's name (its ARN if the secret is another account's).
+    #[property(name = "SecretEnvironmentVariable", default = "SECRET_NAME")]
+    variable: String,
+    /// `ContainerRetrieval`: only that variable. `EnvironmentVariables`: the secret is read now and its keys become
+    /// variables; those in `EnvironmentVariables` win. For development.
+    #[property(name = "CredentialDelivery", default = CredentialDelivery::ContainerRetrieval)]
+    delivery: CredentialDelivery,
+}
+
+/// The properties of the network.
+#[derive(Debug, PropertySet)]
+struct NetworkFields {
+    /// `PUBLIC`: managed by AWS, with access to the internet. `VPC`: in your subnets.
+    #[property(name = "NetworkMode", default = NetworkMode::Public)]
+    mode: NetworkMode,
+    /// 1 to 16 subnet ids; required with `VPC`, refused with `PUBLIC`.
+    #[property(name = "Subnets", default_text = "–")]
+    subnets: Vec<String>,
+    /// 1 to 16 security group ids; required with `VPC`, refused with `PUBLIC`.
+    #[property(name = "SecurityGroups", default_text = "–")]
+    security_groups: Vec<String>,
+}
+
+/// The properties of callers.
+#[derive(Debug, PropertySet)]
+struct InboundFields {
+    /// `IAM`: callers sign with SigV4. `JWT`: callers bring a token, and at least one of `AllowedAudience`,
+    /// `AllowedClients`, `AllowedScopes` is required. The next six are refused with `IAM`.
+    #[property(name = "InboundAuth", default = InboundAuth::Iam)]
+    kind: InboundAuth,
+    #[property(flatten)]
+    authorizer: Fields,
 }
 
 impl Properties {
@@ -154,80 +225,31 @@ pub(crate) fn default_name(requester: &Requester) -> String {
     format!("{name}_{suffix}")
 }
 
-pub(super) fn parse(reader: &PropertyReader<'_>) -> Result<Properties, Error> {
-    let name = reader.string("AgentRuntimeName")?;
-    let container_uri = reader.required_string("ContainerUri")?;
-    let role_arn = reader.required_string("RoleArn")?;
-    let description = reader.string("Description")?;
-    if let Some(name) = &name {
-        check_name(name)?;
-    }
-    check_container_uri(&container_uri)?;
-    check_role("RoleArn", &role_arn)?;
-    if let Some(description) = &description {
-        at_most("Description", description, DESCRIPTION_CHARS_MAX)?;
-    }
-    let protocols = ["MCP", "HTTP", "A2A", "AGUI"];
-    let protocol = reader.choice("ServerProtocol", &protocols.map(|word| (word, word)))?.unwrap_or("MCP");
-    let draft = draft(reader)?;
-    let authorizer = draft.as_ref().map(Draft::without_evidence).transpose()?;
-    let request_headers = reader.list("RequestHeaders")?;
-    headers::check(&request_headers, authorizer.is_some())?;
-    let (idle_seconds, lifetime_seconds) = session_times(reader)?;
-    Ok(Properties {
-        name,
-        container_uri,
-        role_arn,
-        description,
-        protocol: ServerProtocol::from(protocol),
-        environment: reader.sensitive_map("EnvironmentVariables")?.unwrap_or_default(),
-        secret: secret(reader)?,
-        secret_version_id: reader.string("SecretVersionId")?,
-        network: network(reader)?,
-        authorizer,
-        discovery: draft.map(|draft| draft.discovery),
-        request_headers,
-        platform_version: reader.choice("PlatformVersion", &[V1, V2].map(|word| (word, word)))?,
-        idle_seconds,
-        lifetime_seconds,
-        tags: tags::read(reader)?,
+fn platform_version(given: Option<PlatformVersion>) -> Option<&'static str> {
+    given.map(|version| match version {
+        PlatformVersion::V1 => V1,
+        PlatformVersion::V2 => V2,
     })
 }
 
-fn secret(reader: &PropertyReader<'_>) -> Result<Option<SecretSource>, Error> {
-    let deliveries = [
-        ("ContainerRetrieval", CredentialDelivery::ContainerRetrieval),
-        ("EnvironmentVariables", CredentialDelivery::EnvironmentVariables),
-    ];
-    let delivery = reader.choice("CredentialDelivery", &deliveries)?.unwrap_or(CredentialDelivery::ContainerRetrieval);
-    let variable = reader.string("SecretEnvironmentVariable")?.unwrap_or_else(|| SECRET_VARIABLE_DEFAULT.to_owned());
-    Ok(reader.string("SecretId")?.map(|id| SecretSource { id, delivery, variable }))
-}
-
-/// Idle time and lifetime of a session, in seconds.
-fn session_times(reader: &PropertyReader<'_>) -> Result<(i32, i32), Error> {
-    let lifetime = reader.integer("MaxLifetime", SESSION_SECONDS)?.unwrap_or(LIFETIME_SECONDS_DEFAULT);
-    // The service lets idle follow a shorter lifetime.
-    let idle = reader.integer("IdleRuntimeSessionTimeout", SESSION_SECONDS)?;
-    let idle = idle.unwrap_or(IDLE_SECONDS_DEFAULT.min(lifetime));
+/// Refuses combinations that cannot work.
+fn check(properties: &Properties) -> Result<(), Error> {
+    headers::check(&properties.request_headers, properties.authorizer.is_some())?;
+    let (idle, lifetime) = (properties.idle_seconds, properties.lifetime_seconds);
     if idle > lifetime {
         let problem = format!("is {idle}, longer than `MaxLifetime` of {lifetime}; lower it");
         return Err(Error::property("IdleRuntimeSessionTimeout", problem));
     }
-    Ok((idle, lifetime))
+    Ok(())
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum NetworkMode {
-    Public,
-    Vpc,
+fn secret(fields: SecretFields) -> Option<SecretSource> {
+    let SecretFields { id, variable, delivery } = fields;
+    id.map(|id| SecretSource { id, delivery, variable })
 }
 
-fn network(reader: &PropertyReader<'_>) -> Result<Network, Error> {
-    let modes = [("PUBLIC", NetworkMode::Public), ("VPC", NetworkMode::Vpc)];
-    let mode = reader.choice("NetworkMode", &modes)?.unwrap_or(NetworkMode::Public);
-    let subnets = reader.list("Subnets")?;
-    let security_groups = reader.list("SecurityGroups")?;
+fn network(_: &PropertyReader<'_>, fields: NetworkFields) -> Result<Network, Error> {
+    let NetworkFields { mode, subnets, security_groups } = fields;
     let lists = [("Subnets", &subnets, "subnet-"), ("SecurityGroups", &security_groups, "sg-")];
     for (name, ids, prefix) in lists {
         match mode {
@@ -265,7 +287,7 @@ fn network(reader: &PropertyReader<'_>) -> Result<Network, Error> {
 }
 
 /// `[a-zA-Z][a-zA-Z0-9_]{0,47}` (API reference, CreateAgentRuntime).
-fn check_name(name: &str) -> Result<(), Error> {
+fn check_name(property: &str, name: &str) -> Result<(), Error> {
     let fits = name.len() <= NAME_CHARS_MAX
         && name.starts_with(|c: char| c.is_ascii_alphabetic())
         && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
@@ -273,7 +295,7 @@ fn check_name(name: &str) -> Result<(), Error> {
         return Ok(());
     }
     Err(Error::property(
-        "AgentRuntimeName",
+        property,
         format!(
             "is {}; start with a letter and use at most {NAME_CHARS_MAX} letters, digits and underscores (no hyphens)",
             quote(name)
@@ -282,10 +304,10 @@ fn check_name(name: &str) -> Result<(), Error> {
 }
 
 /// The pattern of RuntimeContainerUri, as far as a sentence can explain it; the service checks the rest.
-fn check_container_uri(uri: &str) -> Result<(), Error> {
+fn check_container_uri(property: &str, uri: &str) -> Result<(), Error> {
     let refuse = |problem: &str| {
         Err(Error::property(
-            "ContainerUri",
+            property,
             format!(
                 "is {}, {problem}; use `<account>.dkr.ecr.<region>.amazonaws.com/<repository>:<tag>` or \
                  `public.ecr.aws/<alias>/<repository>:<tag>`",
@@ -293,7 +315,6 @@ fn check_container_uri(uri: &str) -> Result<(), Error> {
             ),
         ))
     };
-    at_most("ContainerUri", uri, 1024)?;
     if uri.contains(char::is_whitespace) {
         return refuse("which has white space in it");
     }
@@ -335,15 +356,16 @@ fn is_digest(digest: &str) -> bool {
     digest.strip_prefix("sha256:").is_some_and(|hex| hex.len() == 64 && hex.chars().all(lower_hex))
 }
 
-/// The authorizer for `InboundAuth` JWT, none for IAM.
-fn draft(reader: &PropertyReader<'_>) -> Result<Option<Draft>, Error> {
-    let fields = Fields::read(reader)?;
-    if reader.choice("InboundAuth", &[("IAM", false), ("JWT", true)])?.unwrap_or(false) {
-        return fields.check("`InboundAuth` JWT").map(Some);
-    }
-    match fields.given() {
-        None => Ok(None),
-        Some(name) => {
+/// Returns the authorizer and its IdP for `InboundAuth` JWT, nothing for IAM.
+fn inbound(_: &PropertyReader<'_>, fields: InboundFields) -> Result<(Option<Authorizer>, Option<Discovery>), Error> {
+    let InboundFields { kind, authorizer } = fields;
+    match (kind, authorizer.given()) {
+        (InboundAuth::Jwt, _) => {
+            let draft = authorizer.check("`InboundAuth` JWT")?;
+            Ok((Some(draft.without_evidence()?), Some(draft.discovery)))
+        }
+        (InboundAuth::Iam, None) => Ok((None, None)),
+        (InboundAuth::Iam, Some(name)) => {
             Err(Error::property(name, "has no effect when `InboundAuth` is IAM; set it to JWT or leave this out"))
         }
     }
@@ -353,11 +375,13 @@ fn draft(reader: &PropertyReader<'_>) -> Result<Option<Draft>, Error> {
 mod tests {
     use super::*;
 
+    const NAME: &str = "AgentRuntimeName";
+
     #[test]
     fn names_follow_the_api() {
-        assert!(check_name("zscaler_mcp").is_ok());
+        assert!(check_name(NAME, "zscaler_mcp").is_ok());
         for name in ["zscaler-mcp", "1mcp", "", "é", &"a".repeat(49)] {
-            assert!(check_name(name).is_err(), "{name}");
+            assert!(check_name(NAME, name).is_err(), "{name}");
         }
     }
 
@@ -370,10 +394,10 @@ mod tests {
                 request_id: "r".to_owned(),
                 name_prefix: None,
             };
-            check_name(&default_name(&requester)).unwrap();
+            check_name(NAME, &default_name(&requester)).unwrap();
             requester.name_prefix = Some("my".to_owned());
             let name = default_name(&requester);
-            check_name(&name).unwrap();
+            check_name(NAME, &name).unwrap();
             assert!(name.starts_with("my_") && !name.starts_with("my_my_"), "{name}");
         }
     }
@@ -386,7 +410,7 @@ mod tests {
             &format!("111122223333.dkr.ecr.us-east-1.amazonaws.com/mcp:1.2@sha256:{}", "0a".repeat(32)),
             "public.ecr.aws/alias/mcp",
         ] {
-            assert!(check_container_uri(uri).is_ok(), "{uri}");
+            assert!(check_container_uri("ContainerUri", uri).is_ok(), "{uri}");
         }
         for uri in [
             "docker.io/library/mcp",
@@ -399,7 +423,7 @@ mod tests {
             "public.ecr.aws/alias/mcp@sha256:abc",
             "public.ecr.aws/alias/mcp@latest",
         ] {
-            assert!(check_container_uri(uri).is_err(), "{uri}");
+            assert!(check_container_uri("ContainerUri", uri).is_err(), "{uri}");
         }
     }
 }

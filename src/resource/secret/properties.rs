@@ -1,30 +1,14 @@
 //! The desired state of a secret, and the checks that need no call.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 
 use crate::error::Error;
-use crate::properties::{PropertyReader, at_most};
+use crate::properties::{FromText, PropertyReader, PropertySet, Table};
 use crate::requester::Requester;
 use crate::sensitive::Sensitive;
 use crate::tags;
 use crate::text::quote;
-
-/// What a template may give.
-pub(super) const NAMES: [&str; 9] = [
-    "SecretName",
-    "Description",
-    "KmsKeyId",
-    "Values",
-    "GeneratedKeys",
-    "RequiredKeys",
-    "ExistingSecretId",
-    "RecoveryWindowInDays",
-    "Tags",
-];
-/// Days that Secrets Manager keeps a deleted secret recoverable, where it keeps it at all.
-const RECOVERY_DAYS: std::ops::RangeInclusive<i32> = 7..=30;
-const RECOVERY_DAYS_DEFAULT: i32 = 30;
-const NAME_CHARS_MAX: usize = 512;
 
 /// The desired state.
 #[derive(Debug)]
@@ -41,40 +25,68 @@ pub(crate) enum Properties {
 }
 
 /// A secret that the stack owns.
-#[derive(Debug)]
+#[derive(Debug, PropertySet)]
 pub(crate) struct Managed {
-    /// Chosen name; otherwise one is derived.
-    pub name: Option<String>,
-    /// Free text; never a secret.
-    pub description: Option<String>,
-    /// Key that encrypts the value; otherwise the account's default key.
-    pub kms_key_id: Option<String>,
-    /// The keys and values to store.
+    /// Map of keys and texts to store. Empty entries are left out. On update, keys you drop are removed, and keys that
+    /// others added stay byte for byte. At most 65 536 bytes as JSON.
+    #[property(name = "Values", default_text = "–")]
     pub values: BTreeMap<String, Sensitive>,
-    /// Keys to fill with random text once.
+    /// Keys to fill with 32 random bytes (base64url), once; they are kept from then on.
+    #[property(name = "GeneratedKeys")]
     pub generated_keys: BTreeSet<String>,
-    /// Keys the value must have.
+    /// Keys that must be there with a non-empty value; `A|B` means either.
+    #[property(name = "RequiredKeys")]
     pub required_keys: Vec<RequiredKey>,
-    /// The user's tags.
+    /// Letters, digits and `/_+=.@-`.
+    #[property(
+        name = "SecretName",
+        default_text = "`<stack>/<logical id>/<8 digits>`",
+        chars = 512,
+        check = check_name,
+        replaces
+    )]
+    pub name: Option<String>,
+    /// Free text. Never a secret.
+    #[property(name = "Description", chars = 2048)]
+    pub description: Option<String>,
+    /// Key that encrypts the value.
+    #[property(name = "KmsKeyId", default_text = "`aws/secretsmanager`")]
+    pub kms_key_id: Option<String>,
+    /// Tags of the secret: see [above](#what-all-resource-types-have-in-common).
+    #[property(name = "Tags", check = tags::check)]
     pub tags: BTreeMap<String, String>,
+}
+
+/// Everything that a template may give.
+#[derive(Debug, PropertySet)]
+struct Given {
+    #[property(flatten)]
+    managed: Managed,
+    /// Days that the deleted secret can be restored; 0 deletes it at once, even if somebody has scheduled its deletion.
+    // Checked here, used by Delete, which reads it from the raw properties.
+    #[property(name = "RecoveryWindowInDays", default = RecoveryWindow::DEFAULT)]
+    _recovery_window: RecoveryWindow,
+    /// Name or ARN. Must exist, be readable, hold a JSON object and not be scheduled for deletion. Goes with
+    /// `RequiredKeys` only.
+    #[property(name = "ExistingSecretId", default_text = "–", replaces)]
+    existing: Option<String>,
 }
 
 /// `A|B`: at least one of these keys must be there with a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct RequiredKey(Vec<String>);
 
-impl RequiredKey {
-    fn parse(text: &str) -> Result<Self, Error> {
+impl FromText for RequiredKey {
+    fn from_text(text: String) -> Result<Self, String> {
         let keys: Vec<_> = text.split('|').map(|key| key.trim().to_owned()).collect();
         if keys.iter().any(String::is_empty) {
-            return Err(Error::property(
-                "RequiredKeys",
-                format!("has the entry {}; write `KEY`, or `KEY_A|KEY_B` for either of two", quote(text)),
-            ));
+            return Err(format!("has the entry {}; write `KEY`, or `KEY_A|KEY_B` for either of two", quote(&text)));
         }
         Ok(Self(keys))
     }
+}
 
+impl RequiredKey {
     /// Whether one of the keys passes `has_value`.
     pub(crate) fn met(&self, has_value: impl Fn(&str) -> bool) -> bool {
         self.0.iter().any(|key| has_value(key))
@@ -102,61 +114,48 @@ pub(crate) fn default_name(requester: &Requester) -> String {
     format!("{}/{}/{}", requester.stack_name(), requester.logical_id, requester.suffix())
 }
 
-pub(super) fn parse(reader: &PropertyReader<'_>) -> Result<Properties, Error> {
-    let name = reader.string("SecretName")?;
-    let description = reader.string("Description")?;
-    let kms_key_id = reader.string("KmsKeyId")?;
-    let values = reader.sensitive_map("Values")?;
-    let generated_keys: BTreeSet<_> = reader.list("GeneratedKeys")?.into_iter().collect();
-    let required_keys =
-        reader.list("RequiredKeys")?.iter().map(|text| RequiredKey::parse(text)).collect::<Result<_, _>>()?;
-    let existing = reader.string("ExistingSecretId")?;
-    // Checked here, used by Delete, which reads it from the raw properties.
-    recovery_window(reader.string("RecoveryWindowInDays")?.as_deref())?;
-    let tags = tags::read(reader)?;
-    match (values, existing) {
-        (Some(_), Some(_)) => Err(Error::property(
-            "ExistingSecretId",
-            "is given together with `Values`; give one of them: an existing secret is never written to",
-        )),
-        (None, None) => Err(Error::property(
-            "Values",
-            "is missing; give the keys and values of a new secret, or `ExistingSecretId` for one that exists",
-        )),
-        (None, Some(secret_id)) => {
-            let given = [
-                ("SecretName", name.is_some()),
-                ("Description", description.is_some()),
-                ("KmsKeyId", kms_key_id.is_some()),
-                ("GeneratedKeys", !generated_keys.is_empty()),
-                ("Tags", !tags.is_empty()),
-            ];
-            if let Some((property, _)) = given.into_iter().find(|(_, given)| *given) {
-                let problem = "has no effect with `ExistingSecretId`, which is never changed; leave it out";
-                return Err(Error::property(property, problem));
-            }
-            Ok(Properties::Existing { secret_id, required_keys })
+impl PropertySet for Properties {
+    const TABLE: Table = Given::TABLE;
+
+    fn read(reader: &PropertyReader<'_>) -> Result<Self, Error> {
+        let Given { managed, existing, .. } = Given::read(reader)?;
+        match (reader.is_given("Values"), existing) {
+            (true, Some(_)) => Err(Error::property(
+                "ExistingSecretId",
+                "is given together with `Values`; give one of them: an existing secret is never written to",
+            )),
+            (false, None) => Err(Error::property(
+                "Values",
+                "is missing; give the keys and values of a new secret, or `ExistingSecretId` for one that exists",
+            )),
+            (false, Some(secret_id)) => managed.into_existing(secret_id),
+            (true, None) => managed.check().map(Self::Managed),
         }
-        (Some(values), None) => {
-            if let Some(name) = &name {
-                check_name(name)?;
-            }
-            if let Some(description) = &description {
-                at_most("Description", description, 2048)?;
-            }
-            if let Some(key) = generated_keys.iter().find(|key| values.contains_key(*key)) {
-                return Err(Error::property("GeneratedKeys", format!("names `{key}`, which `Values` gives; drop one")));
-            }
-            Ok(Properties::Managed(Managed {
-                name,
-                description,
-                kms_key_id,
-                values,
-                generated_keys,
-                required_keys,
-                tags,
-            }))
+    }
+}
+
+impl Managed {
+    /// Returns the properties of somebody else's secret. Refuses what would change it.
+    fn into_existing(self, secret_id: String) -> Result<Properties, Error> {
+        let given = [
+            ("SecretName", self.name.is_some()),
+            ("Description", self.description.is_some()),
+            ("KmsKeyId", self.kms_key_id.is_some()),
+            ("GeneratedKeys", !self.generated_keys.is_empty()),
+            ("Tags", !self.tags.is_empty()),
+        ];
+        if let Some((property, _)) = given.into_iter().find(|(_, given)| *given) {
+            let problem = "has no effect with `ExistingSecretId`, which is never changed; leave it out";
+            return Err(Error::property(property, problem));
         }
+        Ok(Properties::Existing { secret_id, required_keys: self.required_keys })
+    }
+
+    fn check(self) -> Result<Self, Error> {
+        if let Some(key) = self.generated_keys.iter().find(|key| self.values.contains_key(*key)) {
+            return Err(Error::property("GeneratedKeys", format!("names `{key}`, which `Values` gives; drop one")));
+        }
+        Ok(self)
     }
 }
 
@@ -176,27 +175,45 @@ pub(super) fn check_required(
     Err(Error::property(property, problem))
 }
 
-/// Days a deleted secret stays recoverable; `None` means it is deleted at once.
-pub(super) fn recovery_window(text: Option<&str>) -> Result<Option<i32>, Error> {
-    match text.map(|text| text.trim().parse::<i32>()) {
-        None => Ok(Some(RECOVERY_DAYS_DEFAULT)),
-        Some(Ok(0)) => Ok(None),
-        Some(Ok(days)) if RECOVERY_DAYS.contains(&days) => Ok(Some(days)),
-        Some(_) => Err(Error::property(
-            "RecoveryWindowInDays",
-            format!("is {}; use 0 (no recovery) or 7 to 30", quote(text.unwrap_or_default())),
-        )),
+/// Days that a deleted secret stays recoverable; `None` means that it is deleted at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct RecoveryWindow(pub(super) Option<i32>);
+
+impl RecoveryWindow {
+    pub(super) const DEFAULT: Self = Self(Some(30));
+    /// The days that Secrets Manager allows (API reference, DeleteSecret).
+    const DAYS: RangeInclusive<i32> = 7..=30;
+}
+
+impl FromText for RecoveryWindow {
+    #[cfg(test)]
+    fn kind() -> String {
+        format!("0, or a whole number from {} to {}", Self::DAYS.start(), Self::DAYS.end())
+    }
+
+    fn from_text(text: String) -> Result<Self, String> {
+        match text.parse() {
+            Ok(0) => Ok(Self(None)),
+            Ok(days) if Self::DAYS.contains(&days) => Ok(Self(Some(days))),
+            _ => Err(format!("is {}; use 0 (no recovery) or 7 to 30", quote(&text))),
+        }
+    }
+}
+
+#[cfg(test)]
+impl crate::properties::reference::InWords for RecoveryWindow {
+    fn in_words(&self) -> String {
+        self.0.unwrap_or(0).to_string()
     }
 }
 
 /// The characters of a name (Secrets Manager API reference, `CreateSecret`). A name that ends like an ARN, in a hyphen
 /// and six characters, is only advised against there.
-fn check_name(name: &str) -> Result<(), Error> {
-    at_most("SecretName", name, NAME_CHARS_MAX)?;
+fn check_name(property: &str, name: &str) -> Result<(), Error> {
     if name.chars().all(|c| c.is_ascii_alphanumeric() || "/_+=.@-".contains(c)) {
         return Ok(());
     }
-    Err(Error::property("SecretName", format!("is {}; use letters, digits and /_+=.@-", quote(name))))
+    Err(Error::property(property, format!("is {}; use letters, digits and /_+=.@-", quote(name))))
 }
 
 #[cfg(test)]
@@ -205,15 +222,14 @@ mod tests {
 
     #[test]
     fn names_follow_the_api() {
-        assert!(check_name("mcp-server").is_ok());
-        assert!(check_name("has space").is_err());
+        assert!(check_name("SecretName", "mcp-server").is_ok());
+        assert!(check_name("SecretName", "has space").is_err());
     }
 
     #[test]
     fn recovery_windows() {
-        assert_eq!(recovery_window(None).unwrap(), Some(30));
-        assert_eq!(recovery_window(Some("0")).unwrap(), None);
-        assert!(recovery_window(Some("3")).is_err());
-        assert!(recovery_window(Some("soon")).is_err());
+        let read = |text: &str| RecoveryWindow::from_text(text.to_owned());
+        assert_eq!((read("0"), read("7")), (Ok(RecoveryWindow(None)), Ok(RecoveryWindow(Some(7)))));
+        assert!(read("3").is_err() && read("soon").is_err());
     }
 }

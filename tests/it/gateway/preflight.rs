@@ -1,7 +1,7 @@
 //! The IdP asked before a gateway is made to trust it: what passes, what does not, and the exact sentence.
 
-use emulator::cloudformation::StackStatus;
 use emulator::identity_provider::{ClaimStyle, Client, Endpoint, Failure, Provider, ProviderFault};
+use emulator::stacks::StackStatus;
 use serde_json::{Value, json};
 
 use super::{COGNITO, add_provider, count, create, extended, gateway, jwt, names, provider, update, with, world};

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use emulator::agentcore_control::Status;
-use emulator::cloudformation::StackStatus;
 use emulator::faults::FaultEffect;
 use emulator::settings::Settings;
+use emulator::stacks::StackStatus;
 use serde_json::json;
 
 use super::{GATEWAY_ROLE, NAME, Scene, put_gateway_policy, status};

@@ -59,7 +59,7 @@ async fn a_name_is_derived_and_an_unencoded_endpoint_and_an_arn_will_do() {
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn every_property_reaches_the_target() {
     let mut scene = Scene::with(Settings::default(), json!({}), jwt_runtime()).await;
-    let provider_arn = make_provider(&scene.world);
+    let provider_arn = make_provider(&scene.world, "idp");
     for parameters in [json!({"audience": "api", "empty": ""}), json!(r#"{"audience": "api"}"#)] {
         let changes = json!({
             "OutboundAuth": "OAUTH",
@@ -87,7 +87,7 @@ async fn every_property_reaches_the_target() {
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn tools_may_come_from_a_schema_or_be_listed_live() {
     let mut scene = Scene::with(Settings::default(), json!({}), jwt_runtime()).await;
-    let provider_arn = make_provider(&scene.world);
+    let provider_arn = make_provider(&scene.world, "idp");
     let tool = json!({"name": "one", "description": "d", "inputSchema": {"type": "object"}});
     let text = json!({"tools": [tool]}).to_string();
     scene.world.aws.with(|world| world.objects.put("s3://bucket/tools.json", text.clone()));

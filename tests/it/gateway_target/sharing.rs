@@ -94,9 +94,10 @@ async fn a_delete_finds_ours_by_the_marker_and_nothing_without_a_gateway() {
 async fn a_target_that_waits_for_a_person_is_explained() {
     let mut scene = Scene::new().await;
     let created = scene.target(json!({})).await;
-    let provider_arn = super::make_provider(&scene.world);
+    let provider_arn = super::make_provider(&scene.world, "idp");
     let oauth = json!({"providerArn": provider_arn, "scopes": [], "grantType": "AUTHORIZATION_CODE"});
-    let changes = json!({"name": NAME, "targetConfiguration":
+    let description = scene.look(&created.physical_id(), |target| target.description.clone());
+    let changes = json!({"name": NAME, "description": description, "targetConfiguration":
         {"mcp": {"mcpServer": {"endpoint": scene.runtime.attribute("McpUrl")}}}, "credentialProviderConfigurations":
         [{"credentialProviderType": "OAUTH", "credentialProvider": {"oauthCredentialProvider": oauth}}]});
     scene.somebody("UpdateGatewayTarget", &created.physical_id(), changes);

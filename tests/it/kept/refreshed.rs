@@ -34,7 +34,7 @@ async fn changed_meanwhile(
     let id = world.send(subject.create()).await.success().physical_id();
     let resource = find(&id);
     let event = world.address(subject.update(&id, subject.other("two")));
-    // Somebody's own call goes through no door, and meets no fault.
+    // A call of somebody else does not pass a transport, and no fault hits it.
     world.fault(resource.kind.update, 1, 6, effect);
     let aws = world.aws.clone();
     let key = resource.key.clone();

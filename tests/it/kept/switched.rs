@@ -124,7 +124,7 @@ async fn a_targets_governed_members_go_and_nothing_of_a_former_choice_is_kept() 
     let mut scene = scene().await;
     scene.world.aws.with(|world| world.objects.put("s3://tools/list.json", br#"{"tools":[]}"#.to_vec()));
     scene.world.aws.with(|world| world.objects.put("s3://other/list.json", br#"{"tools":[]}"#.to_vec()));
-    let provider = crate::gateway_target::make_provider(&scene.world);
+    let provider = crate::gateway_target::make_provider(&scene.world, "idp");
     let oauth = json!({"OutboundAuth": "OAUTH", "CredentialProviderArn": provider, "Scopes": "mcp/read",
         "ToolSchemaS3Uri": "s3://tools/list.json", "GrantType": "AUTHORIZATION_CODE",
         "Endpoint": "https://mcp.example.com/mcp"});

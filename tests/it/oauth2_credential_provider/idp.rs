@@ -1,9 +1,9 @@
 //! The IdP before anything is made: its discovery document, how it takes a client's secret, and whether it does.
 
 use emulator::agentcore_control::{ClientAuthentication, Discovery};
-use emulator::cloudformation::StackStatus;
 use emulator::identity_provider::{ClaimStyle, Client, Endpoint, Failure, Provider, ProviderFault};
 use emulator::settings::Settings;
+use emulator::stacks::StackStatus;
 use serde_json::json;
 
 use super::{

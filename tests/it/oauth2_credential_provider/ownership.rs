@@ -97,21 +97,34 @@ async fn a_strangers_provider_with_our_name_is_left_alone() {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn where_tags_are_not_listed_the_name_we_answered_with_is_the_proof() {
-    for properties in [properties(), named(json!({}))] {
-        let mut world = world();
-        refuse_tags(&world);
-        let created = world.send(create(properties.clone())).await.success();
-        let name = created.physical_id();
-        rotate_at_the_idp(&world, &canary("rotated"));
-        let mut new = properties.clone();
-        new["ClientSecret"] = json!(canary("rotated"));
-        new["Tags"] = json!({"team": "one"});
-        world.send(update(&name, new.clone(), properties)).await.success();
-        assert_eq!(client_secret(&world, &name), Some(canary("rotated")));
-        world.send(delete(&name, new)).await.success();
-        assert!(names(&world).is_empty());
+async fn where_tags_are_not_listed_a_derived_name_is_the_proof() {
+    let mut world = world();
+    refuse_tags(&world);
+    let created = world.send(create(properties())).await.success();
+    let name = created.physical_id();
+    rotate_at_the_idp(&world, &canary("rotated"));
+    let new = with(json!({"ClientSecret": canary("rotated"), "Tags": {"team": "one"}}));
+    world.send(update(&name, new.clone(), properties())).await.success();
+    assert_eq!(client_secret(&world, &name), Some(canary("rotated")));
+    world.send(delete(&name, new)).await.success();
+    assert!(names(&world).is_empty());
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn where_tags_are_not_listed_a_name_cannot_be_chosen() {
+    let mut world = world();
+    refuse_tags(&world);
+    let answer = world.send(create(named(json!({})))).await;
+    assert!(answer.failure().starts_with("`Name` cannot be chosen"), "{}", answer.reason());
+    assert_eq!(answer.physical_id(), format!("pending:{NAME}"));
+    assert!(names(&world).is_empty());
+    // Nothing tells a provider of this name from a stranger's, whatever id a request carries.
+    somebodys_provider(&world, NAME);
+    for request in [update(NAME, named(json!({})), named(json!({}))), delete(NAME, named(json!({})))] {
+        let answer = world.send(request).await;
+        assert!(answer.failure().contains("nothing proves that this stack created it"), "{}", answer.reason());
     }
+    assert_eq!(provider(&world, NAME).client_id, "theirs");
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]

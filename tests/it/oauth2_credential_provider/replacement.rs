@@ -82,10 +82,13 @@ async fn another_vendor_or_source_under_a_fixed_name_is_refused_and_the_rollback
     let mut external = stored("EXTERNAL");
     external["Name"] = json!(NAME);
     for (new, expected) in [
-        (vendor, "`Vendor` is GoogleOauth2, and the credential provider named mcp-client was made with CustomOauth2"),
+        (
+            vendor,
+            "`Vendor` is GoogleOauth2, and the credential provider named mcp-client was created with CustomOauth2",
+        ),
         (
             external,
-            "`ClientSecretSource` is EXTERNAL, and the credential provider named mcp-client was made with MANAGED",
+            "`ClientSecretSource` is EXTERNAL, and the credential provider named mcp-client was created with MANAGED",
         ),
     ] {
         let mut world = world();

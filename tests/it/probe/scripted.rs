@@ -12,6 +12,7 @@ use aws_smithy_async::time::SharedTimeSource;
 use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture, SharedHttpConnector};
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_types::body::SdkBody;
+use emulator::transport;
 use http_body_util::{BodyExt, Full};
 use provisioner::aws::{Context, ContextSettings};
 use provisioner::endpoints::Endpoints;
@@ -213,7 +214,8 @@ pub(super) async fn told_with(changes: Value, script: impl Fn(&Request<'_>) -> R
     let mut properties = json!({"Endpoint": ENDPOINT, "Mode": "Report", "MinimumTools": "0"});
     properties.as_object_mut().expect("a map").extend(changes.as_object().expect("a map").clone());
     let event = world.address(Event::new("Create", TYPE, "Probe", properties));
-    let server = Server { bucket: world.aws.http_connector(), script: Arc::new(script), seen: Arc::default() };
+    let server =
+        Server { bucket: transport::http_connector(&world.aws), script: Arc::new(script), seen: Arc::default() };
     let context = Context::new(ContextSettings {
         region: "us-east-1".to_owned(),
         credentials: SharedCredentialsProvider::new(Credentials::new("key", "secret", None, None, "test")),

@@ -54,7 +54,7 @@ async fn an_update_that_never_shows_is_a_failure() {
     let id = created.physical_id();
     let new = with(json!({"Description": "new"}));
     let updated = world.send(update(&id, new, properties())).await;
-    let sentence = format!("runtime {id} ended in READY: AgentCore accepted the update and kept the former version");
+    let sentence = format!("runtime {id} ended in READY: AgentCore accepted the update but kept the old version");
     assert!(updated.failure().contains(&sentence), "{}", updated.reason());
 }
 

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use emulator::agentcore_control::PlatformVersion;
 use emulator::aws::ServiceId;
-use emulator::cloudformation::StackStatus;
 use emulator::container::{Behaviour, Start};
 use emulator::faults::FaultEffect;
 use emulator::settings::Settings;
+use emulator::stacks::StackStatus;
 use serde_json::{Value, json};
 
 use super::{create, delete, properties, secret, status, update, with};

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use emulator::aws::ServiceId;
-use emulator::cloudformation::StackStatus;
 use emulator::settings::Settings;
+use emulator::stacks::StackStatus;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 

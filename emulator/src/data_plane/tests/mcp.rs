@@ -145,13 +145,13 @@ async fn only_modelled_and_listed_headers_reach_the_container() {
 }
 
 #[tokio::test]
-async fn loopback_is_the_same_door() {
+async fn loopback_answers_in_the_same_way() {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     tokio::time::pause();
     let scene = Scene::new(Behaviour::default()).await;
     tokio::time::resume();
-    let door = scene.aws.listen(0).await.expect("a free port");
-    let host = door.address().to_string();
+    let listener = crate::transport::listen(&scene.aws, 0).await.expect("a free port");
+    let host = listener.address().to_string();
     let mut request = scene.request(&list_tools());
     *request.uri_mut() = format!("https://{host}{}", scene.path()).parse().expect("a URI");
     request.headers_mut().insert("host", host.parse().expect("a header value"));
@@ -162,7 +162,7 @@ async fn loopback_is_the_same_door() {
         raw = format!("{raw}{name}: {}\r\n", value.to_str().expect("a text"));
     }
     raw = format!("{raw}content-length: {}\r\n\r\n", request.body().len());
-    let mut stream = tokio::net::TcpStream::connect(door.address()).await.expect("a connection");
+    let mut stream = tokio::net::TcpStream::connect(listener.address()).await.expect("a connection");
     stream.write_all(&[raw.as_bytes(), request.body()].concat()).await.expect("a request");
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.expect("an answer");

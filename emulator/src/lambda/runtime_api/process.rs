@@ -22,7 +22,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::{Record, lock};
+use super::record::{Record, lock};
 
 /// The version in the Runtime API's paths.
 const API: &str = "/2018-06-01/runtime/";

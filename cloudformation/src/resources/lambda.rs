@@ -1,0 +1,206 @@
+//! `AWS::Lambda::Function`, `EventInvokeConfig` and `Permission`.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use emulator::lambda::async_invoke::FunctionConfiguration;
+use serde_json::{Map, Value, json};
+
+use super::place::{Made, Others, Place, attributes};
+use super::schema::integer;
+use crate::intrinsics::text;
+
+/// Lambda's own default, in seconds.
+const TIMEOUT_DEFAULT_SECONDS: i64 = 3;
+const TIMEOUT_MAX_SECONDS: i64 = 900;
+/// Bytes of all environment variables together.
+const ENVIRONMENT_BYTES_MAX: usize = 4096;
+/// Names that Lambda sets itself.
+const RESERVED_VARIABLES: [&str; 9] = [
+    "_HANDLER",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_DEFAULT_REGION",
+    "AWS_EXECUTION_ENV",
+    "AWS_LAMBDA_FUNCTION_NAME",
+    "AWS_LAMBDA_RUNTIME_API",
+    "AWS_REGION",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+];
+
+/// A function of the account.
+#[derive(Clone, Debug)]
+pub(crate) struct LambdaFunction {
+    pub configuration: FunctionConfiguration,
+}
+
+/// The functions of the account, by name.
+#[derive(Default)]
+pub(super) struct LambdaFunctions(BTreeMap<String, LambdaFunction>);
+
+impl LambdaFunctions {
+    pub(super) fn put(&mut self, place: &Place<'_>, properties: &Map<String, Value>) -> Made {
+        let name = &place.name;
+        place.refuse_duplicate(self.0.contains_key(name))?;
+        let allowed = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+        if name.is_empty() || name.len() > 64 || !name.bytes().all(allowed) {
+            return Err(format!("the function name {name} must be 1 to 64 of the characters [A-Za-z0-9_-]"));
+        }
+        let number = |key: &str| properties.get(key).and_then(integer);
+        let timeout = number("Timeout").unwrap_or(TIMEOUT_DEFAULT_SECONDS);
+        if !(1..=TIMEOUT_MAX_SECONDS).contains(&timeout) {
+            return Err(format!(
+                "Value {timeout} at 'timeout' failed to satisfy constraint: 1 to {TIMEOUT_MAX_SECONDS}"
+            ));
+        }
+        if number("MemorySize").is_some_and(|size| !(128..=10_240).contains(&size)) {
+            return Err("'MemorySize' value failed to satisfy constraint: 128 to 10240".to_owned());
+        }
+        let is_image = properties.get("PackageType").and_then(Value::as_str) == Some("Image");
+        for required in ["Handler", "Runtime"] {
+            if properties.contains_key(required) == is_image {
+                let verb = if is_image { "forbidden" } else { "mandatory" };
+                return Err(format!(
+                    "Runtime and Handler are {verb} parameters for functions created with this package type"
+                ));
+            }
+        }
+        check_code(properties.get("Code").unwrap_or(&Value::Null), is_image)?;
+        let environment = environment(properties.get("Environment"))?;
+        let role_arn = properties.get("Role").and_then(text).unwrap_or_default();
+        let arn = place.arn("lambda", &format!("function:{name}"));
+        let account_id = place.aws.settings().account_id.clone();
+        // Not documented for this call; known to reach trust policies from services that act for one resource.
+        let context = BTreeMap::from([
+            ("aws:SourceAccount".to_owned(), vec![account_id]),
+            ("aws:SourceArn".to_owned(), vec![arn.clone()]),
+        ]);
+        let trusted = place
+            .aws
+            .with(|world| world.iam.role(&role_arn).is_some_and(|role| role.trusts("lambda.amazonaws.com", &context)));
+        if !trusted {
+            return Err("The role defined for the function cannot be assumed by Lambda.".to_owned());
+        }
+        let mut configuration = match self.0.get(name) {
+            Some(known) => known.configuration.clone(),
+            None => FunctionConfiguration::new(arn.clone(), role_arn.clone()),
+        };
+        configuration.role_arn = role_arn;
+        configuration.timeout = Duration::from_secs(timeout.unsigned_abs());
+        configuration.environment = environment;
+        self.0.insert(name.clone(), LambdaFunction { configuration });
+        Ok((name.clone(), attributes(json!({ "Arn": arn }))))
+    }
+
+    pub(super) fn remove(&mut self, name: &str) {
+        self.0.remove(name);
+    }
+
+    pub(super) fn put_event_invoke_config(
+        &mut self,
+        place: &Place<'_>,
+        properties: &Map<String, Value>,
+        others: &mut Others,
+    ) -> Made {
+        let name = self.function_name(properties)?;
+        if properties.get("Qualifier").and_then(Value::as_str) != Some("$LATEST") {
+            return Err("the emulator has no versions and aliases: Qualifier must be $LATEST".to_owned());
+        }
+        let number = |key: &str, least: i64, most: i64, default: i64| {
+            let value = properties.get(key).and_then(integer).unwrap_or(default);
+            if (least..=most).contains(&value) {
+                Ok(value.unsigned_abs())
+            } else {
+                Err(format!("{key} must be between {least} and {most}"))
+            }
+        };
+        let retries = number("MaximumRetryAttempts", 0, 2, 2)?;
+        let age = number("MaximumEventAgeInSeconds", 60, 21_600, 21_600)?;
+        let physical_id = others.remember(place, format!("{name}|$LATEST"))?;
+        if let Some(function) = self.0.get_mut(&name) {
+            function.configuration.maximum_retry_attempts = u32::try_from(retries).unwrap_or(0);
+            function.configuration.maximum_event_age = Duration::from_secs(age);
+        }
+        Ok((physical_id, Map::new()))
+    }
+
+    /// Resets the function to Lambda's defaults.
+    pub(super) fn reset_event_invoke_config(&mut self, physical_id: &str) {
+        let name = physical_id.split('|').next().unwrap_or_default();
+        if let Some(function) = self.0.get_mut(name) {
+            let defaults = FunctionConfiguration::new(String::new(), String::new());
+            function.configuration.maximum_retry_attempts = defaults.maximum_retry_attempts;
+            function.configuration.maximum_event_age = defaults.maximum_event_age;
+        }
+    }
+
+    pub(super) fn put_permission(
+        &self,
+        place: &Place<'_>,
+        properties: &Map<String, Value>,
+        others: &mut Others,
+    ) -> Made {
+        self.function_name(properties)?;
+        let action = properties.get("Action").and_then(Value::as_str).unwrap_or_default();
+        if !action.starts_with("lambda:") {
+            return Err(format!("the action {action} must begin with lambda:"));
+        }
+        let physical_id = others.remember(place, place.name.clone())?;
+        let attributes = attributes(json!({ "Id": physical_id }));
+        Ok((physical_id, attributes))
+    }
+
+    /// The name of the function that `FunctionName` means, written as a name or an ARN.
+    fn function_name(&self, properties: &Map<String, Value>) -> Result<String, String> {
+        let given = properties.get("FunctionName").and_then(text).unwrap_or_default();
+        let found = self.0.iter().find(|(name, function)| **name == given || function.configuration.arn == given);
+        found.map(|(name, _)| name.clone()).ok_or_else(|| format!("Function not found: {given}"))
+    }
+
+    /// Returns the function of this ARN.
+    pub(super) fn by_arn(&self, arn: &str) -> Option<&LambdaFunction> {
+        self.0.values().find(|function| function.configuration.arn == arn)
+    }
+}
+
+fn check_code(code: &Value, is_image: bool) -> Result<(), String> {
+    let has = |key: &str| code.get(key).is_some_and(|value| text(value).is_some_and(|text| !text.is_empty()));
+    let fits = match code {
+        // A local folder: what a template holds before `sam build` and `sam package` put an S3 object in its place.
+        Value::String(folder) => !folder.is_empty() && !is_image,
+        _ if is_image => has("ImageUri"),
+        _ => has("ZipFile") || (has("S3Bucket") && has("S3Key")),
+    };
+    if fits { Ok(()) } else { Err("Please provide a source for function code.".to_owned()) }
+}
+
+fn environment(value: Option<&Value>) -> Result<BTreeMap<String, String>, String> {
+    let Some(value) = value else { return Ok(BTreeMap::new()) };
+    if let Some(key) = value.as_object().into_iter().flatten().map(|(key, _)| key).find(|key| *key != "Variables") {
+        return Err(format!("Encountered unsupported property {key}"));
+    }
+    let mut environment = BTreeMap::new();
+    for (name, value) in value.get("Variables").and_then(Value::as_object).into_iter().flatten() {
+        let well_formed = name.len() > 1
+            && name.starts_with(|c: char| c.is_ascii_alphabetic())
+            && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+        if !well_formed {
+            return Err(format!("the environment variable {name} must match [a-zA-Z]([a-zA-Z0-9_])+"));
+        }
+        if RESERVED_VARIABLES.contains(&name.as_str()) {
+            return Err(format!(
+                "Lambda was unable to configure your environment variables because the environment variables you have \
+                 provided contains reserved keys that are currently not supported for modification: {name}"
+            ));
+        }
+        let value = text(value).ok_or_else(|| format!("the environment variable {name} must be a string"))?;
+        environment.insert(name.clone(), value);
+    }
+    let size = serde_json::to_string(&environment).map_or(0, |text| text.len());
+    if size > ENVIRONMENT_BYTES_MAX {
+        return Err("Lambda was unable to configure your environment variables because the environment variables you \
+                    have provided exceeded the 4KB limit."
+            .to_owned());
+    }
+    Ok(environment)
+}

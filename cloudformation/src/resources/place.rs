@@ -1,0 +1,67 @@
+//! The place of one change in the account, and what every kind of resource shares.
+
+use std::collections::BTreeSet;
+
+use emulator::aws::Aws;
+use serde_json::{Map, Value};
+
+use crate::change::Target;
+
+/// Where and under which name a resource is made.
+pub(super) struct Place<'a> {
+    pub(super) aws: &'a Aws,
+    pub(super) target: &'a Target,
+    /// The name given in the template, or a generated one; for an update in place, the one it has.
+    pub(super) name: String,
+    /// It is there already.
+    pub(super) exists: bool,
+}
+
+impl Place<'_> {
+    /// `arn:aws:<service>:<region>:<account>:<resource>`; IAM's ARNs have no Region.
+    pub(super) fn arn(&self, service: &str, resource: &str) -> String {
+        let settings = self.aws.settings();
+        let region = if service == "iam" { "" } else { settings.region.as_str() };
+        format!("arn:{}:{service}:{region}:{}:{resource}", settings.partition, settings.account_id)
+    }
+
+    pub(super) fn refuse_duplicate(&self, taken: bool) -> Result<(), String> {
+        if taken && !self.exists {
+            return Err(format!("{} already exists", self.name));
+        }
+        Ok(())
+    }
+}
+
+pub(super) type Made = Result<(String, Map<String, Value>), String>;
+
+/// Resources without an effect of their own: their types and physical ids.
+#[derive(Default)]
+pub(super) struct Others(BTreeSet<(String, String)>);
+
+impl Others {
+    /// Keeps an id that nothing else needs to know about.
+    pub(super) fn remember(&mut self, place: &Place<'_>, physical_id: String) -> Result<String, String> {
+        let key = (place.target.type_name.clone(), physical_id.clone());
+        place.refuse_duplicate(self.0.contains(&key))?;
+        self.0.insert(key);
+        Ok(physical_id)
+    }
+
+    pub(super) fn forget(&mut self, type_name: &str, physical_id: &str) {
+        self.0.remove(&(type_name.to_owned(), physical_id.to_owned()));
+    }
+}
+
+/// The members of an object literal.
+pub(super) fn attributes(object: Value) -> Map<String, Value> {
+    match object {
+        Value::Object(members) => members,
+        _ => Map::new(),
+    }
+}
+
+/// The name within a physical id, which for some types is an ARN.
+pub(super) fn name_in(physical_id: &str) -> &str {
+    if physical_id.starts_with("arn:") { physical_id.rsplit('/').next().unwrap_or(physical_id) } else { physical_id }
+}

@@ -1,0 +1,53 @@
+//! What a template asks for, before any stack: parameters and capability as in `GetTemplateSummary`, and what a form
+//! filled in beforehand must not say.
+
+use std::collections::BTreeMap;
+
+use serde_json::Map;
+
+use crate::capability::{self, Capability};
+use crate::error::ValidationError;
+use crate::intrinsics::{NoResources, Scope};
+use crate::parameters::{Draft, ParameterSummary};
+use crate::rules::{self, Facts};
+use crate::template::{Template, TemplateSource};
+
+/// The parameters of a template by name.
+///
+/// # Errors
+/// If the template is not well-formed: no stack could be made from it.
+pub fn template_summary(source: &TemplateSource) -> Result<BTreeMap<String, ParameterSummary>, ValidationError> {
+    let template = Template::parse(source)?;
+    Ok(template.parameters.iter().map(|(name, parameter)| (name.clone(), parameter.summary())).collect())
+}
+
+/// The capability that a stack of this template may need, whatever its parameters.
+///
+/// # Errors
+/// If the template is not well-formed.
+pub fn template_capability(source: &TemplateSource) -> Result<Option<Capability>, ValidationError> {
+    let template = Template::parse(source)?;
+    Ok(capability::needed(&template, template.resources.keys()))
+}
+
+/// What is wrong with values that a form is filled in with before a person completes it: the assertions of Rules that
+/// fail whatever the person gives for the parameters still empty, each after its rule's name. A parameter with a default
+/// other than empty counts as given, since nobody should have to change one to get past a rule.
+///
+/// # Errors
+/// If the template is not well-formed, has no such parameter, or does not allow a value.
+pub fn contradictions(
+    source: &TemplateSource,
+    given: &BTreeMap<String, String>,
+) -> Result<Vec<String>, ValidationError> {
+    let template = Template::parse(source)?;
+    let draft = Draft::new(&template.parameters, given)?;
+    let scope = Scope {
+        parameters: &draft.values,
+        mappings: &Map::new(),
+        conditions: &BTreeMap::new(),
+        resources: &NoResources,
+    };
+    let facts = Facts { declared: &template.parameters, scope, inventory: &BTreeMap::new() };
+    Ok(rules::contradictions(&template.rules, &draft, &facts))
+}

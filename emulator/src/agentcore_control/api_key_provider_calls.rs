@@ -1,0 +1,112 @@
+//! The calls of API key credential providers: `CreateApiKeyCredentialProvider`, `GetApiKeyCredentialProvider`,
+//! `UpdateApiKeyCredentialProvider`, `DeleteApiKeyCredentialProvider`, `ListApiKeyCredentialProviders`.
+
+use serde_json::{Map, Value, json};
+
+use super::api_key_provider::{ApiKeyProvider, api_key_provider_path};
+use super::errors::{not_found, quota};
+use super::provider_secret::{API_KEY, GivenSecret};
+use super::rules;
+use super::state::{AgentCoreControl, Dependencies};
+use crate::input::{required, text_map};
+use crate::service::{Answer, ApiError, Call, timestamp};
+
+/// API key credential providers of one account [DG bedrock-agentcore-limits].
+const MAX_PROVIDERS: usize = 50;
+/// The largest page of a list, and the usual one. Taken from the OAuth2 providers' list.
+const PAGE: usize = 20;
+
+impl AgentCoreControl {
+    /// Knows no client token: a call repeated finds the name taken.
+    pub(super) fn create_api_key_provider(&mut self, call: &Call, dependencies: &mut Dependencies<'_>) -> Answer {
+        let name = required(&call.input, "name");
+        if self.api_key_providers.iter().any(|provider| provider.name == name) {
+            return Err(self.name_taken.error(format!("Credential provider with name: {name} already exists")));
+        }
+        let given = GivenSecret::of(&call.input, &API_KEY)?;
+        let tags = text_map(&call.input, "tags");
+        rules::check_tags(&tags)?;
+        if self.api_key_providers.len() >= MAX_PROVIDERS {
+            return Err(quota(format!("The account has {MAX_PROVIDERS} API key credential providers already.")));
+        }
+        let secret = given.store(&API_KEY, name, dependencies.secrets, call.now)?;
+        let provider = ApiKeyProvider {
+            name: name.to_owned(),
+            arn: self.arn(&api_key_provider_path(name)),
+            tags,
+            secret,
+            created: call.now,
+            updated: call.now,
+            sequence: self.next_number(),
+        };
+        self.token_vault = true;
+        let answer = outlined(&provider);
+        self.api_key_providers.push(provider);
+        Ok(answer)
+    }
+
+    pub(super) fn get_api_key_provider(&self, call: &Call) -> Answer {
+        let name = required(&call.input, "name");
+        let found = self.api_key_providers.iter().find(|provider| provider.name == name);
+        found.map(described).ok_or_else(|| no_provider(name))
+    }
+
+    /// A full replacement: a managed key has to come with every update, as an OAuth2 provider's client secret has to.
+    pub(super) fn update_api_key_provider(&mut self, call: &Call, dependencies: &mut Dependencies<'_>) -> Answer {
+        let given = GivenSecret::of(&call.input, &API_KEY)?;
+        let provider = self.find_api_key_provider(&call.input)?;
+        given.may_replace(&provider.secret)?;
+        provider.secret = given.store(&API_KEY, &provider.name, dependencies.secrets, call.now)?;
+        provider.updated = call.now;
+        Ok(described(provider))
+    }
+
+    pub(super) fn delete_api_key_provider(&mut self, call: &Call, dependencies: &mut Dependencies<'_>) -> Answer {
+        let provider = self.find_api_key_provider(&call.input)?;
+        provider.secret.remove(dependencies.secrets, call.now);
+        let sequence = provider.sequence;
+        self.api_key_providers.retain(|provider| provider.sequence != sequence);
+        Ok(json!({}))
+    }
+
+    pub(super) fn list_api_key_providers(&self, call: &Call) -> Answer {
+        let items = self.api_key_providers.iter().map(|provider| {
+            let item = json!({
+                "name": provider.name,
+                "credentialProviderArn": provider.arn,
+                "createdTime": timestamp(provider.created),
+                "lastUpdatedTime": timestamp(provider.updated),
+            });
+            (provider.sequence, item)
+        });
+        self.page_of(PAGE, items.collect(), "credentialProviders", &call.input)
+    }
+
+    fn find_api_key_provider(&mut self, input: &Map<String, Value>) -> Result<&mut ApiKeyProvider, ApiError> {
+        let name = required(input, "name");
+        self.api_key_providers.iter_mut().find(|provider| provider.name == name).ok_or_else(|| no_provider(name))
+    }
+}
+
+fn no_provider(name: &str) -> ApiError {
+    not_found(format!("Credential provider with name: {name} was not found"))
+}
+
+/// The answer to a create.
+fn outlined(provider: &ApiKeyProvider) -> Value {
+    json!({
+        "name": provider.name,
+        "credentialProviderArn": provider.arn,
+        "apiKeySecretArn": {"secretArn": provider.secret.secret_arn()},
+        "apiKeySecretJsonKey": provider.secret.json_key(),
+        "apiKeySecretSource": provider.secret.source(),
+    })
+}
+
+/// The answer to a get or an update.
+fn described(provider: &ApiKeyProvider) -> Value {
+    let mut answer = outlined(provider);
+    answer["createdTime"] = timestamp(provider.created);
+    answer["lastUpdatedTime"] = timestamp(provider.updated);
+    answer
+}

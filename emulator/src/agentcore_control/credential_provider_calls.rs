@@ -1,0 +1,177 @@
+//! `CreateOauth2CredentialProvider`, `GetOauth2CredentialProvider`, `UpdateOauth2CredentialProvider`,
+//! `DeleteOauth2CredentialProvider`, `ListOauth2CredentialProviders`.
+
+use std::time::SystemTime;
+
+use serde_json::{Map, Value, json};
+
+use super::credential_provider::{CredentialProvider, provider_path};
+use super::credential_provider_configuration::Configuration;
+use super::errors::{conflict, invalid, not_found, quota};
+use super::provider_secret::CLIENT_SECRET;
+use super::rules;
+use super::state::{AgentCoreControl, Dependencies};
+use super::status::Transition;
+use crate::ids::uuid;
+use crate::input::{required, text_map};
+use crate::service::{Answer, ApiError, Call, Outcome, timestamp};
+
+/// OAuth2 credential providers of one account [DG bedrock-agentcore-limits].
+const MAX_PROVIDERS: usize = 50;
+/// The largest page of a list, and the usual one.
+const PAGE: usize = 20;
+
+impl AgentCoreControl {
+    /// Knows no client token: a call repeated finds the name taken.
+    pub(super) fn create_credential_provider(&mut self, call: &Call, dependencies: &mut Dependencies<'_>) -> Answer {
+        let name = required(&call.input, "name");
+        if self.credential_providers.iter().any(|provider| provider.name == name) {
+            return Err(self.name_taken.error(format!("Credential provider with name: {name} already exists")));
+        }
+        let given = Configuration::of(&call.input, |name, url| self.check_provider_url(name, url))?;
+        let tags = text_map(&call.input, "tags");
+        rules::check_tags(&tags)?;
+        if self.credential_providers.len() >= MAX_PROVIDERS {
+            return Err(quota(format!("The account has {MAX_PROVIDERS} OAuth2 credential providers already.")));
+        }
+        let secret = given.secret.store(&CLIENT_SECRET, name, dependencies.secrets, call.now)?;
+        let number = self.next_number();
+        let arn = self.arn(&provider_path(name));
+        let provider = CredentialProvider {
+            name: name.to_owned(),
+            vendor: required(&call.input, "credentialProviderVendor").to_owned(),
+            tags,
+            client_id: given.client_id,
+            discovery: given.discovery,
+            client_authentication: given.client_authentication,
+            secret,
+            callback_url: format!(
+                "https://bedrock-agentcore.{}.{}/identities/oauth2/callback/{}",
+                self.settings.region,
+                self.settings.dns_suffix,
+                uuid(&format!("{arn} {number}"))
+            ),
+            arn,
+            created: call.now,
+            updated: call.now,
+            shown: given.shown,
+            others: given.others,
+            transition: Transition::create(&call.outcome, call.now, self.settings.provider_transition),
+            sequence: number,
+        };
+        self.token_vault = true;
+        let answer = outlined(&provider, call.now);
+        self.credential_providers.push(provider);
+        Ok(answer)
+    }
+
+    pub(super) fn get_credential_provider(&self, call: &Call) -> Answer {
+        let provider = self.find_provider(&call.input)?;
+        let mut answer = described(provider, call.now);
+        if let Some(reason) = provider.transition.failure(call.now) {
+            answer["failureReason"] = json!(reason);
+        }
+        Ok(answer)
+    }
+
+    /// A full replacement, the secret included: a managed one has to come with every update. Whether AWS would keep it
+    /// is not known.
+    pub(super) fn update_credential_provider(&mut self, call: &Call, dependencies: &mut Dependencies<'_>) -> Answer {
+        let given = Configuration::of(&call.input, |name, url| self.check_provider_url(name, url))?;
+        let provider = self.find_provider(&call.input)?;
+        check_idle(provider, "updated", call.now)?;
+        if provider.vendor != required(&call.input, "credentialProviderVendor") {
+            return Err(invalid("The vendor of an existing credential provider cannot be changed."));
+        }
+        given.secret.may_replace(&provider.secret)?;
+        let name = required(&call.input, "name");
+        let secret = given.secret.store(&CLIENT_SECRET, name, dependencies.secrets, call.now)?;
+        let transition = Transition::update(&call.outcome, call.now, self.settings.provider_transition);
+        let provider = self.find_provider_mut(&call.input)?;
+        provider.client_id = given.client_id;
+        provider.discovery = given.discovery;
+        provider.client_authentication = given.client_authentication;
+        provider.secret = secret;
+        provider.shown = given.shown;
+        provider.others = given.others;
+        provider.updated = call.now;
+        provider.transition = transition;
+        Ok(described(provider, call.now))
+    }
+
+    pub(super) fn delete_credential_provider(&mut self, call: &Call, dependencies: &mut Dependencies<'_>) -> Answer {
+        let transition = Transition::delete(&call.outcome, call.now, self.settings.provider_transition);
+        let provider = self.find_provider_mut(&call.input)?;
+        check_idle(provider, "deleted", call.now)?;
+        if !matches!(call.outcome, Outcome::Failed(_)) {
+            provider.secret.remove(dependencies.secrets, call.now);
+        }
+        provider.transition = transition;
+        Ok(json!({}))
+    }
+
+    pub(super) fn list_credential_providers(&self, call: &Call) -> Answer {
+        let items = self.credential_providers.iter().map(|provider| {
+            let item = json!({
+                "name": provider.name,
+                "credentialProviderVendor": provider.vendor,
+                "credentialProviderArn": provider.arn,
+                "createdTime": timestamp(provider.created),
+                "lastUpdatedTime": timestamp(provider.updated),
+            });
+            (provider.sequence, item)
+        });
+        self.page_of(PAGE, items.collect(), "credentialProviders", &call.input)
+    }
+
+    /// The provider that `name` names. Those that are gone were removed when the call began.
+    fn find_provider(&self, input: &Map<String, Value>) -> Result<&CredentialProvider, ApiError> {
+        let name = required(input, "name");
+        self.credential_providers.iter().find(|provider| provider.name == name).ok_or_else(|| no_provider(name))
+    }
+
+    fn find_provider_mut(&mut self, input: &Map<String, Value>) -> Result<&mut CredentialProvider, ApiError> {
+        let name = required(input, "name");
+        self.credential_providers.iter_mut().find(|provider| provider.name == name).ok_or_else(|| no_provider(name))
+    }
+}
+
+fn check_idle(provider: &CredentialProvider, what: &str, now: SystemTime) -> Result<(), ApiError> {
+    let status = provider.status(now);
+    if status.is_transitional() {
+        let name = &provider.name;
+        let message = format!("Credential provider '{name}' cannot be {what} in the status {}.", status.as_str());
+        return Err(conflict(message));
+    }
+    Ok(())
+}
+
+fn no_provider(name: &str) -> ApiError {
+    not_found(format!("Credential provider with name: {name} was not found"))
+}
+
+/// The answer to a create.
+fn outlined(provider: &CredentialProvider, now: SystemTime) -> Value {
+    json!({
+        "name": provider.name,
+        "credentialProviderArn": provider.arn,
+        "clientSecretArn": {"secretArn": provider.secret.secret_arn()},
+        "clientSecretJsonKey": provider.secret.json_key(),
+        "clientSecretSource": provider.secret.source(),
+        "callbackUrl": provider.callback_url,
+        "oauth2ProviderConfigOutput": provider.shown,
+        "status": provider.status(now).as_str(),
+    })
+}
+
+/// The answer to a get or an update.
+fn described(provider: &CredentialProvider, now: SystemTime) -> Value {
+    let mut answer = outlined(provider, now);
+    answer["credentialProviderVendor"] = json!(provider.vendor);
+    answer["createdTime"] = timestamp(provider.created);
+    answer["lastUpdatedTime"] = timestamp(provider.updated);
+    for (name, value) in &provider.others {
+        answer[name] = value.clone();
+    }
+    answer
+}

@@ -1,0 +1,112 @@
+//! What the calls of gateways and their targets need [DG gateway-prerequisites-permissions].
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
+use super::access::{need, to_pass_role, workload_identity};
+use super::credential_provider::TOKEN_VAULT;
+use super::endpoint_access::DIRECTORY;
+use super::gateway_target::{api_key_provider_arn, provider_arn, server};
+use super::gateway_target_rules::runtime_id;
+use super::state::AgentCoreControl;
+use super::tool_schema::s3_uri;
+use crate::iam::Requirement;
+use crate::input::{required, text, text_map, texts};
+use crate::secrets_manager::SecretsManager;
+use crate::service::Call;
+
+impl AgentCoreControl {
+    pub(super) fn to_create_gateway(&self, call: &Call) -> Vec<Requirement> {
+        let id = self.next_gateway_id(required(&call.input, "name"));
+        let tags = text_map(&call.input, "tags");
+        let mut needed = vec![
+            need("CreateGateway", "*").with_request_tags(&tags),
+            need("CreateWorkloadIdentity", self.arn(&workload_identity(&id))),
+            to_pass_role(call),
+        ];
+        if !tags.is_empty() {
+            needed.push(need("TagResource", self.arn(&format!("gateway/{id}"))).with_request_tags(&tags));
+        }
+        if let Some(key) = text(&call.input, "kmsKeyArn") {
+            let via = format!("bedrock-agentcore.{}.{}", self.settings.region, self.settings.dns_suffix);
+            let use_key = |action: &str| Requirement::new(action, key).with("kms:ViaService", &via);
+            // [DG gateway-encryption], AllowServiceRoleCreateGrant.
+            let mut grant = use_key("kms:CreateGrant").with("kms:GrantConstraintType", "EncryptionContextSubset");
+            let operations = ["Decrypt", "GenerateDataKey"].map(str::to_owned).to_vec();
+            grant.context.insert("kms:GrantOperations".to_owned(), operations);
+            needed.push(grant);
+            needed.extend(["kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey"].map(use_key));
+        }
+        needed
+    }
+
+    pub(super) fn to_delete_gateway(&self, call: &Call) -> Vec<Requirement> {
+        let identity = self.arn(&workload_identity(required(&call.input, "gatewayIdentifier")));
+        vec![self.on_gateway(call, "DeleteGateway"), need("DeleteWorkloadIdentity", identity)]
+    }
+
+    /// Targets have no ARNs and no tags: what is done to them is done to the gateway.
+    pub(super) fn on_gateway(&self, call: &Call, action: &str) -> Requirement {
+        let id = required(&call.input, "gatewayIdentifier");
+        let tags = self.gateway(id, call.now).map(|gateway| &gateway.tags);
+        need(action, self.arn(&format!("gateway/{id}"))).with_tags("aws:ResourceTag", tags.unwrap_or(&BTreeMap::new()))
+    }
+
+    /// The implicit synchronization of a create or an update is the caller's too.
+    pub(super) fn to_change_target(&self, call: &Call, secrets: &SecretsManager) -> Vec<Requirement> {
+        let mut needed = vec![self.on_gateway(call, call.operation)];
+        let server = server(&call.input);
+        if server.get("mcpToolSchema").is_none() && server["listingMode"] != "DYNAMIC" {
+            needed.push(self.on_gateway(call, "SynchronizeGatewayTargets"));
+        }
+        if let Some((bucket, key)) = s3_uri(server).and_then(|uri| uri.strip_prefix("s3://")?.split_once('/')) {
+            let arn = format!("arn:{}:s3:::{bucket}/{key}", self.settings.partition);
+            // As AWS's own policy BedrockAgentCoreFullAccess asks for it.
+            let read = Requirement::new("s3:GetObject", arn);
+            needed.push(read.with("aws:CalledViaLast", "bedrock-agentcore.amazonaws.com"));
+        }
+        needed.extend(self.to_connect(call, &call.input, secrets));
+        needed
+    }
+
+    pub(super) fn to_synchronize(&self, call: &Call, secrets: &SecretsManager) -> Vec<Requirement> {
+        let mut needed = vec![self.on_gateway(call, call.operation)];
+        let gateway = self.gateway(required(&call.input, "gatewayIdentifier"), call.now);
+        let ids = texts(&call.input, "targetIdList");
+        for target in ids.iter().filter_map(|id| gateway?.target(id, call.now)) {
+            needed.extend(self.to_connect(call, &target.members, secrets));
+        }
+        needed
+    }
+
+    /// What it takes to reach the target's server. The gateway gets its tokens with the caller's permissions.
+    fn to_connect(&self, call: &Call, members: &Map<String, Value>, secrets: &SecretsManager) -> Vec<Requirement> {
+        let mut needed = Vec::new();
+        if let Some(id) = runtime_id(server(members)["endpoint"].as_str().unwrap_or_default()) {
+            let tags = self.runtime(&id, call.now).map(|runtime| &runtime.tags);
+            let need = need("GetAgentRuntime", self.arn(&format!("runtime/{id}")));
+            needed.push(need.with_tags("aws:ResourceTag", tags.unwrap_or(&BTreeMap::new())));
+        }
+        let (action, arn) = match (provider_arn(members), api_key_provider_arn(members)) {
+            (Some(arn), _) => ("GetResourceOauth2Token", arn),
+            (None, Some(arn)) => ("GetResourceApiKey", arn),
+            (None, None) => return needed,
+        };
+        let identity = self.arn(&workload_identity(required(&call.input, "gatewayIdentifier")));
+        for action in ["GetWorkloadAccessToken", "GetWorkloadAccessTokenForUserId"] {
+            needed.push(need(action, self.arn(DIRECTORY)));
+            needed.push(need(action, &identity));
+        }
+        // All three (O: aws-ia/terraform-aws-agentcore#19).
+        needed.push(need(action, &identity));
+        needed.push(need(action, self.arn(TOKEN_VAULT)));
+        let tags = self.tags_of(arn, call.now);
+        needed.push(need(action, arn).with_tags("aws:ResourceTag", tags.unwrap_or(&BTreeMap::new())));
+        let oauth = self.credential_provider_by_arn(arn, call.now).map(|provider| &provider.secret);
+        if let Some(secret) = oauth.or_else(|| self.api_key_provider_by_arn(arn).map(|provider| &provider.secret)) {
+            needed.extend(secrets.to_read(secret.secret_arn(), &["GetSecretValue"], call));
+        }
+        needed
+    }
+}

@@ -1,0 +1,166 @@
+//! What the service refuses in a gateway target beyond the constraints of its model.
+
+use std::collections::BTreeSet;
+use std::time::SystemTime;
+
+use serde_json::{Map, Value};
+
+use super::errors::invalid;
+use super::gateway::Gateway;
+use super::gateway_target::{
+    POLICY_SESSION_HEADER, api_key_provider_arn, credential, is_dynamic, oauth, provider_arn, server,
+};
+use super::headers;
+use super::state::AgentCoreControl;
+use super::status::Status;
+use super::tool_schema;
+use crate::objects::Objects;
+use crate::service::ApiError;
+use crate::wire;
+
+/// Where a target's catalogue comes from.
+pub(super) enum Catalogue {
+    /// From the schema that came with the target: no synchronization.
+    Given(Vec<Value>),
+    /// From the server, each time somebody asks.
+    Live,
+    /// From the server, now, without anybody's help.
+    Read,
+    /// From the server, once a person has consented.
+    Consent,
+}
+
+impl AgentCoreControl {
+    /// Checks the members of a create or an update and says where the catalogue comes from.
+    pub(super) fn check_target(
+        &self,
+        gateway: &Gateway,
+        is_update: bool,
+        members: &Map<String, Value>,
+        objects: &Objects,
+        now: SystemTime,
+    ) -> Result<Catalogue, ApiError> {
+        let server = server(members);
+        if server.is_null() {
+            return Err(invalid("the emulator's gateways have targets of the kind mcp.mcpServer only"));
+        }
+        check_endpoint(server["endpoint"].as_str().unwrap_or_default())?;
+        self.check_credential(members, now)?;
+        check_metadata(gateway, is_update, members)?;
+        let consent = oauth_of(members).is_some_and(|oauth| oauth["grantType"] == "AUTHORIZATION_CODE");
+        let tools = tool_schema::tools(server, objects)?;
+        if is_dynamic(server) {
+            // [DG gateway-target-MCPservers]; that a schema makes no sense here either is the stricter reading.
+            let unfit = if gateway.is_semantic() {
+                Some("a gateway with semantic search")
+            } else if consent {
+                Some("the grant type AUTHORIZATION_CODE")
+            } else if tools.is_some() {
+                Some("mcpToolSchema")
+            } else {
+                None
+            };
+            return match unfit {
+                Some(unfit) => Err(invalid(format!("The listing mode DYNAMIC is not supported with {unfit}."))),
+                None => Ok(Catalogue::Live),
+            };
+        }
+        Ok(match tools {
+            Some(tools) => Catalogue::Given(tools),
+            None if consent => Catalogue::Consent,
+            None => Catalogue::Read,
+        })
+    }
+
+    /// Which outbound authorization an MCP server may have [DG gateway-outbound-auth].
+    fn check_credential(&self, members: &Map<String, Value>, now: SystemTime) -> Result<(), ApiError> {
+        let Some(credential) = credential(members) else { return Ok(()) };
+        let kind = credential["credentialProviderType"].as_str().unwrap_or_default();
+        let given = credential.get("credentialProvider").and_then(Value::as_object);
+        let given = given.and_then(|union| union.keys().next()).map(String::as_str);
+        match (kind, given) {
+            ("GATEWAY_IAM_ROLE", Some("iamCredentialProvider")) => Ok(()),
+            // O: hashicorp/terraform-provider-aws#47628
+            ("GATEWAY_IAM_ROLE", None) => {
+                Err(invalid("IamCredentialProvider is required for mcpServer targets using IAM authentication"))
+            }
+            ("OAUTH", Some("oauthCredentialProvider")) => {
+                let arn = provider_arn(members).unwrap_or_default();
+                let found = self.credential_provider_by_arn(arn, now);
+                match found.filter(|provider| provider.status(now) == Status::Ready) {
+                    Some(_) => Ok(()),
+                    None => Err(invalid(format!("The credential provider '{arn}' does not exist or is not ready."))),
+                }
+            }
+            ("API_KEY", Some("apiKeyCredentialProvider")) => {
+                let arn = api_key_provider_arn(members).unwrap_or_default();
+                match self.api_key_provider_by_arn(arn) {
+                    Some(_) => Ok(()),
+                    None => Err(invalid(format!("The credential provider '{arn}' does not exist."))),
+                }
+            }
+            ("JWT_PASSTHROUGH" | "CALLER_IAM_CREDENTIALS", _) => {
+                Err(invalid(format!("The credential provider type {kind} is not supported for mcpServer targets.")))
+            }
+            _ => Err(invalid(format!("The credential provider type {kind} does not go with its credentialProvider."))),
+        }
+    }
+}
+
+fn oauth_of(members: &Map<String, Value>) -> Option<&Value> {
+    credential(members).and_then(oauth)
+}
+
+/// An https URL; the ARN in the URL of a runtime percent-encoded [DG gateway-target-MCPservers].
+fn check_endpoint(endpoint: &str) -> Result<(), ApiError> {
+    let host = endpoint.strip_prefix("https://").and_then(|rest| rest.split(['/', '?', '#']).next());
+    if host.is_none_or(str::is_empty) || endpoint.contains(char::is_whitespace) {
+        return Err(invalid(format!("The endpoint '{endpoint}' is not an https URL.")));
+    }
+    // Elsewhere a path like a runtime's means nothing.
+    let aws = host.is_some_and(|host| host.starts_with("bedrock-agentcore."));
+    let Some((_, runtime)) = endpoint.split_once("/runtimes/").filter(|_| aws) else { return Ok(()) };
+    let (runtime, rest) = runtime.split_once('/').unwrap_or((runtime, ""));
+    if runtime.contains(':') || !rest.starts_with("invocations") {
+        return Err(invalid(format!(
+            "The endpoint '{endpoint}' is not the invocation URL of a runtime: the runtime's ARN must be \
+             percent-encoded."
+        )));
+    }
+    Ok(())
+}
+
+/// The id of the runtime that an endpoint invokes, if it is one's.
+pub(super) fn runtime_id(endpoint: &str) -> Option<String> {
+    let (_, rest) = endpoint.split_once("/runtimes/")?;
+    let runtime = wire::decode(rest.split('/').next()?).ok()?;
+    runtime.rsplit('/').next().map(str::to_owned)
+}
+
+/// Headers that the gateway may pass on. Which ones it never does is documented for runtimes only, and taken from there.
+fn check_metadata(gateway: &Gateway, is_update: bool, members: &Map<String, Value>) -> Result<(), ApiError> {
+    for (list, restricted) in
+        [("allowedRequestHeaders", true), ("allowedResponseHeaders", false), ("allowedQueryParameters", false)]
+    {
+        let names = members.get("metadataConfiguration").and_then(|it| it.get(list)).and_then(Value::as_array);
+        let mut seen = BTreeSet::new();
+        for name in names.into_iter().flatten().filter_map(Value::as_str) {
+            let lower = name.to_ascii_lowercase();
+            // Reserved like its kind, but for an update, which may send back what the service added.
+            if restricted && !(lower == POLICY_SESSION_HEADER && is_update) {
+                headers::check_name(name)?;
+                if lower == "authorization" {
+                    return Err(invalid("The header 'Authorization' belongs to the target's credential provider."));
+                }
+            }
+            // [DG gateway-sessions]
+            if lower == "mcp-session-id" && gateway.has_sessions() {
+                return Err(invalid(format!("{list} must not have Mcp-Session-Id on a gateway with sessions.")));
+            }
+            if !seen.insert(lower) {
+                return Err(invalid(format!("{list} has '{name}' more than once.")));
+            }
+        }
+    }
+    Ok(())
+}

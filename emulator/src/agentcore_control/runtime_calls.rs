@@ -1,0 +1,225 @@
+//! The calls of runtimes: create, get, update, delete, list, and their versions.
+
+use std::time::SystemTime;
+
+use serde_json::{Map, Value, json};
+
+use super::configuration::Configuration;
+use super::errors::{conflict, invalid, no_runtime, quota};
+use super::runtime::{Runtime, Version};
+use super::state::AgentCoreControl;
+use super::status::{Status, Transition};
+use super::{access, execution_role, rules};
+use crate::iam::Iam;
+use crate::ids::alphanumeric;
+use crate::input::{required, text, text_map};
+use crate::service::{Answer, ApiError, Call, iso8601};
+use crate::settings::PlatformVersion;
+
+/// Versions of one runtime [DG bedrock-agentcore-limits].
+const MAX_VERSIONS: usize = 1000;
+
+impl AgentCoreControl {
+    pub(super) fn create_agent_runtime(&mut self, call: &Call, iam: &Iam) -> Answer {
+        let platform = PlatformVersion::of(&call.input, self.settings.platform_version)?;
+        let configuration = Configuration::of(&call.input, true, platform);
+        rules::check(&configuration, &call.input)?;
+        platform.check(&configuration, &self.settings)?;
+        rules::check_s3_endpoint(&call.input, None)?;
+        let tags = text_map(&call.input, "tags");
+        rules::check_tags(&tags)?;
+        rules::check_tag_count(&tags)?;
+        let name = required(&call.input, "agentRuntimeName");
+        if self.runtimes.iter().any(|runtime| runtime.name == name) {
+            return Err(conflict(format!("An agent with the name '{name}' already exists in your account.")));
+        }
+        let id = self.next_runtime_id(name);
+        let arn = self.arn(&format!("runtime/{id}"));
+        execution_role::check(&configuration, &arn, iam, &self.settings, call.now)?;
+        self.create_service_linked_roles(&configuration);
+        self.created += 1;
+        let (outcome, takes) = self.course(call, platform);
+        let transition = Transition::create(&outcome, call.now, takes);
+        self.build(call, platform, id.clone(), 1);
+        let runtime = Runtime {
+            workload_identity_arn: self.arn(&access::workload_identity(&id)),
+            id,
+            arn,
+            name: name.to_owned(),
+            created: call.now,
+            tags,
+            versions: vec![Version { number: 1, configuration, created: call.now, transition }],
+            deletion: None,
+            sequence: self.created,
+        };
+        let answer = json!({
+            "agentRuntimeArn": runtime.arn,
+            "agentRuntimeId": runtime.id,
+            "agentRuntimeVersion": "1",
+            "createdAt": iso8601(call.now),
+            "status": Status::Creating.as_str(),
+            "workloadIdentityDetails": runtime.identity(),
+        });
+        self.runtimes.push(runtime);
+        Ok(answer)
+    }
+
+    pub(super) fn get_agent_runtime(&self, call: &Call) -> Answer {
+        let runtime = self.find(&call.input)?;
+        let asked = text(&call.input, "agentRuntimeVersion");
+        let version = asked.map_or(Ok(runtime.newest()), |number| runtime.version(number))?;
+        let mut answer = json!({
+            "agentRuntimeArn": runtime.arn,
+            "agentRuntimeId": runtime.id,
+            "agentRuntimeName": runtime.name,
+            "agentRuntimeVersion": version.number.to_string(),
+            "createdAt": iso8601(runtime.created),
+            "lastUpdatedAt": iso8601(version.created),
+            "status": shown_status(runtime, version, call.now).as_str(),
+            "workloadIdentityDetails": runtime.identity(),
+        });
+        for (member, value) in version.configuration.members() {
+            answer[member] = value.clone();
+        }
+        let newest = version.number == runtime.newest().number;
+        let failure = if newest { runtime.failure(call.now) } else { version.transition.failure(call.now) };
+        if let Some(reason) = failure {
+            answer["failureReason"] = json!(reason);
+        }
+        Ok(answer)
+    }
+
+    pub(super) fn update_agent_runtime(&mut self, call: &Call, iam: &Iam) -> Answer {
+        let former = self.find(&call.input).map_or(PlatformVersion::V1, |runtime| runtime.configuration().platform());
+        let platform = PlatformVersion::of(&call.input, former)?;
+        let configuration = Configuration::of(&call.input, false, platform);
+        rules::check(&configuration, &call.input)?;
+        let runtime = self.find(&call.input)?;
+        platform.check(&configuration, &self.settings)?;
+        rules::check_s3_endpoint(&call.input, Some(runtime.created))?;
+        let status = runtime.status(call.now);
+        if !matches!(status, Status::Ready | Status::UpdateFailed) {
+            return Err(busy(runtime, "updated", status));
+        }
+        if configuration.container_uri().is_some() != runtime.configuration().container_uri().is_some() {
+            return Err(invalid("The type of agentRuntimeArtifact cannot be changed."));
+        }
+        if runtime.versions.len() >= MAX_VERSIONS {
+            return Err(quota(format!("Agent '{}' has {MAX_VERSIONS} versions already.", runtime.id)));
+        }
+        execution_role::check(&configuration, &runtime.arn, iam, &self.settings, call.now)?;
+        let unchanged = status == Status::Ready && *runtime.configuration() == configuration;
+        self.create_service_linked_roles(&configuration);
+        let (outcome, takes) = self.course(call, platform);
+        let transition = Transition::update(&outcome, call.now, takes);
+        if !unchanged {
+            let runtime = self.find_mut(&call.input)?;
+            let number = runtime.newest().number + 1;
+            runtime.versions.push(Version { number, configuration, created: call.now, transition });
+            let id = runtime.id.clone();
+            self.build(call, platform, id, number);
+        }
+        let runtime = self.find(&call.input)?;
+        Ok(json!({
+            "agentRuntimeArn": runtime.arn,
+            "agentRuntimeId": runtime.id,
+            "agentRuntimeVersion": runtime.newest().number.to_string(),
+            "createdAt": iso8601(runtime.created),
+            "lastUpdatedAt": iso8601(runtime.newest().created),
+            "status": if unchanged { Status::Ready } else { Status::Updating }.as_str(),
+            "workloadIdentityDetails": runtime.identity(),
+        }))
+    }
+
+    pub(super) fn delete_agent_runtime(&mut self, call: &Call) -> Answer {
+        let transition = Transition::delete(&call.outcome, call.now, self.settings.runtime_deletion);
+        let runtime = self.find_mut(&call.input)?;
+        let status = runtime.status(call.now);
+        if matches!(status, Status::Creating | Status::Updating | Status::Deleting) {
+            return Err(busy(runtime, "deleted", status));
+        }
+        let mut answer = json!({"agentRuntimeId": runtime.id, "status": Status::Deleting.as_str()});
+        if let Some(number) = text(&call.input, "agentRuntimeVersion") {
+            let number = runtime.version(number)?.number;
+            let live = runtime.live(call.now).is_some_and(|live| live.number == number);
+            if live || number == runtime.newest().number {
+                return Err(conflict(format!(
+                    "Version '{number}' of agent '{}' is in use by the endpoint DEFAULT.",
+                    runtime.id
+                )));
+            }
+            runtime.versions.retain(|version| version.number != number);
+            answer["agentRuntimeVersion"] = json!(number.to_string());
+        } else {
+            runtime.deletion = Some(transition);
+        }
+        Ok(answer)
+    }
+
+    /// New runtimes are missing, and deleted ones linger, for [`crate::settings::Settings::list_lag`].
+    pub(super) fn list_agent_runtimes(&self, call: &Call) -> Answer {
+        let lag = self.settings.list_lag;
+        let visible = self.runtimes.iter().filter(|runtime| runtime.created + lag <= call.now);
+        let lingering = self
+            .deleted
+            .iter()
+            .filter(|runtime| runtime.deletion.as_ref().is_some_and(|deletion| deletion.lingers(lag, call.now)));
+        let mut items: Vec<(u64, Value)> = visible
+            .chain(lingering)
+            .map(|runtime| (runtime.sequence, summary(runtime, runtime.newest(), runtime.status(call.now))))
+            .collect();
+        items.sort_by_key(|(sequence, _)| *sequence);
+        self.page(items, "agentRuntimes", &call.input)
+    }
+
+    pub(super) fn list_agent_runtime_versions(&self, call: &Call) -> Answer {
+        let runtime = self.find(&call.input)?;
+        let shown = |version: &Version| {
+            (u64::from(version.number), summary(runtime, version, shown_status(runtime, version, call.now)))
+        };
+        self.page(runtime.versions.iter().map(shown).collect(), "agentRuntimes", &call.input)
+    }
+
+    /// The runtime that `agentRuntimeId` names. Those that are gone were moved away when the call began.
+    pub(super) fn find(&self, input: &Map<String, Value>) -> Result<&Runtime, ApiError> {
+        let id = required(input, "agentRuntimeId");
+        self.runtimes.iter().find(|runtime| runtime.id == id).ok_or_else(|| no_runtime(id))
+    }
+
+    fn find_mut(&mut self, input: &Map<String, Value>) -> Result<&mut Runtime, ApiError> {
+        let id = required(input, "agentRuntimeId");
+        self.runtimes.iter_mut().find(|runtime| runtime.id == id).ok_or_else(|| no_runtime(id))
+    }
+
+    /// The id that the next runtime gets if it has this name.
+    pub(super) fn next_runtime_id(&self, name: &str) -> String {
+        format!("{name}-{}", alphanumeric(&format!("runtime {} {name}", self.created), 10))
+    }
+
+    fn create_service_linked_roles(&mut self, configuration: &Configuration) {
+        let services = access::service_linked(configuration.in_vpc());
+        self.service_linked_roles.extend(services.map(|role| role.service.to_owned()));
+    }
+}
+
+/// The newest version shows what happens to the runtime, the others how they ended.
+fn shown_status(runtime: &Runtime, version: &Version, now: SystemTime) -> Status {
+    if version.number == runtime.newest().number { runtime.status(now) } else { version.transition.status(now) }
+}
+
+fn busy(runtime: &Runtime, what: &str, status: Status) -> ApiError {
+    conflict(format!("Agent '{}' cannot be {what} while it is in the status {}.", runtime.id, status.as_str()))
+}
+
+fn summary(runtime: &Runtime, version: &Version, status: Status) -> Value {
+    json!({
+        "agentRuntimeArn": runtime.arn,
+        "agentRuntimeId": runtime.id,
+        "agentRuntimeName": runtime.name,
+        "agentRuntimeVersion": version.number.to_string(),
+        // Required in the model, even where there is none.
+        "description": version.configuration.description(),
+        "lastUpdatedAt": iso8601(version.created),
+        "status": status.as_str(),
+    })
+}

@@ -1,0 +1,247 @@
+//! The state of the control plane, and how others read it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::SystemTime;
+
+use serde_json::Value;
+
+use super::api_key_provider::ApiKeyProvider;
+use super::credential_provider::CredentialProvider;
+use super::endpoint::{DEFAULT, Endpoint};
+use super::errors::{RefusedAs, invalid};
+use super::gateway::Gateway;
+use super::lag::Lag;
+use super::platform::Build;
+use super::runtime::{Runtime, Version};
+use super::status::Status;
+use super::synchronization::Synchronization;
+use super::token::{Mismatch, Tokens};
+use super::workload_identity::WorkloadIdentity;
+use crate::iam::Iam;
+use crate::identity_provider::IdentityProviders;
+use crate::objects::Objects;
+use crate::secrets_manager::SecretsManager;
+use crate::service::ApiError;
+use crate::settings::Settings;
+
+/// The state of the control plane in one account and Region.
+#[derive(Clone, Debug)]
+pub struct AgentCoreControl {
+    pub(super) settings: Settings,
+    /// In the order of their creation.
+    pub(super) runtimes: Vec<Runtime>,
+    /// Runtimes that are gone, in the order in which calls found them gone.
+    pub(super) deleted: Vec<Runtime>,
+    /// How many runtimes were ever created; decides the next id.
+    pub(super) created: u64,
+    pub(super) tokens: Tokens,
+    pub(super) lag: Lag,
+    /// In the order of their creation.
+    pub(super) gateways: Vec<Gateway>,
+    /// Gateways that are gone, in the order in which calls found them gone.
+    pub(super) deleted_gateways: Vec<Gateway>,
+    /// Started by calls, and not taken yet.
+    pub(super) synchronizations: Vec<Synchronization>,
+    /// Started by calls, and not taken yet.
+    pub(super) builds: Vec<Build>,
+    /// In the order of their creation.
+    pub(super) credential_providers: Vec<CredentialProvider>,
+    /// In the order of their creation.
+    pub(super) api_key_providers: Vec<ApiKeyProvider>,
+    /// In the order of their creation, those of runtimes and gateways included.
+    pub(super) workload_identities: Vec<WorkloadIdentity>,
+    /// The number of workload identities that there ever were.
+    pub(super) identity_numbers: u64,
+    /// Endpoints of one's own in the order of their creation, those that lists still show included.
+    pub(super) endpoints: Vec<Endpoint>,
+    /// By the ARN of their resource.
+    pub(super) resource_policies: BTreeMap<String, Value>,
+    /// Whether the token vault exists: the first credential provider makes it.
+    pub(super) token_vault: bool,
+    /// How many numbers were given to gateways, targets, synchronizations and credential providers; decides the next id.
+    pub(super) numbers: u64,
+    /// Service principals whose service-linked role exists.
+    pub(super) service_linked_roles: BTreeSet<String>,
+    pub(super) name_taken: RefusedAs,
+    pub(super) gateway_in_use: RefusedAs,
+    /// The issuer of an identity provider on this machine, whose discovery document may be named by an http URL. AWS
+    /// takes https only, and so does the emulator without one.
+    pub loopback_issuer: Option<String>,
+    /// Whether tags of credential providers are refused with `ValidationException` once they exist. The service model
+    /// has no ARN for them, and what the service makes of that is not known.
+    pub refuse_provider_tags: bool,
+}
+
+/// What the control plane looks at, and keeps things in, outside of itself.
+pub(crate) struct Dependencies<'w> {
+    pub(crate) iam: &'w Iam,
+    pub(crate) secrets: &'w mut SecretsManager,
+    pub(crate) identity_providers: &'w IdentityProviders,
+    pub(crate) objects: &'w Objects,
+}
+
+impl AgentCoreControl {
+    /// An account that has never used AgentCore.
+    pub(crate) fn new(settings: &Settings) -> Self {
+        Self {
+            settings: settings.clone(),
+            runtimes: Vec::new(),
+            deleted: Vec::new(),
+            created: 0,
+            tokens: Tokens::default(),
+            lag: Lag::default(),
+            gateways: Vec::new(),
+            deleted_gateways: Vec::new(),
+            synchronizations: Vec::new(),
+            builds: Vec::new(),
+            credential_providers: Vec::new(),
+            api_key_providers: Vec::new(),
+            workload_identities: Vec::new(),
+            identity_numbers: 0,
+            endpoints: Vec::new(),
+            resource_policies: BTreeMap::new(),
+            token_vault: false,
+            numbers: 0,
+            service_linked_roles: BTreeSet::new(),
+            name_taken: RefusedAs::Validation,
+            gateway_in_use: RefusedAs::Conflict,
+            loopback_issuer: None,
+            refuse_provider_tags: false,
+        }
+    }
+
+    /// Chooses the answer to a client token that comes again with other parameters.
+    pub fn answer_mismatched_tokens_with(&mut self, mismatch: Mismatch) {
+        self.tokens.mismatch = mismatch;
+    }
+
+    /// Chooses the answer to the creation of a credential provider whose name is taken: `Validation` unless chosen, as
+    /// seen; `Conflict` as documented.
+    pub fn answer_taken_provider_names_with(&mut self, refusal: RefusedAs) {
+        self.name_taken = refusal;
+    }
+
+    /// Chooses the answer to the deletion of a gateway that has targets: `Conflict` unless chosen, as documented;
+    /// `Validation` as seen (O: awslabs/agentcore-samples#1954).
+    pub fn answer_gateways_in_use_with(&mut self, refusal: RefusedAs) {
+        self.gateway_in_use = refusal;
+    }
+
+    /// The runtimes that exist at `now`, in the order of their creation, those being deleted included.
+    pub fn runtimes(&self, now: SystemTime) -> impl Iterator<Item = &Runtime> {
+        self.runtimes.iter().filter(move |runtime| runtime.status(now) != Status::Gone)
+    }
+
+    /// The runtime of this id, if it exists at `now`.
+    #[must_use]
+    pub fn runtime(&self, id: &str, now: SystemTime) -> Option<&Runtime> {
+        self.runtimes(now).find(|runtime| runtime.id == id)
+    }
+
+    /// The runtime of this name, if it exists at `now`.
+    #[must_use]
+    pub fn runtime_named(&self, name: &str, now: SystemTime) -> Option<&Runtime> {
+        self.runtimes(now).find(|runtime| runtime.name == name)
+    }
+
+    /// The runtimes that are gone at `now`, in the order of their creation within those found gone together.
+    pub fn deleted_runtimes(&self, now: SystemTime) -> impl Iterator<Item = &Runtime> {
+        self.deleted.iter().chain(self.runtimes.iter().filter(move |runtime| runtime.status(now) == Status::Gone))
+    }
+
+    /// Service principals whose service-linked role exists; AgentCore creates each on its first use.
+    #[must_use]
+    pub fn service_linked_roles(&self) -> &BTreeSet<String> {
+        &self.service_linked_roles
+    }
+
+    /// Lets a service-linked role exist, as in an account that used the feature before.
+    pub fn put_service_linked_role(&mut self, service: impl Into<String>) {
+        self.service_linked_roles.insert(service.into());
+    }
+
+    /// The endpoints of one's own that exist at `now`, in the order of their creation, those being deleted included.
+    pub fn endpoints(&self, now: SystemTime) -> impl Iterator<Item = &Endpoint> {
+        self.endpoints.iter().filter(move |endpoint| endpoint.status(now) != Status::Gone)
+    }
+
+    /// The endpoint of one's own of this name on the runtime of this id, if it exists at `now`.
+    #[must_use]
+    pub fn endpoint(&self, runtime_id: &str, name: &str, now: SystemTime) -> Option<&Endpoint> {
+        self.endpoints(now).find(|endpoint| endpoint.runtime_id == runtime_id && endpoint.name == name)
+    }
+
+    /// The version that an endpoint of a runtime serves at `now`. `None`: the endpoint does not exist, or serves none
+    /// yet.
+    pub(crate) fn served<'r>(&self, runtime: &'r Runtime, endpoint: &str, now: SystemTime) -> Option<&'r Version> {
+        if endpoint == DEFAULT {
+            return Some(runtime.live(now).unwrap_or_else(|| runtime.newest()));
+        }
+        let number = self.endpoint(&runtime.id, endpoint, now)?.live_version(now)?;
+        runtime.versions.iter().find(|version| version.number == number)
+    }
+
+    /// The gateways that exist at `now`, in the order of their creation, those being deleted included.
+    pub fn gateways(&self, now: SystemTime) -> impl Iterator<Item = &Gateway> {
+        self.gateways.iter().filter(move |gateway| gateway.status(now) != Status::Gone)
+    }
+
+    /// The gateway of this id, if it exists at `now`.
+    #[must_use]
+    pub fn gateway(&self, id: &str, now: SystemTime) -> Option<&Gateway> {
+        self.gateways(now).find(|gateway| gateway.id == id)
+    }
+
+    /// The gateways that are gone at `now`, in the order of their creation within those found gone together.
+    pub fn deleted_gateways(&self, now: SystemTime) -> impl Iterator<Item = &Gateway> {
+        self.deleted_gateways.iter().chain(self.gateways.iter().filter(move |it| it.status(now) == Status::Gone))
+    }
+
+    /// The OAuth2 credential providers that exist at `now`, in the order of their creation, those being deleted included.
+    pub fn credential_providers(&self, now: SystemTime) -> impl Iterator<Item = &CredentialProvider> {
+        self.credential_providers.iter().filter(move |provider| provider.status(now) != Status::Gone)
+    }
+
+    /// The OAuth2 credential provider of this ARN, if it exists at `now`.
+    #[must_use]
+    pub fn credential_provider_by_arn(&self, arn: &str, now: SystemTime) -> Option<&CredentialProvider> {
+        self.credential_providers(now).find(|provider| provider.arn == arn)
+    }
+
+    /// The workload identities that exist, in the order of their creation, those of runtimes and gateways included.
+    #[must_use]
+    pub fn workload_identities(&self) -> &[WorkloadIdentity] {
+        &self.workload_identities
+    }
+
+    /// The API key credential providers that exist, in the order of their creation.
+    #[must_use]
+    pub fn api_key_providers(&self) -> &[ApiKeyProvider] {
+        &self.api_key_providers
+    }
+
+    /// The API key credential provider of this ARN, if it exists.
+    #[must_use]
+    pub fn api_key_provider_by_arn(&self, arn: &str) -> Option<&ApiKeyProvider> {
+        self.api_key_providers.iter().find(|provider| provider.arn == arn)
+    }
+
+    /// Checks an address of an identity provider: https, or on this machine.
+    pub(super) fn check_provider_url(&self, name: &str, url: &str) -> Result<(), ApiError> {
+        let loopback = || self.loopback_issuer.as_deref().is_some_and(|issuer| url.starts_with(issuer));
+        if url.starts_with("https://") || loopback() {
+            return Ok(());
+        }
+        Err(invalid(format!("{name} must be an https URL.")))
+    }
+
+    pub(super) fn next_number(&mut self) -> u64 {
+        self.numbers += 1;
+        self.numbers
+    }
+
+    pub(super) fn arn(&self, resource: &str) -> String {
+        let Settings { partition, region, account_id, .. } = &self.settings;
+        format!("arn:{partition}:bedrock-agentcore:{region}:{account_id}:{resource}")
+    }
+}

@@ -1,0 +1,19 @@
+//! The synchronization of a target: its catalogue has to be read from its server.
+
+use std::time::SystemTime;
+
+/// Tools of one target [DG bedrock-agentcore-limits].
+pub(super) const MAX_TOOLS: usize = 1000;
+
+/// A catalogue that has to be read from a target's server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Synchronization {
+    /// The gateway that reads.
+    pub gateway_id: String,
+    /// The target whose server is read.
+    pub target_id: String,
+    /// Which create, update or synchronize it belongs to.
+    pub ticket: u64,
+    /// It may not be finished earlier.
+    pub not_before: SystemTime,
+}

@@ -1,0 +1,62 @@
+//! `mcpToolSchema`: a catalogue that comes with the target, inline or from S3.
+
+use serde_json::Value;
+
+use super::errors::invalid;
+use super::synchronization::MAX_TOOLS;
+use crate::objects::Objects;
+use crate::service::ApiError;
+
+/// Bytes of an inline schema [DG bedrock-agentcore-limits].
+const MAX_INLINE: usize = 1024 * 1024;
+/// Bytes of a schema in S3.
+const MAX_OBJECT: usize = 10 * 1024 * 1024;
+/// Characters of a tool's name.
+const MAX_NAME: usize = 256;
+
+/// The tools in the schema of an MCP server, if it has one.
+pub(super) fn tools(server: &Value, objects: &Objects) -> Result<Option<Vec<Value>>, ApiError> {
+    let Some(schema) = server.get("mcpToolSchema") else { return Ok(None) };
+    let (bytes, most) = match (schema["inlinePayload"].as_str(), s3_uri(server)) {
+        (Some(inline), _) => (inline.as_bytes(), MAX_INLINE),
+        (None, Some(uri)) => {
+            let object = objects.get(uri);
+            (object.ok_or_else(|| invalid(format!("The tool schema '{uri}' cannot be read from S3.")))?, MAX_OBJECT)
+        }
+        (None, None) => return Err(invalid("mcpToolSchema.s3 needs a uri.")),
+    };
+    if bytes.len() > most {
+        return Err(invalid(format!("The tool schema has {} bytes; it can have at most {most}.", bytes.len())));
+    }
+    let document: Value =
+        serde_json::from_slice(bytes).map_err(|error| invalid(format!("The tool schema is not JSON: {error}.")))?;
+    let Some(tools) = document.get("tools").and_then(Value::as_array) else {
+        return Err(invalid("The tool schema must be a JSON object with a list of tools: {\"tools\": […]}."));
+    };
+    if tools.len() > MAX_TOOLS {
+        return Err(invalid(format!("The tool schema has {} tools; it can have at most {MAX_TOOLS}.", tools.len())));
+    }
+    tools.iter().enumerate().try_for_each(|(index, tool)| check_tool(index, tool))?;
+    Ok(Some(tools.clone()))
+}
+
+/// The object that a schema is in, if it is not inline.
+pub(super) fn s3_uri(server: &Value) -> Option<&str> {
+    server.get("mcpToolSchema")?.get("s3")?.get("uri")?.as_str()
+}
+
+fn check_tool(index: usize, tool: &Value) -> Result<(), ApiError> {
+    let name = tool["name"].as_str().filter(|name| (1..=MAX_NAME).contains(&name.chars().count()));
+    let missing = if name.is_none() {
+        "a name of 1 to 256 characters"
+    } else if tool.get("description").is_some_and(|description| !description.is_string()) {
+        // Optional, as in MCP's own schema, which the service model names as the rule.
+        "a text as its description"
+    } else if tool["inputSchema"]["type"] != "object" {
+        // "type" is the one required member of MCP's own schema for it.
+        "an inputSchema of the type object"
+    } else {
+        return Ok(());
+    };
+    Err(invalid(format!("Tool {} of the tool schema needs {missing}.", index + 1)))
+}

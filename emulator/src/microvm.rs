@@ -1,0 +1,4 @@
+//! The work of microVMs: containers are started, for a session or while a version is built.
+
+mod build;
+mod start;

@@ -1,0 +1,353 @@
+//! Gateway targets: calls, statuses, ids, and the synchronization in which the gateway asks the server for its tools.
+//!
+//! Calls: CreateGatewayTarget, GetGatewayTarget, UpdateGatewayTarget, DeleteGatewayTarget, SynchronizeGatewayTargets;
+//! ListGatewayTargets only for a search by name, and if another operation is in the way.
+
+use std::fmt;
+use std::time::{Duration, SystemTime};
+
+use aws_sdk_bedrockagentcorecontrol::operation::create_gateway_target::builders::CreateGatewayTargetFluentBuilder;
+use aws_sdk_bedrockagentcorecontrol::operation::get_gateway_target::GetGatewayTargetOutput;
+use aws_sdk_bedrockagentcorecontrol::operation::update_gateway_target::builders::UpdateGatewayTargetFluentBuilder;
+use aws_sdk_bedrockagentcorecontrol::types::{
+    ListingMode, McpServerTargetConfiguration, McpTargetConfiguration, TargetConfiguration, TargetStatus, TargetSummary,
+};
+use aws_smithy_types::DateTime;
+use tokio::time::Instant;
+
+use super::engine::{self, Provisioned};
+use super::none_if_not_found;
+use super::ownership::Ownership;
+use super::put::{Governed, put};
+use super::refusal::{Conflict, is_name_taken};
+use super::waiters::{Live, Phase, Repeats, joined};
+use crate::error::{ApiErrorKind, Error};
+use crate::job::Job;
+use crate::wait::{Progress, until};
+
+mod failure;
+
+pub(crate) use failure::failure;
+
+/// How long a Get may show what was before a synchronization.
+const TAKES_EFFECT_PATIENCE: Duration = Duration::from_secs(30);
+
+/// A target's identifier: `<gatewayId>/<targetId>`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct TargetRef {
+    pub(crate) gateway_id: String,
+    pub(crate) target_id: String,
+}
+
+impl TargetRef {
+    /// Puts the two ids together.
+    pub(super) fn new(gateway_id: &str, target_id: &str) -> Self {
+        Self { gateway_id: gateway_id.to_owned(), target_id: target_id.to_owned() }
+    }
+
+    /// Parses `<gatewayId>/<targetId>`. Returns `None` for text that AgentCore's patterns of the two ids do not fit.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let (gateway, target) = text.split_once('/')?;
+        let gateway_id = gateway_id(gateway).filter(|id| id == gateway)?;
+        let fits = target.len() == 10 && target.chars().all(|c| c.is_ascii_alphanumeric());
+        fits.then(|| Self { gateway_id, target_id: target.to_owned() })
+    }
+}
+
+impl fmt::Display for TargetRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.gateway_id, self.target_id)
+    }
+}
+
+/// A target's name, which is unique on its gateway.
+#[derive(Clone, Debug)]
+pub(crate) struct TargetName {
+    pub(crate) gateway_id: String,
+    pub(crate) name: String,
+}
+
+impl fmt::Display for TargetName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)
+    }
+}
+
+/// Returns the id of a gateway given by its id, `([0-9a-z][-]?){1,100}-[0-9a-z]{10}`, or by its ARN.
+pub(crate) fn gateway_id(text: &str) -> Option<String> {
+    let id = match text.splitn(6, ':').collect::<Vec<_>>().as_slice() {
+        ["arn", _, "bedrock-agentcore", _, _, resource] => resource.strip_prefix("gateway/")?,
+        _ => text,
+    };
+    let (name, suffix) = id.rsplit_once('-')?;
+    let lower = |text: &str| text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
+    let fits = suffix.len() == 10
+        && lower(suffix)
+        && name.len() <= 200
+        && name.strip_suffix('-').unwrap_or(name).split('-').all(|part| !part.is_empty() && lower(part));
+    fits.then(|| id.to_owned())
+}
+
+/// Creates a target on a gateway and returns its identifier. The request carries an idempotency token.
+pub(crate) async fn create(
+    job: &Job<'_>,
+    gateway_id: &str,
+    request: CreateGatewayTargetFluentBuilder,
+) -> Result<TargetRef, Error> {
+    let request = request.gateway_identifier(gateway_id);
+    let answer = job.call("bedrock-agentcore:CreateGatewayTarget", || request.clone().send()).await?;
+    Ok(TargetRef::new(gateway_id, &answer.target_id))
+}
+
+/// Replaces the `governed` members of the target's configuration. Returns when it was updated, by its own timestamp, or
+/// `None` if it does not exist.
+pub(crate) async fn update(
+    job: &Job<'_>,
+    target: &TargetRef,
+    request: UpdateGatewayTargetFluentBuilder,
+    governed: &'static Governed,
+) -> Result<Option<DateTime>, Error> {
+    let TargetRef { gateway_id, target_id } = target;
+    let request = request.gateway_identifier(gateway_id).target_id(target_id);
+    let get = job.context.agentcore.get_gateway_target().gateway_identifier(gateway_id).target_id(target_id);
+    let get = ("bedrock-agentcore:GetGatewayTarget", |watch| get.clone().customize().interceptor(watch).send());
+    let update = ("bedrock-agentcore:UpdateGatewayTarget", |kept| request.clone().customize().interceptor(kept).send());
+    none_if_not_found(put(job, &target.to_string(), governed, get, update).await.map(|answer| answer.updated_at))
+}
+
+/// Lists the targets of a gateway. Returns `None` if the gateway does not exist. The list lags.
+pub(crate) async fn list(job: &Job<'_>, gateway_id: &str) -> Result<Option<Vec<TargetSummary>>, Error> {
+    let mut targets = Vec::new();
+    let mut next_token = None;
+    loop {
+        let request = job.context.agentcore.list_gateway_targets().gateway_identifier(gateway_id);
+        let request = request.max_results(100).set_next_token(next_token);
+        let page = job.call("bedrock-agentcore:ListGatewayTargets", || request.clone().send()).await;
+        let Some(page) = none_if_not_found(page)? else { return Ok(None) };
+        targets.extend(page.items);
+        match page.next_token {
+            Some(token) => next_token = Some(token),
+            None => return Ok(Some(targets)),
+        }
+    }
+}
+
+/// Targets of AgentCore gateways.
+pub(crate) struct GatewayTarget;
+
+impl Provisioned for GatewayTarget {
+    const NOUN: &'static str = "gateway target";
+    const NAME_ADVICE: &'static str = "choose another `TargetName`";
+    const PROOF_LOST: &'static str = "the mark at the end of its description, which proves ownership, is gone or changed: \
+                                      restore it and retry";
+    /// A gateway that cannot list the server's tools is asked again: a cold start, and a role or a policy that was
+    /// created a moment ago, look like a server that does not answer.
+    const REPEATS: &'static [Duration] = &[Duration::from_secs(15), Duration::from_secs(45)];
+    type Id = TargetRef;
+    type Name = TargetName;
+    type Live = GetGatewayTargetOutput;
+
+    async fn get(job: &Job<'_>, target: &TargetRef) -> Result<Option<GetGatewayTargetOutput>, Error> {
+        let TargetRef { gateway_id, target_id } = target;
+        let request = job.context.agentcore.get_gateway_target().gateway_identifier(gateway_id).target_id(target_id);
+        let call = || request.clone().customize().interceptor(job.last_gets.record(target)).send();
+        none_if_not_found(job.call("bedrock-agentcore:GetGatewayTarget", call).await)
+    }
+
+    async fn named(job: &Job<'_>, name: &TargetName) -> Result<Option<Vec<TargetRef>>, Error> {
+        let targets = list(job, &name.gateway_id).await?;
+        let named = |targets: Vec<TargetSummary>| {
+            let named = targets.iter().filter(|target| target.name() == name.name);
+            named.map(|target| TargetRef::new(&name.gateway_id, target.target_id())).collect()
+        };
+        Ok(targets.map(named))
+    }
+
+    /// Targets cannot be tagged: the mark at the end of the description is the proof.
+    async fn ownership(job: &Job<'_>, live: &GetGatewayTargetOutput) -> Result<Option<Ownership>, Error> {
+        let mark = job.requester().marker();
+        Ok(Some(Ownership::untagged(live.description().is_some_and(|description| description.ends_with(&mark)))))
+    }
+
+    async fn delete(job: &Job<'_>, target: &TargetRef) -> Result<Option<()>, Error> {
+        let TargetRef { gateway_id, target_id } = target;
+        let request = job.context.agentcore.delete_gateway_target().gateway_identifier(gateway_id).target_id(target_id);
+        let answer = job.call("bedrock-agentcore:DeleteGatewayTarget", || request.clone().send()).await;
+        none_if_not_found(answer.map(|_| ()))
+    }
+
+    fn name(target: &TargetRef, live: &GetGatewayTargetOutput) -> TargetName {
+        TargetName { gateway_id: target.gateway_id.clone(), name: live.name().to_owned() }
+    }
+
+    fn title(target: &TargetRef, live: &GetGatewayTargetOutput) -> String {
+        format!("gateway target {} ({target})", live.name())
+    }
+
+    fn holder(name: &TargetName, target: &TargetRef) -> String {
+        format!("target named {name} ({}) on gateway {}", target.target_id, target.gateway_id)
+    }
+
+    fn may_pass(live: &GetGatewayTargetOutput) -> bool {
+        live.phase() == Phase::Failed && !failure::is_permanent(live)
+    }
+
+    /// A gateway works on five targets at a time, and on each of them at one thing (service quotas of AgentCore). What it
+    /// refuses meanwhile it accepts later.
+    fn is_conflict(error: &Error) -> bool {
+        is_name_taken(error) || error.api().is_some_and(|error| error.mentions("ServiceQuotaExceeded"))
+    }
+
+    /// A conflict may be about another target of the gateway.
+    async fn is_busy(job: &Job<'_>, name: &TargetName) -> Result<bool, Error> {
+        let targets = list(job, &name.gateway_id).await?.unwrap_or_default();
+        Ok(targets.iter().any(|target| matches!(phase(target.status()), Phase::Changing | Phase::Deleting)))
+    }
+}
+
+fn phase(status: &TargetStatus) -> Phase {
+    match status {
+        TargetStatus::Ready => Phase::Ready,
+        TargetStatus::Failed | TargetStatus::UpdateUnsuccessful | TargetStatus::SynchronizeUnsuccessful => {
+            Phase::Failed
+        }
+        TargetStatus::CreatePendingAuth | TargetStatus::UpdatePendingAuth | TargetStatus::SynchronizePendingAuth => {
+            Phase::AwaitingConsent
+        }
+        TargetStatus::Deleting => Phase::Deleting,
+        // CREATING, UPDATING, SYNCHRONIZING, and whatever a newer service may add.
+        _ => Phase::Changing,
+    }
+}
+
+impl Live for GetGatewayTargetOutput {
+    fn phase(&self) -> Phase {
+        phase(self.status())
+    }
+
+    fn status_name(&self) -> String {
+        self.status().as_str().to_owned()
+    }
+
+    fn since(&self) -> Option<SystemTime> {
+        let moment = match self.status() {
+            TargetStatus::Creating => self.created_at(),
+            _ => self.updated_at(),
+        };
+        (*moment).try_into().ok()
+    }
+
+    fn reasons(&self) -> String {
+        joined(self.status_reasons())
+    }
+
+    fn creation_failed(&self) -> bool {
+        *self.status() == TargetStatus::Failed
+    }
+}
+
+/// Returns the MCP server behind a target, or `None` for a target of another kind.
+pub(crate) fn mcp_server(live: &GetGatewayTargetOutput) -> Option<&McpServerTargetConfiguration> {
+    match live.target_configuration() {
+        Some(TargetConfiguration::Mcp(McpTargetConfiguration::McpServer(server))) => Some(server),
+        _ => None,
+    }
+}
+
+/// Returns true if the gateway keeps a list of the server's tools: not if a schema names the tools, and not if every
+/// request of a caller lists them again.
+pub(crate) fn can_synchronize(live: &GetGatewayTargetOutput) -> bool {
+    mcp_server(live).is_some_and(|server| {
+        server.mcp_tool_schema().is_none() && server.listing_mode().is_none_or(|mode| *mode == ListingMode::Default)
+    })
+}
+
+/// Lets the gateway list the server's tools again, and waits until it has. Repeats a synchronization that failed, if
+/// another attempt may succeed. May run twice.
+pub(crate) async fn synchronize(job: &Job<'_>, target: &TargetRef) -> Result<GetGatewayTargetOutput, Error> {
+    let mut repeats = Repeats::after(GatewayTarget::REPEATS);
+    loop {
+        let live = synchronize_once(job, target).await?;
+        if live.phase() == Phase::Ready {
+            return Ok(live);
+        }
+        if !GatewayTarget::may_pass(&live) || !repeats.again(job).await {
+            return Err(failure(job, target, &live).await);
+        }
+    }
+}
+
+async fn synchronize_once(job: &Job<'_>, target: &TargetRef) -> Result<GetGatewayTargetOutput, Error> {
+    let gone = || engine::gone::<GatewayTarget>(target);
+    let settled = async || engine::wait_settled::<GatewayTarget>(job, target).await?.ok_or_else(gone);
+    let before = settled().await?;
+    if before.phase() == Phase::AwaitingConsent {
+        return Ok(before);
+    }
+    let TargetRef { gateway_id, target_id } = target;
+    let request = job.context.agentcore.synchronize_gateway_targets();
+    let request = request.gateway_identifier(gateway_id).target_id_list(target_id);
+    let mut conflict = Conflict::default();
+    until(job.deadline, "waiting for other operations on the gateway's targets to end", async || {
+        match job.call("bedrock-agentcore:SynchronizeGatewayTargets", || request.clone().send()).await {
+            Ok(_) => Ok(Progress::Done(())),
+            Err(error) if GatewayTarget::is_conflict(&error) => {
+                let busy = GatewayTarget::is_busy(job, &GatewayTarget::name(target, &before)).await?;
+                conflict.tolerate(error, busy, Progress::pending("another operation on the gateway"))
+            }
+            Err(error) if error.is(ApiErrorKind::NotFound) => Err(gone()),
+            Err(error) => Err(error),
+        }
+    })
+    .await?;
+    let started = Instant::now();
+    until(job.deadline, &format!("waiting for the synchronization of gateway target {target}"), async || {
+        let live = settled().await?;
+        let seen = |live: &GetGatewayTargetOutput| {
+            (live.status().clone(), live.last_synchronized_at().copied(), *live.updated_at())
+        };
+        // A Get may lag.
+        if seen(&live) == seen(&before) && started.elapsed() < TAKES_EFFECT_PATIENCE {
+            return Ok(live.pending());
+        }
+        Ok(Progress::Done(live))
+    })
+    .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_target_is_named_by_both_ids_and_nothing_else() {
+        let target = TargetRef::parse("mcp-abcdefghij/AbCdEf1234").unwrap();
+        assert_eq!(target.to_string(), "mcp-abcdefghij/AbCdEf1234");
+        for other in [
+            "stack-Target-1ABCDEFGHIJK",
+            "pending:mcp",
+            "mcp-abcdefghij",
+            "mcp-abcdefghij/short",
+            "arn:aws:bedrock-agentcore:us-east-1:111122223333:gateway/mcp-abcdefghij/AbCdEf1234",
+            "",
+        ] {
+            assert_eq!(TargetRef::parse(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn a_gateway_is_given_by_id_or_arn() {
+        let arn = "arn:aws:bedrock-agentcore:us-east-1:111122223333:gateway/my-gw--abcdefghij";
+        for (text, id) in [
+            ("mcp-abcdefghij", Some("mcp-abcdefghij")),
+            ("a-b-0123456789", Some("a-b-0123456789")),
+            (arn, Some("my-gw--abcdefghij")),
+            ("Mcp-abcdefghij", None),
+            ("mcp", None),
+            ("-abcdefghij", None),
+            ("arn:aws:bedrock-agentcore:us-east-1:111122223333:runtime/mcp-abcdefghij", None),
+        ] {
+            assert_eq!(gateway_id(text).as_deref(), id, "{text}");
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! Explains why a gateway could not work with the server behind a target, and what to do about that.
+
+use aws_sdk_bedrockagentcorecontrol::operation::get_gateway_target::GetGatewayTargetOutput;
+use aws_sdk_bedrockagentcorecontrol::types::CredentialProviderType;
+
+use super::{GatewayTarget, TargetRef, mcp_server};
+use crate::agentcore::engine::Provisioned;
+use crate::agentcore::gateway::Gateway;
+use crate::agentcore::waiters::{Live, Phase};
+use crate::denial::Denial;
+use crate::error::Error;
+use crate::job::Job;
+use crate::mcp::url::RuntimeUrl;
+
+/// Words in a status reason that no other attempt changes: the runtime takes the other kind of credential ("Authorization
+/// method mismatch", as the runtime says it), or the list of tools itself is at fault.
+const PERMANENT: [&str; 3] = ["method mismatch", "tool schema", "uplicate tool"];
+
+/// Returns true if another attempt would end the same.
+pub(super) fn is_permanent(live: &GetGatewayTargetOutput) -> bool {
+    let reasons = live.reasons();
+    PERMANENT.iter().any(|words| reasons.contains(words)) || Denial::read(&reasons).is_final()
+}
+
+/// Explains the failure of a target's last operation.
+pub(crate) async fn failure(job: &Job<'_>, target: &TargetRef, live: &GetGatewayTargetOutput) -> Error {
+    let reasons = if live.phase() == Phase::AwaitingConsent {
+        "it waits for a person to sign in, which nobody does in a deployment; use `GrantType` CLIENT_CREDENTIALS, or name \
+         the tools in `ToolSchema`"
+            .to_owned()
+    } else {
+        format!("{}; {}", live.reasons(), advice(job, target, live).await)
+    };
+    let status = live.status_name();
+    Error::TerminalStatus { what: GatewayTarget::title(target, live), status, reasons }
+}
+
+async fn advice(job: &Job<'_>, target: &TargetRef, live: &GetGatewayTargetOutput) -> String {
+    let denial = Denial::read(&live.reasons());
+    if denial.is_final() {
+        return denial.advice_for("the gateway's");
+    }
+    if live.reasons().contains("internal error") {
+        return "set the gateway's `ExceptionLevel` to DEBUG to be told more".to_owned();
+    }
+    let outbound = live.credential_provider_configurations().first();
+    let outbound = outbound.map(|configuration| configuration.credential_provider_type().clone());
+    let runtime = mcp_server(live).and_then(|server| RuntimeUrl::parse(server.endpoint()));
+    match (outbound, runtime) {
+        (Some(CredentialProviderType::GatewayIamRole), Some(runtime)) => {
+            // Only for the sentence: without it, the role stays unnamed.
+            let gateway = Gateway::get(job, &target.gateway_id).await.ok().flatten();
+            let role = gateway.and_then(|gateway| gateway.role_arn).map(|arn| format!(" {arn}")).unwrap_or_default();
+            let runtime = runtime.arn().unwrap_or(runtime.id());
+            format!(
+                "allow the gateway's role{role} bedrock-agentcore:InvokeAgentRuntime on {runtime} and on \
+                 {runtime}/runtime-endpoint/*, or look at the server's log"
+            )
+        }
+        (Some(CredentialProviderType::Oauth), _) => {
+            "check the credential provider, `Scopes` and `CustomParameters`, or look at the server's log".to_owned()
+        }
+        _ => "look at the server's log".to_owned(),
+    }
+}

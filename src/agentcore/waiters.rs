@@ -1,0 +1,148 @@
+//! Waiting for what AgentCore does after it has answered: until a resource leaves its transitional states, until an
+//! update shows. Gets may lag: for a moment they show what was before.
+
+use std::slice;
+use std::time::{Duration, SystemTime};
+
+use aws_smithy_types::DateTime;
+use tokio::time::Instant;
+
+use crate::error::Error;
+use crate::job::Job;
+use crate::wait::{Progress, until};
+
+/// How long a resource that was just created may not be found.
+pub(crate) const NOT_FOUND_PATIENCE: Duration = Duration::from_secs(15);
+/// How long a Get may show what was before an update.
+const TAKES_EFFECT_PATIENCE: Duration = Duration::from_mins(1);
+
+/// What a status means to whoever waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// A change is under way.
+    Changing,
+    /// A deletion is under way.
+    Deleting,
+    /// Usable.
+    Ready,
+    /// The last operation failed.
+    Failed,
+    /// A person would have to sign in.
+    AwaitingConsent,
+}
+
+/// A resource as a Get shows it.
+pub(crate) trait Live {
+    /// Returns what its status means.
+    fn phase(&self) -> Phase;
+    /// Returns the status as the API spells it.
+    fn status_name(&self) -> String;
+    /// Returns when the present transition began, by the resource's own timestamps.
+    fn since(&self) -> Option<SystemTime>;
+    /// Returns the service's reasons for the status as the end of a sentence.
+    fn reasons(&self) -> String;
+    /// Returns true if the resource never worked, which no update repairs.
+    fn creation_failed(&self) -> bool;
+
+    /// Returns true if a change of it is under way.
+    fn is_changing(&self) -> bool {
+        matches!(self.phase(), Phase::Changing | Phase::Deleting)
+    }
+
+    /// Returns that it is in progress, by its own status and timestamps.
+    fn pending<T>(&self) -> Progress<T> {
+        Progress::Pending { status: self.status_name(), since: self.since() }
+    }
+}
+
+/// Joins the service's reasons to the end of a sentence.
+pub(crate) fn joined<S: AsRef<str>>(reasons: &[S]) -> String {
+    let reasons: Vec<_> = reasons.iter().map(|reason| reason.as_ref().trim_end().trim_end_matches('.')).collect();
+    let reasons = reasons.join("; ");
+    if reasons.is_empty() { "the service gives no reason".to_owned() } else { reasons }
+}
+
+/// Waits until `what` leaves its transitional states. Returns `None` if it does not exist, or was deleted meanwhile.
+pub(crate) async fn wait_settled<L: Live>(
+    job: &Job<'_>,
+    what: &str,
+    mut get: impl AsyncFnMut() -> Result<Option<L>, Error>,
+) -> Result<Option<L>, Error> {
+    let started = Instant::now();
+    let mut seen = false;
+    until(job.deadline, &format!("waiting for {what}"), async || {
+        Ok(match get().await? {
+            // A resource that was seen and is gone was deleted; one that was never seen may be new.
+            None if !seen && started.elapsed() < NOT_FOUND_PATIENCE => Progress::pending("not found"),
+            Some(live) if live.is_changing() => {
+                seen = true;
+                live.pending()
+            }
+            settled => Progress::Done(settled),
+        })
+    })
+    .await
+}
+
+/// Waits until an accepted update of `what` has ended, well or not, and verifies that it took effect. `settle` waits as
+/// [`wait_settled`] does. `shows` compares a Get with the answer to the update: a Get that does not show the update yet
+/// is ignored for a while, whatever its status. `unapplied` names the members that still have their old value.
+pub(crate) async fn wait_updated<L: Live>(
+    job: &Job<'_>,
+    what: &str,
+    mut settle: impl AsyncFnMut() -> Result<L, Error>,
+    shows: impl Fn(&L) -> bool,
+    unapplied: impl Fn(&L) -> Vec<&'static str>,
+) -> Result<L, Error> {
+    let started = Instant::now();
+    // A transition may take longer than the patience with what comes before and after it.
+    let mut settling = Duration::ZERO;
+    until(job.deadline, &format!("waiting for the update of {what}"), async || {
+        let asked = Instant::now();
+        let live = settle().await?;
+        settling += asked.elapsed();
+        let patient = started.elapsed().saturating_sub(settling) < TAKES_EFFECT_PATIENCE;
+        if patient && !shows(&live) {
+            return Ok(live.pending());
+        }
+        let unapplied = if live.phase() == Phase::Ready { unapplied(&live) } else { Vec::new() };
+        if unapplied.is_empty() {
+            return Ok(Progress::Done(live));
+        }
+        // The Get may still lag behind an update that took effect.
+        if patient {
+            return Ok(live.pending());
+        }
+        Err(Error::TerminalStatus {
+            what: what.to_owned(),
+            status: live.status_name(),
+            reasons: format!("AgentCore accepted the update but kept the old {}; repeat it", unapplied.join(" and ")),
+        })
+    })
+    .await
+}
+
+/// Returns true if a resource last updated at `live` shows an update that was answered with `updated`. Fractions of a
+/// second do not count: an answer and a Get may differ in precision.
+pub(crate) fn is_at_least_as_recent(live: &DateTime, updated: &DateTime) -> bool {
+    live.secs() >= updated.secs()
+}
+
+/// The pauses after which one operation that failed is repeated.
+#[derive(Debug)]
+pub(crate) struct Repeats(slice::Iter<'static, Duration>);
+
+impl Repeats {
+    /// Repeats after each of these pauses.
+    pub(crate) fn after(pauses: &'static [Duration]) -> Self {
+        Self(pauses.iter())
+    }
+
+    /// Sleeps until the next attempt. Returns false if no attempt or no time is left.
+    pub(crate) async fn again(&mut self, job: &Job<'_>) -> bool {
+        match self.0.next() {
+            Some(pause) => job.deadline.sleep(*pause).await.is_ok(),
+            None => false,
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! A gateway as the engine provisions it.
+
+use aws_sdk_bedrockagentcorecontrol::operation::get_gateway::GetGatewayOutput;
+use aws_smithy_types::DateTime;
+
+use super::configuration::{Configuration, unchangeable};
+use super::governed::GOVERNED;
+use super::preflight;
+use super::properties::Properties;
+use crate::agentcore::engine::{Created, Desired, Updated};
+use crate::agentcore::gateway::{self, Gateway};
+use crate::agentcore::unbuildable;
+use crate::agentcore::waiters::is_at_least_as_recent;
+use crate::error::Error;
+use crate::job::Job;
+use crate::tags;
+
+/// What a template asks for.
+pub(super) struct DesiredGateway<'a> {
+    pub(super) properties: &'a Properties,
+    /// The properties before an update.
+    pub(super) old: Option<&'a Properties>,
+    /// The name of a gateway that is created.
+    pub(super) name: String,
+}
+
+impl Desired for DesiredGateway<'_> {
+    type Noun = Gateway;
+    type Configuration = Configuration;
+    type Receipt = DateTime;
+
+    fn name(&self) -> String {
+        self.name.clone()
+    }
+
+    async fn configuration(&self, job: &Job<'_>, live: Option<&GetGatewayOutput>) -> Result<Configuration, Error> {
+        let authorizer = preflight::authorizer(job, self.properties, live, self.old).await?;
+        Ok(Configuration::desired(self.properties, authorizer, live))
+    }
+
+    async fn create(
+        &self,
+        job: &Job<'_>,
+        configuration: &Configuration,
+        attempt: u32,
+    ) -> Result<Created<Gateway>, Error> {
+        let request = configuration.create_request(&job.context.agentcore).map_err(unbuildable)?;
+        let request = request
+            .name(&self.name)
+            .set_tags(Some(tags::wanted(&self.properties.tags, job.requester()).into_iter().collect()))
+            .client_token(job.requester().client_token(&format!("gateway-create-{attempt}")));
+        Ok(Created { id: gateway::create(job, request).await?, live: None })
+    }
+
+    async fn update(
+        &self,
+        job: &Job<'_>,
+        _: &String,
+        live: &GetGatewayOutput,
+        configuration: &Configuration,
+        _: u32,
+    ) -> Result<Option<Updated<Self>>, Error> {
+        let request = configuration.update_request(&job.context.agentcore).map_err(unbuildable)?;
+        let receipt = gateway::update(job, live, request, &GOVERNED).await?;
+        Ok(Some(Updated { receipt, live: None }))
+    }
+
+    fn is_applied(configuration: &Configuration, live: &GetGatewayOutput) -> bool {
+        Configuration::live(live) == *configuration
+    }
+
+    fn unapplied(configuration: &Configuration, live: &GetGatewayOutput) -> Vec<&'static str> {
+        configuration.unapplied_in(&Configuration::live(live))
+    }
+
+    fn shows(live: &GetGatewayOutput, receipt: &DateTime) -> bool {
+        is_at_least_as_recent(live.updated_at(), receipt)
+    }
+
+    fn check_fixed(&self, live: &GetGatewayOutput) -> Result<(), Error> {
+        match unchangeable(self.properties, self.old, live) {
+            Some(property) => Err(cannot_change(property, live.gateway_id())),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Refuses a change that AgentCore cannot apply to an existing gateway.
+pub(super) fn cannot_change(property: &str, id: &str) -> Error {
+    let problem = format!(
+        "is not what it is in gateway {id}, where AgentCore cannot change it; give another `GatewayName`, or none, in \
+         the same update, and a new gateway takes its place"
+    );
+    Error::property(property, problem)
+}

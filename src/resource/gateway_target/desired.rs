@@ -1,0 +1,112 @@
+//! A target as the engine provisions it.
+
+use std::time::Duration;
+
+use aws_sdk_bedrockagentcorecontrol::operation::get_gateway::GetGatewayOutput;
+use aws_sdk_bedrockagentcorecontrol::operation::get_gateway_target::GetGatewayTargetOutput;
+use aws_smithy_types::DateTime;
+
+use super::configuration::Configuration;
+use super::governed::GOVERNED;
+use super::preflight;
+use super::properties::Properties;
+use crate::agentcore::engine::{self, Created, Desired, Provisioned, Updated};
+use crate::agentcore::gateway_target::{self, GatewayTarget, TargetName, TargetRef, failure};
+use crate::agentcore::unbuildable;
+use crate::agentcore::waiters::{Live, Phase, is_at_least_as_recent};
+use crate::error::{ApiErrorKind, Error};
+use crate::job::Job;
+
+/// What a template asks for, on a gateway that takes it.
+pub(super) struct DesiredTarget<'a> {
+    pub(super) gateway: &'a GetGatewayOutput,
+    pub(super) properties: &'a Properties,
+    pub(super) configuration: Configuration,
+    name: TargetName,
+}
+
+impl<'a> DesiredTarget<'a> {
+    pub(super) fn new(job: &Job<'_>, gateway: &'a GetGatewayOutput, properties: &'a Properties) -> Self {
+        let name = properties.target_name(job.requester());
+        Self { gateway, properties, configuration: Configuration::desired(job, properties), name }
+    }
+}
+
+impl Desired for DesiredTarget<'_> {
+    type Noun = GatewayTarget;
+    type Configuration = Configuration;
+    type Receipt = DateTime;
+
+    fn name(&self) -> TargetName {
+        self.name.clone()
+    }
+
+    async fn configuration(
+        &self,
+        job: &Job<'_>,
+        live: Option<&GetGatewayTargetOutput>,
+    ) -> Result<Configuration, Error> {
+        let applied =
+            |live: &GetGatewayTargetOutput| live.phase() == Phase::Ready && Self::is_applied(&self.configuration, live);
+        if !live.is_some_and(applied) {
+            preflight::runtime(job, self.gateway, self.properties).await?;
+        }
+        Ok(self.configuration.clone())
+    }
+
+    async fn create(
+        &self,
+        job: &Job<'_>,
+        configuration: &Configuration,
+        attempt: u32,
+    ) -> Result<Created<GatewayTarget>, Error> {
+        let request = configuration.create_request(&job.context.agentcore).map_err(unbuildable)?;
+        let token = job.requester().client_token(&format!("target-create-{attempt}"));
+        let gateway_id = &self.name.gateway_id;
+        match gateway_target::create(job, gateway_id, request.client_token(token)).await {
+            Ok(id) => Ok(Created { id, live: None }),
+            Err(error) if error.is(ApiErrorKind::NotFound) => Err(preflight::gateway_gone(gateway_id)),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn update(
+        &self,
+        job: &Job<'_>,
+        id: &TargetRef,
+        _: &GetGatewayTargetOutput,
+        configuration: &Configuration,
+        _: u32,
+    ) -> Result<Option<Updated<Self>>, Error> {
+        let request = configuration.update_request(&job.context.agentcore).map_err(unbuildable)?;
+        match gateway_target::update(job, id, request, &GOVERNED).await {
+            Ok(updated) => Ok(updated.map(|receipt| Updated { receipt, live: None })),
+            // A new name may be taken.
+            Err(error) if GatewayTarget::is_conflict(&error) => {
+                match engine::find::<GatewayTarget>(job, &self.name, Duration::ZERO).await? {
+                    Some(other) if other.id != *id && other.live.phase() != Phase::Deleting && !other.is_ours(job) => {
+                        Err(engine::name_taken(&self.name, &other))
+                    }
+                    _ => Err(error),
+                }
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn is_applied(configuration: &Configuration, live: &GetGatewayTargetOutput) -> bool {
+        Configuration::live(live) == *configuration
+    }
+
+    fn unapplied(configuration: &Configuration, live: &GetGatewayTargetOutput) -> Vec<&'static str> {
+        configuration.unapplied_in(&Configuration::live(live))
+    }
+
+    fn shows(live: &GetGatewayTargetOutput, receipt: &DateTime) -> bool {
+        is_at_least_as_recent(live.updated_at(), receipt)
+    }
+
+    async fn failure(&self, job: &Job<'_>, id: &TargetRef, live: &GetGatewayTargetOutput) -> Error {
+        failure(job, id, live).await
+    }
+}

@@ -1,0 +1,111 @@
+//! A runtime as the engine provisions it.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_bedrockagentcorecontrol::operation::get_agent_runtime::GetAgentRuntimeOutput;
+use aws_sdk_bedrockagentcorecontrol::types::AgentRuntimeStatus;
+
+use super::configuration::Configuration;
+use super::governed::GOVERNED;
+use super::properties::Properties;
+use super::{environment, failure, platform, preflight};
+use crate::agentcore::engine::{Created, Desired, Updated};
+use crate::agentcore::runtime::{self, Runtime, Version};
+use crate::agentcore::unbuildable;
+use crate::error::Error;
+use crate::job::Job;
+use crate::sensitive::Sensitive;
+use crate::tags;
+
+/// What a template asks for, with the environment that follows from it.
+pub(super) struct DesiredRuntime<'a> {
+    pub(super) properties: &'a Properties,
+    old: Option<&'a Properties>,
+    environment: BTreeMap<String, Sensitive>,
+    name: String,
+}
+
+impl<'a> DesiredRuntime<'a> {
+    /// Builds the environment, for which it may read the secret. `old` are the properties before an update.
+    pub(super) async fn new(
+        job: &Job<'_>,
+        properties: &'a Properties,
+        old: Option<&'a Properties>,
+    ) -> Result<Self, Error> {
+        let environment = environment::build(job, properties).await?;
+        Ok(Self { properties, old, environment, name: properties.name(job.requester()) })
+    }
+}
+
+impl Desired for DesiredRuntime<'_> {
+    type Noun = Runtime;
+    type Configuration = Configuration;
+    type Receipt = Version;
+
+    fn name(&self) -> String {
+        self.name.clone()
+    }
+
+    async fn configuration(&self, job: &Job<'_>, live: Option<&GetAgentRuntimeOutput>) -> Result<Configuration, Error> {
+        let desired = Configuration::desired(self.properties, self.environment.clone());
+        let Some(live) = live else {
+            platform::check_environment(&desired)?;
+            preflight::check_idp(job, self.properties, None, None).await?;
+            return Ok(desired);
+        };
+        let former = Configuration::live(live);
+        let desired = desired.on(platform::of_update(job, live, self.properties, self.old).await?);
+        // The service has accepted what the runtime has, whatever it measures here.
+        if !former.has_environment_of(&desired) {
+            platform::check_environment(&desired)?;
+        }
+        preflight::check_idp(job, self.properties, Some(&former), self.old).await?;
+        Ok(desired)
+    }
+
+    async fn create(
+        &self,
+        job: &Job<'_>,
+        configuration: &Configuration,
+        attempt: u32,
+    ) -> Result<Created<Runtime>, Error> {
+        let request = configuration.create_request(&job.context.agentcore).map_err(unbuildable)?;
+        let request = request
+            .agent_runtime_name(&self.name)
+            .set_tags(Some(tags::wanted(&self.properties.tags, job.requester()).into_iter().collect()))
+            .client_token(job.requester().client_token(&format!("runtime-create-{attempt}")));
+        let id = runtime::create(job, request).await.map_err(|error| platform::explain(error, configuration))?;
+        Ok(Created { id, live: None })
+    }
+
+    async fn update(
+        &self,
+        job: &Job<'_>,
+        id: &String,
+        _: &GetAgentRuntimeOutput,
+        configuration: &Configuration,
+        attempt: u32,
+    ) -> Result<Option<Updated<Self>>, Error> {
+        let request = configuration.update_request(&job.context.agentcore).map_err(unbuildable)?;
+        let request = request.client_token(job.requester().client_token(&format!("runtime-update-{attempt}")));
+        let updated = runtime::update(job, id, request, &GOVERNED).await;
+        let receipt = updated.map_err(|error| platform::explain(error, configuration))?;
+        Ok(Some(Updated { receipt, live: None }))
+    }
+
+    fn is_applied(configuration: &Configuration, live: &GetAgentRuntimeOutput) -> bool {
+        *live.status() == AgentRuntimeStatus::Ready && Configuration::live(live) == *configuration
+    }
+
+    fn unapplied(configuration: &Configuration, live: &GetAgentRuntimeOutput) -> Vec<&'static str> {
+        configuration.unapplied_in(&Configuration::live(live))
+    }
+
+    fn shows(live: &GetAgentRuntimeOutput, receipt: &Version) -> bool {
+        Version::live(live) >= *receipt
+    }
+
+    async fn failure(&self, job: &Job<'_>, _: &String, live: &GetAgentRuntimeOutput) -> Error {
+        failure::explain(job, live, self.properties, self.old).await
+    }
+}

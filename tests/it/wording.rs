@@ -1,0 +1,306 @@
+//! The idioms that docs/wording.md rules out, as far as a pattern can find them.
+
+use std::env;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+
+use regex::Regex;
+
+/// Files and directories, the more specific first, and whether an idiom in them fails the test. One that is not enforced
+/// yet is only counted, and listed if the environment has `WORDING=list`:
+/// `WORDING=list cargo test --workspace --test it -- wording --nocapture`.
+const AREAS: [(&str, bool); 16] = [
+    ("README.md", true),
+    ("CHANGELOG.md", true),
+    ("CONTRIBUTING.md", true),
+    // Its tables of properties have the words of the code.
+    ("docs/reference.md", false),
+    ("docs", true),
+    ("template.yaml", true),
+    ("provisioner.yaml", true),
+    ("samconfig.toml", true),
+    ("examples", true),
+    (".ci", true),
+    ("tests/it/statements.rs", true),
+    ("tests", false),
+    ("src", false),
+    ("emulator", false),
+    ("local", false),
+    ("publish", false),
+];
+
+/// Files that have to quote what they rule out.
+const EXEMPT: [&str; 2] = ["docs/wording.md", "tests/it/wording.rs"];
+
+/// Where a pattern applies.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// In every text, that of code included.
+    Anywhere,
+    /// In comments and in Markdown.
+    Prose,
+    /// At the start of a doc comment.
+    DocComment,
+}
+
+/// What docs/wording.md rules out.
+struct Idiom {
+    place: Place,
+    pattern: &'static str,
+    /// A match in which this pattern is found, too, is plain English.
+    unless: &'static str,
+    instead: &'static str,
+}
+
+/// Matches nothing: an idiom without an exception.
+const ALWAYS: &str = "[^\\s\\S]";
+
+const IDIOMS: &[Idiom] = &[
+    Idiom {
+        place: Place::DocComment,
+        pattern: r"^(What|Whether|Where|Who|Whose|That of|Those of)\b",
+        unless: ALWAYS,
+        instead: "start with a verb: Creates, Returns, Decides",
+    },
+    Idiom {
+        place: Place::Anywhere,
+        pattern: r"(\w+ )?\b(is|are|was|were|be|being) no\b( \w+)?",
+        unless: r"^[Tt]here | (longer|more|less|later|earlier|different)$",
+        instead: "is not a",
+    },
+    Idiom {
+        place: Place::Anywhere,
+        pattern: r"\bany more\b( than)?",
+        unless: "than$",
+        instead: "no longer; was deleted",
+    },
+    Idiom {
+        place: Place::Anywhere,
+        pattern: r"\bas good as\b",
+        unless: ALWAYS,
+        instead: "counts as; is equivalent to",
+    },
+    Idiom { place: Place::Anywhere, pattern: r"\btaken for\b( granted)?", unless: "granted$", instead: "treated as" },
+    Idiom {
+        place: Place::Anywhere,
+        pattern: r"\b(is|are|was|were) to be\b",
+        unless: ALWAYS,
+        instead: "has to be; the desired",
+    },
+    Idiom {
+        place: Place::Prose,
+        pattern: r"\b[Ww]hat (is|are|was|were) to\b",
+        unless: ALWAYS,
+        instead: "the desired; has to",
+    },
+    Idiom { place: Place::Anywhere, pattern: r"\b[Ff]or want of\b", unless: ALWAYS, instead: "because … is missing" },
+    Idiom { place: Place::Prose, pattern: r"\b[Bb]eside\b", unless: ALWAYS, instead: "in addition to; next to" },
+    Idiom {
+        place: Place::Prose,
+        pattern: r"\bpatience\b",
+        unless: ALWAYS,
+        instead: "the number of retries, or the time with its unit",
+    },
+    Idiom { place: Place::Anywhere, pattern: r"\bcircle of trust\b", unless: ALWAYS, instead: "trust boundary" },
+    Idiom {
+        place: Place::Anywhere,
+        pattern: r"\b(is|are|was|were|be|been|being|once|just|not) made\b( \w+)?",
+        unless: "(known|sure|up|of|plain|explicit|ready|public)$",
+        instead: "created; built; sent",
+    },
+    Idiom {
+        place: Place::Anywhere,
+        pattern: concat!(
+            r"\b[Mm](ake|akes|aking|ade) (a|an|another|one|no|its own) (new |other |own |second )?",
+            r"(agent runtime|runtime|gateway|target|secret|provider|version|resource|stack|role|policy|vault|session|",
+            r"client|token|log group|copy)\b",
+        ),
+        unless: ALWAYS,
+        instead: "create; publish (a version)",
+    },
+    Idiom {
+        place: Place::Anywhere,
+        pattern: r"\b(runtime|gateway|target|secret|provider|version|resource|stack|role|session)s? made\b",
+        unless: ALWAYS,
+        instead: "created",
+    },
+    Idiom { place: Place::Prose, pattern: r";[^.;:?!()|]+;[^.;:?!|]+[.:]", unless: ALWAYS, instead: "two sentences" },
+];
+
+/// Lines that are read as one text, with the number of the first.
+struct Passage {
+    line: usize,
+    text: String,
+    is_prose: bool,
+    is_doc: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Blank,
+    Code,
+    Comment,
+    Doc,
+    Markdown,
+    /// A row, a list item: prose that does not continue the line before.
+    Start,
+}
+
+/// Cuts a file into passages: a comment, a paragraph or a list item each, and every line of code by itself.
+fn passages(path: &str, content: &str) -> Vec<Passage> {
+    let extension = path.rsplit('.').next().unwrap_or_default();
+    let comment = if extension == "rs" { "//" } else { "#" };
+    let mut passages: Vec<Passage> = Vec::new();
+    let mut last = Kind::Blank;
+    let mut fenced = false;
+    for (index, line) in content.lines().enumerate() {
+        let mut text = line.trim();
+        let kind = if extension == "md" {
+            fenced ^= text.starts_with("```");
+            match text {
+                _ if fenced || text.is_empty() || text.starts_with("```") => Kind::Blank,
+                _ if text.starts_with(['|', '-', '#']) => Kind::Start,
+                _ => Kind::Markdown,
+            }
+        } else if text.is_empty() {
+            Kind::Blank
+        } else if let Some(rest) = text.strip_prefix(comment) {
+            text = rest.trim_start_matches(['/', '!']).trim();
+            if rest.starts_with(['/', '!']) { Kind::Doc } else { Kind::Comment }
+        } else if extension == "yaml" && !text.starts_with("- ") && !text.contains(": ") && !text.ends_with(':') {
+            // A folded description goes on.
+            Kind::Markdown
+        } else {
+            Kind::Code
+        };
+        let continues = match kind {
+            Kind::Comment | Kind::Doc => last == kind,
+            Kind::Markdown => last != Kind::Blank && last != Kind::Comment,
+            Kind::Blank | Kind::Code | Kind::Start => false,
+        };
+        if let Some(passage) = passages.last_mut().filter(|_| continues) {
+            passage.text.push(' ');
+            passage.text.push_str(text);
+        } else if kind != Kind::Blank {
+            let is_prose = kind != Kind::Code && (extension == "md" || kind != Kind::Markdown);
+            passages.push(Passage { line: index + 1, text: text.to_owned(), is_prose, is_doc: kind == Kind::Doc });
+        }
+        last = kind;
+    }
+    passages
+}
+
+/// Finds the idioms in texts.
+struct Finder {
+    idioms: Vec<(&'static Idiom, Regex, Regex)>,
+    quotation: Regex,
+}
+
+impl Finder {
+    fn new() -> Self {
+        let regex = |pattern: &str| Regex::new(pattern).expect("a pattern");
+        let idioms = IDIOMS.iter().map(|idiom| (idiom, regex(idiom.pattern), regex(idiom.unless))).collect();
+        // Text in backticks is a name, or the words of others.
+        Self { idioms, quotation: regex("``.*?``|`[^`]*`") }
+    }
+
+    /// Returns each idiom in a file as `path:line: "words", write …`.
+    fn idioms(&self, path: &str, content: &str) -> Vec<String> {
+        let mut found = Vec::new();
+        for passage in passages(path, content) {
+            let text = self.quotation.replace_all(&passage.text, "`…`");
+            for (idiom, pattern, unless) in &self.idioms {
+                let applies = match idiom.place {
+                    Place::Anywhere => true,
+                    Place::Prose => passage.is_prose,
+                    Place::DocComment => passage.is_doc,
+                };
+                let words = pattern.find_iter(&text).filter(|_| applies).map(|found| found.as_str());
+                found.extend(
+                    words.filter(|words| !unless.is_match(words)).map(|words| {
+                        format!("{path}:{}: \"{}\", write: {}", passage.line, words.trim(), idiom.instead)
+                    }),
+                );
+            }
+        }
+        found
+    }
+}
+
+/// Lists the files under a path of the repository that hold text of ours.
+fn files(path: &str, list: &mut Vec<String>) {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    if !root.join(path).is_dir() {
+        list.push(path.to_owned());
+        return;
+    }
+    let entries = fs::read_dir(root.join(path)).expect("a folder");
+    let mut names: Vec<_> =
+        entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned()).collect();
+    names.sort();
+    for name in names.iter().filter(|name| *name != "target" && *name != "__pycache__") {
+        files(&format!("{path}/{name}"), list);
+    }
+}
+
+#[test]
+fn texts_are_free_of_the_idioms_that_the_wording_page_rules_out() {
+    let finder = Finder::new();
+    let mut failures = Vec::new();
+    let mut seen: Vec<String> = EXEMPT.map(str::to_owned).to_vec();
+    let mut counts = String::new();
+    let list = env::var("WORDING").is_ok_and(|value| value == "list");
+    for (area, enforced) in AREAS {
+        let mut paths = Vec::new();
+        files(area, &mut paths);
+        paths.retain(|path| !seen.contains(path));
+        let mut found = Vec::new();
+        for path in &paths {
+            // Service models and other data are not ours to word.
+            let is_text =
+                [".rs", ".md", ".yaml", ".py", ".toml", ".sh", ".ci/run"].iter().any(|end| path.ends_with(end));
+            if is_text {
+                let content = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path));
+                found.extend(finder.idioms(path, &content.expect("a readable file")));
+            }
+        }
+        seen.extend(paths);
+        let _ = writeln!(counts, "{area}: {}", found.len());
+        if enforced {
+            failures.extend(found);
+        } else if list {
+            println!("{}", found.join("\n"));
+        }
+    }
+    println!("{counts}");
+    assert!(failures.is_empty(), "see docs/wording.md\n{}", failures.join("\n"));
+}
+
+#[test]
+fn each_idiom_is_found_and_its_plain_form_is_not() {
+    let finder = Finder::new();
+    for (text, expected) in [
+        ("/// Whether it is ours.", 1),
+        ("/// Decides whether it is ours.\n/// Where tags are missing, the name counts.", 0),
+        ("/// Returns the id.\n\n/// What it says.", 1),
+        ("// What follows is a plain comment.", 0),
+        ("// A target is no resource with tags.", 1),
+        ("// There is no target, and it is no longer there.", 0),
+        ("// The gateway that was\n// made by the stack.", 1),
+        ("// It is made known to the mask, and made ready.", 0),
+        ("return Err(\"makes a new runtime\");", 1),
+        ("// A new value makes the gateway list its tools.", 0),
+        ("// It waits; it asks; it ends.", 1),
+        ("// It waits; it ends. It asks; it ends.", 0),
+        ("let a = 1; let b = 2; let c = 3.0;", 0),
+        ("// `There is none any more` is quoted.", 0),
+    ] {
+        let found = finder.idioms("a.rs", text);
+        assert_eq!(found.len(), expected, "{text}: {found:?}");
+    }
+    let folded = "A:\n  Description: >-\n    Changing it makes a new\n    runtime.\n  # It is as\n  # good as none.\n";
+    assert_eq!(finder.idioms("a.yaml", folded).len(), 2);
+    let page = "A runtime is\nmade.\n\n```sh\nis made\n```\n| `is made` | beside |\n";
+    assert_eq!(finder.idioms("a.md", page).len(), 2);
+}
