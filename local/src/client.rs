@@ -6,14 +6,13 @@ use std::time::Duration;
 use cloudformation::StackResource;
 use emulator::aws::Aws;
 use emulator::service::Principal;
+use harness::handler;
 use provisioner::aws::Context;
 use provisioner::mcp::{Access, Credential, Refusal, Session};
 use provisioner::oauth::{self, ClientCredentials, Discovery};
 use provisioner::sensitive::Sensitive;
 use provisioner::wait::Deadline;
 use serde_json::{Value, json};
-
-use crate::handler;
 
 /// How long the identity provider may take.
 const PATIENCE: Duration = Duration::from_mins(1);

@@ -6,8 +6,6 @@ mod client;
 mod console;
 mod emulate;
 mod fault;
-mod handler;
-mod log;
 mod parameters;
 mod request;
 mod run;

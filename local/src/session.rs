@@ -13,13 +13,12 @@ use emulator::settings::Settings;
 use emulator::stacks::Status;
 use emulator::transport;
 use emulator::transport::proxy::Proxy;
+use harness::{Log, handler};
 use serde_json::{Value, json};
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use crate::check;
 use crate::console::Console;
-use crate::handler;
-use crate::log::Log;
 
 /// A function that has answered needs no longer than this to end.
 const MOMENT: Duration = Duration::from_secs(1);

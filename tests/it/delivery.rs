@@ -80,7 +80,7 @@ async fn a_panic_is_answered_without_its_words() {
         name_prefix: None,
     });
     let deadline = world.aws.clock().now() + Duration::from_mins(15);
-    let payload = serde_json::to_vec(&event.0).expect("JSON");
+    let payload = event.payload();
     provisioner::handler::handle(&payload, deadline, &context).await.expect("answered");
     let url = event.0["ResponseURL"].as_str().expect("a URL").to_owned();
     let answer = world.aws.with(|world| world.responses.take_answer(&url)).expect("an answer");

@@ -11,9 +11,9 @@ use emulator::identity_provider::{ClaimStyle, Provider};
 use emulator::service::Principal;
 use emulator::settings::Settings;
 use emulator::stacks::{Stack, StackStatus};
+use harness::handler;
 use serde_json::{Value, json};
 
-use crate::handler;
 use crate::matrix;
 use crate::world::{CANARY, IMAGE, canary};
 

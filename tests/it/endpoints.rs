@@ -50,7 +50,7 @@ async fn handle(event: Event, variables: &[(&str, &str)]) -> (Value, Vec<String>
     let event = world.address(event);
     let (context, hosts) = context(&world, variables);
     let deadline = world.aws.clock().now() + Duration::from_mins(15);
-    let payload = serde_json::to_vec(&event.0).expect("JSON");
+    let payload = event.payload();
     provisioner::handler::handle(&payload, deadline, &context).await.expect("answered");
     let url = event.0["ResponseURL"].as_str().expect("a URL").to_owned();
     let answer = world.aws.with(|world| world.responses.take_answer(&url)).expect("an answer");

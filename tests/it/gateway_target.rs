@@ -5,7 +5,6 @@ mod late_gets;
 mod lifecycle;
 mod refusals;
 mod sharing;
-mod simulation;
 
 use std::time::Duration;
 

@@ -4,18 +4,13 @@
 
 /// An account with provisioner.yaml's stack, shared by those that use it.
 mod estate;
-/// The function in this process, shared with the local run.
-#[path = "../../local/src/handler.rs"]
-mod handler;
-/// The log of one test, shared with the local run.
-#[path = "../../local/src/log.rs"]
-#[allow(dead_code, reason = "the local run starts it for a whole process")]
-mod log;
 /// The world of one test, and the checks every test ends with.
 mod world;
 
 /// The direction of imports.
 mod architecture;
+/// Every case, fault, kill, pair and seed for every resource type.
+mod battery;
 /// The built binary as Lambda runs it.
 mod bootstrap;
 /// The answer's way to CloudFormation.
@@ -72,12 +67,8 @@ mod rollback;
 mod runtime;
 /// The secret's battery.
 mod secret;
-/// Every fault at every call of every operation.
-mod simulation;
 /// Statements that template.yaml and provisioner.yaml share.
 mod statements;
-/// What every sweep of faults has in common.
-mod sweep;
 /// Tags of the user's.
 mod tags;
 /// template.yaml as a whole.

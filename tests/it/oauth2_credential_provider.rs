@@ -2,14 +2,13 @@
 
 use std::time::Duration;
 
-use emulator::agentcore_control::{ClientAuthentication, CredentialProvider, Discovery, ProviderSecret, Status};
+use emulator::agentcore_control::{ClientAuthentication, CredentialProvider, Discovery, ProviderSecret};
 use emulator::aws::ServiceId;
 use emulator::faults::FaultEffect;
 use emulator::identity_provider::{ClaimStyle, Client, Provider};
 use emulator::settings::Settings;
 use serde_json::{Value, json};
 
-use crate::sweep::deliver;
 use crate::world::{CANARY, Event, STACK_ID, World, canary};
 
 /// Faults at every call.
@@ -156,21 +155,6 @@ async fn create_answers_with_true_attributes_after_one_call() {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn transitions_are_waited_through() {
-    let slow = Duration::from_secs(40);
-    let mut world = with_idp(Settings { provider_transition: slow, ..Settings::default() }, idp());
-    let status = |world: &World| provider(world, NAME).status(world.aws.clock().now());
-    let created = world.send(create(named(json!({})))).await.success();
-    assert_eq!(status(&world), Status::Ready);
-    world.send(update(NAME, named(json!({"ClientId": "app"})), named(json!({})))).await.success();
-    assert_eq!(status(&world), Status::Ready);
-    let started = world.aws.clock().elapsed();
-    world.send(delete(&created.physical_id(), named(json!({})))).await.success();
-    assert!(world.aws.clock().elapsed() >= started + slow);
-    assert!(names(&world).is_empty());
-}
-
-#[tokio::test(flavor = "local", start_paused = true)]
 async fn every_vendor_is_made_with_what_it_takes() {
     let known =
         ["AtlassianOauth2", "GithubOauth2", "GoogleOauth2", "LinkedinOauth2", "SalesforceOauth2", "SlackOauth2"];
@@ -303,29 +287,4 @@ async fn a_failed_create_carries_the_services_reason_and_the_name_and_is_cleaned
     let name = names(&world).remove(0);
     world.send(delete(&name, properties())).await.success();
     assert!(names(&world).is_empty());
-}
-
-#[tokio::test(flavor = "local", start_paused = true)]
-async fn a_failed_update_keeps_the_name_and_the_rollback_brings_the_old_secret_back() {
-    let settings = Settings { provider_transition: Duration::from_secs(2), ..Settings::default() };
-    let mut world = with_idp(settings, idp());
-    let created = world.send(create(properties())).await.success();
-    world.fault("UpdateOauth2CredentialProvider", 1, 1, FaultEffect::BecomesFailed("no".to_owned()));
-    let new = with(json!({"TokenEndpointQuery": "audience=urn:x"}));
-    let answer = world.send(update(&created.physical_id(), new.clone(), properties())).await;
-    assert!(answer.failure().contains("UPDATE_FAILED: no"), "{}", answer.reason());
-    assert_eq!(answer.physical_id(), created.physical_id());
-    world.send(update(&created.physical_id(), properties(), new)).await.success();
-    let live = provider(&world, &created.physical_id());
-    assert_eq!(live.discovery, Discovery::Url(DISCOVERY_URL.to_owned()));
-    assert_eq!(live.status(world.aws.clock().now()), Status::Ready);
-}
-
-#[tokio::test(flavor = "local", start_paused = true)]
-async fn what_never_settles_is_answered_before_cloudformation_gives_up() {
-    let mut world = world();
-    world.fault("CreateOauth2CredentialProvider", 1, 1, FaultEffect::Stuck);
-    let answer = deliver(&mut world, create(properties()), None).await;
-    assert!(answer.failure().contains("the last status was CREATING"), "{}", answer.reason());
-    assert!(answer.physical_id().starts_with("mcp-11111111-"), "the clean-up must find it");
 }

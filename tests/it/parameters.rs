@@ -7,8 +7,7 @@ use std::sync::Arc;
 use cloudformation::{CloudFormation, StackInput, TemplateSource, template_summary};
 use emulator::aws::Aws;
 use emulator::settings::Settings;
-
-use crate::handler;
+use harness::handler;
 
 /// Values that a parameter takes, and values that it refuses.
 struct Form {

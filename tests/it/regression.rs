@@ -9,7 +9,7 @@ use emulator::settings::Settings;
 use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
 
-use crate::world::{EXECUTION_ROLE, Event, IMAGE, STACK_ID, World, put_role};
+use crate::world::{EXECUTION_ROLE, Event, IMAGE, STACK_ID, World};
 
 const RUNTIME: &str = "Custom::AgentCoreRuntime";
 const SECRET: &str = "Custom::AgentCoreSecret";
@@ -46,10 +46,6 @@ fn invented(kind: &str) -> String {
     format!("mcp-{}-1ABCDEFGHIJK", &kind["Custom::AgentCore".len()..])
 }
 
-fn payload(event: &Event) -> Vec<u8> {
-    serde_json::to_vec(&event.0).expect("JSON")
-}
-
 /// The Create saw its runtime vanish under the Delete and made it again.
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn a_cancelled_create_does_not_make_again_what_its_delete_removed() {
@@ -58,9 +54,9 @@ async fn a_cancelled_create_does_not_make_again_what_its_delete_removed() {
         let mut world = World::with_settings(Settings { runtime_transition: slow, ..Settings::default() });
         let creation = world.address(create(RUNTIME, runtime(json!({}))));
         let removal = world.address(delete(RUNTIME, &invented(RUNTIME), runtime(json!({}))));
-        let _ = tokio::join!(world.invoke(payload(&creation)), async {
+        let _ = tokio::join!(world.invoke(creation.payload()), async {
             sleep(Duration::from_millis(offset * 300)).await;
-            world.invoke(payload(&removal)).await
+            world.invoke(removal.payload()).await
         });
         assert!(world.runtime_names().is_empty(), "left at {offset}");
     }
@@ -70,24 +66,17 @@ async fn a_cancelled_create_does_not_make_again_what_its_delete_removed() {
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn a_delete_outwaits_a_cancelled_create_that_is_held_up() {
     let mut world = World::with_settings(Settings { role_propagation: Duration::from_secs(90), ..Settings::default() });
-    let fresh = "arn:aws:iam::111122223333:role/fresh";
-    put_role(&world.aws, fresh, "bedrock-agentcore.amazonaws.com");
-    let now = world.aws.clock().now();
-    world.aws.with(|world| {
-        let mut role = world.iam.role(fresh).expect("it").clone();
-        role.created = now;
-        world.iam.put_role(role);
-    });
+    let fresh = world.put_fresh_role();
     let creation = world.address(create(RUNTIME, runtime(json!({"RoleArn": fresh}))));
     let removal = world.address(delete(RUNTIME, &invented(RUNTIME), runtime(json!({"RoleArn": fresh}))));
-    let _ = tokio::join!(world.invoke(payload(&creation)), world.invoke(payload(&removal)));
+    let _ = tokio::join!(world.invoke(creation.payload()), world.invoke(removal.payload()));
     assert!(world.runtime_names().is_empty());
 
     let mut world = World::new();
     world.fault("CreateSecret", 1, 20, FaultEffect::Throttled);
     let creation = world.address(create(SECRET, secret(json!({}))));
     let removal = world.address(delete(SECRET, &invented(SECRET), secret(json!({}))));
-    let _ = tokio::join!(world.invoke(payload(&creation)), world.invoke(payload(&removal)));
+    let _ = tokio::join!(world.invoke(creation.payload()), world.invoke(removal.payload()));
     assert!(!world.has_secret(SECRET_NAME));
 }
 
@@ -150,9 +139,9 @@ async fn the_rollback_of_a_rename_in_flight_removes_the_new_name() {
     let created = world.send(create(RUNTIME, old.clone())).await.success();
     let rename = world.address(update(RUNTIME, &created.physical_id(), new.clone(), old.clone()));
     let rollback = world.address(update(RUNTIME, &created.physical_id(), old, new));
-    let _ = tokio::join!(world.invoke(payload(&rename)), async {
+    let _ = tokio::join!(world.invoke(rename.payload()), async {
         sleep(Duration::from_secs(3)).await;
-        world.invoke(payload(&rollback)).await
+        world.invoke(rollback.payload()).await
     });
     assert_eq!(world.runtime_names(), ["mcp_server"]);
 
@@ -206,7 +195,7 @@ async fn two_deliveries_of_one_update_agree_on_a_generated_key() {
     let new = secret(json!({"GeneratedKeys": ["KEY"]}));
     let change = world.address(update(SECRET, &created.physical_id(), new, secret(json!({}))));
     let before = world.aws.with(|world| world.responses.puts().len());
-    let _ = tokio::join!(world.invoke(payload(&change)), world.invoke(payload(&change)));
+    let _ = tokio::join!(world.invoke(change.payload()), world.invoke(change.payload()));
     world.aws.with(|world| {
         for put in &world.responses.puts()[before..] {
             assert!(!String::from_utf8_lossy(&put.body).contains("FAILED"));

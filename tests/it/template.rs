@@ -4,11 +4,11 @@ use emulator::container::{Behaviour, Start};
 use emulator::faults::{Fault, FaultEffect};
 use emulator::service::Principal;
 use emulator::stacks::{Stack, StackStatus};
+use harness::handler;
 use provisioner::mcp::{Access, Credential};
 use provisioner::sensitive::Sensitive;
 
 use crate::deployment::{Deployment, EXISTING};
-use crate::handler;
 use crate::world::{CANARY, canary};
 
 /// What each authentication mode needs.

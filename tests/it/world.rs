@@ -3,28 +3,23 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::sync::Arc;
-use std::time::Duration;
+use std::ops::{Deref, DerefMut};
 
 use emulator::aws::{Aws, CallRecord, ServiceId};
 use emulator::faults::{Fault, FaultEffect};
-use emulator::iam::Role;
 use emulator::identity_provider::{ClaimStyle, Provider};
-use emulator::lambda::{Function, Invocation};
-use emulator::response_bucket::Put;
 use emulator::service::Principal;
 use emulator::settings::Settings;
 use emulator::stacks::{Stack, StackStatus};
-use serde_json::{Map, Value, json};
+use harness::{Front, Log};
+use serde_json::{Value, json};
 use tracing::subscriber::DefaultGuard;
 
-use crate::handler;
-use crate::log::Log;
 use crate::matrix;
 
+pub(crate) use harness::{Answer, Event, STACK_ID, put_role};
+
 pub(crate) const REGION_ACCOUNT: &str = "us-east-1:111122223333";
-pub(crate) const STACK_ID: &str =
-    "arn:aws:cloudformation:us-east-1:111122223333:stack/mcp/11111111-2222-3333-4444-555555555555";
 pub(crate) const EXECUTION_ROLE: &str = "arn:aws:iam::111122223333:role/execution";
 pub(crate) const FUNCTION_ROLE: &str = "arn:aws:iam::111122223333:role/function";
 pub(crate) const IMAGE: &str = "111122223333.dkr.ecr.us-east-1.amazonaws.com/zscaler/mcp:1";
@@ -39,78 +34,22 @@ pub(crate) fn canary(name: &str) -> String {
 
 /// The world of one test.
 pub(crate) struct World {
-    pub(crate) aws: Aws,
-    function: Arc<dyn Function>,
+    front: Front,
     log: Log,
-    requests: u32,
-    /// Lambda's limit for one delivery.
-    pub(crate) timeout: Duration,
-    /// How often an answer arrives and the function does not get to know.
-    pub(crate) lost_receipts: usize,
-    /// Everything the function ever answered.
-    answers: Vec<Answer>,
     _subscriber: DefaultGuard,
 }
 
-/// What CloudFormation was told.
-#[derive(Clone, Debug)]
-pub(crate) struct Answer {
-    json: Value,
-}
+impl Deref for World {
+    type Target = Front;
 
-impl Answer {
-    pub(crate) fn is_success(&self) -> bool {
-        self.json["Status"] == "SUCCESS"
-    }
-
-    pub(crate) fn reason(&self) -> &str {
-        self.json["Reason"].as_str().unwrap_or_default()
-    }
-
-    pub(crate) fn physical_id(&self) -> String {
-        self.json["PhysicalResourceId"].as_str().expect("an answer has a PhysicalResourceId").to_owned()
-    }
-
-    pub(crate) fn attribute(&self, name: &str) -> &str {
-        self.json["Data"][name].as_str().unwrap_or_else(|| panic!("no attribute {name} in {}", self.json))
-    }
-
-    /// This answer, which must be a success.
-    #[track_caller]
-    pub(crate) fn success(self) -> Self {
-        assert!(self.is_success(), "FAILED: {}", self.reason());
-        self
-    }
-
-    /// The Reason of this answer, which must be a failure.
-    #[track_caller]
-    pub(crate) fn failure(&self) -> &str {
-        assert!(!self.is_success(), "unexpected SUCCESS: {}", self.json);
-        self.reason()
+    fn deref(&self) -> &Front {
+        &self.front
     }
 }
 
-/// An event under construction.
-#[derive(Clone)]
-pub(crate) struct Event(pub(crate) Map<String, Value>);
-
-impl Event {
-    pub(crate) fn new(request_type: &str, resource_type: &str, logical_id: &str, properties: Value) -> Self {
-        let event = json!({
-            "RequestType": request_type,
-            "ResourceType": resource_type,
-            "LogicalResourceId": logical_id,
-            "StackId": STACK_ID,
-            "ServiceToken": "arn:aws:lambda:us-east-1:111122223333:function:provisioner",
-            "ResourceProperties": properties,
-        });
-        let Value::Object(event) = event else { unreachable!("an object literal") };
-        Self(event)
-    }
-
-    pub(crate) fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
-        self.0.insert(name.to_owned(), value.into());
-        self
+impl DerefMut for World {
+    fn deref_mut(&mut self) -> &mut Front {
+        &mut self.front
     }
 }
 
@@ -126,69 +65,20 @@ impl World {
         let aws = Aws::new(matrix::settings(settings));
         put_role(&aws, EXECUTION_ROLE, "bedrock-agentcore.amazonaws.com");
         put_role(&aws, FUNCTION_ROLE, "lambda.amazonaws.com");
-        let function = Arc::new(handler::function(&aws));
-        Self {
-            aws,
-            function,
-            log,
-            requests: 0,
-            timeout: Duration::from_mins(15),
-            lost_receipts: 0,
-            answers: Vec::new(),
-            _subscriber: guard,
-        }
+        Self { front: Front::new(aws, FUNCTION_ROLE), log, _subscriber: guard }
     }
 
-    /// Delivers an event once, with a request id of its own, and returns the answer.
-    #[track_caller]
-    pub(crate) fn send(&mut self, event: Event) -> impl Future<Output = Answer> {
-        let event = self.address(event);
-        async move { self.deliver(&event).await.expect("the event should be answered") }
-    }
-
-    /// Gives an event its request id and the URL of its answer.
-    pub(crate) fn address(&mut self, event: Event) -> Event {
-        self.requests += 1;
-        let request_id = format!("request-{}", self.requests);
+    /// Creates a role that may do everything, and that no service knows yet. Returns its ARN.
+    pub(crate) fn put_fresh_role(&self) -> &'static str {
+        let arn = "arn:aws:iam::111122223333:role/fresh";
+        put_role(&self.aws, arn, "bedrock-agentcore.amazonaws.com");
         let now = self.aws.clock().now();
-        let url = self.aws.with(|world| world.responses.presign(&request_id, now));
-        event.with("RequestId", request_id).with("ResponseURL", url)
-    }
-
-    /// Delivers an addressed event once more. `Err` is what Lambda would see as a failed invocation.
-    pub(crate) async fn deliver(&mut self, event: &Event) -> Result<Answer, String> {
-        let url = event.0["ResponseURL"].as_str().expect("an addressed event").to_owned();
-        self.aws.with(|world| world.responses.take_answer(&url));
-        let accepted = || {
-            let puts = |put: &&Put| put.url == url && put.status == 200;
-            self.aws.with(|world| world.responses.puts().iter().filter(puts).count())
-        };
-        let before = accepted();
-        self.invoke(serde_json::to_vec(&event.0).expect("JSON")).await?;
-        assert_eq!(accepted() - before, 1 + self.lost_receipts, "one event, one answer");
-        let body = self.aws.with(|world| world.responses.take_answer(&url)).expect("an Ok invocation has answered");
-        assert!(body.len() <= 4096, "{} bytes", body.len());
-        let answer = Answer { json: serde_json::from_slice(&body).expect("an answer is JSON") };
-        for name in ["StackId", "RequestId", "LogicalResourceId"] {
-            assert_eq!(answer.json[name], event.0[name], "{name} must be repeated");
-        }
-        assert!(answer.is_success() || !answer.reason().is_empty(), "FAILED needs a Reason");
-        self.answers.push(answer.clone());
-        Ok(answer)
-    }
-
-    /// Runs the function on any payload.
-    pub(crate) async fn invoke(&self, payload: Vec<u8>) -> Result<(), String> {
-        self.function
-            .invoke(Invocation {
-                request_id: "lambda-request".to_owned(),
-                payload,
-                deadline: self.aws.clock().now() + self.timeout,
-                function_arn: "arn:aws:lambda:us-east-1:111122223333:function:provisioner".to_owned(),
-                role_arn: FUNCTION_ROLE.to_owned(),
-                environment: BTreeMap::new(),
-            })
-            .await
+        self.aws.with(|world| {
+            let mut role = world.iam.role(arn).expect("the role").clone();
+            role.created = now;
+            world.iam.put_role(role);
+        });
+        arn
     }
 
     /// Lets an identity provider exist, without clients.
@@ -276,7 +166,7 @@ impl World {
     pub(crate) fn everything_said(&self) -> String {
         let mut text = self.log.lines().join("\n");
         for answer in &self.answers {
-            let _ = writeln!(text, "{}", answer.json);
+            let _ = writeln!(text, "{}", answer.0);
         }
         text
     }
@@ -311,18 +201,4 @@ impl Drop for World {
         });
         assert!(!shown.contains(CANARY), "a secret stands in a name, tag or description: {shown}");
     }
-}
-
-/// A role that may do everything and that `service` may assume.
-pub(crate) fn put_role(aws: &Aws, arn: &str, service: &str) {
-    let trust = json!({
-        "Version": "2012-10-17",
-        "Statement": [{"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}],
-    });
-    let everything = json!({
-        "Version": "2012-10-17",
-        "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}],
-    });
-    let created = aws.settings().start - Duration::from_hours(1);
-    aws.with(|world| world.iam.put_role(Role::new(arn, created, trust, vec![everything])));
 }

@@ -10,9 +10,9 @@ use emulator::aws::Aws;
 use emulator::service::Principal;
 use emulator::settings::Settings;
 use emulator::stacks::StackStatus;
+use harness::handler;
 
 use super::world::counted;
-use crate::handler;
 use crate::surroundings;
 use crate::template::Template;
 

@@ -1,16 +1,15 @@
 //! The account that the benchmark works in, and what is measured without real time: calls and lags.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use emulator::aws::Aws;
 use emulator::container::{Behaviour, Start};
-use emulator::iam::Role;
 use emulator::settings::Settings;
+use harness::{handler, put_role};
 use serde_json::{Value, json};
 
 use super::stack::{self, StackNumbers};
 use crate::Runtime;
-use crate::handler;
 use crate::request::{Request, Requests};
 
 const SECRET: &str = "Custom::AgentCoreSecret";
@@ -71,20 +70,9 @@ impl Account {
     pub(super) fn new(aws: &Aws) -> Self {
         let Settings { account_id, region, partition, dns_suffix, .. } = aws.settings();
         let arn = |name: &str| format!("arn:{partition}:iam::{account_id}:role/{name}");
-        let trust = |service: &str| {
-            json!({ "Version": "2012-10-17", "Statement": [
-                { "Effect": "Allow", "Principal": { "Service": service }, "Action": "sts:AssumeRole" }] })
-        };
-        let anything = json!({ "Version": "2012-10-17", "Statement": [
-            { "Effect": "Allow", "Action": "*", "Resource": "*" }] });
         let (function_role, runtime_role) = (arn("function"), arn("runtime"));
-        let roles = [(&function_role, "lambda.amazonaws.com"), (&runtime_role, "bedrock-agentcore.amazonaws.com")];
-        aws.with(|world| {
-            for (arn, service) in roles {
-                let policies = vec![anything.clone()];
-                world.iam.put_role(Role::new(arn.as_str(), SystemTime::UNIX_EPOCH, trust(service), policies));
-            }
-        });
+        put_role(aws, &function_role, "lambda.amazonaws.com");
+        put_role(aws, &runtime_role, "bedrock-agentcore.amazonaws.com");
         let image = format!("{account_id}.dkr.ecr.{region}.{dns_suffix}/mcp-server:1");
         Self { function_role, runtime_role, image }
     }

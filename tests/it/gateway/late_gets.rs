@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use emulator::agentcore_control::Status;
-use emulator::faults::FaultEffect;
 use emulator::settings::Settings;
 use serde_json::json;
 
@@ -24,17 +23,4 @@ async fn an_update_of_anything_is_answered_when_it_is_done() {
         world.send(update(&id, with(change.clone()), properties())).await.success();
         assert_eq!(status(&world, &id), Status::Ready, "{change}");
     }
-}
-
-#[tokio::test(flavor = "local", start_paused = true)]
-async fn an_update_that_fails_is_not_answered_by_what_was_before() {
-    let mut world = world(5);
-    let id = world.send(create(properties())).await.success().physical_id();
-    world.fault("UpdateGateway", 1, 1, FaultEffect::BecomesFailed("no such key".to_owned()));
-    let new = with(json!({"Description": "new"}));
-    let failed = world.send(update(&id, new.clone(), properties())).await;
-    assert!(failed.failure().contains("UPDATE_UNSUCCESSFUL: no such key"), "{}", failed.reason());
-    // Nor is the rollback by the failure before it.
-    world.send(update(&id, properties(), new)).await.success();
-    assert_eq!(status(&world, &id), Status::Ready);
 }

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use emulator::agentcore_control::Status;
 use emulator::aws::ServiceId;
-use emulator::faults::FaultEffect;
 use emulator::settings::Settings;
 use serde_json::json;
 
@@ -31,21 +30,6 @@ async fn an_update_of_anything_is_answered_when_it_is_done() {
         scene.world.send(update).await.success();
         assert_eq!(status(&scene, &id), Status::Ready, "{change}");
     }
-}
-
-#[tokio::test(flavor = "local", start_paused = true)]
-async fn an_update_that_fails_is_not_answered_by_what_was_before() {
-    let mut scene = scene(3).await;
-    let id = scene.target(json!({})).await.physical_id();
-    let why = "Authorization method mismatch";
-    scene.world.fault("UpdateGatewayTarget", 1, 1, FaultEffect::BecomesFailed(why.to_owned()));
-    let update = scene.update(&id, json!({"Description": "new"}), json!({}));
-    let failed = scene.world.send(update).await;
-    assert!(failed.failure().contains("UPDATE_UNSUCCESSFUL: Authorization method"), "{}", failed.reason());
-    // Nor is the rollback by the failure before it.
-    let rollback = scene.update(&id, json!({}), json!({"Description": "new"}));
-    scene.world.send(rollback).await.success();
-    assert_eq!(status(&scene, &id), Status::Ready);
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]

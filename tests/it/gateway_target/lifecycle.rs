@@ -8,7 +8,7 @@ use emulator::container::Behaviour;
 use emulator::settings::Settings;
 use serde_json::json;
 
-use super::{MARKER, NAME, Scene, jwt_runtime, make_gateway, make_provider, names_on};
+use super::{MARKER, NAME, Scene, jwt_runtime, make_provider};
 use crate::world::REGION_ACCOUNT;
 
 #[tokio::test(flavor = "local", start_paused = true)]
@@ -166,64 +166,6 @@ async fn a_new_value_of_synchronize_on_lists_the_tools_anew_once() {
     let calls = scene.world.calls_since(before);
     assert!(!calls.contains(&"SynchronizeGatewayTargets"), "{calls:?}");
     assert_eq!(scene.look(&created.physical_id(), |target| target.tools.len()), 7);
-}
-
-#[tokio::test(flavor = "local", start_paused = true)]
-async fn another_gateway_replaces_the_target_and_the_cleanup_deletes_the_old_one() {
-    let mut scene = Scene::new().await;
-    let other = make_gateway(&scene.world, "other", json!({}));
-    let created = scene.target(json!({})).await;
-    let update = scene.update(&created.physical_id(), json!({"GatewayIdentifier": other}), json!({}));
-    let updated = scene.world.send(update).await.success();
-    assert!(updated.physical_id().starts_with(&format!("{other}/")), "{}", updated.physical_id());
-    let delete = scene.delete(&created.physical_id());
-    scene.world.send(delete).await.success();
-    assert!(scene.names().is_empty());
-    assert_eq!(names_on(&scene.world, &other), [NAME]);
-}
-
-#[tokio::test(flavor = "local", start_paused = true)]
-async fn the_rollback_of_a_move_leaves_nothing_on_the_other_gateway() {
-    let mut scene = Scene::new().await;
-    let other = make_gateway(&scene.world, "other", json!({}));
-    let created = scene.target(json!({})).await;
-    let moved = json!({"GatewayIdentifier": other});
-    let there = scene.update(&created.physical_id(), moved.clone(), json!({}));
-    // Its answer never reached CloudFormation.
-    scene.world.send(there).await.success();
-    let back = scene.update(&created.physical_id(), json!({}), moved);
-    let restored = scene.world.send(back).await.success();
-    assert_eq!(restored.physical_id(), created.physical_id());
-    assert!(names_on(&scene.world, &other).is_empty());
-    assert_eq!(scene.names(), [NAME]);
-}
-
-#[tokio::test(flavor = "local", start_paused = true)]
-async fn delete_waits_until_the_target_is_gone_and_may_be_repeated() {
-    let settings = Settings { target_deletion: Duration::from_secs(40), ..Settings::default() };
-    let mut scene = Scene::with(settings, json!({}), json!({})).await;
-    let created = scene.target(json!({})).await;
-    let started = scene.world.aws.clock().elapsed();
-    for _ in 0..2 {
-        let delete = scene.delete(&created.physical_id());
-        scene.world.send(delete).await.success();
-        assert!(scene.world.aws.clock().elapsed() >= started + Duration::from_secs(40));
-        assert!(scene.names().is_empty());
-    }
-}
-
-#[tokio::test(flavor = "local", start_paused = true)]
-async fn a_target_deleted_behind_our_back_is_made_again_and_deleting_it_succeeds() {
-    let mut scene = Scene::new().await;
-    let created = scene.target(json!({})).await;
-    scene.somebody("DeleteGatewayTarget", &created.physical_id(), json!({}));
-    tokio::time::sleep(Duration::from_mins(1)).await;
-    let update = scene.update(&created.physical_id(), json!({}), json!({}));
-    let updated = scene.world.send(update).await.success();
-    assert_ne!(updated.physical_id(), created.physical_id());
-    let delete = scene.delete(&created.physical_id());
-    scene.world.send(delete).await.success();
-    assert_eq!(scene.names(), [NAME]);
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]

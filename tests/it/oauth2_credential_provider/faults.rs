@@ -3,65 +3,11 @@
 
 use std::time::Duration;
 
-use emulator::faults::{Fault, FaultEffect};
+use emulator::faults::FaultEffect;
 use emulator::settings::Settings;
 use serde_json::json;
-use tokio::time::Instant;
 
-use super::{client_secret, create, delete, idp, names, properties, refuse_tags, rotate_at_the_idp, update, with_idp};
-use crate::sweep::{EFFECTS, deliver};
-use crate::world::canary;
-
-/// One whole life; returns how many calls it took, and how long.
-async fn life(tags_refused: bool, fault: Option<Fault>, kill: Option<Duration>) -> (usize, Duration) {
-    let settings = Settings {
-        call_latency: Duration::from_secs(1),
-        get_lag: Duration::from_secs(4),
-        provider_transition: Duration::from_secs(3),
-        ..Settings::default()
-    };
-    let mut world = with_idp(settings, idp());
-    if tags_refused {
-        refuse_tags(&world);
-    }
-    if let Some(fault) = fault {
-        world.aws.faults().add(fault);
-    }
-    let kill = kill.map(|kill| Instant::now() + kill);
-    let name = deliver(&mut world, create(properties()), kill).await.success().physical_id();
-    rotate_at_the_idp(&world, &canary("rotated"));
-    let mut new = properties();
-    new["ClientSecret"] = canary("rotated").into();
-    let updated = deliver(&mut world, update(&name, new.clone(), properties()), kill).await.success();
-    assert_eq!(updated.physical_id(), name);
-    assert_eq!(client_secret(&world, &name), Some(canary("rotated")));
-    deliver(&mut world, delete(&name, new), kill).await.success();
-    assert!(names(&world).is_empty());
-    (world.calls_since(0).len(), world.aws.clock().elapsed())
-}
-
-#[tokio::test(flavor = "local", start_paused = true)]
-async fn every_single_fault_at_every_call_is_survived() {
-    for tags_refused in [false, true] {
-        let (calls, _) = life(tags_refused, None, None).await;
-        for nth in 1..=calls as u64 {
-            for (effect, count) in EFFECTS {
-                life(tags_refused, Some(Fault { service: None, operation: None, nth, count, effect }), None).await;
-            }
-        }
-    }
-}
-
-#[tokio::test(flavor = "local", start_paused = true)]
-async fn being_killed_at_any_moment_is_survived() {
-    for tags_refused in [false, true] {
-        let (_, duration) = life(tags_refused, None, None).await;
-        let moments = (0..).map(|step| Duration::from_millis(250 + 1000 * step));
-        for moment in moments.take_while(|moment| *moment < duration) {
-            life(tags_refused, None, Some(moment)).await;
-        }
-    }
-}
+use super::{create, delete, idp, names, properties, update, with_idp};
 
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn what_gets_show_late_is_not_taken_for_an_end() {

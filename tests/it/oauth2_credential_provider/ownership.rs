@@ -11,7 +11,7 @@ use super::{
     INVENTED_ID, NAME, client_secret, create, delete, idp, named, names, properties, provider, refuse_tags,
     rotate_at_the_idp, somebodys_provider, update, with, with_idp, world,
 };
-use crate::world::{Event, canary};
+use crate::world::canary;
 
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn a_create_delivered_again_goes_on_with_what_it_made() {
@@ -41,7 +41,7 @@ async fn a_create_delivered_again_goes_on_with_what_it_made() {
                     "the whole configuration is written"
                 );
 
-                let payload = serde_json::to_vec(&event.0).expect("JSON");
+                let payload = event.payload();
                 let (one, two) = tokio::join!(world.invoke(payload.clone()), world.invoke(payload));
                 one.expect("answered");
                 two.expect("answered");
@@ -49,18 +49,6 @@ async fn a_create_delivered_again_goes_on_with_what_it_made() {
             }
         }
     }
-}
-
-#[tokio::test(flavor = "local", start_paused = true)]
-async fn the_same_create_delivered_twice_at_once_makes_one_provider() {
-    let settings = Settings { provider_transition: Duration::from_secs(5), ..Settings::default() };
-    let mut world = with_idp(settings, idp());
-    let event = world.address(create(properties()));
-    let payload = serde_json::to_vec(&event.0).expect("JSON");
-    let (one, two) = tokio::join!(world.invoke(payload.clone()), world.invoke(payload));
-    one.expect("answered");
-    two.expect("answered");
-    assert_eq!(names(&world).len(), 1);
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
@@ -155,17 +143,4 @@ async fn where_tags_are_not_listed_an_older_provider_is_not_taken_over() {
     assert_eq!(names(&world), [name.as_str()]);
     world.send(delete(&name, properties())).await.success();
     world.send(delete(INVENTED_ID, properties())).await.success();
-}
-
-#[tokio::test(flavor = "local", start_paused = true)]
-async fn a_cancelled_create_leaves_nothing() {
-    let settings = Settings { provider_transition: Duration::from_secs(20), ..Settings::default() };
-    let mut world = with_idp(settings, idp());
-    let event = world.address(create(properties()));
-    let gone = world.address(delete(INVENTED_ID, properties()));
-    let payload = |event: &Event| serde_json::to_vec(&event.0).expect("JSON");
-    let (created, deleted) = tokio::join!(world.invoke(payload(&event)), world.invoke(payload(&gone)));
-    created.expect("answered");
-    deleted.expect("answered");
-    assert!(names(&world).is_empty());
 }

@@ -106,21 +106,6 @@ async fn another_vendor_or_source_under_a_fixed_name_is_refused_and_the_rollback
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn delete_may_be_repeated_and_what_is_gone_is_made_again() {
-    let mut world = world();
-    let created = world.send(create(properties())).await.success();
-    let input = json!({"name": created.physical_id()});
-    world.somebody(ServiceId::AgentCoreControl, "DeleteOauth2CredentialProvider", input);
-    let updated = world.send(update(&created.physical_id(), properties(), properties())).await.success();
-    assert_eq!(updated.physical_id(), created.physical_id());
-    assert_ne!(updated.attribute("CallbackUrl"), created.attribute("CallbackUrl"));
-    for _ in 0..2 {
-        world.send(delete(&created.physical_id(), properties())).await.success();
-        assert!(names(&world).is_empty());
-    }
-}
-
-#[tokio::test(flavor = "local", start_paused = true)]
 async fn a_name_that_is_being_deleted_is_waited_for() {
     let settings = Settings { provider_transition: Duration::from_secs(30), ..Settings::default() };
     let mut world = with_idp(settings, idp());

@@ -5,11 +5,11 @@ use emulator::faults::FaultEffect;
 use emulator::identity_provider::{ClaimStyle, Endpoint, Failure, ProviderFault};
 use emulator::service::Principal;
 use emulator::settings::Settings;
+use harness::handler;
 use provisioner::mcp::{Credential, catalogue};
 use serde_json::json;
 
 use super::{COGNITO, bearer, jwt, probe, provider, runtime};
-use crate::handler;
 use crate::world::World;
 
 #[tokio::test(flavor = "local", start_paused = true)]

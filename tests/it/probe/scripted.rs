@@ -226,7 +226,7 @@ pub(super) async fn told_with(changes: Value, script: impl Fn(&Request<'_>) -> R
         name_prefix: None,
     });
     let started = world.aws.clock().now();
-    let payload = serde_json::to_vec(&event.0).expect("JSON");
+    let payload = event.payload();
     provisioner::handler::handle(&payload, started + Duration::from_mins(15), &context).await.expect("answered");
     let took = world.aws.clock().now().duration_since(started).unwrap_or_default();
     let url = event.0["ResponseURL"].as_str().expect("a URL").to_owned();

@@ -7,7 +7,7 @@ use emulator::faults::FaultEffect;
 use emulator::settings::Settings;
 use serde_json::json;
 
-use super::{create, delete, properties, status, update, with};
+use super::{create, properties, status, update, with};
 use crate::world::World;
 
 /// A world whose Gets are later than an operation takes.
@@ -58,21 +58,9 @@ async fn an_update_that_never_shows_is_a_failure() {
     assert!(updated.failure().contains(&sentence), "{}", updated.reason());
 }
 
-#[tokio::test(flavor = "local", start_paused = true)]
-async fn a_deletion_is_not_failed_by_the_one_before_it() {
-    let mut world = world();
-    let id = world.send(create(properties())).await.success().physical_id();
-    world.fault("DeleteAgentRuntime", 1, 1, FaultEffect::BecomesFailed("an interface is in use".to_owned()));
-    let failed = world.send(delete(&id, properties())).await;
-    assert!(failed.failure().contains("DELETE_FAILED: an interface is in use"), "{}", failed.reason());
-    world.send(delete(&id, properties())).await.success();
-    assert!(world.runtime_names().is_empty());
-}
-
 crate::matrix::repeat_on_v2! {
     "late_gets.rs":
     an_update_of_anything_is_answered_with_its_own_version
     an_update_that_fails_is_not_answered_by_what_was_before
     an_update_that_never_shows_is_a_failure
-    a_deletion_is_not_failed_by_the_one_before_it
 }

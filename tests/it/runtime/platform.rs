@@ -12,7 +12,7 @@ use emulator::stacks::StackStatus;
 use serde_json::{Value, json};
 
 use super::{create, delete, properties, secret, status, update, with};
-use crate::sweep::deliver;
+use crate::battery::deliver;
 use crate::world::{CANARY, Event, World, canary};
 
 /// Properties on V2.

@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
 use super::{NAME, create, delete, properties, update};
+use crate::battery::{EFFECTS, deliver};
 use crate::deployment::{Deployment, EXISTING};
-use crate::sweep::{EFFECTS, deliver};
 use crate::world::{STACK_ID, World, canary};
 
 fn first_life() -> Value {
@@ -106,10 +106,9 @@ async fn deliveries_of_one_create_agree_on_what_was_generated() {
     let late = world.deliver(&event).await.expect("answered");
     assert!(late.failure().contains("it was deleted"), "a late duplicate: {}", late.reason());
 
-    let payload = |event: &crate::world::Event| serde_json::to_vec(&event.0).expect("JSON");
     let event = world.address(create(second_life()));
     let before = world.aws.with(|world| world.responses.puts().len());
-    let (one, two) = tokio::join!(world.invoke(payload(&event)), world.invoke(payload(&event)));
+    let (one, two) = tokio::join!(world.invoke(event.payload()), world.invoke(event.payload()));
     one.expect("answered");
     two.expect("answered");
     world.aws.with(|world| {

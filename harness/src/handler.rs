@@ -18,7 +18,7 @@ use provisioner::http::Connectors;
 use provisioner::requester::NAME_PREFIX_VARIABLE;
 
 /// A function that runs the root crate's handler, as the role that the template gives it. Needs a `LocalSet`.
-pub(crate) fn function(aws: &Aws) -> InProcess {
+pub fn function(aws: &Aws) -> InProcess {
     let aws = aws.clone();
     // A context for each role is kept between invocations, as a warm function instance keeps its own.
     let contexts: RefCell<BTreeMap<String, Context>> = RefCell::default();
@@ -39,7 +39,7 @@ async fn run(invocation: Invocation, context: Context) -> Result<(), String> {
 }
 
 /// What calls the account in this process as that principal.
-pub(crate) fn context(aws: &Aws, principal: &Principal) -> Context {
+pub fn context(aws: &Aws, principal: &Principal) -> Context {
     let credentials = aws.credentials(principal);
     Context::new(ContextSettings {
         region: aws.settings().region.clone(),

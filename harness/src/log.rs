@@ -8,11 +8,11 @@ use tracing_subscriber::fmt::MakeWriter;
 
 /// The lines logged so far.
 #[derive(Clone, Default)]
-pub(crate) struct Log(Arc<Mutex<Vec<u8>>>);
+pub struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl Log {
     /// Starts logging for this process: as JSON and at least all that the deployed function logs.
-    pub(crate) fn start() -> Self {
+    pub fn start() -> Self {
         let log = Self::default();
         let subscriber =
             tracing_subscriber::fmt().json().with_max_level(LevelFilter::INFO).with_writer(log.clone()).finish();
@@ -22,7 +22,7 @@ impl Log {
     }
 
     /// The lines so far.
-    pub(crate) fn lines(&self) -> Vec<String> {
+    pub fn lines(&self) -> Vec<String> {
         String::from_utf8_lossy(&self.bytes()).lines().map(str::to_owned).collect()
     }
 

@@ -1,0 +1,98 @@
+//! Events for the function, and its answers.
+
+use serde_json::{Map, Value, json};
+
+/// The stack of every event that names no other.
+pub const STACK_ID: &str =
+    "arn:aws:cloudformation:us-east-1:111122223333:stack/mcp/11111111-2222-3333-4444-555555555555";
+
+/// An event of CloudFormation under construction.
+#[derive(Clone, Debug)]
+pub struct Event(pub Map<String, Value>);
+
+impl Event {
+    /// Starts an event of the stack [`STACK_ID`], without the members that only some requests have.
+    #[must_use]
+    pub fn new(request_type: &str, resource_type: &str, logical_id: &str, properties: Value) -> Self {
+        let event = json!({
+            "RequestType": request_type,
+            "ResourceType": resource_type,
+            "LogicalResourceId": logical_id,
+            "StackId": STACK_ID,
+            "ServiceToken": "arn:aws:lambda:us-east-1:111122223333:function:provisioner",
+            "ResourceProperties": properties,
+        });
+        let Value::Object(event) = event else { unreachable!("an object literal") };
+        Self(event)
+    }
+
+    /// Sets one member.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.0.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// Returns the event as Lambda delivers it.
+    #[must_use]
+    pub fn payload(&self) -> Vec<u8> {
+        Value::Object(self.0.clone()).to_string().into_bytes()
+    }
+}
+
+/// An answer that CloudFormation received.
+#[derive(Clone, Debug)]
+pub struct Answer(pub Value);
+
+impl Answer {
+    /// Returns true if the operation succeeded.
+    #[must_use]
+    pub fn is_success(&self) -> bool {
+        self.0["Status"] == "SUCCESS"
+    }
+
+    /// Returns the Reason, which is empty if there is none.
+    #[must_use]
+    pub fn reason(&self) -> &str {
+        self.0["Reason"].as_str().unwrap_or_default()
+    }
+
+    /// Returns the physical id.
+    ///
+    /// # Panics
+    /// If the answer has none: every answer of the function has one.
+    #[must_use]
+    pub fn physical_id(&self) -> String {
+        self.0["PhysicalResourceId"].as_str().expect("an answer has a PhysicalResourceId").to_owned()
+    }
+
+    /// Returns an attribute.
+    ///
+    /// # Panics
+    /// If the answer has no attribute of this name.
+    #[must_use]
+    pub fn attribute(&self, name: &str) -> &str {
+        self.0["Data"][name].as_str().unwrap_or_else(|| panic!("no attribute {name} in {}", self.0))
+    }
+
+    /// Returns this answer.
+    ///
+    /// # Panics
+    /// If the answer is a failure.
+    #[allow(clippy::return_self_not_must_use, reason = "often only the claim is wanted")]
+    #[track_caller]
+    pub fn success(self) -> Self {
+        assert!(self.is_success(), "FAILED: {}", self.reason());
+        self
+    }
+
+    /// Returns the Reason of this failure.
+    ///
+    /// # Panics
+    /// If the answer is a success.
+    #[track_caller]
+    pub fn failure(&self) -> &str {
+        assert!(!self.is_success(), "unexpected SUCCESS: {}", self.0);
+        self.reason()
+    }
+}

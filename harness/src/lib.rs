@@ -1,0 +1,18 @@
+//! The provisioner's handler on an emulated account, in one process: what the local run and the integration tests share.
+
+/// Events for the function, and its answers.
+mod event;
+/// The way to the function: events delivered as Lambda delivers them, and their answers read as CloudFormation reads
+/// them.
+mod front;
+/// The function itself.
+pub mod handler;
+/// The log of the function.
+mod log;
+/// Roles of an account.
+mod role;
+
+pub use event::{Answer, Event, STACK_ID};
+pub use front::Front;
+pub use log::Log;
+pub use role::put_role;

@@ -1,0 +1,242 @@
+//! The battery: every resource type passes every case, every fault, every kill, every pair of lost replies and every
+//! seed, because the tests are generated for each type. A new type gets all of them by its line in [`battery!`] and its
+//! [`Subject`]. A new case is a function in [`cases`], [`ownership`] or [`sweeps`] and its line in [`with_every_case!`].
+
+#[macro_use]
+mod generate;
+
+/// Create, update, replace, delete, and what goes wrong with each.
+mod cases;
+/// Resources of others are never adopted, changed or deleted.
+mod ownership;
+/// The resource types.
+mod subjects;
+/// Faults at every call of a whole life.
+mod sweeps;
+
+use std::time::Duration;
+
+use emulator::settings::Settings;
+use harness::{Answer, Event};
+use serde_json::Value;
+use tokio::time::sleep;
+
+use crate::world::World;
+
+pub(crate) use sweeps::{EFFECTS, deliver};
+
+/// Cases that the function does not pass yet: the type, the case and what is missing. Delete a line to switch it on.
+const OPEN: &[(&str, &str, &str)] = &[
+    (
+        "Custom::AgentCoreOAuth2CredentialProvider",
+        "a_slow_create_is_carried_on_by_the_next_delivery",
+        "the next delivery writes the configuration again, and waits as long for that",
+    ),
+    (
+        "Custom::AgentCoreOAuth2CredentialProvider",
+        "the_rollback_of_a_replacement_finds_the_old_resource_by_either_id",
+        "the rollback does not delete a replacement whose answer did not arrive",
+    ),
+];
+
+battery! {
+    secret: SecretSubject,
+    runtime: RuntimeSubject and on_v2,
+    gateway: GatewaySubject,
+    target: TargetSubject and on_v2,
+    provider: ProviderSubject,
+    probe: ProbeSubject and on_v2,
+}
+
+/// A resource type, as far as the cases have to know it.
+pub(crate) trait Subject: Sized {
+    /// The type, `Custom::AgentCoreRuntime`.
+    const TYPE: &'static str;
+    /// The operations that create, update and delete the resource.
+    const OPERATIONS: [&'static str; 3];
+    /// The statuses in which each of these ends when it fails.
+    const FAILED: [&'static str; 3];
+    /// The name that [`Self::named`] gives.
+    const NAME: &'static str;
+    /// False if the type creates nothing in the account.
+    const CREATES: bool = true;
+    /// The properties without which there is no resource.
+    const REQUIRED: &'static [&'static str];
+    /// The names of the cases that do not apply to the type, each with the reason.
+    const EXCEPTIONS: &'static [(&'static str, &'static str)] = &[];
+    /// The kinds of worlds in which the resource lives through faults: see [`Self::prepare`].
+    const VARIANTS: &'static [&'static str] = &[USUAL];
+
+    /// Creates the world of a test, with everything in it that the resource needs.
+    async fn scene(settings: Settings) -> (World, Self);
+    /// Returns the properties of a resource.
+    fn properties(&self) -> Value;
+    /// Returns the properties to which the resource is updated in place, one after the other. At least one.
+    fn changed(&self) -> Vec<Value>;
+    /// Returns properties for which another resource replaces the one with [`Self::changed`] properties; `None` if
+    /// nothing replaces it.
+    fn replaced(&self) -> Option<Value>;
+    /// Returns properties whose name a stranger can have as well.
+    fn named(&self) -> Value {
+        self.properties()
+    }
+    /// Returns settings with which every operation on the resource takes so long.
+    fn slowed(settings: Settings, transition: Duration) -> Settings;
+    /// Returns the physical ids of all resources of the type that exist.
+    fn ids(&self, world: &World) -> Vec<String>;
+    /// Returns what properties govern in a resource, its name, tags and ownership included, and nothing that is new for
+    /// each resource or version.
+    fn shape(&self, world: &World, id: &str) -> Value;
+    /// Returns true if no operation is under way on the resource and the last one succeeded.
+    fn is_ready(&self, world: &World, id: &str) -> bool;
+    /// Creates a resource as somebody else and returns its physical id.
+    fn strangers(&self, world: &World, name: &str) -> String;
+    /// Takes away, as somebody else, what proves that the resource is the function's.
+    fn disown(&self, world: &World, id: &str, how: Disowned);
+    /// Deletes the resource as somebody else.
+    fn remove(&self, world: &World, id: &str);
+    /// Checks the answer to the first update.
+    fn check_update(_: &Answer) {}
+    /// Turns the world into one of the kind that [`Self::VARIANTS`] names.
+    fn prepare(_: &World, variant: &str) {
+        assert_eq!(variant, USUAL);
+    }
+    /// Returns a sentence with which a create may fail if the function was killed meanwhile.
+    fn excuse(_variant: &str) -> Option<&'static str> {
+        None
+    }
+}
+
+/// The variant that needs no preparation.
+const USUAL: &str = "as usual";
+
+/// What happened to the proof of ownership.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Disowned {
+    /// It was removed.
+    Gone,
+    /// It was changed to that of another stack.
+    Changed,
+}
+
+impl Disowned {
+    const ALL: [Self; 2] = [Self::Gone, Self::Changed];
+}
+
+/// A world with a subject in it.
+struct Stage<S> {
+    world: World,
+    subject: S,
+}
+
+impl<S: Subject> Stage<S> {
+    async fn new() -> Self {
+        Self::with(Settings::default()).await
+    }
+
+    async fn with(settings: Settings) -> Self {
+        let (world, subject) = S::scene(settings).await;
+        Self { world, subject }
+    }
+
+    /// A world in which every operation on the resource takes so long.
+    async fn slow(transition: Duration) -> Self {
+        Self::with(S::slowed(Settings::default(), transition)).await
+    }
+
+    fn event(request_type: &str, properties: &Value) -> Event {
+        Event::new(request_type, S::TYPE, logical_id::<S>(), properties.clone())
+    }
+
+    fn creation(&mut self, properties: &Value) -> Event {
+        self.world.address(Self::event("Create", properties))
+    }
+
+    fn change(&mut self, id: &str, new: &Value, old: &Value) -> Event {
+        let event = Self::event("Update", new);
+        self.world.address(event.with("PhysicalResourceId", id).with("OldResourceProperties", old.clone()))
+    }
+
+    fn deletion(&mut self, id: &str, properties: &Value) -> Event {
+        self.world.address(Self::event("Delete", properties).with("PhysicalResourceId", id))
+    }
+
+    async fn deliver(&mut self, event: &Event) -> Answer {
+        self.world.deliver(event).await.expect("the event should be answered")
+    }
+
+    async fn create(&mut self, properties: &Value) -> Answer {
+        let event = self.creation(properties);
+        self.deliver(&event).await
+    }
+
+    /// Creates a resource with the usual properties, and returns its id.
+    async fn created(&mut self) -> String {
+        let properties = self.subject.properties();
+        self.create(&properties).await.success().physical_id()
+    }
+
+    async fn update(&mut self, id: &str, new: &Value, old: &Value) -> Answer {
+        let event = self.change(id, new, old);
+        self.deliver(&event).await
+    }
+
+    async fn delete(&mut self, id: &str, properties: &Value) -> Answer {
+        let event = self.deletion(id, properties);
+        self.deliver(&event).await
+    }
+
+    /// Delivers two events at once, the second one after a pause. Both are answered.
+    async fn at_once(&self, first: &Event, pause: Duration, second: &Event) {
+        let (first, second) = tokio::join!(self.world.invoke(first.payload()), async {
+            sleep(pause).await;
+            self.world.invoke(second.payload()).await
+        });
+        first.expect("answered");
+        second.expect("answered");
+    }
+
+    /// Waits until whatever lags behind has caught up.
+    async fn settle(&self) {
+        sleep(Duration::from_mins(5)).await;
+    }
+
+    /// Checks that these resources exist and no others. A type that creates nothing never has any.
+    #[track_caller]
+    fn expect_only(&self, ids: &[&str]) {
+        let mut expected = if S::CREATES { ids.to_vec() } else { Vec::new() };
+        expected.sort_unstable();
+        let mut ids = self.subject.ids(&self.world);
+        ids.sort_unstable();
+        assert_eq!(ids, expected);
+    }
+
+    fn shape(&self, id: &str) -> Value {
+        self.subject.shape(&self.world, id)
+    }
+
+    /// Returns the properties of the first update.
+    fn changed(&self) -> Value {
+        self.subject.changed().remove(0)
+    }
+}
+
+fn logical_id<S: Subject>() -> &'static str {
+    S::TYPE.strip_prefix("Custom::AgentCore").expect("a type of ours")
+}
+
+/// Returns the id that CloudFormation invents when it cancels a create.
+fn invented_id<S: Subject>() -> String {
+    format!("mcp-{}-1ABCDEFGHIJK", logical_id::<S>())
+}
+
+/// Runs a case for a type, unless it does not apply to it or is open.
+async fn run<S: Subject>(case: &str, work: impl Future<Output = ()>) {
+    if let Some((_, reason)) = S::EXCEPTIONS.iter().find(|(name, _)| *name == case) {
+        println!("{case} does not apply to {}: {reason}", S::TYPE);
+    } else if let Some((_, _, reason)) = OPEN.iter().find(|(kind, name, _)| (*kind, *name) == (S::TYPE, case)) {
+        println!("{case} is open for {}: {reason}", S::TYPE);
+    } else {
+        work.await;
+    }
+}
