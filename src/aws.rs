@@ -121,29 +121,6 @@ impl Context {
     }
 }
 
-#[cfg(test)]
-mod testing {
-    use aws_credential_types::Credentials;
-    use aws_smithy_async::time::SystemTimeSource;
-    use aws_smithy_runtime_api::client::http::HttpConnector;
-
-    use super::*;
-
-    impl Context {
-        /// Creates a context whose every request goes through `connector`.
-        pub(crate) fn in_memory(connector: impl HttpConnector + 'static) -> Self {
-            Self::new(ContextSettings {
-                region: "us-east-1".to_owned(),
-                credentials: SharedCredentialsProvider::new(Credentials::new("key", "secret", None, None, "test")),
-                connectors: Connectors::single(connector),
-                time_source: SharedTimeSource::new(SystemTimeSource::new()),
-                endpoints: Ok(Endpoints::default()),
-                name_prefix: None,
-            })
-        }
-    }
-}
-
 /// The configuration of one service's client.
 fn at(config: &SdkConfig, endpoints: &Endpoints, service: Service) -> SdkConfig {
     let mut builder = config.to_builder();
@@ -189,5 +166,28 @@ fn kind(code: Option<&str>, status: Option<u16>) -> ApiErrorKind {
             ApiErrorKind::Server
         }
         _ => ApiErrorKind::Other,
+    }
+}
+
+#[cfg(test)]
+mod testing {
+    use aws_credential_types::Credentials;
+    use aws_smithy_async::time::SystemTimeSource;
+    use aws_smithy_runtime_api::client::http::HttpConnector;
+
+    use super::*;
+
+    impl Context {
+        /// Creates a context whose every request goes through `connector`.
+        pub(crate) fn in_memory(connector: impl HttpConnector + 'static) -> Self {
+            Self::new(ContextSettings {
+                region: "us-east-1".to_owned(),
+                credentials: SharedCredentialsProvider::new(Credentials::new("key", "secret", None, None, "test")),
+                connectors: Connectors::single(connector),
+                time_source: SharedTimeSource::new(SystemTimeSource::new()),
+                endpoints: Ok(Endpoints::default()),
+                name_prefix: None,
+            })
+        }
     }
 }

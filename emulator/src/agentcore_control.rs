@@ -100,7 +100,7 @@ impl AgentCoreControl {
         }
         let lags = !self.settings.get_lag.is_zero() && !call.operation.starts_with("Get");
         let before = lags.then(|| self.clone());
-        self.check_discovery_url(call)?;
+        Self::check_discovery_url(call)?;
         let answer = self.execute(call, dependencies)?;
         self.link_workload_identities(call.now);
         self.tokens.record(call, &answer);
@@ -185,9 +185,9 @@ impl AgentCoreControl {
     }
 
     /// Checks where the JWT authorizer of a runtime or a gateway finds its identity provider.
-    fn check_discovery_url(&self, call: &Call) -> Result<(), ApiError> {
+    fn check_discovery_url(call: &Call) -> Result<(), ApiError> {
         let authorizer = call.input.get("authorizerConfiguration").and_then(|it| it.get("customJWTAuthorizer"));
         let url = authorizer.and_then(|authorizer| authorizer["discoveryUrl"].as_str());
-        url.map_or(Ok(()), |url| self.check_provider_url("discoveryUrl", url))
+        url.map_or(Ok(()), |url| Self::check_provider_url("discoveryUrl", url))
     }
 }

@@ -11,6 +11,7 @@ use emulator::service::{Principal, ServiceId};
 use emulator::settings::Settings;
 use emulator::transport;
 use serde_json::json;
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::fault::{self, FaultSpec};
 
@@ -106,8 +107,12 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<(), String> {
     );
     println!("export RESPONSE_URL='{response_url}'");
     println!("# Ctrl-C ends it, and everything in it is gone.");
+    let mut terminated =
+        signal(SignalKind::terminate()).map_err(|error| format!("signals cannot be waited for: {error}"))?;
     loop {
         tokio::select! {
+            // As after Ctrl-C, the file of the proxy is deleted.
+            _ = terminated.recv() => return Ok(()),
             ended = tokio::signal::ctrl_c() => {
                 return ended.map_err(|error| format!("Ctrl-C cannot be waited for: {error}"));
             }
@@ -137,7 +142,10 @@ fn offer_identity_provider(aws: &Aws) {
     ] {
         println!("export {name}={value}");
     }
-    println!("# A token: curl -u $IDP_CLIENT_ID:$IDP_CLIENT_SECRET -d grant_type=client_credentials $IDP_TOKEN_URL");
+    println!(
+        "# A token: curl --cacert $SSL_CERT_FILE -u $IDP_CLIENT_ID:$IDP_CLIENT_SECRET -d grant_type=client_credentials \
+         $IDP_TOKEN_URL"
+    );
     aws.with(|world| world.identity_providers.add(provider.with_client(CLIENT_ID, client)));
 }
 

@@ -28,7 +28,7 @@ impl AgentCoreControl {
         if self.credential_providers.iter().any(|provider| provider.name == name) {
             return Err(self.name_taken.error(format!("Credential provider with name: {name} already exists")));
         }
-        let given = Configuration::of(&call.input, |name, url| self.check_provider_url(name, url))?;
+        let given = Configuration::of(&call.input, Self::check_provider_url)?;
         let tags = text_map(&call.input, "tags");
         rules::check_tags(&tags)?;
         if self.credential_providers.len() >= MAX_PROVIDERS {
@@ -77,7 +77,7 @@ impl AgentCoreControl {
     /// Replaces the whole configuration, with the secret: a managed one has to come with every update. It is not known
     /// if AWS would keep it.
     pub(super) fn update_credential_provider(&mut self, call: &Call, dependencies: &mut Dependencies<'_>) -> Answer {
-        let given = Configuration::of(&call.input, |name, url| self.check_provider_url(name, url))?;
+        let given = Configuration::of(&call.input, Self::check_provider_url)?;
         let provider = self.find_provider(&call.input)?;
         check_idle(provider, "updated", call.now)?;
         if provider.vendor != required(&call.input, "credentialProviderVendor") {

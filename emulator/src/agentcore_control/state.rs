@@ -65,9 +65,6 @@ pub struct AgentCoreControl {
     pub(super) service_linked_roles: BTreeSet<String>,
     pub(super) name_taken: RefusedAs,
     pub(super) gateway_in_use: RefusedAs,
-    /// The issuer of an identity provider on this machine, whose discovery document may be named by an http URL. AWS
-    /// takes https only, and so does the emulator without one.
-    pub loopback_issuer: Option<String>,
     /// True if tags of credential providers are refused with `ValidationException` once they exist. The service model
     /// has no ARN for them, and the service's reaction to that is not known.
     pub refuse_provider_tags: bool,
@@ -106,7 +103,6 @@ impl AgentCoreControl {
             service_linked_roles: BTreeSet::new(),
             name_taken: RefusedAs::Validation,
             gateway_in_use: RefusedAs::Conflict,
-            loopback_issuer: None,
             refuse_provider_tags: false,
         }
     }
@@ -230,10 +226,9 @@ impl AgentCoreControl {
         self.api_key_providers.iter().find(|provider| provider.arn == arn)
     }
 
-    /// Checks an address of an identity provider: https, or on this machine.
-    pub(super) fn check_provider_url(&self, name: &str, url: &str) -> Result<(), ApiError> {
-        let loopback = || self.loopback_issuer.as_deref().is_some_and(|issuer| url.starts_with(issuer));
-        if url.starts_with("https://") || loopback() {
+    /// Checks an address of an identity provider.
+    pub(super) fn check_provider_url(name: &str, url: &str) -> Result<(), ApiError> {
+        if url.starts_with("https://") {
             return Ok(());
         }
         Err(invalid(format!("{name} must be an https URL.")))
