@@ -5,9 +5,9 @@
 //! operation → graph → create / update / delete, one change per resource → custom_resource or resources
 //! ```
 //!
-//! Custom resources are served by the one [`Function`] that [`CloudFormation::new`] is given, whatever function of the
-//! account their `ServiceToken` names, of this stack or another: that one's role, environment, timeout and retries apply.
-//! Everything runs on tokio's time; names and ids repeat from run to run.
+//! Custom resources are served by the one [`Function`](emulator::lambda::Function) that [`CloudFormation::new`] is
+//! given, whatever function of the account their `ServiceToken` names, of this stack or another: that one's role,
+//! environment, timeout and retries apply. Everything runs on tokio's time; names and ids repeat from run to run.
 //!
 //! Known gaps, where the emulator is the smaller of the two: no change sets, no imports, no macros, no drift, no
 //! `ContinueUpdateRollback`; a permissions boundary and reserved concurrency are accepted without effect; a nested stack

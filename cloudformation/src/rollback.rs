@@ -1,5 +1,5 @@
 //! Undoing an update that failed: every resource that was asked to change is asked to change back, and then what the
-//! update had made is deleted.
+//! update had created is deleted.
 //!
 //! A custom resource gets an Update with old and new properties swapped, under the physical id it answered with last,
 //! even in a FAILED answer. Whatever id it answers with now is the one that stays; every other id it has had during this

@@ -12,7 +12,7 @@
 //! - update and delete of a runtime that is still being created, updated or deleted are refused with
 //!   `ConflictException`, and so is an update of one that failed to be created or deleted;
 //! - a name stays taken until the runtime that has it is gone;
-//! - client tokens are remembered for ever: a call that repeats one gets the first answer again, even when the runtime
+//! - client tokens are remembered forever: a call that repeats one gets the first answer again, even when the runtime
 //!   it names has been deleted since;
 //! - an update that changes nothing publishes no version;
 //! - an update that leaves out `platformVersion` keeps it, and only `GetAgentRuntime` shows it;
@@ -20,7 +20,7 @@
 //! - a gateway shows the configuration that its last update asked for, also when the update failed;
 //! - a gateway created without `supportedVersions` does not speak the newest two, and an update that leaves them out is
 //!   a growth like any other where the gateway had fewer;
-//! - targets are MCP servers and need a name; one that waits for a person's consent waits for ever, and so does the
+//! - targets are MCP servers and need a name; one that waits for a person's consent waits forever, and so does the
 //!   deletion of its gateway;
 //! - an update of a managed secret's provider has to bring the secret again;
 //! - a runtime that has endpoints besides `DEFAULT` cannot be deleted, nor a version that one of them serves.
