@@ -80,6 +80,12 @@ impl Requester {
         format!("{}{}", self.name_stem(), &digest(&[&self.stack_id, &self.logical_id])[..6])
     }
 
+    /// Returns a derived name for this variant of the resource, which another variant replaces. The same for every request.
+    #[must_use]
+    pub fn variant_name(&self, variant: &str) -> String {
+        format!("{}{}", self.name_stem(), &digest(&[&self.stack_id, &self.logical_id, variant])[..6])
+    }
+
     /// A derived name for what replaces the resource: the same for every delivery of this request.
     #[must_use]
     pub fn replacement_name(&self) -> String {

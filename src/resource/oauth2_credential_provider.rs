@@ -51,11 +51,6 @@ impl Lifecycle for OAuth2CredentialProvider {
         if !properties.keeps(physical_id, job.requester()) {
             return replace(job, physical_id, &properties).await;
         }
-        // The rollback of a rename that was cancelled, or whose answer got lost.
-        let former = old.as_ref().and_then(|old| old.name.clone()).filter(|former| former != physical_id);
-        if let Some(former) = former {
-            engine::delete_abandoned::<Noun>(job, &former).await?;
-        }
         let name = physical_id.to_owned();
         // Deleted behind our back: it is created again.
         let Some(found) = engine::current::<Noun>(job, &name).await? else {
@@ -67,6 +62,10 @@ impl Lifecycle for OAuth2CredentialProvider {
                 Some(_) => Err(refusal.into()),
                 None => replace(job, physical_id, &properties).await,
             };
+        }
+        // The rollback of a replacement that was cancelled, or whose answer got lost.
+        for name in old.iter().flat_map(|old| abandoned_names(job.requester(), physical_id, &properties, old)) {
+            engine::delete_abandoned::<Noun>(job, &name).await?;
         }
         let desired = DesiredProvider { properties: &properties, old: old.as_ref(), name };
         let found = engine::converge(job, &desired, found).await?;
@@ -119,9 +118,33 @@ async fn replace(job: &Job<'_>, physical_id: &str, properties: &Properties) -> O
         Some(name) => name.clone(),
         // A rollback: the provider that `physical_id` replaced still exists.
         None if first != physical_id && has_ours(job, &first, properties).await? => first,
-        None => job.requester().replacement_name(),
+        None => {
+            let name = variant_name(job.requester(), properties);
+            if name == physical_id { job.requester().replacement_name() } else { name }
+        }
     };
     create(job, name, properties).await
+}
+
+/// Returns the derived name of a replacement, which follows from what AgentCore cannot change.
+fn variant_name(requester: &Requester, properties: &Properties) -> String {
+    requester.variant_name(&format!("{} {}", properties.vendor.word, properties.secret.source().as_str()))
+}
+
+/// Returns the names under which an update to `old` may have created a replacement for the provider `physical_id`.
+fn abandoned_names(
+    requester: &Requester,
+    physical_id: &str,
+    properties: &Properties,
+    old: &Properties,
+) -> Vec<String> {
+    let same_variant = variant_name(requester, old) == variant_name(requester, properties);
+    let names = match &old.name {
+        Some(name) => vec![name.clone()],
+        None if properties.name.is_none() && same_variant => Vec::new(),
+        None => vec![requester.derived_name(), variant_name(requester, old)],
+    };
+    names.into_iter().filter(|name| name != physical_id).collect()
 }
 
 async fn has_ours(job: &Job<'_>, name: &String, properties: &Properties) -> Result<bool, Error> {
