@@ -7,8 +7,8 @@ use aws_sdk_bedrockagentcorecontrol::types::{
     CustomClaimValidationType, CustomJwtAuthorizerConfiguration, InboundTokenClaimValueType,
 };
 use aws_smithy_types::error::operation::BuildError;
-use http::Uri;
 use serde_json::Value;
+use url::Url;
 
 use crate::agentcore::put::Rule;
 use crate::error::Error;
@@ -171,8 +171,8 @@ impl Draft {
 
 /// The claim in which an IdP names the client of an access token.
 fn usual_claim(issuer: &str) -> &'static str {
-    let uri: Option<Uri> = issuer.parse().ok();
-    let host = uri.as_ref().and_then(Uri::host).unwrap_or_default();
+    let url = Url::parse(issuer).ok();
+    let host = url.as_ref().and_then(Url::domain).unwrap_or_default();
     let is_under = |domain: &str| host == domain || host.ends_with(&format!(".{domain}"));
     if host.starts_with("cognito-idp.") {
         CLIENT_ID_CLAIM

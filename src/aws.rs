@@ -1,7 +1,5 @@
 //! The clients one function instance shares among its invocations, and what an SDK error means to us. No calls.
 
-use std::fmt;
-use std::sync::OnceLock;
 use std::time::{Duration, SystemTime};
 
 use aws_credential_types::provider::SharedCredentialsProvider;
@@ -11,14 +9,9 @@ use aws_sdk_cloudwatchlogs as cloudwatchlogs;
 use aws_sdk_secretsmanager as secretsmanager;
 use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
 use aws_smithy_async::time::SharedTimeSource;
-use aws_smithy_http_client::Connector;
-use aws_smithy_http_client::proxy::ProxyConfig;
-use aws_smithy_http_client::tls::{self, rustls_provider::CryptoMode};
 use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
-use aws_smithy_runtime_api::client::http::{
-    HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector, http_client_fn,
-};
-use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::http::http_client_fn;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use aws_smithy_types::retry::RetryConfig;
@@ -28,10 +21,10 @@ use aws_types::sdk_config::{SdkConfig, StalledStreamProtectionConfig};
 
 use crate::endpoints::{Endpoints, Service};
 use crate::error::{ApiError, ApiErrorKind, root_cause};
+use crate::http::Connectors;
 
 /// One attempt of one call may take this long; then it counts as unanswered and is repeated.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(30);
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What a [`Context`] is made of.
 #[derive(Debug)]
@@ -40,8 +33,8 @@ pub struct ContextSettings {
     pub region: String,
     /// Whom the calls are made as.
     pub credentials: SharedCredentialsProvider,
-    /// Carries the SDK's requests and the responses to CloudFormation alike.
-    pub connector: SharedHttpConnector,
+    /// Carry every request, those of the SDK included.
+    pub connectors: Connectors,
     /// The wall clock of signatures, ages and deadlines.
     pub time_source: SharedTimeSource,
     /// The endpoints to call, or the reason why the environment does not name them: a sentence for people.
@@ -67,10 +60,8 @@ pub struct Context {
     pub endpoints: Endpoints,
     /// The fault in the function's configuration that keeps it from working on any event.
     pub misconfiguration: Option<String>,
-    /// Sends what is not an SDK call.
-    pub connector: SharedHttpConnector,
-    /// Whether answers may go to plain HTTP on loopback.
-    pub allow_loopback_responses: bool,
+    /// Carry what is not an SDK call.
+    pub connectors: Connectors,
     /// What derived names begin with, if the function's role can touch no others.
     pub name_prefix: Option<String>,
     time_source: SharedTimeSource,
@@ -81,12 +72,12 @@ impl Context {
     /// Makes the clients. Opens no connection and makes no call.
     #[must_use]
     pub fn new(settings: ContextSettings) -> Self {
-        let ContextSettings { region, credentials, connector, time_source, endpoints, name_prefix } = settings;
+        let ContextSettings { region, credentials, connectors, time_source, endpoints, name_prefix } = settings;
         let (endpoints, misconfiguration) = match endpoints {
             Ok(endpoints) => (endpoints, None),
             Err(problem) => (Endpoints::default(), Some(problem)),
         };
-        let http = connector.clone();
+        let http = connectors.aws.clone();
         let config = SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new(region.clone()))
@@ -109,10 +100,9 @@ impl Context {
             config,
             credentials,
             region,
-            allow_loopback_responses: endpoints.are_local(),
             endpoints,
             misconfiguration,
-            connector,
+            connectors,
             name_prefix,
             time_source,
         }
@@ -131,37 +121,34 @@ impl Context {
     }
 }
 
+#[cfg(test)]
+mod testing {
+    use aws_credential_types::Credentials;
+    use aws_smithy_async::time::SystemTimeSource;
+    use aws_smithy_runtime_api::client::http::HttpConnector;
+
+    use super::*;
+
+    impl Context {
+        /// Creates a context whose every request goes through `connector`.
+        pub(crate) fn in_memory(connector: impl HttpConnector + 'static) -> Self {
+            Self::new(ContextSettings {
+                region: "us-east-1".to_owned(),
+                credentials: SharedCredentialsProvider::new(Credentials::new("key", "secret", None, None, "test")),
+                connectors: Connectors::single(connector),
+                time_source: SharedTimeSource::new(SystemTimeSource::new()),
+                endpoints: Ok(Endpoints::default()),
+                name_prefix: None,
+            })
+        }
+    }
+}
+
 /// The configuration of one service's client.
 fn at(config: &SdkConfig, endpoints: &Endpoints, service: Service) -> SdkConfig {
     let mut builder = config.to_builder();
     builder.set_endpoint_url(endpoints.url(service).map(str::to_owned));
     builder.build()
-}
-
-/// The HTTPS connector of the deployed function. Trusts the platform's root certificates (`SSL_CERT_FILE` works) and
-/// honours `HTTPS_PROXY` and `NO_PROXY`. Reading the certificates waits until the first request, so that the function
-/// is ready for its first event sooner.
-#[derive(Default)]
-pub struct HttpsConnector(OnceLock<Connector>);
-
-impl fmt::Debug for HttpsConnector {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("HttpsConnector")
-    }
-}
-
-impl HttpConnector for HttpsConnector {
-    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let connector = self.0.get_or_init(|| {
-            Connector::builder()
-                .tls_provider(tls::Provider::Rustls(CryptoMode::Ring))
-                .proxy_config(ProxyConfig::from_env())
-                // How long an answer may take is up to the caller: AgentCore needs 30 s to report that a container did not start.
-                .connector_settings(HttpConnectorSettings::builder().connect_timeout(CONNECT_TIMEOUT).build())
-                .build()
-        });
-        connector.call(request)
-    }
 }
 
 /// Sorts an SDK error by what can be done about it. `operation` is `service:Operation`, as in an IAM action.

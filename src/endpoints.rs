@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use http::Uri;
+use url::Url;
 
 use crate::text::quote;
 
@@ -111,21 +111,6 @@ impl Endpoints {
         self.services.get(&service).or(self.url.as_ref()).map(String::as_str)
     }
 
-    /// Returns the one address that is given for everything.
-    #[must_use]
-    pub fn url_of_all(&self) -> Option<&str> {
-        self.url.as_deref()
-    }
-
-    /// Returns true if everything is called on this machine by plain HTTP: AWS itself is emulated there.
-    #[must_use]
-    pub fn are_local(&self) -> bool {
-        let uri = self.url.as_ref().and_then(|url| url.parse::<Uri>().ok());
-        uri.is_some_and(|uri| {
-            uri.scheme_str() == Some("http") && matches!(uri.host(), Some("127.0.0.1" | "localhost" | "[::1]"))
-        })
-    }
-
     /// Returns the host of the wanted kind for `<name>.<Region>.<suffix>`, a host of AWS's: the rule that AWS's SDKs
     /// have for every service's endpoints.
     #[must_use]
@@ -155,7 +140,7 @@ impl Endpoints {
 }
 
 fn is_web_address(text: &str) -> bool {
-    text.parse::<Uri>().is_ok_and(|uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some())
+    Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https"))
 }
 
 #[cfg(test)]
@@ -179,11 +164,8 @@ mod tests {
             }
             let own = read(&[(service.variable(), "http://127.0.0.1:1")]).unwrap();
             assert_eq!(Service::ALL.into_iter().filter(|other| own.url(*other).is_some()).count(), 1);
-            assert!(!own.are_local(), "one service is not all of AWS");
             assert_eq!(read(&[(IGNORE, "true"), (URL, all), (service.variable(), all)]).unwrap().url(service), None);
         }
-        assert!(read(&[(URL, "http://127.0.0.1:4566")]).unwrap().are_local());
-        assert!(!read(&[(URL, "https://vpce-1.example.com")]).unwrap().are_local());
         assert_eq!(read(&[(URL, "")]).unwrap(), Endpoints::default());
     }
 

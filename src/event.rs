@@ -3,18 +3,18 @@
 //! Decoding is lenient on the outside: whatever still names its `ResponseURL` gets an answer, however broken the rest.
 
 use std::fmt;
-use std::net::IpAddr;
 use std::time::SystemTime;
 
 use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
-use http::Uri;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
+use url::{Position, Url};
 use zeroize::Zeroize;
 
 use crate::error::Error;
+use crate::https_url;
 use crate::requester::Requester;
 
 /// Upper bound of an event. Lambda's asynchronous invocation accepts 1 MB; anything larger did not come that way.
@@ -118,33 +118,29 @@ fn wipe(value: &mut Value) {
 
 /// The pre-signed URL of the answer. Whoever holds it can answer for the stack, so it prints host and path only.
 #[derive(Clone)]
-pub struct ResponseUrl(String);
+pub struct ResponseUrl(Url);
 
 impl ResponseUrl {
-    /// Accepts `https://…`, and `http://` on a loopback host when the endpoints are emulated (`allow_loopback`).
-    pub fn parse(text: &str, allow_loopback: bool) -> Result<Self, Error> {
-        let refused = |problem: &str| Error::InvalidEvent { problem: format!("`ResponseURL` {problem}") };
-        let uri: Uri = text.parse().map_err(|_| refused("is not a URL"))?;
-        let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
-        let loopback = host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
-        match uri.scheme_str() {
-            Some("https") => Ok(Self(text.to_owned())),
-            Some("http") if allow_loopback && loopback => Ok(Self(text.to_owned())),
-            _ => Err(refused("is not an https URL, so it is not CloudFormation's; nothing was sent or done")),
+    /// Accepts an https URL and nothing else: the answer of a request may be secret, and so is the URL.
+    pub fn parse(text: &str) -> Result<Self, Error> {
+        match https_url::parse(text) {
+            Ok(url) => Ok(Self(url)),
+            Err(problem) => Err(Error::InvalidEvent {
+                problem: format!("`ResponseURL` {problem}, so it is not CloudFormation's; nothing was sent or done"),
+            }),
         }
     }
 
     /// The whole URL, for sending the answer. Never to be logged.
     #[must_use]
     pub fn expose(&self) -> &str {
-        &self.0
+        self.0.as_str()
     }
 
     /// When CloudFormation signed the URL, which is when the request was made; `None` if the URL does not say.
     #[must_use]
     pub fn signed_at(&self) -> Option<SystemTime> {
-        let query = self.0.split_once('?')?.1;
-        let date = query.split('&').find_map(|pair| pair.strip_prefix("X-Amz-Date="))?;
+        let (_, date) = self.0.query_pairs().find(|(name, _)| name == "X-Amz-Date")?;
         // 20261121T120000Z; the SDK's date parser wants the separators.
         let (day, time) = date.split_once('T')?;
         if day.len() != 8 || time.len() != 7 || !date.is_ascii() {
@@ -157,7 +153,7 @@ impl ResponseUrl {
 
 impl fmt::Debug for ResponseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0.split('?').next().unwrap_or_default())
+        f.write_str(&self.0[..Position::AfterPath])
     }
 }
 
@@ -186,13 +182,13 @@ struct Envelope<'a> {
 }
 
 /// Decodes an event, or says what is wrong with it and to whom. Names derived for it begin with `name_prefix`.
-pub fn decode(payload: &[u8], name_prefix: Option<&str>, allow_loopback: bool) -> Result<Request, Box<Rejection>> {
+pub fn decode(payload: &[u8], name_prefix: Option<&str>) -> Result<Request, Box<Rejection>> {
     let nobody = |problem: String| Box::new(Rejection { recipient: None, error: Error::InvalidEvent { problem } });
     let envelope: Envelope<'_> = serde_json::from_slice(payload)
         .map_err(|error| nobody(format!("the event is not a custom resource request: {}", position(&error))))?;
     let url = text(envelope.response_url)
         .ok_or_else(|| nobody("the event has no `ResponseURL`, so there is nobody to answer".to_owned()))?;
-    let url = ResponseUrl::parse(&url, allow_loopback).map_err(|error| Rejection { recipient: None, error })?;
+    let url = ResponseUrl::parse(&url).map_err(|error| Rejection { recipient: None, error })?;
     let physical_id = text(envelope.physical_resource_id);
     let requester = Requester {
         stack_id: text(envelope.stack_id).unwrap_or_default(),
@@ -285,37 +281,46 @@ mod tests {
 
     #[test]
     fn the_url_prints_without_its_query() {
-        let url = ResponseUrl::parse(URL, false).unwrap();
+        let url = ResponseUrl::parse(URL).unwrap();
         assert_eq!(format!("{url:?}"), "https://bucket.s3.amazonaws.com/key");
         assert_eq!(url.signed_at().unwrap().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs(), 1_795_262_400);
     }
 
     #[test]
-    fn plain_http_is_for_an_emulated_loopback_only() {
-        assert!(ResponseUrl::parse("http://127.0.0.1:1/x", true).is_ok());
-        assert!(ResponseUrl::parse("http://[::1]:1/x", true).is_ok());
-        assert!(ResponseUrl::parse("http://127.0.0.1:1/x", false).is_err());
-        assert!(ResponseUrl::parse("http://127.0.0.1.example.com/x", true).is_err());
-        assert!(ResponseUrl::parse("ftp://example.com/x", true).is_err());
+    fn an_answer_goes_by_https_and_nowhere_else() {
+        for (url, problem) in [
+            ("http://127.0.0.1:1/x", "is not an https URL"),
+            ("http://[::1]:1/x", "is not an https URL"),
+            ("ftp://example.com/x", "is not an https URL"),
+            ("https://", "is not an https URL"),
+            ("https://bucket.s3.amazonaws.com@example.com/x", "names a user"),
+            ("https://bucket%2es3.amazonaws.com/x", "has a percent sign in its host"),
+        ] {
+            let error = ResponseUrl::parse(url).unwrap_err().to_string();
+            assert_eq!(
+                error,
+                format!("`ResponseURL` {problem}, so it is not CloudFormation's; nothing was sent or done")
+            );
+        }
     }
 
     #[test]
     fn deeply_nested_properties_are_answered_not_dropped() {
         let deep = format!(r#","ResourceProperties":{{"A":{}1{}}}"#, "[".repeat(5000), "]".repeat(5000));
-        let rejection = decode(event(&deep).as_bytes(), None, false).unwrap_err();
+        let rejection = decode(event(&deep).as_bytes(), None).unwrap_err();
         assert!(rejection.recipient.is_some());
         assert!(rejection.error.to_string().contains("nested more than"), "{}", rejection.error);
     }
 
     #[test]
     fn properties_that_are_no_map_are_named() {
-        let rejection = decode(event(r#","ResourceProperties":"text""#).as_bytes(), None, false).unwrap_err();
+        let rejection = decode(event(r#","ResourceProperties":"text""#).as_bytes(), None).unwrap_err();
         assert!(rejection.error.to_string().starts_with("`ResourceProperties` is not a map"));
     }
 
     #[test]
     fn debug_of_a_request_shows_no_property() {
-        let request = decode(event(r#","ResourceProperties":{"Values":"canary"}"#).as_bytes(), None, false).unwrap();
+        let request = decode(event(r#","ResourceProperties":{"Values":"canary"}"#).as_bytes(), None).unwrap();
         let text = format!("{request:?}");
         assert!(!text.contains("canary") && !text.contains("X-Amz-Signature"), "{text}");
     }

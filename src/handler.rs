@@ -65,7 +65,7 @@ pub fn deadline(header: u64, now: SystemTime) -> SystemTime {
 /// `deadline` is when Lambda will kill the function. `Ok` means the answer was delivered; an error means that it was
 /// not, and that Lambda should try again.
 pub async fn handle(payload: &[u8], deadline: SystemTime, context: &Context) -> Result<(), Undelivered> {
-    let request = match event::decode(payload, context.name_prefix.as_deref(), context.allow_loopback_responses) {
+    let request = match event::decode(payload, context.name_prefix.as_deref()) {
         Ok(request) => request,
         Err(rejection) => {
             let event::Rejection { recipient, error } = *rejection;
@@ -156,7 +156,7 @@ async fn answer(context: &Context, recipient: &Recipient, answer: Answer) -> Res
         Answer::Failed { physical_id, reason } => error!(PhysicalResourceId = physical_id, reason, "FAILED"),
     }
     let body = response::encode(&answer, recipient);
-    response::deliver(&context.connector, &recipient.url, body).await.map_err(Undelivered::Delivery)
+    response::deliver(&context.connectors.aws, &recipient.url, body).await.map_err(Undelivered::Delivery)
 }
 
 #[cfg(test)]

@@ -12,8 +12,8 @@
 //! `gateway_target`, `mcp_probe`. What they share stands beside `resource`: `properties` (the template's words),
 //! `requester` (names, tokens, ownership), `job`, `wait` and `aws` (calls, retries, polling), `agentcore` (what all calls of
 //! the control plane have in common), `authorizer` (JWT authorizers and their comparison), `stored_secret`, `oauth` and
-//! `mcp` (what is asked of secrets, identity providers and servers), `container_log` (what a container said last),
-//! `sensitive` (what is never said aloud).
+//! `mcp` (what is asked of secrets, identity providers and servers), `http` (the one client, with `https_url` and `ssrf`,
+//! which decide what is not called), `container_log` (what a container said last), `sensitive` (what is never said aloud).
 //!
 //! Nothing here knows a particular MCP server: what is specific to one stands in its template.
 
@@ -29,6 +29,7 @@ pub mod event;
 pub mod handler;
 mod header_name;
 pub mod http;
+mod https_url;
 pub mod job;
 mod last_get;
 pub mod logging;
@@ -40,6 +41,7 @@ pub mod resource;
 pub mod response;
 mod rollback;
 pub mod sensitive;
+mod ssrf;
 pub mod stored_secret;
 mod tags;
 mod text;

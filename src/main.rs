@@ -5,10 +5,10 @@ use std::env;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_async::time::{SharedTimeSource, SystemTimeSource};
-use aws_smithy_runtime_api::client::http::SharedHttpConnector;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
-use provisioner::aws::{Context, ContextSettings, HttpsConnector};
+use provisioner::aws::{Context, ContextSettings};
 use provisioner::endpoints::Endpoints;
+use provisioner::http::{Connectors, ExtraRoots, HttpsClient};
 use provisioner::requester::NAME_PREFIX_VARIABLE;
 use provisioner::{handler, logging};
 use serde_json::value::RawValue;
@@ -35,12 +35,18 @@ fn context() -> Result<Context, Error> {
         None,
         "environment",
     );
+    let variable = |name: &str| env::var(name).ok();
+    // Without the certificates that cannot be read, the function can still tell CloudFormation so.
+    let (roots, problem) = match ExtraRoots::from_environment(variable) {
+        Ok(roots) => (roots, None),
+        Err(problem) => (ExtraRoots::default(), Some(problem)),
+    };
     Ok(Context::new(ContextSettings {
         region: env::var("AWS_REGION")?,
         credentials: SharedCredentialsProvider::new(credentials),
-        connector: SharedHttpConnector::new(HttpsConnector::default()),
+        connectors: Connectors::from(&HttpsClient::new(roots)),
         time_source: SharedTimeSource::new(SystemTimeSource::new()),
-        endpoints: Endpoints::from_environment(|name| env::var(name).ok()),
+        endpoints: problem.map_or_else(|| Endpoints::from_environment(variable), Err),
         name_prefix: given(NAME_PREFIX_VARIABLE),
     }))
 }

@@ -8,11 +8,12 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use form_urlencoded::{Serializer, byte_serialize};
 use serde_json::{Map, Value};
+use url::Url;
 
 use crate::aws::Context;
 use crate::code::Code;
 use crate::error::Error;
-use crate::http::{Reply, exchange};
+use crate::http::{NoReply, Reply, exchange};
 use crate::sensitive::Sensitive;
 use crate::text::quote;
 use crate::wait::{Deadline, while_refused};
@@ -106,9 +107,16 @@ async fn ask_for_token(context: &Context, metadata: &Metadata, client: &ClientCr
         form.push(("client_secret".to_owned(), client.client_secret.expose().to_owned()));
     }
     let body = Serializer::new(String::new()).extend_pairs(&form).finish().into_bytes();
-    let reply = exchange(&context.connector, "POST", endpoint, &headers, body, TIMEOUT).await.map_err(|problem| {
-        let sentence = format!("the token endpoint {} cannot be reached: {problem}", quote(endpoint));
-        Error::unverified(Code::IdpUnreachable, format!("{sentence}; check the function's network"))
+    let reply = exchange(&context.connectors.guarded, "POST", endpoint, &headers, body, TIMEOUT).await;
+    let reply = reply.map_err(|problem| match problem {
+        NoReply::Refused(refusal) => {
+            let sentence = format!("the token endpoint {} is not called: {refusal}", quote(endpoint));
+            Error::unverified(Code::DiscoveryInvalid, format!("{sentence}; make the IdP name its public address"))
+        }
+        NoReply::Silence(problem) => {
+            let sentence = format!("the token endpoint {} cannot be reached: {problem}", quote(endpoint));
+            Error::unverified(Code::IdpUnreachable, format!("{sentence}; check the function's network"))
+        }
     })?;
     read_token(endpoint, &metadata.issuer, client, &reply)
 }
@@ -184,7 +192,8 @@ fn is_client_unknown(error: &str, description: &str) -> bool {
 
 /// Returns true for an issuer of Auth0's own domains, which asks for `audience` where others ask for `resource`.
 fn is_auth0(issuer: &str) -> bool {
-    let host = issuer.split_once("://").map_or(issuer, |(_, rest)| rest).split(['/', ':']).next().unwrap_or_default();
+    let url = Url::parse(issuer).ok();
+    let host = url.as_ref().and_then(Url::domain).unwrap_or_default();
     host == "auth0.com" || host.ends_with(".auth0.com")
 }
 

@@ -125,7 +125,7 @@ pub async fn deliver(connector: &SharedHttpConnector, url: &ResponseUrl, body: V
                 return Ok(());
             }
             Ok(reply) => format!("HTTP status {}", reply.status),
-            Err(problem) => problem,
+            Err(problem) => problem.to_string(),
         };
         warn!(attempt, url = ?url, problem, "response not delivered");
         if attempt < ATTEMPTS_MAX {
@@ -145,7 +145,7 @@ mod tests {
 
     fn recipient() -> Recipient {
         Recipient {
-            url: ResponseUrl::parse("https://bucket.s3.amazonaws.com/key?secret", false).unwrap(),
+            url: ResponseUrl::parse("https://bucket.s3.amazonaws.com/key?secret").unwrap(),
             requester: Requester {
                 stack_id: "s".into(),
                 logical_id: "l".into(),

@@ -9,7 +9,7 @@ const ANSWER_BYTES_MAX: usize = 4096;
 /// Bytes of a physical id.
 const PHYSICAL_ID_BYTES_MAX: usize = 1024;
 
-/// What an answer has to be an answer to.
+/// The request that an answer has to belong to.
 #[expect(clippy::struct_field_names, reason = "all of them are ids, and named as in the event")]
 #[derive(Clone, Debug)]
 pub(crate) struct Question {

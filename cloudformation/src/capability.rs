@@ -36,7 +36,8 @@ impl fmt::Display for Capability {
     }
 }
 
-/// IAM resources need `CAPABILITY_IAM`, named ones `CAPABILITY_NAMED_IAM`, which includes it.
+/// Returns the capability that these resources need: `CAPABILITY_IAM` for IAM resources, and `CAPABILITY_NAMED_IAM`,
+/// which includes it, for named ones.
 pub(crate) fn needed<'a>(template: &Template, names: impl IntoIterator<Item = &'a String>) -> Option<Capability> {
     let capability = |name: &String| {
         let resource = template.resources.get(name)?;

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-/// Which resource is changed.
+/// The resource that is changed.
 #[derive(Clone, Debug)]
 pub(crate) struct Target {
     pub stack_name: String,
@@ -11,7 +11,7 @@ pub(crate) struct Target {
     pub type_name: String,
 }
 
-/// What is to be done. Properties are resolved; what they refer to exists.
+/// The requested change. Properties are resolved, and the resources that they refer to exist.
 #[derive(Clone, Debug)]
 pub(crate) enum Change {
     Create { properties: Map<String, Value> },
@@ -33,7 +33,7 @@ impl Change {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Done {
     pub physical_id: String,
-    /// What `Fn::GetAtt` offers from now on.
+    /// The attributes that `Fn::GetAtt` offers from now on.
     pub attributes: Map<String, Value>,
     /// The attributes are shown as stars.
     pub no_echo: bool,
@@ -45,12 +45,12 @@ pub(crate) struct Failed {
     pub reason: String,
     /// The id in the FAILED answer of a custom resource.
     pub physical_id: Option<String>,
-    /// Something may exist: whoever was asked to create it was asked in earnest.
+    /// Creates the failure of a change that may have created something.
     pub attempted: bool,
 }
 
 impl Failed {
-    /// Nothing was done.
+    /// Creates the failure of a change that did nothing yet.
     pub(crate) fn before_anything(reason: impl Into<String>) -> Self {
         Self { reason: reason.into(), ..Self::default() }
     }

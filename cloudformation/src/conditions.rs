@@ -21,7 +21,7 @@ struct Evaluation<'a> {
 }
 
 impl Evaluation<'_> {
-    /// `path` holds the names being evaluated, so that a circle is found.
+    /// Evaluates a condition. `path` holds the names being evaluated, so that a circle is found.
     fn holds(&self, value: &Value, path: &[&str]) -> Result<bool, String> {
         let (name, argument) = single(value).ok_or("Template format error: every condition must be one function")?;
         match name {
@@ -52,7 +52,8 @@ pub(crate) fn single(value: &Value) -> Option<(&str, &Value)> {
     members.iter().next().map(|(name, argument)| (name.as_str(), argument))
 }
 
-/// `Fn::Equals`, `Fn::Not`, `Fn::And`, `Fn::Or`; `None` for another function. `nested` evaluates an inner condition.
+/// Evaluates `Fn::Equals`, `Fn::Not`, `Fn::And` or `Fn::Or`; returns `None` for another function. `nested` evaluates an
+/// inner condition.
 pub(crate) fn boolean(
     name: &str,
     argument: &Value,

@@ -129,7 +129,7 @@ impl CloudFormation {
         Err(format!("The following resource(s) failed to create: [{}]. ", failed.join(", ")))
     }
 
-    /// Creates one resource; says whether it succeeded.
+    /// Creates one resource; returns true if it succeeded.
     pub(crate) async fn create_resource(&self, operation: &Operation, logical_id: &str) -> bool {
         let target = Self::target(operation, logical_id);
         let resource = StackResource {
@@ -181,7 +181,8 @@ impl CloudFormation {
         }
     }
 
-    /// The steps abandoned in flight: a create gets an invented id, because whatever it makes has to be deleted.
+    /// Ends the steps that were abandoned in flight. A create gets an invented id, because whatever it creates has to
+    /// be deleted.
     pub(crate) fn cancel(&self, stack: &str, logical_ids: &BTreeSet<String>) {
         for (logical_id, resource) in self.resources(stack) {
             if !logical_ids.contains(&logical_id) {
@@ -214,7 +215,7 @@ impl CloudFormation {
         }
     }
 
-    /// What CloudFormation calls a resource that never told its id.
+    /// Invents the physical id of a resource that never told its own, as CloudFormation does.
     pub(crate) fn invented_id(&self, target: &Target) -> String {
         let suffix = self.state().suffix("invented");
         format!("{}-{}-{suffix}", target.stack_name, target.logical_id)
@@ -242,7 +243,7 @@ impl CloudFormation {
         }
     }
 
-    /// The target for a resource of the list, which the present template may not have any more.
+    /// Returns the target of a resource of the list, even if the present template no longer has it.
     pub(crate) fn known_target(&self, stack: &str, logical_id: &str) -> Option<Target> {
         let state = self.state();
         let record = state.stacks.get(stack)?;
@@ -254,7 +255,7 @@ impl CloudFormation {
         })
     }
 
-    /// The properties of a resource against the resources as they are now.
+    /// Returns the properties of a resource against the resources as they are now.
     pub(crate) fn resolved(
         &self,
         operation: &Operation,
@@ -292,7 +293,7 @@ impl CloudFormation {
         self.state().resource_event(now, target, physical_id, status, reason);
     }
 
-    /// The stack as it is; its caller has just worked on it, so it exists.
+    /// Returns the stack as it is; its caller has just worked on it, so it exists.
     pub(crate) fn described(&self, name: &str) -> Stack {
         self.stack(name).unwrap_or_else(|| panic!("the stack {name} vanished while it was worked on"))
     }

@@ -13,7 +13,7 @@ use crate::intrinsics::text;
 use crate::properties::has_dynamic_reference;
 use crate::state::{CustomResourceAnswer, CustomResourceRequest};
 
-/// How long CloudFormation waits for an answer when the template says nothing, and at most.
+/// The time that CloudFormation waits for an answer by default, and at most.
 const SERVICE_TIMEOUT_MAX_SECONDS: u64 = 3600;
 
 impl CloudFormation {
@@ -40,14 +40,8 @@ impl CloudFormation {
         let request_id = self.state().guid("request");
         let key = format!("{}|{}|{request_id}", target.stack_id, target.logical_id);
         let now = self.now();
-        let loopback = self.loopback();
-        let (response_url, arrivals) = self.aws().with(|world| {
-            let url = match loopback {
-                Some(address) => world.responses.presign_loopback(address, &key, now),
-                None => world.responses.presign(&key, now),
-            };
-            (url, world.responses.notifier())
-        });
+        let (response_url, arrivals) =
+            self.aws().with(|world| (world.responses.presign(&key, now), world.responses.notifier()));
         let event = event(target, change, &service_token, &request_id, &response_url);
         let index = self.send(event);
 
@@ -95,8 +89,8 @@ impl CloudFormation {
         }
     }
 
-    /// Delivers the event of an earlier request once more, as Lambda may do at any time without a reason.
-    /// `request` counts as [`CloudFormation::requests`] does; nothing happens if there is no such request.
+    /// Delivers the event of an earlier request once more, as Lambda may do at any time without a reason. `request`
+    /// counts as [`CloudFormation::requests`] does; nothing happens if the request does not exist.
     pub fn redeliver(&self, request: usize) {
         let mut state = self.state();
         if let Some(request) = state.requests.get_mut(request) {
@@ -160,7 +154,7 @@ impl CloudFormation {
     }
 }
 
-/// The event, with the members CloudFormation sends for each kind of request.
+/// Returns the event, with the members CloudFormation sends for each kind of request.
 fn event(target: &Target, change: &Change, service_token: &str, request_id: &str, response_url: &str) -> Value {
     let mut event = json!({
         "ServiceToken": service_token,

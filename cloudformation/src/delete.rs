@@ -14,11 +14,11 @@ use crate::stack::StackResource;
 use crate::template::RemovalPolicy;
 
 impl CloudFormation {
-    /// Deletes a stack and waits for the end: `DELETE_COMPLETE` or `DELETE_FAILED`, after which it may be tried again. A
-    /// stack whose exports another one imports stays in the state it has, with the reason beside it.
+    /// Deletes a stack and waits for the end: `DELETE_COMPLETE` or `DELETE_FAILED`, after which it may be tried again.
+    /// A stack whose exports another one imports stays in its state, and shows the reason.
     ///
     /// # Errors
-    /// If there is no such stack or it is being worked on.
+    /// If the stack does not exist, or another operation on it is running.
     pub async fn delete_stack(&self, name: &str) -> Result<Stack, ValidationError> {
         self.delete_stack_retaining(name, &BTreeSet::new()).await
     }
@@ -26,7 +26,7 @@ impl CloudFormation {
     /// Deletes a stack but leaves some resources alone; only for a stack in `DELETE_FAILED`.
     ///
     /// # Errors
-    /// If there is no such stack, it is being worked on, or it has not failed to delete before.
+    /// If the stack does not exist, another operation on it is running, or no deletion of it has failed before.
     pub async fn delete_stack_retaining(
         &self,
         name: &str,
@@ -129,7 +129,7 @@ impl CloudFormation {
         graph.restricted(&names).reversed().walk(OnFailure::Ignore, step).await;
     }
 
-    /// Deletes one physical resource; says whether it is gone.
+    /// Deletes one physical resource; returns true if it is deleted.
     async fn remove(&self, target: &Target, physical: Physical) -> bool {
         let Physical { id, properties, retained } = physical;
         if retained {
@@ -165,7 +165,7 @@ pub(crate) struct Physical {
     pub retained: bool,
 }
 
-/// A physical resource that the stack has no use for any more.
+/// A physical resource that the stack no longer needs.
 #[derive(Clone)]
 pub(crate) struct Leftover {
     pub target: Target,

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
@@ -24,7 +23,6 @@ const CDK_BOOTSTRAP: (&str, &str) = ("/cdk-bootstrap/hnb659fds/version", "30");
 #[derive(Clone)]
 pub struct CloudFormation {
     shared: Arc<Shared>,
-    loopback: Option<SocketAddr>,
 }
 
 struct Shared {
@@ -38,21 +36,14 @@ struct Shared {
 }
 
 impl CloudFormation {
-    /// An account without stacks, whose Lambda functions all run `function`.
+    /// Creates an account without stacks, whose Lambda functions all run `function`.
     #[must_use]
     pub fn new(aws: Aws, function: Arc<dyn Function>) -> Self {
         let shared =
             Shared { aws, function, inventory: Mutex::default(), state: Mutex::default(), settled: Notify::new() };
-        let cloudformation = Self { shared: Arc::new(shared), loopback: None };
+        let cloudformation = Self { shared: Arc::new(shared) };
         cloudformation.put_parameter(CDK_BOOTSTRAP.0, CDK_BOOTSTRAP.1);
         cloudformation
-    }
-
-    /// Sends response URLs of the loopback listener at `address`: for a function that runs as a process of its own.
-    #[must_use]
-    pub fn with_loopback_responses(mut self, address: SocketAddr) -> Self {
-        self.loopback = Some(address);
-        self
     }
 
     /// Makes an attribute of an EC2 resource known to `Fn::ValueOf` and `Fn::ValueOfAll`: `("subnet-…", "VpcId", "vpc-…")`.
@@ -66,31 +57,31 @@ impl CloudFormation {
         self.put_attribute(name, STORED_VALUE, value);
     }
 
-    /// A stack that exists, by name.
+    /// Returns a stack that exists, by name.
     #[must_use]
     pub fn stack(&self, name: &str) -> Option<Stack> {
         self.state().stacks.get(name).map(|record| record.stack.clone())
     }
 
-    /// All stacks that exist, nested ones too, by name.
+    /// Returns all stacks that exist, nested ones too, by name.
     #[must_use]
     pub fn stacks(&self) -> Vec<Stack> {
         self.state().stacks.values().map(|record| record.stack.clone()).collect()
     }
 
-    /// The resources of a stack by logical id; none if there is no such stack.
+    /// Returns the resources of a stack by logical id; none if the stack does not exist.
     #[must_use]
     pub fn resources(&self, stack: &str) -> BTreeMap<String, StackResource> {
         self.state().stacks.get(stack).map(|record| record.resources.clone()).unwrap_or_default()
     }
 
-    /// Every event so far, of all stacks, oldest first.
+    /// Returns every event so far, of all stacks, oldest first.
     #[must_use]
     pub fn events(&self) -> Vec<StackEvent> {
         self.state().events.clone()
     }
 
-    /// Every event from now on. Dropping the receiver ends the subscription.
+    /// Subscribes to every event from now on. Dropping the receiver ends the subscription.
     #[must_use]
     pub fn subscribe(&self) -> mpsc::UnboundedReceiver<StackEvent> {
         let (sender, receiver) = mpsc::unbounded_channel();
@@ -98,7 +89,7 @@ impl CloudFormation {
         receiver
     }
 
-    /// Every request sent to a custom resource's function so far, oldest first.
+    /// Returns every request sent to a custom resource's function so far, oldest first.
     #[must_use]
     pub fn requests(&self) -> Vec<CustomResourceRequest> {
         self.state().requests.clone()
@@ -138,10 +129,6 @@ impl CloudFormation {
         Arc::clone(&self.shared.function)
     }
 
-    pub(crate) fn loopback(&self) -> Option<SocketAddr> {
-        self.loopback
-    }
-
     pub(crate) fn now(&self) -> SystemTime {
         self.shared.aws.clock().now()
     }
@@ -167,6 +154,6 @@ impl CloudFormation {
 
 impl fmt::Debug for CloudFormation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CloudFormation").field("loopback", &self.loopback).finish_non_exhaustive()
+        f.debug_struct("CloudFormation").finish_non_exhaustive()
     }
 }

@@ -1,8 +1,8 @@
-//! Why CloudFormation refused a request before doing anything.
+//! The error of a request that CloudFormation refused before it did anything.
 
 use std::fmt;
 
-/// A refused request: no stack was made or changed.
+/// A refused request: no stack was created or changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ValidationError {
     /// The API's error code: `ValidationError`, `InsufficientCapabilitiesException` or `AlreadyExistsException`.
@@ -12,17 +12,17 @@ pub struct ValidationError {
 }
 
 impl ValidationError {
-    /// The usual kind: something in the request or the template is wrong.
+    /// Creates the usual error: something in the request or the template is wrong.
     pub(crate) fn new(message: impl Into<String>) -> Self {
         Self { code: "ValidationError", message: message.into() }
     }
 
-    /// The template is not shaped as a template.
+    /// Creates the error of a template that is not shaped as a template.
     pub(crate) fn format(message: impl fmt::Display) -> Self {
         Self::new(format!("Template format error: {message}"))
     }
 
-    /// The template is shaped well, but a function in it cannot be evaluated.
+    /// Creates the error of a well-formed template in which a function cannot be evaluated.
     pub(crate) fn template(message: impl fmt::Display) -> Self {
         Self::new(format!("Template error: {message}"))
     }

@@ -1,8 +1,8 @@
 //! Exports and imports: the outputs that other stacks of the account rely on.
 //!
-//! A stack whose export is imported can neither be deleted nor change or withdraw it. A stack that imports what nobody
-//! exports is rolled back before anything is made (O: widdix/aws-s3-virusscan#39). A refused delete leaves the stack in
-//! the state it had (O: USSBA/aws-cft-tools#27, rlister/stax#40).
+//! A stack whose export is imported can neither be deleted nor change or withdraw it. A stack whose import nobody
+//! exports is rolled back before anything is created (O: widdix/aws-s3-virusscan#39). A refused delete leaves the stack
+//! in the state it had (O: USSBA/aws-cft-tools#27, rlister/stax#40).
 
 use std::collections::BTreeMap;
 
@@ -22,7 +22,7 @@ impl State {
         }
     }
 
-    /// Why the outputs of a stack cannot become these: another stack relies on what it exports.
+    /// Refuses outputs that withdraw or change an export on which another stack relies. Returns the reason.
     pub(crate) fn check_exports(&self, stack: &str, outputs: &BTreeMap<String, StackOutput>) -> Result<(), String> {
         let present = self.stacks.get(stack).map(|record| &record.stack.outputs);
         for output in present.into_iter().flat_map(BTreeMap::values) {

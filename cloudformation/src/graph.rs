@@ -1,4 +1,4 @@
-//! Who waits for whom, and a walk over it with everything in parallel that may be.
+//! The graph of dependencies, and a walk over it that runs as much as possible in parallel.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,7 +14,7 @@ use crate::template::Template;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Graph(pub BTreeMap<String, BTreeSet<String>>);
 
-/// What a walk does when a step fails.
+/// The reaction of a walk to a step that fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum OnFailure {
     /// Abandons the steps in flight and starts no more.
@@ -25,7 +25,7 @@ pub(crate) enum OnFailure {
     Ignore,
 }
 
-/// How a walk ended.
+/// The end of a walk.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Walk {
     /// Steps that failed, in the order in which they did.
@@ -35,8 +35,8 @@ pub(crate) struct Walk {
 }
 
 impl Graph {
-    /// The dependencies among the resources that exist under these conditions: `DependsOn`, `Ref`, `Fn::GetAtt` and the
-    /// variables of `Fn::Sub`. A circle is refused.
+    /// Returns the dependencies among the resources that exist under these conditions: `DependsOn`, `Ref`, `Fn::GetAtt`
+    /// and the variables of `Fn::Sub`. A circle is refused.
     pub(crate) fn of(
         template: &Template,
         conditions: &BTreeMap<String, bool>,
@@ -64,7 +64,7 @@ impl Graph {
         }
     }
 
-    /// What is left after repeatedly taking away the resources that wait for nothing.
+    /// Finds a circle: removes the resources that wait for nothing, again and again, and returns the rest.
     fn circle(&self) -> Option<BTreeSet<String>> {
         let mut left = self.0.clone();
         loop {
@@ -82,7 +82,7 @@ impl Graph {
         }
     }
 
-    /// The same resources, each waiting for those that depended on it.
+    /// Returns the same resources, each of which waits for those that depended on it.
     pub(crate) fn reversed(&self) -> Self {
         let mut reversed: BTreeMap<String, BTreeSet<String>> =
             self.0.keys().map(|name| (name.clone(), BTreeSet::new())).collect();
@@ -94,7 +94,7 @@ impl Graph {
         Self(reversed)
     }
 
-    /// Only the named resources, with dependencies that led through others kept.
+    /// Keeps only the named resources, and the dependencies that led through others.
     pub(crate) fn restricted(&self, names: &BTreeSet<String>) -> Self {
         let reachable = |start: &String| {
             let mut seen = BTreeSet::new();
@@ -110,7 +110,7 @@ impl Graph {
         Self(names.iter().map(|name| (name.clone(), reachable(name))).collect())
     }
 
-    /// Both graphs together. What `other` would turn into a circle it does not add.
+    /// Merges two graphs. A dependency of `other` that would close a circle is not added.
     pub(crate) fn merged(&self, other: &Self) -> Self {
         let mut merged = self.clone();
         for (name, needed) in &other.0 {
@@ -127,7 +127,7 @@ impl Graph {
         merged
     }
 
-    /// Runs `step` for every resource once all it waits for have succeeded; `step` says whether it did.
+    /// Runs `step` for every resource once all its dependencies have succeeded; `step` returns true if it succeeded.
     pub(crate) async fn walk<'a>(&self, on_failure: OnFailure, step: impl Fn(String) -> BoxFuture<'a, bool>) -> Walk {
         let mut waiting = self.0.clone();
         let mut in_flight = BTreeSet::new();

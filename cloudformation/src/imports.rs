@@ -8,12 +8,12 @@ use crate::intrinsics::Scope;
 use crate::references::import_names;
 use crate::template::Template;
 
-/// What a stack imports: the value by the export's name, or nothing where there is no such export.
+/// The imports of a stack: values by the names of the exports. An export that does not exist has none.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Imports(BTreeMap<String, Option<String>>);
 
 impl Imports {
-    /// The names that the existing resources and outputs of a template import, evaluated, without their values.
+    /// Returns the names that the existing resources and outputs of a template import, evaluated, without their values.
     pub(crate) fn named(
         template: &Template,
         existing: &BTreeSet<String>,
@@ -43,7 +43,7 @@ impl Imports {
         }
     }
 
-    /// The value of an import.
+    /// Returns the value of an import.
     pub(crate) fn value(&self, name: &str) -> Result<Value, String> {
         self.0
             .get(name)
@@ -52,7 +52,7 @@ impl Imports {
             .ok_or_else(|| not_found(name))
     }
 
-    /// Why the stack cannot be deployed: an export it imports does not exist.
+    /// Returns the reason why the stack cannot be deployed, if an export that it imports does not exist.
     pub(crate) fn missing(&self) -> Option<String> {
         self.0.iter().find(|(_, value)| value.is_none()).map(|(name, _)| format!("{}. ", not_found(name)))
     }

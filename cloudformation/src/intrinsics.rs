@@ -7,13 +7,13 @@ use serde_json::{Map, Value};
 
 use crate::substitution::{Segment, segments};
 
-/// What `Ref`, `Fn::GetAtt` and `Fn::ImportValue` find out while the stack is being deployed.
+/// The values of `Ref`, `Fn::GetAtt` and `Fn::ImportValue`, which are known only while the stack is being deployed.
 pub(crate) trait Resources {
-    /// The value of `Ref`, if the resource exists already.
+    /// Returns the value of `Ref`, if the resource exists already.
     fn reference(&self, logical_id: &str) -> Result<Value, String>;
-    /// The value of `Fn::GetAtt`.
+    /// Returns the value of `Fn::GetAtt`.
     fn attribute(&self, logical_id: &str, attribute: &str) -> Result<Value, String>;
-    /// The value of `Fn::ImportValue`: what another stack exports under this name.
+    /// Returns the value of `Fn::ImportValue`: the one that another stack exports under this name.
     fn import(&self, export: &str) -> Result<Value, String>;
 }
 
@@ -30,14 +30,14 @@ pub(crate) struct Scope<'a> {
     pub resources: &'a dyn Resources,
 }
 
-/// Name and argument, if the value is a call of an intrinsic function.
+/// Returns name and argument, if the value is a call of an intrinsic function.
 pub(crate) fn call(value: &Value) -> Option<(&str, &Value)> {
     let members = value.as_object()?;
     let (name, argument) = members.iter().next()?;
     (members.len() == 1 && (name == "Ref" || name.starts_with("Fn::"))).then_some((name.as_str(), argument))
 }
 
-/// A scalar as text, which is what CloudFormation makes of it wherever text is needed.
+/// Converts a scalar to text, as CloudFormation does wherever text is needed.
 pub(crate) fn text(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),
@@ -126,7 +126,7 @@ impl Scope<'_> {
         Ok(["a", "b", "c"].into_iter().map(|zone| Value::from(format!("{region}{zone}"))).collect())
     }
 
-    /// Whether a condition of the Conditions section holds.
+    /// Returns true if a condition of the Conditions section holds.
     pub(crate) fn condition(&self, name: &str) -> Result<bool, String> {
         self.conditions
             .get(name)
@@ -211,7 +211,7 @@ pub(crate) fn list(argument: &Value) -> &[Value] {
     argument.as_array().map_or(&[], Vec::as_slice)
 }
 
-/// What is wrong with the arguments of a function, in one sentence each.
+/// Describes the arguments that a function takes, for the error of a call with others.
 pub(crate) fn arguments(function: &str) -> String {
     let expected = match function {
         "Ref" => "the logical name of a parameter or resource",
@@ -235,7 +235,7 @@ pub(crate) fn arguments(function: &str) -> String {
     format!("Template error: every {function} object requires {expected}")
 }
 
-/// Where there are no resources to refer to: Conditions and Rules.
+/// The resources of Conditions and Rules, which can refer to none.
 pub(crate) struct NoResources;
 
 impl Resources for NoResources {

@@ -149,7 +149,7 @@ impl Operation {
         scope.resolve(value)
     }
 
-    /// The properties of a resource, resolved; those of a custom resource have every scalar as text.
+    /// Returns the properties of a resource, resolved; those of a custom resource have every scalar as text.
     pub(crate) fn properties(
         &self,
         logical_id: &str,
@@ -163,12 +163,12 @@ impl Operation {
         }
     }
 
-    /// Whether an output or resource under this condition exists.
+    /// Returns true if an output or resource under this condition exists.
     pub(crate) fn holds(&self, condition: Option<&str>) -> bool {
         condition.is_none_or(|name| self.conditions.get(name) == Some(&true))
     }
 
-    /// The parameters as `DescribeStacks` shows them.
+    /// Returns the parameters as `DescribeStacks` shows them.
     pub(crate) fn shown_parameters(&self) -> BTreeMap<String, String> {
         let shown = |(name, text): (&String, &String)| {
             let hidden = self.template.parameters.get(name).is_some_and(|parameter| parameter.no_echo);

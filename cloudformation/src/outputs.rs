@@ -9,7 +9,7 @@ use crate::intrinsics::text;
 use crate::operation::Operation;
 
 impl CloudFormation {
-    /// The outputs, or the reason why the operation fails after all.
+    /// Returns the outputs, or the reason why the operation fails after all.
     pub(crate) fn outputs(&self, operation: &Operation) -> Result<BTreeMap<String, StackOutput>, String> {
         let state = self.state();
         let Some(record) = state.stacks.get(&operation.stack_name) else { return Ok(BTreeMap::new()) };

@@ -29,7 +29,7 @@ const DESCRIPTION_CHARS_MAX: usize = 4000;
 pub enum ParameterValue {
     /// This text.
     Text(String),
-    /// What the stack has now; only for an update.
+    /// The value that the stack has now; only for an update.
     Previous,
 }
 
@@ -61,9 +61,9 @@ enum Kind {
     ResourceList(&'static str),
     /// The name of a parameter in Parameter Store.
     StoredName,
-    /// The same, and `Ref` gives the stored value.
+    /// Such a name, and `Ref` gives the stored value.
     Stored,
-    /// The same, and `Ref` gives the stored value split at commas.
+    /// Such a name, and `Ref` gives the stored value split at commas.
     StoredList,
 }
 
@@ -87,8 +87,8 @@ impl Kind {
             "List<Number>" => Some(Self::NumberList),
             "AWS::SSM::Parameter::Name" => Some(Self::StoredName),
             _ if type_name.starts_with("AWS::SSM::Parameter::Value<") => {
-                // Of the stored value's own type only whether it is a list matters here: a string, or an id such as an
-                // image's [CFNUG cloudformation-supplied-parameter-types].
+                // The stored value's own type matters here only as far as it is a list or not: a string, or an id such
+                // as an image's [CFNUG cloudformation-supplied-parameter-types].
                 let inner = type_name.strip_prefix("AWS::SSM::Parameter::Value<")?.strip_suffix('>')?;
                 let is_list = inner == "CommaDelimitedList" || inner.starts_with("List<");
                 let is_known = is_list || inner == "String" || inner.starts_with("AWS::");
@@ -187,8 +187,8 @@ impl Parameter {
         Ok(parameter)
     }
 
-    /// The values that can make a difference where the parameter is compared with these literals: each allowed one, or
-    /// nothing, each literal, and something else.
+    /// Returns the values that can make a difference where the parameter is compared with these literals: each allowed
+    /// one, or nothing, each literal, and something else.
     fn possibilities(&self, literals: &[String]) -> Vec<Value> {
         let mut texts = self.allowed_values.clone();
         if texts.is_empty() {
@@ -366,7 +366,8 @@ impl<'a> Draft<'a> {
         Ok(draft)
     }
 
-    /// What an open parameter may become if it is compared with these literals. Empty for one that has its value.
+    /// Returns the values that an open parameter may get, as far as a comparison with these literals can tell them
+    /// apart. Empty for a parameter that has its value.
     pub(crate) fn possibilities(&self, name: &str, literals: &[String]) -> Vec<Value> {
         self.open.get(name).map(|parameter| parameter.possibilities(literals)).unwrap_or_default()
     }

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-/// Every scalar as text, inside lists and maps too: what a custom resource receives.
+/// Converts every scalar to text, inside lists and maps too, as a custom resource receives them.
 pub(crate) fn stringify(value: &Value) -> Value {
     match value {
         Value::Object(members) => Value::Object(stringify_members(members)),
@@ -12,12 +12,12 @@ pub(crate) fn stringify(value: &Value) -> Value {
     }
 }
 
-/// [`stringify`] for the members of an object.
+/// Converts the members of an object as [`stringify`] does.
 pub(crate) fn stringify_members(members: &Map<String, Value>) -> Map<String, Value> {
     members.iter().map(|(key, member)| (key.clone(), stringify(member))).collect()
 }
 
-/// Whether a dynamic reference to `service` is written anywhere in the value.
+/// Returns true if the value contains a dynamic reference to `service` anywhere.
 pub(crate) fn has_dynamic_reference(value: &Value, service: &str) -> bool {
     match value {
         Value::String(text) => text.contains(&format!("{{{{resolve:{service}")),

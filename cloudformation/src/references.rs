@@ -1,4 +1,5 @@
-//! What a template value refers to, found without evaluating it; every intrinsic's shape is checked on the way.
+//! The references in a template value, found without evaluating it. The shape of every intrinsic function is checked on
+//! the way.
 
 use std::collections::{BTreeMap, BTreeSet};
 

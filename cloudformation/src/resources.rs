@@ -13,13 +13,13 @@ use serde_json::{Map, Value, json};
 
 use self::iam::IamResources;
 use self::lambda::{LambdaFunction, LambdaFunctions};
-use self::place::{Made, Others, Place, attributes, name_in};
+use self::place::{Others, Place, PutResult, attributes, name_in};
 use self::schema::integer;
 use crate::change::{Change, Done, Target};
 use crate::intrinsics::{list, text};
 use crate::properties::has_dynamic_reference;
 
-/// Everything the account holds that CloudFormation made, other than what the emulated services keep themselves.
+/// The resources of the account that CloudFormation created, except those that the emulated services keep themselves.
 #[derive(Default)]
 pub(crate) struct Account {
     iam: IamResources,
@@ -65,7 +65,7 @@ impl Account {
         Ok(Done { physical_id, attributes, no_echo: false })
     }
 
-    fn put(&mut self, place: &Place<'_>, properties: &Map<String, Value>) -> Made {
+    fn put(&mut self, place: &Place<'_>, properties: &Map<String, Value>) -> PutResult {
         match place.target.type_name.as_str() {
             "AWS::IAM::Role" => self.iam.put_role(place, properties),
             "AWS::IAM::RolePolicy" => self.iam.put_role_policy(place, properties),
@@ -113,7 +113,7 @@ impl Account {
         self.functions.by_arn(arn)
     }
 
-    fn put_rule(&mut self, place: &Place<'_>, properties: &Map<String, Value>) -> Made {
+    fn put_rule(&mut self, place: &Place<'_>, properties: &Map<String, Value>) -> PutResult {
         if !properties.contains_key("EventPattern") && !properties.contains_key("ScheduleExpression") {
             return Err(
                 "Parameter(s) EventPattern and ScheduleExpression must be specified, one of them at least".to_owned()
@@ -130,7 +130,7 @@ impl Account {
         Ok((self.others.remember(place, place.name.clone())?, attributes(json!({ "Arn": arn }))))
     }
 
-    fn put_log_group(&mut self, place: &Place<'_>, properties: &Map<String, Value>) -> Made {
+    fn put_log_group(&mut self, place: &Place<'_>, properties: &Map<String, Value>) -> PutResult {
         const RETENTION_DAYS: [i64; 23] = [
             1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653, 0,
         ];
@@ -151,7 +151,7 @@ fn name_length_max(type_name: &str) -> usize {
     }
 }
 
-/// `<stack>-<logical id>-<twelve characters>`, shortened in front of the last hyphen if need be.
+/// Generates `<stack>-<logical id>-<twelve characters>`, shortened in front of the last hyphen if it is too long.
 fn generated_name(target: &Target, suffix: &str, length_max: usize) -> String {
     let stack = target.stack_name.as_str();
     let mut name = format!("{stack}-{}", target.logical_id);

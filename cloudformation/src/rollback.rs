@@ -74,7 +74,7 @@ impl CloudFormation {
         }
     }
 
-    /// Brings one resource back; gives the physical resources that are not needed any more.
+    /// Restores one resource; returns the physical resources that are no longer needed.
     async fn restore(&self, update: &Update, before: &StackResource) -> (bool, Vec<Leftover>) {
         let target = Self::target(&update.old, &before.logical_id);
         let Some(now) = self.resources(&target.stack_name).remove(&before.logical_id) else {
@@ -84,13 +84,13 @@ impl CloudFormation {
             return (true, Vec::new());
         };
         if !is_custom(&target.type_name) && current_id != old_id {
-            // The replacement goes and the replaced one, which is still there, takes its place again.
+            // The replacement is deleted, and the replaced resource, which still exists, takes its place again.
             self.change_resource(&target, |resource| resource.clone_from(before));
             self.resource_event(&target, Some(&old_id), Status::UpdateComplete, None);
             return (true, vec![update.leftover(&now, false)]);
         }
         self.resource_event(&target, Some(&current_id), Status::UpdateInProgress, None);
-        // What it refers to may have come back under another id.
+        // Resources that it refers to may have been restored under another id.
         let properties = self.resolved(&update.old, &before.logical_id).unwrap_or_else(|_| before.properties.clone());
         let change = Change::Update {
             physical_id: current_id.clone(),

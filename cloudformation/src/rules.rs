@@ -38,7 +38,7 @@ impl Rule {
     }
 }
 
-/// What the rules may look at.
+/// The facts that rules may use.
 pub(crate) struct Facts<'a> {
     /// The declarations, for the types of parameters.
     pub declared: &'a BTreeMap<String, Parameter>,
@@ -73,10 +73,10 @@ pub(crate) fn check(rules: &BTreeMap<String, Rule>, facts: &Facts<'_>) -> Result
     }
 }
 
-/// Combinations of values that are tried for one assertion before it is taken for satisfiable.
+/// Combinations of values that are tried for one assertion before it counts as satisfiable.
 const COMBINATIONS_MAX: usize = 4096;
 
-/// The assertions that fail whatever becomes of the draft's open parameters.
+/// Returns the assertions that fail whatever becomes of the draft's open parameters.
 pub(crate) fn contradictions(rules: &BTreeMap<String, Rule>, draft: &Draft<'_>, facts: &Facts<'_>) -> Vec<String> {
     let mut contradictions = Vec::new();
     for (name, rule) in rules {
@@ -89,7 +89,7 @@ pub(crate) fn contradictions(rules: &BTreeMap<String, Rule>, draft: &Draft<'_>, 
             let fails = |parameters: &BTreeMap<String, Value>| {
                 let facts = Facts { scope: Scope { parameters, ..facts.scope }, ..*facts };
                 let applies = rule.condition.as_ref().map_or(Ok(true), |condition| facts.holds(condition));
-                // What cannot be evaluated here, such as an attribute of a resource, is not known to fail.
+                // A value that cannot be evaluated here, such as an attribute of a resource, is not known to fail.
                 matches!((applies, facts.holds(assertion)), (Ok(true), Ok(false)))
             };
             if combinations(&draft.values, &open).is_some_and(|mut all| all.all(|one| fails(&one))) {
@@ -101,7 +101,7 @@ pub(crate) fn contradictions(rules: &BTreeMap<String, Rule>, draft: &Draft<'_>, 
     contradictions
 }
 
-/// The parameters in a rule, each with the literals that stand beside it in a comparison.
+/// Collects the parameters in a rule, each with the literals that it is compared with.
 fn comparisons<'a>(value: &'a Value, compared: &mut BTreeMap<&'a str, Vec<String>>) {
     let Value::Object(members) = value else {
         return list(value).iter().for_each(|item| comparisons(item, compared));
@@ -119,7 +119,8 @@ fn comparisons<'a>(value: &'a Value, compared: &mut BTreeMap<&'a str, Vec<String
     }
 }
 
-/// The values known, with each combination of what the open ones may become. `None` if there are too many.
+/// Returns the known values, with each combination of the values that the open ones may get. `None` if there are too
+/// many.
 fn combinations<'a>(
     known: &'a BTreeMap<String, Value>,
     open: &'a [(&str, Vec<Value>)],
@@ -164,7 +165,7 @@ impl Facts<'_> {
         }
     }
 
-    /// A value as a list of texts; a single text is a list of one.
+    /// Returns a value as a list of texts; a single text is a list of one.
     fn values(&self, value: &Value) -> Result<Vec<String>, String> {
         match single(value) {
             Some(("Ref", _)) => self.texts(&self.scope.resolve(value)?.unwrap_or_default()),
@@ -199,7 +200,7 @@ impl Facts<'_> {
         }
     }
 
-    /// The values of all parameters of one type, written with or without `List<>`.
+    /// Returns the values of all parameters of one type, written with or without `List<>`.
     fn of_type(&self, type_name: &str) -> Result<Vec<String>, String> {
         let list_name = format!("List<{type_name}>");
         let matching = self

@@ -127,7 +127,7 @@ fn wrap(function: Option<String>, value: Value) -> Value {
     }
 }
 
-/// The long form of a short-form tag. `!!str` and the like are YAML's own and mean no function.
+/// Returns the long form of a short-form tag. `!!str` and the like are YAML's own and mean no function.
 fn function(tag: Option<&Tag>, span: Span) -> Result<Option<String>, ValidationError> {
     let Some(tag) = tag else { return Ok(None) };
     if tag.is_yaml_core_schema() {

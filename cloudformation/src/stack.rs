@@ -1,4 +1,4 @@
-//! What a caller sees: stacks, their resources, their events, and the words for their states.
+//! Requests for stacks, and what they show of resources and events.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -31,9 +31,9 @@ pub struct StackInput {
     pub template: TemplateSource,
     /// Values for the template's parameters.
     pub parameters: BTreeMap<String, ParameterValue>,
-    /// What the caller acknowledges.
+    /// The capabilities that the caller acknowledges.
     pub capabilities: BTreeSet<Capability>,
-    /// What becomes of the stack if its creation fails; an update ignores it.
+    /// The end of the stack if its creation fails; an update ignores it.
     pub on_failure: OnFailure,
     /// The value of `AWS::NotificationARNs`.
     pub notification_arns: Vec<String>,
@@ -42,7 +42,7 @@ pub struct StackInput {
 }
 
 impl StackInput {
-    /// A stack of this name with a template sent inline.
+    /// Creates a stack of this name with a template sent inline.
     #[must_use]
     pub fn new(name: impl Into<String>, template_body: impl Into<String>) -> Self {
         Self {
@@ -56,7 +56,7 @@ impl StackInput {
         }
     }
 
-    /// The same with the template uploaded first, which allows 1 MB.
+    /// Creates such a request whose template was uploaded first, which allows 1 MB.
     #[must_use]
     pub fn uploaded(name: impl Into<String>, template_body: impl Into<String>) -> Self {
         Self { template: TemplateSource::Uploaded(template_body.into()), ..Self::new(name, String::new()) }
@@ -69,7 +69,7 @@ impl StackInput {
         self
     }
 
-    /// `UsePreviousValue` for a parameter of an update.
+    /// Sets `UsePreviousValue` for a parameter of an update.
     #[must_use]
     pub fn previous(mut self, name: impl Into<String>) -> Self {
         self.parameters.insert(name.into(), ParameterValue::Previous);
@@ -98,26 +98,26 @@ impl StackInput {
     }
 }
 
-/// A resource as `DescribeStackResource` shows it, and what is known of it besides.
+/// A resource as `DescribeStackResource` shows it, and further facts about it.
 #[derive(Clone, PartialEq)]
 pub struct StackResource {
     /// Its name in the template.
     pub logical_id: String,
-    /// What `Ref` gives; none until it exists or is believed to.
+    /// The value of `Ref`; none until the resource exists or is assumed to.
     pub physical_id: Option<String>,
     /// Its type.
     pub type_name: String,
     /// Its state.
     pub status: Status,
-    /// Why it is in that state, if there is something to say.
+    /// The reason for that state, if there is one.
     pub status_reason: Option<String>,
-    /// What `Fn::GetAtt` gives.
+    /// The values of `Fn::GetAtt`.
     pub attributes: Map<String, Value>,
     /// The answer asked for the attributes to be hidden.
     pub no_echo: bool,
     /// The properties it was last given, resolved.
     pub properties: Map<String, Value>,
-    /// Where the last answer lies, for the text of a missing attribute.
+    /// The request whose answer is the last one, for the text of a missing attribute.
     pub(crate) request_id: Option<String>,
     /// Somebody was asked to create it.
     pub(crate) attempted: bool,
@@ -139,7 +139,7 @@ impl fmt::Debug for StackResource {
 /// One line of the console's event list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StackEvent {
-    /// When.
+    /// The time.
     pub at: SystemTime,
     /// The stack's name.
     pub stack: String,
@@ -151,6 +151,6 @@ pub struct StackEvent {
     pub type_name: String,
     /// The state entered.
     pub status: Status,
-    /// Why.
+    /// The reason.
     pub reason: Option<String>,
 }

@@ -1,4 +1,4 @@
-//! What CloudFormation remembers: stacks, events, requests to custom resources, and the account's other resources.
+//! The state: stacks, events, requests to custom resources, and the account's other resources.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -19,7 +19,7 @@ use crate::stack::{StackEvent, StackResource};
 /// A stack and everything in it.
 pub(crate) struct StackRecord {
     pub stack: Stack,
-    /// What the resources were last brought in line with.
+    /// The operation that the resources were last updated to.
     pub operation: Operation,
     /// The order for deleting: during an update, that of both templates.
     pub graph: Graph,
@@ -31,7 +31,7 @@ pub(crate) struct StackRecord {
 /// A request sent to a custom resource's function.
 #[derive(Clone)]
 pub struct CustomResourceRequest {
-    /// When it was sent.
+    /// The time at which it was sent.
     pub at: SystemTime,
     /// The event, as the function received it. Holds secrets and the response URL.
     pub event: Value,
@@ -39,20 +39,20 @@ pub struct CustomResourceRequest {
     pub answer: Option<CustomResourceAnswer>,
     /// Every delivery that has ended so far: one, unless the function failed.
     pub attempts: Vec<Attempt>,
-    /// No delivery is running or due any more.
+    /// True if no delivery is running or due.
     pub settled: bool,
     /// Lambda's id of the event, the same for every delivery of it.
     pub(crate) invocation_id: String,
-    /// How often the event is in Lambda's queue or running: once, unless it is delivered twice.
+    /// The number of deliveries of the event that are queued or running: one, unless it is delivered twice.
     pub(crate) queued: usize,
 }
 
 /// An answer taken from the response bucket.
 #[derive(Clone)]
 pub struct CustomResourceAnswer {
-    /// When CloudFormation took it.
+    /// The time at which CloudFormation took it.
     pub at: SystemTime,
-    /// What the function sent.
+    /// The bytes that the function sent.
     pub body: Vec<u8>,
 }
 
@@ -77,14 +77,14 @@ impl State {
         })
     }
 
-    /// A new GUID; the n-th one is the same in every run.
+    /// Returns a new GUID; the n-th one is the same in every run.
     pub(crate) fn guid(&mut self, purpose: &str) -> String {
         let digits = self.digits(purpose);
         let part = |from: usize, to: usize| &digits[from..to];
         format!("{}-{}-4{}-8{}-{}", part(0, 8), part(8, 12), part(13, 16), part(17, 20), part(20, 32))
     }
 
-    /// Twelve upper-case letters and digits, the end of a generated name.
+    /// Returns twelve upper-case letters and digits, the end of a generated name.
     pub(crate) fn suffix(&mut self, purpose: &str) -> String {
         emulator::ids::alphanumeric(&self.digits(purpose), 12).to_uppercase()
     }

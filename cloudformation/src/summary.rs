@@ -1,5 +1,5 @@
-//! What a template asks for, before any stack: parameters and capability as in `GetTemplateSummary`, and what a form
-//! filled in beforehand must not say.
+//! The demands of a template, before any stack exists: parameters and capability as in `GetTemplateSummary`, and
+//! contradictions in a form that is filled in beforehand.
 
 use std::collections::BTreeMap;
 
@@ -12,16 +12,16 @@ use crate::parameters::{Draft, ParameterSummary};
 use crate::rules::{self, Facts};
 use crate::template::{Template, TemplateSource};
 
-/// The parameters of a template by name.
+/// Returns the parameters of a template by name.
 ///
 /// # Errors
-/// If the template is not well-formed: no stack could be made from it.
+/// If the template is not well-formed: no stack could be created from it.
 pub fn template_summary(source: &TemplateSource) -> Result<BTreeMap<String, ParameterSummary>, ValidationError> {
     let template = Template::parse(source)?;
     Ok(template.parameters.iter().map(|(name, parameter)| (name.clone(), parameter.summary())).collect())
 }
 
-/// The capability that a stack of this template may need, whatever its parameters.
+/// Returns the capability that a stack of this template may need, whatever its parameters.
 ///
 /// # Errors
 /// If the template is not well-formed.
@@ -30,9 +30,9 @@ pub fn template_capability(source: &TemplateSource) -> Result<Option<Capability>
     Ok(capability::needed(&template, template.resources.keys()))
 }
 
-/// What is wrong with values that a form is filled in with before a person completes it: the assertions of Rules that
-/// fail whatever the person gives for the parameters still empty, each after its rule's name. A parameter with a default
-/// other than empty counts as given, since nobody should have to change one to get past a rule.
+/// Finds contradictions in the values that a form is filled in with before a person completes it: the assertions of
+/// Rules that fail whatever the person gives for the parameters still empty, each after its rule's name. A parameter
+/// with a default other than empty counts as given, because nobody should have to change one to satisfy a rule.
 ///
 /// # Errors
 /// If the template is not well-formed, has no such parameter, or does not allow a value.

@@ -10,7 +10,7 @@ use crate::rules::Rule;
 /// Characters in the type name of a custom resource.
 const CUSTOM_TYPE_CHARS_MAX: usize = 60;
 
-/// Where a template comes from, which decides how large it may be.
+/// The source of a template, which decides how large it may be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TemplateSource {
     /// `TemplateBody`: sent with the request, at most 51 200 bytes.
@@ -25,13 +25,13 @@ impl Default for TemplateSource {
     }
 }
 
-/// What happens to the physical resource when it leaves the stack.
+/// The fate of the physical resource when it leaves the stack.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum RemovalPolicy {
     #[default]
     Delete,
     Retain,
-    /// Retained, except when the create that made it is rolled back.
+    /// Retained, except if the create that created it is rolled back.
     RetainExceptOnCreate,
 }
 
@@ -69,7 +69,7 @@ pub(crate) struct Template {
     pub outputs: BTreeMap<String, Output>,
 }
 
-/// Whether a function outside CloudFormation provides the type.
+/// Returns true if a function outside CloudFormation provides the type.
 pub(crate) fn is_custom(type_name: &str) -> bool {
     let suffix = type_name.strip_prefix("Custom::").unwrap_or_default();
     let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'@' | b'-');

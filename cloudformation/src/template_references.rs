@@ -114,7 +114,7 @@ fn check_value(template: &Template, value: &Value, unresolved: &mut BTreeSet<Str
     Ok(())
 }
 
-/// With the conditions known: a resource that will exist may not refer to one that will not.
+/// Checks, once the conditions are known, that no resource that will exist refers to one that will not.
 pub(crate) fn check_conditional(
     template: &Template,
     conditions: &BTreeMap<String, bool>,
@@ -143,7 +143,8 @@ pub(crate) fn check_conditional(
     Ok(())
 }
 
-/// `AWS::CloudFormation::Interface` orders and names parameters in the console; each name must be a parameter's.
+/// Checks `AWS::CloudFormation::Interface`, which orders and names parameters in the console: each name must be a
+/// parameter's.
 fn check_interface(template: &Template) -> Result<(), ValidationError> {
     let Some(interface) = template.metadata.get("AWS::CloudFormation::Interface") else { return Ok(()) };
     let wrong =
@@ -175,7 +176,7 @@ fn check_interface(template: &Template) -> Result<(), ValidationError> {
     }
 }
 
-/// The name of an import must be known before anything exists.
+/// Checks that the name of an import is known before anything exists.
 fn check_imports(template: &Template, value: &Value) -> Result<(), ValidationError> {
     for name in import_names(value, None).map_err(ValidationError::new)? {
         if !name.is_string() && call(&name).is_none() {
@@ -192,7 +193,7 @@ fn check_imports(template: &Template, value: &Value) -> Result<(), ValidationErr
     Ok(())
 }
 
-/// So must the name of an export.
+/// Checks that the name of an export is known before anything exists.
 fn check_export_name(template: &Template, output: &str, name: &Value) -> Result<(), ValidationError> {
     if depends_on_more(template, name)? {
         return Err(ValidationError::format(format_args!(
@@ -203,7 +204,7 @@ fn check_export_name(template: &Template, output: &str, name: &Value) -> Result<
     Ok(())
 }
 
-/// Whether a name depends on more than parameters, mappings and conditions.
+/// Returns true if a name depends on more than parameters, mappings and conditions.
 fn depends_on_more(template: &Template, name: &Value) -> Result<bool, ValidationError> {
     let found = references(name, None).map_err(ValidationError::new)?;
     let on_resource = found.iter().any(|reference| match reference {
@@ -238,7 +239,7 @@ mod tests {
         parse(body).expect_err("the template must be refused")
     }
 
-    /// A template with one harmless resource and the given lines at the top level.
+    /// Returns a template with one harmless resource and the given lines at the top level.
     fn with(lines: &str) -> String {
         format!("Resources:\n  Handle:\n    Type: AWS::CloudFormation::WaitConditionHandle\n{lines}")
     }

@@ -79,7 +79,7 @@ impl CloudFormation {
         Ok(Update { old, new, before, touched: Mutex::default() })
     }
 
-    /// Whether there is anything to do: a resource more, less or different, or another output.
+    /// Returns true if an update has something to do: a resource more, less or different, or another output.
     fn differs(
         &self,
         old: &Operation,
@@ -87,7 +87,7 @@ impl CloudFormation {
         before: &BTreeMap<String, StackResource>,
         stack: &Stack,
     ) -> bool {
-        // What lies in a nested template is not known here; its own update finds out.
+        // The content of a nested template is not known here; its own update compares it.
         let has_nested = before.values().any(|resource| resource.type_name == "AWS::CloudFormation::Stack");
         let resources_differ = old.existing != new.existing
             || new.existing.iter().any(|logical_id| {
@@ -140,7 +140,7 @@ impl CloudFormation {
         self.described(name)
     }
 
-    /// Updates one resource if its properties changed; says whether all is well.
+    /// Updates one resource if its properties changed; returns true if nothing failed.
     async fn update_resource(&self, update: &Update, before: &StackResource) -> bool {
         let target = Self::target(&update.new, &before.logical_id);
         let Some(old_id) = before.physical_id.clone() else { return true };
@@ -187,7 +187,8 @@ impl CloudFormation {
         }
     }
 
-    /// After a successful update: the physical resources that were replaced, and the ones no longer in the template.
+    /// Returns, after a successful update, the physical resources that were replaced, and the ones no longer in the
+    /// template.
     fn superseded(&self, update: &Update) -> Vec<Leftover> {
         let current = self.resources(&update.new.stack_name);
         let policy = |operation: &Operation, logical_id: &str, removed: bool| {

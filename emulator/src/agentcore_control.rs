@@ -3,10 +3,10 @@
 //!
 //! States follow the clock: nothing happens in the background, a resource's status is a function of the time at which
 //! it is asked for. There are two exceptions: a target whose catalogue has to be read from its server stays as it is
-//! until somebody takes its [`Synchronization`] and finishes it, and so does a runtime's version on platform version
-//! V2, whose container has to be started, with its [`Build`].
+//! until its [`Synchronization`] is taken and finished, and so does a runtime's version on platform version V2, whose
+//! container has to be started, with its [`Build`].
 //!
-//! Where AWS's behaviour is not documented the stricter one is chosen:
+//! If AWS's behaviour is not documented, the stricter one is chosen:
 //!
 //! - an update is a full replacement: an optional member that it leaves out is reset, `metadataConfiguration` included;
 //! - update and delete of a runtime that is still being created, updated or deleted are refused with
@@ -14,7 +14,7 @@
 //! - a name stays taken until the runtime that has it is gone;
 //! - client tokens are remembered for ever: a call that repeats one gets the first answer again, even when the runtime
 //!   it names has been deleted since;
-//! - an update that changes nothing makes no version;
+//! - an update that changes nothing publishes no version;
 //! - an update that leaves out `platformVersion` keeps it, and only `GetAgentRuntime` shows it;
 //! - the artifact's type (container or code) cannot change;
 //! - a gateway shows the configuration that its last update asked for, also when the update failed;
@@ -23,7 +23,7 @@
 //! - targets are MCP servers and need a name; one that waits for a person's consent waits for ever, and so does the
 //!   deletion of its gateway;
 //! - an update of a managed secret's provider has to bring the secret again;
-//! - a runtime that has endpoints of one's own cannot be deleted, nor a version that one of them serves.
+//! - a runtime that has endpoints besides `DEFAULT` cannot be deleted, nor a version that one of them serves.
 
 mod access;
 mod api_key_provider;

@@ -61,7 +61,7 @@ pub struct World {
     pub iam: Iam,
     /// Identity providers outside AWS, which issue the tokens that authorizers check.
     pub identity_providers: IdentityProviders,
-    /// What runs in the runtimes.
+    /// The containers that run in the runtimes.
     pub containers: Containers,
     /// CloudWatch Logs.
     pub logs: Logs,
@@ -69,20 +69,20 @@ pub struct World {
     pub objects: Objects,
     /// CloudFormation's response bucket.
     pub responses: ResponseBucket,
-    /// What CloudFormation says of its stacks.
+    /// Stacks, as CloudFormation's API describes them.
     pub stacks: Stacks,
 }
 
 /// A call that was authenticated and named an operation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CallRecord {
-    /// When it had its effect.
+    /// The time at which it had its effect.
     pub at: SystemTime,
-    /// Who called.
+    /// The caller.
     pub principal: Principal,
-    /// Which service.
+    /// The service.
     pub service: ServiceId,
-    /// Which operation.
+    /// The operation.
     pub operation: &'static str,
     /// Success, or the error's code: what the service answered, even if the answer was lost. A call that was lost before
     /// it had an effect counts as a success without one.
@@ -92,7 +92,7 @@ pub struct CallRecord {
 }
 
 impl Aws {
-    /// An empty account. Needs to be called inside a tokio runtime; its clock starts at [`Settings::start`].
+    /// Creates an empty account. Needs to be called inside a tokio runtime; its clock starts at [`Settings::start`].
     #[must_use]
     pub fn new(settings: Settings) -> Self {
         let world = World {
@@ -111,13 +111,13 @@ impl Aws {
         Self(Arc::new(Account { settings, clock, faults: Faults::default(), state: Mutex::new(state) }))
     }
 
-    /// What the account was made with.
+    /// Returns the settings that the account was created with.
     #[must_use]
     pub fn settings(&self) -> &Settings {
         &self.0.settings
     }
 
-    /// The account's clock.
+    /// Returns the account's clock.
     #[must_use]
     pub fn clock(&self) -> Clock {
         self.0.clock.clone()
@@ -129,8 +129,8 @@ impl Aws {
         &self.0.faults
     }
 
-    /// Looks at or changes the services' state directly. `f` must not call other methods of this handle: they would wait
-    /// for it for ever.
+    /// Looks at or changes the services' state directly. `f` must not call other methods of this handle: they would
+    /// wait for it forever.
     pub fn with<T>(&self, f: impl FnOnce(&mut World) -> T) -> T {
         f(&mut self.state().world)
     }
@@ -149,13 +149,13 @@ impl Aws {
         self.perform(principal.clone(), service, operation, input, None).0
     }
 
-    /// The calls so far, in order.
+    /// Returns the calls so far, in order.
     #[must_use]
     pub fn calls(&self) -> Vec<CallRecord> {
         self.state().calls.clone()
     }
 
-    /// The credentials of a principal: always the same ones. Requests signed with them are that principal's.
+    /// Returns the credentials of a principal: always the same ones. Requests signed with them are that principal's.
     #[must_use]
     pub fn credentials(&self, principal: &Principal) -> Credentials {
         let secret = hex(&format!("secret of {principal:?}"));
@@ -217,12 +217,12 @@ impl Aws {
         }
     }
 
-    /// Adds a call to those of [`Self::calls`].
+    /// Adds a call to [`Self::calls`].
     pub(crate) fn record(&self, call: CallRecord) {
         self.state().calls.push(call);
     }
 
-    /// Who signed a request, and for which service.
+    /// Finds out who signed a request, and for which service.
     pub(crate) fn authenticate(
         &self,
         request: &Request<Vec<u8>>,
@@ -250,7 +250,7 @@ impl Aws {
         Ok((principal, endpoint.unwrap_or(service)))
     }
 
-    /// From validation on. Says whether the answer is lost on its way.
+    /// Runs a call from validation on. Returns true with the answer if the answer is lost on its way.
     fn perform(
         &self,
         principal: Principal,
@@ -301,7 +301,7 @@ impl Aws {
         (answer, lost)
     }
 
-    /// A request id in the form of a UUID: the n-th request always has the same one.
+    /// Returns a request id in the form of a UUID: the n-th request always has the same one.
     pub(crate) fn next_request_id(&self) -> String {
         let mut state = self.state();
         state.requests += 1;
@@ -326,7 +326,7 @@ impl World {
             ServiceId::AgentCoreControl => self.agentcore.requirements(call, &self.secrets),
             ServiceId::Logs => self.logs.requirements(call),
             ServiceId::CloudFormation => self.stacks.requirements(call),
-            // The data plane asks for itself. A caller that may do nothing at all may still ask who it is [STS
+            // The data plane authorizes on its own. A caller without any permission may still ask who it is [STS
             // GetCallerIdentity].
             ServiceId::AgentCore | ServiceId::Sts => Vec::new(),
         };
@@ -369,7 +369,7 @@ fn validate(service: ServiceId, call: &Call, future: bool) -> Result<(), ApiErro
     Err(error)
 }
 
-/// An answer that the service model does not allow is a defect of the emulator, not of its caller.
+/// Panics if the service model does not allow an answer: that is a defect of the emulator, not of its caller.
 fn assert_modelled(service: ServiceId, operation: &str, answer: &Answer, future: bool) {
     let model = Model::of(service);
     let mut violations = match (answer, model.operation(operation).and_then(|(_, it)| it.output.as_ref())) {

@@ -15,19 +15,19 @@ pub struct Clock {
 }
 
 impl Clock {
-    /// A clock that reads `origin` now. Needs to be called inside a tokio runtime.
+    /// Creates a clock that reads `origin` now. Needs to be called inside a tokio runtime.
     #[must_use]
     pub fn starting_at(origin: SystemTime) -> Self {
         Self { origin, started: Instant::now() }
     }
 
-    /// The emulated wall-clock time.
+    /// Returns the emulated wall-clock time.
     #[must_use]
     pub fn now(&self) -> SystemTime {
         self.origin + self.started.elapsed()
     }
 
-    /// Time since the clock was made.
+    /// Returns the time since the clock was created.
     #[must_use]
     pub fn elapsed(&self) -> Duration {
         self.started.elapsed()

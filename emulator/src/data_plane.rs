@@ -1,9 +1,9 @@
 //! The data plane of Bedrock AgentCore: `InvokeAgentRuntime`, in front of the containers.
 //!
-//! A request passes: who calls (signature or token, whichever the runtime's version wants) → whether they may → the
-//! service model's constraints → faults → the runtime's state → its session's microVM, started if need be → the
-//! container. A refused call has the HTTP status of its exception; what goes wrong after that comes as
-//! a JSON-RPC error with status 200 (MCP protocol contract in AgentCore's developer guide), unless
+//! A request passes: the caller (signature or token, as the runtime's version wants) → the caller's permissions → the
+//! service model's constraints → faults → the runtime's state → its session's microVM, which may have to be started →
+//! the container. A refused call has the HTTP status of its exception; what goes wrong after that comes as a JSON-RPC
+//! error with status 200 (MCP protocol contract in AgentCore's developer guide), unless
 //! [`Settings::container_refusals`](crate::settings::Settings::container_refusals) says otherwise.
 
 mod failure;
@@ -105,7 +105,7 @@ impl Aws {
         let given = [SESSION, MCP_SESSION].into_iter().find_map(|name| request.headers().get(name)?.to_str().ok());
         let session = given.map(str::to_owned);
         let session = session.unwrap_or_else(|| self.with(|world| world.containers.next_session_id()));
-        // Sessions of an endpoint of one's own are apart: its version is another.
+        // Sessions of other endpoints than `DEFAULT` are apart: they serve another version.
         let place = if target.qualifier == "DEFAULT" { arn } else { target.endpoint_arn() };
         let invocation = Invocation { session: (place, session), version, request };
         let request = self.with(|world| forward::to_container(&invocation, world.containers.strips_mcp_headers()))?;
@@ -139,7 +139,8 @@ impl Aws {
     }
 }
 
-/// The live version serves while a newer one is being made; a runtime without one, or on its way out, does not.
+/// Refuses a runtime that is being deleted or has no live version. The live version serves while a newer one is being
+/// created.
 fn usable(runtime: &Runtime, now: std::time::SystemTime) -> Result<(), Status> {
     let leaving = runtime.deletion.is_some();
     if leaving || runtime.live(now).is_none() { Err(runtime.status(now)) } else { Ok(()) }

@@ -12,11 +12,11 @@ pub struct Fault {
     pub service: Option<ServiceId>,
     /// Calls of this operation, `CreateAgentRuntime`; of any, if absent.
     pub operation: Option<String>,
-    /// The first call it hits, counted from one among the matching calls made after it was added.
+    /// The first call it hits, counted from one among the matching calls after it was added.
     pub nth: u64,
-    /// How many matching calls in a row it hits, from the `nth` on.
+    /// The number of matching calls in a row that it hits, from the `nth` on.
     pub count: u64,
-    /// What happens to them.
+    /// The effect on them.
     pub effect: FaultEffect,
 }
 
@@ -25,13 +25,13 @@ impl Fault {
         self.service.is_none_or(|it| it == service) && self.operation.as_deref().is_none_or(|it| it == operation)
     }
 
-    /// Whether it is about what a call starts, rather than about the call.
+    /// Returns true if it concerns the operation that a call starts, rather than the call.
     fn outcome_matters(&self) -> bool {
         matches!(self.effect, FaultEffect::BecomesFailed(_) | FaultEffect::Stuck)
     }
 }
 
-/// What happens to a call that a fault hits.
+/// The effect of a fault on a call that it hits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FaultEffect {
     /// It is answered with `ThrottlingException`.
@@ -55,15 +55,15 @@ pub enum FaultEffect {
 /// A fault for answers sent to CloudFormation's response bucket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ResponseFault {
-    /// The first PUT it hits, counted from one among those made after it was added.
+    /// The first PUT it hits, counted from one among those after it was added.
     pub nth: u64,
-    /// How many PUTs in a row it hits, from the `nth` on.
+    /// The number of PUTs in a row that it hits, from the `nth` on.
     pub count: u64,
-    /// What happens to them.
+    /// The effect on them.
     pub effect: ResponseFaultEffect,
 }
 
-/// What happens to a PUT that a fault hits.
+/// The effect of a fault on a PUT that it hits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ResponseFaultEffect {
     /// It is answered with `503 Slow Down`; nothing is stored.
@@ -143,7 +143,7 @@ fn due(seen: &mut u64, nth: u64, count: u64) -> bool {
 }
 
 impl FaultEffect {
-    /// The error this effect answers a call with, if it does.
+    /// Returns the error with which this effect answers a call, if it does.
     pub(crate) fn error(&self, service: ServiceId, operation: &str) -> Option<ApiError> {
         let json = Model::of(service).protocol == Protocol::Json;
         match self {
@@ -172,7 +172,7 @@ impl FaultEffect {
         }
     }
 
-    /// How the asynchronous operation of a call with this effect ends.
+    /// Returns the end of the asynchronous operation of a call with this effect.
     pub(crate) fn outcome(&self) -> Outcome {
         match self {
             Self::BecomesFailed(reason) => Outcome::Failed(reason.clone()),

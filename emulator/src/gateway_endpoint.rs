@@ -1,12 +1,12 @@
 //! The endpoints of gateways: MCP in front of the targets' servers.
 //!
-//! A request passes: the gateway's address → who calls (signature or token, whichever the gateway wants) and whether they
-//! may → faults → the gateway's state → MCP. Catalogues are answered from what synchronizations have read, except those
-//! of `DYNAMIC` targets; calls of tools are forwarded to the target's server with the outbound authorization it is
-//! configured with. What goes wrong behind the gateway is told to callers of a gateway in `DEBUG` only.
+//! A request passes: the gateway's address → the caller (signature or token, as the gateway wants) and the caller's
+//! permissions → faults → the gateway's state → MCP. Catalogues are answered from what synchronizations have read,
+//! except those of `DYNAMIC` targets; calls of tools are forwarded to the target's server with the outbound
+//! authorization it is configured with. Only a gateway in `DEBUG` tells its callers of failures behind it.
 //!
-//! Where AWS's behaviour is not documented: there are no MCP sessions, each forwarded call has a session of its own at
-//! the target, and a target whose last update or synchronization failed offers no tools.
+//! Choices that AWS does not document: MCP sessions do not exist, each forwarded call has a session of its own at the
+//! target, and a target whose last update or synchronization failed offers no tools.
 
 mod address;
 mod client;
@@ -23,8 +23,8 @@ use std::time::SystemTime;
 use http::{HeaderValue, Request, Response};
 use serde_json::{Value, json};
 
+pub(crate) use self::address::is_gateway_host;
 use self::address::{Address, Document};
-pub(crate) use self::address::{is_gateway_host, is_gateway_path};
 use self::failure::{Failure, json_response};
 use self::inbound::Caller;
 use crate::agentcore_control::{Gateway, Status};
@@ -55,7 +55,7 @@ impl Aws {
         Reply::Sent(response)
     }
 
-    /// `None`: the reply is lost.
+    /// Serves a request; returns `None` if the reply is lost.
     async fn invoke_gateway(&self, request: &Request<Vec<u8>>) -> Result<Option<Response<Vec<u8>>>, Failure> {
         let at = self.clock().now();
         let address = Address::of(request, self.settings()).ok_or_else(|| {
@@ -108,8 +108,8 @@ fn usable(gateway: &Gateway, now: SystemTime) -> Result<(), Failure> {
     }
 }
 
-/// A revision that the gateway was not made for is refused, whether or not the official SDK knows it. `initialize`
-/// negotiates instead.
+/// Refuses a revision that the gateway does not support, even if the official SDK knows it. `initialize` negotiates
+/// instead.
 fn unsupported_version(request: &Request<Vec<u8>>, gateway: &Gateway) -> Option<Response<Vec<u8>>> {
     let requested = request.headers().get("mcp-protocol-version")?.to_str().ok()?;
     let supported = gateway.supported_versions();
@@ -122,7 +122,7 @@ fn unsupported_version(request: &Request<Vec<u8>>, gateway: &Gateway) -> Option<
     Some(json_response(400, &json!({"jsonrpc": "2.0", "id": message["id"], "error": error})))
 }
 
-/// The JSON-RPC message in a body; `null` if there is none.
+/// Returns the JSON-RPC message in a body; `null` if it has none.
 fn message(request: &Request<Vec<u8>>) -> Value {
     serde_json::from_slice(request.body()).unwrap_or_default()
 }

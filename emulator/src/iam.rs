@@ -1,6 +1,6 @@
-//! IAM: roles, their identity-based policies, and the question whether a call is allowed.
+//! IAM: roles, their identity-based policies, and the decision if a call is allowed.
 //!
-//! Only what decides a call is here. Roles come from CloudFormation or from a test; there is no IAM API.
+//! Only the parts that decide a call are here. Roles come from CloudFormation or from a test; IAM's API is missing.
 
 mod condition;
 mod guardrail;
@@ -32,7 +32,7 @@ pub struct Role {
     pub arn: String,
     /// The name without the path.
     pub name: String,
-    /// When it was made: services do not see a new role at once.
+    /// The time of its creation: services do not see a new role at once.
     pub created: SystemTime,
     /// The trust policy document.
     pub trust: Value,
@@ -41,7 +41,7 @@ pub struct Role {
 }
 
 impl Role {
-    /// A role of this ARN; its name is what follows the last slash.
+    /// Creates a role of this ARN; its name follows the last slash.
     #[must_use]
     pub fn new(arn: impl Into<String>, created: SystemTime, trust: Value, policies: Vec<Value>) -> Self {
         let arn = arn.into();
@@ -90,7 +90,7 @@ pub struct Iam {
 }
 
 impl Iam {
-    /// An account without roles.
+    /// Creates an account without roles.
     pub(crate) fn new(settings: &Settings) -> Self {
         Self {
             account_id: settings.account_id.clone(),
@@ -121,20 +121,20 @@ impl Iam {
         }
     }
 
-    /// The role of this ARN.
+    /// Returns the role of this ARN.
     #[must_use]
     pub fn role(&self, arn: &str) -> Option<&Role> {
         self.roles.get(arn)
     }
 
-    /// Every role, ordered by ARN.
+    /// Returns every role, ordered by ARN.
     pub fn roles(&self) -> impl Iterator<Item = &Role> {
         self.roles.values()
     }
 
     /// Checks every requirement of a call against the caller's policies; the first one that fails is the answer.
     ///
-    /// A role that does not exist (any more) is allowed nothing.
+    /// A role that does not exist, or was deleted, is allowed nothing.
     pub(crate) fn authorize(&self, principal: &Principal, requirements: &[Requirement]) -> Result<(), ApiError> {
         if *principal == Principal::Administrator {
             return Ok(());
@@ -175,12 +175,12 @@ impl Iam {
             .or_else(|| Some(own()).filter(any).map(by_itself))
     }
 
-    /// The values of the condition keys that every request has, and of those of the requirement.
+    /// Returns the values of the condition keys that every request has, and of those of the requirement.
     fn context(&self, principal: &Principal, requirement: &Requirement) -> Context {
         let mut context = requirement.context.clone();
         context.insert("aws:RequestedRegion".to_owned(), vec![self.region.clone()]);
         context.insert("aws:SecureTransport".to_owned(), vec!["true".to_owned()]);
-        // A bearer token stands for nobody that IAM knows.
+        // IAM does not know the principal of a bearer token.
         if !matches!(principal, Principal::Bearer(_)) {
             context.insert("aws:PrincipalArn".to_owned(), vec![self.principal_arn(principal)]);
             context.insert("aws:PrincipalAccount".to_owned(), vec![self.account_id.clone()]);
@@ -188,8 +188,8 @@ impl Iam {
         context
     }
 
-    /// Returns the ARN of a principal: a role's own, the administrator's made-up role's, or the one that a bearer token
-    /// gives itself.
+    /// Returns the ARN of a principal: a role's own, the administrator's invented role's, or the one that a bearer
+    /// token gives itself.
     pub(crate) fn principal_arn(&self, principal: &Principal) -> String {
         match principal {
             Principal::Administrator => {
@@ -199,21 +199,22 @@ impl Iam {
         }
     }
 
-    /// The answer to `GetCallerIdentity`.
+    /// Returns the answer to `GetCallerIdentity`.
     pub(crate) fn caller_identity(&self, principal: &Principal) -> Value {
         let id = alphanumeric(&self.principal_arn(principal), 17).to_uppercase();
         let account = &self.account_id;
         json!({"UserId": format!("AROA{id}:emulator"), "Account": account, "Arn": self.session_arn(principal)})
     }
 
-    /// The ARN of the session in which a principal calls.
+    /// Returns the ARN of the session in which a principal calls.
     pub(crate) fn session_arn(&self, principal: &Principal) -> String {
         let role = self.principal_arn(principal);
         let name = role.rsplit('/').next().unwrap_or_default();
         format!("arn:{}:sts::{}:assumed-role/{name}/emulator", self.partition, self.account_id)
     }
 
-    /// The words of AWS. What the emulator could not evaluate is added, because no real denial has that cause.
+    /// Formats a denial in the words of AWS. A part that the emulator could not evaluate is added, because no real
+    /// denial has that cause.
     fn denial(&self, principal: &Principal, requirement: &Requirement, denial: &Denial) -> String {
         let Requirement { action, .. } = requirement;
         let Denial { kind, decision } = denial;

@@ -1,7 +1,7 @@
 //! Identity providers: OAuth 2.0 authorization servers that issue the tokens JWT authorizers check.
 //!
-//! A provider lives in the account's world under its issuer's https host. What differs between products (claims, paths,
-//! what a token request has to say, what it is refused with) follows [`ClaimStyle`]; what goes wrong, [`ProviderFault`].
+//! A provider lives in the account's world under its issuer's https host. Differences between products (claims, paths,
+//! token requests, refusals) follow [`ClaimStyle`]; faults are [`ProviderFault`]s.
 
 mod claims;
 mod discovery;
@@ -31,7 +31,7 @@ pub struct IdentityProviders {
 /// A request that reached a provider.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProviderRequest {
-    /// When.
+    /// The time.
     pub at: SystemTime,
     /// Its method.
     pub method: Method,
@@ -48,25 +48,30 @@ impl IdentityProviders {
         self.providers.push(provider);
     }
 
-    /// The provider of an issuer, as its documents spell it.
+    /// Returns the provider of an issuer, as its documents spell it.
     #[must_use]
     pub fn provider(&self, issuer: &str) -> Option<&Provider> {
         self.providers.iter().find(|provider| provider.issuer == issuer)
     }
 
-    /// The same, to change it: its clients, its fault.
+    /// Returns the provider of an issuer to change it: its clients, its fault.
     pub fn provider_mut(&mut self, issuer: &str) -> Option<&mut Provider> {
         self.providers.iter_mut().find(|provider| provider.issuer == issuer)
     }
 
-    /// Every request that reached a provider, in order.
+    /// Returns true if a provider has this host, with its port unless that is 443.
+    pub(crate) fn is_host(&self, authority: &str) -> bool {
+        self.providers.iter().any(|provider| provider.is_at(authority))
+    }
+
+    /// Returns every request that reached a provider, in order.
     #[must_use]
     pub fn requests(&self) -> &[ProviderRequest] {
         &self.requests
     }
 }
 
-/// What becomes of a request to a provider.
+/// The outcome of a request to a provider.
 #[derive(Debug)]
 pub(crate) enum ProviderAnswer {
     /// This comes back.
@@ -95,7 +100,7 @@ impl IdentityProviders {
         Some(answer)
     }
 
-    /// The JSON document at a URL as an authorizer of AWS's reads it: without a trace, and without wearing out a fault.
+    /// Reads the JSON document at a URL as an authorizer of AWS does: without a trace, and without wearing out a fault.
     pub(crate) fn read(&self, url: &str, now: SystemTime) -> Option<Value> {
         let request = Request::get(url).body(Vec::new()).ok()?;
         let (index, endpoint) = self.find(&url_of(request.uri()))?;
@@ -107,7 +112,8 @@ impl IdentityProviders {
         }
     }
 
-    /// The provider that serves a URL and what it has there; a provider at its host if none has anything there.
+    /// Finds the provider that serves a URL, and the endpoint there; a provider at the URL's host without an endpoint
+    /// if none serves it.
     fn find(&self, url: &str) -> Option<(usize, Option<Endpoint>)> {
         let endpoints = self.providers.iter().map(|provider| provider.endpoint(url));
         match endpoints.enumerate().find(|(_, endpoint)| endpoint.is_some()) {
@@ -221,21 +227,11 @@ fn typed(status: StatusCode, media_type: &'static str, body: String) -> Response
     response
 }
 
-/// The URL without the query and the default port.
+/// Formats a URL without the query and the default port.
 fn url_of(uri: &Uri) -> String {
     let authority = uri.authority().map_or("", http::uri::Authority::as_str);
     let scheme = uri.scheme_str().unwrap_or("https");
     format!("{scheme}://{}{}", authority.strip_suffix(":443").unwrap_or(authority), uri.path())
-}
-
-/// The path of an issuer on loopback, where there is one host for everything.
-pub(crate) const LOOPBACK_PATH: &str = "/identity-provider";
-
-/// Decides whether a path on loopback is an identity provider's: below its issuer, or a document of RFC 8414, whose
-/// well-known part stands before the issuer's path.
-pub(crate) fn is_identity_provider_path(path: &str) -> bool {
-    let below = path.strip_prefix(LOOPBACK_PATH).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-    below || (path.starts_with("/.well-known/") && path.ends_with(LOOPBACK_PATH))
 }
 
 #[cfg(test)]

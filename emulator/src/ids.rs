@@ -11,7 +11,7 @@ pub fn alphanumeric(seed: &str, length: usize) -> String {
     digest.iter().take(length).map(|byte| char::from(ALPHABET[usize::from(*byte) % ALPHABET.len()])).collect()
 }
 
-/// An identifier in the form of a UUID that depends on `seed` alone.
+/// Returns an identifier in the form of a UUID that depends on `seed` alone.
 pub(crate) fn uuid(seed: &str) -> String {
     let digest = Sha256::digest(seed.as_bytes());
     let group = |bytes: std::ops::Range<usize>| {

@@ -4,29 +4,29 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-/// A text member, if it is there.
+/// Returns a text member, if it is there.
 pub(crate) fn text<'a>(input: &'a Map<String, Value>, member: &str) -> Option<&'a str> {
     input.get(member).and_then(Value::as_str)
 }
 
-/// A member that the service model requires. The call was validated, so it is there.
+/// Returns a member that the service model requires. The call was validated, so it is there.
 pub(crate) fn required<'a>(input: &'a Map<String, Value>, member: &str) -> &'a str {
     text(input, member).unwrap_or_default()
 }
 
-/// A member that maps text to text; empty when it is absent.
+/// Returns a member that maps text to text; empty when it is absent.
 pub(crate) fn text_map(input: &Map<String, Value>, member: &str) -> BTreeMap<String, String> {
     let entries = input.get(member).and_then(Value::as_object).into_iter().flatten();
     entries.map(|(key, value)| (key.clone(), value.as_str().unwrap_or_default().to_owned())).collect()
 }
 
-/// A member that is a list of texts; empty when it is absent.
+/// Returns a member that is a list of texts; empty when it is absent.
 pub(crate) fn texts(input: &Map<String, Value>, member: &str) -> Vec<String> {
     let items = input.get(member).and_then(Value::as_array).into_iter().flatten();
     items.filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
-/// A whole number of at least zero, if it is there.
+/// Returns a whole number of at least zero, if it is there.
 pub(crate) fn count(input: &Map<String, Value>, member: &str) -> Option<usize> {
     input.get(member).and_then(Value::as_u64).and_then(|number| usize::try_from(number).ok())
 }

@@ -13,14 +13,14 @@ use crate::identity_provider::{IdentityProviders, header_and_claims, verify_rs25
 /// The claims of a token that was let in.
 pub(crate) type Claims = Map<String, Value>;
 
-/// Why a token is not let in.
+/// The reason why a token is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Refusal {
     /// 401; 403 for a token that is good but lacks scope.
     pub(crate) status: u16,
     /// The error code of RFC 6750, section 3.1.
     pub(crate) code: &'static str,
-    /// What is wrong, for the body.
+    /// The problem, for the body.
     pub(crate) text: String,
     /// The scopes of which one would have done.
     scopes: Vec<String>,
@@ -31,7 +31,7 @@ impl Refusal {
         Self { status: 401, code: "invalid_token", text: text.into(), scopes: Vec::new() }
     }
 
-    /// The `WWW-Authenticate` header, with the URL of the protected resource's metadata (RFC 9728).
+    /// Returns the `WWW-Authenticate` header, with the URL of the protected resource's metadata (RFC 9728).
     pub(crate) fn www_authenticate(&self, resource_metadata: &str) -> String {
         let Self { code, scopes, .. } = self;
         let scope = if scopes.is_empty() { String::new() } else { format!(", scope=\"{}\"", scopes.join(" ")) };
@@ -109,7 +109,7 @@ fn check_rules(authorizer: &Value, claims: &Claims) -> Result<(), Refusal> {
             return Err(mismatch(rule["inboundTokenClaimName"].as_str().unwrap_or_default()));
         }
     }
-    // Last: only a token that is good in every other respect lacks nothing but scope.
+    // The last check: only a token that is good in every other respect lacks a scope and nothing else.
     if let Some(scopes) = allowed("allowedScopes") {
         let of = |claim: &str| texts(claims.get(claim)).unwrap_or_default();
         let held: Vec<&str> = [of("scope"), of("scp")].into_iter().flatten().flat_map(str::split_whitespace).collect();
@@ -125,7 +125,7 @@ fn check_rules(authorizer: &Value, claims: &Claims) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// One entry of `customClaims`.
+/// Returns true if the claims meet one entry of `customClaims`.
 fn meets(rule: &Value, claims: &Claims) -> bool {
     let Some(claim) = rule["inboundTokenClaimName"].as_str().and_then(|name| claims.get(name)) else { return false };
     let wanted = &rule["authorizingClaimMatchValue"];
@@ -149,7 +149,7 @@ fn any(allowed: &[&str], held: &[&str]) -> bool {
     held.iter().any(|value| allowed.contains(value))
 }
 
-/// The texts of a text or a list of texts; `None` for anything else.
+/// Returns the texts of a text or a list of texts; `None` for anything else.
 fn texts(value: Option<&Value>) -> Option<Vec<&str>> {
     match value? {
         Value::String(text) => Some(vec![text]),

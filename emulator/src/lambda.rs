@@ -17,7 +17,7 @@ pub struct Invocation {
     pub request_id: String,
     /// The event, as CloudFormation wrote it.
     pub payload: Vec<u8>,
-    /// When Lambda will kill the function.
+    /// The time at which Lambda will kill the function.
     pub deadline: SystemTime,
     /// The function's ARN.
     pub function_arn: String,

@@ -1,8 +1,9 @@
 //! CloudWatch Logs: what containers print, and reading it.
 //!
-//! A log group comes with the first line printed into it and outlives whoever printed it. Where AWS's behaviour is open
-//! the less convenient one is chosen: events are missing from reads for [`Settings::log_lag`](crate::settings::Settings::log_lag), and a search without a
-//! start time begins with an empty page.
+//! A log group comes with the first line printed into it and outlives the container that printed it. If AWS's behaviour
+//! is open, the less convenient one is chosen: events are missing from reads for
+//! [`Settings::log_lag`](crate::settings::Settings::log_lag), and a search without a start time begins with an empty
+//! page.
 
 mod access;
 mod read;

@@ -21,11 +21,11 @@ pub use validate::Violation;
 pub struct Model {
     /// The date in the service model's name.
     pub api_version: String,
-    /// How requests and answers look on the wire.
+    /// The protocol of requests and answers.
     pub protocol: Protocol,
     /// The service in a signature's credential scope.
     pub signing_name: String,
-    /// What precedes the operation in `X-Amz-Target`; only with [`Protocol::Json`].
+    /// The text that precedes the operation in `X-Amz-Target`; only with [`Protocol::Json`].
     #[serde(default)]
     pub target_prefix: String,
     /// By operation name.
@@ -116,7 +116,7 @@ pub struct Structure {
 pub struct Member {
     /// The member's shape.
     pub shape: String,
-    /// Where the member is in a request.
+    /// The place of the member in a request.
     #[serde(default)]
     pub location: Location,
     /// Its name there, unless it is in the body.
@@ -127,7 +127,7 @@ pub struct Member {
     pub idempotency_token: bool,
 }
 
-/// Where a member is in a request.
+/// The place of a member in a request.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Location {
@@ -182,7 +182,7 @@ pub struct Text {
     pub min: Option<i64>,
     /// At most so many characters, or bytes of a blob.
     pub max: Option<i64>,
-    /// What the whole text must match.
+    /// The pattern that the whole text must match.
     pub pattern: Option<Pattern>,
     /// The values it may have; empty for any.
     #[serde(rename = "enum")]
@@ -201,7 +201,7 @@ pub struct Range {
     pub max: Option<i64>,
 }
 
-/// How a timestamp is written.
+/// The format of a timestamp.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Timestamp {
@@ -233,7 +233,7 @@ pub struct Pattern {
 }
 
 impl Pattern {
-    /// Whether the whole of `value` matches.
+    /// Returns true if the whole of `value` matches.
     #[must_use]
     pub fn matches(&self, value: &str) -> bool {
         self.regex.is_match(value)
@@ -263,7 +263,7 @@ impl TryFrom<String> for Pattern {
 }
 
 impl Model {
-    /// The table of a service.
+    /// Returns the table of a service.
     #[must_use]
     pub fn of(service: ServiceId) -> &'static Self {
         static SECRETS_MANAGER: LazyLock<Model> =
@@ -290,13 +290,13 @@ impl Model {
         serde_json::from_str(table).expect("the checked-in table is what sync.py writes")
     }
 
-    /// An operation by name, with its name for good.
+    /// Returns an operation by name, with its name as a static text.
     #[must_use]
     pub fn operation(&'static self, name: &str) -> Option<(&'static str, &'static Operation)> {
         self.operations.get_key_value(name).map(|(name, operation)| (name.as_str(), operation))
     }
 
-    /// A shape that the table refers to.
+    /// Returns a shape that the table refers to.
     ///
     /// # Panics
     /// If the table has no such shape.
@@ -305,7 +305,7 @@ impl Model {
         self.shapes.get(name).unwrap_or_else(|| panic!("the table lacks the shape {name}"))
     }
 
-    /// A shape that the protocol wants to be a structure: an input, an output, an error.
+    /// Returns a shape that the protocol wants to be a structure: an input, an output, an error.
     ///
     /// # Panics
     /// If it is something else.
@@ -317,7 +317,7 @@ impl Model {
         }
     }
 
-    /// An error's shape, if the service model has it: errors common to all services are not in it.
+    /// Returns an error's shape, if the service model has it: errors common to all services are not in it.
     #[must_use]
     pub fn error(&self, code: &str) -> Option<&Structure> {
         match self.shapes.get(code) {

@@ -12,7 +12,7 @@ impl Objects {
         self.0.insert(uri.into(), bytes.into());
     }
 
-    /// The object at `s3://bucket/key`.
+    /// Returns the object at `s3://bucket/key`.
     #[must_use]
     pub fn get(&self, uri: &str) -> Option<&[u8]> {
         self.0.get(uri).map(Vec::as_slice)

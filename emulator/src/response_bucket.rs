@@ -5,7 +5,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -16,11 +15,7 @@ use tokio::sync::Notify;
 use crate::settings::Settings;
 use crate::sigv4;
 
-/// The path of the bucket on the loopback listener, which has one host for everything.
-pub(crate) const LOOPBACK_PREFIX: &str = "/cloudformation-response/";
-
-/// How long a URL lets an answer in. CloudFormation does not document it; this is a custom resource's default timeout,
-/// twice.
+/// The lifetime of a URL. CloudFormation does not document it; this is twice a custom resource's default timeout.
 const EXPIRES: Duration = Duration::from_hours(2);
 
 /// The bucket: URLs given out, answers received.
@@ -44,13 +39,13 @@ struct Grant {
 /// A PUT, or what should have been one, that reached the bucket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Put {
-    /// When.
+    /// The time.
     pub at: SystemTime,
     /// The URL as it was given out; for a request that fits none, its path and query.
     pub url: String,
     /// The HTTP status it was answered with.
     pub status: u16,
-    /// What it brought.
+    /// Its body.
     pub body: Vec<u8>,
 }
 
@@ -67,7 +62,7 @@ impl ResponseBucket {
         }
     }
 
-    /// The bucket's host name.
+    /// Returns the bucket's host name.
     pub(crate) fn host(&self) -> &str {
         &self.host
     }
@@ -76,19 +71,10 @@ impl ResponseBucket {
     /// reaches it.
     pub fn presign(&mut self, request_id: &str, now: SystemTime) -> String {
         let base = format!("https://{}", self.host);
-        self.grant(&base, "/", request_id, now)
-    }
-
-    /// Creates such a URL on the loopback listener at `base`, for a function that runs as a process of its own.
-    pub fn presign_loopback(&mut self, base: SocketAddr, request_id: &str, now: SystemTime) -> String {
-        self.grant(&format!("http://{base}"), LOOPBACK_PREFIX, request_id, now)
-    }
-
-    fn grant(&mut self, base: &str, prefix: &str, request_id: &str, now: SystemTime) -> String {
         let date = sigv4::basic_date(now);
         let scope = format!("AKIAIOSFODNN7EXAMPLE%2F{}%2F{}%2Fs3%2Faws4_request", &date[..8], self.region);
         let mut target = format!(
-            "{prefix}{}?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Date={date}&X-Amz-SignedHeaders=host\
+            "/{}?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Date={date}&X-Amz-SignedHeaders=host\
              &X-Amz-Expires={}&X-Amz-Credential={scope}",
             encode(request_id),
             EXPIRES.as_secs()
@@ -103,12 +89,12 @@ impl ResponseBucket {
         url
     }
 
-    /// The answer sent to `url`, once. The last one, if several were sent.
+    /// Takes the answer sent to `url`: the last one, if several were sent.
     pub fn take_answer(&mut self, url: &str) -> Option<Vec<u8>> {
         self.grants.values_mut().find(|grant| grant.url == url)?.answer.take()
     }
 
-    /// Every request that reached the bucket, in order, refused ones too.
+    /// Returns every request that reached the bucket, in order, refused ones too.
     #[must_use]
     pub fn puts(&self) -> &[Put] {
         &self.puts
@@ -247,7 +233,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_waits_is_woken() {
+    async fn a_waiter_is_woken() {
         let (mut bucket, url) = bucket();
         let notifier = bucket.notifier();
         let answered = notifier.notified();

@@ -6,7 +6,7 @@
 //!
 //! AgentCore keeps the client secrets of its credential providers here, under names that `CreateSecret` refuses.
 //!
-//! Where AWS's behaviour is not documented the stricter one is chosen: a value without `ClientRequestToken` is refused
+//! If AWS's behaviour is not documented, the stricter one is chosen: a value without `ClientRequestToken` is refused
 //! (SDKs always send one), and a repeated token with the same value changes nothing, staging labels included.
 
 mod access;
@@ -39,12 +39,12 @@ pub struct SecretsManager {
     secrets: BTreeMap<String, Secret>,
     /// Secrets that are gone for good, oldest first.
     purged: Vec<Secret>,
-    /// How many secrets were ever created; decides the next ARN suffix.
+    /// The number of secrets ever created; decides the next ARN suffix.
     created: u64,
 }
 
 impl SecretsManager {
-    /// An account without secrets.
+    /// Creates an account without secrets.
     pub(crate) fn new(settings: &Settings) -> Self {
         Self { settings: settings.clone(), secrets: BTreeMap::new(), purged: Vec::new(), created: 0 }
     }
@@ -71,13 +71,14 @@ impl SecretsManager {
         }
     }
 
-    /// The secret of this name, including one that waits for its deletion.
+    /// Returns the secret of this name, including one that waits for its deletion.
     #[must_use]
     pub fn secret(&self, name: &str) -> Option<&Secret> {
         self.secrets.get(name)
     }
 
-    /// Every secret ordered by name, including those that wait for their deletion ([`Secret::deletion`] is set then).
+    /// Returns every secret ordered by name, including those that wait for their deletion ([`Secret::deletion`] is set
+    /// then).
     pub fn secrets(&self) -> impl Iterator<Item = &Secret> {
         self.secrets.values()
     }
@@ -94,7 +95,7 @@ impl SecretsManager {
         self.purged.extend(gone.iter().filter_map(|name| self.secrets.remove(name)));
     }
 
-    /// The secret that a `SecretId` means; see the module's documentation for partial ARNs.
+    /// Finds the secret that a `SecretId` means; see the module's documentation for partial ARNs.
     pub(crate) fn find(&self, id: &str, now: SystemTime) -> Option<&Secret> {
         let name = match id.strip_prefix(&self.arn_prefix()) {
             None => id,
@@ -111,7 +112,7 @@ impl SecretsManager {
         name.and_then(|name| self.secrets.get_mut(&name)).ok_or_else(errors::not_found)
     }
 
-    /// Like [`Self::find_mut`], for the operations that refuse a secret which waits for its deletion.
+    /// Finds a secret as [`Self::find_mut`] does, for the operations that refuse a secret which waits for its deletion.
     fn find_live(&mut self, id: &str, now: SystemTime) -> Result<&mut Secret, ApiError> {
         let secret = self.find_mut(id, now)?;
         match &secret.deletion {
@@ -125,7 +126,7 @@ impl SecretsManager {
         format!("arn:{partition}:secretsmanager:{region}:{account_id}:secret:")
     }
 
-    /// The ARN that the next secret gets if it has this name.
+    /// Returns the ARN that the next secret gets if it has this name.
     fn next_arn(&self, name: &str) -> String {
         format!("{}{name}-{}", self.arn_prefix(), alphanumeric(&format!("secret {} {name}", self.created), 6))
     }
@@ -142,7 +143,7 @@ fn ends_like_a_suffix(text: &str) -> bool {
             .is_some_and(|suffix| suffix.bytes().all(|byte| byte.is_ascii_alphanumeric()))
 }
 
-/// The members that nearly every answer has.
+/// Returns the members that nearly every answer has.
 fn identity(secret: &Secret) -> Value {
     json!({"ARN": secret.arn, "Name": secret.name})
 }

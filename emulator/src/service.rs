@@ -1,4 +1,4 @@
-//! What a service is to the emulator: synchronous, ordered state that answers one validated call at a time.
+//! The shape of every service in the emulator: synchronous, ordered state that answers one validated call at a time.
 //!
 //! Values in inputs and outputs are JSON by member name, just as they are in the service's messages: a timestamp has
 //! the format that the service model gives it (Secrets Manager's are numbers, [`timestamp`]; AgentCore's are ISO 8601
@@ -33,7 +33,7 @@ impl ServiceId {
     pub const ALL: [Self; 6] =
         [Self::SecretsManager, Self::AgentCoreControl, Self::AgentCore, Self::Logs, Self::CloudFormation, Self::Sts];
 
-    /// The service's name in botocore and the AWS CLI.
+    /// Returns the service's name in botocore and the AWS CLI.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -47,7 +47,7 @@ impl ServiceId {
     }
 }
 
-/// Who makes a call.
+/// The caller of a service.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Principal {
     /// An IAM role, by ARN: every call is checked against its policies.
@@ -75,7 +75,7 @@ impl fmt::Debug for Credentials {
     }
 }
 
-/// What becomes of the asynchronous operation that a call starts. A call that starts none ignores it.
+/// The end of the asynchronous operation that a call starts. A call that starts none ignores it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Outcome {
     /// It succeeds after the usual time.
@@ -91,7 +91,7 @@ pub enum Outcome {
 /// One call, after authentication, routing and validation against the service model.
 #[derive(Clone, Debug)]
 pub struct Call {
-    /// Who calls.
+    /// The caller.
     pub principal: Principal,
     /// The operation's name in the service model, `CreateAgentRuntime`.
     pub operation: &'static str,
@@ -117,7 +117,7 @@ pub struct ApiError {
 }
 
 impl ApiError {
-    /// An error without a reason member.
+    /// Creates an error without a reason member.
     pub fn new(status: u16, code: &'static str, message: impl Into<String>) -> Self {
         Self { status, code, message: message.into(), reason: None }
     }
@@ -126,11 +126,11 @@ impl ApiError {
 /// The result of a call: the modelled output as JSON.
 pub type Answer = Result<Value, ApiError>;
 
-/// A timestamp in the format `unixTimestamp`: seconds since the epoch, with milliseconds.
+/// Formats a timestamp as `unixTimestamp`: seconds since the epoch, with milliseconds.
 #[must_use]
 pub fn timestamp(time: SystemTime) -> Value {
     let since_epoch = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    // Seconds and milliseconds apart, because a float made from both at once would carry noise in its last digits.
+    // Seconds and milliseconds apart, because a float computed from both at once would carry noise in its last digits.
     #[allow(clippy::cast_precision_loss, reason = "milliseconds since 1970 fit in 52 bits for 140,000 years")]
     let seconds = since_epoch.as_millis() as f64 / 1000.0;
     Value::from(seconds)

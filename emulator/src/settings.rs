@@ -1,4 +1,4 @@
-//! What a test or the local run may choose about the emulated account: its identity, its start, its delays.
+//! The choices of a test or the local run about the emulated account: its identity, its start, its delays.
 
 use std::time::{Duration, SystemTime};
 
@@ -14,7 +14,7 @@ pub struct Settings {
     pub region: String,
     /// Second field of every ARN, `aws`.
     pub partition: String,
-    /// What endpoints end in, `amazonaws.com`.
+    /// The end of endpoints, `amazonaws.com`.
     pub dns_suffix: String,
     /// The wall-clock time at which the emulator starts. Clients with a clock of their own need the real time here,
     /// because a signature older than five minutes is refused.
@@ -23,21 +23,21 @@ pub struct Settings {
     pub platform_version: PlatformVersion,
     /// From an accepted create or update to `READY` on platform version V1.
     pub runtime_transition: Duration,
-    /// The same on V2, where a container is started meanwhile and a snapshot taken: 3.5 minutes, as seen [gh
-    /// hashicorp/terraform-provider-aws#50078].
+    /// From an accepted create or update to `READY` on platform version V2, which starts a container and takes a
+    /// snapshot: 3.5 minutes, as seen [gh hashicorp/terraform-provider-aws#50078].
     pub snapshot_transition: Duration,
     /// Bytes of environment variables that a platform takes beyond those that were seen: how AWS measures is not known.
     pub environment_surplus: usize,
-    /// From an accepted delete until the runtime is not found any more.
+    /// From an accepted delete until the runtime is not found.
     pub runtime_deletion: Duration,
     /// From an accepted create or update of a gateway to `READY`.
     pub gateway_transition: Duration,
-    /// From an accepted delete until the gateway is not found any more.
+    /// From an accepted delete until the gateway is not found.
     pub gateway_deletion: Duration,
     /// The least that a create, an update or a synchronization of a gateway target takes. Where the gateway connects to
     /// the target's server, that comes on top if it takes longer.
     pub target_transition: Duration,
-    /// From an accepted delete until the gateway target is not found any more.
+    /// From an accepted delete until the gateway target is not found.
     pub target_deletion: Duration,
     /// From a create, an update or a delete of a credential provider until it is done. With none, the answer to the call
     /// says that it is.
@@ -79,7 +79,7 @@ impl PlatformVersion {
     /// Both.
     pub const ALL: [Self; 2] = [Self::V1, Self::V2];
 
-    /// The word in the API.
+    /// Returns the word in the API.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {

@@ -12,10 +12,10 @@ use http::Request;
 
 use crate::service::ApiError;
 
-/// How far the signature's date may be from the service's clock.
+/// The largest difference between the signature's date and the service's clock.
 const SKEW_MAX: Duration = Duration::from_mins(5);
 
-/// What a request says about its signature.
+/// The `Authorization` header of a request, parsed.
 #[derive(Debug)]
 pub(crate) struct Authorization<'r> {
     /// The access key.
@@ -95,7 +95,7 @@ impl<'r> Authorization<'r> {
         ))
     }
 
-    /// `X-Amz-Date`, which is ISO 8601 in its basic form: `20260901T000000Z`.
+    /// Reads `X-Amz-Date`, which is ISO 8601 in its basic form: `20260901T000000Z`.
     fn date(&self) -> Result<SystemTime, ApiError> {
         let text = self.date;
         let wrong = || invalid(format!("Date in Credential scope does not match YYYYMMDD from ISO-8601 '{text}'."));
@@ -175,7 +175,7 @@ impl<'r> Authorization<'r> {
     }
 }
 
-/// A moment in ISO 8601's basic form, as signatures write it: `20260901T000000Z`.
+/// Formats a moment in ISO 8601's basic form, as signatures write it: `20260901T000000Z`.
 pub(crate) fn basic_date(time: SystemTime) -> String {
     let seconds = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
     let extended = DateTime::from_secs(i64::try_from(seconds).unwrap_or(i64::MAX)).fmt(Format::DateTime);
@@ -188,7 +188,7 @@ pub(crate) fn invalid(message: impl Into<String>) -> ApiError {
     ApiError::new(403, "InvalidSignatureException", message)
 }
 
-/// The access key or the session token is not one that the account gave out.
+/// Creates the refusal of an access key or a session token that the account did not issue.
 pub(crate) fn unrecognized() -> ApiError {
     ApiError::new(403, "UnrecognizedClientException", "The security token included in the request is invalid.")
 }

@@ -49,7 +49,7 @@ pub enum Status {
     UpdateRollbackInProgress,
     /// A failed update could not be undone.
     UpdateRollbackFailed,
-    /// A failed update is undone; what it had made is being deleted.
+    /// A failed update is undone; the resources that it had created are being deleted.
     UpdateRollbackCompleteCleanupInProgress,
     /// A failed update was undone.
     UpdateRollbackComplete,
@@ -106,7 +106,7 @@ pub struct Stack {
     pub id: String,
     /// Its state.
     pub status: StackStatus,
-    /// Why it is in that state, if there is something to say.
+    /// The reason for that state, if there is one.
     pub status_reason: Option<String>,
     /// The template's description.
     pub description: Option<String>,
@@ -114,12 +114,12 @@ pub struct Stack {
     pub parameters: BTreeMap<String, String>,
     /// Outputs by name.
     pub outputs: BTreeMap<String, StackOutput>,
-    /// When it was created.
+    /// The time of its creation.
     pub created: SystemTime,
 }
 
 impl Stack {
-    /// The value of an output, if the stack has it.
+    /// Returns the value of an output, if the stack has it.
     #[must_use]
     pub fn output(&self, name: &str) -> Option<&str> {
         self.outputs.get(name).map(|output| output.value.as_str())
@@ -146,17 +146,18 @@ pub struct Stacks {
 }
 
 impl Stacks {
-    /// An account without stacks.
+    /// Creates an account without stacks.
     pub(crate) fn new(settings: &Settings) -> Self {
         Self { settings: settings.clone(), stacks: BTreeMap::new() }
     }
 
-    /// What a stack is from now on.
+    /// Stores the present state of a stack.
     pub fn put(&mut self, stack: Stack) {
         self.stacks.insert(stack.id.clone(), stack);
     }
 
-    /// The actions that a call needs, and on what. A name stands for whatever stack has it.
+    /// Returns the actions that a call needs, and the resources that it needs them on. A name stands for whatever stack
+    /// has it.
     pub(crate) fn requirements(&self, call: &Call) -> Vec<Requirement> {
         let Settings { partition, region, account_id, .. } = &self.settings;
         let resource = match text(&call.input, "StackName") {

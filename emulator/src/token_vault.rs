@@ -16,7 +16,7 @@ use crate::iam::Requirement;
 use crate::reply::Reply;
 use crate::service::Principal;
 
-/// Who wants which token.
+/// A request for a token.
 #[derive(Debug)]
 pub(crate) struct TokenRequest {
     /// The gateway's service role.
@@ -25,13 +25,13 @@ pub(crate) struct TokenRequest {
     pub(crate) workload_identity_arn: String,
     /// The credential provider.
     pub(crate) provider_arn: String,
-    /// What the token is to allow; the identity provider decides if there are none.
+    /// The scopes of the token; without any, the identity provider decides.
     pub(crate) scopes: Vec<String>,
     /// Further parameters of the token request.
     pub(crate) custom_parameters: BTreeMap<String, String>,
 }
 
-/// How the credential provider proves to the identity provider who it is.
+/// The client that the credential provider authenticates as.
 struct Client {
     id: String,
     secret: String,
@@ -39,7 +39,7 @@ struct Client {
 }
 
 impl Aws {
-    /// A token by the client credentials grant. An error is the sentence that says what went wrong.
+    /// Gets a token by the client credentials grant. The error is a sentence that says what went wrong.
     ///
     /// The role needs every permission of the two steps, on every resource, and reads the client secret itself
     /// (O: aws-ia/terraform-aws-agentcore#19).
@@ -81,7 +81,7 @@ impl Aws {
         self.with(|world| world.iam.authorize(&request.role, &requirements)).map_err(|error| error.message)
     }
 
-    /// The client, with its secret's current value: managed and external secrets are read alike.
+    /// Returns the client, with its secret's current value: managed and external secrets are read alike.
     fn client(&self, provider: &CredentialProvider, role: &Principal) -> Result<Client, String> {
         Ok(Client {
             id: provider.client_id.clone(),
@@ -153,7 +153,8 @@ impl Client {
         asking.body(form.finish().into_bytes()).map_err(|problem| problem.to_string())
     }
 
-    /// User name and password are form-encoded before they are joined (RFC 6749, section 2.3.1).
+    /// Formats basic credentials: user name and password are form-encoded before they are joined (RFC 6749, section
+    /// 2.3.1).
     fn basic(&self) -> String {
         let encoded = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
         format!("Basic {}", STANDARD.encode(format!("{}:{}", encoded(&self.id), encoded(&self.secret))))

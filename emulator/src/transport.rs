@@ -1,18 +1,20 @@
-//! Transports that lead to the account: the SDK's HTTP connector, in memory, and HTTP on loopback. Identity providers
-//! have a loopback listener of their own, with TLS.
+//! Transports that lead to the account: the SDK's HTTP connector, in memory; HTTP on loopback, as behind one endpoint URL;
+//! and a proxy to the real host names, with TLS.
 
-pub mod identity_provider;
+mod certificates;
 pub mod loopback;
 mod memory;
+pub mod proxy;
+mod route;
 
 use std::io;
 
-use self::identity_provider::IdentityProviderListener;
 use self::loopback::Loopback;
 pub use self::memory::http_connector;
+use self::proxy::Proxy;
 use crate::aws::Aws;
 
-/// Opens the account on `127.0.0.1:port`; port 0 picks a free one.
+/// Opens the services and the data plane on `127.0.0.1:port`; port 0 picks a free one.
 ///
 /// # Errors
 /// If the port is not available.
@@ -20,10 +22,10 @@ pub async fn listen(aws: &Aws, port: u16) -> io::Result<Loopback> {
     Loopback::open(aws.clone(), port).await
 }
 
-/// Opens the identity providers on `https://localhost:port`; port 0 picks a free one. In memory the same URLs reach them.
+/// Opens a proxy on `127.0.0.1:port` that leads to the account's real host names; port 0 picks a free one.
 ///
 /// # Errors
-/// If the port is not available.
-pub async fn listen_identity_provider(aws: &Aws, port: u16) -> io::Result<IdentityProviderListener> {
-    IdentityProviderListener::open(aws.clone(), port).await
+/// If the port is not available, or the temporary folder cannot be written to.
+pub async fn listen_proxy(aws: &Aws, port: u16) -> io::Result<Proxy> {
+    Proxy::open(aws.clone(), port).await
 }

@@ -1,5 +1,5 @@
-//! Between HTTP and calls: which operation a request means, what its input is, how an answer is written. Driven by the
-//! tables of [`crate::model`] alone; knows no service by name.
+//! Between HTTP and calls: the operation of a request, its input, and the format of an answer. Driven by the tables of
+//! [`crate::model`] alone; knows no service by name.
 
 mod query;
 mod request;
@@ -18,7 +18,7 @@ pub(crate) use self::response::{failure, respond};
 pub(crate) use self::rest::decode;
 pub(crate) use self::spoken::refuse;
 
-/// The service whose endpoint a signature is meant for.
+/// Returns the service whose endpoint a signature is meant for.
 pub(crate) fn service(signing_name: &str) -> Option<ServiceId> {
     ServiceId::ALL.into_iter().find(|service| Model::of(*service).signing_name == signing_name)
 }

@@ -14,6 +14,7 @@ use emulator::transport;
 use provisioner::aws::{Context, ContextSettings};
 use provisioner::endpoints::Endpoints;
 use provisioner::handler::handle;
+use provisioner::http::Connectors;
 use provisioner::requester::NAME_PREFIX_VARIABLE;
 
 /// A function that runs the root crate's handler, as the role that the template gives it. Needs a `LocalSet`.
@@ -49,7 +50,7 @@ pub fn context(aws: &Aws, principal: &Principal) -> Context {
             None,
             "emulator",
         )),
-        connector: transport::http_connector(aws),
+        connectors: Connectors::single(transport::http_connector(aws)),
         time_source: SharedTimeSource::new(aws.clock()),
         endpoints: Ok(Endpoints::default()),
         name_prefix: None,

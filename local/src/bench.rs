@@ -68,9 +68,9 @@ const TABLE_CHARS: u16 = 120;
 const STARTED: &str =
     "from spawning the process to its first GET /invocation/next; both programs in turn, median of all starts";
 const ANSWERED: &str = "from handing out the event to the function's return, its PUT included; warm process, AWS \
-    emulated on loopback without latency or TLS; median";
+    emulated behind a proxy with TLS, without latency; median";
 const ANSWERED_FIRST: &str = "as before, but the first event of a process, which opens the connections; median";
-const MEMORY: &str = "VmHWM in /proc/<pid>/status of a fresh process that created a runtime and a secret, without TLS; the \
+const MEMORY: &str = "VmHWM in /proc/<pid>/status of a fresh process that created a runtime and a secret; the \
     largest of all starts";
 const CALLS: &str = "calls the emulator received, states settling at once; handler in this process. A List walks through a \
     collection; ListTagsForResource reads one resource's tags and is none";

@@ -1,4 +1,5 @@
-//! `emulate`: the emulated account behind one port of this machine, for any SDK.
+//! `emulate`: the emulated account for any SDK, behind one port of this machine and, through a proxy, at its real host
+//! names.
 
 use std::time::{Duration, SystemTime};
 
@@ -13,7 +14,8 @@ use serde_json::json;
 
 use crate::fault::{self, FaultSpec};
 
-/// The one client of the identity provider, and what its tokens are for.
+/// The identity provider, its one client, and what the tokens are for.
+const ISSUER: &str = "https://idp.example.com";
 const CLIENT_ID: &str = "mcp-client";
 const AUDIENCE: &str = "mcp";
 const SCOPE: &str = "mcp/invoke";
@@ -65,6 +67,8 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<(), String> {
     let listener = transport::listen(&aws, arguments.port)
         .await
         .map_err(|error| format!("port {} cannot be listened on: {error}", arguments.port))?;
+    let proxy = transport::listen_proxy(&aws, 0).await;
+    let proxy = proxy.map_err(|error| format!("the real host names cannot be offered: {error}"))?;
     let Settings { account_id, region, partition, .. } = aws.settings();
     let services: Vec<_> = ServiceId::ALL.iter().map(|service| service.name()).collect();
     println!("# Account {account_id} in {region}: {}.", services.join(", "));
@@ -80,6 +84,13 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<(), String> {
     ] {
         println!("export {name}={value}");
     }
+    println!(
+        "# The way to everything else by its real host name: gateways, the identity provider, the response URL. All other"
+    );
+    println!("# hosts are refused, so that these variables are for the clients of the emulated AWS alone:");
+    for (name, value) in proxy.environment() {
+        println!("export {name}={value}");
+    }
     println!("# Roles that a runtime can be given:");
     for (number, name) in arguments.roles.iter().enumerate() {
         let arn = format!("arn:{partition}:iam::{account_id}:role/{name}");
@@ -87,9 +98,9 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<(), String> {
         println!("export ROLE_ARN{suffix}={arn}");
         aws.with(|world| world.iam.put_role(runtime_role(&arn, aws.clock().now())));
     }
-    offer_identity_provider(&aws, &listener.issuer());
+    offer_identity_provider(&aws);
     let (now, responses) = (aws.clock().now(), aws.with(|world| world.responses.notifier()));
-    let response_url = aws.with(|world| world.responses.presign_loopback(listener.address(), "invoked-by-hand", now));
+    let response_url = aws.with(|world| world.responses.presign("invoked-by-hand", now));
     println!(
         "# Where a function that is invoked by hand may send its answer, which is then shown here; good for two hours:"
     );
@@ -110,13 +121,13 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<(), String> {
 }
 
 /// Adds an identity provider whose tokens runtimes and gateways can be told to accept, and prints what a client needs.
-fn offer_identity_provider(aws: &Aws, issuer: &str) {
-    let provider = Provider::new(ClaimStyle::Standard, issuer);
-    let secret = aws.credentials(&Principal::Bearer(issuer.to_owned())).secret_access_key;
+fn offer_identity_provider(aws: &Aws) {
+    let provider = Provider::new(ClaimStyle::Standard, ISSUER);
+    let secret = aws.credentials(&Principal::Bearer(ISSUER.to_owned())).secret_access_key;
     let client = Client::new(&secret).scopes(&[SCOPE]).audiences(&[AUDIENCE]);
     println!("# An identity provider, for the authorizers of runtimes and gateways:");
     for (name, value) in [
-        ("IDP_ISSUER", issuer),
+        ("IDP_ISSUER", ISSUER),
         ("IDP_DISCOVERY_URL", &provider.discovery_url()),
         ("IDP_TOKEN_URL", &provider.token_endpoint),
         ("IDP_CLIENT_ID", CLIENT_ID),
@@ -127,10 +138,7 @@ fn offer_identity_provider(aws: &Aws, issuer: &str) {
         println!("export {name}={value}");
     }
     println!("# A token: curl -u $IDP_CLIENT_ID:$IDP_CLIENT_SECRET -d grant_type=client_credentials $IDP_TOKEN_URL");
-    aws.with(|world| {
-        world.identity_providers.add(provider.with_client(CLIENT_ID, client));
-        world.agentcore.loopback_issuer = Some(issuer.to_owned());
-    });
+    aws.with(|world| world.identity_providers.add(provider.with_client(CLIENT_ID, client)));
 }
 
 /// A role as AgentCore wants it for a runtime: AgentCore may assume it, and it may do anything.

@@ -2,7 +2,6 @@
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::time::{Duration, SystemTime};
 
 use emulator::aws::Aws;
@@ -20,8 +19,6 @@ pub(crate) struct Requests<'a, F> {
     pub(crate) function: &'a F,
     /// The role the function runs as.
     pub(crate) role_arn: &'a str,
-    /// Where a function that runs as a process of its own finds the response bucket; `None` for one in this process.
-    pub(crate) loopback: Option<SocketAddr>,
     sent: Cell<u32>,
 }
 
@@ -49,8 +46,8 @@ pub(crate) struct Reply {
 }
 
 impl<'a, F: Function> Requests<'a, F> {
-    pub(crate) fn new(aws: &'a Aws, function: &'a F, role_arn: &'a str, loopback: Option<SocketAddr>) -> Self {
-        Self { aws, function, role_arn, loopback, sent: Cell::new(0) }
+    pub(crate) fn new(aws: &'a Aws, function: &'a F, role_arn: &'a str) -> Self {
+        Self { aws, function, role_arn, sent: Cell::new(0) }
     }
 
     /// Delivers the request once.
@@ -61,10 +58,7 @@ impl<'a, F: Function> Requests<'a, F> {
         let number = self.sent.replace(self.sent.get() + 1);
         let request_id = format!("00000000-0000-4000-8000-{number:012}");
         let (Settings { region, account_id, partition, .. }, now) = (self.aws.settings(), self.aws.clock().now());
-        let url = self.aws.with(|world| match self.loopback {
-            Some(address) => world.responses.presign_loopback(address, &request_id, now),
-            None => world.responses.presign(&request_id, now),
-        });
+        let url = self.aws.with(|world| world.responses.presign(&request_id, now));
         let function_arn = self.function_arn();
         let stack = "stack/bench/51af3dc0-da77-11e4-872e-1234567db123";
         let mut event = json!({

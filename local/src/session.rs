@@ -12,7 +12,7 @@ use emulator::lambda::runtime_api::RuntimeApi;
 use emulator::settings::Settings;
 use emulator::stacks::Status;
 use emulator::transport;
-use emulator::transport::loopback::Loopback;
+use emulator::transport::proxy::Proxy;
 use harness::{Log, handler};
 use serde_json::{Value, json};
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -42,7 +42,7 @@ enum Provisioner {
     /// In this process, writing to this log.
     Here(Log),
     /// As a process of its own that reaches the account through the listener.
-    Apart { runtime_api: RuntimeApi, _listener: Loopback },
+    Apart { runtime_api: RuntimeApi, _proxy: Proxy },
 }
 
 impl Session {
@@ -58,13 +58,12 @@ impl Session {
                 (CloudFormation::new(aws.clone(), function), Provisioner::Here(Log::start()))
             }
             Some(path) if path.is_file() => {
-                let listener =
-                    transport::listen(&aws, 0).await.map_err(|error| format!("no loopback port: {error}"))?;
-                let runtime_api = RuntimeApi::new(&aws, listener.address(), path);
+                let proxy = transport::listen_proxy(&aws, 0).await;
+                let proxy = proxy.map_err(|error| format!("the account cannot be offered to a process: {error}"))?;
+                let runtime_api = RuntimeApi::new(&aws, proxy.environment(), path);
                 let function: Arc<dyn Function> = Arc::new(runtime_api.clone());
-                let cloudformation =
-                    CloudFormation::new(aws.clone(), function).with_loopback_responses(listener.address());
-                (cloudformation, Provisioner::Apart { runtime_api, _listener: listener })
+                let cloudformation = CloudFormation::new(aws.clone(), function);
+                (cloudformation, Provisioner::Apart { runtime_api, _proxy: proxy })
             }
             Some(path) => return Err(format!("{} is no file; build it first", path.display())),
         };

@@ -9,20 +9,19 @@ use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{ChecksumAlgorithm, ChecksumMode};
 use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
 use aws_smithy_async::time::{SharedTimeSource, SystemTimeSource};
-use aws_smithy_http_client::Connector;
-use aws_smithy_http_client::proxy::ProxyConfig;
-use aws_smithy_http_client::tls::{self, rustls_provider::CryptoMode};
 use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
-use aws_smithy_runtime_api::client::http::{HttpConnectorSettings, SharedHttpConnector, http_client_fn};
+use aws_smithy_runtime_api::client::http::{SharedHttpConnector, http_client_fn};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use aws_smithy_types::retry::RetryConfig;
+use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::region;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use provisioner::aws::classify;
 use provisioner::error::ApiErrorKind;
+use provisioner::http::{ExtraRoots, HttpsClient};
 
 use crate::archive::Object;
 use crate::region::Region;
@@ -30,8 +29,7 @@ use crate::region::Region;
 /// Uploads of the same object by others that are waited for.
 const CONFLICTS_MAX: usize = 5;
 const CONFLICT_WAIT: Duration = Duration::from_secs(1);
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// From the first byte sent to the answer: four megabytes on a line of 14 kB/s.
+/// From the connection to the answer: four megabytes on a line of 14 kB/s.
 const ANSWER_TIMEOUT: Duration = Duration::from_mins(5);
 
 /// How S3 is reached, the same for all buckets.
@@ -201,21 +199,15 @@ fn status<E>(error: &SdkError<E, HttpResponse>) -> Option<u16> {
 }
 
 fn config(region: &Region, endpoint_url: Option<&str>) -> Builder {
-    let settings =
-        HttpConnectorSettings::builder().connect_timeout(CONNECT_TIMEOUT).read_timeout(ANSWER_TIMEOUT).build();
-    let connector = Connector::builder()
-        .tls_provider(tls::Provider::Rustls(CryptoMode::Ring))
-        .proxy_config(ProxyConfig::from_env())
-        .connector_settings(settings)
-        .build();
-    let connector = SharedHttpConnector::new(connector);
+    let connector = SharedHttpConnector::new(HttpsClient::new(ExtraRoots::default()).open());
     let mut config = aws_sdk_s3::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(region::Region::new(region.name().to_owned()))
         .http_client(http_client_fn(move |_, _| connector.clone()))
         .time_source(SharedTimeSource::new(SystemTimeSource::new()))
         .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
-        .retry_config(RetryConfig::standard());
+        .retry_config(RetryConfig::standard())
+        .timeout_config(TimeoutConfig::builder().operation_attempt_timeout(ANSWER_TIMEOUT).build());
     if let Some(url) = endpoint_url {
         // A bucket's name in front of such a host would lead nowhere.
         config = config.endpoint_url(url).force_path_style(true);

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -12,6 +13,7 @@ use super::tools::Pages;
 use super::wire::Wire;
 use super::{Access, Catalogue, PlatformRefusal, Refusal, Tried};
 use crate::aws::Context;
+use crate::http::NoReply;
 
 /// The revision without a handshake.
 const NEWEST: &str = "2026-07-28";
@@ -37,6 +39,8 @@ const END_TIMEOUT: Duration = Duration::from_secs(5);
 enum Failure {
     /// No answer came: the connection's own words.
     NoAnswer(String),
+    /// Nothing was sent, and nothing will be: the reason.
+    NotSent(String),
     /// The answer holds no result.
     Unread(Unread),
 }
@@ -175,7 +179,7 @@ impl Client {
         (self.revision, self.introduction) = (Some(revision), introduction);
         // A server that has answered initialize and refuses this may list its tools all the same.
         let initialized = json!({"jsonrpc": "2.0", "method": "notifications/initialized"});
-        self.post(&initialized, &[]).await.map_err(Failure::NoAnswer)?;
+        self.post(&initialized, &[]).await?;
         Ok(())
     }
 
@@ -236,7 +240,7 @@ impl Client {
         let headers: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
         // What was seen before says nothing about this request, which may stay without an answer.
         self.seen = None;
-        let response = self.post(&message, &headers).await.map_err(Failure::NoAnswer)?;
+        let response = self.post(&message, &headers).await?;
         let session = response.headers().get(SESSION).filter(|it| !it.is_empty()).map(str::to_owned);
         // Noted before the body is read, because that may take too long.
         let mut seen = Seen::of(&response);
@@ -259,14 +263,14 @@ impl Client {
         Ok(result)
     }
 
-    async fn post(
-        &self,
-        message: &Value,
-        more: &[(&str, &str)],
-    ) -> Result<aws_smithy_runtime_api::client::orchestrator::HttpResponse, String> {
+    async fn post(&self, message: &Value, more: &[(&str, &str)]) -> Result<HttpResponse, Failure> {
         let mut headers = headers_of(self.session.as_deref(), self.revision.as_deref());
         headers.extend(more);
-        self.wire.send("POST", &headers, message.to_string().into_bytes()).await
+        let sent = self.wire.send("POST", &headers, message.to_string().into_bytes()).await;
+        sent.map_err(|problem| match problem {
+            NoReply::Refused(refusal) => Failure::NotSent(refusal.to_string()),
+            NoReply::Silence(words) => Failure::NoAnswer(words),
+        })
     }
 
     fn is_newest(&self) -> bool {
@@ -345,6 +349,7 @@ impl Client {
         };
         match failure {
             Failure::NoAnswer(problem) => Refusal { seen: None, transient: true, ..refusal(problem) },
+            Failure::NotSent(problem) => Refusal { seen: None, ..refusal(problem) },
             Failure::Unread(Unread::NoResult(problem)) => refusal(problem),
             Failure::Unread(Unread::BrokenOff(problem)) => Refusal { transient: true, ..refusal(problem.to_owned()) },
             Failure::Unread(Unread::Excess(what)) => {

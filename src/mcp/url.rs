@@ -1,15 +1,17 @@
 //! The URLs of AgentCore's data plane: where runtimes and gateways are called.
 
-use std::sync::Arc;
+use aws_smithy_runtime_api::client::http::SharedHttpConnector;
+use url::{Position, Url};
 
-use crate::aws::Context;
 use crate::endpoints::{Endpoints, Service};
+use crate::http::Connectors;
+use crate::https_url;
 
-/// Stands before the Region in the host of a runtime's URL.
-const RUNTIME_HOST: &str = "bedrock-agentcore.";
-/// Stands between a gateway's id and the Region in the host of its URL.
-const GATEWAY_HOST: &str = ".gateway.bedrock-agentcore.";
-/// What AWS's hosts end in, partition by partition (botocore's partitions.json).
+/// The first label of the host of a runtime's URL; the third of a gateway's.
+const DATA_PLANE: &str = "bedrock-agentcore";
+/// Stands between a gateway's id and the name above.
+const GATEWAY: &str = "gateway";
+/// The suffixes of AWS's hosts, partition by partition (botocore's partitions.json).
 const DNS_SUFFIXES: [&str; 14] = [
     "amazonaws.com",
     "api.aws",
@@ -27,30 +29,64 @@ const DNS_SUFFIXES: [&str; 14] = [
     "api.aws.hci.ic.gov",
 ];
 
-/// The invocation URL of a runtime, taken apart (data plane API reference, InvokeAgentRuntime).
+/// A host of AgentCore's data plane.
+#[derive(Debug, PartialEq, Eq)]
+struct DataPlaneHost<'u> {
+    /// True for the host of a gateway, which has one of its own.
+    is_gateway: bool,
+    region: &'u str,
+    /// The Region and the suffix of the partition.
+    region_and_suffix: &'u str,
+}
+
+impl<'u> DataPlaneHost<'u> {
+    /// Returns `None` for a host that is not exactly one of AgentCore's, or has a port of its own.
+    fn of(url: &'u Url) -> Option<Self> {
+        let is_label = |label: &str| {
+            !label.is_empty()
+                && label.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+        };
+        let host = url.host_str().filter(|_| url.port().is_none())?;
+        let (first, rest) = host.split_once('.')?;
+        let (is_gateway, region_and_suffix) = if first == DATA_PLANE {
+            (false, rest)
+        } else {
+            (true, rest.strip_prefix(GATEWAY)?.strip_prefix('.')?.strip_prefix(DATA_PLANE)?.strip_prefix('.')?)
+        };
+        let (region, suffix) = region_and_suffix.split_once('.')?;
+        let is_known = is_label(first) && is_label(region) && DNS_SUFFIXES.contains(&suffix);
+        is_known.then_some(Self { is_gateway, region, region_and_suffix })
+    }
+}
+
+/// The invocation URL of a runtime, in its parts (data plane API reference, InvokeAgentRuntime).
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct RuntimeUrl {
     /// The Region in its host.
     pub(crate) region: String,
     /// The runtime's ARN, or its id.
     runtime: String,
-    host: String,
-    query: String,
+    /// The whole URL, with the ARN percent-encoded.
+    url: Url,
 }
 
 impl RuntimeUrl {
-    /// `None` for the URL of anything else. The ARN may be percent-encoded or not.
-    pub(crate) fn parse(url: &str) -> Option<Self> {
-        let (host, path) = url.strip_prefix("https://")?.split_once('/')?;
-        let (region, _) = host.strip_prefix(RUNTIME_HOST)?.split_once('.')?;
-        let (runtime, query) = path.strip_prefix("runtimes/")?.split_once("/invocations")?;
+    /// Returns `None` for the URL of anything else. The ARN may be percent-encoded or not.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        Self::of(&https_url::parse(text).ok()?)
+    }
+
+    fn of(url: &Url) -> Option<Self> {
+        let host = DataPlaneHost::of(url).filter(|host| !host.is_gateway)?;
+        let (runtime, rest) = url.path().strip_prefix("/runtimes/")?.split_once("/invocations")?;
         let runtime = runtime.replace("%3A", ":").replace("%3a", ":").replace("%2F", "/").replace("%2f", "/");
-        (!runtime.is_empty()).then(|| Self {
-            region: region.to_owned(),
-            runtime,
-            host: host.to_owned(),
-            query: query.to_owned(),
-        })
+        if runtime.is_empty() {
+            return None;
+        }
+        let mut encoded = url.clone();
+        encoded.set_path(&format!("/runtimes/{}/invocations{rest}", runtime.replace(':', "%3A").replace('/', "%2F")));
+        encoded.set_fragment(None);
+        Some(Self { region: host.region.to_owned(), runtime, url: encoded })
     }
 
     /// The runtime's id.
@@ -63,19 +99,18 @@ impl RuntimeUrl {
         self.runtime.starts_with("arn:").then_some(self.runtime.as_str())
     }
 
-    /// Whether the runtime is in the Region and account of the resource `arn`, as far as the URL tells. One elsewhere
-    /// cannot be looked at: its id means nothing here, or another runtime.
+    /// Returns true if the runtime is in the Region and account of the resource `arn`, as far as the URL tells. One
+    /// elsewhere cannot be looked at: its id means nothing here, or another runtime.
     pub(crate) fn is_beside(&self, arn: &str) -> bool {
         let Some((region, account)) = region_and_account(arn) else { return false };
-        let in_query = self.query.split(['?', '&']).find_map(|pair| pair.strip_prefix("accountId="));
-        let named = self.arn().and_then(region_and_account).or(in_query.map(|account| (region, account)));
+        let in_query = self.url.query_pairs().find(|(name, _)| name == "accountId").map(|(_, account)| account);
+        let named = self.arn().and_then(region_and_account).or(in_query.as_deref().map(|account| (region, account)));
         self.region == region && named.is_none_or(|named| named == (region, account))
     }
 
-    /// The URL with the ARN percent-encoded, which is the form that a gateway's target takes.
+    /// Returns the URL with the ARN percent-encoded, which is the form that a gateway's target takes.
     pub(crate) fn encoded(&self) -> String {
-        let runtime = self.runtime.replace(':', "%3A").replace('/', "%2F");
-        format!("https://{}/runtimes/{runtime}/invocations{}", self.host, self.query)
+        self.url.to_string()
     }
 }
 
@@ -84,13 +119,11 @@ fn region_and_account(arn: &str) -> Option<(&str, &str)> {
     Some((parts.next()?, parts.next()?))
 }
 
-/// The Region of a runtime's or gateway's URL, for which requests to it are signed. `None` for an address that is not
-/// AgentCore's: whoever gets a signed request gets the role's session token, too.
-pub(crate) fn region(url: &str) -> Option<&str> {
-    let (host, _) = url.strip_prefix("https://")?.split_once('/')?;
-    let rest = host.strip_prefix(RUNTIME_HOST).or_else(|| host.split_once(GATEWAY_HOST).map(|(_, rest)| rest))?;
-    let (region, suffix) = rest.split_once('.')?;
-    DNS_SUFFIXES.contains(&suffix).then_some(region)
+/// Returns the Region of a runtime's or gateway's URL, for which requests to the URL are signed. Returns `None` for an
+/// address that is not AgentCore's: the receiver of a signed request gets the role's session token, too.
+pub(crate) fn region(text: &str) -> Option<String> {
+    let url = https_url::parse(text).ok()?;
+    DataPlaneHost::of(&url).map(|host| host.region.to_owned())
 }
 
 /// The place of a server, as far as it decides who answers for the server.
@@ -105,42 +138,49 @@ pub enum Place {
 }
 
 impl Place {
-    /// Returns where the server at a URL is.
+    /// Returns the place of the server at a URL.
     #[must_use]
     pub fn of(url: &str) -> Self {
-        let host = url.strip_prefix("https://").and_then(|rest| rest.split('/').next()).unwrap_or_default();
-        if host.contains(GATEWAY_HOST) {
-            Self::Gateway
-        } else if RuntimeUrl::parse(url).is_some() {
-            Self::Runtime
-        } else {
-            Self::Elsewhere
+        let Ok(url) = https_url::parse(url) else { return Self::Elsewhere };
+        match DataPlaneHost::of(&url) {
+            Some(host) if host.is_gateway => Self::Gateway,
+            Some(_) if RuntimeUrl::of(&url).is_some() => Self::Runtime,
+            _ => Self::Elsewhere,
         }
     }
 }
 
-/// Returns the URL that requests to `url` really go to. A runtime's go to the data plane's endpoint of the kind that
-/// the function's environment asks for; a gateway has the one address that AgentCore gave it, unless one endpoint
-/// serves all of AWS.
-pub(crate) fn effective_url(context: &Context, url: &str) -> Arc<str> {
-    let elsewhere = runtime_at(&context.endpoints, url).or_else(|| gateway_below(context.endpoints.url_of_all()?, url));
-    elsewhere.unwrap_or_else(|| url.to_owned()).into()
+/// The address to which requests for a URL are sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Destination {
+    /// The URL that is called, and signed.
+    pub(crate) url: String,
+    /// True if the host is AgentCore's own, or the endpoint that the function's environment names in its place. Any
+    /// other host is named by a template or a document, and may only be called through the SSRF guard.
+    pub(crate) is_aws: bool,
 }
 
-fn runtime_at(endpoints: &Endpoints, url: &str) -> Option<String> {
-    let (host, path) = url.strip_prefix("https://")?.split_once('/')?;
-    let region_and_suffix = host.strip_prefix(RUNTIME_HOST)?;
-    Some(match endpoints.url(Service::AgentCore) {
-        Some(endpoint) => format!("{}/{path}", endpoint.trim_end_matches('/')),
-        None => format!("https://{}/{path}", endpoints.host(RUNTIME_HOST.trim_end_matches('.'), region_and_suffix)),
-    })
-}
+impl Destination {
+    /// Returns the connector that leads there.
+    pub(crate) fn connector<'c>(&self, connectors: &'c Connectors) -> &'c SharedHttpConnector {
+        if self.is_aws { &connectors.aws } else { &connectors.guarded }
+    }
 
-/// The place of a gateway below an endpoint that serves all of AWS.
-fn gateway_below(endpoint: &str, url: &str) -> Option<String> {
-    let (host, path) = url.strip_prefix("https://")?.split_once('/')?;
-    let (gateway_id, _) = host.split_once(GATEWAY_HOST)?;
-    Some(format!("{}/gateway-endpoints/{gateway_id}/{path}", endpoint.trim_end_matches('/')))
+    /// Returns the destination of requests for `text`. A runtime is called at the endpoint of the kind that the
+    /// function's environment asks for; a gateway has the one address that AgentCore gave it.
+    pub(crate) fn of(text: &str, endpoints: &Endpoints) -> Self {
+        let elsewhere = Self { url: text.to_owned(), is_aws: false };
+        let Ok(url) = https_url::parse(text) else { return elsewhere };
+        let Some(host) = DataPlaneHost::of(&url) else { return Self { url: url.into(), ..elsewhere } };
+        if host.is_gateway {
+            return Self { url: url.into(), is_aws: true };
+        }
+        let origin = match endpoints.url(Service::AgentCore) {
+            Some(endpoint) => endpoint.trim_end_matches('/').to_owned(),
+            None => format!("https://{}", endpoints.host(DATA_PLANE, host.region_and_suffix)),
+        };
+        Self { url: format!("{origin}{}", &url[Position::BeforePath..Position::AfterQuery]), is_aws: true }
+    }
 }
 
 #[cfg(test)]
@@ -189,8 +229,9 @@ mod tests {
             let url = format!("{HOST}/runtimes/mcp-AbCdEf1234/invocations?qualifier=DEFAULT&accountId={account}");
             assert_eq!(RuntimeUrl::parse(&url).unwrap().is_beside(stack), beside);
         }
-        assert_eq!(region(&format!("{HOST}/runtimes/x")), Some("us-east-1"));
-        assert_eq!(region("https://a-b.gateway.bedrock-agentcore.eu-west-1.amazonaws.com/mcp"), Some("eu-west-1"));
+        assert_eq!(region(&format!("{HOST}/runtimes/x")).as_deref(), Some("us-east-1"));
+        let gateway = "https://a-b.gateway.bedrock-agentcore.eu-west-1.amazonaws.com/mcp";
+        assert_eq!(region(gateway).as_deref(), Some("eu-west-1"));
         for elsewhere in [
             "https://example.com/mcp",
             "https://bedrock-agentcore.us-east-1.amazonaws.com.example.com/runtimes/x",
@@ -203,21 +244,83 @@ mod tests {
     }
 
     #[test]
-    fn an_emulated_aws_serves_runtimes_and_gateways_below_one_endpoint() {
-        let read = |name: &str| (name == "AWS_ENDPOINT_URL").then(|| "http://127.0.0.1:1/".to_owned());
-        let endpoints = Endpoints::from_environment(read).unwrap();
-        let below = |url: &str| runtime_at(&endpoints, url).or_else(|| gateway_below(endpoints.url_of_all()?, url));
-        assert_eq!(below(&format!("{HOST}/runtimes/x")).as_deref(), Some("http://127.0.0.1:1/runtimes/x"));
-        let gateway = "https://mcp-abcdefghij.gateway.bedrock-agentcore.us-east-1.amazonaws.com/mcp";
-        assert_eq!(below(gateway).as_deref(), Some("http://127.0.0.1:1/gateway-endpoints/mcp-abcdefghij/mcp"));
-        assert_eq!((Place::of(gateway), Place::of(HOST)), (Place::Gateway, Place::Elsewhere));
-        assert_eq!(Place::of(&format!("{HOST}/runtimes/x/invocations")), Place::Runtime);
-        assert_eq!(below("https://example.com/mcp"), None);
-
-        let fips = Endpoints::from_environment(|name| name.starts_with("AWS_USE_").then(|| "true".to_owned())).unwrap();
+    fn a_runtime_is_called_where_the_environment_says_and_a_gateway_where_it_is() {
+        let aws = |url: &str, variables: &[(&str, &str)]| {
+            let read = |name: &str| variables.iter().find(|(it, _)| *it == name).map(|(_, value)| (*value).to_owned());
+            let destination = Destination::of(url, &Endpoints::from_environment(read).unwrap());
+            assert!(destination.is_aws, "{url}");
+            destination.url
+        };
+        let runtime = format!("{HOST}/runtimes/x/invocations?qualifier=DEFAULT");
+        assert_eq!(aws(&runtime, &[]), runtime);
+        let both = [("AWS_USE_FIPS_ENDPOINT", "true"), ("AWS_USE_DUALSTACK_ENDPOINT", "true")];
         assert_eq!(
-            runtime_at(&fips, &format!("{HOST}/runtimes/x")).as_deref(),
-            Some("https://bedrock-agentcore-fips.us-east-1.api.aws/runtimes/x")
+            aws(&runtime, &both),
+            "https://bedrock-agentcore-fips.us-east-1.api.aws/runtimes/x/invocations?qualifier=DEFAULT"
         );
+        let own = [("AWS_ENDPOINT_URL", "http://127.0.0.1:1/")];
+        assert_eq!(aws(&runtime, &own), "http://127.0.0.1:1/runtimes/x/invocations?qualifier=DEFAULT");
+        let gateway = "https://mcp-abcdefghij.gateway.bedrock-agentcore.us-east-1.amazonaws.com/mcp";
+        for variables in [&[][..], &both, &own] {
+            assert_eq!(aws(gateway, variables), gateway);
+        }
+        assert_eq!((Place::of(gateway), Place::of(HOST)), (Place::Gateway, Place::Elsewhere));
+        assert_eq!(Place::of(&runtime), Place::Runtime);
+    }
+
+    /// The receiver of a signed request gets the role's session token.
+    #[test]
+    fn a_host_is_agentcores_by_its_whole_name_or_not_at_all() {
+        let (runtime, gateway) =
+            ("bedrock-agentcore.us-east-1.amazonaws.com", "a-b.gateway.bedrock-agentcore.us-east-1.amazonaws.com");
+        for (host, path) in [(runtime, "runtimes/x/invocations"), (gateway, "mcp")] {
+            for url in [
+                format!("https://evil.example.com?x.{host}/{path}"),
+                format!("https://evil.example.com/?x.{host}/{path}"),
+                format!("https://evil.example.com#x.{host}/{path}"),
+                format!("https://evil.example.com:443?.{host}/{path}"),
+                format!("https://evil.example.com\\.{host}/{path}"),
+                format!("https://evil.example.com/.{host}/{path}"),
+                format!("https://{host}@evil.example.com/{path}"),
+                format!("https://user@{host}/{path}"),
+                format!("https://user:password@{host}/{path}"),
+                format!("https://{host}:8443/{path}"),
+                format!("https://{host}./{path}"),
+                format!("https://{host}.example.com/{path}"),
+                format!("https://{}/{path}", host.replace("bedrock-agentcore", "evil-bedrock-agentcore")),
+                format!("https://x.{host}/{path}"),
+                format!("https://{}/{path}", host.replace("amazonaws.com", "example.com")),
+                format!("https://{}/{path}", host.replace("amazonaws.com", "amazonaws.com.cn.example.com")),
+                format!("https://{}/{path}", host.replace("us-east-1.", "")),
+                format!("https://{}/{path}", host.replace("us-east-1", "")),
+                format!("https://{}/{path}", host.replace('.', "%2e")),
+                format!("https://{}/{path}", host.replace("bedrock", "bedrock%2d")),
+                format!("http://{host}/{path}"),
+                format!("https:{host}/{path}"),
+                format!("//{host}/{path}"),
+            ] {
+                assert_eq!((Place::of(&url), region(&url)), (Place::Elsewhere, None), "{url}");
+                assert!(RuntimeUrl::parse(&url).is_none(), "{url}");
+                assert!(!Destination::of(&url, &Endpoints::default()).is_aws, "{url}");
+            }
+            // The same host in another spelling, and the port that https has anyway.
+            for url in [format!("https://{}/{path}", host.to_uppercase()), format!("HTTPS://{host}:443/{path}")] {
+                assert_eq!(region(&url).as_deref(), Some("us-east-1"), "{url}");
+                assert_eq!(Destination::of(&url, &Endpoints::default()).url, format!("https://{host}/{path}"), "{url}");
+            }
+        }
+        for suffix in DNS_SUFFIXES {
+            let url = format!("https://bedrock-agentcore.region-1.{suffix}/runtimes/x/invocations");
+            assert_eq!((Place::of(&url), region(&url).as_deref()), (Place::Runtime, Some("region-1")), "{url}");
+        }
+    }
+
+    #[test]
+    fn the_path_that_is_signed_is_the_path_that_is_sent() {
+        let url = format!("{HOST}/runtimes/x/invocations/../../secret?a=b#c");
+        assert_eq!(Destination::of(&url, &Endpoints::default()).url, format!("{HOST}/runtimes/secret?a=b"));
+        assert_eq!(Place::of(&url), Place::Elsewhere);
+        let elsewhere = Destination::of("https://Example.COM/a b", &Endpoints::default());
+        assert_eq!(elsewhere, Destination { url: "https://Example.COM/a b".to_owned(), is_aws: false });
     }
 }

@@ -7,15 +7,13 @@ use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, si
 use aws_sigv4::sign::v4;
 use aws_smithy_runtime_api::client::http::HttpConnector;
 use aws_smithy_runtime_api::client::identity::Identity;
-use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
-use aws_smithy_types::body::SdkBody;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use sha2::{Digest, Sha256};
-use std::sync::Arc;
 
-use super::url::{Place, effective_url, region};
+use super::url::{Destination, Place, region};
 use super::{Access, Credential};
 use crate::aws::Context;
-use crate::http::connection_problem;
+use crate::http::{self, NoReply};
 
 /// The service name that AgentCore's data plane is signed for.
 const SIGNING_NAME: &str = "bedrock-agentcore";
@@ -27,7 +25,7 @@ const JSON: &str = "application/json";
 /// A way to one server, for one attempt.
 pub(super) struct Wire {
     context: Context,
-    url: Arc<str>,
+    destination: Destination,
     /// The Region whose signatures the server accepts.
     region: String,
     access: Access,
@@ -41,35 +39,30 @@ impl Wire {
         let place = Place::of(url);
         Self {
             context: context.clone(),
-            url: effective_url(context, url),
-            region: region(url).unwrap_or(&context.region).to_owned(),
+            destination: Destination::of(url, &context.endpoints),
+            region: region(url).unwrap_or_else(|| context.region.clone()),
             session: (place == Place::Runtime).then(|| new_session(url, &access, context.now())),
             access,
             place,
         }
     }
 
-    /// Sends one request. The error is the reason, for people. May run twice.
+    /// Sends one request. May run twice.
     pub(super) async fn send(
         &self,
         method: &'static str,
         headers: &[(&str, &str)],
         body: Vec<u8>,
-    ) -> Result<HttpResponse, String> {
+    ) -> Result<HttpResponse, NoReply> {
         let mut all = vec![("accept", ACCEPT), ("content-type", JSON)];
         all.extend(self.session.as_deref().map(|session| (RUNTIME_SESSION, session)));
         all.extend(self.access.headers.iter().map(|(name, value)| (name.as_str(), value.expose())));
         all.extend(headers);
-        let authorization = self.authorize(method, &all, &body).await?;
-        let mut request = HttpRequest::new(SdkBody::from(body));
-        request.set_method(method).map_err(|error| error.to_string())?;
-        request.set_uri(self.url.as_ref()).map_err(|_| "the URL is not usable".to_owned())?;
+        let authorization = self.authorize(method, &all, &body).await.map_err(NoReply::Silence)?;
         let all = all.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
-        for (name, value) in all.chain(authorization) {
-            let unusable = |_| format!("the header {name} is not usable");
-            request.headers_mut().try_insert(name.clone(), value).map_err(unusable)?;
-        }
-        self.context.connector.call(request).await.map_err(|error| connection_problem(&error))
+        let request = http::request(method, &self.destination.url, all.chain(authorization), body)?;
+        let connector = self.destination.connector(&self.context.connectors);
+        connector.call(request).await.map_err(|error| NoReply::from(&error))
     }
 
     /// Returns the headers that authorize one request.
@@ -82,6 +75,10 @@ impl Wire {
         match &self.access.credential {
             Credential::Nothing => Ok(Vec::new()),
             Credential::Bearer(token) => Ok(vec![("authorization".to_owned(), format!("Bearer {}", token.expose()))]),
+            // The receiver of a signature gets the role's session token, too.
+            Credential::SigV4 if !self.destination.is_aws => {
+                Err("only requests to AgentCore's own hosts are signed".to_owned())
+            }
             Credential::SigV4 => self.signature(method, headers, body).await.map_err(|error| error.to_string()),
         }
     }
@@ -101,7 +98,8 @@ impl Wire {
             .settings(SigningSettings::default())
             .build()?
             .into();
-        let request = SignableRequest::new(method, &*self.url, headers.iter().copied(), SignableBody::Bytes(body))?;
+        let request =
+            SignableRequest::new(method, &self.destination.url, headers.iter().copied(), SignableBody::Bytes(body))?;
         let (instructions, _) = sign(request, &parameters)?.into_parts();
         let (signed, _) = instructions.into_parts();
         Ok(signed.into_iter().map(|header| (header.name().to_owned(), header.value().to_owned())).collect())
@@ -113,4 +111,61 @@ fn new_session(url: &str, access: &Access, now: SystemTime) -> String {
     let now = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_nanos();
     let digest = Sha256::digest(format!("{url}\0{}\0{now}", access.caller));
     digest.iter().take(20).fold("probe-".to_owned(), |id, byte| format!("{id}{byte:02x}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex, PoisonError};
+
+    use aws_smithy_runtime_api::client::http::HttpConnectorFuture;
+    use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+    use aws_smithy_runtime_api::client::result::ConnectorError;
+
+    use super::*;
+    use crate::mcp::catalogue;
+    use crate::ssrf::testing::Home;
+
+    /// Notes who was called with which headers, and answers nothing.
+    #[derive(Clone, Debug, Default)]
+    struct Noted(Arc<Mutex<Vec<String>>>);
+
+    impl HttpConnector for Noted {
+        fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+            let headers: Vec<_> = request.headers().iter().map(|(name, _)| name.to_owned()).collect();
+            let line = format!("{} {}", request.uri(), headers.join(" "));
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).push(line);
+            HttpConnectorFuture::ready(Err(ConnectorError::io("no answer".into())))
+        }
+    }
+
+    /// The addresses of the report, in which the host ends before the name of AWS begins.
+    #[tokio::test]
+    async fn nothing_that_is_signed_goes_elsewhere() {
+        let gateway = "x.gateway.bedrock-agentcore.us-east-1.amazonaws.com";
+        for url in [
+            format!("https://evil.example.com?{gateway}/mcp"),
+            format!("https://evil.example.com#{gateway}/mcp"),
+            format!("https://evil.example.com:443?{gateway}/mcp"),
+            format!("https://user@evil.example.com?{gateway}/mcp"),
+            format!("https://{gateway}@evil.example.com/mcp"),
+        ] {
+            let noted = Noted::default();
+            let refusal = catalogue(&Context::in_memory(noted.clone()), &url, &Credential::SigV4).await.unwrap_err();
+            assert_eq!(refusal.problem, "only requests to AgentCore's own hosts are signed", "{url}");
+            assert!(noted.0.lock().unwrap().is_empty(), "{url}");
+        }
+        let noted = Noted::default();
+        let url = format!("https://{gateway}/mcp");
+        catalogue(&Context::in_memory(noted.clone()), &url, &Credential::SigV4).await.unwrap_err();
+        let calls = noted.0.lock().unwrap().clone();
+        assert!(calls[0].starts_with(&url) && calls[0].contains("authorization"), "{calls:?}");
+    }
+
+    #[tokio::test]
+    async fn a_server_at_a_refused_address_is_refused_for_good() {
+        let url = "https://mcp.example.com/mcp";
+        let refusal = catalogue(&Context::in_memory(Home), url, &Credential::Nothing).await.unwrap_err();
+        assert!(!refusal.transient && refusal.seen.is_none(), "{refusal:?}");
+        assert!(refusal.problem.starts_with("its host mcp.example.com resolves to 127.0.0.1, "), "{refusal:?}");
+    }
 }

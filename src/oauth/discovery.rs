@@ -1,6 +1,5 @@
 //! The document in which an identity provider describes itself: where a template says that it is, and whether it will do.
 
-use http::Uri;
 use serde_json::{Map, Value};
 use tracing::warn;
 
@@ -8,8 +7,9 @@ use super::{TIMEOUT, is_passing, patiently};
 use crate::aws::Context;
 use crate::code::Code;
 use crate::error::Error;
-use crate::http::{exchange, objection};
+use crate::http::{NoReply, exchange};
 use crate::properties::PropertySet;
+use crate::ssrf::ssrf_objection;
 use crate::text::quote;
 use crate::wait::Deadline;
 
@@ -138,7 +138,8 @@ impl Discovery {
             }
         };
         if let Some(problem) = problem(&url) {
-            let problem = format!("gives the discovery URL {}, {problem}; use `https://<issuer>{OPENID}`", quote(&url));
+            let problem =
+                format!("gives the discovery URL {}, which {problem}; use `https://<issuer>{OPENID}`", quote(&url));
             return Err(Error::property(property, problem));
         }
         Ok(Self { url, given_by: format!("`{property}`"), issuer: beside })
@@ -170,20 +171,14 @@ impl Discovery {
 
 /// Returns the reason why a text cannot be the address of a discovery document, or `None` if it can be one.
 fn problem(url: &str) -> Option<&'static str> {
-    let uri: Option<Uri> = url.parse().ok();
-    let authority = uri.as_ref().and_then(Uri::authority);
-    if url.contains(char::is_whitespace) {
-        Some("which has white space in it")
+    if let Some(problem) = ssrf_objection(url) {
+        Some(problem)
     } else if url.contains(['?', '#']) {
-        Some("which has a query or a fragment")
-    } else if uri.as_ref().and_then(Uri::scheme_str) != Some("https") || authority.is_none() {
-        Some("which is not an https URL")
-    } else if authority.is_some_and(|authority| authority.as_str().contains('@')) {
-        Some("which names a user")
+        Some("has a query or a fragment")
     } else if url.matches("/.well-known/").count() > 1 {
-        Some("which has the well-known path twice")
+        Some("has the well-known path twice")
     } else if !WELL_KNOWN.iter().any(|path| url.ends_with(path) || url.contains(&format!("{path}/"))) {
-        Some("which does not end in a well-known path")
+        Some("does not end in a well-known path")
     } else {
         None
     }
@@ -199,9 +194,15 @@ async fn read(context: &Context, discovery: &Discovery) -> Result<Metadata, Erro
     let unreachable = |problem: String| Error::unverified(Code::IdpUnreachable, discovery.gives(&problem));
     let accept = [("accept", "application/json".to_owned())];
     let url = &discovery.url;
-    let reply = exchange(&context.connector, "GET", url, &accept, Vec::new(), TIMEOUT).await.map_err(|problem| {
-        let advice = "check the address and the function's network";
-        unreachable(format!("which cannot be reached: {problem}; {advice}"))
+    let reply = exchange(&context.connectors.guarded, "GET", url, &accept, Vec::new(), TIMEOUT).await;
+    let reply = reply.map_err(|problem| match problem {
+        NoReply::Refused(refusal) => {
+            invalid(format!("which is not called: {refusal}; give the address that AgentCore reaches the IdP at"))
+        }
+        NoReply::Silence(problem) => {
+            let advice = "check the address and the function's network";
+            unreachable(format!("which cannot be reached: {problem}; {advice}"))
+        }
     })?;
     match reply.status {
         200 => {}
@@ -219,7 +220,7 @@ async fn read(context: &Context, discovery: &Discovery) -> Result<Metadata, Erro
     }
     let document = serde_json::from_slice(&reply.body)
         .map_err(|_| invalid("which is not a JSON document; give the discovery document's address".to_owned()))?;
-    discovery.metadata(&document, context.allow_loopback_responses)
+    discovery.metadata(&document)
 }
 
 impl Discovery {
@@ -230,7 +231,7 @@ impl Discovery {
 
     /// Reads the document's members, and refuses a document that is not that of the issuer. A member that is given is
     /// an address that a secret may be sent to, whether it is needed or not.
-    fn metadata(&self, document: &Map<String, Value>, allow_loopback: bool) -> Result<Metadata, Error> {
+    fn metadata(&self, document: &Map<String, Value>) -> Result<Metadata, Error> {
         let invalid = |problem: String| Error::unverified(Code::DiscoveryInvalid, self.gives(&problem));
         let member = |name: &str| {
             let value = document.get(name).and_then(Value::as_str).filter(|value| !value.is_empty());
@@ -240,10 +241,10 @@ impl Discovery {
         };
         let address = |name: &str| {
             let address = member(name)?;
-            match objection(&address, allow_loopback) {
+            match ssrf_objection(&address) {
                 None => Ok(address),
                 Some(objection) => Err(invalid(format!(
-                    "whose document has the `{name}` {}, {objection}; make the IdP name its public https address \
+                    "whose document has the `{name}` {}, which {objection}; make the IdP name its public https address \
                      (Keycloak behind a proxy: `proxy-headers`)",
                     quote(&address)
                 ))),
@@ -311,7 +312,27 @@ fn is_same(stated: &str, issuer: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::ssrf::testing::Home;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_host_that_resolves_to_a_refused_address_is_final_and_says_what_to_change() {
+        let context = Context::in_memory(Home);
+        let discovery = Discovery::new("it", None, Some("https://idp.example.com".to_owned())).unwrap();
+        let started = tokio::time::Instant::now();
+        let error = discover(&context, Deadline::after(Duration::from_mins(1)), &discovery).await.unwrap_err();
+        let sentence = error.to_string();
+        assert!(
+            sentence.starts_with(
+                "`Issuer` gives \"https://idp.example.com/.well-known/openid-configuration\", which is not called: its host \
+                 idp.example.com resolves to 127.0.0.1, "
+            ) && sentence.ends_with("does not call; give the address that AgentCore reaches the IdP at"),
+            "{sentence}"
+        );
+        assert_eq!(started.elapsed(), Duration::ZERO, "another attempt would be refused, too");
+    }
 
     #[test]
     fn a_document_is_found_below_its_issuer_or_between_its_host_and_its_path() {

@@ -10,6 +10,7 @@ emulated identity provider, lists the tools and calls one, in the newest revisio
 
 import asyncio
 import logging
+import ssl
 import subprocess
 import sys
 import time
@@ -117,20 +118,20 @@ class EmulateTest(unittest.TestCase):
             authorizerConfiguration=authorizer,
             protocolConfiguration={"mcp": {"supportedVersions": ["2025-06-18", "2025-11-25", NEWEST]}},
         )
-        cls.gateway_id = gateway["gatewayId"]
+        cls.gateway_id, cls.gateway_url = gateway["gatewayId"], gateway["gatewayUrl"]
         wait(cls.control.get_gateway, gatewayIdentifier=cls.gateway_id)
         iam = {"iamCredentialProvider": {"service": "bedrock-agentcore"}}
         oauth = {"oauthCredentialProvider": {"providerArn": cls.provider(), "scopes": [cls.emulator["IDP_SCOPE"]]}}
-        for name, path, kind, credential in [
+        for name, url, kind, credential in [
             ("signed", cls.signed, "GATEWAY_IAM_ROLE", iam),
             ("bearer", cls.bearer, "OAUTH", oauth),
         ]:
-            target = cls.target(name, path, {"credentialProviderType": kind, "credentialProvider": credential})
+            target = cls.target(name, url, {"credentialProviderType": kind, "credentialProvider": credential})
             assert target["status"] == "READY", target
 
     @classmethod
     def runtime(cls, name: str, more: dict) -> str:
-        """Creates a runtime and returns the path at which it is invoked."""
+        """Creates a runtime and returns the URL at which it is invoked."""
         runtime = cls.control.create_agent_runtime(
             agentRuntimeName=name,
             agentRuntimeArtifact={"containerConfiguration": {"containerUri": IMAGE}},
@@ -141,7 +142,7 @@ class EmulateTest(unittest.TestCase):
         )
         wait(cls.control.get_agent_runtime, agentRuntimeId=runtime["agentRuntimeId"])
         arn = urllib.parse.quote(runtime["agentRuntimeArn"], safe="")
-        return f"/runtimes/{arn}/invocations?qualifier=DEFAULT"
+        return f"https://bedrock-agentcore.us-east-1.amazonaws.com/runtimes/{arn}/invocations?qualifier=DEFAULT"
 
     @classmethod
     def provider(cls) -> str:
@@ -158,14 +159,12 @@ class EmulateTest(unittest.TestCase):
         )["credentialProviderArn"]
 
     @classmethod
-    def target(cls, name: str, path: str, credential: dict) -> dict:
+    def target(cls, name: str, url: str, credential: dict) -> dict:
         """Puts the gateway in front of a runtime."""
         target = cls.control.create_gateway_target(
             gatewayIdentifier=cls.gateway_id,
             name=name,
-            targetConfiguration={
-                "mcp": {"mcpServer": {"endpoint": f"https://bedrock-agentcore.us-east-1.amazonaws.com{path}"}}
-            },
+            targetConfiguration={"mcp": {"mcpServer": {"endpoint": url}}},
             credentialProviderConfigurations=[credential],
         )
         names = {"gatewayIdentifier": cls.gateway_id, "targetId": target["targetId"]}
@@ -183,7 +182,9 @@ class EmulateTest(unittest.TestCase):
                 scope=self.emulator["IDP_SCOPE"],
                 issuer=self.emulator["IDP_ISSUER"],
             )
-            async with httpx2.AsyncClient(auth=auth, timeout=20) as http:
+            trusted = ssl.create_default_context(cafile=self.emulator["SSL_CERT_FILE"])
+            proxy = self.emulator["HTTPS_PROXY"]
+            async with httpx2.AsyncClient(auth=auth, timeout=20, proxy=proxy, verify=trusted) as http:
                 transport = streamable_http_client(url, http_client=http)
                 async with Client(transport, mode=mode, read_timeout_seconds=20) as client:
                     tools = await client.list_tools()
@@ -194,26 +195,23 @@ class EmulateTest(unittest.TestCase):
         return asyncio.run(session())
 
     def test_a_runtime_takes_the_token_of_the_identity_provider(self) -> None:
-        url = f"{self.emulator.endpoint}{self.bearer}"
         for mode, revision in [("auto", NEWEST), ("legacy", "2025-11-25")]:
             with self.subTest(mode):
-                used = self.use(url, "tool_002", mode)
+                used = self.use(self.bearer, "tool_002", mode)
                 self.assertEqual(used, (revision, ["tool_001", "tool_002", "tool_003"], "tool_002 was called"))
 
     def test_a_gateway_takes_it_and_calls_the_runtimes_behind_it(self) -> None:
-        url = f"{self.emulator.endpoint}/gateway-endpoints/{self.gateway_id}/mcp"
         targets = ["signed", "bearer"]
         names = [f"{target}___tool_00{number}" for target in targets for number in (1, 2, 3)]
         for mode, revision in [("auto", NEWEST), ("legacy", "2025-11-25")]:
             for target in targets:
                 with self.subTest(mode, target=target):
-                    used = self.use(url, f"{target}___tool_002", mode)
+                    used = self.use(self.gateway_url, f"{target}___tool_002", mode)
                     self.assertEqual(used, (revision, names, "tool_002 was called"))
 
     def test_a_wrong_client_secret_opens_nothing(self) -> None:
-        url = f"{self.emulator.endpoint}{self.bearer}"
         with self.assertRaises(Exception) as raised:
-            self.use(url, "tool_001", "auto", secret="wrong")
+            self.use(self.bearer, "tool_001", "auto", secret="wrong")
         self.assertIn("invalid_client", "".join(traceback.format_exception(raised.exception)))
 
     def test_a_caller_may_ask_who_it_is(self) -> None:

@@ -12,7 +12,7 @@ use emulator::lambda::runtime_api::RuntimeApi;
 use emulator::lambda::{Function, Invocation};
 use emulator::settings::Settings;
 use emulator::stacks::StackStatus;
-use emulator::transport;
+use emulator::transport::{self, proxy::Proxy};
 use serde_json::{Value, json};
 
 use crate::world::{CANARY, EXECUTION_ROLE, FUNCTION_ROLE, IMAGE, STACK_ID, canary, put_role};
@@ -43,10 +43,9 @@ fn check_log(lines: &[String]) {
 #[tokio::test]
 async fn the_binary_deploys_the_template() {
     let aws = account();
-    let listener = transport::listen(&aws, 0).await.expect("a port");
-    let binary = RuntimeApi::new(&aws, listener.address(), env!("CARGO_BIN_EXE_provisioner"));
-    let cloudformation =
-        CloudFormation::new(aws.clone(), Arc::new(binary.clone())).with_loopback_responses(listener.address());
+    let proxy = transport::listen_proxy(&aws, 0).await.expect("a port");
+    let binary = RuntimeApi::new(&aws, proxy.environment(), env!("CARGO_BIN_EXE_provisioner"));
+    let cloudformation = CloudFormation::new(aws.clone(), Arc::new(binary.clone()));
     let input = StackInput::uploaded("mcp", include_str!("../../template.yaml"))
         .capability(Capability::Iam)
         .parameter("ECRImageUri", IMAGE)
@@ -72,8 +71,8 @@ async fn the_binary_deploys_the_template() {
 async fn an_event_without_a_response_url_fails_the_invocation_and_the_process_lives_on() {
     let aws = account();
     put_role(&aws, FUNCTION_ROLE, "lambda.amazonaws.com");
-    let listener = transport::listen(&aws, 0).await.expect("a port");
-    let binary = RuntimeApi::new(&aws, listener.address(), env!("CARGO_BIN_EXE_provisioner"));
+    let proxy = transport::listen_proxy(&aws, 0).await.expect("a port");
+    let binary = RuntimeApi::new(&aws, proxy.environment(), env!("CARGO_BIN_EXE_provisioner"));
     let deliver = |payload: String| {
         binary.invoke(Invocation {
             request_id: "00000000-0000-0000-0000-000000000000".to_owned(),
@@ -88,7 +87,7 @@ async fn an_event_without_a_response_url_fails_the_invocation_and_the_process_li
         deliver(payload.to_owned()).await.expect_err("a failed invocation");
     }
     let now = aws.clock().now();
-    let url = aws.with(|world| world.responses.presign_loopback(listener.address(), "request", now));
+    let url = aws.with(|world| world.responses.presign("request", now));
     let deep = format!("{}1{}", "[".repeat(5000), "]".repeat(5000));
     let event = json!({"RequestType": "Create", "ResponseURL": url, "StackId": STACK_ID, "RequestId": "request",
         "LogicalResourceId": "Thing", "ResourceType": "Custom::AgentCoreSecret", "ResourceProperties": "DEEP"});
@@ -100,69 +99,127 @@ async fn an_event_without_a_response_url_fails_the_invocation_and_the_process_li
     check_log(&binary.logs());
 }
 
+/// Sends a Create to a process with these variables, and returns its answer.
+async fn create(
+    aws: &Aws,
+    binary: &RuntimeApi,
+    (resource_type, request_id): (&str, &str),
+    properties: Value,
+    environment: &[(&str, &str)],
+) -> Result<Value, String> {
+    let now = aws.clock().now();
+    let url = aws.with(|world| world.responses.presign(request_id, now));
+    let event = json!({"RequestType": "Create", "ResponseURL": url, "StackId": STACK_ID, "RequestId": request_id,
+        "LogicalResourceId": "Thing", "ResourceType": resource_type, "ResourceProperties": properties});
+    let environment = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    let invocation = Invocation {
+        request_id: "00000000-0000-0000-0000-000000000000".to_owned(),
+        payload: event.to_string().into_bytes(),
+        deadline: now + Duration::from_mins(2),
+        function_arn: "arn:aws:lambda:us-east-1:111122223333:function:provisioner".to_owned(),
+        role_arn: FUNCTION_ROLE.to_owned(),
+        environment: environment.collect(),
+    };
+    binary.invoke(invocation).await?;
+    let answer = aws.with(|world| world.responses.take_answer(&url)).expect("an answer");
+    Ok(serde_json::from_slice(&answer).expect("JSON"))
+}
+
+fn path(proxy: &Proxy) -> String {
+    proxy.certificate_file().display().to_string()
+}
+
+/// AWS, an identity provider, a runtime and the response bucket at their real host names.
 #[tokio::test]
 async fn the_binary_trusts_the_certificates_it_is_given_and_gets_a_token() {
+    const ISSUER: &str = "https://tenant.auth0.com/";
     let aws = account();
     put_role(&aws, FUNCTION_ROLE, "lambda.amazonaws.com");
     put_role(&aws, EXECUTION_ROLE, "bedrock-agentcore.amazonaws.com");
+    let client = Client::new(&canary("client")).audiences(&["https://mcp.example.com"]);
     aws.with(|world| {
         let start = Start::Normal(Duration::ZERO);
         world.containers.behave(Behaviour { start, ..Behaviour::default() });
+        world.identity_providers.add(Provider::new(ClaimStyle::Auth0, ISSUER).with_client("app", client));
     });
-    let listener = transport::listen(&aws, 0).await.expect("a port");
-    let idp = transport::listen_identity_provider(&aws, 0).await.expect("a port");
-    let issuer = format!("{}/", idp.origin());
-    let client = Client::new(&canary("client")).audiences(&["https://mcp.example.com"]);
-    aws.with(|world| {
-        world.identity_providers.add(Provider::new(ClaimStyle::Auth0, &issuer).with_client("app", client));
-    });
-    let authority = std::env::temp_dir().join(format!("provisioner-test-ca-{}.pem", std::process::id()));
-    std::fs::write(&authority, idp.certificate_authority()).expect("a temporary file");
-    let binary = RuntimeApi::new(&aws, listener.address(), env!("CARGO_BIN_EXE_provisioner"));
-    let environment =
-        BTreeMap::from([("SSL_CERT_FILE".to_owned(), authority.to_str().expect("a plain path").to_owned())]);
-    let mut answers = Vec::new();
-    for (kind, logical_id, properties) in [
-        (
-            "Custom::AgentCoreRuntime",
-            "Runtime",
-            json!({"ContainerUri": IMAGE, "RoleArn": EXECUTION_ROLE, "InboundAuth": "JWT", "Issuer": issuer,
-                   "AllowedAudience": "https://mcp.example.com"}),
-        ),
-        (
-            "Custom::AgentCoreMcpProbe",
-            "Probe",
-            json!({"Endpoint": "", "Auth": "BEARER", "Issuer": issuer, "ClientId": "app",
-                   "ClientSecret": canary("client"), "CustomParameters": {"audience": "https://mcp.example.com"}}),
-        ),
-    ] {
-        let mut properties = properties;
-        if let Some(runtime) = answers.first() {
-            let runtime: &Value = runtime;
-            properties["Endpoint"] = runtime["Data"]["McpUrl"].clone();
-        }
-        let now = aws.clock().now();
-        let url = aws.with(|world| world.responses.presign_loopback(listener.address(), logical_id, now));
-        let event = json!({"RequestType": "Create", "ResponseURL": url, "StackId": STACK_ID, "RequestId": logical_id,
-            "LogicalResourceId": logical_id, "ResourceType": kind, "ResourceProperties": properties});
-        let invocation = Invocation {
-            request_id: "00000000-0000-0000-0000-000000000000".to_owned(),
-            payload: event.to_string().into_bytes(),
-            deadline: now + Duration::from_mins(2),
-            function_arn: "arn:aws:lambda:us-east-1:111122223333:function:provisioner".to_owned(),
-            role_arn: FUNCTION_ROLE.to_owned(),
-            environment: environment.clone(),
-        };
-        binary.invoke(invocation).await.expect("answered");
-        let answer = aws.with(|world| world.responses.take_answer(&url)).expect("an answer");
-        let answer: Value = serde_json::from_slice(&answer).expect("JSON");
-        assert_eq!(answer["Status"], "SUCCESS", "{answer}");
-        answers.push(answer);
+    let proxy = transport::listen_proxy(&aws, 0).await.expect("a port");
+    let stranger = transport::listen_proxy(&aws, 0).await.expect("a port");
+    let binary = RuntimeApi::new(&aws, proxy.environment(), env!("CARGO_BIN_EXE_provisioner"));
+    let (ours, theirs) = (path(&proxy), path(&stranger));
+    let bundle = [("SSL_CERT_FILE", theirs.as_str()), ("AWS_CA_BUNDLE", &ours)];
+    let fips = [("AWS_USE_FIPS_ENDPOINT", "true"), ("AWS_USE_DUALSTACK_ENDPOINT", "true")];
+    for (name, environment) in [("platform", &[][..]), ("bundle", &bundle), ("fips", &fips)] {
+        let properties = json!({"AgentRuntimeName": name, "ContainerUri": IMAGE, "RoleArn": EXECUTION_ROLE,
+            "InboundAuth": "JWT", "Issuer": ISSUER, "AllowedAudience": "https://mcp.example.com"});
+        let kind = ("Custom::AgentCoreRuntime", name);
+        let runtime = create(&aws, &binary, kind, properties, environment).await.expect("answered");
+        assert_eq!(runtime["Status"], "SUCCESS", "{runtime}");
+        let properties = json!({"Endpoint": runtime["Data"]["McpUrl"], "Auth": "BEARER", "Issuer": ISSUER,
+            "ClientId": "app", "ClientSecret": canary("client"),
+            "CustomParameters": {"audience": "https://mcp.example.com"}});
+        let kind = ("Custom::AgentCoreMcpProbe", name);
+        let probe = create(&aws, &binary, kind, properties, environment).await.expect("answered");
+        assert_eq!((&probe["Status"], &probe["Data"]["ToolCount"]), (&json!("SUCCESS"), &json!("3")), "{probe}");
     }
-    assert_eq!(answers[1]["Data"]["ToolCount"], "3");
     binary.stop().await;
     check_log(&binary.logs());
-    let _ = std::fs::remove_file(authority);
+}
+
+#[tokio::test]
+async fn a_certificate_of_an_unknown_authority_is_not_trusted() {
+    let aws = account();
+    put_role(&aws, FUNCTION_ROLE, "lambda.amazonaws.com");
+    let proxy = transport::listen_proxy(&aws, 0).await.expect("a port");
+    let stranger = transport::listen_proxy(&aws, 0).await.expect("a port");
+    let binary = RuntimeApi::new(&aws, proxy.environment(), env!("CARGO_BIN_EXE_provisioner"));
+    let kind = ("Custom::AgentCoreSecret", "request");
+    let environment = [("SSL_CERT_FILE", path(&stranger))];
+    let environment = environment.each_ref().map(|(name, value)| (*name, value.as_str()));
+    let error = create(&aws, &binary, kind, json!({}), &environment).await.expect_err("nobody was told");
+    assert!(error.contains("invalid peer certificate: "), "{error}");
+    assert!(aws.calls().is_empty() && aws.with(|world| world.responses.puts().is_empty()));
+    binary.stop().await;
+    check_log(&binary.logs());
+}
+
+#[tokio::test]
+async fn certificates_that_cannot_be_read_fail_every_event_in_a_sentence() {
+    let aws = account();
+    put_role(&aws, FUNCTION_ROLE, "lambda.amazonaws.com");
+    let proxy = transport::listen_proxy(&aws, 0).await.expect("a port");
+    let binary = RuntimeApi::new(&aws, proxy.environment(), env!("CARGO_BIN_EXE_provisioner"));
+    let kind = ("Custom::AgentCoreSecret", "request");
+    let environment = [("AWS_CA_BUNDLE", "/does/not/exist.pem")];
+    let properties = json!({"Values": {"A": canary("value")}});
+    let answer = create(&aws, &binary, kind, properties, &environment).await.expect("answered");
+    let reason = answer["Reason"].as_str().unwrap_or_default();
+    assert!(reason.contains("`AWS_CA_BUNDLE` is \"/does/not/exist.pem\", which cannot be read: "), "{answer}");
+    assert!(aws.calls().is_empty());
+    binary.stop().await;
+    check_log(&binary.logs());
+}
+
+/// The proxy, and not a name server, decides about hosts; an address in the URL is refused before the proxy is asked.
+#[tokio::test]
+async fn a_host_that_the_proxy_refuses_is_not_called_past_the_proxy() {
+    let aws = account();
+    put_role(&aws, FUNCTION_ROLE, "lambda.amazonaws.com");
+    put_role(&aws, EXECUTION_ROLE, "bedrock-agentcore.amazonaws.com");
+    let proxy = transport::listen_proxy(&aws, 0).await.expect("a port");
+    let binary = RuntimeApi::new(&aws, proxy.environment(), env!("CARGO_BIN_EXE_provisioner"));
+    for (issuer, sentence) in [
+        ("https://idp.example.com", "which cannot be reached: the connection failed: tunnel error: unsuccessful"),
+        ("https://0x7f000001", "which is a local address"),
+        ("https://[64:ff9b::a9fe:a9fe]", "which is a local address"),
+    ] {
+        let properties = json!({"ContainerUri": IMAGE, "RoleArn": EXECUTION_ROLE, "InboundAuth": "JWT",
+            "Issuer": issuer, "AllowedAudience": "https://mcp.example.com"});
+        let kind = ("Custom::AgentCoreRuntime", issuer);
+        let answer = create(&aws, &binary, kind, properties, &[]).await.expect("answered");
+        assert!(answer["Reason"].as_str().is_some_and(|reason| reason.contains(sentence)), "{answer}");
+    }
+    binary.stop().await;
+    check_log(&binary.logs());
 }
 
 #[tokio::test]
@@ -170,25 +227,12 @@ async fn the_binary_derives_names_with_the_prefix_it_is_given() {
     let aws = account();
     put_role(&aws, FUNCTION_ROLE, "lambda.amazonaws.com");
     put_role(&aws, EXECUTION_ROLE, "bedrock-agentcore.amazonaws.com");
-    let listener = transport::listen(&aws, 0).await.expect("a port");
-    let binary = RuntimeApi::new(&aws, listener.address(), env!("CARGO_BIN_EXE_provisioner"));
-    for (prefix, expected) in [("team", "team_mcp_Runtime_"), ("", "mcp_Runtime_")] {
-        let now = aws.clock().now();
-        let url = aws.with(|world| world.responses.presign_loopback(listener.address(), prefix, now));
-        let event = json!({"RequestType": "Create", "ResponseURL": url, "StackId": STACK_ID,
-            "RequestId": expected, "LogicalResourceId": "Runtime", "ResourceType": "Custom::AgentCoreRuntime",
-            "ResourceProperties": {"ContainerUri": IMAGE, "RoleArn": EXECUTION_ROLE}});
-        let invocation = Invocation {
-            request_id: "00000000-0000-0000-0000-000000000000".to_owned(),
-            payload: event.to_string().into_bytes(),
-            deadline: now + Duration::from_mins(2),
-            function_arn: "arn:aws:lambda:us-east-1:111122223333:function:provisioner".to_owned(),
-            role_arn: FUNCTION_ROLE.to_owned(),
-            environment: BTreeMap::from([("NAME_PREFIX".to_owned(), prefix.to_owned())]),
-        };
-        binary.invoke(invocation).await.expect("answered");
-        let answer = aws.with(|world| world.responses.take_answer(&url)).expect("an answer");
-        let answer: Value = serde_json::from_slice(&answer).expect("JSON");
+    let proxy = transport::listen_proxy(&aws, 0).await.expect("a port");
+    let binary = RuntimeApi::new(&aws, proxy.environment(), env!("CARGO_BIN_EXE_provisioner"));
+    for (prefix, expected) in [("team", "team_mcp_Thing_"), ("", "mcp_Thing_")] {
+        let properties = json!({"ContainerUri": IMAGE, "RoleArn": EXECUTION_ROLE});
+        let kind = ("Custom::AgentCoreRuntime", expected);
+        let answer = create(&aws, &binary, kind, properties, &[("NAME_PREFIX", prefix)]).await.expect("answered");
         let id = answer["PhysicalResourceId"].as_str().expect("text");
         assert!(answer["Status"] == "SUCCESS" && id.starts_with(expected), "{answer}");
     }
@@ -200,21 +244,10 @@ async fn the_binary_logs_at_its_level_and_above() {
     for (word, expected) in [("FATAL", &[][..]), ("error", &["ERROR"]), ("Loud", &["ERROR", "INFO", "WARN"])] {
         let aws = account();
         put_role(&aws, FUNCTION_ROLE, "lambda.amazonaws.com");
-        let listener = transport::listen(&aws, 0).await.expect("a port");
-        let binary = RuntimeApi::new(&aws, listener.address(), env!("CARGO_BIN_EXE_provisioner"));
-        let now = aws.clock().now();
-        let url = aws.with(|world| world.responses.presign_loopback(listener.address(), "request", now));
-        let event = json!({"RequestType": "Create", "ResponseURL": url, "StackId": STACK_ID, "RequestId": "request",
-            "LogicalResourceId": "Thing", "ResourceType": "Custom::AgentCoreSecret", "ResourceProperties": {}});
-        let invocation = Invocation {
-            request_id: "00000000-0000-0000-0000-000000000000".to_owned(),
-            payload: event.to_string().into_bytes(),
-            deadline: now + Duration::from_mins(1),
-            function_arn: "arn:aws:lambda:us-east-1:111122223333:function:provisioner".to_owned(),
-            role_arn: FUNCTION_ROLE.to_owned(),
-            environment: BTreeMap::from([("AWS_LAMBDA_LOG_LEVEL".to_owned(), word.to_owned())]),
-        };
-        binary.invoke(invocation).await.expect("answered");
+        let proxy = transport::listen_proxy(&aws, 0).await.expect("a port");
+        let binary = RuntimeApi::new(&aws, proxy.environment(), env!("CARGO_BIN_EXE_provisioner"));
+        let kind = ("Custom::AgentCoreSecret", "request");
+        create(&aws, &binary, kind, json!({}), &[("AWS_LAMBDA_LOG_LEVEL", word)]).await.expect("answered");
         binary.stop().await;
         let lines: Vec<Value> =
             binary.logs().iter().map(|line| serde_json::from_str(line).expect("a JSON line")).collect();

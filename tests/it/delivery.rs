@@ -11,6 +11,7 @@ use emulator::faults::{ResponseFault, ResponseFaultEffect};
 use emulator::transport;
 use provisioner::aws::{Context, ContextSettings};
 use provisioner::endpoints::Endpoints;
+use provisioner::http::Connectors;
 use serde_json::{Value, json};
 
 use crate::world::{CANARY, Event, World};
@@ -73,7 +74,7 @@ async fn a_panic_is_answered_without_its_message() {
     let context = Context::new(ContextSettings {
         region: "us-east-1".to_owned(),
         credentials: SharedCredentialsProvider::new(Credentials::new("key", "secret", None, None, "test")),
-        connector: SharedHttpConnector::new(Panicking(transport::http_connector(&world.aws))),
+        connectors: Connectors::single(Panicking(transport::http_connector(&world.aws))),
         time_source: SharedTimeSource::new(world.aws.clock()),
         endpoints: Ok(Endpoints::default()),
         name_prefix: None,

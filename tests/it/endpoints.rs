@@ -14,6 +14,7 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 use emulator::transport;
 use provisioner::aws::{Context, ContextSettings};
 use provisioner::endpoints::Endpoints;
+use provisioner::http::Connectors;
 use serde_json::{Value, json};
 
 use crate::world::{EXECUTION_ROLE, Event, IMAGE, World};
@@ -63,7 +64,7 @@ fn context(world: &World, variables: &[(&str, &str)]) -> (Context, Hosts) {
     let context = Context::new(ContextSettings {
         region: "us-east-1".to_owned(),
         credentials: SharedCredentialsProvider::new(Credentials::new("key", "secret", None, None, "test")),
-        connector: SharedHttpConnector::new(hosts.clone()),
+        connectors: Connectors::single(hosts.clone()),
         time_source: SharedTimeSource::new(world.aws.clock()),
         endpoints: Endpoints::from_environment(read),
         name_prefix: None,

@@ -1,13 +1,16 @@
 """Runs the built function as Lambda would, and stands in for CloudFormation at the other end.
 
-One HTTP server on loopback plays the Lambda Runtime API, which hands the process one event at a time, and the bucket
-that the function's answers go to. Only what the lifecycle test needs: no deadline is enforced and nothing is retried.
+One HTTP server on loopback plays the Lambda Runtime API, which hands the process one event at a time. Another, with TLS,
+plays the bucket that the function's answers go to; the function trusts its certificate because `SSL_CERT_FILE` names it.
+Only what the lifecycle test needs: no deadline is enforced and nothing is retried.
 """
 
 import datetime
 import json
 import os
+import pathlib
 import queue
+import ssl
 import subprocess
 import tempfile
 import threading
@@ -16,12 +19,29 @@ import uuid
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
 ACCOUNT = "123456789012"  # moto's
 REGION = "us-east-1"
 FUNCTION_ARN = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:provisioner"
 # How long a test waits for an answer. The function's own limit, 900 seconds, would be too patient here.
 ANSWER_SECONDS_MAX = 60
 RESPONSE_BYTES_MAX = 4096
+
+
+def certificate(host: str) -> tuple[bytes, bytes]:
+    """A certificate for a host that vouches for itself, and its key, as PEM."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, host)])
+    now = datetime.datetime.now(datetime.timezone.utc)
+    builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+    builder = builder.not_valid_before(now - datetime.timedelta(days=1)).not_valid_after(now + datetime.timedelta(days=1))
+    builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False)
+    pem = builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+    form = (serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    return pem, key.private_bytes(serialization.Encoding.PEM, *form)
 
 
 class Function:
@@ -32,13 +52,16 @@ class Function:
         self._reports: queue.Queue = queue.Queue()
         self._answers: dict[str, list] = {}
         self._log = tempfile.TemporaryFile()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._server.daemon_threads = True
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-        self._base = f"127.0.0.1:{self._server.server_port}"
+        self._folder = tempfile.TemporaryDirectory()
+        pem, key = pathlib.Path(self._folder.name, "certificate.pem"), pathlib.Path(self._folder.name, "key.pem")
+        for path, content in zip([pem, key], certificate("localhost"), strict=True):
+            path.write_bytes(content)
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        tls.load_cert_chain(pem, key)
+        self._runtime_api, self._bucket = self._serve(), self._serve(tls)
         # Nothing of our own environment: Lambda passes these and little else.
         environment = {
-            "AWS_LAMBDA_RUNTIME_API": self._base,
+            "AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{self._runtime_api.server_port}",
             "AWS_LAMBDA_FUNCTION_NAME": "provisioner",
             "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "128",
@@ -51,6 +74,7 @@ class Function:
             "AWS_SECRET_ACCESS_KEY": "testing",
             "AWS_SESSION_TOKEN": "testing",
             "AWS_ENDPOINT_URL": endpoint_url,
+            "SSL_CERT_FILE": str(pem),
             "_HANDLER": "bootstrap",
         }
         self._process = subprocess.Popen([bootstrap], env=environment, stdout=self._log, stderr=self._log)
@@ -59,7 +83,8 @@ class Function:
         """Delivers one event and returns CloudFormation's answer. Raises AssertionError unless there is exactly one."""
         key = str(uuid.uuid4())
         signed = datetime.datetime.now(datetime.timezone.utc).strftime("%Y%m%dT%H%M%SZ")
-        event = {**event, "ResponseURL": f"http://{self._base}/answers/{key}?X-Amz-Date={signed}&X-Amz-Expires=7200"}
+        base = f"https://localhost:{self._bucket.server_port}/answers"
+        event = {**event, "ResponseURL": f"{base}/{key}?X-Amz-Date={signed}&X-Amz-Expires=7200"}
         self._answers[key] = []
         self._events.put(event)
         deadline = time.monotonic() + ANSWER_SECONDS_MAX
@@ -90,12 +115,23 @@ class Function:
         return text
 
     def stop(self) -> None:
-        """Ends the process and the server."""
+        """Ends the process and the servers."""
         self._process.kill()
         self._process.wait()
-        self._server.shutdown()
-        self._server.server_close()
+        for server in (self._runtime_api, self._bucket):
+            server.shutdown()
+            server.server_close()
         self._log.close()
+        self._folder.cleanup()
+
+    def _serve(self, tls: ssl.SSLContext | None = None) -> ThreadingHTTPServer:
+        """Starts a server on a free port."""
+        server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        server.daemon_threads = True
+        if tls:
+            server.socket = tls.wrap_socket(server.socket, server_side=True)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        return server
 
     def _handler(function) -> type:  # `self` is the request's below
         class Handler(BaseHTTPRequestHandler):

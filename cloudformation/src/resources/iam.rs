@@ -7,7 +7,7 @@ use emulator::aws::Aws;
 use emulator::iam::Role;
 use serde_json::{Map, Value, json};
 
-use super::place::{Made, Place, attributes, name_in};
+use super::place::{Place, PutResult, attributes, name_in};
 use crate::intrinsics::{list, text};
 
 /// Characters in a trust policy; IAM's default quota.
@@ -44,7 +44,7 @@ struct Attached {
 }
 
 impl IamResources {
-    pub(super) fn put_role(&mut self, place: &Place<'_>, properties: &Map<String, Value>) -> Made {
+    pub(super) fn put_role(&mut self, place: &Place<'_>, properties: &Map<String, Value>) -> PutResult {
         let name = &place.name;
         place.refuse_duplicate(self.roles.contains_key(name))?;
         check_name(name, 64)?;
@@ -94,7 +94,7 @@ impl IamResources {
         Ok(())
     }
 
-    pub(super) fn put_policy(&mut self, place: &Place<'_>, properties: &Map<String, Value>) -> Made {
+    pub(super) fn put_policy(&mut self, place: &Place<'_>, properties: &Map<String, Value>) -> PutResult {
         let attached = self.attached(properties, role_names(properties), INLINE_POLICIES_CHARS_MAX)?;
         if attached.roles.is_empty() && !["Users", "Groups"].iter().any(|key| properties.contains_key(*key)) {
             return Err("At least one of [Groups,Roles,Users] must be non-empty.".to_owned());
@@ -103,7 +103,7 @@ impl IamResources {
         Ok((place.name.clone(), attributes(json!({ "Id": place.name }))))
     }
 
-    pub(super) fn put_role_policy(&mut self, place: &Place<'_>, properties: &Map<String, Value>) -> Made {
+    pub(super) fn put_role_policy(&mut self, place: &Place<'_>, properties: &Map<String, Value>) -> PutResult {
         let given = |property: &str| properties.get(property).and_then(text).unwrap_or_default();
         let (name, role) = (given("PolicyName"), given("RoleName"));
         check_name(&name, 128)?;
@@ -143,7 +143,7 @@ impl IamResources {
         self.publish(aws);
     }
 
-    pub(super) fn put_managed_policy(&mut self, place: &Place<'_>, properties: &Map<String, Value>) -> Made {
+    pub(super) fn put_managed_policy(&mut self, place: &Place<'_>, properties: &Map<String, Value>) -> PutResult {
         let name = name_in(&place.name);
         check_name(name, 128)?;
         let path = properties.get("Path").and_then(text).unwrap_or_else(|| "/".to_owned());
@@ -164,7 +164,7 @@ impl IamResources {
         self.publish(aws);
     }
 
-    /// How many `AWS::IAM::ManagedPolicy` resources, but for one, name this role.
+    /// Counts the `AWS::IAM::ManagedPolicy` resources, except one, that name this role.
     fn attachments(&self, role: &str, except: &str) -> usize {
         let named = |policy: &Attached| policy.roles.iter().any(|attached| attached == role);
         self.managed.iter().filter(|(arn, policy)| *arn != except && named(policy)).count()
@@ -184,7 +184,7 @@ impl IamResources {
         }
     }
 
-    /// A managed policy must be known, or be a customer's own that somebody made outside CloudFormation.
+    /// Refuses an unknown managed policy, unless it is a customer's own, created outside CloudFormation.
     fn check_managed(&self, arn: &str) -> Result<(), String> {
         let aws_owned = arn.contains(":iam::aws:policy/");
         let customer = arn.starts_with("arn:") && arn.contains(":iam::") && arn.contains(":policy/") && !aws_owned;
@@ -214,7 +214,7 @@ impl IamResources {
     }
 }
 
-/// The roles that a policy names.
+/// Returns the roles that a policy names.
 fn role_names(properties: &Map<String, Value>) -> Vec<String> {
     properties.get("Roles").map(list).unwrap_or_default().iter().filter_map(text).collect()
 }
@@ -233,7 +233,7 @@ fn check_inline_chars(role: &str, chars: usize) -> Result<(), String> {
     Ok(())
 }
 
-/// The documents of AWS's own policies that functions usually have.
+/// Returns the document of an AWS managed policy, for those that functions usually have.
 fn aws_managed_policy(arn: &str) -> Option<Value> {
     let (_, name) = arn.split_once(":iam::aws:policy/service-role/")?;
     let logs = ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"];
@@ -262,7 +262,7 @@ fn check_name(name: &str, length_max: usize) -> Result<(), String> {
     Ok(())
 }
 
-/// The grammar of a policy document, as far as a slip of the pen would break it.
+/// Checks the grammar of a policy document, as far as a typing error would break it.
 fn check_document(document: &Value, is_trust: bool, chars_max: usize) -> Result<(), String> {
     let malformed = |problem: &str| Err(format!("Syntax errors in policy: {problem} (MalformedPolicyDocument)"));
     let Some(members) = document.as_object() else { return malformed("a document must be an object") };

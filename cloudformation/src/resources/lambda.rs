@@ -6,7 +6,7 @@ use std::time::Duration;
 use emulator::lambda::async_invoke::FunctionConfiguration;
 use serde_json::{Map, Value, json};
 
-use super::place::{Made, Others, Place, attributes};
+use super::place::{Others, Place, PutResult, attributes};
 use super::schema::integer;
 use crate::intrinsics::text;
 
@@ -39,7 +39,7 @@ pub(crate) struct LambdaFunction {
 pub(super) struct LambdaFunctions(BTreeMap<String, LambdaFunction>);
 
 impl LambdaFunctions {
-    pub(super) fn put(&mut self, place: &Place<'_>, properties: &Map<String, Value>) -> Made {
+    pub(super) fn put(&mut self, place: &Place<'_>, properties: &Map<String, Value>) -> PutResult {
         let name = &place.name;
         place.refuse_duplicate(self.0.contains_key(name))?;
         let allowed = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
@@ -101,7 +101,7 @@ impl LambdaFunctions {
         place: &Place<'_>,
         properties: &Map<String, Value>,
         others: &mut Others,
-    ) -> Made {
+    ) -> PutResult {
         let name = self.function_name(properties)?;
         if properties.get("Qualifier").and_then(Value::as_str) != Some("$LATEST") {
             return Err("the emulator has no versions and aliases: Qualifier must be $LATEST".to_owned());
@@ -139,7 +139,7 @@ impl LambdaFunctions {
         place: &Place<'_>,
         properties: &Map<String, Value>,
         others: &mut Others,
-    ) -> Made {
+    ) -> PutResult {
         self.function_name(properties)?;
         let action = properties.get("Action").and_then(Value::as_str).unwrap_or_default();
         if !action.starts_with("lambda:") {
@@ -150,7 +150,7 @@ impl LambdaFunctions {
         Ok((physical_id, attributes))
     }
 
-    /// The name of the function that `FunctionName` means, written as a name or an ARN.
+    /// Returns the name of the function that `FunctionName` means, written as a name or an ARN.
     fn function_name(&self, properties: &Map<String, Value>) -> Result<String, String> {
         let given = properties.get("FunctionName").and_then(text).unwrap_or_default();
         let found = self.0.iter().find(|(name, function)| **name == given || function.configuration.arn == given);

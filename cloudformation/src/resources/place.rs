@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::change::Target;
 
-/// Where and under which name a resource is made.
+/// The place and the name of a resource that is created or updated.
 pub(super) struct Place<'a> {
     pub(super) aws: &'a Aws,
     pub(super) target: &'a Target,
@@ -18,7 +18,7 @@ pub(super) struct Place<'a> {
 }
 
 impl Place<'_> {
-    /// `arn:aws:<service>:<region>:<account>:<resource>`; IAM's ARNs have no Region.
+    /// Returns `arn:aws:<service>:<region>:<account>:<resource>`; IAM's ARNs have no Region.
     pub(super) fn arn(&self, service: &str, resource: &str) -> String {
         let settings = self.aws.settings();
         let region = if service == "iam" { "" } else { settings.region.as_str() };
@@ -33,7 +33,8 @@ impl Place<'_> {
     }
 }
 
-pub(super) type Made = Result<(String, Map<String, Value>), String>;
+/// The physical id and the attributes of a resource that was created or updated, or the reason why not.
+pub(super) type PutResult = Result<(String, Map<String, Value>), String>;
 
 /// Resources without an effect of their own: their types and physical ids.
 #[derive(Default)]
@@ -53,7 +54,7 @@ impl Others {
     }
 }
 
-/// The members of an object literal.
+/// Returns the members of an object literal.
 pub(super) fn attributes(object: Value) -> Map<String, Value> {
     match object {
         Value::Object(members) => members,
@@ -61,7 +62,7 @@ pub(super) fn attributes(object: Value) -> Map<String, Value> {
     }
 }
 
-/// The name within a physical id, which for some types is an ARN.
+/// Returns the name within a physical id, which for some types is an ARN.
 pub(super) fn name_in(physical_id: &str) -> &str {
     if physical_id.starts_with("arn:") { physical_id.rsplit('/').next().unwrap_or(physical_id) } else { physical_id }
 }

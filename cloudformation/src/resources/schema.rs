@@ -1,4 +1,4 @@
-//! What is known of each `AWS::` type: its properties, its attributes, what can only be set at creation.
+//! The known `AWS::` types: their properties, their attributes, and the properties that can be set at creation only.
 //!
 //! Names and shapes are those of the public CloudFormation registry schemas.
 
@@ -35,7 +35,7 @@ pub(crate) struct Definition {
     attributes: &'static [&'static str],
     /// The property that names the resource, if it has one.
     pub name_property: Option<&'static str>,
-    /// Which capability the type needs; a fixed name needs `CAPABILITY_NAMED_IAM`.
+    /// True if the type needs `CAPABILITY_IAM`; a fixed name needs `CAPABILITY_NAMED_IAM`.
     pub is_iam: bool,
 }
 
@@ -238,7 +238,7 @@ static STACK: Definition = Definition {
     ..PLAIN
 };
 
-/// The definition of a type, unless the emulator does not know it.
+/// Returns the definition of a type, unless the emulator does not know it.
 pub(crate) fn definition(type_name: &str) -> Option<&'static Definition> {
     Some(match type_name {
         "AWS::IAM::Role" => &ROLE,
@@ -258,7 +258,7 @@ pub(crate) fn definition(type_name: &str) -> Option<&'static Definition> {
 }
 
 impl Definition {
-    /// Whether `Fn::GetAtt` knows the attribute.
+    /// Returns true if `Fn::GetAtt` knows the attribute.
     pub(crate) fn has_attribute(&self, attribute: &str) -> bool {
         self.attributes.iter().any(|known| match known.strip_suffix('*') {
             Some(prefix) => attribute.len() > prefix.len() && attribute.starts_with(prefix),
@@ -266,7 +266,7 @@ impl Definition {
         })
     }
 
-    /// Whether going from one set of properties to the other needs a new physical resource.
+    /// Returns true if the change from one set of properties to the other needs a new physical resource.
     pub(crate) fn replaces(&self, old: &Map<String, Value>, new: &Map<String, Value>) -> bool {
         self.create_only.iter().any(|name| old.get(*name) != new.get(*name))
     }
@@ -303,7 +303,7 @@ impl Definition {
     }
 }
 
-/// A whole number, written as a number or as text.
+/// Reads a whole number, written as a number or as text.
 pub(crate) fn integer(value: &Value) -> Option<i64> {
     text(value)?.parse().ok()
 }

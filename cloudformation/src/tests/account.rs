@@ -18,7 +18,7 @@ async fn failure(kind: &str, properties: &str) -> String {
 }
 
 #[tokio::test(start_paused = true)]
-async fn wrong_properties_are_found_when_the_resource_is_made() {
+async fn wrong_properties_are_found_when_the_resource_is_created() {
     let function = "Handler: bootstrap, Runtime: provided.al2023, Role: !GetAtt Role.Arn, Code: x/";
     assert_eq!(failure("AWS::Logs::LogGroup", "Retention: 3").await, "Encountered unsupported property Retention");
     assert!(failure("AWS::Logs::LogGroup", "RetentionInDays: 2").await.contains("RetentionInDays 2"));

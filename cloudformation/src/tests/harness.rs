@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use crate::capability::Capability;
 use crate::{CloudFormation, StackInput};
 
-/// What the function does with an event.
+/// The function's reaction to an event.
 #[derive(Clone)]
 pub(super) enum Act {
     /// Answers SUCCESS with this id after so many seconds.
@@ -114,7 +114,7 @@ impl Harness {
         harness
     }
 
-    /// More acts for what comes next.
+    /// Adds acts for the next events.
     pub(super) fn then(&self, acts: &[(&str, Act)]) {
         let mut known = self.script.acts.lock().expect("not poisoned");
         for (key, act) in acts {
@@ -146,7 +146,7 @@ impl Harness {
         lines.collect()
     }
 
-    /// The event of the last request of this type to this resource.
+    /// Returns the event of the last request of this type to this resource.
     pub(super) fn event(&self, request_type: &str, logical_id: &str) -> Value {
         let requests = self.cfn.requests();
         let found = requests.iter().rev().map(|request| &request.event);
@@ -155,12 +155,12 @@ impl Harness {
         found.next().expect("such a request was sent").clone()
     }
 
-    /// The states a resource or stack has gone through.
+    /// Returns the states a resource or stack has gone through.
     pub(super) fn states(&self, logical_id: &str) -> Vec<Status> {
         self.cfn.events().iter().filter(|event| event.logical_id == logical_id).map(|event| event.status).collect()
     }
 
-    /// The reason given with the last event of this status.
+    /// Returns the reason given with the last event of this status.
     pub(super) fn reason(&self, logical_id: &str, status: Status) -> String {
         let events = self.cfn.events();
         let event = events.iter().rev().find(|event| event.logical_id == logical_id && event.status == status);
@@ -189,8 +189,8 @@ pub(super) const FUNCTION: &str = "
       Environment: {Variables: {STAGE: test}}
 ";
 
-/// A stack `demo` of the function and these lines: `<name>: {<properties>}` is a custom resource, `<section>: {…}` a section,
-/// an indented line belongs to the resources as it is.
+/// Returns a stack `demo` of the function and these lines: `<name>: {<properties>}` is a custom resource, `<section>:
+/// {…}` a section, an indented line belongs to the resources as it is.
 pub(super) fn input(resources: &str) -> StackInput {
     StackInput::new("demo", body(resources)).capability(Capability::Iam)
 }

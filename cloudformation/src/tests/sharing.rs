@@ -1,4 +1,4 @@
-//! What stacks share: exported values, and a function that serves custom resources of other stacks.
+//! Exported values, and a function that serves custom resources of other stacks.
 
 use std::time::Duration;
 
@@ -10,14 +10,14 @@ use crate::capability::Capability;
 
 const EXPORT: &str = "Outputs: {Arn: {Value: !GetAtt Function.Arn, Export: {Name: !Sub '${AWS::StackName}-Arn'}}}";
 
-/// A stack whose only resource is served by the function of the stack `demo`.
+/// Returns a stack whose only resource is served by the function of the stack `demo`.
 fn importer(more: &str) -> StackInput {
     let thing = "Thing: {Type: 'Custom::Thing', Properties: {ServiceToken: {'Fn::ImportValue': !Sub '${From}-Arn'}}}";
     let parameters = "Parameters: {From: {Type: String, Default: demo}}";
     StackInput::new("importer", format!("{parameters}\nResources:\n  {thing}\n{more}"))
 }
 
-/// The function's stack; with the lines, it differs from the one before.
+/// Returns the function's stack; with the lines, it differs from the one before.
 async fn exporter(lines: &str) -> Harness {
     let harness = Harness::new(&[]);
     assert_eq!(harness.create(&format!("{EXPORT}\n{lines}")).await.status, Status::CreateComplete);
@@ -85,7 +85,7 @@ async fn an_import_lasts_until_an_update_without_it_is_complete() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_import_of_nothing_fails_before_anything_is_made() {
+async fn an_import_of_nothing_fails_before_anything_is_created() {
     let harness = Harness::new(&[]);
     let stack = import(&harness, "").await;
     assert_eq!(stack.status, Status::RollbackComplete);

@@ -1,5 +1,5 @@
-//! What a caller must be allowed, call by call [SAR, DG service-linked-roles, and the permissions that the handlers of
-//! the native CloudFormation types declare].
+//! The permissions that a caller needs, call by call [SAR, DG service-linked-roles, and the permissions that the
+//! handlers of the native CloudFormation types declare].
 
 use std::collections::BTreeMap;
 
@@ -30,20 +30,20 @@ const NETWORK: ServiceLinkedRole = ServiceLinkedRole {
     name: "AWSServiceRoleForBedrockAgentCoreNetwork",
 };
 
-/// The service-linked roles that exist once a runtime was accepted.
+/// Returns the service-linked roles that exist once a runtime was accepted.
 pub(super) fn service_linked(in_vpc: bool) -> impl Iterator<Item = ServiceLinkedRole> {
     [RUNTIME_IDENTITY].into_iter().chain(in_vpc.then_some(NETWORK))
 }
 
-/// The part after the account of the ARN of the workload identity of a runtime or a gateway.
+/// Returns the part after the account of the ARN of the workload identity of a runtime or a gateway.
 pub(super) fn workload_identity(id: &str) -> String {
     format!("workload-identity-directory/default/workload-identity/{id}")
 }
 
 impl AgentCoreControl {
-    /// The actions that a call needs, and on what.
+    /// Returns the actions that a call needs, and the resources that it needs them on.
     ///
-    /// A resource that does not exist is evaluated as the ARN made from its id, without tags, so that a statement
+    /// A resource that does not exist is evaluated as the ARN built from its id, without tags, so that a statement
     /// scoped by `aws:ResourceTag` denies it: the caller sees `AccessDeniedException`, not that it is gone.
     pub(crate) fn requirements(&self, call: &Call, secrets: &SecretsManager) -> Vec<Requirement> {
         match call.operation {
@@ -126,7 +126,7 @@ impl AgentCoreControl {
         needed
     }
 
-    /// What a configuration needs, whether it comes with a create or with an update.
+    /// Returns the permissions that a configuration needs, in a create as in an update.
     fn to_configure(&self, call: &Call) -> Vec<Requirement> {
         let (partition, account) = (&self.settings.partition, &self.settings.account_id);
         let mut needed = vec![to_pass_role(call)];
@@ -160,7 +160,7 @@ impl AgentCoreControl {
         needed
     }
 
-    /// The endpoint has none of the runtime's tags.
+    /// Returns the permission on the `DEFAULT` endpoint, which has none of the runtime's tags.
     fn on_default_endpoint(&self, call: &Call, action: &str) -> Requirement {
         let id = required(&call.input, "agentRuntimeId");
         need(action, self.arn(&format!("runtime/{id}/runtime-endpoint/{DEFAULT}")))
@@ -177,7 +177,7 @@ pub(super) fn need(action: &str, resource: impl Into<String>) -> Requirement {
     Requirement::new(format!("bedrock-agentcore:{action}"), resource)
 }
 
-/// The subnets and security groups of a network configuration.
+/// Returns the subnets and security groups of a network configuration.
 fn vpc_of(network: Option<&Value>) -> Map<String, Value> {
     network.and_then(|network| network.get("networkModeConfig")?.as_object()).cloned().unwrap_or_default()
 }
@@ -195,7 +195,7 @@ fn with_vpc(mut requirement: Requirement, input: &Map<String, Value>) -> Require
     requirement
 }
 
-/// The role of a runtime or a gateway.
+/// Returns the permission to pass the role of a runtime or a gateway.
 pub(super) fn to_pass_role(call: &Call) -> Requirement {
     Requirement::new("iam:PassRole", required(&call.input, "roleArn"))
         .with("iam:PassedToService", "bedrock-agentcore.amazonaws.com")

@@ -24,7 +24,7 @@ pub struct ApiKeyProvider {
     pub(super) sequence: u64,
 }
 
-/// The part of a provider's ARN after the account.
+/// Returns the part of a provider's ARN after the account.
 pub(super) fn api_key_provider_path(name: &str) -> String {
     format!("token-vault/default/apikeycredentialprovider/{name}")
 }

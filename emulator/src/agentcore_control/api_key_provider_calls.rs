@@ -51,7 +51,8 @@ impl AgentCoreControl {
         found.map(described).ok_or_else(|| no_provider(name))
     }
 
-    /// A full replacement: a managed key has to come with every update, as an OAuth2 provider's client secret has to.
+    /// Replaces the whole configuration: a managed key has to come with every update, as an OAuth2 provider's client
+    /// secret has to.
     pub(super) fn update_api_key_provider(&mut self, call: &Call, dependencies: &mut Dependencies<'_>) -> Answer {
         let given = GivenSecret::of(&call.input, &API_KEY)?;
         let provider = self.find_api_key_provider(&call.input)?;
@@ -92,7 +93,7 @@ fn no_provider(name: &str) -> ApiError {
     not_found(format!("Credential provider with name: {name} was not found"))
 }
 
-/// The answer to a create.
+/// Returns the answer to a create.
 fn outlined(provider: &ApiKeyProvider) -> Value {
     json!({
         "name": provider.name,
@@ -103,7 +104,7 @@ fn outlined(provider: &ApiKeyProvider) -> Value {
     })
 }
 
-/// The answer to a get or an update.
+/// Returns the answer to a get or an update.
 fn described(provider: &ApiKeyProvider) -> Value {
     let mut answer = outlined(provider);
     answer["createdTime"] = timestamp(provider.created);

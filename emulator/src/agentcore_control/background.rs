@@ -12,14 +12,14 @@ use crate::service::{Call, Outcome};
 use crate::settings::{PlatformVersion, Settings};
 
 impl AgentCoreControl {
-    /// The synchronizations that were started and not yet taken, in the order of the calls that started them. Whoever
-    /// takes one ends it with [`Self::finish_synchronization`]; until then the target stays as it is.
+    /// Takes the synchronizations that were started and not yet taken, in the order of the calls that started them.
+    /// Whoever takes one ends it with [`Self::finish_synchronization`]; until then the target stays as it is.
     pub fn take_synchronizations(&mut self) -> Vec<Synchronization> {
         std::mem::take(&mut self.synchronizations)
     }
 
-    /// Ends a synchronization: with the server's MCP tool objects, or with the reason why there are none. One that no
-    /// target waits for any more is ignored.
+    /// Ends a synchronization: with the server's MCP tool objects, or with the reason why there are none. A
+    /// synchronization that no target waits for is ignored.
     pub fn finish_synchronization(
         &mut self,
         synchronization: &Synchronization,
@@ -46,8 +46,8 @@ impl AgentCoreControl {
         }
     }
 
-    /// The builds that were started and not yet taken. Whoever takes one ends it with [`Self::finish_build`]; until
-    /// then the version stays as it is.
+    /// Takes the builds that were started and not yet taken. Whoever takes one ends it with [`Self::finish_build`];
+    /// until then the version stays as it is.
     pub fn take_builds(&mut self) -> Vec<Build> {
         std::mem::take(&mut self.builds)
     }

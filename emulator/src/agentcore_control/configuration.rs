@@ -16,12 +16,12 @@ const IDLE_TIMEOUT: u64 = 900;
 /// Seconds.
 const MAX_LIFETIME: u64 = 28_800;
 
-/// What one version of a runtime is made of, defaults filled in.
+/// The configuration of one version of a runtime, with defaults.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Configuration(Map<String, Value>);
 
 impl Configuration {
-    /// The configuration that a create or an update asks for, taken as a whole: what is left out is reset, but for the
+    /// Reads the configuration that a create or an update asks for, as a whole: absent members are reset, except the
     /// platform, which was chosen before.
     pub(super) fn of(input: &Map<String, Value>, create: bool, platform: PlatformVersion) -> Self {
         let mut members: Map<String, Value> = input
@@ -49,62 +49,62 @@ impl Configuration {
         Self(members)
     }
 
-    /// Every member, by its name in the API.
+    /// Returns every member, by its name in the API.
     #[must_use]
     pub fn members(&self) -> &Map<String, Value> {
         &self.0
     }
 
-    /// One member by its name in the API.
+    /// Returns one member by its name in the API.
     #[must_use]
     pub fn get(&self, member: &str) -> Option<&Value> {
         self.0.get(member)
     }
 
-    /// The execution role.
+    /// Returns the execution role.
     #[must_use]
     pub fn role_arn(&self) -> &str {
         required(&self.0, "roleArn")
     }
 
-    /// The description; empty when there is none.
+    /// Returns the description; empty when there is none.
     #[must_use]
     pub fn description(&self) -> &str {
         text(&self.0, "description").unwrap_or_default()
     }
 
-    /// The environment variables.
+    /// Returns the environment variables.
     #[must_use]
     pub fn environment(&self) -> BTreeMap<String, String> {
         text_map(&self.0, "environmentVariables")
     }
 
-    /// The container image, unless the artifact is code.
+    /// Returns the container image, unless the artifact is code.
     #[must_use]
     pub fn container_uri(&self) -> Option<&str> {
         self.0.get("agentRuntimeArtifact")?.get("containerConfiguration")?.get("containerUri")?.as_str()
     }
 
-    /// Whether the runtime is in VPC mode.
+    /// Returns true if the runtime is in VPC mode.
     #[must_use]
     pub fn in_vpc(&self) -> bool {
         self.0.get("networkConfiguration").is_some_and(|network| network["networkMode"] == "VPC")
     }
 
-    /// The JWT authorizer, unless inbound authorization is IAM's.
+    /// Returns the JWT authorizer, unless inbound authorization is IAM's.
     #[must_use]
     pub fn jwt_authorizer(&self) -> Option<&Value> {
         self.0.get("authorizerConfiguration")?.get("customJWTAuthorizer")
     }
 
-    /// The platform that its version runs on.
+    /// Returns the platform that its version runs on.
     #[must_use]
     pub fn platform(&self) -> PlatformVersion {
         let word = text(&self.0, "platformVersion");
         PlatformVersion::ALL.into_iter().find(|version| Some(version.as_str()) == word).unwrap_or_default()
     }
 
-    /// The path that is called once while a version is built.
+    /// Returns the path that is called once while a version is built.
     #[must_use]
     pub fn warmup_path(&self) -> Option<&str> {
         self.0.get("hooksConfiguration")?.pointer("/build/warmup/action/httpPost/path")?.as_str()
@@ -117,7 +117,7 @@ impl Configuration {
         allowlist.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect()
     }
 
-    /// The idle timeout and the maximal lifetime of a session, in seconds.
+    /// Returns the idle timeout and the maximal lifetime of a session, in seconds.
     #[must_use]
     pub fn lifecycle(&self) -> (u64, u64) {
         let member =

@@ -22,17 +22,17 @@ pub struct CredentialProvider {
     pub tags: BTreeMap<String, String>,
     /// The client id; empty if the provider has none.
     pub client_id: String,
-    /// Where the authorization server is.
+    /// The addresses of the authorization server.
     pub discovery: Discovery,
-    /// How the client authenticates at the token endpoint.
+    /// The way in which the client authenticates at the token endpoint.
     pub client_authentication: ClientAuthentication,
-    /// Where the client secret is.
+    /// The place of the client secret.
     pub secret: ProviderSecret,
-    /// Where the authorization server sends a person back to.
+    /// The URL to which the authorization server sends a person back.
     pub callback_url: String,
-    /// When it was created.
+    /// The time of its creation.
     pub created: SystemTime,
-    /// When the last create or update was accepted.
+    /// The time at which the last create or update was accepted.
     pub updated: SystemTime,
     /// `oauth2ProviderConfigOutput`.
     pub(super) shown: Value,
@@ -48,14 +48,14 @@ pub struct CredentialProvider {
 pub(super) const TOKEN_VAULT: &str = "token-vault/default";
 
 impl CredentialProvider {
-    /// The status at a time.
+    /// Returns the status at a time.
     #[must_use]
     pub fn status(&self, now: SystemTime) -> Status {
         self.transition.status(now)
     }
 }
 
-/// The part of a provider's ARN after the account.
+/// Returns the part of a provider's ARN after the account.
 pub(super) fn provider_path(name: &str) -> String {
     format!("token-vault/default/oauth2credentialprovider/{name}")
 }

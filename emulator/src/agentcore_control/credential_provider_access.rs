@@ -52,7 +52,7 @@ impl AgentCoreControl {
         needed
     }
 
-    /// The provider and its vault are both evaluated.
+    /// Returns the permissions on the provider and on its vault: both are evaluated.
     pub(super) fn on_provider(&self, call: &Call) -> Vec<Requirement> {
         let (_, arn) = self.provider_of(call);
         let tags = self.tags_of(&arn, call.now);
@@ -71,7 +71,7 @@ impl AgentCoreControl {
     }
 }
 
-/// A secret that breaks a rule is refused by the call itself.
+/// Returns the permissions to keep a provider's secret. A secret that breaks a rule is refused by the call itself.
 fn to_keep_secret(call: &Call, secrets: &SecretsManager, manage: &[&str]) -> Vec<Requirement> {
     let (kind, config) = match given(&call.input) {
         Some((_, config)) => (&CLIENT_SECRET, config),

@@ -74,8 +74,8 @@ impl AgentCoreControl {
         Ok(answer)
     }
 
-    /// A full replacement, the secret included: a managed one has to come with every update. Whether AWS would keep it
-    /// is not known.
+    /// Replaces the whole configuration, with the secret: a managed one has to come with every update. It is not known
+    /// if AWS would keep it.
     pub(super) fn update_credential_provider(&mut self, call: &Call, dependencies: &mut Dependencies<'_>) -> Answer {
         let given = Configuration::of(&call.input, |name, url| self.check_provider_url(name, url))?;
         let provider = self.find_provider(&call.input)?;
@@ -124,7 +124,7 @@ impl AgentCoreControl {
         self.page_of(PAGE, items.collect(), "credentialProviders", &call.input)
     }
 
-    /// The provider that `name` names. Those that are gone were removed when the call began.
+    /// Finds the provider that `name` names. Deleted ones were removed when the call began.
     fn find_provider(&self, input: &Map<String, Value>) -> Result<&CredentialProvider, ApiError> {
         let name = required(input, "name");
         self.credential_providers.iter().find(|provider| provider.name == name).ok_or_else(|| no_provider(name))
@@ -150,7 +150,7 @@ fn no_provider(name: &str) -> ApiError {
     not_found(format!("Credential provider with name: {name} was not found"))
 }
 
-/// The answer to a create.
+/// Returns the answer to a create.
 fn outlined(provider: &CredentialProvider, now: SystemTime) -> Value {
     json!({
         "name": provider.name,
@@ -164,7 +164,7 @@ fn outlined(provider: &CredentialProvider, now: SystemTime) -> Value {
     })
 }
 
-/// The answer to a get or an update.
+/// Returns the answer to a get or an update.
 fn described(provider: &CredentialProvider, now: SystemTime) -> Value {
     let mut answer = outlined(provider, now);
     answer["credentialProviderVendor"] = json!(provider.vendor);

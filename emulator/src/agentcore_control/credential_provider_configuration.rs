@@ -7,7 +7,7 @@ use super::provider_secret::{CLIENT_SECRET, GivenSecret};
 use crate::input::{required, text};
 use crate::service::ApiError;
 
-/// Where an authorization server is.
+/// The addresses of an authorization server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Discovery {
     /// In the discovery document at this URL.
@@ -23,7 +23,7 @@ pub enum Discovery {
     },
 }
 
-/// How a client authenticates at a token endpoint.
+/// The way in which a client authenticates at a token endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClientAuthentication {
     /// `CLIENT_SECRET_BASIC`: in the `Authorization` header.
@@ -32,7 +32,7 @@ pub enum ClientAuthentication {
     Post,
 }
 
-/// What a create or an update asks for.
+/// The configuration that a create or an update asks for.
 pub(super) struct Configuration {
     pub(super) client_id: String,
     pub(super) discovery: Discovery,
@@ -95,13 +95,13 @@ const ENDPOINTS: [&str; 4] = ["authorizationEndpoint", "issuer", "tenantId", "to
 
 const CUSTOM: &str = "customOauth2ProviderConfig";
 
-/// The one member of `oauth2ProviderConfigInput`. The service model makes sure that there is just one.
+/// Returns the one member of `oauth2ProviderConfigInput`. The service model ensures that it has just one.
 pub(super) fn given(input: &Map<String, Value>) -> Option<(&str, &Map<String, Value>)> {
     let (name, config) = input.get("oauth2ProviderConfigInput")?.as_object()?.iter().next()?;
     Some((name, config.as_object()?))
 }
 
-/// [API CreateOauth2CredentialProvider]
+/// Returns the member of a vendor's configuration [API CreateOauth2CredentialProvider].
 fn member_of(vendor: &str) -> &'static str {
     match vendor {
         "CustomOauth2" => CUSTOM,
@@ -125,7 +125,7 @@ fn custom_discovery(config: &Map<String, Value>) -> Result<Discovery, ApiError> 
     metadata_of(&metadata)
 }
 
-/// Each vendor's own addresses; those of a tenant come with the call.
+/// Returns a vendor's own addresses; those of a tenant come with the call.
 fn vendor_discovery(vendor: &str, config: &Map<String, Value>) -> Result<Discovery, ApiError> {
     let url = match vendor {
         "GoogleOauth2" => "https://accounts.google.com/.well-known/openid-configuration".to_owned(),
@@ -138,7 +138,7 @@ fn vendor_discovery(vendor: &str, config: &Map<String, Value>) -> Result<Discove
         }
         "GithubOauth2" => return Ok(metadata_at("https://github.com/login/oauth", "/authorize", "/access_token")),
         "AtlassianOauth2" => return Ok(metadata_at("https://auth.atlassian.com", "/authorize", "/oauth/token")),
-        // Whether a vendor with addresses of its own needs them in the call is not documented, so every one does.
+        // AWS does not document if a vendor with addresses of its own needs them in the call, so every one does.
         _ => return metadata_of(config),
     };
     Ok(Discovery::Url(url))
@@ -165,7 +165,7 @@ fn metadata_of(members: &Map<String, Value>) -> Result<Discovery, ApiError> {
 }
 
 impl Discovery {
-    /// The addresses in it, with their members' names.
+    /// Returns the addresses in it, with their members' names.
     fn urls(&self) -> Vec<(&'static str, &str)> {
         match self {
             Self::Url(url) => vec![("discoveryUrl", url)],
@@ -177,7 +177,7 @@ impl Discovery {
         }
     }
 
-    /// `oauthDiscovery` in the API.
+    /// Formats the addresses as `oauthDiscovery` of the API.
     fn as_member(&self) -> Value {
         match self {
             Self::Url(url) => json!({"discoveryUrl": url}),
@@ -192,7 +192,7 @@ impl Discovery {
     }
 }
 
-/// `CLIENT_SECRET_BASIC` unless the call says otherwise [DG client-auth-methods].
+/// Returns `CLIENT_SECRET_BASIC` unless the call says otherwise [DG client-auth-methods].
 fn client_authentication(config: &Map<String, Value>) -> Result<ClientAuthentication, ApiError> {
     let metadata = config.get("oauthDiscovery").and_then(|it| it.get("authorizationServerMetadata"));
     let methods = metadata.and_then(|it| it.get("tokenEndpointAuthMethods")).and_then(Value::as_array);

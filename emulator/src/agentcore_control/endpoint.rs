@@ -1,5 +1,5 @@
 //! Endpoints of runtimes: the `DEFAULT` one that comes with every runtime and follows its newest working version, and
-//! endpoints of one's own, which stay at the version they were given.
+//! the others, which stay at the version that they were given.
 
 use std::collections::BTreeMap;
 use std::time::SystemTime;
@@ -8,7 +8,7 @@ use super::status::{Status, Transition};
 
 pub(super) const DEFAULT: &str = "DEFAULT";
 
-/// An endpoint of one's own.
+/// An endpoint other than `DEFAULT`.
 #[derive(Clone, Debug)]
 pub struct Endpoint {
     /// Its name: the qualifier of an invocation.
@@ -36,13 +36,14 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
-    /// The status at a time.
+    /// Returns the status at a time.
     #[must_use]
     pub fn status(&self, now: SystemTime) -> Status {
         self.transition.status(now)
     }
 
-    /// The version that it serves at a time: an update takes effect when it is done, and not at all if it fails.
+    /// Returns the version that it serves at a time: an update takes effect when it is done, and not at all if it
+    /// fails.
     #[must_use]
     pub fn live_version(&self, now: SystemTime) -> Option<u32> {
         match self.status(now) {

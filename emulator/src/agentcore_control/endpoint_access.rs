@@ -24,7 +24,7 @@ impl AgentCoreControl {
         needed
     }
 
-    /// The runtime and its endpoint are both evaluated where the endpoint is changed.
+    /// Returns the permissions on the runtime and on its endpoint: both are evaluated where the endpoint is changed.
     pub(super) fn to_change_endpoint(&self, call: &Call) -> Vec<Requirement> {
         vec![self.on_runtime(call, call.operation), self.on_endpoint(call)]
     }
@@ -37,7 +37,7 @@ impl AgentCoreControl {
             .with_tags("aws:ResourceTag", tags.unwrap_or(&BTreeMap::new()))
     }
 
-    /// The identity and its directory are both evaluated.
+    /// Returns the permissions on the identity and on its directory: both are evaluated.
     pub(super) fn on_identity(&self, call: &Call) -> Vec<Requirement> {
         let arn = self.arn(&workload_identity(required(&call.input, "name")));
         let tags = self.workload_identities.iter().find(|identity| identity.arn == arn).map(|identity| &identity.tags);
@@ -54,7 +54,7 @@ impl AgentCoreControl {
         needed
     }
 
-    /// The resource that has the policy.
+    /// Returns the permission on the resource that has the policy.
     pub(super) fn on_policy(&self, call: &Call) -> Vec<Requirement> {
         let arn = required(&call.input, "resourceArn");
         let tags = self.tags_for_policy(arn, call.now);

@@ -68,8 +68,8 @@ impl AgentCoreControl {
         found.map(|endpoint| shown(endpoint, runtime, call.now)).ok_or_else(|| no_endpoint(runtime, name))
     }
 
-    /// A full replacement: without a version the endpoint moves to the newest, without a description it has none. What
-    /// AWS keeps is not documented.
+    /// Replaces the whole configuration: without a version the endpoint moves to the newest, without a description it
+    /// has none. What AWS keeps is not documented.
     pub(super) fn update_agent_runtime_endpoint(&mut self, call: &Call) -> Answer {
         let runtime = self.find(&call.input)?;
         let name = required(&call.input, "endpointName");
@@ -126,7 +126,7 @@ impl AgentCoreControl {
         Ok(json!({"agentRuntimeId": runtime_id, "endpointName": name, "status": Status::Deleting.as_str()}))
     }
 
-    /// New endpoints are missing, and deleted ones linger, for [`crate::settings::Settings::list_lag`].
+    /// Lists endpoints. New ones are missing, and deleted ones linger, for [`crate::settings::Settings::list_lag`].
     pub(super) fn list_agent_runtime_endpoints(&self, call: &Call) -> Answer {
         let runtime = self.find(&call.input)?;
         let lag = self.settings.list_lag;
@@ -144,8 +144,8 @@ impl AgentCoreControl {
         self.page(items, "runtimeEndpoints", &call.input)
     }
 
-    /// Checks that no endpoint of one's own stands in the way of a `DeleteAgentRuntime`. AWS does not document that it
-    /// would go along, or serve a version that is gone.
+    /// Checks that no endpoint besides `DEFAULT` prevents a `DeleteAgentRuntime`. AWS does not document that it would
+    /// go along, or serve a version that is gone.
     pub(super) fn check_endpoints_allow_deletion(&self, call: &Call) -> Result<(), ApiError> {
         let id = required(&call.input, "agentRuntimeId");
         let version = text(&call.input, "agentRuntimeVersion");
@@ -177,7 +177,7 @@ impl AgentCoreControl {
     }
 }
 
-/// The version that a create or an update asks for: the newest unless it says so. It must work already.
+/// Returns the version that a create or an update asks for: the newest unless it says so. It must work already.
 fn wanted_version(runtime: &Runtime, call: &Call) -> Result<u32, ApiError> {
     let status = runtime.status(call.now);
     if !matches!(status, Status::Ready | Status::UpdateFailed) {

@@ -1,4 +1,4 @@
-//! The checks that the service makes on the role of a runtime or a gateway before it accepts a create or an update.
+//! The service's checks of the role of a runtime or a gateway before it accepts a create or an update.
 
 use std::time::SystemTime;
 
@@ -8,7 +8,8 @@ use crate::iam::{Context, Iam, Role};
 use crate::service::ApiError;
 use crate::settings::Settings;
 
-/// A runtime's execution role must be [`assumable`] and able to pull a private image (O: awslabs/agentcore-samples#154).
+/// Checks that a runtime's execution role is [`assumable`] and able to pull a private image (O:
+/// awslabs/agentcore-samples#154).
 pub(super) fn check(
     configuration: &Configuration,
     runtime_arn: &str,
@@ -26,7 +27,7 @@ pub(super) fn check(
     }
 }
 
-/// The role must exist, be visible already, and trust the service for this resource.
+/// Finds a role that exists, is visible already, and trusts the service for this resource.
 ///
 /// The text is what AWS answers (O: hashicorp/terraform-provider-aws, `internal/service/bedrockagentcore`).
 pub(super) fn assumable<'a>(
@@ -52,7 +53,7 @@ pub(super) fn assumable<'a>(
         })
 }
 
-/// Service principals end in `amazonaws.com` in every partition.
+/// Returns the end of service principals: `amazonaws.com` in every partition.
 fn principal_suffix(settings: &Settings) -> &str {
     settings.dns_suffix.strip_suffix(".cn").unwrap_or(&settings.dns_suffix)
 }

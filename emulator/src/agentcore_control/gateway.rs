@@ -16,13 +16,13 @@ pub struct Gateway {
     pub id: String,
     /// The ARN.
     pub arn: String,
-    /// Where MCP clients reach it: `https://<id>.gateway.bedrock-agentcore.<region>.<dns suffix>/mcp`.
+    /// The URL for MCP clients: `https://<id>.gateway.bedrock-agentcore.<region>.<dns suffix>/mcp`.
     pub url: String,
     /// Unique among the gateways that exist, without regard to case.
     pub name: String,
-    /// When it was created.
+    /// The time of its creation.
     pub created: SystemTime,
-    /// When the last create or update was accepted.
+    /// The time at which the last create or update was accepted.
     pub updated: SystemTime,
     /// The workload identity that comes and goes with the gateway.
     pub workload_identity_arn: String,
@@ -30,7 +30,7 @@ pub struct Gateway {
     pub tags: BTreeMap<String, String>,
     /// In the order of their creation; some may be gone, see [`Self::target`].
     pub targets: Vec<GatewayTarget>,
-    /// What the last create or update asked for, whether it worked or not.
+    /// The configuration of the last create or update, even if that failed.
     pub(super) configuration: Configuration,
     /// The last create, update or delete.
     pub(super) transition: Transition,
@@ -41,43 +41,43 @@ pub struct Gateway {
 }
 
 impl Gateway {
-    /// The status at a time.
+    /// Returns the status at a time.
     #[must_use]
     pub fn status(&self, now: SystemTime) -> Status {
         self.transition.status(now)
     }
 
-    /// Why the last operation failed, if it has by now.
+    /// Returns the reason why the last operation failed, if it has failed by now.
     #[must_use]
     pub fn failure(&self, now: SystemTime) -> Option<&str> {
         self.transition.failure(now)
     }
 
-    /// One member of the configuration by its name in the API.
+    /// Returns one member of the configuration by its name in the API.
     #[must_use]
     pub fn get(&self, member: &str) -> Option<&Value> {
         self.configuration.get(member)
     }
 
-    /// The service role.
+    /// Returns the service role.
     #[must_use]
     pub fn role_arn(&self) -> &str {
         self.configuration.text("roleArn").unwrap_or_default()
     }
 
-    /// `CUSTOM_JWT`, `AWS_IAM` or `NONE`.
+    /// Returns `CUSTOM_JWT`, `AWS_IAM` or `NONE`.
     #[must_use]
     pub fn authorizer_type(&self) -> &str {
         self.configuration.text("authorizerType").unwrap_or_default()
     }
 
-    /// The JWT authorizer of a `CUSTOM_JWT` gateway.
+    /// Returns the JWT authorizer of a `CUSTOM_JWT` gateway.
     #[must_use]
     pub fn jwt_authorizer(&self) -> Option<&Value> {
         self.configuration.jwt_authorizer()
     }
 
-    /// Whether it was created for semantic search.
+    /// Returns true if it was created for semantic search.
     #[must_use]
     pub fn is_semantic(&self) -> bool {
         self.configuration.is_semantic()
@@ -89,19 +89,19 @@ impl Gateway {
         self.configuration.lists_in_pages()
     }
 
-    /// The protocol revisions that clients may speak, oldest first.
+    /// Returns the protocol revisions that clients may speak, oldest first.
     #[must_use]
     pub fn supported_versions(&self) -> Vec<String> {
         self.configuration.supported_versions()
     }
 
-    /// What `initialize` tells clients about the gateway.
+    /// Returns the instructions that `initialize` gives to clients.
     #[must_use]
     pub fn instructions(&self) -> Option<&str> {
         self.configuration.mcp("instructions")?.as_str()
     }
 
-    /// Whether clients are given a session (`sessionConfiguration`).
+    /// Returns true if clients are given a session (`sessionConfiguration`).
     #[must_use]
     pub fn has_sessions(&self) -> bool {
         self.configuration.mcp("sessionConfiguration").is_some()
@@ -113,30 +113,30 @@ impl Gateway {
         self.configuration.get("policyEngineConfiguration").is_some()
     }
 
-    /// Whether errors say what went wrong (`exceptionLevel`).
+    /// Returns true if errors say what went wrong (`exceptionLevel`).
     #[must_use]
     pub fn is_debug(&self) -> bool {
         self.configuration.text("exceptionLevel") == Some("DEBUG")
     }
 
-    /// The targets that exist at `now`, in the order of their creation, those being deleted included.
+    /// Returns the targets that exist at `now`, in the order of their creation, those being deleted included.
     pub fn targets(&self, now: SystemTime) -> impl Iterator<Item = &GatewayTarget> {
         self.targets.iter().filter(move |target| target.status(now) != Status::Gone)
     }
 
-    /// The target of this id, if it exists at `now`.
+    /// Returns the target of this id, if it exists at `now`.
     #[must_use]
     pub fn target(&self, id: &str, now: SystemTime) -> Option<&GatewayTarget> {
         self.targets(now).find(|target| target.id == id)
     }
 
-    /// The target of this name, if it exists at `now`.
+    /// Returns the target of this name, if it exists at `now`.
     #[must_use]
     pub fn target_named(&self, name: &str, now: SystemTime) -> Option<&GatewayTarget> {
         self.targets(now).find(|target| target.name == name)
     }
 
-    /// The targets that are gone at `now`, in the order of their creation within those found gone together.
+    /// Returns the targets that are deleted at `now`, in the order of their creation within those found gone together.
     pub fn deleted_targets(&self, now: SystemTime) -> impl Iterator<Item = &GatewayTarget> {
         self.deleted_targets.iter().chain(self.targets.iter().filter(move |target| target.status(now) == Status::Gone))
     }

@@ -1,4 +1,4 @@
-//! What the calls of gateways and their targets need [DG gateway-prerequisites-permissions].
+//! The permissions that the calls of gateways and their targets need [DG gateway-prerequisites-permissions].
 
 use std::collections::BTreeMap;
 
@@ -53,7 +53,7 @@ impl AgentCoreControl {
         need(action, self.arn(&format!("gateway/{id}"))).with_tags("aws:ResourceTag", tags.unwrap_or(&BTreeMap::new()))
     }
 
-    /// The implicit synchronization of a create or an update is the caller's too.
+    /// Returns the permissions to create or update a target, and those of the implicit synchronization.
     pub(super) fn to_change_target(&self, call: &Call, secrets: &SecretsManager) -> Vec<Requirement> {
         let mut needed = vec![self.on_gateway(call, call.operation)];
         let server = server(&call.input);
@@ -80,7 +80,8 @@ impl AgentCoreControl {
         needed
     }
 
-    /// What it takes to reach the target's server. The gateway gets its tokens with the caller's permissions.
+    /// Returns the permissions that are needed to reach the target's server. The gateway gets its tokens with the
+    /// caller's permissions.
     fn to_connect(&self, call: &Call, members: &Map<String, Value>, secrets: &SecretsManager) -> Vec<Requirement> {
         let mut needed = Vec::new();
         if let Some(id) = runtime_id(server(members)["endpoint"].as_str().unwrap_or_default()) {

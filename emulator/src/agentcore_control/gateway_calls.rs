@@ -88,8 +88,8 @@ impl AgentCoreControl {
         Ok(shown(gateway, call.now))
     }
 
-    /// Never cascades. A target that is gone stands in the way for as long as lists still show it (O: the public Python
-    /// provisioner of Zscaler's server polls the list and tries again).
+    /// Deletes a gateway that has no targets; it never cascades. A deleted target blocks the call for as long as lists
+    /// still show it (O: the public Python provisioner of Zscaler's server polls the list and tries again).
     pub(super) fn delete_gateway(&mut self, call: &Call) -> Answer {
         let lag = self.settings.list_lag;
         let in_use = self.gateway_in_use;
@@ -108,7 +108,7 @@ impl AgentCoreControl {
         Ok(json!({"gatewayId": gateway.id, "status": Status::Deleting.as_str()}))
     }
 
-    /// New gateways are missing, and deleted ones linger, for [`crate::settings::Settings::list_lag`].
+    /// Lists gateways. New ones are missing, and deleted ones linger, for [`crate::settings::Settings::list_lag`].
     pub(super) fn list_gateways(&self, call: &Call) -> Answer {
         let lag = self.settings.list_lag;
         let visible = self.gateways.iter().filter(|gateway| gateway.created + lag <= call.now);
@@ -119,7 +119,7 @@ impl AgentCoreControl {
         self.page(items, "items", &call.input)
     }
 
-    /// The gateway that `gatewayIdentifier` names. Those that are gone were moved away when the call began.
+    /// Finds the gateway that `gatewayIdentifier` names. Deleted ones were moved away when the call began.
     pub(super) fn find_gateway(&self, input: &Map<String, Value>) -> Result<&Gateway, ApiError> {
         let id = required(input, "gatewayIdentifier");
         self.gateways.iter().find(|gateway| gateway.id == id).ok_or_else(|| no_gateway(id))
@@ -130,7 +130,7 @@ impl AgentCoreControl {
         self.gateways.iter_mut().find(|gateway| gateway.id == id).ok_or_else(|| no_gateway(id))
     }
 
-    /// The id that the next gateway gets if it has this name.
+    /// Returns the id that the next gateway gets if it has this name.
     pub(super) fn next_gateway_id(&self, name: &str) -> String {
         let suffix = alphanumeric(&format!("gateway {} {name}", self.numbers), 10);
         format!("{name}-{suffix}").to_lowercase()
@@ -141,7 +141,7 @@ fn no_gateway(id: &str) -> ApiError {
     not_found(format!("Gateway '{id}' was not found."))
 }
 
-/// The refusal of a call that the gateway's status does not allow.
+/// Creates the refusal of a call that the gateway's status does not allow.
 pub(super) fn busy(gateway: &Gateway, what: &str, status: Status) -> ApiError {
     conflict(format!("Gateway '{}' cannot be {what} while it is in the status {}.", gateway.id, status.as_str()))
 }

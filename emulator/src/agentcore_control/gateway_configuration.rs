@@ -11,16 +11,16 @@ const NOT_CONFIGURATION: [&str; 4] = ["clientToken", "gatewayIdentifier", "name"
 /// Every revision of MCP that gateways speak, oldest first [DG gateway-using-mcp-list].
 pub(super) const VERSIONS: [&str; 4] = ["2025-03-26", "2025-06-18", "2025-11-25", "2026-07-28"];
 
-/// What a gateway speaks when it was not told. Which ones AWS takes then is not documented, so not the newest two: who
-/// needs those has to say so.
+/// The revisions of a gateway that was created without any. AWS does not document which ones it takes; these are not
+/// the newest two, so that whoever needs those has to say so.
 const DEFAULT_VERSIONS: [&str; 2] = ["2025-03-26", "2025-06-18"];
 
-/// What a gateway is made of, defaults filled in.
+/// The configuration of a gateway, with defaults.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Configuration(Map<String, Value>);
 
 impl Configuration {
-    /// The configuration that a create or an update asks for, taken as a whole: what is left out is reset.
+    /// Reads the configuration that a create or an update asks for, as a whole: absent members are reset.
     pub(super) fn of(input: &Map<String, Value>) -> Self {
         let mut members: Map<String, Value> = input
             .iter()
@@ -50,7 +50,7 @@ impl Configuration {
         self.0.get("authorizerConfiguration")?.get("customJWTAuthorizer")
     }
 
-    /// One member of `protocolConfiguration.mcp`.
+    /// Returns one member of `protocolConfiguration.mcp`.
     pub(super) fn mcp(&self, member: &str) -> Option<&Value> {
         self.0.get("protocolConfiguration")?.get("mcp")?.get(member)
     }

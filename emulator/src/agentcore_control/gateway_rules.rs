@@ -1,4 +1,4 @@
-//! What the service refuses in a gateway beyond the constraints of its model.
+//! Refusals of a gateway beyond the constraints of the service model.
 
 use std::time::SystemTime;
 
@@ -62,7 +62,7 @@ impl Configuration {
         if let Some(added) = new.supported_versions().iter().find(|version| !supported.contains(version)) {
             return Err(invalid(format!("The MCP version '{added}' cannot be added to an existing gateway.")));
         }
-        // Whether the API would change these is not known; who does not count on it does not need to know.
+        // It is not known if the API would change these. A caller that does not rely on it does not need to know.
         if self.mcp("searchType") != new.mcp("searchType") {
             return Err(invalid("The search type cannot be updated for an existing gateway."));
         }

@@ -19,14 +19,14 @@ pub struct GatewayTarget {
     pub name: String,
     /// The description.
     pub description: Option<String>,
-    /// When it was created.
+    /// The time of its creation.
     pub created: SystemTime,
-    /// When the last create or update was accepted.
+    /// The time at which the last create or update was accepted.
     pub updated: SystemTime,
     /// The catalogue: MCP tool objects, read from the server at the last synchronization or from the schema. Empty where
     /// the server is asked each time.
     pub tools: Vec<Value>,
-    /// When the catalogue was last read from the server.
+    /// The time at which the catalogue was last read from the server.
     pub last_synchronized: Option<SystemTime>,
     /// The ticket of the synchronization under way, if there is one.
     pub synchronization: Option<u64>,
@@ -39,43 +39,44 @@ pub struct GatewayTarget {
 }
 
 impl GatewayTarget {
-    /// The status at a time.
+    /// Returns the status at a time.
     #[must_use]
     pub fn status(&self, now: SystemTime) -> Status {
         self.transition.status(now)
     }
 
-    /// Why the last operation failed, if it has by now.
+    /// Returns the reason why the last operation failed, if it has failed by now.
     #[must_use]
     pub fn failure(&self, now: SystemTime) -> Option<&str> {
         self.transition.failure(now)
     }
 
-    /// `targetConfiguration.mcp.mcpServer`.
+    /// Returns `targetConfiguration.mcp.mcpServer`.
     #[must_use]
     pub fn configuration(&self) -> &Value {
         server(&self.members)
     }
 
-    /// The MCP server's URL.
+    /// Returns the MCP server's URL.
     #[must_use]
     pub fn endpoint(&self) -> &str {
         self.configuration()["endpoint"].as_str().unwrap_or_default()
     }
 
-    /// Whether the server is asked for its catalogue each time (`listingMode`).
+    /// Returns true if the server is asked for its catalogue each time (`listingMode`).
     #[must_use]
     pub fn is_dynamic(&self) -> bool {
         is_dynamic(self.configuration())
     }
 
-    /// The one entry of `credentialProviderConfigurations`; without one, calls to the server carry no credentials.
+    /// Returns the one entry of `credentialProviderConfigurations`; without one, calls to the server carry no
+    /// credentials.
     #[must_use]
     pub fn credential(&self) -> Option<&Value> {
         credential(&self.members)
     }
 
-    /// `metadataConfiguration`: which headers and query parameters pass the gateway.
+    /// Returns `metadataConfiguration`: which headers and query parameters pass the gateway.
     #[must_use]
     pub fn metadata(&self) -> Option<&Value> {
         self.members.get("metadataConfiguration")
@@ -94,20 +95,20 @@ impl GatewayTarget {
         }
     }
 
-    /// `oauthCredentialProvider` of a target with the type `OAUTH`.
+    /// Returns `oauthCredentialProvider` of a target with the type `OAUTH`.
     #[must_use]
     pub fn oauth(&self) -> Option<&Value> {
         self.credential().and_then(oauth)
     }
 
-    /// `apiKeyCredentialProvider` of a target with the type `API_KEY`.
+    /// Returns `apiKeyCredentialProvider` of a target with the type `API_KEY`.
     #[must_use]
     pub fn api_key(&self) -> Option<&Value> {
         self.credential().and_then(api_key)
     }
 }
 
-/// The MCP server in the members of a create or an update; null if the target is of another kind.
+/// Returns the MCP server in the members of a create or an update; null if the target is of another kind.
 pub(super) fn server(members: &Map<String, Value>) -> &Value {
     const NONE: &Value = &Value::Null;
     let configuration = members.get("targetConfiguration").and_then(|it| it.get("mcp"));
@@ -126,17 +127,17 @@ pub(super) fn oauth(credential: &Value) -> Option<&Value> {
     credential.get("credentialProvider")?.get("oauthCredentialProvider")
 }
 
-/// `apiKeyCredentialProvider` of a target with the type `API_KEY`.
+/// Returns `apiKeyCredentialProvider` of a target with the type `API_KEY`.
 fn api_key(credential: &Value) -> Option<&Value> {
     credential.get("credentialProvider")?.get("apiKeyCredentialProvider")
 }
 
-/// The ARN of the API key credential provider in the members of a create or an update.
+/// Returns the ARN of the API key credential provider in the members of a create or an update.
 pub(super) fn api_key_provider_arn(members: &Map<String, Value>) -> Option<&str> {
     text(credential(members).and_then(api_key)?.as_object()?, "providerArn")
 }
 
-/// The ARN of the OAuth2 credential provider in the members of a create or an update.
+/// Returns the ARN of the OAuth2 credential provider in the members of a create or an update.
 pub(super) fn provider_arn(members: &Map<String, Value>) -> Option<&str> {
     text(credential(members).and_then(oauth)?.as_object()?, "providerArn")
 }

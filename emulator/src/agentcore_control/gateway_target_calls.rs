@@ -101,7 +101,7 @@ impl AgentCoreControl {
         Ok(json!({"gatewayArn": arn, "targetId": target_id, "status": Status::Deleting.as_str()}))
     }
 
-    /// New targets are missing, and deleted ones linger, for [`crate::settings::Settings::list_lag`].
+    /// Lists targets. New ones are missing, and deleted ones linger, for [`crate::settings::Settings::list_lag`].
     pub(super) fn list_gateway_targets(&self, call: &Call) -> Answer {
         let lag = self.settings.list_lag;
         let gateway = self.find_gateway(&call.input)?;
@@ -163,7 +163,7 @@ impl AgentCoreControl {
         Ok(answer)
     }
 
-    /// The gateway of a call that its targets may be changed with now.
+    /// Finds the gateway of a call, and checks that its targets may be changed now.
     fn ready_gateway(&self, call: &Call) -> Result<&Gateway, ApiError> {
         let gateway = self.find_gateway(&call.input)?;
         match gateway.status(call.now) {
@@ -208,7 +208,7 @@ fn check_name(gateway: &Gateway, name: &str, own: Option<&str>) -> Result<(), Ap
     }
 }
 
-/// A target whose creation failed can only be deleted.
+/// Checks that a target may be changed: one whose creation failed can only be deleted.
 fn check_changeable(target: &GatewayTarget, what: &str, now: SystemTime) -> Result<(), ApiError> {
     match target.status(now) {
         Status::Ready | Status::UpdateUnsuccessful | Status::SynchronizeUnsuccessful => Ok(()),

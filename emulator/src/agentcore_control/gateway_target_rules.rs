@@ -1,4 +1,4 @@
-//! What the service refuses in a gateway target beyond the constraints of its model.
+//! Refusals of a gateway target beyond the constraints of the service model.
 
 use std::collections::BTreeSet;
 use std::time::SystemTime;
@@ -18,11 +18,11 @@ use crate::objects::Objects;
 use crate::service::ApiError;
 use crate::wire;
 
-/// Where a target's catalogue comes from.
+/// The source of a target's catalogue.
 pub(super) enum Catalogue {
     /// From the schema that came with the target: no synchronization.
     Given(Vec<Value>),
-    /// From the server, each time somebody asks.
+    /// From the server, for each request.
     Live,
     /// From the server, now, without anybody's help.
     Read,
@@ -50,7 +50,7 @@ impl AgentCoreControl {
         let consent = oauth_of(members).is_some_and(|oauth| oauth["grantType"] == "AUTHORIZATION_CODE");
         let tools = tool_schema::tools(server, objects)?;
         if is_dynamic(server) {
-            // [DG gateway-target-MCPservers]; that a schema makes no sense here either is the stricter reading.
+            // [DG gateway-target-MCPservers]; the stricter reading is that a schema is not allowed here either.
             let unfit = if gateway.is_semantic() {
                 Some("a gateway with semantic search")
             } else if consent {
@@ -72,7 +72,7 @@ impl AgentCoreControl {
         })
     }
 
-    /// Which outbound authorization an MCP server may have [DG gateway-outbound-auth].
+    /// Checks the outbound authorization of an MCP server [DG gateway-outbound-auth].
     fn check_credential(&self, members: &Map<String, Value>, now: SystemTime) -> Result<(), ApiError> {
         let Some(credential) = credential(members) else { return Ok(()) };
         let kind = credential["credentialProviderType"].as_str().unwrap_or_default();
@@ -111,13 +111,14 @@ fn oauth_of(members: &Map<String, Value>) -> Option<&Value> {
     credential(members).and_then(oauth)
 }
 
-/// An https URL; the ARN in the URL of a runtime percent-encoded [DG gateway-target-MCPservers].
+/// Checks that an endpoint is an https URL, with the ARN in the URL of a runtime percent-encoded [DG
+/// gateway-target-MCPservers].
 fn check_endpoint(endpoint: &str) -> Result<(), ApiError> {
     let host = endpoint.strip_prefix("https://").and_then(|rest| rest.split(['/', '?', '#']).next());
     if host.is_none_or(str::is_empty) || endpoint.contains(char::is_whitespace) {
         return Err(invalid(format!("The endpoint '{endpoint}' is not an https URL.")));
     }
-    // Elsewhere a path like a runtime's means nothing.
+    // On other hosts a path like a runtime's has no meaning.
     let aws = host.is_some_and(|host| host.starts_with("bedrock-agentcore."));
     let Some((_, runtime)) = endpoint.split_once("/runtimes/").filter(|_| aws) else { return Ok(()) };
     let (runtime, rest) = runtime.split_once('/').unwrap_or((runtime, ""));
@@ -130,7 +131,7 @@ fn check_endpoint(endpoint: &str) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// The id of the runtime that an endpoint invokes, if it is one's.
+/// Returns the id of the runtime that an endpoint invokes, if it is a runtime's.
 pub(super) fn runtime_id(endpoint: &str) -> Option<String> {
     let (_, rest) = endpoint.split_once("/runtimes/")?;
     let runtime = wire::decode(rest.split('/').next()?).ok()?;
@@ -146,7 +147,7 @@ fn check_metadata(gateway: &Gateway, is_update: bool, members: &Map<String, Valu
         let mut seen = BTreeSet::new();
         for name in names.into_iter().flatten().filter_map(Value::as_str) {
             let lower = name.to_ascii_lowercase();
-            // Reserved like its kind, but for an update, which may send back what the service added.
+            // Reserved as its kind, except in an update, which may send back the header that the service added.
             if restricted && !(lower == POLICY_SESSION_HEADER && is_update) {
                 headers::check_name(name)?;
                 if lower == "authorization" {

@@ -1,4 +1,4 @@
-//! Which request headers may be passed on to a runtime or a gateway target [DG runtime-header-allowlist].
+//! The rules for request headers that are passed on to a runtime or a gateway target [DG runtime-header-allowlist].
 
 use std::collections::BTreeSet;
 

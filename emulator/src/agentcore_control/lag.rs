@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use crate::service::{Answer, Call, Outcome};
 
-/// What Gets answer although it has changed, by operation and input.
+/// The former answers that Gets still give after a change, by operation and input.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Lag(BTreeMap<(&'static str, String), Former>);
 
@@ -18,7 +18,7 @@ struct Former {
 }
 
 impl Lag {
-    /// The answer to a Get of what changed a moment ago.
+    /// Returns the former answer to a Get of a resource that changed a moment ago.
     pub(super) fn replay(&self, call: &Call) -> Option<Answer> {
         let former = self.0.get(&key(call))?;
         (call.now < former.until).then(|| former.answer.clone())
@@ -34,7 +34,7 @@ fn key(call: &Call) -> (&'static str, String) {
     (call.operation, Value::Object(call.input.clone()).to_string())
 }
 
-/// The Get that shows what a call with this answer has changed; `None` if no Get does.
+/// Returns the Get that shows what a call with this answer has changed; `None` if no Get does.
 pub(super) fn get_of(call: &Call, answer: &Value) -> Option<Call> {
     let target = |id: &Value| json!({"gatewayIdentifier": call.input.get("gatewayIdentifier"), "targetId": id});
     let endpoint = |member: &str| json!({"agentRuntimeId": call.input.get("agentRuntimeId"), "endpointName": call.input.get(member)});

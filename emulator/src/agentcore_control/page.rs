@@ -11,12 +11,12 @@ use crate::service::Answer;
 const PAGE: usize = 100;
 
 impl AgentCoreControl {
-    /// One page of `items` under `member`, of the usual size.
+    /// Returns one page of `items` under `member`, of the usual size.
     pub(super) fn page(&self, items: Vec<(u64, Value)>, member: &str, input: &Map<String, Value>) -> Answer {
         self.page_of(PAGE, items, member, input)
     }
 
-    /// One page of `items` under `member`, of `size` items when the caller does not say, and never of more than
+    /// Returns one page of `items` under `member`, of `size` items when the caller does not say, and never of more than
     /// [`crate::settings::Settings::list_page_max`]. Each item has a number that grows along the list and outlives its
     /// neighbours, so that a token stays good when items come and go between two pages.
     pub(super) fn page_of(

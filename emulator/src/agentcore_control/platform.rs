@@ -25,7 +25,7 @@ impl PlatformVersion {
         }
     }
 
-    /// The platform that a call asks for; `former` is kept where it says nothing.
+    /// Returns the platform that a call asks for, and `former` if it asks for none.
     pub(super) fn of(input: &Map<String, Value>, former: Self) -> Result<Self, ApiError> {
         let Some(word) = text(input, "platformVersion") else { return Ok(former) };
         let known = Self::ALL.into_iter().find(|version| version.as_str() == word);

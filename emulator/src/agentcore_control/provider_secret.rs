@@ -62,7 +62,7 @@ pub enum ProviderSecret {
 }
 
 impl ProviderSecret {
-    /// The ARN of the secret that holds it.
+    /// Returns the ARN of the secret that holds it.
     #[must_use]
     pub fn secret_arn(&self) -> &str {
         match self {
@@ -80,7 +80,7 @@ impl ProviderSecret {
         }
     }
 
-    /// `MANAGED` or `EXTERNAL`.
+    /// Returns `MANAGED` or `EXTERNAL`.
     #[must_use]
     pub fn source(&self) -> &'static str {
         match self {
@@ -142,7 +142,7 @@ impl GivenSecret {
         Err(invalid("The secret source of an existing credential provider cannot be changed."))
     }
 
-    /// Puts the value where it is kept, or looks whether it is where the call says.
+    /// Stores the value, or checks that it is at the place that the call names.
     pub(super) fn store(
         self,
         kind: &SecretKind,
@@ -174,7 +174,7 @@ impl GivenSecret {
     }
 }
 
-/// The name of a provider's managed secret. Nobody else can create one of this name.
+/// Returns the name of a provider's managed secret. Nobody else can create one of this name.
 pub(super) fn managed_secret_name(kind: &SecretKind, provider: &str) -> String {
     format!("bedrock-agentcore-identity!default/{}/{provider}", kind.folder)
 }

@@ -24,7 +24,7 @@ struct Resource<'a> {
 }
 
 impl AgentCoreControl {
-    /// The policies in force, by the ARN of their resource.
+    /// Returns the policies in force, by the ARN of their resource.
     #[must_use]
     pub fn resource_policies(&self) -> &BTreeMap<String, Value> {
         &self.resource_policies
@@ -51,7 +51,7 @@ impl AgentCoreControl {
         Ok(json!({}))
     }
 
-    /// The tags of the resource of an ARN, if it can have a policy and exists.
+    /// Returns the tags of the resource of an ARN, if it can have a policy and exists.
     pub(super) fn tags_for_policy(&self, arn: &str, now: SystemTime) -> Option<&BTreeMap<String, String>> {
         self.find_resource(arn, now).map(|resource| resource.tags)
     }
@@ -139,7 +139,7 @@ fn check_statement(statement: &Map<String, Value>, arn: &str, takes_tokens: bool
     Ok(())
 }
 
-/// The texts of a text or a list of texts; none where there is anything else.
+/// Returns the texts of a text or a list of texts; none of any other value.
 fn one_or_more(value: Option<&Value>) -> Vec<&str> {
     match value {
         Some(Value::String(text)) => vec![text],

@@ -1,4 +1,4 @@
-//! What the service refuses beyond the constraints of its model.
+//! Refusals beyond the constraints of the service model.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};

@@ -19,7 +19,7 @@ pub struct Runtime {
     pub arn: String,
     /// Unique among the runtimes that exist.
     pub name: String,
-    /// When it was created.
+    /// The time of its creation.
     pub created: SystemTime,
     /// The workload identity that comes and goes with the runtime.
     pub workload_identity_arn: String,
@@ -38,28 +38,28 @@ pub struct Runtime {
 pub struct Version {
     /// From 1.
     pub number: u32,
-    /// What it is made of.
+    /// Its configuration.
     pub configuration: Configuration,
-    /// When the create or update that made it was accepted.
+    /// The time at which the create or update that published it was accepted.
     pub created: SystemTime,
     /// That create or update.
     pub transition: Transition,
 }
 
 impl Runtime {
-    /// The status at a time: that of the deletion, else that of the newest version.
+    /// Returns the status at a time: that of the deletion, else that of the newest version.
     #[must_use]
     pub fn status(&self, now: SystemTime) -> Status {
         self.deletion.as_ref().unwrap_or(&self.newest().transition).status(now)
     }
 
-    /// Why the last operation failed, if it has by now.
+    /// Returns the reason why the last operation failed, if it has failed by now.
     #[must_use]
     pub fn failure(&self, now: SystemTime) -> Option<&str> {
         self.deletion.as_ref().unwrap_or(&self.newest().transition).failure(now)
     }
 
-    /// The newest version, working or not.
+    /// Returns the newest version, working or not.
     ///
     /// # Panics
     /// Never: a runtime has a version from its creation on, and its newest cannot be deleted alone.
@@ -68,13 +68,13 @@ impl Runtime {
         self.versions.last().expect("a runtime has at least one version")
     }
 
-    /// The version that the `DEFAULT` endpoint serves: the newest that became ready.
+    /// Returns the version that the `DEFAULT` endpoint serves: the newest that became ready.
     #[must_use]
     pub fn live(&self, now: SystemTime) -> Option<&Version> {
         self.versions.iter().rev().find(|version| version.transition.status(now) == Status::Ready)
     }
 
-    /// The newest version's configuration.
+    /// Returns the newest version's configuration.
     #[must_use]
     pub fn configuration(&self) -> &Configuration {
         &self.newest().configuration

@@ -156,7 +156,7 @@ impl AgentCoreControl {
         Ok(answer)
     }
 
-    /// New runtimes are missing, and deleted ones linger, for [`crate::settings::Settings::list_lag`].
+    /// Lists runtimes. New ones are missing, and deleted ones linger, for [`crate::settings::Settings::list_lag`].
     pub(super) fn list_agent_runtimes(&self, call: &Call) -> Answer {
         let lag = self.settings.list_lag;
         let visible = self.runtimes.iter().filter(|runtime| runtime.created + lag <= call.now);
@@ -180,7 +180,7 @@ impl AgentCoreControl {
         self.page(runtime.versions.iter().map(shown).collect(), "agentRuntimes", &call.input)
     }
 
-    /// The runtime that `agentRuntimeId` names. Those that are gone were moved away when the call began.
+    /// Finds the runtime that `agentRuntimeId` names. Deleted ones were moved away when the call began.
     pub(super) fn find(&self, input: &Map<String, Value>) -> Result<&Runtime, ApiError> {
         let id = required(input, "agentRuntimeId");
         self.runtimes.iter().find(|runtime| runtime.id == id).ok_or_else(|| no_runtime(id))
@@ -191,7 +191,7 @@ impl AgentCoreControl {
         self.runtimes.iter_mut().find(|runtime| runtime.id == id).ok_or_else(|| no_runtime(id))
     }
 
-    /// The id that the next runtime gets if it has this name.
+    /// Returns the id that the next runtime gets if it has this name.
     pub(super) fn next_runtime_id(&self, name: &str) -> String {
         format!("{name}-{}", alphanumeric(&format!("runtime {} {name}", self.created), 10))
     }
@@ -202,7 +202,7 @@ impl AgentCoreControl {
     }
 }
 
-/// The newest version shows what happens to the runtime, the others how they ended.
+/// Returns the status of a version: the newest shows the runtime's, the others how they ended.
 fn shown_status(runtime: &Runtime, version: &Version, now: SystemTime) -> Status {
     if version.number == runtime.newest().number { runtime.status(now) } else { version.transition.status(now) }
 }

@@ -32,7 +32,7 @@ pub struct AgentCoreControl {
     pub(super) runtimes: Vec<Runtime>,
     /// Runtimes that are gone, in the order in which calls found them gone.
     pub(super) deleted: Vec<Runtime>,
-    /// How many runtimes were ever created; decides the next id.
+    /// The number of runtimes ever created; decides the next id.
     pub(super) created: u64,
     pub(super) tokens: Tokens,
     pub(super) lag: Lag,
@@ -52,13 +52,14 @@ pub struct AgentCoreControl {
     pub(super) workload_identities: Vec<WorkloadIdentity>,
     /// The number of workload identities that there ever were.
     pub(super) identity_numbers: u64,
-    /// Endpoints of one's own in the order of their creation, those that lists still show included.
+    /// Endpoints besides `DEFAULT` in the order of their creation, with those that lists still show.
     pub(super) endpoints: Vec<Endpoint>,
     /// By the ARN of their resource.
     pub(super) resource_policies: BTreeMap<String, Value>,
-    /// Whether the token vault exists: the first credential provider makes it.
+    /// True if the token vault exists: the first credential provider creates it.
     pub(super) token_vault: bool,
-    /// How many numbers were given to gateways, targets, synchronizations and credential providers; decides the next id.
+    /// The number of numbers given to gateways, targets, synchronizations and credential providers; decides the next
+    /// id.
     pub(super) numbers: u64,
     /// Service principals whose service-linked role exists.
     pub(super) service_linked_roles: BTreeSet<String>,
@@ -67,12 +68,12 @@ pub struct AgentCoreControl {
     /// The issuer of an identity provider on this machine, whose discovery document may be named by an http URL. AWS
     /// takes https only, and so does the emulator without one.
     pub loopback_issuer: Option<String>,
-    /// Whether tags of credential providers are refused with `ValidationException` once they exist. The service model
-    /// has no ARN for them, and what the service makes of that is not known.
+    /// True if tags of credential providers are refused with `ValidationException` once they exist. The service model
+    /// has no ARN for them, and the service's reaction to that is not known.
     pub refuse_provider_tags: bool,
 }
 
-/// What the control plane looks at, and keeps things in, outside of itself.
+/// The parts of the account, outside of itself, that the control plane reads and writes.
 pub(crate) struct Dependencies<'w> {
     pub(crate) iam: &'w Iam,
     pub(crate) secrets: &'w mut SecretsManager,
@@ -81,7 +82,7 @@ pub(crate) struct Dependencies<'w> {
 }
 
 impl AgentCoreControl {
-    /// An account that has never used AgentCore.
+    /// Creates an account that has never used AgentCore.
     pub(crate) fn new(settings: &Settings) -> Self {
         Self {
             settings: settings.clone(),
@@ -127,29 +128,29 @@ impl AgentCoreControl {
         self.gateway_in_use = refusal;
     }
 
-    /// The runtimes that exist at `now`, in the order of their creation, those being deleted included.
+    /// Returns the runtimes that exist at `now`, in the order of their creation, those being deleted included.
     pub fn runtimes(&self, now: SystemTime) -> impl Iterator<Item = &Runtime> {
         self.runtimes.iter().filter(move |runtime| runtime.status(now) != Status::Gone)
     }
 
-    /// The runtime of this id, if it exists at `now`.
+    /// Returns the runtime of this id, if it exists at `now`.
     #[must_use]
     pub fn runtime(&self, id: &str, now: SystemTime) -> Option<&Runtime> {
         self.runtimes(now).find(|runtime| runtime.id == id)
     }
 
-    /// The runtime of this name, if it exists at `now`.
+    /// Returns the runtime of this name, if it exists at `now`.
     #[must_use]
     pub fn runtime_named(&self, name: &str, now: SystemTime) -> Option<&Runtime> {
         self.runtimes(now).find(|runtime| runtime.name == name)
     }
 
-    /// The runtimes that are gone at `now`, in the order of their creation within those found gone together.
+    /// Returns the runtimes that are deleted at `now`, in the order of their creation within those found gone together.
     pub fn deleted_runtimes(&self, now: SystemTime) -> impl Iterator<Item = &Runtime> {
         self.deleted.iter().chain(self.runtimes.iter().filter(move |runtime| runtime.status(now) == Status::Gone))
     }
 
-    /// Service principals whose service-linked role exists; AgentCore creates each on its first use.
+    /// Returns the service principals whose service-linked role exists; AgentCore creates each on its first use.
     #[must_use]
     pub fn service_linked_roles(&self) -> &BTreeSet<String> {
         &self.service_linked_roles
@@ -160,19 +161,20 @@ impl AgentCoreControl {
         self.service_linked_roles.insert(service.into());
     }
 
-    /// The endpoints of one's own that exist at `now`, in the order of their creation, those being deleted included.
+    /// Returns the endpoints, except `DEFAULT`, that exist at `now`, in the order of their creation, those being
+    /// deleted included.
     pub fn endpoints(&self, now: SystemTime) -> impl Iterator<Item = &Endpoint> {
         self.endpoints.iter().filter(move |endpoint| endpoint.status(now) != Status::Gone)
     }
 
-    /// The endpoint of one's own of this name on the runtime of this id, if it exists at `now`.
+    /// Returns the endpoint, other than `DEFAULT`, of this name on the runtime of this id, if it exists at `now`.
     #[must_use]
     pub fn endpoint(&self, runtime_id: &str, name: &str, now: SystemTime) -> Option<&Endpoint> {
         self.endpoints(now).find(|endpoint| endpoint.runtime_id == runtime_id && endpoint.name == name)
     }
 
-    /// The version that an endpoint of a runtime serves at `now`. `None`: the endpoint does not exist, or serves none
-    /// yet.
+    /// Returns the version that an endpoint of a runtime serves at `now`; `None` if the endpoint does not exist, or
+    /// serves none yet.
     pub(crate) fn served<'r>(&self, runtime: &'r Runtime, endpoint: &str, now: SystemTime) -> Option<&'r Version> {
         if endpoint == DEFAULT {
             return Some(runtime.live(now).unwrap_or_else(|| runtime.newest()));
@@ -181,46 +183,48 @@ impl AgentCoreControl {
         runtime.versions.iter().find(|version| version.number == number)
     }
 
-    /// The gateways that exist at `now`, in the order of their creation, those being deleted included.
+    /// Returns the gateways that exist at `now`, in the order of their creation, those being deleted included.
     pub fn gateways(&self, now: SystemTime) -> impl Iterator<Item = &Gateway> {
         self.gateways.iter().filter(move |gateway| gateway.status(now) != Status::Gone)
     }
 
-    /// The gateway of this id, if it exists at `now`.
+    /// Returns the gateway of this id, if it exists at `now`.
     #[must_use]
     pub fn gateway(&self, id: &str, now: SystemTime) -> Option<&Gateway> {
         self.gateways(now).find(|gateway| gateway.id == id)
     }
 
-    /// The gateways that are gone at `now`, in the order of their creation within those found gone together.
+    /// Returns the gateways that are deleted at `now`, in the order of their creation within those found gone together.
     pub fn deleted_gateways(&self, now: SystemTime) -> impl Iterator<Item = &Gateway> {
         self.deleted_gateways.iter().chain(self.gateways.iter().filter(move |it| it.status(now) == Status::Gone))
     }
 
-    /// The OAuth2 credential providers that exist at `now`, in the order of their creation, those being deleted included.
+    /// Returns the OAuth2 credential providers that exist at `now`, in the order of their creation, those being deleted
+    /// included.
     pub fn credential_providers(&self, now: SystemTime) -> impl Iterator<Item = &CredentialProvider> {
         self.credential_providers.iter().filter(move |provider| provider.status(now) != Status::Gone)
     }
 
-    /// The OAuth2 credential provider of this ARN, if it exists at `now`.
+    /// Returns the OAuth2 credential provider of this ARN, if it exists at `now`.
     #[must_use]
     pub fn credential_provider_by_arn(&self, arn: &str, now: SystemTime) -> Option<&CredentialProvider> {
         self.credential_providers(now).find(|provider| provider.arn == arn)
     }
 
-    /// The workload identities that exist, in the order of their creation, those of runtimes and gateways included.
+    /// Returns the workload identities that exist, in the order of their creation, those of runtimes and gateways
+    /// included.
     #[must_use]
     pub fn workload_identities(&self) -> &[WorkloadIdentity] {
         &self.workload_identities
     }
 
-    /// The API key credential providers that exist, in the order of their creation.
+    /// Returns the API key credential providers that exist, in the order of their creation.
     #[must_use]
     pub fn api_key_providers(&self) -> &[ApiKeyProvider] {
         &self.api_key_providers
     }
 
-    /// The API key credential provider of this ARN, if it exists.
+    /// Returns the API key credential provider of this ARN, if it exists.
     #[must_use]
     pub fn api_key_provider_by_arn(&self, arn: &str) -> Option<&ApiKeyProvider> {
         self.api_key_providers.iter().find(|provider| provider.arn == arn)

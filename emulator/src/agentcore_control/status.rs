@@ -33,12 +33,12 @@ pub enum Status {
     CreatePendingAuth,
     /// The updated target waits until a person consents.
     UpdatePendingAuth,
-    /// Deleted: not found any more. No API shows this one.
+    /// Deleted. No API shows this status.
     Gone,
 }
 
 impl Status {
-    /// The word in the API.
+    /// Returns the word in the API.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -58,20 +58,20 @@ impl Status {
         }
     }
 
-    /// Whether an operation is under way, so that no other is accepted.
+    /// Returns true if an operation is under way, so that no other is accepted.
     #[must_use]
     pub fn is_transitional(self) -> bool {
         matches!(self, Self::Creating | Self::Updating | Self::Synchronizing | Self::Deleting)
     }
 
-    /// Whether a person has to consent first, which nobody here does.
+    /// Returns true if a person has to consent first, which nobody here does.
     #[must_use]
     pub fn is_pending_auth(self) -> bool {
         matches!(self, Self::CreatePendingAuth | Self::UpdatePendingAuth)
     }
 }
 
-/// What an operation passes through: while it is under way, when it fails, when it is done.
+/// The statuses of an operation: while it is under way, when it fails, when it is done.
 pub(super) type Course = [Status; 3];
 
 /// The creation of a gateway or a gateway target.
@@ -105,7 +105,7 @@ impl Transition {
         Self::new([Status::Deleting, Status::DeleteFailed, Status::Gone], outcome, now, takes)
     }
 
-    /// Nothing more comes of it: it stays in this status.
+    /// Creates the transition of a resource that stays in this status.
     pub(super) fn resting(status: Status) -> Self {
         Self { states: [status; 3], ends: None, failure: None }
     }
@@ -121,7 +121,7 @@ impl Transition {
         *self = Self::new(self.states, outcome, at, Duration::ZERO);
     }
 
-    /// The status at a time.
+    /// Returns the status at a time.
     #[must_use]
     pub fn status(&self, now: SystemTime) -> Status {
         let [under_way, failed, done] = self.states;
@@ -132,18 +132,18 @@ impl Transition {
         }
     }
 
-    /// Why it failed, once it has.
+    /// Returns the reason why it failed, once it has.
     #[must_use]
     pub fn failure(&self, now: SystemTime) -> Option<&str> {
         self.failure.as_deref().filter(|_| self.ends.is_some_and(|end| end <= now))
     }
 
-    /// Whether lists still show what it has removed.
+    /// Returns true if lists still show the resource that it has removed.
     pub(super) fn lingers(&self, lag: Duration, now: SystemTime) -> bool {
         self.ends.is_some_and(|gone| gone + lag > now)
     }
 
-    /// When it ends, successfully or not; `None` when it never does.
+    /// Returns the time at which it ends, successfully or not; `None` if it never does.
     #[must_use]
     pub fn ends(&self) -> Option<SystemTime> {
         self.ends

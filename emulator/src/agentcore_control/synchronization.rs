@@ -12,7 +12,7 @@ pub struct Synchronization {
     pub gateway_id: String,
     /// The target whose server is read.
     pub target_id: String,
-    /// Which create, update or synchronize it belongs to.
+    /// The number of the create, update or synchronize that it belongs to.
     pub ticket: u64,
     /// It may not be finished earlier.
     pub not_before: SystemTime,

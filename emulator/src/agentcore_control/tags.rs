@@ -37,7 +37,7 @@ impl AgentCoreControl {
         Ok(json!({"tags": tags}))
     }
 
-    /// The tags of what this ARN names, if it exists at `now`.
+    /// Returns the tags of the resource of this ARN, if it exists at `now`.
     pub(super) fn tags_of(&self, arn: &str, now: SystemTime) -> Option<&BTreeMap<String, String>> {
         let runtimes = self.runtimes(now).map(|it| (&it.arn, &it.tags));
         let gateways = self.gateways(now).map(|it| (&it.arn, &it.tags));
@@ -49,7 +49,8 @@ impl AgentCoreControl {
         all.into_iter().find(|(known, _)| *known == arn).map(|(_, tags)| tags)
     }
 
-    /// The same to change them. What is gone was moved away when the call began.
+    /// Finds the tags of the resource of this ARN, to change them. Deleted resources were moved away when the call
+    /// began.
     fn tagged(&mut self, arn: &str, now: SystemTime) -> Result<&mut BTreeMap<String, String>, ApiError> {
         if self.refuse_provider_tags && arn.contains("/oauth2credentialprovider/") {
             let constraint = "Member must satisfy regular expression pattern";

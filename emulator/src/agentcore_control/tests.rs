@@ -70,7 +70,7 @@ impl Account {
         }
     }
 
-    /// With a runtime that is ready, and its id.
+    /// Creates an account with a runtime that is ready. Returns the runtime's id with it.
     fn with_runtime() -> (Self, String) {
         let mut account = Self::new();
         let id = account.create(create("server"));
@@ -158,7 +158,7 @@ fn create(name: &str) -> Value {
     })
 }
 
-/// The update that leaves a runtime made by [`create`] as it is.
+/// Returns the update that leaves a runtime created by [`create`] as it is.
 fn update(id: &str) -> Value {
     json!({
         "agentRuntimeId": id,

@@ -31,7 +31,7 @@ struct Seen {
 }
 
 impl Tokens {
-    /// The answer to a call whose token was used before.
+    /// Returns the answer to a call whose token was used before.
     pub(super) fn replay(&self, call: &Call) -> Option<Answer> {
         let token = text(&call.input, "clientToken")?;
         let Seen { input, answer } = self.seen.get(&(call.operation, token.to_owned()))?;

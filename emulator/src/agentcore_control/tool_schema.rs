@@ -14,7 +14,7 @@ const MAX_OBJECT: usize = 10 * 1024 * 1024;
 /// Characters of a tool's name.
 const MAX_NAME: usize = 256;
 
-/// The tools in the schema of an MCP server, if it has one.
+/// Returns the tools in the schema of an MCP server, if it has one.
 pub(super) fn tools(server: &Value, objects: &Objects) -> Result<Option<Vec<Value>>, ApiError> {
     let Some(schema) = server.get("mcpToolSchema") else { return Ok(None) };
     let (bytes, most) = match (schema["inlinePayload"].as_str(), s3_uri(server)) {
@@ -40,7 +40,7 @@ pub(super) fn tools(server: &Value, objects: &Objects) -> Result<Option<Vec<Valu
     Ok(Some(tools.clone()))
 }
 
-/// The object that a schema is in, if it is not inline.
+/// Returns the object that a schema is in, if it is not inline.
 pub(super) fn s3_uri(server: &Value) -> Option<&str> {
     server.get("mcpToolSchema")?.get("s3")?.get("uri")?.as_str()
 }

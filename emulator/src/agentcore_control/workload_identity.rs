@@ -1,4 +1,4 @@
-//! Workload identities: those that come and go with runtimes and gateways, and one's own.
+//! Workload identities: those that come and go with runtimes and gateways, and those created by calls.
 
 use std::collections::BTreeMap;
 use std::time::SystemTime;
@@ -16,7 +16,7 @@ pub struct WorkloadIdentity {
     pub tags: BTreeMap<String, String>,
     /// `allowedResourceOauth2ReturnUrls`, as it was given.
     pub return_urls: Option<Value>,
-    /// The ARN of the runtime or the gateway that it comes and goes with; `None` for one's own.
+    /// The ARN of the runtime or the gateway that it comes and goes with; `None` for one created by a call.
     pub owner: Option<String>,
     /// The time of its creation.
     pub created: SystemTime,

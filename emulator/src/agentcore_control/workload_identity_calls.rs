@@ -60,7 +60,7 @@ impl AgentCoreControl {
         found.map(described).ok_or_else(|| no_identity(name))
     }
 
-    /// A full replacement. That of a runtime or a gateway can be updated like any other.
+    /// Replaces the whole configuration. The identity of a runtime or a gateway can be updated like any other.
     pub(super) fn update_workload_identity(&mut self, call: &Call) -> Answer {
         let identity = self.find_identity(&call.input)?;
         identity.return_urls = call.input.get("allowedResourceOauth2ReturnUrls").cloned();

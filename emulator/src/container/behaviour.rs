@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::refusal::RefusalStyle;
 
-/// What an image does when it is started.
+/// The behaviour of an image when it is started.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(clippy::struct_excessive_bools, reason = "each is a switch of its own, and tests combine them")]
 pub struct Behaviour {
@@ -12,13 +12,13 @@ pub struct Behaviour {
     pub server_name: String,
     /// `serverInfo.version`.
     pub server_version: String,
-    /// How many tools the server has: `tool_001` and so on.
+    /// The number of tools: `tool_001` and so on.
     pub tools: usize,
     /// The beginning of the tools' names, before `_001` and so on.
     pub tool_name: String,
     /// Tools on one page of `tools/list`.
     pub page_size: usize,
-    /// Whether the server keeps MCP sessions of its own, and refuses requests outside of one. Sessions end with
+    /// True if the server keeps MCP sessions of its own, and refuses requests outside of one. Sessions end with
     /// revision 2025-11-25: requests of a later one are served without.
     pub stateful: bool,
     /// The form of its answers.
@@ -37,16 +37,16 @@ pub struct Behaviour {
     pub malformed_tools: bool,
     /// True if its event streams have other events before the answer.
     pub noisy_events: bool,
-    /// How starting it goes.
+    /// The course of its start.
     pub start: Start,
-    /// Whether it reads a secret when it starts, if the environment names one.
+    /// True if it reads a secret when it starts, if the environment names one.
     pub reads_secret: bool,
     /// The environment variable that names the secret.
     pub secret_variable: String,
     /// Keys that, once it has read a secret, must have a value there or in the environment: else it exits. `A|B` is
     /// satisfied by either.
     pub required_keys: Vec<String>,
-    /// Whether it prints the values of the secret that it read: what a careless server does.
+    /// True if it prints the values of the secret that it read, as a careless server does.
     pub prints_secret: bool,
     /// A header, with a lower-case name, and its value: requests without it are refused with 401.
     pub api_key: Option<(String, String)>,
@@ -54,7 +54,7 @@ pub struct Behaviour {
     pub caller_check: CallerCheck,
     /// The HTTP status with which it answers a POST to any other path than `/mcp`, such as that of a warm-up hook.
     pub elsewhere: u16,
-    /// What it answers everything with as an [`AnswerForm::Page`].
+    /// The body of all its answers as an [`AnswerForm::Page`].
     pub page: String,
 }
 
@@ -65,7 +65,7 @@ pub enum AnswerForm {
     Json,
     /// `text/event-stream`.
     Sse,
-    /// A page of this content type, as from a web server that is no MCP server.
+    /// A page of this content type, as from a web server that is not an MCP server.
     Page(&'static str),
     /// The status of an error, and the page as JSON.
     Status(u16),
@@ -82,7 +82,7 @@ pub enum CallerCheck {
     AsEnvironmentSays,
 }
 
-/// How starting a container goes.
+/// The course of a container's start.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Start {
     /// It serves after so long.
@@ -93,7 +93,7 @@ pub enum Start {
     SlowOnce(Duration),
 }
 
-/// How long a start takes when nothing is said about it.
+/// The time that a start takes by default.
 pub(crate) const START: Duration = Duration::from_secs(2);
 
 const PAGE: &str = "<!doctype html><html><head><title>Welcome</title></head><body>It works!</body></html>";
@@ -102,7 +102,7 @@ const PAGE: &str = "<!doctype html><html><head><title>Welcome</title></head><bod
 pub const REVISIONS: [&str; 4] = ["2026-07-28", "2025-11-25", "2025-06-18", "2025-03-26"];
 
 impl Default for Behaviour {
-    /// A well-behaved server: stateless, JSON, every revision, three tools, no secret.
+    /// Returns a well-behaved server: stateless, JSON, every revision, three tools, no secret.
     fn default() -> Self {
         Self {
             server_name: "emulated-mcp-server".to_owned(),
@@ -133,7 +133,7 @@ impl Default for Behaviour {
 }
 
 impl Behaviour {
-    /// The Zscaler MCP server: without a secret to read it starts with what its environment has, whatever that is.
+    /// Returns the Zscaler MCP server: without a secret to read it starts with its environment, whatever that holds.
     #[must_use]
     pub fn zscaler() -> Self {
         let required = ["ZSCALER_CLIENT_ID", "ZSCALER_CLIENT_SECRET|ZSCALER_PRIVATE_KEY"];

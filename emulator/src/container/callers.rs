@@ -32,7 +32,7 @@ impl Callers {
     }
 
     /// Returns why a request is refused, or nothing.
-    pub(super) fn objection(&self, request: &Request<Vec<u8>>) -> Option<&'static str> {
+    pub(super) fn refusal(&self, request: &Request<Vec<u8>>) -> Option<&'static str> {
         let sent = |name: &str| request.headers().get(name).map(http::HeaderValue::as_bytes);
         if self.headers.is_empty() {
             return None;
@@ -49,14 +49,14 @@ impl Callers {
 mod tests {
     use super::*;
 
-    fn objection(variables: &[(&str, &str)], headers: &[(&str, &str)]) -> Option<&'static str> {
+    fn refusal(variables: &[(&str, &str)], headers: &[(&str, &str)]) -> Option<&'static str> {
         let environment = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let mut request = Request::new(Vec::new());
         for (name, value) in headers {
             let name: http::HeaderName = name.parse().expect("a name");
             request.headers_mut().insert(name, value.parse().expect("a value"));
         }
-        Callers::of(&environment).objection(&request)
+        Callers::of(&environment).refusal(&request)
     }
 
     #[test]
@@ -68,13 +68,13 @@ mod tests {
             ("ZSCALER_MCP_TRUST_PLATFORM_AUTH", "true"),
         ];
         let (right, wrong) = ([("X-Api-Key", "k")], [("X-Api-Key", "x")]);
-        assert_eq!(objection(&api_key, &[]), None);
-        assert_eq!(objection(&api_key, &right), None);
-        assert!(objection(&api_key, &wrong).is_some());
+        assert_eq!(refusal(&api_key, &[]), None);
+        assert_eq!(refusal(&api_key, &right), None);
+        assert!(refusal(&api_key, &wrong).is_some());
         let strict = &api_key[..3];
-        assert!(objection(strict, &[]).is_some());
-        assert_eq!(objection(strict, &right), None);
-        assert!(objection(&strict[..2], &right).is_some(), "a server without a key admits nobody");
+        assert!(refusal(strict, &[]).is_some());
+        assert_eq!(refusal(strict, &right), None);
+        assert!(refusal(&strict[..2], &right).is_some(), "a server without a key admits nobody");
         let zscaler = [
             ("ZSCALER_MCP_AUTH_ENABLED", "true"),
             ("ZSCALER_MCP_AUTH_MODE", "zscaler"),
@@ -82,8 +82,8 @@ mod tests {
             ("ZSCALER_CLIENT_SECRET", "secret"),
         ];
         let both = [("X-Zscaler-Client-ID", "id"), ("X-Zscaler-Client-Secret", "secret")];
-        assert_eq!(objection(&zscaler, &both), None);
-        assert!(objection(&zscaler, &both[..1]).is_some());
-        assert_eq!(objection(&[("ZSCALER_MCP_AUTH_ENABLED", "false")], &[]), None);
+        assert_eq!(refusal(&zscaler, &both), None);
+        assert!(refusal(&zscaler, &both[..1]).is_some());
+        assert_eq!(refusal(&[("ZSCALER_MCP_AUTH_ENABLED", "false")], &[]), None);
     }
 }

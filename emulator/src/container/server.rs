@@ -70,12 +70,12 @@ impl Server {
         if !self.has_key(&request) {
             return plain(StatusCode::UNAUTHORIZED, "application/json", r#"{"error":"invalid API key"}"#.to_owned());
         }
-        if let Some(objection) = self.callers.objection(&request) {
-            let body = json!({"error": "unauthorized", "error_description": objection});
+        if let Some(reason) = self.callers.refusal(&request) {
+            let body = json!({"error": "unauthorized", "error_description": reason});
             return plain(StatusCode::UNAUTHORIZED, "application/json", body.to_string());
         }
         if request.method() == Method::GET {
-            // A standalone stream would have no end, and this server never has anything to say on it.
+            // A standalone stream would have no end, and this server never sends on it.
             return plain(StatusCode::METHOD_NOT_ALLOWED, "text/plain", "Method Not Allowed".to_owned());
         }
         if let Some(refusal) = self.refuse(&request) {

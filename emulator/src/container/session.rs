@@ -23,7 +23,7 @@ impl Session {
     }
 }
 
-/// What becomes of a request for a session.
+/// The outcome of a request for a session.
 #[derive(Debug)]
 pub(crate) enum Admission {
     /// Its container runs.

@@ -7,7 +7,7 @@ use super::behaviour::Behaviour;
 use super::server::Server;
 use crate::agentcore_control::Configuration;
 
-/// The ARN of a runtime, or of an endpoint of one's own, and a session id.
+/// The ARN of a runtime, or of an endpoint other than `DEFAULT`, and a session id.
 pub(crate) type SessionKey = (String, String);
 
 /// A session's microVM about to be there.
@@ -56,7 +56,7 @@ impl Boot {
 pub(crate) struct Snapshot(pub(crate) Arc<Server>);
 
 impl Snapshot {
-    /// A copy of it. Needs to be called inside a tokio runtime.
+    /// Starts a copy of it. Needs to be called inside a tokio runtime.
     pub(crate) fn server(&self) -> Server {
         self.0.copy()
     }

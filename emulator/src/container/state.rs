@@ -16,18 +16,18 @@ use crate::ids::uuid;
 pub struct Containers {
     /// By the start of the image's URI; the longest that fits decides.
     behaviours: BTreeMap<String, Behaviour>,
-    /// How often containers were started, by image.
+    /// The number of containers that were started, by image.
     starts: BTreeMap<String, u64>,
     sessions: BTreeMap<SessionKey, Session>,
     /// The snapshots of containers started while versions were built, by the runtime's ARN and the version's number.
     snapshots: BTreeMap<(String, u32), Snapshot>,
-    /// How many sessions there ever were; decides the next id.
+    /// The number of sessions there ever were; decides the next id.
     admitted: u64,
     strips_mcp_headers: bool,
 }
 
 impl Containers {
-    /// Every image behaves so from now on. MicroVMs that run already are not affected.
+    /// Chooses the behaviour of every image from now on. Running microVMs are not affected.
     pub fn behave(&mut self, behaviour: Behaviour) {
         self.behaviours.clear();
         self.behave_as("", behaviour);
@@ -39,7 +39,7 @@ impl Containers {
         self.starts.retain(|image, _| !image.starts_with(image_prefix));
     }
 
-    /// Whether `Mcp-Protocol-Version`, `Mcp-Method` and `Mcp-Name` reach a container only if its runtime's allowlist
+    /// Chooses if `Mcp-Protocol-Version`, `Mcp-Method` and `Mcp-Name` reach a container only if its runtime's allowlist
     /// names them. The API models them, which says that they always do; they were also seen missing.
     pub fn strip_mcp_headers(&mut self, strip: bool) {
         self.strips_mcp_headers = strip;
@@ -49,7 +49,7 @@ impl Containers {
         self.strips_mcp_headers
     }
 
-    /// How many containers were started so far.
+    /// Returns the number of containers that were started so far.
     #[must_use]
     pub fn starts(&self) -> u64 {
         self.starts.values().sum()
@@ -60,7 +60,7 @@ impl Containers {
         fitting.max_by_key(|(prefix, _)| prefix.len()).map(|(_, behaviour)| behaviour.clone()).unwrap_or_default()
     }
 
-    /// A session id that was not used before, in the form of a UUID.
+    /// Returns a session id that was not used before, in the form of a UUID.
     pub(crate) fn next_session_id(&mut self) -> String {
         self.admitted += 1;
         uuid(&format!("session {}", self.admitted))
@@ -82,7 +82,7 @@ impl Containers {
             max_lifetime: Duration::from_secs(life),
         };
         self.sessions.insert(key.clone(), session);
-        // Endpoints of one's own have sessions of their own, and share the snapshots of the runtime's versions.
+        // Other endpoints than `DEFAULT` have sessions of their own, and share the snapshots of the runtime's versions.
         let runtime = key.0.split("/runtime-endpoint/").next().unwrap_or_default().to_owned();
         let origin = match self.snapshots.get(&(runtime, version.number)) {
             Some(snapshot) => Origin::Snapshot(snapshot.clone()),
@@ -108,7 +108,7 @@ impl Containers {
         self.snapshots.insert(version, snapshot);
     }
 
-    /// The version of the secret with which each running session of a runtime works, by session id.
+    /// Returns the version of the secret with which each running session of a runtime works, by session id.
     #[must_use]
     pub fn secret_versions(&self, runtime_arn: &str) -> BTreeMap<&str, Option<&str>> {
         let sessions = self.sessions.iter().filter(|((arn, _), _)| arn == runtime_arn);
@@ -117,7 +117,7 @@ impl Containers {
             .collect()
     }
 
-    /// The session's container serves from now on.
+    /// Records that the session's container serves from now on.
     pub(crate) fn started(&mut self, key: &SessionKey, server: &Arc<Server>, now: SystemTime) {
         if let Some(session) = self.sessions.get_mut(key) {
             session.server = Some(Arc::clone(server));
@@ -125,12 +125,12 @@ impl Containers {
         }
     }
 
-    /// The session's microVM is gone.
+    /// Removes the session with its microVM.
     pub(crate) fn end(&mut self, key: &SessionKey) {
         self.sessions.remove(key);
     }
 
-    /// The session is known under a second id as well: the one its server gave it.
+    /// Gives the session a second id: the one that its server chose.
     pub(crate) fn alias(&mut self, key: &SessionKey, alias: SessionKey) {
         if key == &alias || self.sessions.contains_key(&alias) {
             return;

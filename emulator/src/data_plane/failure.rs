@@ -1,4 +1,4 @@
-//! What goes wrong, and how it is answered.
+//! Failures of an invocation, and the answers to them.
 
 use http::{HeaderValue, Request, Response, StatusCode};
 use serde_json::{Value, json};
@@ -7,7 +7,7 @@ use crate::service::{ApiError, ServiceId};
 use crate::settings::ContainerRefusals;
 use crate::wire;
 
-/// Why an invocation fails.
+/// The reason why an invocation fails.
 #[derive(Debug)]
 pub(super) struct Failure {
     pub(super) error: ApiError,
@@ -26,12 +26,12 @@ enum Form {
 }
 
 impl Failure {
-    /// The data plane refuses the call before it looks at the runtime.
+    /// Refuses a call before the runtime is looked at.
     pub(super) fn front(error: ApiError) -> Self {
         Self { error, form: Form::Http, challenge: None }
     }
 
-    /// No token, or a bad one. Observed with a JSON-RPC error as its body.
+    /// Refuses a request without a token, or with a bad one. Observed with a JSON-RPC error as its body.
     pub(super) fn unauthorized(status: u16, text: impl Into<String>, challenge: String) -> Self {
         let error = ApiError::new(status, "UnauthorizedException", text);
         Self { error, form: Form::HttpWithJsonRpc, challenge: Some(challenge) }
@@ -43,13 +43,13 @@ impl Failure {
         Self { error, form: Form::HttpWithJsonRpc, challenge: None }
     }
 
-    /// What a container that exits looks like, too [gh aws/bedrock-agentcore-sdk-python#599].
+    /// Answers a container that did not start in time, or exited [gh aws/bedrock-agentcore-sdk-python#599].
     pub(super) fn not_started() -> Self {
         let text = "Runtime initialization time exceeded. Please make sure that initialization completes in 30s.";
         Self::front(ApiError::new(424, "RuntimeClientError", text))
     }
 
-    /// The container refused with this status.
+    /// Answers a refusal by the container with this status.
     pub(super) fn of_container(status: u16) -> Self {
         let text =
             format!("Received error ({status}) from runtime. Please check your CloudWatch logs for more information.");
@@ -102,7 +102,7 @@ impl From<ApiError> for Failure {
     }
 }
 
-/// A response of the platform's own, in JSON.
+/// Creates a response of the platform's own, in JSON.
 pub(super) fn json_rpc(status: u16, body: &Value, request_id: &str) -> Response<Vec<u8>> {
     let mut response = Response::new(body.to_string().into_bytes());
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -117,7 +117,7 @@ pub(super) fn invalid(message: String) -> ApiError {
     ApiError { reason: Some("FieldValidationFailed"), ..ApiError::new(400, "ValidationException", message) }
 }
 
-/// The JSON-RPC message in a body; `null` if there is none.
+/// Returns the JSON-RPC message in a body; `null` if it has none.
 pub(super) fn message(request: &Request<Vec<u8>>) -> Value {
     serde_json::from_slice(request.body()).unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! What passes between a caller and a container.
+//! Requests and responses on their way between a caller and a container.
 
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 
@@ -30,8 +30,8 @@ pub(super) fn accepts_both(headers: &HeaderMap) -> bool {
     ["application/json", "text/event-stream"].iter().all(|needed| accepted.contains(needed))
 }
 
-/// The request as the container gets it: with the headers that the API models, those on the runtime's allowlist, and
-/// none besides.
+/// Converts the request to the form that the container gets: with the headers that the API models, those on the
+/// runtime's allowlist, and no others.
 ///
 /// The platform adds its session id as `Mcp-Session-Id` where the caller sent none, except to `initialize`: a stateful
 /// server would look for a session that does not exist yet.
@@ -70,7 +70,7 @@ pub(super) fn to_container(invocation: &Invocation<'_>, strips: bool) -> Result<
     Ok(to_container)
 }
 
-/// The caller always gets a session id: the server's own, else the platform's.
+/// Adds the session id that the caller always gets: the server's own, else the platform's.
 pub(super) fn with_session(mut response: Response<Vec<u8>>, invocation: &Invocation<'_>) -> Response<Vec<u8>> {
     if let Ok(id) = HeaderValue::from_str(&invocation.session.1) {
         let headers = response.headers_mut();
@@ -80,7 +80,7 @@ pub(super) fn with_session(mut response: Response<Vec<u8>>, invocation: &Invocat
     response
 }
 
-/// The container's response as the caller gets it.
+/// Converts the container's response to the form that the caller gets.
 pub(super) fn back(mut response: Response<Vec<u8>>, request_id: &str) -> Response<Vec<u8>> {
     let kept = ["content-type", "allow", "location", MCP_SESSION, SESSION, "mcp-protocol-version"];
     let headers = std::mem::take(response.headers_mut());

@@ -1,4 +1,4 @@
-//! Who may invoke: IAM or a JWT authorizer, as the runtime's version says, and never both.
+//! Authorization of callers: IAM or a JWT authorizer, as the runtime's version says, and never both.
 
 use http::Request;
 use serde_json::json;
@@ -17,7 +17,7 @@ const MISMATCH: &str = "Authorization method mismatch. The agent is configured f
                         than what was used in your request. Check the agent's authorization configuration and ensure \
                         your request uses the matching method (OAuth or SigV4)";
 
-/// Who calls, and what they get to.
+/// The caller of a request, and the version that the caller reaches.
 pub(super) struct Caller {
     pub(super) principal: Principal,
     /// The version the endpoint serves, unless the caller may not have it.
@@ -40,7 +40,7 @@ enum Scheme<'r> {
 }
 
 impl Aws {
-    /// Finds out who calls; an error is a caller nobody knows.
+    /// Finds out who calls; an error means an unknown caller.
     pub(super) fn admit_caller(&self, request: &Request<Vec<u8>>, target: &Target) -> Result<Caller, Failure> {
         let Served { authorizing, version } = self.served(target);
         let found = authorizing.is_some();
@@ -69,7 +69,7 @@ impl Aws {
         Ok(Caller { principal, version })
     }
 
-    /// The metadata that tells a client where to get a token. Needs no authentication.
+    /// Returns the metadata that tells a client where to get a token. Needs no authentication.
     pub(super) fn resource_metadata(&self, target: &Target, request_id: &str) -> Result<Reply, Failure> {
         let version = self.served(target).version;
         let discovery = version.as_ref().and_then(|version| version.configuration.jwt_authorizer());

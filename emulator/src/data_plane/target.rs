@@ -1,4 +1,4 @@
-//! What a request's URI means: which runtime, which endpoint, which document.
+//! The target of a request, read from its URI: the runtime, the endpoint and the document.
 
 use http::{Method, Request};
 
@@ -9,12 +9,12 @@ use crate::wire;
 
 const WELL_KNOWN: &str = ".well-known/oauth-protected-resource";
 
-/// Whether a path belongs to the data plane: on loopback it shares the port with the control plane.
+/// Returns true if a path belongs to the data plane: on loopback it shares the port with the control plane.
 pub(crate) fn is_data_plane(path: &str) -> bool {
     parts(path).is_some()
 }
 
-/// What is wanted of an endpoint.
+/// The document that a request asks an endpoint for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Document {
     /// To invoke it.
@@ -23,10 +23,10 @@ pub(super) enum Document {
     ResourceMetadata,
 }
 
-/// What a request is for.
+/// The target of a request.
 #[derive(Clone, Debug)]
 pub(super) struct Target {
-    /// The runtime's ARN, whether it exists or not.
+    /// The runtime's ARN, even if it does not exist.
     pub(super) arn: String,
     /// The endpoint's name.
     pub(super) qualifier: String,
@@ -74,22 +74,22 @@ impl Target {
         Ok(Self { arn, qualifier, document, base: format!("{scheme}://{host}") })
     }
 
-    /// The runtime's id, which is unique as far as the ARN is one of this account's.
+    /// Returns the runtime's id, which is unique as far as the ARN is one of this account's.
     pub(super) fn id(&self) -> &str {
         self.arn.rsplit('/').next().unwrap_or_default()
     }
 
-    /// The endpoint's ARN.
+    /// Returns the endpoint's ARN.
     pub(super) fn endpoint_arn(&self) -> String {
         format!("{}/runtime-endpoint/{}", self.arn, self.qualifier)
     }
 
-    /// The URL at which the endpoint is invoked.
+    /// Returns the URL at which the endpoint is invoked.
     pub(super) fn url(&self) -> String {
         self.url_of("")
     }
 
-    /// The URL of the endpoint's metadata.
+    /// Returns the URL of the endpoint's metadata.
     pub(super) fn metadata_url(&self) -> String {
         self.url_of(&format!("/{WELL_KNOWN}"))
     }
@@ -100,7 +100,7 @@ impl Target {
     }
 }
 
-/// The runtime, still percent-encoded, and the document.
+/// Returns the runtime, still percent-encoded, and the document.
 fn parts(path: &str) -> Option<(&str, Document)> {
     let (runtime, rest) = path.strip_prefix("/runtimes/")?.split_once("/invocations")?;
     if runtime.is_empty() || runtime.contains('/') {

@@ -57,20 +57,20 @@ impl Answer {
 }
 
 impl Scene {
-    /// An account with a runtime that is ready, whose image behaves so.
+    /// Creates an account with a runtime that is ready, whose image behaves so.
     async fn new(behaviour: Behaviour) -> Self {
         Self::with(behaviour, json!({})).await
     }
 
-    /// The same, with more members in the runtime's configuration.
+    /// Creates such an account with more members in the runtime's configuration.
     async fn with(behaviour: Behaviour, more: Value) -> Self {
         let scene = Self::in_account(Aws::new(Settings::default()), behaviour, more, None).await;
         tokio::time::sleep(Duration::from_mins(1)).await;
         scene
     }
 
-    /// The same in an account of this kind, with a runtime that was asked for a moment ago and, if there is a `secret`,
-    /// with that.
+    /// Prepares this account in the same way, with a runtime that was asked for a moment ago and, if there is a
+    /// `secret`, with that.
     async fn in_account(aws: Aws, behaviour: Behaviour, more: Value, secret: Option<&str>) -> Self {
         let now = aws.clock().now();
         aws.with(|world| {
@@ -120,7 +120,7 @@ impl Scene {
         format!("/runtimes/{}/invocations?qualifier=DEFAULT", self.arn.replace(':', "%3A").replace('/', "%2F"))
     }
 
-    /// A JSON-RPC message to the runtime, not signed.
+    /// Returns a JSON-RPC message to the runtime, not signed.
     fn request(&self, message: &Value) -> Request<Vec<u8>> {
         Request::post(format!("https://{HOST}{}", self.path()))
             .header("host", HOST)

@@ -1,14 +1,12 @@
-//! What a request's URL means: which gateway, which document.
+//! The address in a request's URL: the gateway and the document.
 
 use http::{Method, Request};
 
 use crate::settings::Settings;
 
 const WELL_KNOWN: &str = "/.well-known/oauth-protected-resource";
-/// On loopback, where there is one host for everything, gateways are under a path that the control plane does not have.
-const LOOPBACK_PREFIX: &str = "/gateway-endpoints/";
 
-/// What is wanted of a gateway.
+/// The document that a request asks a gateway for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Document {
     /// To speak MCP with it.
@@ -17,38 +15,27 @@ pub(super) enum Document {
     ResourceMetadata,
 }
 
-/// What a request is for.
+/// The target of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Address {
-    /// The gateway's id, whether it exists or not.
+    /// The gateway's id, even if it does not exist.
     pub(super) gateway_id: String,
     pub(super) document: Document,
-    /// What the gateway's URLs begin with, as the caller sees it.
+    /// The beginning of the gateway's URLs, as the caller sees it.
     base: String,
 }
 
-/// Whether a host is a gateway's.
+/// Returns true if a host is a gateway's.
 pub(crate) fn is_gateway_host(host: &str, settings: &Settings) -> bool {
     id_of(host, settings).is_some()
 }
 
-/// Whether a path is a gateway's on loopback.
-pub(crate) fn is_gateway_path(path: &str) -> bool {
-    path.starts_with(LOOPBACK_PREFIX)
-}
-
 impl Address {
-    /// `None`: a gateway has nothing there, or not for that method.
+    /// Reads the address of a request; returns `None` if a gateway has nothing there, or not for that method.
     pub(super) fn of(request: &Request<Vec<u8>>, settings: &Settings) -> Option<Self> {
         let host = request.headers().get("host").and_then(|host| host.to_str().ok()).unwrap_or_default();
-        let path = request.uri().path();
-        let (gateway_id, base, path) = if let Some(id) = id_of(host, settings) {
-            (id, format!("https://{host}"), path)
-        } else {
-            let (id, _) = path.strip_prefix(LOOPBACK_PREFIX)?.split_once('/')?;
-            (id, format!("http://{host}{LOOPBACK_PREFIX}{id}"), &path[LOOPBACK_PREFIX.len() + id.len()..])
-        };
-        let (document, methods) = match path {
+        let (gateway_id, base) = (id_of(host, settings)?, format!("https://{host}"));
+        let (document, methods) = match request.uri().path() {
             "/mcp" => (Document::Mcp, &[Method::POST, Method::GET, Method::DELETE][..]),
             WELL_KNOWN => (Document::ResourceMetadata, &[Method::GET][..]),
             _ => return None,
@@ -56,12 +43,12 @@ impl Address {
         methods.contains(request.method()).then(|| Self { gateway_id: gateway_id.to_owned(), document, base })
     }
 
-    /// The URL at which the gateway speaks MCP.
+    /// Returns the URL at which the gateway speaks MCP.
     pub(super) fn url(&self) -> String {
         format!("{}/mcp", self.base)
     }
 
-    /// The URL of the gateway's metadata.
+    /// Returns the URL of the gateway's metadata.
     pub(super) fn metadata_url(&self) -> String {
         format!("{}{WELL_KNOWN}", self.base)
     }
@@ -83,16 +70,15 @@ mod tests {
     }
 
     #[test]
-    fn a_gateway_has_a_host_of_its_own_and_a_path_on_loopback() {
+    fn a_gateway_has_a_host_of_its_own() {
         let host = "tools-abcdefghij.gateway.bedrock-agentcore.us-east-1.amazonaws.com";
         let in_memory = address("POST", host, "/mcp").expect("an address");
         assert_eq!((in_memory.gateway_id.as_str(), in_memory.document), ("tools-abcdefghij", Document::Mcp));
         assert_eq!(in_memory.url(), format!("https://{host}/mcp"));
-        let path = "/gateway-endpoints/tools-abcdefghij/.well-known/oauth-protected-resource";
-        let on_loopback = address("GET", "127.0.0.1:4000", path).expect("an address");
-        assert_eq!(on_loopback.document, Document::ResourceMetadata);
-        assert_eq!(on_loopback.metadata_url(), format!("http://127.0.0.1:4000{path}"));
-        assert_eq!(on_loopback.url(), "http://127.0.0.1:4000/gateway-endpoints/tools-abcdefghij/mcp");
+        let path = "/.well-known/oauth-protected-resource";
+        let metadata = address("GET", host, path).expect("an address");
+        assert_eq!(metadata.document, Document::ResourceMetadata);
+        assert_eq!(metadata.metadata_url(), format!("https://{host}{path}"));
     }
 
     #[test]
@@ -101,7 +87,7 @@ mod tests {
         assert_eq!(address("PUT", host, "/mcp"), None);
         assert_eq!(address("POST", host, "/.well-known/oauth-protected-resource"), None);
         assert_eq!(address("POST", host, "/"), None);
-        assert_eq!(address("POST", "127.0.0.1:4000", "/gateway-endpoints/tools-abcdefghij"), None);
+        assert_eq!(address("POST", "127.0.0.1:4000", "/mcp"), None);
         let abroad = "tools-abcdefghij.gateway.bedrock-agentcore.eu-west-1.amazonaws.com";
         assert!(is_gateway_host(host, &Settings::default()) && !is_gateway_host(abroad, &Settings::default()));
     }

@@ -12,16 +12,16 @@ use crate::aws::Aws;
 use crate::data_plane::is_data_plane;
 use crate::reply::Reply;
 
-/// How long a gateway waits for a target to introduce itself, or for its whole catalogue
-/// [gh awslabs/agentcore-samples#1030].
-pub(super) const PATIENCE: Duration = Duration::from_secs(20);
+/// The time that a gateway gives a target to introduce itself, or to send its whole catalogue [gh
+/// awslabs/agentcore-samples#1030].
+pub(super) const TARGET_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// The revisions with a handshake, in the order in which the gateway offers them. It takes each of them instead.
 const REVISIONS: [&str; 3] = ["2025-11-25", "2025-06-18", "2025-03-26"];
-/// Characters of an answer that is no MCP which are told.
+/// The number of characters that are shown of an answer that is not MCP.
 const SHOWN: usize = 500;
 
-/// A session with a target. Errors say what happened, for whoever may know.
+/// A session with a target. Errors say what happened, for callers who may know.
 #[derive(Debug)]
 pub(super) struct Connection<'a> {
     aws: &'a Aws,
@@ -70,7 +70,7 @@ impl<'a> Connection<'a> {
         Err(format!("the server speaks the MCP revision '{revision}', which the gateway does not"))
     }
 
-    /// Every tool the target has, in its order.
+    /// Lists every tool of the target, in its order.
     pub(super) async fn tools(&mut self) -> Result<Vec<Value>, String> {
         let mut tools = Vec::new();
         let mut cursor = Value::Null;
@@ -158,7 +158,7 @@ impl<'a> Connection<'a> {
     }
 }
 
-/// What an answer says that is no success.
+/// Describes an answer that is not a success.
 fn refusal(response: &Response<Vec<u8>>) -> String {
     let body: Value = serde_json::from_slice(response.body()).unwrap_or_default();
     let said = [&body["message"], &body["error"]["message"]].into_iter().find_map(Value::as_str);
@@ -167,7 +167,7 @@ fn refusal(response: &Response<Vec<u8>>) -> String {
     format!("HTTP {}: {text}", response.status().as_u16())
 }
 
-/// The JSON-RPC messages in an answer.
+/// Returns the JSON-RPC messages in an answer.
 fn messages(response: &Response<Vec<u8>>) -> Vec<Value> {
     let content_type = response.headers().get("content-type").and_then(|it| it.to_str().ok()).unwrap_or_default();
     let text = String::from_utf8_lossy(response.body());

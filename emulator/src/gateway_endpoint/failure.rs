@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::service::ApiError;
 
-/// Why a gateway does not serve a request.
+/// The reason why a gateway does not serve a request.
 #[derive(Debug)]
 pub(super) struct Failure {
     pub(super) error: ApiError,
@@ -13,7 +13,7 @@ pub(super) struct Failure {
 }
 
 impl Failure {
-    /// No token, or a bad one.
+    /// Refuses a request without a token, or with a bad one.
     pub(super) fn unauthorized(status: u16, text: impl Into<String>, challenge: String) -> Self {
         let code = if status == 401 { "UnauthorizedException" } else { "AccessDeniedException" };
         Self { error: ApiError::new(status, code, text), challenge: Some(challenge) }
@@ -23,7 +23,7 @@ impl Failure {
         ApiError::new(404, "ResourceNotFoundException", format!("Gateway {id} was not found.")).into()
     }
 
-    /// `id`: the request's.
+    /// Answers the request with this id.
     pub(super) fn respond(&self, id: &Value) -> Response<Vec<u8>> {
         let code = match self.error.code {
             "AccessDeniedException" => -32002,
@@ -31,7 +31,7 @@ impl Failure {
             "ResourceNotFoundException" => -32004,
             "ConflictException" => -32005,
             "InternalServerException" => -32603,
-            // What keeps a caller from being known: no token, no signature, a wrong one.
+            // An unknown caller: without a token or a signature, or with a wrong one.
             _ => -32001,
         };
         let error = json!({"code": code, "message": self.error.message});
@@ -49,7 +49,7 @@ impl From<ApiError> for Failure {
     }
 }
 
-/// A response of the gateway's own, in JSON.
+/// Creates a response of the gateway's own, in JSON.
 pub(super) fn json_response(status: u16, body: &Value) -> Response<Vec<u8>> {
     let mut response = Response::new(body.to_string().into_bytes());
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);

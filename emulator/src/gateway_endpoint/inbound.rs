@@ -1,4 +1,4 @@
-//! Who may come in: IAM or a JWT authorizer, as the gateway says, and never both.
+//! Authorization of callers: IAM or a JWT authorizer, as the gateway says, and never both.
 
 use http::{Request, Response};
 use serde_json::json;
@@ -11,14 +11,14 @@ use crate::iam::Requirement;
 use crate::jwt;
 use crate::service::{ApiError, Principal, ServiceId};
 
-/// Who calls, and whether they may.
+/// The caller of a request, and the decision if the caller is allowed in.
 pub(super) struct Caller {
     pub(super) principal: Principal,
     pub(super) allowed: Result<(), Failure>,
 }
 
 impl Aws {
-    /// Finds out who calls; an error is a caller nobody knows.
+    /// Finds out who calls; an error means an unknown caller.
     pub(super) fn admit_gateway_caller(
         &self,
         request: &Request<Vec<u8>>,
@@ -45,7 +45,7 @@ impl Aws {
                 let allowed = self.check_gateway_policies(&principal, gateway);
                 Ok(Caller { principal, allowed })
             }
-            // Everybody may, and nobody says who it is.
+            // Everybody is allowed in, without a name.
             "NONE" => {
                 let principal = Principal::Bearer("anonymous".to_owned());
                 let allowed = self.check_gateway_policies(&principal, gateway);
@@ -85,7 +85,7 @@ impl Aws {
         Ok(Principal::Bearer(subject.to_owned()))
     }
 
-    /// The metadata that tells a client where to get a token. Needs no authentication.
+    /// Returns the metadata that tells a client where to get a token. Needs no authentication.
     pub(super) fn gateway_metadata(&self, address: &Address, gateway: &Gateway) -> Result<Response<Vec<u8>>, Failure> {
         let authorizer = gateway.jwt_authorizer().ok_or_else(|| Failure::no_gateway(&address.gateway_id))?;
         let now = self.clock().now();

@@ -1,4 +1,4 @@
-//! How a gateway authorizes itself at a target.
+//! The authorization of a gateway at a target.
 
 use std::collections::BTreeMap;
 use std::time::SystemTime;
@@ -14,7 +14,7 @@ use crate::input::{text, text_map, texts};
 use crate::service::Principal;
 use crate::token_vault::TokenRequest;
 
-/// What every request to a target carries.
+/// The authorization that every request to a target carries.
 #[derive(Debug)]
 pub(super) enum Outbound {
     /// Nothing: the target has no credential configuration.
@@ -62,7 +62,7 @@ impl Outbound {
 }
 
 impl Aws {
-    /// What the target's credential configuration comes to, tokens fetched.
+    /// Resolves the target's credential configuration, and fetches the tokens that it needs.
     pub(super) async fn outbound(&self, gateway: &Gateway, target: &GatewayTarget) -> Result<Outbound, String> {
         let Some(credential) = target.credential() else { return Ok(Outbound::Nothing) };
         let role = Principal::Role(gateway.role_arn().to_owned());
@@ -84,7 +84,7 @@ impl Aws {
 }
 
 impl Aws {
-    /// The API key of the target's credential provider, at the place that the target says: in the header
+    /// Fetches the API key of the target's credential provider, for the place that the target names: in the header
     /// `Authorization` after `Bearer` unless it says so [API ApiKeyCredentialProvider].
     fn api_key(&self, role: Principal, gateway: &Gateway, target: &GatewayTarget) -> Result<Outbound, String> {
         let configured = target.api_key().and_then(Value::as_object).cloned().unwrap_or_default();

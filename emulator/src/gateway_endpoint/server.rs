@@ -16,11 +16,11 @@ use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, Stream
 use rmcp::{ErrorData, RoleServer, ServerHandler};
 use serde_json::{Map, Value, json};
 
-use super::client::PATIENCE;
+use super::client::TARGET_TIMEOUT;
 use crate::agentcore_control::{Gateway, GatewayTarget, Status};
 use crate::aws::Aws;
 
-/// The tool by which a gateway made for semantic search is searched.
+/// The tool that searches a gateway created for semantic search.
 const SEARCH: &str = "x_amz_bedrock_agentcore_search";
 /// Between the target's name, which has no underscores, and the tool's.
 const DELIMITER: &str = "___";
@@ -28,7 +28,7 @@ const DELIMITER: &str = "___";
 const PAGE: usize = 30;
 /// The most that a search finds.
 const FOUND_MAX: usize = 10;
-/// What callers are told of a failure behind a gateway that is not in `DEBUG`.
+/// The text of a failure behind a gateway that is not in `DEBUG`.
 const OPAQUE: &str = "An internal error occurred. Please retry later.";
 
 /// Answers one POST.
@@ -38,7 +38,7 @@ pub(super) async fn handle(aws: Aws, gateway: Gateway, request: &Request<Vec<u8>
         .with_legacy_session_mode(false)
         .with_json_response(true)
         .with_sse_keep_alive(None)
-        // Who may come in was decided before.
+        // The caller was authorized before.
         .disable_allowed_hosts();
     let sessions: Arc<LocalSessionManager> = Arc::default();
     let service = StreamableHttpService::new(move || Ok(server.clone()), sessions, config);
@@ -57,7 +57,7 @@ struct GatewayServer {
 }
 
 impl GatewayServer {
-    /// The targets that offer tools, in the order of their creation.
+    /// Returns the targets that offer tools, in the order of their creation.
     fn targets(&self) -> impl Iterator<Item = &GatewayTarget> {
         let now = self.aws.clock().now();
         self.gateway.targets(now).filter(move |target| match target.status(now) {
@@ -67,7 +67,7 @@ impl GatewayServer {
         })
     }
 
-    /// Every tool, as it is listed.
+    /// Lists every tool.
     async fn catalogue(&self) -> Result<Vec<Tool>, ErrorData> {
         let mut tools = Vec::new();
         if self.gateway.is_semantic() {
@@ -85,7 +85,7 @@ impl GatewayServer {
         Ok(tools)
     }
 
-    /// The target behind a tool's name, and the name it has there.
+    /// Finds the target behind a tool's name, and the tool's name there.
     fn find<'n>(&self, name: &'n str) -> Option<(&GatewayTarget, &'n str)> {
         let (target, tool) = name.split_once(DELIMITER)?;
         let target = self.targets().find(|it| it.name == target)?;
@@ -99,8 +99,8 @@ impl GatewayServer {
         tool: &str,
         arguments: Option<Map<String, Value>>,
     ) -> Result<CallToolResult, String> {
-        let connecting = tokio::time::timeout(PATIENCE, self.aws.connect(&self.gateway, target)).await;
-        let gave_up = |_| Err(format!("no answer within {} s", PATIENCE.as_secs()));
+        let connecting = tokio::time::timeout(TARGET_TIMEOUT, self.aws.connect(&self.gateway, target)).await;
+        let gave_up = |_| Err(format!("no answer within {} s", TARGET_TIMEOUT.as_secs()));
         let answer = connecting.unwrap_or_else(gave_up)?.call(tool, arguments).await?;
         let result = serde_json::from_value(answer);
         let mut result: CallToolResult =
@@ -110,7 +110,7 @@ impl GatewayServer {
         Ok(result)
     }
 
-    /// The tools that have a word of the query in their name or description.
+    /// Finds the tools that have a word of the query in their name or description.
     async fn search(&self, query: &str) -> Result<CallToolResult, ErrorData> {
         let words: Vec<String> = query.split_whitespace().map(str::to_lowercase).collect();
         let fits = |tool: &Tool| {
@@ -121,7 +121,7 @@ impl GatewayServer {
         Ok(CallToolResult::structured(json!({"tools": found})))
     }
 
-    /// What callers are told of a failure behind the gateway.
+    /// Returns the text that callers get of a failure behind the gateway.
     fn told(&self, problem: String) -> String {
         if self.gateway.is_debug() { problem } else { OPAQUE.to_owned() }
     }
@@ -191,7 +191,7 @@ impl ServerHandler for GatewayServer {
     }
 }
 
-/// A target's tools with the names by which the gateway's clients know them.
+/// Returns a target's tools with the names by which the gateway's clients know them.
 fn named(target: &GatewayTarget, tools: Vec<Value>) -> Result<Vec<Tool>, String> {
     let named = tools.into_iter().map(|mut tool| {
         tool["name"] = json!(format!("{}{DELIMITER}{}", target.name, tool["name"].as_str().unwrap_or_default()));

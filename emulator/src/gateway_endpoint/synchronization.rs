@@ -2,16 +2,16 @@
 
 use serde_json::Value;
 
-use super::client::{Connection, PATIENCE};
+use super::client::{Connection, TARGET_TIMEOUT};
 use crate::agentcore_control::{Gateway, GatewayTarget, Synchronization};
 use crate::aws::Aws;
 
-/// What a target's status reason begins with [gh neo4j/mcp#204].
+/// The beginning of a target's status reason [gh neo4j/mcp#204].
 const REASON: &str = "Failed to connect and fetch tools from the provided MCP target server";
 
 impl Aws {
-    /// Synchronizations go on by themselves, whatever becomes of the answers of the calls that started them. Needs to be
-    /// called inside a tokio runtime.
+    /// Starts synchronizations. They go on by themselves, whatever the answers of the calls that started them. Needs to
+    /// be called inside a tokio runtime.
     pub(crate) fn start_synchronizations(&self, synchronizations: Vec<Synchronization>) {
         for synchronization in synchronizations {
             tokio::spawn(self.clone().synchronize(synchronization));
@@ -25,7 +25,7 @@ impl Aws {
             let gateway = world.agentcore.gateway(&synchronization.gateway_id, now)?;
             Some((gateway.clone(), gateway.target(&synchronization.target_id, now)?.clone()))
         });
-        // A target that is gone waits for nothing.
+        // A deleted target does not wait.
         let Some((gateway, target)) = found else { return };
         let tools = self.fetch_tools(&gateway, &target).await.map_err(|problem| format!("{REASON}: {problem}"));
         let wait = synchronization.not_before.duration_since(self.clock().now()).unwrap_or_default();
@@ -34,11 +34,11 @@ impl Aws {
         self.with(|world| world.agentcore.finish_synchronization(&synchronization, tools, now));
     }
 
-    /// All tools of a target, asked of its server now.
+    /// Fetches all tools of a target from its server now.
     pub(super) async fn fetch_tools(&self, gateway: &Gateway, target: &GatewayTarget) -> Result<Vec<Value>, String> {
         let fetching = async { self.connect(gateway, target).await?.tools().await };
-        let gave_up = |_| Err(format!("no answer within {} s", PATIENCE.as_secs()));
-        tokio::time::timeout(PATIENCE, fetching).await.unwrap_or_else(gave_up)
+        let gave_up = |_| Err(format!("no answer within {} s", TARGET_TIMEOUT.as_secs()));
+        tokio::time::timeout(TARGET_TIMEOUT, fetching).await.unwrap_or_else(gave_up)
     }
 
     pub(super) async fn connect(&self, gateway: &Gateway, target: &GatewayTarget) -> Result<Connection<'_>, String> {

@@ -55,13 +55,13 @@ impl Answer {
         self.body["error"]["code"].as_i64().unwrap_or_default()
     }
 
-    /// The names in an answer to `tools/list`.
+    /// Returns the names in an answer to `tools/list`.
     fn names(&self) -> Vec<&str> {
         let tools = self.body["result"]["tools"].as_array().unwrap_or_else(|| panic!("{}", self.text));
         tools.iter().map(|tool| tool["name"].as_str().expect("a name")).collect()
     }
 
-    /// The text in an answer to `tools/call`, and whether it is an error.
+    /// Returns the text in an answer to `tools/call`, and true if it is an error.
     fn said(&self) -> (&str, bool) {
         let result = &self.body["result"];
         let text = result["content"][0]["text"].as_str().unwrap_or_else(|| panic!("{}", self.text));
@@ -70,12 +70,12 @@ impl Answer {
 }
 
 impl Scene {
-    /// With an `AWS_IAM` gateway in front of a runtime that wants signatures.
+    /// Creates an account with an `AWS_IAM` gateway in front of a runtime that wants signatures.
     async fn new(behaviour: Behaviour) -> Self {
         Self::with(behaviour, json!({}), json!({"authorizerType": "AWS_IAM"})).await
     }
 
-    /// With more members for the runtime and the gateway.
+    /// Creates such an account with more members for the runtime and the gateway.
     async fn with(behaviour: Behaviour, runtime: Value, gateway: Value) -> Self {
         let aws = Aws::new(Settings::default());
         aws.with(|world| {
@@ -115,7 +115,7 @@ impl Scene {
         answer.unwrap_or_else(|error| panic!("{operation}: {error:?}"))
     }
 
-    /// What the gateway's role may do from now on.
+    /// Replaces the policy of the gateway's role.
     fn put_gateway_policy(&self, statements: &Value) {
         let policy = json!({"Statement": statements});
         let role = Role::new(GATEWAY_ROLE, aws_start(), trust(), vec![policy]);
@@ -127,7 +127,7 @@ impl Scene {
         format!("https://bedrock-agentcore.us-east-1.amazonaws.com/runtimes/{escaped}/invocations?qualifier=DEFAULT")
     }
 
-    /// The input of a target in front of the runtime.
+    /// Returns the input of a target in front of the runtime.
     fn target_input(&self, name: &str, credential: Option<Value>) -> Value {
         let server = json!({"endpoint": self.endpoint()});
         let mut input = json!({"gatewayIdentifier": self.gateway_id, "name": name,
@@ -144,7 +144,7 @@ impl Scene {
         self.settled(&text(&answer, "targetId")).await
     }
 
-    /// A target that signs, and is ready.
+    /// Creates a target that signs, and waits until it is ready.
     async fn ready_target(&self, name: &str) -> GatewayTarget {
         let target = self.create_target(self.target_input(name, Some(iam("bedrock-agentcore")))).await;
         assert_eq!(self.outcome(&target), ("READY", None));
@@ -170,7 +170,7 @@ impl Scene {
         panic!("nothing becomes of the target {id}");
     }
 
-    /// A target's status, and why it failed.
+    /// Returns a target's status, and why it failed.
     fn outcome<'t>(&self, target: &'t GatewayTarget) -> (&'static str, Option<&'t str>) {
         let now = self.aws.clock().now();
         (target.status(now).as_str(), target.failure(now))
@@ -180,7 +180,7 @@ impl Scene {
         format!("{}.gateway.bedrock-agentcore.us-east-1.amazonaws.com", self.gateway_id)
     }
 
-    /// A JSON-RPC message to the gateway, not signed.
+    /// Returns a JSON-RPC message to the gateway, not signed.
     fn request(&self, message: &Value) -> Request<Vec<u8>> {
         Request::post(format!("https://{}/mcp", self.host()))
             .header("host", self.host())
@@ -235,7 +235,7 @@ fn trust() -> Value {
         "Principal": {"Service": "bedrock-agentcore.amazonaws.com"}}]})
 }
 
-/// The input of a create (by name) or an update (by id) of the runtime.
+/// Returns the input of a create (by name) or an update (by id) of the runtime.
 fn runtime_input(member: &str, value: &str) -> Value {
     let mut input = json!({
         "agentRuntimeArtifact": {"containerConfiguration": {"containerUri": IMAGE}},
@@ -252,7 +252,7 @@ fn iam(service: &str) -> Value {
         "credentialProvider": {"iamCredentialProvider": {"service": service}}})
 }
 
-/// A JWT authorizer for tokens of the pool.
+/// Returns a JWT authorizer for tokens of the pool.
 fn authorizer(members: Value) -> Value {
     let discovery = json!({"discoveryUrl": format!("{ISSUER}/.well-known/openid-configuration")});
     json!({"authorizerConfiguration": {"customJWTAuthorizer": merged(discovery, members)}})

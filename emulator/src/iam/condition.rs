@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::pattern::{matches, matches_arn};
 use super::requirement::Context;
 
-/// Whether a statement, or a part of it, applies to a request.
+/// The answer to the question if a statement, or a part of it, applies to a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Applies {
     /// It does.
@@ -23,7 +23,7 @@ impl From<bool> for Applies {
 }
 
 /// The condition keys that the emulator sets where AWS sets them. A key outside this list would always look absent,
-/// which a negated operator takes for a match, so it makes the statement unknown instead.
+/// which a negated operator treats as a match, so the statement is unknown instead.
 const KEYS: [&str; 22] = [
     "aws:CalledViaLast",
     "aws:PrincipalAccount",
@@ -131,7 +131,7 @@ fn known(key: &str) -> bool {
 
 type Comparison = fn(&str, &str) -> bool;
 
-/// How an operator compares the policy's value with the request's, and whether it is negated.
+/// Returns true with the comparison of an operator if it is negated, and false if it is not.
 fn comparison(base: &str) -> Option<(bool, Comparison)> {
     let equals: Comparison = |wanted, value| wanted == value;
     let ignoring_case: Comparison = |wanted, value| wanted.eq_ignore_ascii_case(value);
@@ -148,7 +148,7 @@ fn comparison(base: &str) -> Option<(bool, Comparison)> {
     })
 }
 
-/// A value or a list of values as texts; `None` for anything else.
+/// Converts a value or a list of values to texts; returns `None` for anything else.
 pub(super) fn texts(values: &Value) -> Option<Vec<String>> {
     let text = |value: &Value| match value {
         Value::String(text) => Some(text.clone()),

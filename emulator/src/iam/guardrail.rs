@@ -1,4 +1,4 @@
-//! Policies that limit what a role's own policies allow: whoever sets them is rarely whoever wrote the role.
+//! Policies that limit what a role's own policies allow: their author is rarely the author of the role.
 
 use std::collections::BTreeMap;
 
@@ -36,7 +36,7 @@ impl Guardrail {
         Self::Session,
     ];
 
-    /// The kind's name in a denial [IAM troubleshoot_access-denied].
+    /// Returns the kind's name in a denial [IAM troubleshoot_access-denied].
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {

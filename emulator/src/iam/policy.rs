@@ -6,7 +6,7 @@ use super::condition::{Applies, evaluate, texts};
 use super::pattern::{matches, matches_ignoring_case};
 use super::requirement::Context;
 
-/// What a set of policies says about one action on one resource.
+/// The decision of a set of policies about one action on one resource.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Decision {
     /// A statement allows it and none denies it.
@@ -25,7 +25,7 @@ pub(super) fn decide(documents: &[Value], action: &str, resource: &str, context:
     decide_by(documents, |statement| applies_to(statement, action, resource, context))
 }
 
-/// The same with a rule of one's own for which statements apply.
+/// Decides as [`decide`] does, with another rule for the statements that apply.
 pub(super) fn decide_by(documents: &[Value], applies_to: impl Fn(&Map<String, Value>) -> Applies) -> Decision {
     let mut allowed = false;
     let mut unsupported = None;
@@ -41,7 +41,7 @@ pub(super) fn decide_by(documents: &[Value], applies_to: impl Fn(&Map<String, Va
     if allowed { Decision::Allowed } else { Decision::ImplicitDeny { unsupported } }
 }
 
-/// Whether a trust policy lets a service principal assume its role.
+/// Returns true if a trust policy lets a service principal assume its role.
 pub(super) fn service_may_assume(trust: &Value, service: &str, context: &Context) -> bool {
     let mut allowed = false;
     for statement in statements(trust) {
@@ -73,7 +73,7 @@ fn effect(statement: &Map<String, Value>) -> Option<Effect> {
     }
 }
 
-/// The statements of a document; a single one may stand without a list.
+/// Returns the statements of a document; a single one needs no list.
 fn statements(document: &Value) -> Vec<&Map<String, Value>> {
     match document.get("Statement") {
         Some(Value::Array(items)) => items.iter().filter_map(Value::as_object).collect(),
@@ -99,7 +99,7 @@ pub(super) fn actions_and_resources(statement: &Map<String, Value>, action: &str
     ]
 }
 
-/// Every part must apply; a part that does not settles it, even beside one that is unknown.
+/// Combines parts that must all apply. One part that does not apply decides, even if another one is unknown.
 pub(super) fn all<const N: usize>(parts: [Applies; N]) -> Applies {
     let mut unknown = Applies::Yes;
     for part in parts {

@@ -17,7 +17,7 @@ pub struct Requirement {
 }
 
 impl Requirement {
-    /// A requirement without context values of its own.
+    /// Creates a requirement without context values of its own.
     pub(crate) fn new(action: impl Into<String>, resource: impl Into<String>) -> Self {
         Self { action: action.into(), resource: resource.into(), context: Context::new() }
     }

@@ -70,7 +70,7 @@ impl Iam {
         all([only(statement, &ELEMENTS), self.names(statement, principal), action, resource, condition])
     }
 
-    /// Decides whether the principal of a statement is the caller.
+    /// Returns true if the principal of a statement is the caller.
     fn names(&self, statement: &Map<String, Value>, caller: &Principal) -> Applies {
         let deny = statement.get("Effect").is_some_and(|effect| effect == "Deny");
         let kinds = match statement.get("Principal") {

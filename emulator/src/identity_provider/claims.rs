@@ -1,4 +1,4 @@
-//! What each product's access tokens claim. Documented by the products; compared in their behaviour with AgentCore's
+//! The claims of each product's access tokens. Documented by the products; compared in their behaviour with AgentCore's
 //! authorizer by O: aws-solutions-library-samples/guidance-for-claude-code-with-amazon-bedrock#718.
 
 use std::time::SystemTime;
@@ -10,7 +10,7 @@ use super::fault::{Endpoint, ProviderFault};
 use super::keys::{self, Algorithm, encode};
 use super::provider::{ClaimStyle, Provider};
 
-/// What a token is made out for.
+/// The grant that a token is issued for.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Grant {
     pub(super) client_id: String,
@@ -19,8 +19,8 @@ pub(super) struct Grant {
 }
 
 impl Provider {
-    /// An access token for a client of this provider without the token endpoint's say: with these scopes and this
-    /// audience, unless empty. The provider's fault shows in it.
+    /// Issues an access token for a client of this provider without asking the token endpoint: with these scopes and
+    /// this audience, unless empty. The provider's fault shows in it.
     #[must_use]
     pub fn mint(&self, client_id: &str, scopes: &[&str], audience: &str, now: SystemTime) -> String {
         let scopes = scopes.iter().map(ToString::to_string).collect();
@@ -29,7 +29,7 @@ impl Provider {
         self.token(&grant, now, self.fault_at(Endpoint::Token))
     }
 
-    /// The access token of a grant.
+    /// Issues the access token of a grant.
     pub(super) fn token(&self, grant: &Grant, now: SystemTime, fault: Option<&ProviderFault>) -> String {
         if fault == Some(&ProviderFault::OpaqueToken) {
             return encode(Sha256::digest(format!("{} {grant:?} {now:?}", self.issuer)));
@@ -121,7 +121,7 @@ impl Provider {
     }
 }
 
-/// What Auth0 issues for its own API: a token only it can read, in JWE's compact form (RFC 7516).
+/// Issues a token as Auth0 does for its own API: only Auth0 can read it, in JWE's compact form (RFC 7516).
 fn encrypted(seed: &str) -> String {
     let part = |name: &str| encode(Sha256::digest(format!("{name} {seed}")));
     let header = encode(r#"{"alg":"dir","enc":"A256GCM"}"#);

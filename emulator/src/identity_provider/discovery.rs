@@ -6,7 +6,7 @@ use super::fault::ProviderFault;
 use super::provider::{ClaimStyle, Provider};
 
 impl Provider {
-    /// The discovery document.
+    /// Returns the discovery document.
     pub(super) fn metadata(&self, fault: Option<&ProviderFault>) -> Value {
         let mut methods = Vec::new();
         methods.extend(self.basic.then_some("client_secret_basic"));

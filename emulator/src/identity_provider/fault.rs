@@ -1,8 +1,8 @@
-//! What can be wrong with an identity provider.
+//! Faults of an identity provider.
 
 use std::time::Duration;
 
-/// How long a request that is never answered is left waiting.
+/// The time that a request waits if it is never answered.
 pub(crate) const HANGS_FOR: Duration = Duration::from_mins(10);
 
 /// One of a provider's addresses.
@@ -16,7 +16,7 @@ pub enum Endpoint {
     Token,
 }
 
-/// How an address fails, whatever is asked of it.
+/// The way in which an address fails, whatever is asked of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Failure {
     /// With an HTTP status and nothing that explains it.
@@ -31,7 +31,7 @@ pub enum Failure {
     BrokenJson,
     /// Nothing listens there: the connection is refused.
     Unreachable,
-    /// The connection is made, and no answer comes.
+    /// The connection is accepted, and no answer comes.
     NoAnswer,
 }
 
@@ -52,7 +52,7 @@ pub enum ProviderFault {
     SignsWithSecrets,
     /// Tokens are signed with HS256, although the documents announce RS256.
     Hs256Token,
-    /// Access tokens are no JWTs.
+    /// Access tokens are not JWTs.
     OpaqueToken,
     /// Access tokens lack this claim.
     TokenWithout(&'static str),
@@ -68,7 +68,7 @@ pub enum ProviderFault {
 }
 
 impl ProviderFault {
-    /// Whether a request to this address meets the fault.
+    /// Returns true if a request to this address meets the fault.
     pub(super) fn concerns(&self, endpoint: Endpoint) -> bool {
         match self {
             Self::At(at, _) => *at == endpoint,

@@ -21,7 +21,7 @@ static SIGNER: LazyLock<KeyPair> = LazyLock::new(|| {
     KeyPair::from_pkcs8(&der).expect("the fixture is an RSA key")
 });
 
-/// What a token is signed with.
+/// The algorithm and the key that a token is signed with.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Algorithm<'a> {
     /// The provider's RSA key.
@@ -30,7 +30,7 @@ pub(crate) enum Algorithm<'a> {
     Hs256(&'a str),
 }
 
-/// The signed token with these claims.
+/// Signs a token with these claims.
 pub(crate) fn sign(algorithm: Algorithm<'_>, claims: &Value) -> String {
     let header = match algorithm {
         Algorithm::Rs256 => json!({"alg": "RS256", "kid": KEY_ID, "typ": "JWT"}),
@@ -51,14 +51,14 @@ pub(crate) fn sign(algorithm: Algorithm<'_>, claims: &Value) -> String {
     format!("{message}.{}", encode(signature))
 }
 
-/// The key set (RFC 7517) with the provider's public key.
+/// Returns the key set (RFC 7517) with the provider's public key.
 pub(super) fn key_set() -> Value {
     let key = PublicKeyComponents::<Vec<u8>>::from(SIGNER.public());
     let (n, e) = (encode(key.n), encode(key.e));
     json!({"keys": [{"kty": "RSA", "use": "sig", "alg": "RS256", "kid": KEY_ID, "n": n, "e": e}]})
 }
 
-/// Header and claims of a JWT, unverified; `None` for anything else.
+/// Returns header and claims of a JWT, unverified; `None` for anything else.
 pub(crate) fn header_and_claims(token: &str) -> Option<(Map<String, Value>, Map<String, Value>)> {
     let mut parts = token.split('.');
     let (header, claims, _signature) = (parts.next()?, parts.next()?, parts.next()?);
@@ -69,7 +69,7 @@ pub(crate) fn header_and_claims(token: &str) -> Option<(Map<String, Value>, Map<
     Some((object(header)?, object(claims)?))
 }
 
-/// Whether an RS256 signature is that of the key set's key with this id.
+/// Returns true if an RS256 signature is that of the key set's key with this id.
 pub(crate) fn verify_rs256(token: &str, key_id: &str, key_set: &Value) -> bool {
     let verified = || {
         let (message, signature) = token.rsplit_once('.')?;

@@ -7,7 +7,7 @@ use http::Uri;
 
 use super::fault::ProviderFault;
 
-/// Which product's ways a provider has.
+/// The product that a provider behaves like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClaimStyle {
     /// Access tokens with `client_id`, `scope` and `token_use`, without `aud`.
@@ -29,7 +29,7 @@ pub enum ClaimStyle {
     Standard,
 }
 
-/// Who may ask a provider for tokens.
+/// A client that may ask a provider for tokens.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Client {
     /// The client secret.
@@ -38,24 +38,24 @@ pub struct Client {
     pub scopes: Vec<String>,
     /// The audiences (APIs, resources) it may have tokens for.
     pub audiences: Vec<String>,
-    /// Whether it exists but may not use the client credentials grant.
+    /// True if it exists but may not use the client credentials grant.
     pub unauthorized: bool,
 }
 
 impl Client {
-    /// A client with that secret, without scopes or audiences.
+    /// Creates a client with that secret, without scopes or audiences.
     #[must_use]
     pub fn new(secret: &str) -> Self {
         Self { secret: secret.to_owned(), ..Self::default() }
     }
 
-    /// The same with these scopes.
+    /// Replaces the scopes.
     #[must_use]
     pub fn scopes(self, scopes: &[&str]) -> Self {
         Self { scopes: scopes.iter().map(ToString::to_string).collect(), ..self }
     }
 
-    /// The same with these audiences.
+    /// Replaces the audiences.
     #[must_use]
     pub fn audiences(self, audiences: &[&str]) -> Self {
         Self { audiences: audiences.iter().map(ToString::to_string).collect(), ..self }
@@ -67,15 +67,15 @@ impl Client {
 pub struct Provider {
     /// The issuer: what its documents and its tokens name, with or without a trailing slash.
     pub issuer: String,
-    /// Which product it is.
+    /// The product that it behaves like.
     pub style: ClaimStyle,
     /// Its clients by client id.
     pub clients: BTreeMap<String, Client>,
     /// The audience of tokens whose request or client names none. An Okta authorization server always has one.
     pub default_audience: Option<String>,
-    /// Whether the token endpoint takes the client's secret as HTTP Basic credentials (`client_secret_basic`).
+    /// True if the token endpoint takes the client's secret as HTTP Basic credentials (`client_secret_basic`).
     pub basic: bool,
-    /// Whether it takes it in the form (`client_secret_post`).
+    /// True if the token endpoint takes the client's secret in the form (`client_secret_post`).
     pub post: bool,
     /// The ways in which clients authenticate without a secret, by the document: `private_key_jwt`, `tls_client_auth`.
     pub secretless_methods: Vec<&'static str>,
@@ -83,23 +83,23 @@ pub struct Provider {
     pub signs_only: bool,
     /// The algorithms that sign ID tokens, by the document.
     pub id_token_algorithms: Vec<&'static str>,
-    /// How long a token is good for.
+    /// The lifetime of a token.
     pub token_lifetime: Duration,
-    /// What is wrong with it.
+    /// Its fault.
     pub fault: Option<ProviderFault>,
     /// The number of further requests that the fault hits.
     pub fault_requests: u32,
-    /// Where tokens are asked for.
+    /// The URL of its token endpoint.
     pub token_endpoint: String,
-    /// Where its keys are.
+    /// The URL of its keys.
     pub jwks_uri: String,
-    /// What its discovery documents are under, without a trailing slash.
+    /// The URL that its discovery documents are below, without a trailing slash.
     pub(super) location: String,
 }
 
 impl Provider {
-    /// A provider without clients, at the addresses its product would have. `issuer` is an https URL,
-    /// or an http URL of this machine.
+    /// Creates a provider without clients, at the addresses its product would have. `issuer` is an https URL, or an
+    /// http URL of this machine.
     #[must_use]
     pub fn new(style: ClaimStyle, issuer: &str) -> Self {
         let bare = issuer.trim_end_matches('/');
@@ -140,14 +140,14 @@ impl Provider {
         }
     }
 
-    /// The same with one more client.
+    /// Adds a client.
     #[must_use]
     pub fn with_client(mut self, client_id: &str, client: Client) -> Self {
         self.clients.insert(client_id.to_owned(), client);
         self
     }
 
-    /// The same with a fault, for every request to come.
+    /// Adds a fault, for every request to come.
     #[must_use]
     pub fn with_fault(self, fault: ProviderFault) -> Self {
         Self { fault: Some(fault), fault_requests: u32::MAX, ..self }
@@ -159,13 +159,13 @@ impl Provider {
         self.fault_requests = requests;
     }
 
-    /// The URL of its OpenID Connect discovery document.
+    /// Returns the URL of its OpenID Connect discovery document.
     #[must_use]
     pub fn discovery_url(&self) -> String {
         format!("{}/.well-known/openid-configuration", self.location)
     }
 
-    /// Every URL its metadata is at. Besides OpenID Connect's, those of RFC 8414: with the well-known part before the
+    /// Returns every URL of its metadata: OpenID Connect's, and those of RFC 8414: with the well-known part before the
     /// issuer's path, as it says, and after it, as products do.
     pub(super) fn metadata_urls(&self) -> Vec<String> {
         let mut urls = vec![self.discovery_url()];
@@ -179,13 +179,13 @@ impl Provider {
         urls
     }
 
-    /// Whether any of its URLs is at that host and port.
+    /// Returns true if any of its URLs is at that host and port.
     pub(super) fn is_at(&self, authority: &str) -> bool {
         [&self.location, &self.token_endpoint, &self.jwks_uri].into_iter().any(|url| authority_of(url) == authority)
     }
 }
 
-/// Host and port of a URL, the default port of https left out.
+/// Returns host and port of a URL, without the default port of https.
 pub(super) fn authority_of(url: &str) -> &str {
     let rest = url.split_once("://").map_or("", |(_, rest)| rest);
     let authority = rest.split(['/', '?']).next().unwrap_or_default();
@@ -196,7 +196,7 @@ fn path(url: &str) -> String {
     url.parse::<Uri>().map(|uri| uri.path().trim_end_matches('/').to_owned()).unwrap_or_default()
 }
 
-/// A user pool's token endpoint is at its domain, which is named after the pool unless its owner chose otherwise.
+/// Returns a user pool's token endpoint: at its domain, which is named after the pool unless its owner chose otherwise.
 fn cognito_token_endpoint(location: &str) -> String {
     let pool = location.strip_prefix("https://cognito-idp.").and_then(|rest| rest.split_once(".amazonaws.com/"));
     match pool {

@@ -70,7 +70,7 @@ fn ask_as(world: &mut IdentityProviders, who: &str, basic: Option<&str>, extra: 
     (response.status().as_u16(), read(&response))
 }
 
-/// The claims of the token that a request gets.
+/// Returns the claims of the token that a request gets.
 fn claims(style: ClaimStyle, extra: &str) -> Map<String, Value> {
     let (status, body) = ask(&mut world(provider(style)), extra);
     assert_eq!(status, 200, "{body}");

@@ -24,7 +24,7 @@ impl TokenError {
 }
 
 impl Provider {
-    /// What a token request may have.
+    /// Decides which grant a token request gets.
     pub(super) fn authorize(&self, request: &Request<Vec<u8>>) -> Result<Grant, TokenError> {
         let media_type = text(request, header::CONTENT_TYPE).split(';').next().unwrap_or_default().trim();
         if request.method() != Method::POST || media_type != "application/x-www-form-urlencoded" {
@@ -167,7 +167,7 @@ fn text(request: &Request<Vec<u8>>, name: header::HeaderName) -> &str {
     request.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
 }
 
-/// User name and password are form-encoded before they are joined.
+/// Reads basic credentials: user name and password are form-encoded before they are joined.
 fn basic_credentials(authorization: &str) -> Option<(String, String)> {
     let (scheme, credentials) = authorization.split_once(' ')?;
     if !scheme.eq_ignore_ascii_case("basic") {

@@ -17,7 +17,7 @@ fn provider(style: ClaimStyle) -> Provider {
     Provider::new(style, issuer).with_client("client-1", Client::new("secret"))
 }
 
-/// The verdict on a token with scopes `read write` under these rules.
+/// Returns the verdict on a token with scopes `read write` under these rules.
 fn verdict(provider: &Provider, rules: Value) -> Result<Claims, Refusal> {
     let token = provider.mint("client-1", &["read", "write"], AUDIENCE, now());
     verdict_on(provider, &token, rules, now())

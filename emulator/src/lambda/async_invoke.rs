@@ -22,18 +22,18 @@ pub struct FunctionConfiguration {
     pub arn: String,
     /// ARN of the role it runs as.
     pub role_arn: String,
-    /// How long one delivery may run; then it is killed.
+    /// The time that one delivery may run; then it is killed.
     pub timeout: Duration,
     /// Its environment variables.
     pub environment: BTreeMap<String, String>,
-    /// How often a failed delivery is repeated, 0 to 2.
+    /// The number of retries of a failed delivery, 0 to 2.
     pub maximum_retry_attempts: u32,
-    /// How long an event may wait in all, 60 s to 6 h.
+    /// The time that an event may wait in all, 60 s to 6 h.
     pub maximum_event_age: Duration,
 }
 
 impl FunctionConfiguration {
-    /// A function with Lambda's defaults: 3 s, two retries, six hours.
+    /// Creates a function with Lambda's defaults: 3 s, two retries, six hours.
     #[must_use]
     pub fn new(arn: String, role_arn: String) -> Self {
         Self {
@@ -50,11 +50,11 @@ impl FunctionConfiguration {
 /// One delivery, ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attempt {
-    /// When it began.
+    /// The time at which it began.
     pub started: SystemTime,
-    /// When it ended.
+    /// The time at which it ended.
     pub ended: SystemTime,
-    /// How: an error is what made Lambda retry.
+    /// Its result: after an error Lambda retries.
     pub outcome: Result<(), String>,
 }
 
@@ -133,7 +133,7 @@ mod tests {
         }
     }
 
-    /// The start of each attempt in seconds, and its outcome.
+    /// Invokes a function; returns the start of each attempt in seconds, and its outcome.
     async fn attempts(
         behaviour: &[&'static str],
         change: impl Fn(&mut FunctionConfiguration),

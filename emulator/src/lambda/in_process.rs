@@ -9,7 +9,7 @@ use tokio::task::spawn_local;
 
 use super::{Function, Invocation};
 
-/// Runs code that need not be able to move between threads: it stays on the thread this was made on, as a deployed
+/// Runs code that need not be able to move between threads: it stays on the thread that created it, as a deployed
 /// function on a current-thread runtime does.
 #[derive(Clone)]
 pub struct InProcess(mpsc::UnboundedSender<Delivery>);
@@ -37,7 +37,7 @@ impl InProcess {
                     tokio::select! {
                         biased;
                         outcome = run => drop(reply.send(outcome)),
-                        // Nobody waits any more: the deadline has come, and Lambda kills the function.
+                        // The deadline has passed: nobody waits, and Lambda kills the function.
                         () = reply.closed() => {}
                     }
                 });

@@ -7,7 +7,6 @@ mod process;
 mod record;
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -37,38 +36,42 @@ pub struct RuntimeApi(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     aws: Aws,
-    endpoint: SocketAddr,
+    network: BTreeMap<String, String>,
     program: PathBuf,
     idle: Mutex<Vec<Process>>,
     record: Arc<Record>,
 }
 
 impl RuntimeApi {
-    /// Creates a function that runs `program`, with the SDK's endpoint set to `endpoint`, the emulator's loopback
-    /// listener.
-    #[must_use]
-    pub fn new(aws: &Aws, endpoint: SocketAddr, program: impl AsRef<Path>) -> Self {
+    /// Creates a function that runs `program`. The program finds the account by the variables in `network`: those that the
+    /// proxy to the account's host names gives.
+    pub fn new(
+        aws: &Aws,
+        network: impl IntoIterator<Item = (&'static str, String)>,
+        program: impl AsRef<Path>,
+    ) -> Self {
+        let network = network.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
         // The process runs in the program's folder, where a relative path would point elsewhere.
         let program = std::path::absolute(program.as_ref()).unwrap_or_else(|_| program.as_ref().to_owned());
         let record = Arc::default();
-        Self(Arc::new(Inner { aws: aws.clone(), endpoint, program, idle: Mutex::default(), record }))
+        Self(Arc::new(Inner { aws: aws.clone(), network, program, idle: Mutex::default(), record }))
     }
 
-    /// Every line written to standard output or standard error so far, in order of arrival. Complete after
+    /// Returns every line written to standard output or standard error so far, in order of arrival. Complete after
     /// [`Self::stop`].
     #[must_use]
     pub fn logs(&self) -> Vec<String> {
         lock(&self.0.record.logs).clone()
     }
 
-    /// Per process: the time from its start to its first request for an event.
+    /// Returns, for each process, the time from its start to its first request for an event.
     #[must_use]
     pub fn starts(&self) -> Vec<Duration> {
         lock(&self.0.record.starts).clone()
     }
 
-    /// The largest resident set size of any process after any of its invocations, in bytes (`VmHWM` of
-    /// `/proc/<pid>/status`). `None` before the first invocation, and where there is no `/proc`.
+    /// Returns the largest resident set size of any process after any of its invocations, in bytes (`VmHWM` of
+    /// `/proc/<pid>/status`). `None` before the first invocation, and on systems without `/proc`.
     #[must_use]
     pub fn peak_memory(&self) -> Option<u64> {
         *lock(&self.0.record.peak_memory)
@@ -108,15 +111,15 @@ impl RuntimeApi {
         outcome.unwrap_or_else(|_| Err(format!("Task timed out after {:.2} seconds", time_limit.as_secs_f64())))
     }
 
-    /// An idle process with exactly this environment. Idle ones with another configuration are ended.
+    /// Takes an idle process with exactly this environment. Idle ones with another configuration are ended.
     fn warm(&self, environment: &BTreeMap<String, String>) -> Option<Process> {
         let mut idle = lock(&self.0.idle);
         idle.retain_mut(|process| process.is_alive() && process.environment() == environment);
         idle.pop()
     }
 
-    /// The environment that Lambda documents for a function on an OS-only runtime. `AWS_EXECUTION_ENV` is not part of
-    /// it: that one exists on managed runtimes alone.
+    /// Returns the environment that Lambda documents for a function on an OS-only runtime. `AWS_EXECUTION_ENV` is not
+    /// part of it: that one exists on managed runtimes alone.
     fn environment(&self, invocation: &Invocation) -> BTreeMap<String, String> {
         let inner = &*self.0;
         let name = invocation.function_arn.rsplit(':').next().unwrap_or_default();
@@ -130,7 +133,6 @@ impl RuntimeApi {
             ("AWS_SESSION_TOKEN", credentials.session_token),
             ("AWS_REGION", region.clone()),
             ("AWS_DEFAULT_REGION", region.clone()),
-            ("AWS_ENDPOINT_URL", format!("http://{}", inner.endpoint)),
             ("AWS_LAMBDA_FUNCTION_NAME", name.to_owned()),
             ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", MEMORY_MEGABYTES.to_owned()),
             ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST".to_owned()),
@@ -146,6 +148,7 @@ impl RuntimeApi {
         ]
         .map(|(name, value)| (name.to_owned(), value))
         .into();
+        environment.extend(inner.network.clone());
         environment.extend(invocation.environment.clone());
         environment
     }

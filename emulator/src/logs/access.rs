@@ -1,5 +1,5 @@
-//! What a caller must be allowed. Policies match the ARN of a group only if they end in `:*`, because requests on a group
-//! are evaluated as its ARN and `:log-stream:`.
+//! The permissions that a caller needs. Policies match the ARN of a group only if they end in `:*`, because requests on
+//! a group are evaluated as its ARN and `:log-stream:`.
 
 use super::state::{Logs, group_name};
 use crate::iam::Requirement;
@@ -8,7 +8,7 @@ use crate::service::Call;
 use crate::settings::Settings;
 
 impl Logs {
-    /// The actions that a call needs, and on what.
+    /// Returns the actions that a call needs, and the resources that it needs them on.
     pub(crate) fn requirements(&self, call: &Call) -> Vec<Requirement> {
         // Without a group the call itself is refused.
         let group = group_name(&call.input).unwrap_or_default();
@@ -17,7 +17,7 @@ impl Logs {
     }
 }
 
-/// What it takes to print into a stream that may not exist yet.
+/// Returns the permissions that are needed to print into a stream that may not exist yet.
 pub(crate) fn to_print(settings: &Settings, group: &str, stream: &str) -> Vec<Requirement> {
     let stream = arn(settings, group, stream);
     vec![
@@ -27,13 +27,13 @@ pub(crate) fn to_print(settings: &Settings, group: &str, stream: &str) -> Vec<Re
     ]
 }
 
-/// A stream's ARN; with an empty stream, how a group is evaluated.
+/// Returns a stream's ARN. With an empty stream it is the one that a group is evaluated as.
 pub(super) fn arn(settings: &Settings, group: &str, stream: &str) -> String {
     let Settings { partition, region, account_id, .. } = settings;
     format!("arn:{partition}:logs:{region}:{account_id}:log-group:{group}:log-stream:{stream}")
 }
 
-/// The log group of a runtime's `DEFAULT` endpoint, or of an endpoint of one's own, by the ARN of either.
+/// Returns the log group of a runtime's `DEFAULT` endpoint, or of another endpoint, by the ARN of either.
 pub(crate) fn group_of(arn: &str) -> String {
     let (runtime, endpoint) = arn.split_once("/runtime-endpoint/").unwrap_or((arn, "DEFAULT"));
     let runtime = runtime.rsplit('/').next().unwrap_or_default();

@@ -58,8 +58,8 @@ impl Logs {
         Ok(answer)
     }
 
-    /// A page may be empty and yet not the last: so is the first one of a search without a start time, of which the
-    /// service's documentation warns.
+    /// Searches a group. A page may be empty and yet not the last: so is the first one of a search without a start
+    /// time, of which the service's documentation warns.
     pub(super) fn filter_log_events(&self, call: &Call) -> Answer {
         let (_, group) = self.group(&call.input)?;
         if text(&call.input, "filterPattern").is_some_and(|pattern| !pattern.trim().is_empty()) {
@@ -119,7 +119,7 @@ impl Logs {
         Ok(answer)
     }
 
-    /// Both tokens are always there; at the end of the stream the one that was given comes back.
+    /// Reads a stream. Both tokens are always present; at the end of the stream the given one comes back.
     pub(super) fn get_log_events(&self, call: &Call) -> Answer {
         let (_, group) = self.group(&call.input)?;
         let name = text(&call.input, "logStreamName").unwrap_or_default();
@@ -179,7 +179,7 @@ impl Window {
         Self { start: bound("startTime"), end: bound("endTime") }
     }
 
-    /// A search includes its end; reading a stream does not.
+    /// Returns true if the event is in the range. A search includes its end; reading a stream does not.
     fn includes(&self, event: &Event, end_too: bool) -> bool {
         let at = milliseconds(event.at);
         self.start.is_none_or(|start| start <= at) && self.end.is_none_or(|end| at < end || (end_too && at == end))
@@ -208,7 +208,7 @@ impl Position {
         format!("{}/{:056}", if self.forward { 'f' } else { 'b' }, self.at)
     }
 
-    /// From and to which event the page goes, and whether there are more behind it.
+    /// Returns the first and the last event of the page, and true if more events follow it.
     fn page(self, events: usize, limit: usize) -> (usize, usize, bool) {
         let at = self.at.min(events);
         if self.forward {

@@ -13,7 +13,7 @@ use crate::settings::Settings;
 pub struct Logs {
     pub(super) settings: Settings,
     pub(super) groups: BTreeMap<String, Group>,
-    /// How many events there ever were; decides the next event id.
+    /// The number of events there ever were; decides the next event id.
     pub(super) written: u64,
     /// True if the events of a page come in an order of their own.
     pub(super) disorderly: bool,
@@ -39,12 +39,12 @@ pub(super) struct Event {
 }
 
 impl Logs {
-    /// An account without log groups.
+    /// Creates an account without log groups.
     pub(crate) fn new(settings: &Settings) -> Self {
         Self { settings: settings.clone(), groups: BTreeMap::new(), written: 0, disorderly: false }
     }
 
-    /// Writes lines into a stream, one event each. Makes the group and the stream if need be.
+    /// Writes lines into a stream, one event each. Creates the group and the stream if they do not exist.
     pub fn write(&mut self, group: &str, stream: &str, now: SystemTime, lines: impl IntoIterator<Item = String>) {
         let group = self.groups.entry(group.to_owned()).or_default();
         let stream =
@@ -61,7 +61,7 @@ impl Logs {
         self.disorderly = true;
     }
 
-    /// Every line of a group in the order of writing, whether a read would find it yet or not.
+    /// Returns every line of a group in the order of writing, even if a read would not find it yet.
     #[must_use]
     pub fn lines(&self, group: &str) -> Vec<&str> {
         let streams = self.groups.get(group).into_iter().flat_map(|group| group.streams.values());
@@ -70,13 +70,13 @@ impl Logs {
         events.into_iter().map(|event| event.message.as_str()).collect()
     }
 
-    /// The names of all groups, in order.
+    /// Returns the names of all groups, in order.
     pub fn groups(&self) -> impl Iterator<Item = &str> {
         self.groups.keys().map(String::as_str)
     }
 }
 
-/// The group that a call names, by name or by ARN.
+/// Returns the group that a call names, by name or by ARN.
 pub(super) fn group_name(input: &Map<String, Value>) -> Option<&str> {
     text(input, "logGroupName").or_else(|| {
         let identifier = text(input, "logGroupIdentifier")?;

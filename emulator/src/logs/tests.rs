@@ -18,7 +18,7 @@ fn code(answer: Answer) -> &'static str {
     answer.expect_err("an error").code
 }
 
-/// Two streams with three lines each, written alternately, one a second.
+/// Writes two streams with three lines each, alternately, one line a second.
 async fn written() -> Aws {
     let aws = Aws::new(Settings::default());
     for number in 0..6 {

@@ -15,7 +15,7 @@ use crate::container::{Server, Snapshot};
 const HEALTH: Duration = Duration::from_mins(2);
 
 impl Aws {
-    /// Builds go on by themselves, whatever becomes of the answers of the calls that started them. Needs to be called
+    /// Starts builds. They go on by themselves, whatever the answers of the calls that started them. Needs to be called
     /// inside a tokio runtime.
     pub(crate) fn start_builds(&self, builds: Vec<Build>) {
         for build in builds {
@@ -33,7 +33,7 @@ impl Aws {
             let key = (arn.clone(), format!("build {}", build.version));
             Some((arn, configuration.warmup_path().map(str::to_owned), world.containers.boot(key, &configuration)))
         });
-        // A version that is gone needs no container.
+        // A deleted version needs no container.
         let Some((arn, warmup, boot)) = found else { return };
         let started = match boot.run(&self, HEALTH).await {
             Some(server) => warm_up(server, warmup.as_deref()).await,

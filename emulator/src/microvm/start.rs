@@ -163,12 +163,12 @@ impl Boot {
     }
 }
 
-/// What Python's `str` makes of a JSON value, nearly.
+/// Formats a JSON value almost as Python's `str` does.
 fn as_text(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-/// Gives the session up when the start fails, or when whoever waits for it goes away.
+/// Gives the session up if the start fails, or if its caller goes away.
 struct Pending<'a> {
     aws: &'a Aws,
     key: SessionKey,

@@ -11,8 +11,8 @@ const STRETCH: u32 = 64;
 const PLAIN: &str = "a0A-/.x";
 
 impl Model {
-    /// A valid value of a shape. Of a union it has one alternative, of an enumeration one value: another one for the
-    /// next `variant`. A structure inside of itself is left out.
+    /// Creates a valid value of a shape. It has one alternative of a union and one value of an enumeration: another one
+    /// for the next `variant`. A structure inside of itself is left out.
     ///
     /// # Panics
     /// If the shape's constraints contradict each other.

@@ -14,14 +14,14 @@ use super::{Model, Range, Shape, Structure, Text, TimestampFormat};
 /// One reason why a value does not fit its shape. Never holds the value itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {
-    /// Where: `networkConfiguration.networkModeConfig.subnets.1`, counted from one as AWS does.
+    /// The path of the member: `networkConfiguration.networkModeConfig.subnets.1`, counted from one as AWS does.
     pub path: String,
-    /// What it should be: `Member must not be null`.
+    /// The constraint that it breaks: `Member must not be null`.
     pub constraint: String,
 }
 
 impl Violation {
-    /// The message of the exception AWS answers with.
+    /// Returns the message of the exception AWS answers with.
     #[must_use]
     pub fn message(violations: &[Self]) -> String {
         let count = violations.len();
@@ -35,7 +35,7 @@ impl Violation {
 }
 
 impl Model {
-    /// Everything that is wrong with `value` as a value of `shape`. `null` members count as absent.
+    /// Returns every violation of `shape` by `value`. `null` members count as absent.
     #[must_use]
     pub fn validate(&self, shape: &str, value: &Value) -> Vec<Violation> {
         let mut check = Check { model: self, violations: Vec::new() };
@@ -43,7 +43,7 @@ impl Model {
         check.violations
     }
 
-    /// The same for a structure's members.
+    /// Validates the members of a structure.
     #[must_use]
     pub(crate) fn validate_members(&self, shape: &str, members: &Object<String, Value>) -> Vec<Violation> {
         let mut check = Check { model: self, violations: Vec::new() };

@@ -1,4 +1,4 @@
-//! What a caller must be allowed, call by call [SM reference_iam-permissions, SMAPI "Required permissions"].
+//! The permissions that a caller needs, call by call [SM reference_iam-permissions, SMAPI "Required permissions"].
 
 use std::collections::BTreeMap;
 
@@ -15,12 +15,12 @@ const WRITE: &[&str] = &["kms:GenerateDataKey", "kms:Decrypt"];
 const UPDATE: &[&str] = &["kms:GenerateDataKey", "kms:Encrypt", "kms:Decrypt"];
 
 impl SecretsManager {
-    /// The actions that a call needs, and on what.
+    /// Returns the actions that a call needs, and the resources that it needs them on.
     ///
     /// A secret that exists is evaluated as its complete ARN, however the caller named it. `CreateSecret` is evaluated
     /// on the ARN, suffix included, that the secret would get. A secret that does not exist is evaluated as the literal
     /// `SecretId` (O: mongodb/awscdk-resources-mongodbatlas#207), so that a caller whose policy names ARNs and who asks
-    /// by name is denied rather than told that there is no such secret.
+    /// by name is denied rather than told that the secret does not exist.
     pub(crate) fn requirements(&self, call: &Call) -> Vec<Requirement> {
         let action = format!("secretsmanager:{}", call.operation);
         match call.operation {
@@ -30,7 +30,8 @@ impl SecretsManager {
         }
     }
 
-    /// What another service's caller must be allowed for that service to do this to a secret in the caller's name.
+    /// Returns the permissions that the caller of another service needs so that the service may do this to a secret in
+    /// the caller's name.
     pub(crate) fn to_read(&self, secret_id: &str, operations: &[&'static str], caller: &Call) -> Vec<Requirement> {
         let input = Map::from_iter([("SecretId".to_owned(), Value::from(secret_id))]);
         let call = |operation| Call { operation, input: input.clone(), ..caller.clone() };
@@ -84,7 +85,8 @@ impl SecretsManager {
         needed
     }
 
-    /// The use of a customer managed key; everybody may use the AWS managed one through Secrets Manager.
+    /// Returns the permissions to use a customer managed key; everybody may use the AWS managed one through Secrets
+    /// Manager.
     fn key_use(&self, key: Option<&str>, actions: &[&str], secret_arn: &str) -> Vec<Requirement> {
         let Some(key) = key.filter(|key| !key.is_empty() && !key.ends_with("alias/aws/secretsmanager")) else {
             return Vec::new();

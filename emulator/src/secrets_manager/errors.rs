@@ -23,7 +23,8 @@ pub(super) fn exists(message: impl Into<String>) -> ApiError {
     ApiError::new(400, "ResourceExistsException", message)
 }
 
-/// O: both texts are quoted in issues of hashicorp/terraform-provider-aws and external-secrets/external-secrets.
+/// Creates the error for a secret that waits for its deletion. O: both texts are quoted in issues of
+/// hashicorp/terraform-provider-aws and external-secrets/external-secrets.
 pub(super) fn marked_for_deletion(deletion: &Deletion) -> ApiError {
     let how = if deletion.forced { "was deleted" } else { "was marked for deletion" };
     invalid_request(format!("You can't perform this operation on the secret because it {how}."))

@@ -38,7 +38,7 @@ impl SecretsManager {
         self.purged.extend(name.and_then(|name| self.secrets.remove(&name)));
     }
 
-    /// What the service's caller must be allowed for these actions on the secret of this name.
+    /// Returns the permissions that the service's caller needs for these actions on the secret of this name.
     pub(crate) fn to_manage(&self, name: &str, actions: &[&str]) -> Vec<Requirement> {
         let secret = self.secrets.get(name);
         let arn = secret.map_or_else(|| self.next_arn(name), |secret| secret.arn.clone());

@@ -111,7 +111,8 @@ fn described(secret: &Secret, versions: &str) -> Value {
     answer
 }
 
-/// Every filter must pass; within one filter, one of its values must. Values are prefixes, `!` negates.
+/// Returns true if the secret passes every filter; within one filter, one of its values must pass. Values are prefixes,
+/// `!` negates.
 fn passes(secret: &Secret, input: &Map<String, Value>) -> bool {
     let filters = input.get("Filters").and_then(Value::as_array).into_iter().flatten();
     filters.filter_map(Value::as_object).all(|filter| {

@@ -22,9 +22,9 @@ pub struct Secret {
     pub kms_key_id: Option<String>,
     /// Tags.
     pub tags: BTreeMap<String, String>,
-    /// When it was created.
+    /// The time of its creation.
     pub created: SystemTime,
-    /// When its value, its description, its key, its tags or its deletion last changed.
+    /// The time at which its value, its description, its key, its tags or its deletion last changed.
     pub changed: SystemTime,
     /// Every version ever written, oldest first; those without a staging label too.
     pub versions: Vec<Version>,
@@ -41,11 +41,11 @@ pub struct Version {
     pub value: SecretValue,
     /// Staging labels. A version without any is deprecated.
     pub stages: BTreeSet<String>,
-    /// When it was written.
+    /// The time at which it was written.
     pub created: SystemTime,
 }
 
-/// What a version holds.
+/// The value of a version.
 #[derive(Clone, PartialEq, Eq)]
 pub enum SecretValue {
     /// `SecretString`.
@@ -63,7 +63,7 @@ impl fmt::Debug for SecretValue {
 /// The deletion of a secret, while it can still be seen.
 #[derive(Clone, Debug)]
 pub struct Deletion {
-    /// When `DeleteSecret` was called.
+    /// The time at which `DeleteSecret` was called.
     pub requested: SystemTime,
     /// `DeletionDate`: the end of the recovery window, or the time of the call when there is none.
     pub date: SystemTime,
@@ -74,19 +74,19 @@ pub struct Deletion {
 }
 
 impl Secret {
-    /// The version that carries a staging label.
+    /// Returns the version that carries a staging label.
     #[must_use]
     pub fn staged(&self, stage: &str) -> Option<&Version> {
         self.versions.iter().find(|version| version.stages.contains(stage))
     }
 
-    /// The version with `AWSCURRENT`.
+    /// Returns the version with `AWSCURRENT`.
     #[must_use]
     pub fn current(&self) -> Option<&Version> {
         self.staged(CURRENT)
     }
 
-    /// The current value, if it is text.
+    /// Returns the current value, if it is text.
     #[must_use]
     pub fn current_text(&self) -> Option<&str> {
         match &self.current()?.value {
@@ -95,7 +95,7 @@ impl Secret {
         }
     }
 
-    /// The version of this id.
+    /// Returns the version of this id.
     #[must_use]
     pub fn version(&self, id: &str) -> Option<&Version> {
         self.versions.iter().find(|version| version.id == id)

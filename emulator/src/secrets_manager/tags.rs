@@ -33,7 +33,7 @@ impl SecretsManager {
     }
 }
 
-/// The `Tags` member, checked.
+/// Reads and checks the `Tags` member.
 pub(super) fn tags_of(input: &Map<String, Value>) -> Result<BTreeMap<String, String>, ApiError> {
     let mut tags = BTreeMap::new();
     for tag in input.get("Tags").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_object) {

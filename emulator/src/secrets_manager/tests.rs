@@ -191,7 +191,7 @@ fn tokens_of_writes() {
 }
 
 #[test]
-fn metadata_updates_make_no_version() {
+fn metadata_updates_create_no_version() {
     let mut account = Account::with_secret();
     let answer = account.ok("UpdateSecret", json!({"SecretId": "app/x", "Description": "new", "KmsKeyId": "k"}));
     assert!(answer.get("VersionId").is_none());

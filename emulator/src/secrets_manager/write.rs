@@ -71,7 +71,7 @@ impl SecretsManager {
         let value = value_of(&call.input)?;
         let secret = self.find_live(required(&call.input, "SecretId"), call.now)?;
         let token = token_of(&call.input, value.is_some())?;
-        // Even with the same value: this operation only ever makes new versions [SMAPI UpdateSecret].
+        // Even with the same value: this operation always creates a new version [SMAPI UpdateSecret].
         if secret.version(token).is_some() {
             return Err(token_in_use(secret, token));
         }
@@ -91,7 +91,7 @@ impl SecretsManager {
     }
 }
 
-/// A create for a name that is taken succeeds only as the repetition of the call that made the secret.
+/// Answers a create for a name that is taken: it succeeds only as the repetition of the call that created the secret.
 fn repeated_create(existing: &Secret, token: &str, value: Option<&SecretValue>) -> Answer {
     if existing.deletion.is_some() {
         return Err(errors::invalid_request(

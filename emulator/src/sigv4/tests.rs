@@ -11,7 +11,7 @@ use crate::reply::Reply;
 use crate::service::Principal;
 use crate::settings::Settings;
 
-/// A call of a Secrets Manager operation, not signed yet.
+/// Returns a call of a Secrets Manager operation, not signed yet.
 pub(crate) fn secrets_manager(operation: &str, body: &str) -> Request<Vec<u8>> {
     Request::post("https://secretsmanager.us-east-1.amazonaws.com/")
         .header("host", "secretsmanager.us-east-1.amazonaws.com")
@@ -21,7 +21,7 @@ pub(crate) fn secrets_manager(operation: &str, body: &str) -> Request<Vec<u8>> {
         .expect("a request")
 }
 
-/// A call of an AgentCore operation, not signed yet.
+/// Returns a call of an AgentCore operation, not signed yet.
 pub(crate) fn agentcore(method: &str, target: &str, body: &str) -> Request<Vec<u8>> {
     Request::builder()
         .method(method)
@@ -65,7 +65,7 @@ pub(crate) fn signed(
     request
 }
 
-/// The status and the body of the answer.
+/// Returns the status and the body of the answer.
 pub(crate) fn answer(aws: &Aws, request: &Request<Vec<u8>>, endpoint: Option<ServiceId>) -> (u16, String) {
     match aws.serve(request, endpoint) {
         Reply::Sent(response) => (response.status().as_u16(), String::from_utf8(response.into_body()).expect("a text")),

@@ -9,10 +9,9 @@ use http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
 use http::{HeaderValue, Request};
 use http_body_util::BodyExt;
 
+use super::route;
 use crate::aws::Aws;
-use crate::gateway_endpoint::is_gateway_host;
 use crate::reply::Reply;
-use crate::service::ServiceId;
 
 /// Returns a connector that reaches the services' endpoints, the gateways, the response bucket and the identity providers
 /// by their host names, and nothing else.
@@ -30,21 +29,10 @@ impl HttpConnector for InMemory {
         HttpConnectorFuture::new(async move {
             let request = received(request).await?;
             let host = request.uri().host().unwrap_or_default().to_owned();
-            let settings = aws.settings();
-            let service = ServiceId::ALL
-                .into_iter()
-                .find(|service| host == format!("{}.{}.{}", service.name(), settings.region, settings.dns_suffix));
-            let bucket = aws.with(|world| world.responses.host() == host);
             if request.uri().scheme() != Some(&http::uri::Scheme::HTTPS) {
                 return Err(ConnectorError::io(format!("{host} speaks https only").into()).never_connected());
             }
-            let reply = match service {
-                Some(ServiceId::AgentCore) => Some(aws.serve_data_plane(&request).await),
-                Some(service) => Some(aws.slowly(|aws| aws.serve(&request, Some(service))).await),
-                None if bucket => Some(aws.slowly(|aws| aws.serve_response_bucket(&request)).await),
-                None if is_gateway_host(&host, settings) => Some(aws.serve_gateway_endpoint(&request).await),
-                None => aws.serve_identity_provider(&request).await,
-            };
+            let reply = route::serve(&aws, &request).await;
             let Some(reply) = reply else {
                 return Err(ConnectorError::io(format!("no such host: {host}").into()).never_connected());
             };

@@ -32,7 +32,7 @@ pub(super) fn route(model: &'static Model, request: &Request<Vec<u8>>) -> Result
     Ok(Routed { operation, input: fields })
 }
 
-/// A success as XML.
+/// Formats a success as XML.
 pub(super) fn success(operation: &str, output: &Value, request_id: &str) -> String {
     let mut xml = format!("<{operation}Response><{operation}Result>");
     write_value(&mut xml, output);
@@ -43,10 +43,10 @@ pub(super) fn success(operation: &str, output: &Value, request_id: &str) -> Stri
     xml
 }
 
-/// An error as XML.
+/// Formats an error as XML.
 pub(super) fn failure(error: &ApiError, request_id: &str) -> String {
     let side = if error.status < 500 { "Sender" } else { "Receiver" };
-    // What every service refuses has other names in this protocol.
+    // Errors common to all services have other names in this protocol.
     let code = match error.code {
         "AccessDeniedException" => "AccessDenied",
         "UnknownOperationException" => "InvalidAction",

@@ -13,7 +13,7 @@ pub(crate) struct Routed {
     pub(crate) input: Map<String, Value>,
 }
 
-/// The members in a JSON body; an empty body has none.
+/// Returns the members in a JSON body; an empty body has none.
 pub(super) fn body(bytes: &[u8]) -> Result<Map<String, Value>, ApiError> {
     if bytes.is_empty() {
         return Ok(Map::new());

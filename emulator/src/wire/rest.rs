@@ -50,7 +50,7 @@ pub(super) fn route(model: &'static Model, request: &Request<Vec<u8>>) -> Result
     Ok(Routed { operation, input })
 }
 
-/// The labels of a URI template with their texts in `path`, if it fits. A trailing slash makes no difference.
+/// Returns the labels of a URI template with their texts in `path`, if it fits. A trailing slash is ignored.
 fn labels<'a>(template: &'static str, path: &'a str) -> Option<Vec<(&'static str, &'a str)>> {
     let template: Vec<&str> = template.trim_matches('/').split('/').collect();
     let path: Vec<&str> = path.strip_prefix('/')?.strip_suffix('/').unwrap_or(&path[1..]).split('/').collect();
@@ -69,7 +69,7 @@ fn labels<'a>(template: &'static str, path: &'a str) -> Option<Vec<(&'static str
     Some(labels)
 }
 
-/// The member that has this name at this place.
+/// Returns the member that has this name at this place.
 fn located<'m>(structure: &'m Structure, location: Location, name: &str) -> Option<&'m str> {
     structure
         .members

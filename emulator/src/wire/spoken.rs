@@ -1,5 +1,5 @@
-//! Refusals of requests whose service is not known here: in the protocol that the request was made in, so that any
-//! client can read them.
+//! Refusals of requests whose service is not known here: in the protocol of the request, so that any client can read
+//! them.
 
 use http::{HeaderValue, Request, Response};
 use serde_json::json;
@@ -47,7 +47,7 @@ pub(crate) fn refuse(
     failure(None, error, request_id)
 }
 
-/// A map of two texts in CBOR (RFC 8949).
+/// Formats a map of two texts in CBOR (RFC 8949).
 fn cbor(error: &ApiError, request_id: &str) -> Response<Vec<u8>> {
     let mut body = vec![0xa2];
     for text in ["__type", error.code, "message", &error.message] {

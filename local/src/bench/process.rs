@@ -7,7 +7,6 @@ use emulator::aws::Aws;
 use emulator::lambda::runtime_api::RuntimeApi;
 use emulator::settings::Settings;
 use emulator::transport;
-use emulator::transport::loopback::Loopback;
 use serde_json::json;
 
 use super::binary::Binaries;
@@ -36,19 +35,21 @@ pub(super) async fn measure(binaries: &Binaries, repetitions: u32) -> Result<Pro
     // Real processes sign with the real time.
     let aws = Aws::new(Settings { start: crate::present(), ..instant_settings() });
     let account = Account::new(&aws);
-    let listener = transport::listen(&aws, 0).await.map_err(|error| format!("no loopback port: {error}"))?;
-    let host = |program: &Path| RuntimeApi::new(&aws, listener.address(), program);
+    let proxy = transport::listen_proxy(&aws, 0).await;
+    let proxy = proxy.map_err(|error| format!("the account cannot be offered to a process: {error}"))?;
+    let host = |program: &Path| RuntimeApi::new(&aws, proxy.environment(), program);
 
     let (mut starts, mut baseline_starts, mut first_runtimes) = (Vec::new(), Vec::new(), Vec::new());
     let (mut memory, mut baseline_memory) = (None, None);
     for number in 0..repetitions {
         let ours = host(&binaries.provisioner);
         let name = format!("fresh_{number}");
-        first_runtimes
-            .push(requests(&aws, &ours, &account, &listener).send(&account.create_runtime(&name)).await?.elapsed);
-        requests(&aws, &ours, &account, &listener).send(&Account::create_secret(&name)).await?;
+        first_runtimes.push(
+            Requests::new(&aws, &ours, &account.function_role).send(&account.create_runtime(&name)).await?.elapsed,
+        );
+        Requests::new(&aws, &ours, &account.function_role).send(&Account::create_secret(&name)).await?;
         let baseline = host(&binaries.baseline);
-        requests(&aws, &baseline, &account, &listener).deliver(&json!({})).await?;
+        Requests::new(&aws, &baseline, &account.function_role).deliver(&json!({})).await?;
         starts.extend(ours.starts());
         baseline_starts.extend(baseline.starts());
         memory = memory.max(ours.peak_memory());
@@ -61,9 +62,11 @@ pub(super) async fn measure(binaries: &Binaries, repetitions: u32) -> Result<Pro
     let (mut secrets, mut runtimes, mut baseline_answers) = (Vec::new(), Vec::new(), Vec::new());
     for number in 0..=repetitions {
         let name = format!("warm_{number}");
-        let secret = requests(&aws, &ours, &account, &listener).send(&Account::create_secret(&name)).await?.elapsed;
-        let runtime = requests(&aws, &ours, &account, &listener).send(&account.create_runtime(&name)).await?.elapsed;
-        let answer = requests(&aws, &baseline, &account, &listener).deliver(&json!({})).await?.0;
+        let secret =
+            Requests::new(&aws, &ours, &account.function_role).send(&Account::create_secret(&name)).await?.elapsed;
+        let runtime =
+            Requests::new(&aws, &ours, &account.function_role).send(&account.create_runtime(&name)).await?.elapsed;
+        let answer = Requests::new(&aws, &baseline, &account.function_role).deliver(&json!({})).await?.0;
         // The first round warms the processes.
         if number > 0 {
             secrets.push(secret);
@@ -81,15 +84,6 @@ pub(super) async fn measure(binaries: &Binaries, repetitions: u32) -> Result<Pro
         memory,
         baseline_memory,
     })
-}
-
-fn requests<'a>(
-    aws: &'a Aws,
-    program: &'a RuntimeApi,
-    account: &'a Account,
-    listener: &Loopback,
-) -> Requests<'a, RuntimeApi> {
-    Requests::new(aws, program, &account.function_role, Some(listener.address()))
 }
 
 fn median(mut times: Vec<Duration>) -> Duration {

@@ -128,7 +128,7 @@ async fn calls() -> Result<Vec<(String, Vec<String>)>, String> {
     let aws = Aws::new(instant_settings());
     let account = Account::new(&aws);
     let function = handler::function(&aws);
-    let requests = Requests::new(&aws, &function, &account.function_role, None);
+    let requests = Requests::new(&aws, &function, &account.function_role);
     let mut measured = Vec::new();
     for (what, create) in
         [("a secret", Account::create_secret("Thing")), ("a runtime", account.create_runtime("Thing"))]
@@ -180,7 +180,7 @@ async fn probe(revision: &str) -> Result<ProbeNumbers, String> {
     let behaviour = Behaviour { revisions: vec![revision.to_owned()], start, ..Behaviour::default() };
     aws.with(|world| world.containers.behave(behaviour));
     let function = handler::function(&aws);
-    let requests = Requests::new(&aws, &function, &account.function_role, None);
+    let requests = Requests::new(&aws, &function, &account.function_role);
     let runtime = requests.send(&account.create_runtime("Thing")).await?;
     let now = aws.clock().now();
     let arn = aws.with(|world| world.agentcore.runtimes(now).next().map(|runtime| runtime.arn.clone()));
@@ -210,8 +210,7 @@ async fn lag(readiness: Duration) -> Result<Duration, String> {
     let aws = Aws::new(Settings { runtime_transition: readiness, call_latency, ..instant_settings() });
     let account = Account::new(&aws);
     let function = handler::function(&aws);
-    let reply =
-        Requests::new(&aws, &function, &account.function_role, None).send(&account.create_runtime("Thing")).await?;
+    let reply = Requests::new(&aws, &function, &account.function_role).send(&account.create_runtime("Thing")).await?;
     let created = aws.calls().iter().find(|call| call.operation == "CreateAgentRuntime").map(|call| call.at);
     let ready = created.ok_or("the handler made no runtime")? + readiness;
     reply.at.duration_since(ready).map_err(|_| "the handler answered before the runtime was ready".to_owned())

@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use http::{HeaderName, Uri};
+use http::HeaderName;
 
 use super::outbound::{Outbound, OutboundFields};
 use super::tool_source::{ToolSource, ToolSourceFields};
 use crate::agentcore::gateway_target::{TargetName, gateway_id};
 use crate::error::Error;
+use crate::https_url;
 use crate::mcp::url::RuntimeUrl;
 use crate::properties::PropertySet;
 use crate::requester::Requester;
@@ -109,10 +110,11 @@ fn check_name(property: &str, name: &str) -> Result<(), Error> {
 
 /// The server's URL. That of a runtime is percent-encoded as the gateway wants it (developer guide, MCP server targets).
 fn endpoint(property: &str, endpoint: String) -> Result<String, Error> {
-    let uri: Option<Uri> = endpoint.parse().ok();
-    if !uri.is_some_and(|uri| uri.scheme_str() == Some("https") && uri.host().is_some()) {
-        let problem =
-            format!("is {}; give the https URL of an MCP server, such as a runtime's `McpUrl`", quote(&endpoint));
+    if let Err(problem) = https_url::parse(&endpoint) {
+        let problem = format!(
+            "is {}, which {problem}; give the https URL of an MCP server, such as a runtime's `McpUrl`",
+            quote(&endpoint)
+        );
         return Err(Error::property(property, problem));
     }
     Ok(RuntimeUrl::parse(&endpoint).map_or(endpoint, |url| url.encoded()))

@@ -7,10 +7,11 @@ use serde_json::Value;
 
 use crate::code::Code;
 use crate::error::Error;
-use crate::http::{Reply, exchange, objection};
+use crate::http::{NoReply, Reply, exchange};
 use crate::job::Job;
-use crate::mcp::url::effective_url;
+use crate::mcp::url::Destination;
 use crate::oauth::{self, Discovery};
+use crate::ssrf::ssrf_objection;
 use crate::text::quote;
 use crate::wait::Deadline;
 
@@ -26,9 +27,9 @@ pub(super) async fn check(
     discovery: Option<&Discovery>,
 ) -> Result<String, Error> {
     let metadata_url = challenge(job, deadline, endpoint).await?;
-    if let Some(objection) = objection(&metadata_url, job.context.allow_loopback_responses) {
+    if let Some(objection) = ssrf_objection(&metadata_url) {
         let sentence = format!(
-            "the endpoint's challenge points to {}, {objection}, so that it was not followed; make the server name its \
+            "the endpoint's challenge points to {}, which {objection}, so that it was not followed; make the server name its \
              public https address",
             quote(&metadata_url)
         );
@@ -103,7 +104,14 @@ async fn challenge(job: &Job<'_>, deadline: Deadline, endpoint: &str) -> Result<
                 return Err(Error::unverified(Code::Redirected, sentence));
             }
             Ok(reply) => format!("HTTP {}", reply.status),
-            Err(problem) => problem,
+            Err(NoReply::Refused(refusal)) => {
+                let sentence = format!(
+                    "the endpoint is not called: {refusal}; give an address in `Endpoint` that its \
+                                        clients reach, too"
+                );
+                return Err(Error::unverified(CODE, sentence));
+            }
+            Err(NoReply::Silence(problem)) => problem,
         };
         if deadline.sleep(PAUSE).await.is_err() {
             let sentence = format!("the endpoint does not ask for a token: {problem}");
@@ -120,10 +128,11 @@ async fn ask(
     url: &str,
     headers: &[(&'static str, String)],
     body: &str,
-) -> Result<Reply, String> {
-    let url = effective_url(job.context, url);
-    let asking = exchange(&job.context.connector, method, &url, headers, body.as_bytes().to_vec(), TIMEOUT);
-    deadline.limit(asking).await.unwrap_or_else(|| Err("no answer in time".to_owned()))
+) -> Result<Reply, NoReply> {
+    let destination = Destination::of(url, &job.context.endpoints);
+    let connector = destination.connector(&job.context.connectors);
+    let asking = exchange(connector, method, &destination.url, headers, body.as_bytes().to_vec(), TIMEOUT);
+    deadline.limit(asking).await.unwrap_or_else(|| Err(NoReply::Silence("no answer in time".to_owned())))
 }
 
 /// `Bearer resource_metadata="<url>", …`

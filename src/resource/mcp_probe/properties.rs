@@ -14,6 +14,7 @@ use crate::oauth::client::{Client, ClientFields};
 use crate::oauth::{Discovery, DiscoveryFields};
 use crate::properties::{Choice, FromText, PropertyReader, PropertySet};
 use crate::sensitive::Sensitive;
+use crate::ssrf::ssrf_objection;
 use crate::stored_secret;
 use crate::tags;
 use crate::text::quote;
@@ -127,8 +128,9 @@ impl FromText for TargetRef {
 }
 
 fn endpoint(property: &str, endpoint: String) -> Result<String, Error> {
-    if !endpoint.starts_with("https://") {
-        return Err(Error::property(property, format!("is {}; give an https URL", quote(&endpoint))));
+    if let Some(problem) = ssrf_objection(&endpoint) {
+        let problem = format!("is {}, which {problem}; give an https URL", quote(&endpoint));
+        return Err(Error::property(property, problem));
     }
     // The form with the ARN as it is answers nothing; a target's `Endpoint` is read alike.
     Ok(RuntimeUrl::parse(&endpoint).map_or(endpoint, |url| url.encoded()))

@@ -69,6 +69,13 @@ impl Attempt<'_> {
     pub(super) fn judge(&self, quote: impl Fn(&str) -> Option<String>, cold_starts: &mut u32) -> Verdict {
         let Refusal { problem, excess, tried, .. } = self.refusal;
         let Some(seen) = &self.refusal.seen else {
+            if !self.refusal.transient {
+                let sentence = format!(
+                    "the server is not called: {problem}; give an address in `Endpoint` that AgentCore \
+                                        and its clients reach, too"
+                );
+                return Verdict::Final(Code::Unreachable, sentence);
+            }
             if !tried.is_empty() {
                 return Verdict::Retry(Code::TimedOut, format!("the server stopped answering: {problem}"));
             }

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_bedrockagentcorecontrol::types::{ClientAuthenticationMethodType, SecretSourceType};
-use http::Uri;
 
 use super::vendor::{CUSTOM, Family, KnownVendor, VENDORS, Vendor};
 use crate::error::Error;
+use crate::https_url;
 use crate::oauth::Discovery;
 use crate::oauth::client::ClientSecret;
 use crate::properties::{Choice, PropertyReader, PropertySet};
@@ -276,15 +276,10 @@ fn secret(_: &PropertyReader<'_>, fields: SecretFields) -> Result<Secret, Error>
 }
 
 fn check_https(property: &str, url: &str) -> Result<(), Error> {
-    if is_https(url) {
+    if !url.contains('#') && https_url::parse(url).is_ok() {
         return Ok(());
     }
     Err(Error::property(property, format!("is {}; give an https URL", quote(url))))
-}
-
-fn is_https(url: &str) -> bool {
-    let uri: Option<Uri> = url.parse().ok();
-    !url.contains('#') && uri.is_some_and(|uri| uri.scheme_str() == Some("https") && uri.host().is_some())
 }
 
 /// Pairs of a query (RFC 3986, section 3.4) as a form encodes them. Taken over to the letter, so they come encoded.

@@ -16,6 +16,7 @@ use emulator::transport;
 use http_body_util::{BodyExt, Full};
 use provisioner::aws::{Context, ContextSettings};
 use provisioner::endpoints::Endpoints;
+use provisioner::http::Connectors;
 use serde_json::{Value, json};
 
 use super::TYPE;
@@ -219,7 +220,7 @@ pub(super) async fn told_with(changes: Value, script: impl Fn(&Request<'_>) -> R
     let context = Context::new(ContextSettings {
         region: "us-east-1".to_owned(),
         credentials: SharedCredentialsProvider::new(Credentials::new("key", "secret", None, None, "test")),
-        connector: SharedHttpConnector::new(server.clone()),
+        connectors: Connectors::single(server.clone()),
         time_source: SharedTimeSource::new(world.aws.clock()),
         endpoints: Ok(Endpoints::default()),
         name_prefix: None,

@@ -5,12 +5,13 @@ use std::convert::Infallible;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_async::time::SharedTimeSource;
-use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture, SharedHttpConnector};
+use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture};
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_types::body::SdkBody;
 use http_body_util::{BodyExt, Full};
 use provisioner::aws::{Context, ContextSettings};
 use provisioner::endpoints::Endpoints;
+use provisioner::http::Connectors;
 use provisioner::mcp::{self, Credential};
 use serde_json::{Value, json};
 
@@ -53,7 +54,7 @@ async fn a_stream_that_stays_open_does_not_use_up_the_attempt() {
     let context = Context::new(ContextSettings {
         region: "us-east-1".to_owned(),
         credentials: SharedCredentialsProvider::new(Credentials::new("key", "secret", None, None, "test")),
-        connector: SharedHttpConnector::new(Server),
+        connectors: Connectors::single(Server),
         time_source: SharedTimeSource::new(world.aws.clock()),
         endpoints: Ok(Endpoints::default()),
         name_prefix: None,

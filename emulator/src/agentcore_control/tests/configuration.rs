@@ -19,7 +19,7 @@ fn headers(names: &[&str]) -> Value {
     json!({"requestHeaderAllowlist": names})
 }
 
-/// Everything a runtime can be given that the emulator treats specially.
+/// Adds every member of a runtime that the emulator treats specially.
 fn full(input: Value) -> Value {
     let input = with(input, "environmentVariables", json!({"A": "1"}));
     let input = with(input, "description", json!("d"));

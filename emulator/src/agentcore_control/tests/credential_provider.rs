@@ -38,7 +38,7 @@ fn metadata() -> Value {
 }
 
 impl Account {
-    /// A secret of the account's own, by its ARN.
+    /// Creates a secret of the account's own. Returns its ARN.
     pub(super) fn put_secret(&mut self, value: &str) -> String {
         let input = json!({"Name": "own", "SecretString": value, "ClientRequestToken": "0".repeat(32)});
         let Value::Object(input) = input else { panic!("an input is an object") };

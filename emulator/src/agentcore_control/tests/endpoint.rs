@@ -1,4 +1,4 @@
-//! Runtime endpoints of one's own: which version they serve, and what stands in whose way.
+//! Runtime endpoints besides `DEFAULT`: the version that they serve, and the obstacles to a deletion.
 
 use serde_json::{Value, json};
 

@@ -11,7 +11,7 @@ use crate::service::ServiceId;
 
 const POLICY_SESSION: &str = "x-amzn-bedrock-agentcore-policy-session-id";
 
-/// An update with a value for every member that it has not, but for some.
+/// Fills an update with a value for every member that it lacks, except some.
 fn filled(operation: &str, mut input: Value, but: &[&str]) -> Value {
     let model = Model::of(ServiceId::AgentCoreControl);
     let (_, operation) = model.operation(operation).expect("an operation");

@@ -1,4 +1,4 @@
-//! Gateways: what they may be made of, their life, and what stands in the way of their deletion.
+//! Gateways: their configuration, their life, and the obstacles to their deletion.
 
 use serde_json::{Value, json};
 
@@ -42,7 +42,7 @@ impl Account {
         self.ok("CreateGateway", input)["gatewayId"].as_str().expect("an id").to_owned()
     }
 
-    /// With a gateway that is ready, and its id.
+    /// Creates an account with a gateway that is ready. Returns the gateway's id with it.
     pub(super) fn with_gateway() -> (Self, String) {
         let mut account = Self::new();
         let id = account.create_gateway(gateway("Tools"));

@@ -1,4 +1,4 @@
-//! What the calls of gateways, targets and credential providers need to be allowed.
+//! The permissions that the calls of gateways, targets and credential providers need.
 
 use serde_json::json;
 

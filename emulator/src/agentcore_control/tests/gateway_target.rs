@@ -1,4 +1,4 @@
-//! Gateway targets: where their catalogue comes from, what they may be made of, and what is refused when.
+//! Gateway targets: the source of their catalogue, their configuration, and refusals.
 
 use serde_json::{Value, json};
 

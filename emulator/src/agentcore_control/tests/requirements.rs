@@ -1,4 +1,4 @@
-//! What each call needs to be allowed.
+//! The permissions that each call needs.
 
 use serde_json::{Value, json};
 

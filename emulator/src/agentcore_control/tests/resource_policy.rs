@@ -94,7 +94,7 @@ fn a_policy_is_about_its_own_resource_and_no_other() {
 }
 
 #[test]
-fn who_comes_with_a_token_has_no_name_in_iam() {
+fn a_caller_with_a_token_has_no_name_in_iam() {
     let mut account = Account::new();
     let authorizer = json!({"customJWTAuthorizer": {"discoveryUrl": DISCOVERY, "allowedAudience": ["a"]}});
     let runtime = account.create(with(super::create("server"), "authorizerConfiguration", authorizer.clone()));

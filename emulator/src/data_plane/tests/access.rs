@@ -1,4 +1,4 @@
-//! Who is let in, and what is refused before a container is asked.
+//! Authorization of callers, and refusals before a container is asked.
 
 use std::time::Duration;
 

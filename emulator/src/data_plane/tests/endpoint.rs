@@ -1,4 +1,4 @@
-//! Endpoints of one's own, and policies of runtimes and their endpoints.
+//! Endpoints besides `DEFAULT`, and policies of runtimes and their endpoints.
 
 use std::time::Duration;
 
@@ -50,7 +50,7 @@ fn statement(effect: &str, principal: &Value) -> Value {
     json!({"Effect": effect, "Principal": principal, "Action": "bedrock-agentcore:InvokeAgentRuntime"})
 }
 
-/// The number of tools in an answer.
+/// Returns the number of tools in an answer.
 fn tools(answer: &Answer) -> usize {
     answer.body["result"]["tools"].as_array().unwrap_or_else(|| panic!("{}", answer.text)).len()
 }

@@ -133,7 +133,7 @@ async fn only_modelled_and_listed_headers_reach_the_container() {
         json!({"requestHeaderConfiguration": {"requestHeaderAllowlist": ["X-Team", "mcp-method"]}}),
     )
     .await;
-    // What the container sees shows in what it refuses: it needs `Mcp-Method` and the revision's header.
+    // The container's refusals show what it receives: it needs `Mcp-Method` and the revision's header.
     let headers = [("mcp-protocol-version", "2026-07-28"), ("mcp-method", "tools/list")];
     assert_eq!(scene.post(enveloped("tools/list", "2026-07-28"), &headers).await.status, 200);
     scene.aws.with(|world| world.containers.strip_mcp_headers(true));

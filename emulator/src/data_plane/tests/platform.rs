@@ -8,7 +8,7 @@ use super::*;
 use crate::agentcore_control::PlatformVersion;
 use crate::container::Start;
 
-/// An account with an image that behaves so, the secret, and a runtime on V2 that was asked for a moment ago.
+/// Creates an account with an image that behaves so, the secret, and a runtime on V2 that was asked for a moment ago.
 async fn scene(behaviour: Behaviour, more: Value) -> Scene {
     let mut members = json!({"platformVersion": "V2", "environmentVariables": {"SECRET_NAME": SECRET}});
     members.as_object_mut().expect("a map").extend(more.as_object().expect("a map").clone());
@@ -48,7 +48,7 @@ fn update(scene: &Scene, description: &str, mut more: Value) -> Result<Value, &'
     call(scene, "UpdateAgentRuntime", more)
 }
 
-/// The version of the secret that the session of a request works with.
+/// Returns the version of the secret that the session of a request works with.
 async fn secret_version(scene: &Scene) -> String {
     let answer = scene.list(&[]).await;
     assert_eq!((answer.status, answer.error_code()), (200, 0), "{}", answer.text);
@@ -72,7 +72,7 @@ async fn a_version_takes_minutes_in_which_nothing_else_may_be_asked() {
     assert_eq!(call(&scene, "DeleteAgentRuntime", json!({})), Err("ConflictException"));
     tokio::time::sleep(Duration::from_secs(31)).await;
     assert_eq!(get(&scene)["status"], "READY");
-    // Kept where an update says nothing of it, and back on V1 within seconds.
+    // An update that does not name the platform keeps it; the way back to V1 takes seconds.
     update(&scene, "x", json!({})).expect("accepted");
     tokio::time::sleep(Duration::from_mins(4)).await;
     assert_eq!((&get(&scene)["status"], &get(&scene)["platformVersion"]), (&json!("READY"), &json!("V2")));

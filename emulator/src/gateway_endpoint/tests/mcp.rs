@@ -21,7 +21,7 @@ fn enveloped(method: &str, revision: &str) -> Value {
 }
 
 #[tokio::test(start_paused = true)]
-async fn revisions_are_those_the_gateway_was_made_for() {
+async fn revisions_are_those_the_gateway_was_created_for() {
     let mcp = json!({"supportedVersions": ["2025-03-26", "2025-06-18"], "instructions": "Ask first."});
     let scene = Scene::with(Behaviour::default(), json!({}), gateway(&mcp, json!({}))).await;
     for (asked, agreed) in [("2025-03-26", "2025-03-26"), ("2025-06-18", "2025-06-18"), ("2025-11-25", "2025-06-18")] {
@@ -168,7 +168,7 @@ async fn a_target_that_is_not_ready_offers_nothing() {
     assert_eq!(scene.call("zcc___tool_001").await.error_code(), -32602);
 }
 
-/// A request of revision 2026-07-28 has no handshake before it, and all it says of itself with it.
+/// Sends a request of revision 2026-07-28, which needs no handshake and describes its client itself.
 async fn modern(scene: &Scene, method: &str, mut params: Value) -> Answer {
     let name = params["name"].as_str().unwrap_or_default().to_owned();
     params["_meta"] = json!({"io.modelcontextprotocol/protocolVersion": "2026-07-28",

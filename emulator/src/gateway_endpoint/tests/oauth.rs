@@ -6,7 +6,7 @@ use super::*;
 
 const ACCOUNT: &str = "arn:aws:bedrock-agentcore:us-east-1:111122223333";
 
-/// A runtime for the pool's client `gateway`, a gateway in `DEBUG`, and a credential provider with that secret.
+/// Creates a runtime for the pool's client `gateway`, a gateway in `DEBUG`, and a credential provider with that secret.
 async fn scene(secret: &str) -> (Scene, String) {
     let runtime = authorizer(json!({"allowedClients": ["gateway"], "allowedScopes": ["tools/invoke"]}));
     let gateway = json!({"authorizerType": "AWS_IAM", "exceptionLevel": "DEBUG"});
@@ -114,7 +114,7 @@ async fn the_role_needs_every_permission_on_every_resource() {
     }
 }
 
-/// A token of the pool's client `gateway`, good enough to be somebody's API key.
+/// Returns a token of the pool's client `gateway`, good enough to be somebody's API key.
 async fn long_lived_token(scene: &Scene) -> String {
     let url = scene.aws.with(|world| world.identity_providers.provider(ISSUER).map(|it| it.token_endpoint.clone()));
     let form = "grant_type=client_credentials&client_id=gateway&client_secret=secret";

@@ -50,7 +50,7 @@ pub(super) struct Process {
 }
 
 impl Process {
-    /// Starts `program` with exactly `environment` and the address of a Runtime API made for it.
+    /// Starts `program` with exactly `environment` and the address of a Runtime API of its own.
     pub(super) async fn start(
         program: &Path,
         environment: BTreeMap<String, String>,
@@ -86,12 +86,12 @@ impl Process {
         Ok(Self { child, environment, api, deliveries, readers, record, _server: server })
     }
 
-    /// The environment the process was started with.
+    /// Returns the environment the process was started with.
     pub(super) fn environment(&self) -> &BTreeMap<String, String> {
         &self.environment
     }
 
-    /// Whether the process can take another event: it still runs, and has not reported that it could not start.
+    /// Returns true if the process can take another event: it still runs, and has not reported that it could not start.
     pub(super) fn is_alive(&mut self) -> bool {
         !self.api.init_failed.load(Ordering::Relaxed) && matches!(self.child.try_wait(), Ok(None))
     }
@@ -139,7 +139,7 @@ impl Process {
 struct Api {
     queue: tokio::sync::Mutex<mpsc::Receiver<Delivery>>,
     current: Mutex<Option<Current>>,
-    /// When the process was started, until its first request for an event.
+    /// The time at which the process was started, until its first request for an event.
     started: Mutex<Option<Instant>>,
     init_failed: AtomicBool,
     record: Arc<Record>,
@@ -194,7 +194,7 @@ impl Api {
         let Some(current) = lock(&self.current).take_if(|current| current.request_id == id) else {
             return refusal(StatusCode::BAD_REQUEST, "InvalidRequestID", "no such invocation is open");
         };
-        // Nobody listens any more once the deadline has passed.
+        // After the deadline nobody listens.
         let _ = current.answer.send(outcome);
         reply(StatusCode::ACCEPTED, &json!({ "status": "OK" }))
     }
@@ -228,7 +228,8 @@ async fn read_lines(stream: impl AsyncRead + Unpin, record: Arc<Record>) {
     }
 }
 
-/// `ErrorType: message`, from the body that the Runtime API asks for, or from the header when there is no such body.
+/// Returns `ErrorType: message`, from the body that the Runtime API asks for, or from the header if that body is
+/// missing.
 fn function_error(headers: &HeaderMap, body: &[u8]) -> String {
     let body: Value = serde_json::from_slice(body).unwrap_or_default();
     let header = headers.get("lambda-runtime-function-error-type").and_then(|value| value.to_str().ok());
@@ -237,7 +238,7 @@ fn function_error(headers: &HeaderMap, body: &[u8]) -> String {
     format!("{kind}: {message}")
 }
 
-/// The form of an X-Ray trace header that samples nothing.
+/// Returns an X-Ray trace header that samples nothing.
 fn trace_id(seconds: u64) -> String {
     format!("Root=1-{seconds:08x}-000000000000000000000000;Parent=0000000000000000;Sampled=0")
 }

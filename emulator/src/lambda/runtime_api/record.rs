@@ -3,7 +3,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// What the processes of one function left behind, gathered while they run.
+/// The output and the measurements of the processes of one function, gathered while they run.
 #[derive(Debug, Default)]
 pub(super) struct Record {
     pub(super) logs: Mutex<Vec<String>>,
@@ -11,7 +11,7 @@ pub(super) struct Record {
     pub(super) peak_memory: Mutex<Option<u64>>,
 }
 
-/// The lock's content. A panic elsewhere while it was held cannot leave these values half-written.
+/// Locks a mutex. A panic elsewhere while it was held cannot leave these values half-written.
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,6 +1,5 @@
 //! Each test runs `test_bootstrap.py`, a bootstrap in a few lines of Python that does what the event says.
 
-use std::net::Ipv4Addr;
 use std::time::SystemTime;
 
 use serde_json::{Value, json};
@@ -8,7 +7,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::settings::Settings;
 
-/// The processes read the real clock.
+/// Returns the present time, because the processes read the real clock.
 #[allow(clippy::disallowed_methods, reason = "this is the clock that an emulated one starts from")]
 fn present() -> SystemTime {
     SystemTime::now()
@@ -17,7 +16,7 @@ fn present() -> SystemTime {
 fn function() -> RuntimeApi {
     let aws = Aws::new(Settings { start: present(), ..Settings::default() });
     let bootstrap = concat!(env!("CARGO_MANIFEST_DIR"), "/src/lambda/runtime_api/test_bootstrap.py");
-    RuntimeApi::new(&aws, SocketAddr::from((Ipv4Addr::LOCALHOST, 9)), bootstrap)
+    RuntimeApi::new(&aws, [("HTTPS_PROXY", "http://127.0.0.1:9".to_owned())], bootstrap)
 }
 
 fn event(payload: &Value, seconds: f64) -> Invocation {
@@ -32,7 +31,7 @@ fn event(payload: &Value, seconds: f64) -> Invocation {
     }
 }
 
-/// What the bootstrap printed about each event it got.
+/// Returns the lines that the bootstrap printed about the events that it got.
 fn reports(function: &RuntimeApi) -> Vec<Value> {
     function.logs().iter().filter_map(|line| serde_json::from_str(line).ok()).collect()
 }
@@ -66,7 +65,7 @@ async fn the_process_sees_the_event_s_headers_and_only_lambda_s_environment() {
     let environment = &report["environment"];
     assert_eq!(environment["COLOUR"], "blue");
     assert_eq!(environment["AWS_REGION"], "us-east-1");
-    assert_eq!(environment["AWS_ENDPOINT_URL"], "http://127.0.0.1:9");
+    assert_eq!(environment["HTTPS_PROXY"], "http://127.0.0.1:9");
     assert_eq!(environment["AWS_LAMBDA_FUNCTION_NAME"], "stack-Provisioner-ABC");
     assert!(environment["AWS_SESSION_TOKEN"].is_string(), "the role's credentials are temporary ones");
     assert_eq!(environment["HOME"], Value::Null, "nothing is inherited");
@@ -141,7 +140,7 @@ async fn what_a_process_writes_is_kept_line_by_line() {
 #[tokio::test]
 async fn a_program_that_is_not_there_is_named() {
     let aws = Aws::new(Settings::default());
-    let function = RuntimeApi::new(&aws, SocketAddr::from((Ipv4Addr::LOCALHOST, 9)), "/nowhere/bootstrap");
+    let function = RuntimeApi::new(&aws, [], "/nowhere/bootstrap");
     let error = function.invoke(event(&json!({}), 20.0)).await.expect_err("there is no such file");
     assert!(error.starts_with("/nowhere/bootstrap cannot be started: "), "{error}");
 }
