@@ -38,7 +38,7 @@ async fn run(invocation: Invocation, context: Context) -> Result<(), String> {
     handle(&invocation.payload, invocation.deadline, &context).await.map_err(|undelivered| undelivered.to_string())
 }
 
-/// What calls the account in this process as that principal.
+/// Returns the clients that call the account in this process as that principal.
 pub fn context(aws: &Aws, principal: &Principal) -> Context {
     let credentials = aws.credentials(principal);
     Context::new(ContextSettings {

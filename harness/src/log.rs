@@ -1,4 +1,4 @@
-//! What the handler logs when it runs in this process: kept, so that it can be searched.
+//! The log of the handler when it runs in this process: kept, so that it can be searched.
 
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -110,7 +110,7 @@ pub(crate) trait Subject: Sized {
 /// The variant that needs no preparation.
 const USUAL: &str = "as usual";
 
-/// What happened to the proof of ownership.
+/// A way to lose the proof of ownership.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Disowned {
     /// It was removed.

@@ -68,7 +68,7 @@ async fn the_binary_deploys_the_template() {
 }
 
 #[tokio::test]
-async fn an_event_that_nobody_can_be_told_about_fails_the_invocation_and_the_process_lives_on() {
+async fn an_event_without_a_response_url_fails_the_invocation_and_the_process_lives_on() {
     let aws = account();
     put_role(&aws, FUNCTION_ROLE, "lambda.amazonaws.com");
     let proxy = transport::listen_proxy(&aws, 0).await.expect("a port");
@@ -240,7 +240,7 @@ async fn the_binary_derives_names_with_the_prefix_it_is_given() {
 }
 
 #[tokio::test]
-async fn the_binary_logs_what_its_level_says_and_no_more() {
+async fn the_binary_logs_at_its_level_and_above() {
     for (word, expected) in [("FATAL", &[][..]), ("error", &["ERROR"]), ("Loud", &["ERROR", "INFO", "WARN"])] {
         let aws = account();
         put_role(&aws, FUNCTION_ROLE, "lambda.amazonaws.com");

@@ -68,7 +68,7 @@ impl HttpConnector for Panicking {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn a_panic_is_answered_without_its_words() {
+async fn a_panic_is_answered_without_its_message() {
     let mut world = World::new();
     let event = world.address(event());
     let context = Context::new(ContextSettings {

@@ -13,7 +13,7 @@ fn read(path: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).expect("a readable file")
 }
 
-/// What stands beside each name in the tables below the heading: `` | `A`, `B` | beside | … ``.
+/// Returns the text next to each name in the tables below the heading: `` | `A`, `B` | beside | … ``.
 fn rows<'a>(page: &'a str, heading: &str) -> BTreeMap<&'a str, &'a str> {
     let (_, section) = page.split_once(&format!("\n## {heading}\n")).expect("the heading");
     let section = section.split("\n## ").next().unwrap_or_default();

@@ -20,7 +20,7 @@ use crate::world::{CANARY, canary};
 pub(crate) const PROVISIONER: &str = "agentcore-provisioner";
 pub(crate) const EXISTING: &str = "upstream/credentials";
 pub(crate) const TEMPLATE_URL: &str = "https://published.s3.us-east-1.amazonaws.com/template.yaml";
-/// What runtime.yaml, existing-secret.yaml, vpc.yaml and attach.yaml ask for alike.
+/// The parameters that runtime.yaml, existing-secret.yaml, vpc.yaml and attach.yaml share.
 pub(crate) const SERVER: [(&str, &str); 3] =
     [("Name", "mcp_server"), ("Repository", "tools/server"), ("ImageTag", "1")];
 
@@ -137,13 +137,13 @@ impl Estate {
             .map_err(|error| format!("{} {operation}: {}", error.code, error.message))
     }
 
-    /// What the provisioner's role is refused.
+    /// Checks that the provisioner's role is refused an operation.
     #[track_caller]
     pub(crate) fn denied(&self, operation: &str, input: Value) {
         self.denied_to(PROVISIONER, ServiceId::AgentCoreControl, operation, input);
     }
 
-    /// What the role of that provisioner is refused.
+    /// Checks that the role of that provisioner is refused an operation.
     #[track_caller]
     pub(crate) fn denied_to(&self, provisioner: &str, service: ServiceId, operation: &str, input: Value) {
         let stack = self.cloudformation.stack(provisioner).expect("it exists");

@@ -1,4 +1,4 @@
-//! examples/ as it stands, beside the stack of provisioner.yaml and under the policies of both.
+//! examples/ as published, next to the stack of provisioner.yaml and under the policies of both.
 
 use std::fs;
 use std::path::Path;

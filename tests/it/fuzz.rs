@@ -57,7 +57,7 @@ fn any_value() -> impl Strategy<Value = Value> {
     })
 }
 
-/// What is enough for a resource of this type.
+/// Returns properties that are enough for a resource of this type.
 fn sufficient(kind: ResourceKind, scene: &Scene) -> Value {
     let client = json!({"Issuer": COGNITO, "ClientId": "app", "ClientSecret": canary("client")});
     match kind {

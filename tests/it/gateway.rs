@@ -172,7 +172,7 @@ async fn every_property_reaches_the_gateway() {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn what_a_template_leaves_out_is_the_most_a_client_may_need() {
+async fn unset_properties_default_to_the_widest_settings() {
     let mut world = World::new();
     let answer = world.send(create(properties())).await.success();
     gateway(&world, &answer.physical_id(), |gateway| {
@@ -183,7 +183,7 @@ async fn what_a_template_leaves_out_is_the_most_a_client_may_need() {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn update_replaces_everything_in_place_but_what_others_set() {
+async fn update_replaces_everything_in_place_except_members_of_others() {
     let mut world = World::new();
     let old = with(json!({"Description": "old", "Instructions": "old", "ExceptionLevel": "DEBUG"}));
     let created = world.send(create(old.clone())).await.success();
@@ -240,7 +240,7 @@ async fn pages_end_and_come_back_in_place_and_stay_as_others_set_them() {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn an_update_to_what_is_already_there_changes_tags_only() {
+async fn an_update_to_equal_properties_changes_tags_only() {
     let mut world = World::new();
     let old = with(json!({"Tags": {"team": "one", "gone": "x"}}));
     let created = world.send(create(old.clone())).await.success();
@@ -280,7 +280,7 @@ async fn a_gateway_of_ours_that_cannot_be_converged_is_named() {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn a_role_made_a_moment_ago_is_waited_for_and_one_that_never_works_is_named() {
+async fn a_new_role_is_waited_for_and_one_that_never_works_is_named() {
     let mut world = World::with_settings(Settings { role_propagation: Duration::from_secs(45), ..Settings::default() });
     let fresh = world.put_fresh_role();
     world.send(create(with(json!({"RoleArn": fresh})))).await.success();

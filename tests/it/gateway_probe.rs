@@ -61,7 +61,7 @@ async fn every_revision_that_a_gateway_may_be_limited_to_is_spoken() {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn a_jwt_gateway_is_called_with_a_token_or_asked_whose_it_wants() {
+async fn a_jwt_gateway_is_called_with_a_token_or_asked_for_its_issuer() {
     let mut scene = Scene::with(Settings::default(), jwt_gateway(), json!({})).await;
     let target = scene.target(json!({})).await;
     for changes in [client(json!({})), client(json!({"Auth": "BEARER"})), client(json!({"Issuer": COGNITO}))] {
@@ -109,7 +109,7 @@ async fn the_wrong_kind_of_credentials_is_named() {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn tools_that_are_missing_are_looked_for_in_a_synchronisation() {
+async fn missing_tools_are_looked_for_in_a_synchronization() {
     for (expectation, passes) in [
         (json!({"ExpectedToolCount": 5}), true),
         (json!({"ExpectedTools": "tool_005"}), true),
@@ -134,7 +134,7 @@ async fn tools_that_are_missing_are_looked_for_in_a_synchronisation() {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn a_count_of_zero_is_none_to_compare_with() {
+async fn a_tool_count_of_zero_is_not_compared() {
     let mut scene = Scene::new().await;
     let target = scene.target(json!({})).await;
     let before = scene.world.call_count();
@@ -143,7 +143,7 @@ async fn a_count_of_zero_is_none_to_compare_with() {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn a_list_that_nobody_keeps_is_not_made_anew() {
+async fn a_list_from_a_schema_or_a_live_list_is_not_synchronized() {
     let tool = json!({"name": "one", "description": "d", "inputSchema": {"type": "object"}});
     for (listing, count, remedy) in [
         (json!({"ToolSchema": {"tools": [tool]}}), 1, "bring that up to date"),
@@ -162,7 +162,7 @@ async fn a_list_that_nobody_keeps_is_not_made_anew() {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn attempts_before_and_after_a_synchronisation_share_their_time() {
+async fn attempts_before_and_after_a_synchronization_share_their_time() {
     let mut scene = Scene::new().await;
     let target = scene.target(json!({})).await;
     // Throttled for three minutes, then asked in vain for another tool, then throttled for good.
@@ -178,7 +178,7 @@ async fn attempts_before_and_after_a_synchronisation_share_their_time() {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn a_synchronisation_that_failed_is_made_up_for_or_named() {
+async fn a_failed_synchronization_is_repeated_or_named() {
     let crash = Behaviour { start: Start::Crash("boom".to_owned()), ..Behaviour::default() };
     for (after, passes) in [(Behaviour::default(), true), (crash.clone(), false)] {
         let mut scene = Scene::new().await;
@@ -200,7 +200,7 @@ async fn a_synchronisation_that_failed_is_made_up_for_or_named() {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn report_mode_records_what_a_synchronisation_could_not_heal() {
+async fn report_mode_records_tools_that_a_synchronization_does_not_bring() {
     let mut scene = Scene::new().await;
     let target = scene.target(json!({})).await;
     scene.behave(Behaviour { start: Start::Crash("boom".to_owned()), ..Behaviour::default() });
@@ -211,7 +211,7 @@ async fn report_mode_records_what_a_synchronisation_could_not_heal() {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn a_permission_given_a_moment_ago_is_waited_for_and_a_missing_one_is_named() {
+async fn a_new_permission_is_waited_for_and_a_missing_one_is_named() {
     for (granted_after, passes) in [(20, true), (10_000, false)] {
         let mut scene = Scene::new().await;
         let target = scene.target(json!({})).await;
@@ -236,7 +236,7 @@ async fn a_permission_given_a_moment_ago_is_waited_for_and_a_missing_one_is_name
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn a_gateway_that_does_not_say_why_is_to_be_asked_to() {
+async fn a_gateway_that_hides_the_reason_is_named_with_the_property_that_shows_it() {
     let mut scene = Scene::new().await;
     let target = scene.target(json!({"ListingMode": "DYNAMIC"})).await;
     scene.behave(Behaviour { start: Start::Crash("boom".to_owned()), ..Behaviour::default() });

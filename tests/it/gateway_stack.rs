@@ -164,7 +164,7 @@ fn target_names(deployment: &Deployment) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn the_longest_tool_name_fits_and_the_gateway_lists_all_tools_at_once() {
+async fn the_longest_tool_name_fits_and_the_gateway_lists_all_tools_on_one_page() {
     for mode in ["create", "attach"] {
         let mut deployment = deployment(&topology("AWS_IAM", "GATEWAY_IAM_ROLE"));
         let shared = shared_gateway(&deployment).await;
@@ -203,7 +203,7 @@ async fn the_longest_tool_name_fits_and_the_gateway_lists_all_tools_at_once() {
     }
 }
 
-/// What an update takes away is removed under the policy that allowed it: the policy goes last.
+/// An update deletes resources under the policy that allows it: the policy goes last.
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn a_gateway_comes_and_goes_by_updates() {
     let mut deployment = deployment(&[]);
@@ -238,7 +238,7 @@ async fn a_gateway_comes_and_goes_by_updates() {
     deployment.check_nothing_is_left();
 }
 
-/// The rollback could not give the version back, made another gateway, and nothing pointed to it.
+/// The rollback could not restore the version and created another gateway, which nothing pointed to.
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn fewer_versions_roll_back_to_the_same_gateway() {
     let mut deployment = deployment(&topology("AWS_IAM", "GATEWAY_IAM_ROLE"));
@@ -293,7 +293,7 @@ async fn combinations_that_cannot_work_are_refused_before_anything_is_created() 
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn what_only_aws_and_the_idp_know_is_said_in_one_sentence() {
+async fn a_refusal_by_aws_or_the_idp_is_one_sentence() {
     let jwt = topology("CUSTOM_JWT", "GATEWAY_IAM_ROLE");
     let iam = topology("AWS_IAM", "GATEWAY_IAM_ROLE");
     let oauth = topology("AWS_IAM", "OAUTH");
@@ -414,9 +414,9 @@ crate::matrix::repeat_on_v2! {
     every_topology_deploys_updates_its_authorizer_and_deletes
     an_existing_gateway_is_attached_to_and_never_touched
     a_gateway_comes_and_goes_by_updates
-    the_longest_tool_name_fits_and_the_gateway_lists_all_tools_at_once
+    the_longest_tool_name_fits_and_the_gateway_lists_all_tools_on_one_page
     fewer_versions_roll_back_to_the_same_gateway
-    what_only_aws_and_the_idp_know_is_said_in_one_sentence
+    a_refusal_by_aws_or_the_idp_is_one_sentence
     ; not combinations_that_cannot_work_are_refused_before_anything_is_created
     every_setting_of_a_gateway_needs_one
     the_policies_fit_with_the_longest_parameters

@@ -78,7 +78,7 @@ impl Scene {
         self.world.send(create).await.success()
     }
 
-    /// What somebody else puts on the gateway. Returns its id.
+    /// Creates a target as somebody else. Returns its id.
     pub(crate) fn somebodys_target(&self, name: &str) -> String {
         let input = json!({"gatewayIdentifier": self.gateway_id, "name": name, "targetConfiguration":
             {"mcp": {"mcpServer": {"endpoint": self.runtime.attribute("McpUrl")}}},
@@ -124,19 +124,19 @@ pub(crate) fn make_gateway(world: &World, name: &str, changes: Value) -> String 
     answer["gatewayId"].as_str().expect("an id").to_owned()
 }
 
-/// What makes a gateway take tokens of Cognito's client `app`.
+/// Returns the members of a gateway that accepts tokens of Cognito's client `app`.
 pub(crate) fn jwt_gateway() -> Value {
     let discovery = format!("{COGNITO}/.well-known/openid-configuration");
     json!({"authorizerType": "CUSTOM_JWT", "authorizerConfiguration":
         {"customJWTAuthorizer": {"discoveryUrl": discovery, "allowedClients": ["app"]}}})
 }
 
-/// What makes a runtime take tokens of Cognito's client `app`.
+/// Returns the properties of a runtime that accepts tokens of Cognito's client `app`.
 pub(crate) fn jwt_runtime() -> Value {
     json!({"InboundAuth": "JWT", "Issuer": COGNITO, "AllowedClients": "app"})
 }
 
-/// A credential provider with Cognito's client `app`. Returns its ARN.
+/// Creates a credential provider with Cognito's client `app`. Returns its ARN.
 pub(crate) fn make_provider(world: &World, name: &str) -> String {
     let config = json!({"oauthDiscovery": {"discoveryUrl": format!("{COGNITO}/.well-known/openid-configuration")},
         "clientId": "app", "clientSecret": canary("client")});

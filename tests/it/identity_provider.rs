@@ -1,5 +1,5 @@
-//! What every resource that trusts an identity provider asks of it: an answer, in time, about the one issuer that the
-//! template means, and with addresses that a secret may be sent to.
+//! The demands of every resource that trusts an identity provider: an answer, in time, about the one issuer that the
+//! template names, and with addresses that a secret may be sent to.
 
 /// Members that discovery documents leave out or list.
 mod documents;
@@ -67,7 +67,7 @@ fn token_requests(world: &World) -> usize {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn one_that_restarts_is_waited_for() {
+async fn an_identity_provider_that_restarts_is_waited_for() {
     for kind in TYPES {
         for endpoint in [Endpoint::Discovery, Endpoint::Token] {
             for failure in [Failure::Status(503), Failure::Status(429), Failure::Unreachable] {
@@ -83,7 +83,7 @@ async fn one_that_restarts_is_waited_for() {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn one_that_stays_silent_does_not_cost_the_time_to_answer() {
+async fn a_silent_identity_provider_leaves_time_to_answer() {
     for kind in TYPES {
         for endpoint in [Endpoint::Discovery, Endpoint::Token] {
             if (kind, endpoint) == (RUNTIME, Endpoint::Token) {
@@ -152,7 +152,7 @@ async fn the_property_that_gives_the_address_is_named() {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn an_issuer_beside_the_discovery_url_has_to_be_that_of_the_document() {
+async fn an_issuer_next_to_a_discovery_url_has_to_be_that_of_the_document() {
     let both = |issuer: &str| json!({"DiscoveryUrl": DISCOVERY_URL, "Issuer": issuer});
     let expected = format!("whose document names the issuer \"{ISSUER}\", and `Issuer` is \"{OTHER}\"");
     for kind in TYPES {
@@ -171,7 +171,7 @@ async fn an_issuer_beside_the_discovery_url_has_to_be_that_of_the_document() {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn addresses_that_are_no_public_https_are_refused_before_a_secret_goes_there() {
+async fn addresses_that_are_not_public_https_are_refused_before_a_secret_is_sent() {
     let token_at = |url: &str| {
         let mut provider = keycloak();
         url.clone_into(&mut provider.token_endpoint);

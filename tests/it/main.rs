@@ -41,7 +41,7 @@ mod gateway_probe;
 mod gateway_stack;
 /// The gateway target's battery.
 mod gateway_target;
-/// What every resource that trusts an identity provider asks of it.
+/// The demands of every resource that trusts an identity provider.
 mod identity_provider;
 /// Members that somebody else set survive updates.
 mod kept;
@@ -53,7 +53,7 @@ mod oauth2_credential_provider;
 mod parameters;
 /// The probe, against a real MCP server.
 mod probe;
-/// What provisioner.yaml lets its function do.
+/// The permissions that provisioner.yaml gives its function.
 mod provisioner;
 /// Defects met once.
 mod regression;

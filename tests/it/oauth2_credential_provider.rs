@@ -13,11 +13,11 @@ use crate::world::{CANARY, Event, STACK_ID, World, canary};
 
 /// Faults at every call.
 mod faults;
-/// The IdP before anything is made: its discovery document, how it takes a client's secret, and whether it does.
+/// The IdP before anything is created: its discovery document, its ways to authenticate a client, and the client's secret.
 mod idp;
-/// Whose provider it is: deliveries repeated, replies lost, strangers, and tags that are not listed.
+/// Ownership: deliveries repeated, replies lost, strangers, and tags that are not listed.
 mod ownership;
-/// What is refused, and in which words.
+/// Refusals, and their words.
 mod refusals;
 /// Another name, vendor or source of the secret, and the way back.
 mod replacement;
@@ -155,7 +155,7 @@ async fn create_answers_with_true_attributes_after_one_call() {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn every_vendor_is_made_with_what_it_takes() {
+async fn every_vendor_is_created_with_its_members() {
     let known =
         ["AtlassianOauth2", "GithubOauth2", "GoogleOauth2", "LinkedinOauth2", "SalesforceOauth2", "SlackOauth2"];
     let included = [
@@ -231,7 +231,7 @@ async fn an_update_writes_the_whole_configuration_and_a_rotated_secret() {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn a_stored_secret_is_read_anew_with_every_update() {
+async fn a_stored_secret_is_read_again_with_every_update() {
     let mut world = world();
     store_secret(&world, &canary("client"));
     let created = world.send(create(stored("MANAGED"))).await.success();

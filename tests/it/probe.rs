@@ -46,7 +46,7 @@ pub(crate) async fn probe(world: &mut World, runtime: &Answer, changes: Value) -
     world.send(Event::new("Create", TYPE, "Probe", properties)).await
 }
 
-/// What a probe with client credentials needs.
+/// Returns the properties of a probe with client credentials.
 fn bearer(issuer: &str, changes: Value) -> Value {
     let mut properties =
         json!({"Auth": "BEARER", "Issuer": issuer, "ClientId": "app", "ClientSecret": canary("client")});
@@ -64,7 +64,7 @@ pub(crate) fn behave(world: &World, behaviour: Behaviour) {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn every_kind_of_server_is_listed_to_its_last_page() {
+async fn every_kind_of_server_is_read_to_its_last_page() {
     for revision in emulator::container::REVISIONS {
         for answers in [AnswerForm::Json, AnswerForm::Sse] {
             for stateful in [false, true] {
@@ -109,7 +109,7 @@ async fn a_passing_probe_costs_at_most_two_round_trips_more_than_a_client_writte
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn the_newest_revision_is_spoken_where_the_server_knows_it() {
+async fn the_newest_revision_is_used_if_the_server_knows_it() {
     let mut world = World::new();
     let runtime = runtime(&mut world, json!({})).await;
     let answer = probe(&mut world, &runtime, json!({})).await.success();
@@ -196,7 +196,7 @@ async fn a_start_that_takes_too_long_once_is_waited_through() {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn what_is_no_mcp_server_is_named() {
+async fn a_server_that_does_not_speak_mcp_is_named() {
     let mut world = World::new();
     behave(&world, Behaviour { answers: AnswerForm::Page("text/html; charset=utf-8"), ..Behaviour::default() });
     let runtime = runtime(&mut world, json!({})).await;
@@ -322,7 +322,7 @@ async fn a_claim_that_does_not_match_is_named_with_the_property_to_change() {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn an_identity_provider_that_does_not_play_is_named() {
+async fn an_identity_provider_that_fails_is_named() {
     let discovery = |failure| ProviderFault::At(Endpoint::Discovery, failure);
     let token = |failure| ProviderFault::At(Endpoint::Token, failure);
     let slash = format!("{COGNITO}/");
@@ -369,7 +369,7 @@ async fn an_identity_provider_that_does_not_play_is_named() {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn without_a_client_the_endpoint_must_ask_for_the_right_token() {
+async fn an_endpoint_without_a_client_must_ask_for_the_right_token() {
     for (issuer, passes) in [(ISSUER, true), ("https://other.example.com", false)] {
         let mut world = World::new();
         world.aws.with(|world| {

@@ -1,4 +1,4 @@
-//! What the role of provisioner.yaml may do for an estate's stacks, and what it may not.
+//! The permissions of the role in provisioner.yaml: enough for an estate's stacks, and not more.
 
 use std::time::Duration;
 
@@ -146,7 +146,7 @@ Outputs:"
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn what_no_stack_of_the_estate_made_is_out_of_reach() {
+async fn resources_of_other_stacks_are_out_of_reach() {
     let estate = Estate::new(&[("StackNamePattern", "team-*")]).await;
     let token = canary("token");
     let parameters = [&SERVER[..], &[("UpstreamToken", &token)]].concat();
@@ -251,7 +251,7 @@ async fn the_policies_fit_with_everything_allowed() {
         [("RolePath", "/"), ("NamePrefix", ""), ("SecretPrefix", ""), ("SecretPrefix", "team"), ("GatewayArns", "*")]
     {
         let input = input(PROVISIONER, "provisioner.yaml", &[(name, value)]);
-        let refusal = estate.cloudformation.create_stack(input).await.expect_err("as good as everything").message;
+        let refusal = estate.cloudformation.create_stack(input).await.expect_err("equivalent to everything").message;
         assert!(refusal.contains(name), "{refusal}");
     }
 }

@@ -48,7 +48,7 @@ fn invented(kind: &str) -> String {
 
 /// The Create saw its runtime vanish under the Delete and made it again.
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn a_cancelled_create_does_not_make_again_what_its_delete_removed() {
+async fn a_cancelled_create_does_not_create_again_what_its_delete_removed() {
     for offset in 0..20 {
         let slow = Duration::from_secs(20);
         let mut world = World::with_settings(Settings { runtime_transition: slow, ..Settings::default() });
@@ -114,7 +114,7 @@ async fn a_restored_secret_is_ours_before_anything_else_can_fail() {
 
 /// A runtime that was listed and gone counted as somebody else's.
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn a_name_that_becomes_free_in_this_moment_is_taken() {
+async fn a_name_that_becomes_free_during_the_create_is_used() {
     for offset in 0..40 {
         let mut world = World::with_settings(Settings {
             call_latency: Duration::from_millis(100),

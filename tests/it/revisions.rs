@@ -110,7 +110,7 @@ async fn headers_that_do_not_reach_the_server_do_not_fail_it() {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn a_server_that_refuses_every_revision_is_told_so_at_once() {
+async fn a_server_that_refuses_every_revision_is_named_at_once() {
     for (passing, _) in ContainerRefusals::ALL {
         for refusal in [RefusalStyle::InvalidRequest, RefusalStyle::UnsupportedRevision, RefusalStyle::Empty] {
             let mut world = World::with_settings(Settings { container_refusals: passing, ..Settings::default() });
@@ -143,7 +143,7 @@ async fn a_gateway_reads_the_tools_of_servers_that_name_no_revision() {
 /// The documented table has a line for each way to refuse that the test above runs, and a column for each way to pass
 /// the refusal on.
 #[test]
-fn the_documented_table_is_what_is_tested() {
+fn the_documented_table_is_tested() {
     let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/reference.md")).expect("a page");
     let (_, section) = page.split_once(HEADING).expect("the heading");
     let section = section.split("\n## ").next().unwrap_or_default();

@@ -7,7 +7,7 @@ use emulator::stacks::StackStatus;
 use crate::deployment::Deployment;
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn a_server_that_is_broken_by_now_does_not_break_the_rollback() {
+async fn a_server_that_has_broken_meanwhile_does_not_break_the_rollback() {
     let mut deployment = Deployment::new(&[]);
     let created = deployment.create().await;
     deployment.expect(&created, StackStatus::CreateComplete);

@@ -112,7 +112,7 @@ async fn every_property_reaches_the_runtime() {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn the_idp_is_looked_at_before_it_is_trusted_and_not_again() {
+async fn the_idp_is_checked_before_it_is_trusted_and_not_again() {
     let mut world = World::new();
     let issuer = "https://tenant.auth0.com/";
     let wanted = with(json!({"InboundAuth": "JWT", "Issuer": issuer, "AllowedAudience": "api"}));
@@ -122,7 +122,7 @@ async fn the_idp_is_looked_at_before_it_is_trusted_and_not_again() {
     let sentence =
         "`Issuer` gives \"https://tenant.auth0.com/.well-known/openid-configuration\", which cannot be reached";
     assert!(refused.failure().contains(sentence), "{}", refused.reason());
-    assert!(world.calls_since(0).is_empty(), "nothing may be made for an IdP that is not there");
+    assert!(world.calls_since(0).is_empty(), "nothing may be created for an IdP that does not exist");
 
     world.identity_provider(ClaimStyle::Auth0, issuer);
     let id = world.send(create(wanted.clone())).await.success().physical_id();
@@ -170,7 +170,7 @@ async fn a_jwt_runtime_checks_audience_clients_scopes_and_claim() {
         assert_eq!(live, Some(expected));
         let before = world.call_count();
         world.send(update(&answer.physical_id(), properties.clone(), properties.clone())).await.success();
-        assert!(!world.calls_since(before).contains(&"UpdateAgentRuntime"), "the same again is no update");
+        assert!(!world.calls_since(before).contains(&"UpdateAgentRuntime"), "equal properties are not an update");
         world.send(delete(&answer.physical_id(), properties)).await.success();
     }
 }
@@ -195,7 +195,7 @@ async fn update_replaces_everything_in_place_and_keeps_mmds_v2() {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn an_update_to_what_is_already_there_makes_no_version_and_tags_change_without_one() {
+async fn tags_change_without_a_new_version() {
     let mut world = World::new();
     let old = with(json!({"Tags": {"team": "one", "gone": "x"}}));
     let created = world.send(create(old.clone())).await.success();
@@ -247,7 +247,7 @@ async fn credential_delivery_switches_in_both_directions() {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn injecting_a_secret_that_will_not_do_is_refused_and_creates_nothing() {
+async fn injecting_a_secret_that_cannot_be_used_is_refused_and_creates_nothing() {
     for (text, expected) in [("[]", "not a JSON object"), (r#"{"A": {"b": "cAnArY-"}}"#, "key `A` is nested")] {
         let mut world = World::new();
         secret(&world, "x", text);
@@ -304,12 +304,12 @@ crate::matrix::repeat_on_v2! {
     "runtime.rs":
     create_answers_when_ready_and_with_true_attributes
     every_property_reaches_the_runtime
-    the_idp_is_looked_at_before_it_is_trusted_and_not_again
+    the_idp_is_checked_before_it_is_trusted_and_not_again
     a_jwt_runtime_checks_audience_clients_scopes_and_claim
     update_replaces_everything_in_place_and_keeps_mmds_v2
-    an_update_to_what_is_already_there_makes_no_version_and_tags_change_without_one
+    tags_change_without_a_new_version
     a_new_secret_version_recycles_once_however_often_the_update_is_delivered
     credential_delivery_switches_in_both_directions
-    injecting_a_secret_that_will_not_do_is_refused_and_creates_nothing
+    injecting_a_secret_that_cannot_be_used_is_refused_and_creates_nothing
     ; not bad_properties_are_refused_before_any_call
 }

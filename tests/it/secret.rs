@@ -52,7 +52,7 @@ async fn create_stores_the_values_byte_for_byte_in_one_call() {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn a_name_is_derived_where_none_is_given() {
+async fn a_name_is_derived_if_none_is_given() {
     let mut world = World::new();
     let answer = world.send(create(json!({"Values": {"A": "b"}}))).await.success();
     assert!(answer.attribute("Name").starts_with("mcp/Secret/"), "{}", answer.attribute("Name"));
@@ -61,7 +61,7 @@ async fn a_name_is_derived_where_none_is_given() {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn update_merges_and_keeps_what_others_added() {
+async fn update_merges_and_keeps_entries_of_others() {
     let mut world = World::new();
     let old = properties(json!({"STAYS": "1", "CHANGES": canary("old"), "GOES": "x"}));
     let created = world.send(create(old.clone())).await.success();
@@ -151,7 +151,7 @@ async fn delete_without_recovery_waits_until_the_secret_is_gone() {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn delete_without_recovery_is_no_success_while_the_secret_is_found() {
+async fn delete_without_recovery_fails_while_the_secret_is_found() {
     let mut world =
         World::with_settings(Settings { secret_force_deletion: Duration::from_mins(3), ..Settings::default() });
     let mut properties = properties(json!({"A": "1"}));
@@ -165,7 +165,7 @@ async fn delete_without_recovery_is_no_success_while_the_secret_is_found() {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn delete_without_recovery_does_not_leave_what_somebody_scheduled() {
+async fn delete_without_recovery_ends_a_scheduled_deletion() {
     let mut world = World::new();
     let mut properties = properties(json!({"A": "1"}));
     properties["RecoveryWindowInDays"] = json!("0");
@@ -177,7 +177,7 @@ async fn delete_without_recovery_does_not_leave_what_somebody_scheduled() {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn a_name_deleted_without_recovery_a_moment_ago_is_waited_for() {
+async fn a_name_that_was_just_deleted_without_recovery_is_waited_for() {
     let mut world =
         World::with_settings(Settings { secret_force_deletion: Duration::from_secs(20), ..Settings::default() });
     world.send(create(properties(json!({"A": "1"})))).await.success();
@@ -250,7 +250,7 @@ async fn switching_to_an_existing_secret_replaces_and_switching_back_does_too() 
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn an_existing_secret_that_will_not_do_is_refused_with_the_reason() {
+async fn an_existing_secret_that_cannot_be_used_is_refused_with_the_reason() {
     let cases: [(&str, Value, &str); 14] = [
         (
             "bom",
@@ -302,7 +302,7 @@ async fn a_denied_read_names_the_action_and_the_property() {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn a_value_that_is_no_json_object_any_more_is_not_overwritten() {
+async fn a_value_that_is_no_longer_a_json_object_is_not_overwritten() {
     let mut world = World::new();
     let old = properties(json!({"A": "1"}));
     let created = world.send(create(old.clone())).await.success();

@@ -11,7 +11,7 @@ use provisioner::sensitive::Sensitive;
 use crate::deployment::{Deployment, EXISTING};
 use crate::world::{CANARY, canary};
 
-/// What each authentication mode needs.
+/// Returns the parameters that each authentication mode needs.
 fn mode(name: &str, create_new: bool) -> Vec<(&str, &str)> {
     let mut parameters = vec![("McpAuthMode", name)];
     match name {

@@ -81,12 +81,12 @@ impl World {
         arn
     }
 
-    /// Lets an identity provider exist, without clients.
+    /// Adds an identity provider without clients.
     pub(crate) fn identity_provider(&self, style: ClaimStyle, issuer: &str) {
         self.aws.with(|world| world.identity_providers.add(Provider::new(style, issuer)));
     }
 
-    /// What CloudFormation says of the tests' stack from now on.
+    /// Sets the status of the tests' stack in CloudFormation.
     pub(crate) fn stack_status(&self, status: StackStatus) {
         let stack = Stack {
             name: "mcp".to_owned(),
@@ -101,7 +101,7 @@ impl World {
         self.aws.with(|world| world.stacks.put(stack));
     }
 
-    /// Does something as somebody else in the account.
+    /// Calls an operation as somebody else in the account.
     #[track_caller]
     pub(crate) fn somebody(&self, service: ServiceId, operation: &str, input: Value) -> Value {
         self.aws
@@ -114,42 +114,42 @@ impl World {
         self.aws.faults().add(Fault { service: None, operation: Some(operation.to_owned()), nth, count, effect });
     }
 
-    /// The operations the function has called since call number `from`.
+    /// Returns the operations the function has called since call number `from`.
     pub(crate) fn calls_since(&self, from: usize) -> Vec<&'static str> {
         let role = Principal::Role(FUNCTION_ROLE.to_owned());
         let ours = |call: &CallRecord| (call.principal == role).then_some(call.operation);
         self.aws.calls()[from..].iter().filter_map(ours).collect()
     }
 
-    /// How many calls there have been.
+    /// Returns the number of calls so far.
     pub(crate) fn call_count(&self) -> usize {
         self.aws.calls().len()
     }
 
-    /// The text a secret holds.
+    /// Returns the text a secret holds.
     pub(crate) fn secret_text(&self, name: &str) -> Option<String> {
         self.aws.with(|world| world.secrets.secret(name).and_then(|secret| secret.current_text().map(str::to_owned)))
     }
 
-    /// One entry of the JSON object that a secret holds.
+    /// Returns one entry of the JSON object that a secret holds.
     #[track_caller]
     pub(crate) fn secret_entry(&self, name: &str, key: &str) -> Value {
         let text = self.secret_text(name).unwrap_or_else(|| panic!("no secret {name}"));
         serde_json::from_str::<Value>(&text).expect("JSON")[key].clone()
     }
 
-    /// Whether a secret of this name is there and not on its way out.
+    /// Returns true if a secret of this name exists and is not scheduled for deletion.
     pub(crate) fn has_secret(&self, name: &str) -> bool {
         self.aws.with(|world| world.secrets.secret(name).is_some_and(|secret| secret.deletion.is_none()))
     }
 
-    /// Whether Secrets Manager knows the name at all, be it only as one that can be restored.
+    /// Returns true if Secrets Manager knows the name at all, if only as one that can be restored.
     pub(crate) fn knows_secret(&self, name: &str) -> bool {
         let input = json!({"SecretId": name});
         self.aws.call(&Principal::Administrator, ServiceId::SecretsManager, "DescribeSecret", input).is_ok()
     }
 
-    /// Names of the runtimes that exist.
+    /// Returns the names of the runtimes that exist.
     pub(crate) fn runtime_names(&self) -> Vec<String> {
         let now = self.aws.clock().now();
         self.aws.with(|world| world.agentcore.runtimes(now).map(|runtime| runtime.name.clone()).collect())
@@ -162,7 +162,7 @@ impl World {
         self.aws.with(|world| look(world.agentcore.runtime(id, now).unwrap_or_else(|| panic!("no runtime {id}"))))
     }
 
-    /// Everything that left the function: log lines and answers.
+    /// Returns everything that left the function: log lines and answers.
     pub(crate) fn everything_said(&self) -> String {
         let mut text = self.log.lines().join("\n");
         for answer in &self.answers {

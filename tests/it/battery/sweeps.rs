@@ -14,7 +14,7 @@ use super::{Stage, Subject, USUAL};
 use crate::matrix::platform;
 use crate::world::World;
 
-/// What may happen to one call. Eight in a row outlast the retries of any SDK.
+/// The effects on one call, each with the number of calls in a row that it hits. Eight in a row outlast the retries of any SDK.
 pub(crate) const EFFECTS: [(FaultEffect, u64); 4] = [
     (FaultEffect::Throttled, 8),
     (FaultEffect::InternalError, 8),
@@ -63,7 +63,7 @@ fn settings() -> Settings {
     }
 }
 
-/// What goes wrong in a life.
+/// The faults and the kill of a life.
 #[derive(Clone, Debug, Default)]
 struct Plan {
     faults: Vec<Fault>,
@@ -81,7 +81,7 @@ impl Plan {
     }
 }
 
-/// What there was to see of a life.
+/// A life as it was seen from outside.
 #[derive(Debug, PartialEq)]
 struct Trace {
     /// The function's calls, in order.

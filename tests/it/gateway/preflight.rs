@@ -1,4 +1,4 @@
-//! The IdP asked before a gateway is made to trust it: what passes, what does not, and the exact sentence.
+//! The IdP is checked before a gateway trusts it: which settings pass, which do not, and the exact sentences.
 
 use emulator::identity_provider::{ClaimStyle, Client, Endpoint, Failure, Provider, ProviderFault};
 use emulator::stacks::StackStatus;
@@ -89,7 +89,7 @@ async fn every_idp_passes_as_its_guide_says() {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn several_clients_with_a_claim_of_their_own_are_refused_by_evidence() {
+async fn several_clients_with_a_custom_claim_are_refused_with_the_evidence() {
     let mut world = World::new();
     add_provider(&world, provider(ClaimStyle::Okta, CUSTOM_DOMAIN));
     let properties = jwt(CUSTOM_DOMAIN, json!({"AllowedClients": "app,other", "AllowedAudience": "api://default"}));
@@ -100,7 +100,7 @@ async fn several_clients_with_a_claim_of_their_own_are_refused_by_evidence() {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn what_would_let_nobody_in_is_named_before_anything_is_created() {
+async fn an_authorizer_that_admits_nobody_is_refused_before_anything_is_created() {
     let app = json!({"AllowedClients": "app"});
     let audience = json!({"AllowedAudience": "https://mcp.example.com"});
     let none = || json!({});
@@ -238,7 +238,7 @@ async fn the_idp_is_asked_only_when_the_authorizer_is_about_to_change() {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn a_stated_claim_that_is_taken_back_is_looked_for_again() {
+async fn a_claim_that_the_template_drops_is_looked_up_again() {
     let mut world = World::new();
     add_provider(&world, provider(ClaimStyle::Okta, CUSTOM_DOMAIN));
     let new = extended(jwt(CUSTOM_DOMAIN, json!({"AllowedClients": "app"})), client(json!({"Scopes": "mcp/read"})));

@@ -1,5 +1,5 @@
-//! What AgentCore cannot change of a gateway: another takes its place, or nothing happens and the template's author is
-//! told; and whatever CloudFormation does next, one gateway is left.
+//! Properties that AgentCore cannot update: another gateway replaces the old one, or the update is refused in a sentence.
+//! Whatever CloudFormation does next, one gateway is left.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use crate::world::World;
 
 const CHANGING: [&str; 3] = ["CreateGateway", "UpdateGateway", "DeleteGateway"];
 
-/// What cannot be changed: from, to, and the property that is named.
+/// Returns updates that need another gateway: the old and the new properties, and the property that is named.
 fn changes() -> Vec<(Value, Value, &'static str)> {
     let key = "arn:aws:kms:us-east-1:111122223333:key/0a1b2c3d-0000-1111-2222-333344445555";
     let [fewer, more] = ["2025-11-25", "2025-11-25,2026-07-28"].map(|it| with(json!({"SupportedVersions": it})));
@@ -81,7 +81,7 @@ async fn a_chosen_name_is_refused_untouched_and_rolls_back() {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn another_name_in_the_same_update_takes_the_place() {
+async fn another_name_in_the_same_update_replaces_the_gateway() {
     let mut world = world();
     let old = named(&properties());
     let new = jwt(COGNITO, json!({"AllowedClients": "one", "GatewayName": "Other"}));
@@ -120,7 +120,7 @@ async fn a_rollback_finds_the_replaced_gateway_by_either_id() {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn a_replacement_that_was_never_answered_for_is_deleted_by_the_rollback() {
+async fn a_replacement_whose_answer_did_not_arrive_is_deleted_by_the_rollback() {
     for (old, new, property) in changes() {
         let slow = Settings { gateway_transition: Duration::from_mins(1), ..Settings::default() };
         let mut world = World::with_settings(slow);
@@ -140,7 +140,7 @@ async fn a_replacement_that_was_never_answered_for_is_deleted_by_the_rollback() 
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn a_replacement_that_fails_is_answered_for_and_cleaned_up() {
+async fn a_replacement_that_fails_is_answered_with_its_id_and_cleaned_up() {
     let mut world = World::new();
     let created = world.send(create(properties())).await.success();
     world.fault("CreateGateway", 1, 1, FaultEffect::BecomesFailed("no".to_owned()));

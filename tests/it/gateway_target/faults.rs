@@ -13,7 +13,7 @@ use super::{GATEWAY_ROLE, NAME, Scene, put_gateway_policy, status};
 const WHY: &str = "Failed to connect and fetch tools from the provided MCP target server. Error - no answer";
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn a_first_creation_that_fails_is_undone_and_repeated() {
+async fn a_first_create_that_fails_is_undone_and_retried() {
     for (failures, passes) in [(1, true), (2, true), (3, false)] {
         let mut scene = Scene::new().await;
         scene.world.fault("CreateGatewayTarget", 1, failures, FaultEffect::BecomesFailed(WHY.to_owned()));
@@ -38,7 +38,7 @@ async fn a_first_creation_that_fails_is_undone_and_repeated() {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn a_reason_that_no_repeat_changes_is_said_at_once() {
+async fn a_permanent_failure_is_not_retried() {
     let mut scene = Scene::new().await;
     let why = "Authorization method mismatch. The agent is configured for a different authorization method";
     scene.world.fault("CreateGatewayTarget", 1, u64::MAX, FaultEffect::BecomesFailed(why.to_owned()));
@@ -51,7 +51,7 @@ async fn a_reason_that_no_repeat_changes_is_said_at_once() {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn a_policy_granted_a_moment_ago_is_waited_for() {
+async fn a_new_policy_is_waited_for() {
     let mut scene = Scene::new().await;
     put_gateway_policy(&scene.world, json!([]));
     let event = scene.create(json!({}));
@@ -67,7 +67,7 @@ async fn a_policy_granted_a_moment_ago_is_waited_for() {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn a_failed_update_or_synchronisation_is_repeated_and_keeps_the_id() {
+async fn a_failed_update_or_synchronization_is_retried_and_keeps_the_id() {
     for (operation, new) in [
         ("UpdateGatewayTarget", json!({"Description": "new"})),
         ("SynchronizeGatewayTargets", json!({"SynchronizeOn": "2"})),
@@ -91,7 +91,7 @@ async fn a_failed_update_or_synchronisation_is_repeated_and_keeps_the_id() {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn a_target_that_never_worked_is_made_again_in_its_place() {
+async fn a_target_that_never_worked_is_created_again() {
     let mut scene = Scene::new().await;
     let why = "Authorization method mismatch";
     scene.world.fault("CreateGatewayTarget", 1, 1, FaultEffect::BecomesFailed(why.to_owned()));
@@ -120,7 +120,7 @@ async fn a_create_whose_replies_are_all_lost_is_cleaned_up() {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn a_cancelled_create_leaves_nothing_even_while_it_repeats_itself() {
+async fn a_cancelled_create_that_retries_leaves_nothing() {
     for (failures, wait) in [(0, 0), (0, 2), (1, 2), (2, 25), (1, 12)] {
         let settings = Settings { target_transition: Duration::from_secs(8), ..Settings::default() };
         let mut scene = Scene::with(settings, json!({}), json!({})).await;

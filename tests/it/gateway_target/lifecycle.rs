@@ -44,7 +44,7 @@ async fn create_answers_when_ready_and_with_true_attributes() {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn a_name_is_derived_and_an_unencoded_endpoint_and_an_arn_will_do() {
+async fn a_name_is_derived_and_an_unencoded_endpoint_and_an_arn_are_accepted() {
     let mut scene = Scene::new().await;
     let arn = scene.runtime.attribute("AgentRuntimeArn").to_owned();
     let plain =
@@ -114,7 +114,7 @@ async fn tools_may_come_from_a_schema_or_be_listed_live() {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn update_replaces_everything_in_place_and_clears_what_is_gone() {
+async fn update_replaces_everything_in_place_and_clears_dropped_properties() {
     let mut scene = Scene::new().await;
     let old = json!({"Description": "old", "AllowedRequestHeaders": "X-Api-Key"});
     let created = scene.target(old.clone()).await;
@@ -131,7 +131,7 @@ async fn update_replaces_everything_in_place_and_clears_what_is_gone() {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn an_update_to_what_is_already_there_changes_nothing() {
+async fn an_update_to_equal_properties_changes_nothing() {
     let mut scene = Scene::new().await;
     let changes = json!({"AllowedRequestHeaders": "X-Api-Key", "Description": "same", "SynchronizeOn": "1"});
     let created = scene.target(changes.clone()).await;
@@ -142,7 +142,7 @@ async fn an_update_to_what_is_already_there_changes_nothing() {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn a_new_value_of_synchronize_on_lists_the_tools_anew_once() {
+async fn a_new_value_of_synchronize_on_lists_the_tools_again_once() {
     let mut scene = Scene::new().await;
     let created = scene.target(json!({"SynchronizeOn": "1"})).await;
     scene.behave(Behaviour { tools: 5, ..Behaviour::default() });

@@ -1,4 +1,4 @@
-//! What is refused before anything is made: bad properties, and what does not go together.
+//! Refusals before anything is created: bad properties, and incompatible settings.
 
 use std::time::Duration;
 
@@ -85,7 +85,7 @@ async fn bad_properties_are_refused_before_any_call() {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn what_does_not_go_together_is_refused_before_anything_is_made() {
+async fn incompatible_settings_are_refused_before_anything_is_created() {
     let semantic = json!({"protocolConfiguration": {"mcp": {"searchType": "SEMANTIC"}}});
     let sessions =
         json!({"protocolConfiguration": {"mcp": {"sessionConfiguration": {"sessionTimeoutInSeconds": 900}}}});
@@ -114,7 +114,7 @@ async fn what_does_not_go_together_is_refused_before_anything_is_made() {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn an_update_that_does_not_go_together_leaves_the_target_as_it_was() {
+async fn an_update_to_an_incompatible_configuration_leaves_the_target_as_it_was() {
     let mut scene = Scene::new().await;
     let created = scene.target(json!({})).await;
     let arn = make_provider(&scene.world, "idp");

@@ -54,7 +54,7 @@ async fn other_peoples_operations_are_waited_through() {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn a_full_gateway_is_named_in_time() {
+async fn a_gateway_at_its_quota_is_named_within_three_minutes() {
     let mut scene = Scene::new().await;
     for number in 1..=100 {
         scene.somebodys_target(&format!("other-{number}"));
@@ -110,7 +110,7 @@ async fn a_target_that_waits_for_a_person_is_explained() {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn a_gateway_being_made_is_waited_for_and_one_being_deleted_is_named() {
+async fn a_gateway_being_created_is_waited_for_and_one_being_deleted_is_named() {
     let settings = Settings { gateway_deletion: Duration::from_mins(5), ..Settings::default() };
     let mut scene = Scene::with(settings, json!({}), json!({})).await;
     let late = super::make_gateway(&scene.world, "late", json!({}));
@@ -123,7 +123,7 @@ async fn a_gateway_being_made_is_waited_for_and_one_being_deleted_is_named() {
     assert!(answer.failure().contains("which is DELETING: the service gives no reason"), "{}", answer.reason());
 }
 
-/// Left out at creation, it allows HTTP targets beside MCP ones (API reference, CreateGateway).
+/// A gateway created without a protocol takes HTTP targets in addition to MCP ones (API reference, CreateGateway).
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn a_gateway_without_a_protocol_takes_mcp_servers_too() {
     let mut scene = Scene::new().await;

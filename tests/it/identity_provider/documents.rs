@@ -31,7 +31,7 @@ async fn send_without_client(world: &mut World, kind: &str, url: &str) -> Answer
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn an_issuer_that_only_signs_is_good_for_whoever_only_checks_tokens() {
+async fn an_issuer_that_only_signs_is_enough_to_check_tokens() {
     for kind in [RUNTIME, GATEWAY, PROBE] {
         for without in [
             changed(|idp| idp.signs_only = true),
@@ -135,7 +135,7 @@ async fn a_wrong_client_is_one_sentence_about_id_and_secret() {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn how_to_get_a_jwt_depends_on_the_identity_provider() {
+async fn the_advice_about_jwts_depends_on_the_identity_provider() {
     let auth0 = "https://tenant.eu.auth0.com/";
     let target = ProviderFault::TokenError { status: 400, error: "invalid_target", description: "" };
     for (style, issuer, fault, expected, elsewhere) in [
@@ -163,7 +163,7 @@ async fn how_to_get_a_jwt_depends_on_the_identity_provider() {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn an_issuer_that_is_not_one_is_refused_in_a_sentence_before_any_call() {
+async fn a_malformed_issuer_is_refused_before_any_call() {
     let cases: [(&str, Value, &str); 7] = [
         ("Issuer", json!({"Issuer": "http://idp.example.com"}), "which is not an https URL"),
         ("Issuer", json!({"Issuer": "idp.example.com"}), "which is not an https URL"),

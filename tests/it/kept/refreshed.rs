@@ -81,7 +81,7 @@ async fn a_change_by_somebody_else_while_the_update_waits_is_not_undone() {
 
 /// A Get in the middle of somebody else's change may show what was before it.
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn what_is_shown_during_a_conflict_is_not_sent_back() {
+async fn members_shown_during_a_conflict_are_not_sent_back() {
     for (subject, find) in [(runtime(), runtime_of as fn(&str) -> _), (gateway(), gateway_of)] {
         let lag = Duration::from_millis(4950);
         let mut world = World::with_settings(Settings { get_lag: lag, ..settings() });

@@ -49,7 +49,7 @@ async fn a_runtimes_governed_members_go_when_the_template_drops_them() {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn nothing_of_a_former_choice_of_a_runtime_is_kept() {
+async fn nothing_of_an_old_choice_of_a_runtime_is_kept() {
     let (subject, mut world) = (runtime(), world());
     let id = world.send(subject.create()).await.success().physical_id();
     let resource = runtime_of(&id);
@@ -64,7 +64,7 @@ async fn nothing_of_a_former_choice_of_a_runtime_is_kept() {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn rules_for_claims_in_a_form_of_others_stay_and_ours_follow_the_template() {
+async fn rules_for_claims_that_others_wrote_stay_and_ours_follow_the_template() {
     let theirs = json!({"inboundTokenClaimName": "groups", "inboundTokenClaimValueType": "STRING_ARRAY",
         "authorizingClaimMatchValue": {"claimMatchOperator": "CONTAINS", "claimMatchValue": {"matchValueString": "mcp"}}});
     for (subject, find) in [(runtime(), runtime_of as fn(&str) -> _), (gateway(), gateway_of)] {
@@ -120,7 +120,7 @@ async fn a_gateways_governed_members_go_when_the_template_drops_them() {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn a_targets_governed_members_go_and_nothing_of_a_former_choice_is_kept() {
+async fn a_targets_governed_members_go_and_nothing_of_an_old_choice_is_kept() {
     let mut scene = scene().await;
     scene.world.aws.with(|world| world.objects.put("s3://tools/list.json", br#"{"tools":[]}"#.to_vec()));
     scene.world.aws.with(|world| world.objects.put("s3://other/list.json", br#"{"tools":[]}"#.to_vec()));
@@ -186,7 +186,7 @@ async fn a_providers_governed_members_follow_the_template() {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn another_image_keeps_the_variables_of_nobody_else() {
+async fn another_image_keeps_no_variables_of_others() {
     // Environment variables are the template's as a whole.
     let (subject, mut world) = (runtime(), world());
     let id = world.send(subject.create()).await.success().physical_id();

@@ -10,7 +10,7 @@ use serde_json::json;
 use super::{create, delete, idp, names, properties, update, with_idp};
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn what_gets_show_late_is_not_taken_for_an_end() {
+async fn a_failure_is_told_although_gets_are_late() {
     let settings = Settings {
         get_lag: Duration::from_secs(10),
         provider_transition: Duration::from_secs(30),

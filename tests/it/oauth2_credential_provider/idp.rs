@@ -1,4 +1,4 @@
-//! The IdP before anything is made: its discovery document, how it takes a client's secret, and whether it does.
+//! The IdP before anything is created: its discovery document, its ways to authenticate a client, and the client's secret.
 
 use emulator::agentcore_control::{ClientAuthentication, Discovery};
 use emulator::identity_provider::{ClaimStyle, Client, Endpoint, Failure, Provider, ProviderFault};
@@ -13,7 +13,7 @@ use super::{
 use crate::world::{Answer, Event, World, canary};
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn the_client_shows_its_secret_as_the_idp_wants_it() {
+async fn the_client_authenticates_with_a_method_that_the_idp_supports() {
     for (basic, post, method, expected) in [
         (true, true, "", ClientAuthentication::Basic),
         (false, true, "", ClientAuthentication::Post),
@@ -56,7 +56,7 @@ async fn a_query_for_the_token_endpoint_goes_into_the_metadata() {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn a_wrong_client_secret_is_refused_before_anything_is_made_or_changed() {
+async fn a_wrong_client_secret_is_refused_before_anything_is_created_or_updated() {
     for basic in [true, false] {
         let mut world = with_idp(Settings::default(), taking(basic, true));
         let wrong = with(json!({"ClientSecret": canary("wrong")}));
@@ -77,7 +77,7 @@ async fn a_wrong_client_secret_is_refused_before_anything_is_made_or_changed() {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn a_client_that_gets_no_token_this_way_is_the_targets_matter() {
+async fn a_token_request_that_fails_for_other_reasons_does_not_refuse_the_client() {
     let token = |status, error| ProviderFault::TokenError { status, error, description: "" };
     let unreachable = |failure| ProviderFault::At(Endpoint::Token, failure);
     let client = || Client::new(&canary("client"));
@@ -105,7 +105,7 @@ async fn a_client_that_gets_no_token_this_way_is_the_targets_matter() {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn an_idp_that_does_not_play_is_named_and_nothing_is_made() {
+async fn an_idp_that_fails_is_named_and_nothing_is_created() {
     let discovery = |failure| ProviderFault::At(Endpoint::Discovery, failure);
     for (fault, expected) in [
         (discovery(Failure::Unreachable), "which cannot be reached"),
@@ -175,7 +175,7 @@ async fn a_secret_that_the_idp_no_longer_takes_does_not_break_a_rollback() {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn an_idp_that_is_gone_by_now_does_not_break_a_rollback() {
+async fn an_idp_that_is_gone_does_not_break_a_rollback() {
     let (mut world, _, rollback) = rotated().await;
     let gone = idp().with_fault(ProviderFault::At(Endpoint::Discovery, Failure::Unreachable));
     world.aws.with(|world| world.identity_providers.add(gone));

@@ -1,4 +1,4 @@
-//! Whose provider it is: deliveries repeated, replies lost, strangers, and tags that are not listed.
+//! Ownership: deliveries repeated, replies lost, strangers, and tags that are not listed.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use super::{
 use crate::world::canary;
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn a_create_delivered_again_goes_on_with_what_it_made() {
+async fn a_create_delivered_again_continues_with_its_provider() {
     for refusal in [RefusedAs::Validation, RefusedAs::Conflict] {
         for tags_refused in [false, true] {
             for transition in [0, 2] {
@@ -97,7 +97,7 @@ async fn a_strangers_provider_with_our_name_is_left_alone() {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn where_tags_are_not_listed_a_derived_name_is_the_proof() {
+async fn a_derived_name_is_the_proof_if_tags_are_not_listed() {
     let mut world = world();
     refuse_tags(&world);
     let created = world.send(create(properties())).await.success();
@@ -111,7 +111,7 @@ async fn where_tags_are_not_listed_a_derived_name_is_the_proof() {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn where_tags_are_not_listed_a_name_cannot_be_chosen() {
+async fn a_name_cannot_be_chosen_if_tags_are_not_listed() {
     let mut world = world();
     refuse_tags(&world);
     let answer = world.send(create(named(json!({})))).await;
@@ -128,7 +128,7 @@ async fn where_tags_are_not_listed_a_name_cannot_be_chosen() {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn where_tags_are_not_listed_an_older_provider_is_not_taken_over() {
+async fn an_older_provider_is_not_adopted_if_tags_are_not_listed() {
     let mut world = world();
     let created = world.send(create(properties())).await.success();
     let name = created.physical_id();

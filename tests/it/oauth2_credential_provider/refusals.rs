@@ -1,4 +1,4 @@
-//! What is refused, and in which words.
+//! Refusals, and their words.
 
 use emulator::aws::ServiceId;
 use serde_json::json;
@@ -7,7 +7,7 @@ use super::{DISCOVERY_URL, create, delete, names, properties, stored, with, worl
 use crate::world::{FUNCTION_ROLE, REGION_ACCOUNT, canary};
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn a_stored_secret_that_will_not_do_is_refused_before_anything_is_made() {
+async fn a_stored_secret_that_cannot_be_used_is_refused_before_anything_is_created() {
     for source in ["MANAGED", "EXTERNAL"] {
         for (changes, expected) in [
             (json!({"ClientSecretId": "missing"}), "`ClientSecretId` is \"missing\", and there is no such secret"),

@@ -1,4 +1,4 @@
-//! What a server may send, and what of it fits into an answer.
+//! The bounds of what a server may send, and of what fits into an answer.
 
 use std::time::Duration;
 
@@ -91,7 +91,7 @@ async fn an_answer_of_very_many_values_is_not_read() {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn of_a_long_log_only_the_end_is_read() {
+async fn only_the_end_of_a_long_log_is_read() {
     let mut world = World::new();
     let words = (0..25_000).map(|number| format!("INFO: line {number}")).collect::<Vec<_>>().join("\n");
     behave(&world, Behaviour { start: Start::Crash(words), ..Behaviour::default() });

@@ -13,7 +13,7 @@ use super::{COGNITO, bearer, jwt, probe, provider, runtime};
 use crate::world::World;
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn a_runtime_elsewhere_is_not_looked_for_here() {
+async fn a_runtime_in_another_region_or_account_is_not_looked_up() {
     let arn = "arn%3Aaws%3Abedrock-agentcore%3Aus-east-1%3A111122223333%3Aruntime%2F";
     for (there, code) in [
         (("us-east-1", "eu-west-1"), "UNREACHABLE"),
@@ -61,7 +61,7 @@ async fn a_runtime_that_is_gone_is_reported() {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn a_runtime_that_may_not_be_looked_at_is_asked_all_the_same() {
+async fn a_runtime_that_the_role_may_not_read_is_probed_all_the_same() {
     let mut world = World::new();
     world.aws.with(|world| world.identity_providers.add(provider(ClaimStyle::Cognito, COGNITO)));
     let runtime = runtime(&mut world, jwt(COGNITO, json!({"AllowedClients": "app"}))).await;

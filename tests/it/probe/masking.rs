@@ -1,5 +1,4 @@
-//! What a probe quotes of a container and its server: never a value of the container's secret, in whatever form it
-//! was printed.
+//! Quotations of a container and its server: never a value of the container's secret, in whatever form it was printed.
 
 use emulator::aws::ServiceId;
 use emulator::container::{AnswerForm, Behaviour, Start};
@@ -17,7 +16,7 @@ fn store(world: &World, value: &Value) {
     world.somebody(ServiceId::SecretsManager, "CreateSecret", input);
 }
 
-/// What the probe says of a container that exits, after it has printed what it found in its secret.
+/// Returns what the probe says of a container that prints the values of its secret and exits.
 async fn quoted(world: &mut World, secret: Value) -> String {
     store(world, &secret);
     let behaviour = Behaviour {
@@ -30,14 +29,14 @@ async fn quoted(world: &mut World, secret: Value) -> String {
     told(world).await
 }
 
-/// What the probe says of a container that has this secret and does not answer.
+/// Returns what the probe says of a container that has this secret and does not answer.
 async fn told(world: &mut World) -> String {
     let runtime = runtime(world, json!({"SecretId": NAME})).await;
     probe(world, &runtime, json!({"SecretId": NAME})).await.failure().to_owned()
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn a_nested_key_unmasks_no_other() {
+async fn a_nested_key_does_not_unmask_other_keys() {
     let service_account = json!({"private_key": canary("embedded")}).to_string();
     for secret in [
         json!({"A": {"nested": "x"}, "KEY": canary("key")}),
@@ -52,7 +51,7 @@ async fn a_nested_key_unmasks_no_other() {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn a_clients_secret_is_read_from_beside_a_nested_key() {
+async fn a_client_secret_next_to_a_nested_key_is_read() {
     for (key, expected) in
         [("CLIENT_SECRET", None), ("other", Some("does not hold as a text")), ("absent", Some("absent"))]
     {
@@ -112,7 +111,7 @@ async fn a_value_is_masked_however_it_was_escaped() {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn a_value_in_the_servers_own_words_is_masked_before_they_are_cut() {
+async fn a_value_in_the_servers_own_words_is_masked_before_the_words_are_cut() {
     let value = format!("{CANARY}{}", "x".repeat(500));
     let mut world = World::new();
     store(&world, &json!({"KEY": value}));
@@ -123,7 +122,7 @@ async fn a_value_in_the_servers_own_words_is_masked_before_they_are_cut() {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn what_a_server_says_is_not_quoted_when_its_secret_cannot_be_read() {
+async fn a_server_is_not_quoted_if_its_secret_cannot_be_read() {
     let mut world = World::new();
     let page = format!("<html>{}</html>", canary("unknown"));
     behave(&world, Behaviour { answers: AnswerForm::Page("text/html; charset=utf-8"), page, ..Behaviour::default() });

@@ -52,7 +52,7 @@ async fn a_discovery_that_fails_is_not_hidden_by_an_older_revision_that_is_refus
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn nothing_that_prevents_an_older_revision_means_that_there_are_no_tools() {
+async fn an_older_revision_that_fails_does_not_mean_that_there_are_no_tools() {
     for prevented in [
         Reply::new(429, r#"{"message":"Rate exceeded"}"#).with("x-amzn-errortype", "ThrottlingException"),
         Reply::Unreachable,
@@ -76,7 +76,7 @@ async fn nothing_that_prevents_an_older_revision_means_that_there_are_no_tools()
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn a_slow_answer_is_not_judged_by_the_one_before() {
+async fn a_slow_answer_is_not_judged_by_the_answer_before_it() {
     let told = told(|request: &Request<'_>| match (request.method, request.before) {
         ("initialize", 0) => unknown().after(Duration::from_mins(1)),
         ("initialize", _) => initialized(json!({"tools": {}})),
@@ -88,7 +88,7 @@ async fn a_slow_answer_is_not_judged_by_the_one_before() {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn a_server_that_stops_answering_is_told_so() {
+async fn a_server_that_stops_answering_is_named() {
     let told = told(|request: &Request<'_>| match request.method {
         "initialize" => unknown().after(Duration::from_mins(1)),
         _ => Reply::new(404, "Not Found"),
@@ -112,7 +112,7 @@ async fn an_error_on_a_later_page_does_not_take_the_tools_away() {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn a_failure_is_no_proof_that_a_server_without_named_tools_has_none() {
+async fn a_failure_does_not_prove_that_a_server_has_no_tools() {
     for (reply, code) in [
         (Reply::new(503, "down"), "SERVER_ERROR"),
         (Reply::new(401, "bad upstream key"), "SERVER_REFUSED"),
@@ -183,7 +183,7 @@ async fn an_answer_that_breaks_off_is_asked_for_again() {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn a_session_that_the_server_has_lost_is_begun_again() {
+async fn a_session_that_the_server_has_lost_is_started_again() {
     let told = told(|request: &Request<'_>| match (request.method, request.before) {
         ("initialize", _) => initialized(json!({"tools": {}})).with("mcp-session-id", "s"),
         ("tools/list", 0) => Reply::error(404, -32_001, "Session not found"),

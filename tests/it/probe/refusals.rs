@@ -27,7 +27,7 @@ fn always(answers: AnswerForm, page: &str) -> Behaviour {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn what_the_server_itself_refuses_is_final_and_quoted_with_its_log() {
+async fn a_refusal_by_the_server_itself_is_final_and_quoted_with_its_log() {
     let words = r#"{"error":{"code":-32000,"message":"upstream says invalid_client"}}"#;
     for (status, expected) in [
         (401, "the server itself refused the probe (HTTP 401)"),

@@ -78,7 +78,7 @@ impl Reply {
         self
     }
 
-    /// Writes the letters of one accent in Latin-1, which is no UTF-8.
+    /// Writes the letters of one accent in Latin-1, which is not UTF-8.
     pub(super) fn in_latin_1(mut self) -> Self {
         if let Self::Answer { body, .. } = &mut self {
             *body = String::from_utf8_lossy(body).split('é').map(str::as_bytes).collect::<Vec<_>>().join(&0xe9);

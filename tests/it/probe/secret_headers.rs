@@ -33,7 +33,7 @@ async fn a_server_that_wants_a_key_gets_it_from_the_secret() {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn a_key_that_is_missing_or_no_header_is_named() {
+async fn a_key_that_is_missing_or_not_a_header_is_named() {
     for (secret, expected) in [
         (json!({"OTHER": KEY}), "`SecretHeaders` is \"API_KEY\", which secret mcp/credentials does not hold as a text"),
         (json!({"API_KEY": ""}), "which secret mcp/credentials does not hold as a text"),
@@ -51,7 +51,7 @@ async fn a_key_that_is_missing_or_no_header_is_named() {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn names_that_are_not_a_templates_to_give_are_refused() {
+async fn header_names_that_a_template_may_not_give_are_refused() {
     for (properties, expected) in [
         (json!({"SecretHeaders": {"X-Api-Key": "K"}}), "`SecretId` is missing"),
         (json!({"SecretId": NAME, "SecretHeaders": {"Authorization": "K"}}), "which the probe sets itself"),

@@ -52,7 +52,7 @@ async fn a_malformed_error_is_an_error() {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn headers_are_quoted_and_left_out_where_nothing_may_be_quoted() {
+async fn headers_are_quoted_unless_nothing_may_be_quoted() {
     let long = format!("Bearer realm={}", "x".repeat(3000));
     for (reply, shown) in [
         (Reply::new(401, "no").with("www-authenticate", &long), "Bearer realm="),
@@ -69,7 +69,7 @@ async fn headers_are_quoted_and_left_out_where_nothing_may_be_quoted() {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn what_aws_refuses_to_the_server_is_the_servers_own_error() {
+async fn an_aws_refusal_to_the_server_is_the_servers_own_error() {
     for words in [
         "The security token included in the request is expired",
         "Rate exceeded",

@@ -1,4 +1,4 @@
-//! Gets that show for a while what was before: nothing they show then may be taken for an end.
+//! Gets that show the old state for a while: the function does not treat that state as the end of an operation.
 
 use std::time::Duration;
 

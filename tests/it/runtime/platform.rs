@@ -154,7 +154,7 @@ async fn a_container_that_prints_its_secrets_is_masked_in_the_sentence() {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn a_failure_that_has_nothing_to_do_with_a_container_quotes_no_log() {
+async fn a_failure_without_a_container_quotes_no_log() {
     let mut world = World::new();
     world.fault("CreateAgentRuntime", 1, 1, FaultEffect::BecomesFailed("the image has no manifest".to_owned()));
     let answer = world.send(create(on_v2(json!({})))).await;
@@ -192,7 +192,7 @@ async fn an_update_to_a_container_that_is_not_healthy_is_undone() {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn what_a_finished_update_set_is_undone_and_what_a_template_leaves_out_is_kept() {
+async fn a_finished_update_is_rolled_back_and_unset_properties_are_kept() {
     for (stack, expected) in [(StackStatus::UpdateRollbackInProgress, "V1"), (StackStatus::UpdateInProgress, "V2")] {
         let mut world = World::new();
         // Too much for V2.

@@ -50,7 +50,7 @@ fn expected() -> (Vec<String>, Vec<String>) {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn a_restored_secret_stores_what_the_create_gives_and_nothing_else() {
+async fn a_restored_secret_stores_the_given_values_and_nothing_else() {
     for stack in [STACK_ID.to_owned(), STACK_ID.replace("11111111", "99999999")] {
         let mut world = World::new();
         let created = world.send(create(first_life())).await.success();
@@ -67,7 +67,7 @@ async fn a_restored_secret_stores_what_the_create_gives_and_nothing_else() {
 
 /// A former life need not be readable: it only has to be overwritten.
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn a_former_life_that_is_not_a_json_object_is_overwritten() {
+async fn a_restored_value_that_is_not_a_json_object_is_overwritten() {
     for value in [json!({"SecretString": "cAnArY-"}), json!({"SecretBinary": "Y0FuQXJZLQ=="})] {
         let mut world = World::new();
         let created = world.send(create(first_life())).await.success();
@@ -83,7 +83,7 @@ async fn a_former_life_that_is_not_a_json_object_is_overwritten() {
 
 /// `DeletionPolicy: Retain` leaves a secret of ours behind, and the resource returns to the same stack.
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn a_retained_secret_that_is_created_again_stores_what_the_create_gives() {
+async fn a_retained_secret_that_is_created_again_stores_the_given_values() {
     let mut world = World::new();
     world.send(create(first_life())).await.success();
     world.send(create(second_life())).await.success();
@@ -91,7 +91,7 @@ async fn a_retained_secret_that_is_created_again_stores_what_the_create_gives() 
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn deliveries_of_one_create_agree_on_what_was_generated() {
+async fn deliveries_of_one_create_agree_on_generated_keys() {
     let mut world = World::new();
     let created = world.send(create(first_life())).await.success();
     world.send(delete(&created.physical_id(), first_life())).await.success();
@@ -120,7 +120,7 @@ async fn deliveries_of_one_create_agree_on_what_was_generated() {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn whatever_happens_to_a_call_and_wherever_the_function_is_killed_the_former_life_is_over() {
+async fn no_fault_and_no_kill_brings_the_old_secret_back() {
     let slow = || Settings { call_latency: Duration::from_secs(1), ..Settings::default() };
     for nth in 1..12 {
         for (effect, count) in EFFECTS {
@@ -149,7 +149,7 @@ async fn whatever_happens_to_a_call_and_wherever_the_function_is_killed_the_form
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn a_rename_there_and_back_begins_anew_and_its_rollback_does_not() {
+async fn a_rename_there_and_back_starts_fresh_and_its_rollback_does_not() {
     let renamed = || {
         let mut renamed = second_life();
         renamed["SecretName"] = json!("mcp/renamed");
@@ -180,7 +180,7 @@ async fn a_rename_there_and_back_begins_anew_and_its_rollback_does_not() {
 
 /// The first delivery restored the secret and was killed: the second finds one that looks like any other of ours.
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn a_replacement_that_is_killed_half_way_begins_anew_all_the_same() {
+async fn a_replacement_that_is_killed_half_way_starts_fresh_all_the_same() {
     let theirs = json!({"ExistingSecretId": "theirs"});
     for millis in (500..8000).step_by(500) {
         let mut world = World::with_settings(Settings { call_latency: Duration::from_secs(1), ..Settings::default() });
