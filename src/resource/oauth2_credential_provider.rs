@@ -132,12 +132,7 @@ fn variant_name(requester: &Requester, properties: &Properties) -> String {
 }
 
 /// Returns the names under which an update to `old` may have created a replacement for the provider `physical_id`.
-fn abandoned_names(
-    requester: &Requester,
-    physical_id: &str,
-    properties: &Properties,
-    old: &Properties,
-) -> Vec<String> {
+fn abandoned_names(requester: &Requester, physical_id: &str, properties: &Properties, old: &Properties) -> Vec<String> {
     let same_variant = variant_name(requester, old) == variant_name(requester, properties);
     let names = match &old.name {
         Some(name) => vec![name.clone()],

@@ -25,20 +25,6 @@ use crate::world::World;
 
 pub(crate) use sweeps::{EFFECTS, deliver};
 
-/// Cases that the function does not pass yet: the type, the case and what is missing. Delete a line to switch it on.
-const OPEN: &[(&str, &str, &str)] = &[
-    (
-        "Custom::AgentCoreOAuth2CredentialProvider",
-        "a_slow_create_is_carried_on_by_the_next_delivery",
-        "the next delivery writes the configuration again, and waits as long for that",
-    ),
-    (
-        "Custom::AgentCoreOAuth2CredentialProvider",
-        "the_rollback_of_a_replacement_finds_the_old_resource_by_either_id",
-        "the rollback does not delete a replacement whose answer did not arrive",
-    ),
-];
-
 battery! {
     secret: SecretSubject,
     runtime: RuntimeSubject and on_v2,
@@ -234,8 +220,6 @@ fn invented_id<S: Subject>() -> String {
 async fn run<S: Subject>(case: &str, work: impl Future<Output = ()>) {
     if let Some((_, reason)) = S::EXCEPTIONS.iter().find(|(name, _)| *name == case) {
         println!("{case} does not apply to {}: {reason}", S::TYPE);
-    } else if let Some((_, _, reason)) = OPEN.iter().find(|(kind, name, _)| (*kind, *name) == (S::TYPE, case)) {
-        println!("{case} is open for {}: {reason}", S::TYPE);
     } else {
         work.await;
     }
