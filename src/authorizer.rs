@@ -1,4 +1,5 @@
-//! Who may call with a token: the custom JWT authorizer of runtimes and gateways, and the claim that names the client.
+//! The custom JWT authorizer of runtimes and gateways, which decides whose tokens are let in, and the claim that names
+//! the client.
 
 use std::collections::BTreeSet;
 
@@ -21,7 +22,7 @@ const CLIENT_ID_CLAIM: &str = "client_id";
 
 pub mod comparison;
 
-/// Returns the JWT authorizer in what the service reports, or `None` if there is none or one of another kind.
+/// Returns the JWT authorizer that the service reports, or `None` if the service reports no authorizer or another kind.
 pub(crate) fn custom_jwt(live: Option<&AuthorizerConfiguration>) -> Option<&CustomJwtAuthorizerConfiguration> {
     match live {
         Some(AuthorizerConfiguration::CustomJwtAuthorizer(authorizer)) => Some(authorizer),
@@ -29,31 +30,31 @@ pub(crate) fn custom_jwt(live: Option<&AuthorizerConfiguration>) -> Option<&Cust
     }
 }
 
-/// The part of an authorizer that [`Authorizer`] governs. The rest is somebody else's, and so are rules for claims in a
-/// form that is never written here.
+/// The part of an authorizer that [`Authorizer`] governs. The rest belongs to somebody else, and so do rules for claims
+/// in a form that is never written here.
 pub(crate) const GOVERNED: Rule = Rule::Presence(&Rule::Union(&[(
     "customJWTAuthorizer",
     Rule::Structure(&[
         ("allowedAudience", Rule::Ours),
         ("allowedClients", Rule::Ours),
         ("allowedScopes", Rule::Ours),
-        ("customClaims", Rule::ListBut { is_kept: is_foreign, most: usize::MAX }),
+        ("customClaims", Rule::ListExcept { is_kept: is_foreign, most: usize::MAX }),
         ("discoveryUrl", Rule::Ours),
     ]),
 )]));
 
-/// What a token must show. Every kind that is given must pass.
+/// The conditions that a token has to meet. Every kind of condition that is given has to pass.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Authorizer {
     /// The IdP's discovery document.
     pub discovery_url: String,
-    /// Accepted values of `aud`.
+    /// The accepted values of `aud`.
     pub allowed_audience: BTreeSet<String>,
-    /// Accepted values of `client_id`.
+    /// The accepted values of `client_id`.
     pub allowed_clients: BTreeSet<String>,
-    /// One of these scopes must be there.
+    /// The scopes of which a token has to have one.
     pub allowed_scopes: BTreeSet<String>,
-    /// Claims that must equal a value: name and value.
+    /// The claims that have to equal a value: name and value.
     pub claims: BTreeSet<(String, String)>,
 }
 
@@ -79,7 +80,7 @@ pub(crate) struct Fields {
 }
 
 impl Fields {
-    /// The first of these properties that was given.
+    /// Returns the first of these properties that was given.
     pub(crate) fn given(&self) -> Option<&'static str> {
         [
             ("DiscoveryUrl", self.idp.discovery_url.is_some()),
@@ -93,9 +94,10 @@ impl Fields {
         .find_map(|(name, given)| given.then_some(name))
     }
 
-    /// The authorizer but for the claim that names the client: all that can be said without asking the IdP. `selector`
-    /// is the property and value that ask for one, `` `InboundAuth` JWT ``.
-    pub(crate) fn check(self, selector: &str) -> Result<Draft, Error> {
+    /// Checks the properties and returns the authorizer, except for the claim that names the client: that may take a
+    /// question to the IdP. `selector` is the property and the value that ask for an authorizer, `` `InboundAuth` JWT
+    /// ``.
+    pub(crate) fn check(self, selector: &str) -> Result<AuthorizerSpec, Error> {
         let discovery = self.idp.required_by(selector)?;
         let scopes_fit =
             |scope: &String| scope.len() <= 255 && scope.bytes().all(|b| matches!(b, 0x21 | 0x23..=0x5B | 0x5D..=0x7E));
@@ -115,7 +117,7 @@ impl Fields {
             let others = "is missing, and so are `AllowedClients` and `AllowedScopes`";
             return Err(Error::property("AllowedAudience", format!("{others}; {selector} needs at least one of them")));
         }
-        Ok(Draft {
+        Ok(AuthorizerSpec {
             usual_claim: usual_claim(discovery.issuer.as_deref().unwrap_or(&discovery.url)),
             discovery,
             allowed_audience: self.allowed_audience.into_iter().collect(),
@@ -126,9 +128,9 @@ impl Fields {
     }
 }
 
-/// An authorizer that may still have to learn which claim names the client.
+/// An authorizer whose claim that names the client may still be unknown.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Draft {
+pub struct AuthorizerSpec {
     /// The IdP's discovery document.
     pub discovery: Discovery,
     usual_claim: &'static str,
@@ -138,25 +140,25 @@ pub struct Draft {
     client_claim_name: Option<String>,
 }
 
-impl Draft {
-    /// The claim that the template names.
+impl AuthorizerSpec {
+    /// Returns the claim that the template names.
     #[must_use]
-    pub fn stated_claim(&self) -> Option<&str> {
+    pub fn explicit_claim(&self) -> Option<&str> {
         self.client_claim_name.as_deref()
     }
 
-    /// The claim in which IdPs of this kind name the client of an access token.
+    /// Returns the claim in which IdPs of this kind name the client of an access token.
     #[must_use]
     pub fn usual_claim(&self) -> &'static str {
         self.usual_claim
     }
 
-    /// The authorizer as far as it can be known without a token.
-    pub fn without_evidence(&self) -> Result<Authorizer, Error> {
-        self.authorizer(self.stated_claim().unwrap_or(self.usual_claim))
+    /// Returns the authorizer as far as it can be known without a token.
+    pub fn with_usual_claim(&self) -> Result<Authorizer, Error> {
+        self.authorizer(self.explicit_claim().unwrap_or(self.usual_claim))
     }
 
-    /// The authorizer that looks for the client in `claim`.
+    /// Returns the authorizer that looks for the client in `claim`.
     pub fn authorizer(&self, claim: &str) -> Result<Authorizer, Error> {
         let (allowed_clients, claims) = clients(claim, self.clients.clone())?;
         Ok(Authorizer {
@@ -169,7 +171,7 @@ impl Draft {
     }
 }
 
-/// The claim in which an IdP names the client of an access token.
+/// Returns the claim in which an IdP names the client of an access token.
 fn usual_claim(issuer: &str) -> &'static str {
     let url = Url::parse(issuer).ok();
     let host = url.as_ref().and_then(Url::domain).unwrap_or_default();
@@ -190,8 +192,8 @@ fn usual_claim(issuer: &str) -> &'static str {
 
 type ClientRules = (BTreeSet<String>, BTreeSet<(String, String)>);
 
-/// `allowedClients` looks at `client_id` alone. Any other claim takes a rule of its own, and rules are AND-ed: several
-/// of them on one claim let nobody in.
+/// Returns the rules that admit the clients. `allowedClients` looks at `client_id` alone. Any other claim takes a rule
+/// of its own, and rules are AND-ed: several of them on one claim let nobody in.
 fn clients(claim: &str, clients: BTreeSet<String>) -> Result<ClientRules, Error> {
     if claim == CLIENT_ID_CLAIM || clients.is_empty() {
         return Ok((clients, BTreeSet::new()));
@@ -226,7 +228,7 @@ fn clients(claim: &str, clients: BTreeSet<String>) -> Result<ClientRules, Error>
 }
 
 impl Authorizer {
-    /// The API's form. The API refuses empty lists, so they are absent.
+    /// Returns the API's form. The API refuses empty lists, so they are absent.
     ///
     /// # Errors
     /// A member that the SDK calls required is missing, which does not happen.
@@ -234,7 +236,7 @@ impl Authorizer {
         Ok(AuthorizerConfiguration::CustomJwtAuthorizer(self.to_jwt_api()?))
     }
 
-    /// The API's form without the union around it.
+    /// Returns the API's form without the union around it.
     ///
     /// # Errors
     /// As for [`Self::to_api`].
@@ -262,7 +264,7 @@ impl Authorizer {
             .build()
     }
 
-    /// The claim that names the client; `None` if no client is asked for.
+    /// Returns the claim that names the client, or `None` if the authorizer admits every client.
     #[must_use]
     pub fn client_claim(&self) -> Option<&str> {
         if self.allowed_clients.is_empty() {
@@ -298,7 +300,7 @@ impl Authorizer {
     }
 }
 
-/// Decides whether a rule, as JSON, is in another form than the one we write: see [`client_rule`].
+/// Decides whether a rule, as JSON, has another form than the one that we write: see [`client_rule`].
 fn is_foreign(rule: &Value) -> bool {
     let wanted = &rule["authorizingClaimMatchValue"];
     rule["inboundTokenClaimValueType"] != "STRING"
@@ -306,7 +308,7 @@ fn is_foreign(rule: &Value) -> bool {
         || !wanted["claimMatchValue"]["matchValueString"].is_string()
 }
 
-/// Name and value of a rule in the one form we write.
+/// Returns the name and the value of a rule in the one form that we write.
 fn client_rule(rule: &CustomClaimValidationType) -> Option<(String, String)> {
     let wanted = rule.authorizing_claim_match_value()?;
     let ours = *rule.inbound_token_claim_value_type() == InboundTokenClaimValueType::String
@@ -330,7 +332,7 @@ mod tests {
     }
 
     fn build(fields: Fields) -> Result<Authorizer, Error> {
-        fields.check("`InboundAuth` JWT")?.without_evidence()
+        fields.check("`InboundAuth` JWT")?.with_usual_claim()
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The clients one function instance shares among its invocations, and what an SDK error means to us. No calls.
+//! The clients that one function instance shares among its invocations, and the meaning of SDK errors. No calls.
 
 use std::time::{Duration, SystemTime};
 
@@ -23,27 +23,27 @@ use crate::endpoints::{Endpoints, Service};
 use crate::error::{ApiError, ApiErrorKind, root_cause};
 use crate::http::Connectors;
 
-/// One attempt of one call may take this long; then it counts as unanswered and is repeated.
+/// The maximum time of one attempt of one call. After that, the attempt counts as unanswered and is repeated.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// What a [`Context`] is made of.
+/// The settings from which a [`Context`] is created.
 #[derive(Debug)]
 pub struct ContextSettings {
     /// The Region of every call.
     pub region: String,
-    /// Whom the calls are made as.
+    /// The credentials of every call.
     pub credentials: SharedCredentialsProvider,
-    /// Carry every request, those of the SDK included.
+    /// The connectors of every request, those of the SDK included.
     pub connectors: Connectors,
     /// The wall clock of signatures, ages and deadlines.
     pub time_source: SharedTimeSource,
     /// The endpoints to call, or the reason why the environment does not name them: a sentence for people.
     pub endpoints: Result<Endpoints, String>,
-    /// What derived names begin with, if the function's role can touch no others.
+    /// The prefix of derived names, if the function's role covers no others.
     pub name_prefix: Option<String>,
 }
 
-/// Clients and clock, made once per function instance and lent to each invocation.
+/// Clients and clock, created once per function instance and lent to each invocation.
 #[derive(Clone, Debug)]
 pub struct Context {
     /// Secrets Manager.
@@ -52,7 +52,7 @@ pub struct Context {
     pub agentcore: agentcore::Client,
     /// CloudWatch Logs.
     pub cloudwatchlogs: cloudwatchlogs::Client,
-    /// Whom the calls are made as.
+    /// The credentials of every call.
     pub credentials: SharedCredentialsProvider,
     /// The Region of every call.
     pub region: String,
@@ -60,16 +60,16 @@ pub struct Context {
     pub endpoints: Endpoints,
     /// The fault in the function's configuration that keeps it from working on any event.
     pub misconfiguration: Option<String>,
-    /// Carry what is not an SDK call.
+    /// The connectors of everything that is not an SDK call.
     pub connectors: Connectors,
-    /// What derived names begin with, if the function's role can touch no others.
+    /// The prefix of derived names, if the function's role covers no others.
     pub name_prefix: Option<String>,
     time_source: SharedTimeSource,
     config: SdkConfig,
 }
 
 impl Context {
-    /// Makes the clients. Opens no connection and makes no call.
+    /// Creates the clients. Opens no connection and calls nothing.
     #[must_use]
     pub fn new(settings: ContextSettings) -> Self {
         let ContextSettings { region, credentials, connectors, time_source, endpoints, name_prefix } = settings;
@@ -108,27 +108,27 @@ impl Context {
         }
     }
 
-    /// CloudFormation. Made when it is asked for: few requests need it, and every start would pay for it.
+    /// Creates a client of CloudFormation when it is needed: few requests need one, and every start would pay for it.
     #[must_use]
     pub fn cloudformation(&self) -> cloudformation::Client {
         cloudformation::Client::new(&at(&self.config, &self.endpoints, Service::CloudFormation))
     }
 
-    /// The wall clock.
+    /// Returns the time of the wall clock.
     #[must_use]
     pub fn now(&self) -> SystemTime {
         self.time_source.now()
     }
 }
 
-/// The configuration of one service's client.
+/// Returns the configuration of one service's client.
 fn at(config: &SdkConfig, endpoints: &Endpoints, service: Service) -> SdkConfig {
     let mut builder = config.to_builder();
     builder.set_endpoint_url(endpoints.url(service).map(str::to_owned));
     builder.build()
 }
 
-/// Sorts an SDK error by what can be done about it. `operation` is `service:Operation`, as in an IAM action.
+/// Classifies an SDK error by what can be done about it. `operation` is `service:Operation`, as in an IAM action.
 pub fn classify<E>(operation: &'static str, error: &SdkError<E, HttpResponse>) -> ApiError
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
@@ -146,19 +146,19 @@ where
     ApiError { operation, kind, code, reason: error.raw_response().and_then(reason), message }
 }
 
-/// The SDK's metadata has no place for the reason, so it is read from the body.
+/// Reads the reason from the body, because the SDK's metadata does not have it.
 fn reason(response: &HttpResponse) -> Option<String> {
     let body: serde_json::Value = serde_json::from_slice(response.body().bytes()?).ok()?;
     body["reason"].as_str().map(str::to_owned)
 }
 
-/// Codes as both services' models list them, with the statuses as a fallback for those they do not list.
+/// Returns the kind of an error by its code, as both services' models list them, or else by its HTTP status.
 fn kind(code: Option<&str>, status: Option<u16>) -> ApiErrorKind {
     match (code.unwrap_or_default(), status.unwrap_or(0)) {
         ("ThrottlingException" | "Throttling" | "TooManyRequestsException" | "RequestLimitExceeded", _) | (_, 429) => {
             ApiErrorKind::Throttled
         }
-        // The first calls of a role made seconds ago may find its credentials unknown.
+        // During the first calls of a role that was created seconds ago, its credentials may be unknown.
         ("AccessDeniedException" | "AccessDenied" | "UnrecognizedClientException", _) => ApiErrorKind::Denied,
         ("ResourceNotFoundException", _) => ApiErrorKind::NotFound,
         ("ConflictException" | "ResourceExistsException", _) => ApiErrorKind::Conflict,

@@ -1,8 +1,8 @@
-//! The codes of verifications that did not pass: a word for programs, beside the sentence for people.
+//! The codes of verifications that did not pass: a word for programs, in addition to the sentence for people.
 
 macro_rules! codes {
     ($($name:ident = $word:literal),* $(,)?) => {
-        /// Why a verification did not pass. docs/reference.md lists the words.
+        /// The reason why a verification did not pass. docs/reference.md lists the words.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         #[allow(missing_docs, reason = "each is named like its word")]
         pub enum Code {

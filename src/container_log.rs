@@ -1,4 +1,5 @@
-//! The last lines of a container's log, as the end of a sentence: they say why it did not start.
+//! Reads the last lines of a container's log and puts them at the end of a sentence: they say why the container did not
+//! start.
 //!
 //! Calls: FilterLogEvents; GetSecretValue, to know which values to mask.
 
@@ -9,15 +10,16 @@ use crate::job::Job;
 use crate::stored_secret;
 use crate::wait::{Progress, until_within};
 
-/// Lines may take a moment to arrive.
+/// The time for which the search is repeated, because lines may arrive late.
 const ARRIVAL_PATIENCE: Duration = Duration::from_secs(10);
 const LINES_MAX: usize = 3;
 const LINE_CHARS_MAX: usize = 400;
-/// The newest events that are looked at: three lines of one start among empty ones and those of other starts. A page
-/// may be partly full or empty and yet not the last (API reference, FilterLogEvents).
+/// The number of newest events that are read: three lines of one start among empty ones and those of other starts. A
+/// page may be partly full or empty although another page follows (API reference, FilterLogEvents).
 const PAGE_EVENTS: i32 = 100;
 const PAGES_MAX: usize = 10;
-/// A throttled call is worth waiting for, but less than the answer that the lines are for.
+/// The time for which a throttled call is retried. It is shorter than for other calls, because the answer that quotes
+/// the lines must not wait long for them.
 const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Adds the values that the container's secret holds, and held before, to the mask, so that quotes show stars in their
@@ -41,7 +43,7 @@ pub(crate) fn unquotable(error: &Error) -> String {
 }
 
 /// Returns the last lines that the newest start in log group `group` has printed after `since`, masked, as the end of a
-/// sentence; or says why there are none. Takes at most a minute. May run twice.
+/// sentence, or says why there are none. Takes at most a minute. May run twice.
 pub(crate) async fn last_lines(job: &Job<'_>, group: &str, since: SystemTime) -> String {
     let job = patient(job);
     let read = until_within(job.deadline, ARRIVAL_PATIENCE, "waiting for log lines", async || {
@@ -60,12 +62,12 @@ pub(crate) async fn last_lines(job: &Job<'_>, group: &str, since: SystemTime) ->
     }
 }
 
-/// The job, with a deadline that suits the worth of log lines.
+/// Returns the job with a deadline that suits the worth of log lines.
 fn patient<'a>(job: &Job<'a>) -> Job<'a> {
     Job { deadline: job.deadline.at_most(PATIENCE), ..*job }
 }
 
-/// The last line alone where it names an error; otherwise the last few.
+/// Returns the last line alone if it names an error, otherwise the last few.
 fn telling(lines: &[String]) -> &[String] {
     let names_error =
         |line: &String| ["rror", "xception", "SystemExit", "panic", "atal"].iter().any(|it| line.contains(it));
@@ -73,8 +75,8 @@ fn telling(lines: &[String]) -> &[String] {
     &lines[lines.len().saturating_sub(count)..]
 }
 
-/// A line of the log that says something. The order of lines is that of time, and within a millisecond that of the ids:
-/// they were seen to grow with the time of arrival, and the API promises no order of events within a page.
+/// A line of the log that is not empty. Lines are ordered by time, and within a millisecond by their ids: ids were seen
+/// to grow with the time of arrival, and the API promises no order of events within a page.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Line {
     /// Milliseconds since 1970.
@@ -106,7 +108,7 @@ async fn read(job: &Job<'_>, group: &str, since: SystemTime) -> Result<Vec<Strin
         }
         keep_last(&mut lines);
         next_token = page.next_token;
-        // Later pages are older, unless this one shows that the service keeps no order.
+        // Later pages are older, unless this page shows that the service keeps no order.
         if next_token.is_none() || (newest_first && lines.len() == LINES_MAX) {
             break;
         }

@@ -1,4 +1,4 @@
-//! Reads AWS's words for a refusal by policy: the kind of policy that refuses, if time can change that, and what to do.
+//! Reads AWS's words for a refusal by policy: the kind of policy that refuses, if time can change that, and the remedy.
 //!
 //! The words are those of "Troubleshoot access denied error messages" (IAM user guide): "… with an explicit deny in a
 //! service control policy" and "… because no VPC endpoint policy allows the … action".
@@ -22,7 +22,7 @@ pub enum Policy {
     VpcEndpoint,
     /// The trust policy of a role that has to be assumed.
     Trust,
-    /// AWS names none.
+    /// AWS names no kind.
     Unnamed,
 }
 
@@ -51,11 +51,12 @@ pub struct Denial {
 }
 
 impl Denial {
-    /// Reads a refusal's text. A text that says nothing of policies is an unnamed one that does not deny explicitly.
+    /// Reads a refusal's text. A text that does not mention policies counts as a refusal by an unnamed policy without
+    /// an explicit deny.
     #[must_use]
     pub fn read(text: &str) -> Self {
         let text = text.to_ascii_lowercase();
-        // The cause ends AWS's sentence; what a resource is called stands before it.
+        // The cause ends AWS's sentence. The name of the resource stands before it and may contain the same words.
         let (cause, explicit) = match (text.rfind(EXPLICIT), text.rfind(IMPLICIT)) {
             (Some(at), _) => (&text[at..], true),
             (None, Some(at)) => (&text[at..], false),
@@ -66,8 +67,8 @@ impl Denial {
         Self { policy: first.map_or(Policy::Unnamed, |(_, policy)| policy), explicit }
     }
 
-    /// Returns true if repeating the call is useless. Only what a role's own policy, a resource's policy or a trust
-    /// policy does not allow yet may pass: such a policy may be seconds old and still propagating.
+    /// Returns true if repeating the call is useless. A role's own policy, a resource's policy or a trust policy may be
+    /// seconds old and still propagating, so a call that one of them does not allow yet may succeed later.
     #[must_use]
     pub fn is_final(self) -> bool {
         let may_propagate =
@@ -81,7 +82,7 @@ impl Denial {
         self.advice().replace("the function's", whose)
     }
 
-    /// Returns what to do as the end of a sentence, in which "it" is the call and the caller is the function's role.
+    /// Returns the remedy as the end of a sentence, in which "it" is the call and the caller is the function's role.
     #[must_use]
     pub fn advice(self) -> &'static str {
         match (self.policy, self.explicit) {
@@ -193,7 +194,7 @@ mod tests {
         assert!(
             boundary.advice_for("the gateway's").starts_with("the permissions boundary of the gateway's role denies")
         );
-        // A name is not a cause.
+        // A resource's name is not a cause.
         let named = format!("{CALL}/vpc-endpoint-policy because no identity-based policy allows the x:Y action");
         assert_eq!(Denial::read(&named), Denial { policy: Policy::Identity, explicit: false });
     }

@@ -42,7 +42,7 @@ impl Service {
     const ALL: [Self; 5] =
         [Self::AgentCoreControl, Self::AgentCore, Self::SecretsManager, Self::CloudWatchLogs, Self::CloudFormation];
 
-    /// The service's variable: its service id in capitals.
+    /// Returns the service's variable, which ends in its service id in capitals.
     fn variable(self) -> &'static str {
         match self {
             Self::AgentCoreControl => "AWS_ENDPOINT_URL_BEDROCK_AGENTCORE_CONTROL",
@@ -87,7 +87,7 @@ impl Endpoints {
                 "the function's environment variable `{name}` is {}, which is not an http or https URL; correct it",
                 quote(&value)
             )),
-            // No SDK turns an address that is given into one of another kind.
+            // No SDK turns an address that is given into an address of another kind.
             Some(_) if fips || dual_stack => {
                 let kind = if fips { FIPS } else { DUAL_STACK };
                 Err(format!(
@@ -105,14 +105,14 @@ impl Endpoints {
         Ok(Self { fips, dual_stack, url: url(URL)?, services })
     }
 
-    /// Returns the address that is given for a service, or for all; `None` for AWS's own.
+    /// Returns the address that is given for a service, or for all services. Returns `None` for AWS's own address.
     #[must_use]
     pub fn url(&self, service: Service) -> Option<&str> {
         self.services.get(&service).or(self.url.as_ref()).map(String::as_str)
     }
 
-    /// Returns the host of the wanted kind for `<name>.<Region>.<suffix>`, a host of AWS's: the rule that AWS's SDKs
-    /// have for every service's endpoints.
+    /// Returns the host of the desired kind for `<name>.<Region>.<suffix>`, a host of AWS's, by the rule that AWS's
+    /// SDKs have for every service's endpoints.
     #[must_use]
     pub fn host(&self, name: &str, region_and_suffix: &str) -> String {
         let name = if self.fips { format!("{name}-fips") } else { name.to_owned() };
@@ -123,8 +123,8 @@ impl Endpoints {
         format!("{name}.{}", dual.as_deref().unwrap_or(region_and_suffix))
     }
 
-    /// Returns what to add to the report of a connection that fails, if an endpoint of a special kind was called, which
-    /// not every Region has.
+    /// Returns an addition to the report of a connection that fails, if an endpoint of a special kind was called: not
+    /// every Region has these.
     #[must_use]
     pub fn doubt(&self, region: &str) -> Option<String> {
         let (variable, kind) = match (self.fips, self.dual_stack) {

@@ -1,4 +1,4 @@
-//! Why work stopped, as a sentence a template author can act on.
+//! The reasons why work stopped, each as a sentence that a template author can act on.
 
 use std::time::SystemTime;
 use std::{error, fmt};
@@ -6,18 +6,19 @@ use std::{error, fmt};
 use crate::code::Code;
 use crate::denial::Denial;
 
-/// What kind of answer AWS gave, which decides who deals with it.
+/// The kind of AWS's answer, which decides who deals with the error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ApiErrorKind {
-    /// Slow down: the same call may succeed later.
+    /// AWS asks for fewer calls: the same call may succeed later.
     Throttled,
     /// The service failed: the same call may succeed later.
     Server,
     /// No usable answer arrived. The call may or may not have had its effect.
     Transport,
-    /// Not allowed. May be a policy that has not propagated yet, unless [`ApiError::is_final_denial`] says otherwise.
+    /// The call is not allowed. The policy may not have propagated yet, unless [`ApiError::is_final_denial`] says
+    /// otherwise.
     Denied,
-    /// What the call named does not exist.
+    /// The resource that the call named does not exist.
     NotFound,
     /// The resource is in transition, or its name is taken.
     Conflict,
@@ -30,7 +31,7 @@ pub enum ApiErrorKind {
 pub struct ApiError {
     /// `service:Operation`, as in an IAM action.
     pub operation: &'static str,
-    /// How it is to be treated.
+    /// The kind, which decides how the error is treated.
     pub kind: ApiErrorKind,
     /// The error's code, where AWS sent one.
     pub code: Option<String>,
@@ -41,7 +42,7 @@ pub struct ApiError {
 }
 
 impl ApiError {
-    /// Whether code, reason or message contains `text`.
+    /// Returns true if code, reason or message contains `text`.
     #[must_use]
     pub fn mentions(&self, text: &str) -> bool {
         [self.code.as_deref(), self.reason.as_deref(), Some(&self.message)]
@@ -50,7 +51,7 @@ impl ApiError {
             .any(|it| it.contains(text))
     }
 
-    /// Returns true if a policy refuses the call for good, so that no time spent on propagation helps.
+    /// Returns true if a policy refuses the call for good, so that waiting for propagation does not help.
     #[must_use]
     pub fn is_final_denial(&self) -> bool {
         Denial::read(&self.message).is_final()
@@ -83,29 +84,29 @@ impl fmt::Display for ApiError {
     }
 }
 
-/// Why work stopped.
+/// The reason why work stopped.
 #[derive(Clone, Debug)]
 pub enum Error {
-    /// The request itself is not what CloudFormation sends.
+    /// The request does not have the form of CloudFormation's requests.
     InvalidEvent {
-        /// What is wrong and what to do.
+        /// The problem and the remedy.
         problem: String,
     },
     /// The function's own environment cannot be used.
     Misconfigured {
-        /// The problem, and what to do.
+        /// The problem and the remedy.
         problem: String,
     },
     /// A property's value cannot be used.
     InvalidProperty {
         /// The property's name in the template.
         name: String,
-        /// What was found and what to do.
+        /// The value that was found and the remedy.
         problem: String,
     },
     /// An AWS call ended with an error.
     Api(ApiError),
-    /// A resource settled in a state that is not the wanted one.
+    /// A resource settled in a state that is not the desired one.
     TerminalStatus {
         /// `runtime my_server`.
         what: String,
@@ -116,28 +117,28 @@ pub enum Error {
     },
     /// The invocation's time ran out while something was still going on.
     OutOfTime {
-        /// What was waited for.
+        /// The object of the wait.
         doing: String,
         /// The last status seen.
         last_status: String,
-        /// Since when the resource has been in progress, from its own timestamps.
+        /// The time since which the resource has been in progress, from its own timestamps.
         in_progress_since: Option<SystemTime>,
     },
-    /// Something of that name exists and carries no proof that this stack made it.
+    /// A resource of that name exists and carries no proof that this stack created it.
     NotOurs {
         /// `runtime named my_server (my_server-abc…)`.
         what: String,
-        /// What to do.
+        /// The remedy.
         advice: String,
     },
-    /// Something cannot be deleted because others depend on it.
+    /// A resource cannot be deleted because others depend on it.
     InUse {
         /// `gateway mcp-abc…`.
         what: String,
         /// The dependents' names, as part of the sentence.
         dependents: String,
     },
-    /// What was created does not pass its verification.
+    /// A created resource does not pass its verification.
     Unverified {
         /// The word for programs.
         code: Code,
@@ -149,22 +150,22 @@ pub enum Error {
 }
 
 impl Error {
-    /// A property's value cannot be used: `problem` says what was found and what to do.
+    /// Creates the error of a property's value that cannot be used. `problem` says what was found and what to do.
     pub fn property(name: impl Into<String>, problem: impl Into<String>) -> Self {
         Self::InvalidProperty { name: name.into(), problem: problem.into() }
     }
 
-    /// A property without a default is not given.
+    /// Creates the error of a required property that is not given.
     pub(crate) fn missing_property(name: &str) -> Self {
         Self::property(name, "is missing; give it a value")
     }
 
-    /// A verification that did not pass.
+    /// Creates the error of a verification that did not pass.
     pub fn unverified(code: Code, sentence: impl Into<String>) -> Self {
         Self::Unverified { code, sentence: sentence.into() }
     }
 
-    /// The API error inside, where there is one.
+    /// Returns the API error inside, if there is one.
     #[must_use]
     pub fn api(&self) -> Option<&ApiError> {
         match self {
@@ -173,7 +174,7 @@ impl Error {
         }
     }
 
-    /// The word for programs, where AWS or a verification has given one.
+    /// Returns the word for programs, if AWS or a verification has given one.
     #[must_use]
     pub fn code(&self) -> Option<&str> {
         match self {
@@ -183,20 +184,20 @@ impl Error {
         }
     }
 
-    /// Whether the call that failed may have had its effect all the same.
+    /// Returns true if the call that failed may still have had its effect.
     #[must_use]
     pub fn leaves_effect_unclear(&self) -> bool {
         matches!(self, Self::OutOfTime { .. }) || self.is(ApiErrorKind::Transport) || self.is(ApiErrorKind::Server)
     }
 
-    /// Returns true if a call failed in a way that says nothing about what it asked for: the same call may succeed
-    /// later.
+    /// Returns true if a call failed for a transient reason, which says nothing about its request: the same call may
+    /// succeed later.
     #[must_use]
     pub fn passes(&self) -> bool {
         [ApiErrorKind::Throttled, ApiErrorKind::Server, ApiErrorKind::Transport].into_iter().any(|kind| self.is(kind))
     }
 
-    /// Whether this is an API error of that kind.
+    /// Returns true if this is an API error of that kind.
     #[must_use]
     pub fn is(&self, kind: ApiErrorKind) -> bool {
         self.api().is_some_and(|error| error.kind == kind)
@@ -225,12 +226,12 @@ impl fmt::Display for Error {
 
 impl error::Error for Error {}
 
-/// An [`Error`] together with the identifier known so far, which the rollback's Delete will need.
+/// An [`Error`] together with the identifier known so far, which the Delete of a rollback needs.
 #[derive(Clone, Debug)]
 pub struct Failure {
-    /// Why work stopped.
+    /// The reason why work stopped.
     pub error: Error,
-    /// What exists by now. `None` keeps the identifier the request came with.
+    /// The identifier of the resource that exists by now. `None` keeps the identifier that the request came with.
     pub physical_id: Option<String>,
 }
 
@@ -241,14 +242,15 @@ impl From<Error> for Failure {
 }
 
 impl Error {
-    /// This error, with an identifier that the answer must carry.
+    /// Adds an identifier that the answer has to carry.
     #[must_use]
     pub fn with_id(self, physical_id: impl Into<String>) -> Failure {
         Failure { error: self, physical_id: Some(physical_id.into()) }
     }
 }
 
-/// What an error comes down to: "Connection refused (os error 111)". The layers above it name parts of the HTTP client.
+/// Returns the innermost cause of an error: "Connection refused (os error 111)". The layers above it name parts of the
+/// HTTP client.
 #[must_use]
 pub fn root_cause(error: &(dyn error::Error + 'static)) -> String {
     std::iter::successors(Some(error), |error| error.source()).last().map(ToString::to_string).unwrap_or_default()

@@ -1,6 +1,7 @@
-//! The request envelope. Knows nothing of AWS resources.
+//! Decodes the request envelope. Knows nothing of AWS resources.
 //!
-//! Decoding is lenient on the outside: whatever still names its `ResponseURL` gets an answer, however broken the rest.
+//! Decoding is lenient on the outside: an event that still names its `ResponseURL` gets an answer, however broken the
+//! rest is.
 
 use std::fmt;
 use std::time::SystemTime;
@@ -17,21 +18,22 @@ use crate::error::Error;
 use crate::https_url;
 use crate::requester::Requester;
 
-/// Upper bound of an event. Lambda's asynchronous invocation accepts 1 MB; anything larger did not come that way.
+/// The maximum size of an event. Lambda's asynchronous invocation accepts 1 MB, so a larger event did not come that
+/// way.
 const EVENT_BYTES_MAX: usize = 1 << 20;
 
-/// What CloudFormation asks for.
+/// The operation that CloudFormation requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RequestType {
-    /// Make the resource.
+    /// Create the resource.
     Create,
-    /// Bring the resource to the new properties.
+    /// Update the resource to the new properties.
     Update,
-    /// Remove the resource.
+    /// Delete the resource.
     Delete,
 }
 
-/// Where and as whom to answer.
+/// The recipient of the answer, and the ids that the answer repeats.
 #[derive(Clone, Debug)]
 pub struct Recipient {
     /// The pre-signed URL of the answer.
@@ -45,40 +47,41 @@ pub struct Recipient {
 /// A decoded request.
 #[derive(Debug)]
 pub struct Request {
-    /// Where the answer goes.
+    /// The recipient of the answer.
     pub recipient: Recipient,
-    /// What is asked for.
+    /// The requested operation.
     pub request_type: RequestType,
     /// `Custom::…`
     pub resource_type: String,
-    /// The wanted properties.
+    /// The desired properties.
     pub properties: RawProperties,
     /// The previous properties; Update only.
     pub old_properties: Option<RawProperties>,
 }
 
-/// An event that is no valid request.
+/// An event that is not a valid request.
 #[derive(Debug)]
 pub struct Rejection {
-    /// Where to say so; `None` if the event does not even tell that.
+    /// The recipient of the refusal. `None` if the event does not even name one.
     pub recipient: Option<Recipient>,
-    /// What is wrong.
+    /// The problem.
     pub error: Error,
 }
 
-/// A property map as it came. Prints nothing of its content, and is wiped on drop: a `NoEcho` value arrives in clear.
+/// A property map as it came. Prints nothing of its content, and is wiped on drop, because a `NoEcho` value arrives in
+/// clear text.
 #[derive(Default)]
 pub struct RawProperties(Map<String, Value>);
 
 impl RawProperties {
-    /// The properties by name.
+    /// Returns the properties by name.
     #[must_use]
     pub fn as_map(&self) -> &Map<String, Value> {
         &self.0
     }
 
-    /// A property's text without white space around it, however broken the others are. For Delete, which must work with
-    /// any properties.
+    /// Returns a property's text without white space around it, however broken the other properties are. This is for
+    /// Delete, which has to work with any properties.
     #[must_use]
     pub fn text(&self, name: &str) -> Option<String> {
         match self.0.get(name)? {
@@ -116,12 +119,12 @@ fn wipe(value: &mut Value) {
     }
 }
 
-/// The pre-signed URL of the answer. Whoever holds it can answer for the stack, so it prints host and path only.
+/// The pre-signed URL of the answer. Whoever holds the URL can answer for the stack, so it prints host and path only.
 #[derive(Clone)]
 pub struct ResponseUrl(Url);
 
 impl ResponseUrl {
-    /// Accepts an https URL and nothing else: the answer of a request may be secret, and so is the URL.
+    /// Parses an https URL and refuses everything else: the answer to a request may be secret, and so is the URL.
     pub fn parse(text: &str) -> Result<Self, Error> {
         match https_url::parse(text) {
             Ok(url) => Ok(Self(url)),
@@ -131,13 +134,14 @@ impl ResponseUrl {
         }
     }
 
-    /// The whole URL, for sending the answer. Never to be logged.
+    /// Returns the whole URL, for sending the answer. It must never be logged.
     #[must_use]
     pub fn expose(&self) -> &str {
         self.0.as_str()
     }
 
-    /// When CloudFormation signed the URL, which is when the request was made; `None` if the URL does not say.
+    /// Returns when CloudFormation signed the URL, which is the time of the request. Returns `None` if the URL does not
+    /// say.
     #[must_use]
     pub fn signed_at(&self) -> Option<SystemTime> {
         let (_, date) = self.0.query_pairs().find(|(name, _)| name == "X-Amz-Date")?;
@@ -157,7 +161,7 @@ impl fmt::Debug for ResponseUrl {
     }
 }
 
-/// The fields as they stand in the event, each left alone until it is known where to complain.
+/// The fields as they stand in the event. Each is decoded only after the recipient of a complaint is known.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Envelope<'a> {
@@ -181,7 +185,8 @@ struct Envelope<'a> {
     old_resource_properties: Option<&'a RawValue>,
 }
 
-/// Decodes an event, or says what is wrong with it and to whom. Names derived for it begin with `name_prefix`.
+/// Decodes an event, or says what is wrong with it and to whom the answer goes. Names derived for it begin with
+/// `name_prefix`.
 pub fn decode(payload: &[u8], name_prefix: Option<&str>) -> Result<Request, Box<Rejection>> {
     let nobody = |problem: String| Box::new(Rejection { recipient: None, error: Error::InvalidEvent { problem } });
     let envelope: Envelope<'_> = serde_json::from_slice(payload)
@@ -233,16 +238,16 @@ fn read(envelope: &Envelope<'_>, bytes: usize, recipient: &Recipient) -> Result<
     }
     let properties = match (object("ResourceProperties", envelope.resource_properties), request_type) {
         (Ok(properties), _) => properties.unwrap_or_default(),
-        // A Delete must work with whatever a Create was refused for.
+        // A Delete has to work with properties for which a Create was refused.
         (Err(_), RequestType::Delete) => RawProperties::default(),
         (Err(error), _) => return Err(error),
     };
-    // Old properties only help: what an older version of this function accepted must not stop an update.
+    // Old properties are optional: a value that an older version of this function accepted must not stop an update.
     let old_properties = object("OldResourceProperties", envelope.old_resource_properties).ok().flatten();
     Ok(Request { recipient: recipient.clone(), request_type, resource_type, properties, old_properties })
 }
 
-/// A non-empty string; anything else counts as absent.
+/// Returns a non-empty string; anything else counts as absent.
 fn text(raw: Option<&RawValue>) -> Option<String> {
     serde_json::from_str::<String>(raw?.get()).ok().filter(|text| !text.is_empty())
 }
@@ -261,7 +266,7 @@ fn object(name: &str, raw: Option<&RawValue>) -> Result<Option<RawProperties>, E
     }
 }
 
-/// serde's own message may quote the payload; its position does not.
+/// Returns the position of an error. serde's own message may quote the payload, and its position does not.
 fn position(error: &serde_json::Error) -> String {
     format!("unreadable at line {} column {}", error.line(), error.column())
 }

@@ -1,4 +1,5 @@
-//! Decode, dispatch, deadline, panic guard, and exactly one response. Knows no resource.
+//! Decodes and dispatches an event, sets its deadline, catches panics, and sends exactly one response. Knows no
+//! resource.
 
 use std::fmt;
 use std::panic::AssertUnwindSafe;
@@ -18,17 +19,17 @@ use crate::response::{self, Answer, DeliveryError};
 use crate::sensitive::Mask;
 use crate::wait::Deadline;
 
-/// Kept back from the invocation's time for delivering the answer.
+/// The part of the invocation's time that is kept for delivering the answer.
 const ANSWER_RESERVE: Duration = Duration::from_secs(30);
-/// A request that is younger than this and waits for a resource in progress is left to Lambda's next delivery of the
-/// event. Lambda delivers an asynchronous event at most three times, and CloudFormation waits for an hour: full
+/// The maximum age of a request that, while it waits for a resource in progress, is left to Lambda's next delivery of
+/// the event. Lambda delivers an asynchronous event at most three times, and CloudFormation waits for an hour: full
 /// deliveries end after some 15, 30 and 46 minutes, and if one of them was cut short, the last ends after 33.
 const CARRY_ON_MAX: Duration = Duration::from_mins(32);
 
-/// Why there was no answer. The invocation fails, so that Lambda delivers the event again.
+/// The reason why there was no answer. The invocation fails, so that Lambda delivers the event again.
 #[derive(Debug)]
 pub enum Undelivered {
-    /// The event does not say whom to answer. The error says why.
+    /// The event does not name a recipient. The error says why.
     Nobody(Error),
     /// The answer could not be sent.
     Delivery(DeliveryError),
@@ -48,9 +49,10 @@ impl fmt::Display for Undelivered {
 
 impl std::error::Error for Undelivered {}
 
-/// When the invocation ends, from the header `Lambda-Runtime-Deadline-Ms`: milliseconds since 1970.
+/// Returns when the invocation ends, from the header `Lambda-Runtime-Deadline-Ms`: milliseconds since 1970.
 ///
-/// `cargo lambda watch` sends how long an invocation may take instead: less than any invocation's end has been since.
+/// `cargo lambda watch` sends the maximum duration of an invocation instead. That number is smaller than the end of any
+/// invocation.
 #[must_use]
 pub fn deadline(header: u64, now: SystemTime) -> SystemTime {
     const DAY: Duration = Duration::from_hours(24);
@@ -93,7 +95,7 @@ async fn work(request: &Request, deadline: SystemTime, context: &Context) -> Res
     let last_gets = LastGets::default();
     let job = Job { context, request, deadline: Deadline::after(time), mask: &mask, last_gets: &last_gets };
     let outcome = AssertUnwindSafe(Box::pin(dispatch(&job))).catch_unwind().await.unwrap_or_else(|_| {
-        // The panic's words may quote anything; its place is in the log (`logging`).
+        // The panic's words may quote a secret. Its place is in the log (`logging`).
         Err(Error::Bug("it panicked".to_owned()).into())
     });
     let answer_to_give = match outcome {
@@ -132,12 +134,12 @@ fn kind(job: &Job<'_>) -> Result<ResourceKind, Error> {
     })
 }
 
-/// Whether a later delivery of the event may still bring this to its end.
+/// Decides whether a later delivery of the event may still finish the operation.
 fn carries_on(error: &Error, request: &Request, now: SystemTime) -> bool {
     let Error::OutOfTime { in_progress_since: Some(since), .. } = error else { return false };
-    // Deliveries are counted from the request, whose age the URL's signing time tells. What was in progress before,
-    // such as the create that a Delete waits for, may be older, and time that was lost before a resource existed
-    // counts.
+    // The age counts from the request, whose signing time is in the URL, and not from the start of the progress. A
+    // resource that was in progress before, such as the create that a Delete waits for, may be older than the request,
+    // and time that was lost before a resource existed counts.
     let begun = request.recipient.url.signed_at().unwrap_or(*since);
     now.duration_since(begun).unwrap_or_default() < CARRY_ON_MAX
 }

@@ -1,10 +1,11 @@
-//! Names of request headers that AgentCore passes on to a container (developer guide, runtime header allowlist).
+//! Knows the names of request headers that AgentCore passes on to a container (developer guide, runtime header
+//! allowlist).
 
 /// A header name has at most this many characters.
 const CHARS_MAX: usize = 256;
 /// The one family of `x-amzn-` headers that may be listed.
 const CUSTOM_PREFIX: &str = "x-amzn-bedrock-agentcore-runtime-custom-";
-/// Headers that are AgentCore's, HTTP's or a proxy's own, by the kind of thing they say.
+/// Headers that belong to AgentCore, HTTP or a proxy, by the kind of their content.
 const RESTRICTED: &str = "accept cache-control connection clear-site-data cookie date downlink dpr ect etag expires \
     expect expect-ct feature-policy forwarded from host keep-alive last-modified link location origin \
     permissions-policy pragma range referer referrer-policy retry-after rtt save-data server set-cookie \
@@ -42,7 +43,7 @@ pub(crate) fn header_name_problem(name: &str) -> Option<&'static str> {
     restricted.then_some("which AgentCore does not pass on; remove it")
 }
 
-/// Decides whether a name is of AgentCore's own headers, which nobody else can list but for the custom ones.
+/// Decides whether a name is one of AgentCore's own headers, which nobody else can list except for the custom ones.
 pub(crate) fn is_service_header(name: &str) -> bool {
     let lower = name.to_ascii_lowercase();
     lower.starts_with("x-amzn-") && !lower.starts_with(CUSTOM_PREFIX)

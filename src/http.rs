@@ -1,4 +1,4 @@
-//! HTTP exchanges that are not SDK calls: the answer to CloudFormation, an identity provider, an MCP server's metadata.
+//! Performs HTTP exchanges that are not SDK calls: with CloudFormation, an identity provider, an MCP server's metadata.
 
 use std::fmt;
 use std::time::Duration;
@@ -17,7 +17,7 @@ mod client;
 
 pub use client::{ExtraRoots, HttpsClient, HttpsConnector};
 
-/// Upper bound of a body that is read: discovery documents, tokens and key sets are far smaller.
+/// The maximum size of a body that is read: discovery documents, tokens and key sets are far smaller.
 const BODY_BYTES_MAX: usize = 1 << 20;
 
 /// The answer to a request.
@@ -31,7 +31,7 @@ pub(crate) struct Reply {
 }
 
 impl Reply {
-    /// A header's value; names are compared without case.
+    /// Returns a header's value. Names are compared without case.
     #[must_use]
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
@@ -41,21 +41,22 @@ impl Reply {
 /// The connectors of one function instance. Every request goes through one of the two.
 #[derive(Clone, Debug)]
 pub struct Connectors {
-    /// For AWS's endpoints and the response URL.
+    /// The connector for AWS's endpoints and the response URL.
     pub aws: SharedHttpConnector,
-    /// For URLs that a template or a document names: sends nothing to an address that only the function can reach.
+    /// The connector for URLs that a template or a document names: it sends nothing to an address that only the
+    /// function can reach (the SSRF guard).
     pub guarded: SharedHttpConnector,
 }
 
 impl Connectors {
-    /// Takes the connectors for both kinds of URLs. `guarded` checks the addresses that names resolve to; addresses that
-    /// stand in a URL are checked here.
+    /// Creates the connectors for both kinds of URLs. `guarded` checks the addresses that names resolve to. Addresses
+    /// that stand in a URL are checked here.
     pub fn new(aws: impl HttpConnector + 'static, guarded: impl HttpConnector + 'static) -> Self {
         let guarded = LiteralGuard(SharedHttpConnector::new(guarded));
         Self { aws: SharedHttpConnector::new(aws), guarded: SharedHttpConnector::new(guarded) }
     }
 
-    /// Takes one connector for both kinds of URLs, which reaches no address but those that it knows.
+    /// Uses one connector for both kinds of URLs, which reaches only the addresses that it knows.
     pub fn single(connector: impl HttpConnector + 'static) -> Self {
         let connector = SharedHttpConnector::new(connector);
         Self::new(connector.clone(), connector)

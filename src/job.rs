@@ -1,4 +1,4 @@
-//! One request at work: what every resource module needs to know of it.
+//! One request at work, with everything that a resource module needs to know of it.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -17,14 +17,14 @@ use crate::sensitive::Mask;
 use crate::text::quote;
 use crate::wait::{self, Deadline};
 
-/// One request, with the clients to fulfil it and the time there is.
+/// One request, with the clients and the time to fulfil it.
 #[derive(Debug)]
 pub struct Job<'a> {
     /// Clients and clock.
     pub context: &'a Context,
     /// The decoded request.
     pub request: &'a Request,
-    /// When to stop working.
+    /// The time at which work has to stop.
     pub deadline: Deadline,
     /// The secret values met so far.
     pub mask: &'a Mask,
@@ -32,20 +32,20 @@ pub struct Job<'a> {
     pub(crate) last_gets: &'a LastGets,
 }
 
-/// How a lifecycle function ends.
+/// The result of a lifecycle function.
 pub type Outcome = Result<Success, Failure>;
 
-/// What exists now.
+/// The resource that exists now.
 #[derive(Clone, Debug)]
 pub struct Success {
     /// The answer's `PhysicalResourceId`.
     pub physical_id: String,
-    /// What `Fn::GetAtt` offers. Nothing secret.
+    /// The attributes for `Fn::GetAtt`. They hold nothing secret.
     pub attributes: BTreeMap<&'static str, String>,
 }
 
 impl Success {
-    /// Success without attributes: a finished Delete.
+    /// Returns success without attributes: a finished Delete.
     #[must_use]
     pub fn deleted(physical_id: impl Into<String>) -> Self {
         Self { physical_id: physical_id.into(), attributes: BTreeMap::new() }
@@ -53,26 +53,26 @@ impl Success {
 }
 
 impl Job<'_> {
-    /// Who asks.
+    /// Returns the ids of the requester.
     #[must_use]
     pub fn requester(&self) -> &Requester {
         &self.request.recipient.requester
     }
 
-    /// When CloudFormation made the request, where its response URL tells.
+    /// Returns when CloudFormation sent the request, if its response URL tells.
     #[must_use]
     pub fn requested_at(&self) -> Option<SystemTime> {
         self.request.recipient.url.signed_at()
     }
 
-    /// Somebody else's words in quotes: masked before [`quote`] cuts them, because the rest of a secret value would not be
-    /// recognised any more.
+    /// Puts somebody else's words in quotes. They are masked before [`quote`] cuts them, because the rest of a secret
+    /// value would no longer be recognised.
     #[must_use]
     pub fn quote(&self, words: &str) -> String {
         quote(&self.mask.apply(words))
     }
 
-    /// Makes one AWS call: see [`wait::call`].
+    /// Sends one AWS call: see [`wait::call`].
     pub async fn call<T, E, F, Fut>(&self, operation: &'static str, attempt: F) -> Result<T, Error>
     where
         F: Fn() -> Fut,

@@ -1,4 +1,5 @@
-//! The answers to the last Gets of AgentCore as they came, for the updates that have to send back what they do not govern.
+//! The answers to the last Gets of AgentCore as they came, for updates that have to send back the members that they do
+//! not govern.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -22,7 +23,7 @@ pub(crate) struct LastGets(Arc<Mutex<State>>);
 
 #[derive(Default)]
 struct State {
-    /// By resource id.
+    /// The answers by resource id.
     answers: BTreeMap<String, Answer>,
     /// True after an update was refused: from then on each update asks for itself.
     doubtful: bool,
@@ -39,7 +40,7 @@ impl LastGets {
         Recorder { last_gets: self.clone(), id: id.to_string(), asked_at: Instant::now() }
     }
 
-    /// Returns what the last Get of the resource showed, if that is recent. An update uses it up.
+    /// Takes the answer to the last Get of the resource, if that is recent. An update uses the answer up.
     pub(crate) fn take(&self, id: &str) -> Option<Map<String, Value>> {
         let answer = self.state().answers.remove(id)?;
         (answer.asked_at.elapsed() < FRESH).then_some(answer.members)
@@ -50,7 +51,7 @@ impl LastGets {
         self.state().doubtful
     }
 
-    /// Notes that an update was refused: a Get since then may be from the middle of somebody else's change.
+    /// Notes that an update was refused: an earlier Get may show the middle of somebody else's change.
     pub(crate) fn doubt(&self) {
         self.state().doubtful = true;
     }
@@ -87,7 +88,7 @@ impl Intercept for Recorder {
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         let response = context.response();
-        // A refusal is a JSON object, too.
+        // An error is a JSON object, too.
         let body = response.body().bytes().filter(|_| response.status().is_success());
         let members = body.and_then(|body| serde_json::from_slice(body).ok());
         let mut state = self.last_gets.state();

@@ -1,6 +1,6 @@
 //! A Lambda behind CloudFormation custom resources that provisions Amazon Bedrock AgentCore deployments.
 //!
-//! The way of one event through the code:
+//! One event travels through the code like this:
 //!
 //! ```text
 //! main ─▶ handler ─▶ event (decode) ─▶ resource (dispatch on ResourceType) ─▶ resource/<one module per type>
@@ -9,13 +9,17 @@
 //! ```
 //!
 //! One module per type, none of which imports another: `secret`, `runtime`, `oauth2_credential_provider`, `gateway`,
-//! `gateway_target`, `mcp_probe`. What they share stands beside `resource`: `properties` (the template's words),
-//! `requester` (names, tokens, ownership), `job`, `wait` and `aws` (calls, retries, polling), `agentcore` (what all calls of
-//! the control plane have in common), `authorizer` (JWT authorizers and their comparison), `stored_secret`, `oauth` and
-//! `mcp` (what is asked of secrets, identity providers and servers), `http` (the one client, with `https_url` and `ssrf`,
-//! which decide what is not called), `container_log` (what a container said last), `sensitive` (what is never said aloud).
+//! `gateway_target`, `mcp_probe`. The modules next to `resource` hold what they share:
 //!
-//! Nothing here knows a particular MCP server: what is specific to one stands in its template.
+//! - `properties`: the template's words. `requester`: names, tokens, ownership.
+//! - `job`, `wait` and `aws`: calls, retries, polling.
+//! - `agentcore`: the calls of the control plane, and the engine over them.
+//! - `authorizer`: JWT authorizers and their comparison.
+//! - `stored_secret`, `oauth` and `mcp`: questions to secrets, identity providers and servers.
+//! - `http`: the one client, with `https_url` and `ssrf`, which decide which hosts are not called.
+//! - `container_log`: the last lines of a container. `sensitive`: secret values, and masking them.
+//!
+//! Nothing here knows a particular MCP server: the template of a server has everything that is specific to it.
 
 mod agentcore;
 pub mod authorizer;

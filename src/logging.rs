@@ -1,4 +1,4 @@
-//! JSON lines on standard output, one per event, with the request's ids in each.
+//! Writes JSON lines to standard output, one per event, with the request's ids in each.
 
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
@@ -6,12 +6,12 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, fmt};
 
-/// The level without a word, or with one that nobody knows.
+/// The level without a word, or with an unknown one.
 const DEFAULT: LevelFilter = LevelFilter::INFO;
-/// The target of what is logged at every level: the process did not survive it.
+/// The target of lines that are logged at every level: the process did not survive the event.
 const FATAL: &str = "fatal";
-/// Lambda's words (Lambda developer guide, log level filtering). Our lines are at most errors, so that FATAL leaves
-/// none.
+/// Lambda's words (Lambda developer guide, log level filtering). Our lines are at most errors, so that FATAL suppresses
+/// all of them.
 const LEVELS: [(&str, LevelFilter); 6] = [
     ("TRACE", LevelFilter::TRACE),
     ("DEBUG", LevelFilter::DEBUG),
@@ -39,14 +39,14 @@ pub fn start(word: Option<&str>) {
         let words = LEVELS.map(|(word, _)| word).join(", ");
         tracing::warn!(found = word, words, "AWS_LAMBDA_LOG_LEVEL is not one of the words; logging at INFO");
     }
-    // The default hook prints the panic's words, which may quote anything.
+    // The default hook prints the panic's words, which may quote a secret.
     std::panic::set_hook(Box::new(|panic| {
         let location = panic.location().map(ToString::to_string).unwrap_or_default();
         tracing::error!(target: FATAL, location, "panic");
     }));
 }
 
-/// Returns the level that a word stands for; `None` for an unknown one.
+/// Returns the level that a word stands for, or `None` for an unknown word.
 fn level(word: Option<&str>) -> Option<LevelFilter> {
     let word = word.map_or("", str::trim);
     if word.is_empty() {

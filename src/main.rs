@@ -1,4 +1,4 @@
-//! The Lambda's entry point: logging, clients, the runtime. No decisions.
+//! The Lambda's entry point: logging, clients, the runtime. It decides nothing.
 
 use std::env;
 
@@ -25,7 +25,8 @@ async fn main() -> Result<(), Error> {
     .await
 }
 
-/// Lambda passes the role's credentials and the Region in the environment; a template may add the prefix of names.
+/// Creates the context. Lambda passes the role's credentials and the Region in the environment, and a template may add
+/// the prefix of names.
 fn context() -> Result<Context, Error> {
     let given = |name| env::var(name).ok().filter(|value| !value.is_empty());
     let credentials = Credentials::new(
@@ -36,7 +37,7 @@ fn context() -> Result<Context, Error> {
         "environment",
     );
     let variable = |name: &str| env::var(name).ok();
-    // Without the certificates that cannot be read, the function can still tell CloudFormation so.
+    // If the certificates cannot be read, the function can still tell CloudFormation so.
     let (roots, problem) = match ExtraRoots::from_environment(variable) {
         Ok(roots) => (roots, None),
         Err(problem) => (ExtraRoots::default(), Some(problem)),

@@ -1,13 +1,13 @@
-//! An MCP server as its client sees it, in every revision and whatever is wrong with its answers.
+//! A client of an MCP server, in every revision of the protocol and tolerant of faulty answers.
 //!
-//! The official SDK is strict, where this client has to find out whether a server works at all: it reads as little of
-//! an answer as it needs, tries every revision before it gives up, and keeps what was seen on the wire for a sentence.
+//! The official SDK is strict, whereas this client has to find out if a server works at all: it reads as little of an
+//! answer as it needs, tries every revision before it gives up, and keeps what was seen on the wire for a sentence.
 //!
-//! Revisions: the newest first, through `server/discover`. Whatever comes back other than a good answer leads to the
-//! `initialize` of the older revisions, without a version header, because it negotiates in its body; a server that
-//! refuses the offered revision instead of naming its own is offered the next older one. Only what AgentCore certainly
-//! refuses itself is not asked again. All requests of an attempt are in one session of the platform: it starts one
-//! container.
+//! Revisions: the newest first, through `server/discover`. Every answer other than a good one leads to the `initialize`
+//! of the older revisions, without a version header, because it negotiates in its body. A server that refuses the
+//! offered revision instead of naming its own is offered the next older one. Only a request that AgentCore itself
+//! certainly refuses is not sent in another revision. All requests of an attempt are in one session of the platform, so
+//! that it starts one container.
 
 use std::time::Duration;
 
@@ -26,21 +26,22 @@ mod tools;
 pub mod url;
 mod wire;
 
-pub use answer::Seen;
+pub use answer::LastResponse;
 use client::Client;
 pub use origin::PlatformRefusal;
 
-/// A cold start may take 30 s, which the platform then reports; one more exchange has to fit behind it.
+/// The maximum time of one attempt. The platform reports a cold start after up to 30 s, and one more exchange has to
+/// fit behind it.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(45);
 
-/// How requests are authorized.
+/// The way in which requests are authorized.
 #[derive(Clone, Debug)]
 pub enum Credential {
-    /// Signed as the function's role.
+    /// Requests are signed as the function's role.
     SigV4,
-    /// With a token.
+    /// Requests carry a token.
     Bearer(Sensitive),
-    /// Not at all.
+    /// Requests are not authorized.
     Nothing,
 }
 
@@ -51,7 +52,7 @@ pub struct Access {
     pub credential: Credential,
     /// Further headers of each request, with lower-case names. Their values are secret.
     pub headers: Vec<(String, Sensitive)>,
-    /// Whoever asks, so that two who ask at the same time do not share a session.
+    /// The caller, so that two callers at the same time do not share a session.
     pub caller: String,
 }
 
@@ -61,7 +62,7 @@ impl From<&Credential> for Access {
     }
 }
 
-/// What a server offers.
+/// The server's name, its version and its tools.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Catalogue {
     /// The server's name for itself.
@@ -74,20 +75,20 @@ pub struct Catalogue {
     pub tools: Vec<String>,
 }
 
-/// Why there is no catalogue.
+/// The reason why there is no catalogue.
 #[derive(Clone, Debug)]
 pub struct Refusal {
     /// The last answer seen on the wire, if there was one.
-    pub seen: Option<Box<Seen>>,
+    pub seen: Option<Box<LastResponse>>,
     /// The problem of that answer, or of the connection.
     pub problem: String,
-    /// What the server sends too much of, if that is why: "lists …; what to do". It would do so again.
+    /// The excess, if the server sends too much: "lists …; what to do". The next answer would be the same.
     pub excess: Option<&'static str>,
-    /// True if the connection or the time was the problem, and not what the server said.
+    /// True if the connection or the time was the problem, and not the server's answer.
     pub transient: bool,
     /// True if the server had accepted a revision before.
     pub accepted: bool,
-    /// The revisions that were refused, and how.
+    /// The revisions that were refused, with the refusals.
     pub tried: Vec<Tried>,
 }
 
@@ -96,7 +97,7 @@ pub struct Refusal {
 pub struct Tried {
     /// The revision.
     pub revision: &'static str,
-    /// How: "HTTP 400, error -32600".
+    /// The refusal: "HTTP 400, error -32600".
     pub how: String,
 }
 
@@ -113,7 +114,7 @@ pub async fn catalogue(context: &Context, url: &str, access: impl Into<Access>) 
 pub struct Session(Client);
 
 impl Session {
-    /// Opens a session with the server at `url`. Whoever opens it ends it.
+    /// Opens a session with the server at `url`. The caller has to end it.
     pub async fn open(context: &Context, url: &str, access: impl Into<Access>) -> Result<Self, Refusal> {
         let mut client = Client::new(context, url, access.into());
         client.open().await?;

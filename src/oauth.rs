@@ -1,5 +1,5 @@
-//! An OAuth2 identity provider as its client sees it: discovery, a token by client credentials, and what the token
-//! says about its bearer.
+//! A client of an OAuth2 identity provider: discovery, a token by client credentials, and the token's claims about its
+//! bearer.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -24,25 +24,25 @@ mod discovery;
 pub(crate) use discovery::DiscoveryFields;
 pub use discovery::{Discovery, Metadata, discover, discovery_url};
 
-/// How long one answer is waited for.
+/// The maximum time to wait for one answer.
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// How long an IdP that does not answer is asked again.
+/// The time for which requests are retried while an IdP does not answer.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Who asks for a token.
+/// The client that asks for a token, and the content of its request.
 #[derive(Clone, Debug)]
 pub struct ClientCredentials {
     /// The client's id.
     pub client_id: String,
     /// The client's secret.
     pub client_secret: Sensitive,
-    /// The scopes to ask for.
+    /// The requested scopes.
     pub scopes: Vec<String>,
     /// Further parameters, such as Auth0's `audience`.
     pub parameters: BTreeMap<String, Sensitive>,
 }
 
-/// A token and, if it is a JWT, what it claims.
+/// A token and, if it is a JWT, its claims.
 #[derive(Debug)]
 pub struct Token {
     /// The token itself.
@@ -53,14 +53,14 @@ pub struct Token {
     pub issuer: String,
 }
 
-/// What a JWT claims about itself. Not verified: its reader asked the issuer for it a moment ago.
+/// A JWT's claims about itself. They are not verified, because the function got the token from the issuer a moment ago.
 #[derive(Debug)]
 pub struct Claims {
     algorithm: String,
     claims: Map<String, Value>,
 }
 
-/// Makes a request again while the IdP does not answer, which may only be restarting.
+/// Repeats a request while the IdP does not answer: it may only be restarting.
 async fn patiently<T>(deadline: Deadline, request: impl AsyncFnMut() -> Result<T, Error>) -> Result<T, Error> {
     const DOING: &str = "waiting for the identity provider to answer";
     let silent = |error: &Error| matches!(error, Error::Unverified { code: Code::IdpUnreachable, .. });
@@ -71,13 +71,13 @@ async fn patiently<T>(deadline: Deadline, request: impl AsyncFnMut() -> Result<T
     })
 }
 
-/// Whether the same request may be answered otherwise later.
+/// Returns true if the same request may get another status later.
 fn is_passing(status: u16) -> bool {
     status >= 500 || status == 429
 }
 
-/// Asks for a token by client credentials (RFC 6749, section 4.4), and again for a while if there is no answer. A refusal
-/// is final.
+/// Gets a token by client credentials (RFC 6749, section 4.4), and retries for 20 seconds if there is no answer. A
+/// refusal is final.
 pub async fn mint(
     context: &Context,
     deadline: Deadline,
@@ -147,7 +147,7 @@ fn refused(
 ) -> Error {
     let is_client_refused = status == 401 || is_client_unknown(error, description);
     let advice = match error {
-        // Both in one sentence: an IdP that does not know the id has not looked at the secret.
+        // Both in one sentence, because an IdP that does not know the id has not looked at the secret.
         _ if is_client_refused => "check `ClientId` and the client secret",
         _ if description.to_lowercase().contains("no audience") => {
             "set `audience` in `CustomParameters` to the API's identifier at the IdP"
@@ -178,8 +178,8 @@ fn refused(
     Error::unverified(code, sentence)
 }
 
-/// Returns true if the IdP does not know the client or its secret. RFC 6749 has one code for both, and Salesforce
-/// another for the id; Entra says `unauthorized_client` of an id that it does not know (AADSTS700016).
+/// Returns true if the IdP does not know the client or its secret. RFC 6749 has one code for both, and Salesforce has
+/// another one for the id. Entra answers `unauthorized_client` to an id that it does not know (AADSTS700016).
 fn is_client_unknown(error: &str, description: &str) -> bool {
     let unknown = description.contains("AADSTS700016") || {
         let description = description.to_lowercase();
@@ -190,7 +190,7 @@ fn is_client_unknown(error: &str, description: &str) -> bool {
         || (error == "unauthorized_client" && unknown)
 }
 
-/// Returns true for an issuer of Auth0's own domains, which asks for `audience` where others ask for `resource`.
+/// Returns true for an issuer of Auth0's own domains, which asks for `audience` where other issuers ask for `resource`.
 fn is_auth0(issuer: &str) -> bool {
     let url = Url::parse(issuer).ok();
     let host = url.as_ref().and_then(Url::domain).unwrap_or_default();
@@ -198,7 +198,7 @@ fn is_auth0(issuer: &str) -> bool {
 }
 
 impl Token {
-    /// Returns how to get a JWT from the IdP that gave an opaque token, as the end of a sentence.
+    /// Returns the way to get a JWT from the IdP that gave an opaque token, as the end of a sentence.
     #[must_use]
     pub fn jwt_advice(&self) -> &'static str {
         if is_auth0(&self.issuer) {
@@ -211,7 +211,7 @@ impl Token {
 }
 
 impl Claims {
-    /// The claims of a signed JWT; `None` for anything else, an encrypted one included.
+    /// Decodes the claims of a signed JWT. Returns `None` for anything else, an encrypted JWT included.
     #[must_use]
     pub fn decode(token: &str) -> Option<Self> {
         let parts: Vec<_> = token.split('.').collect();
@@ -221,19 +221,19 @@ impl Claims {
         Some(Self { algorithm, claims: json(claims)? })
     }
 
-    /// How the token is signed.
+    /// Returns the algorithm of the token's signature.
     #[must_use]
     pub fn algorithm(&self) -> &str {
         &self.algorithm
     }
 
-    /// A claim that is one text.
+    /// Returns a claim that is one text.
     #[must_use]
     pub fn text(&self, name: &str) -> Option<&str> {
         self.claims.get(name)?.as_str()
     }
 
-    /// A claim's values: a list, or texts separated by spaces, as scopes come.
+    /// Returns a claim's values: a list, or texts separated by spaces, as scopes come.
     #[must_use]
     pub fn values(&self, name: &str) -> Vec<&str> {
         match self.claims.get(name) {
@@ -243,14 +243,14 @@ impl Claims {
         }
     }
 
-    /// The claim that names the client: the evidence for what an authorizer has to look at.
+    /// Returns the claim that names the client. It is the evidence for the claim that an authorizer has to look at.
     #[must_use]
     pub fn client_claim(&self, client_id: &str) -> Option<&'static str> {
         ["client_id", "azp", "cid", "appid"].into_iter().find(|name| self.text(name) == Some(client_id))
     }
 }
 
-/// RFC 6749 wants the id and secret of Basic credentials encoded like a form.
+/// Encodes the id or the secret of Basic credentials like a form, as RFC 6749 requires.
 fn form_encode(text: &str) -> String {
     byte_serialize(text.as_bytes()).collect()
 }

@@ -42,7 +42,7 @@ const RESERVED: [&str; 2] = ["ServiceToken", "ServiceTimeout"];
 /// Starts a dynamic reference. CloudFormation resolves it in native resources but hands it to a custom resource as text.
 const DYNAMIC_REFERENCE: &str = "{{resolve:";
 
-/// A struct that is read from properties. Derived: see the module.
+/// A struct that is read from properties. The implementation is derived: see the module.
 pub(crate) trait PropertySet: Sized {
     /// The declarations, in the order in which docs/reference.md has them.
     const TABLE: Table;
@@ -88,7 +88,7 @@ pub(crate) fn flatten(table: Table) -> Vec<&'static Property> {
     properties.collect()
 }
 
-/// Gives access to the properties of one resource.
+/// Reads the properties of one resource.
 #[derive(Debug)]
 pub(crate) struct PropertyReader<'a> {
     properties: &'a RawProperties,

@@ -1,29 +1,29 @@
-//! Who asks: names, tokens and ownership tags, all derived from the request and never from chance.
+//! The identity of the requester: names, tokens and ownership tags, all derived from the request and never from chance.
 //!
-//! The same request therefore lands on the same resource however often it is delivered.
+//! The same request therefore leads to the same resource however often it is delivered.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use sha2::{Digest, Sha256};
 
-/// Tag that names the stack that made a resource.
+/// Tag that names the stack that created a resource.
 pub const STACK_ID_TAG: &str = "agentcore-provisioner:stack-id";
 /// Tag that names the logical resource within the stack.
 pub const LOGICAL_ID_TAG: &str = "agentcore-provisioner:logical-id";
 /// Prefix kept for the tags above.
 pub const TAG_PREFIX: &str = "agentcore-provisioner:";
-/// Environment variable of the function that says what the names it derives for AgentCore begin with.
+/// Environment variable of the function with the prefix of the names that it derives for AgentCore.
 pub const NAME_PREFIX_VARIABLE: &str = "NAME_PREFIX";
-/// What they begin with otherwise, where hyphens are allowed.
+/// The prefix without that variable, where hyphens are allowed.
 const NAME_PREFIX_DEFAULT: &str = "mcp";
-/// Prefix of a physical id that stands for "nothing known to exist yet".
+/// Prefix of a physical id that stands for a resource that is not known to exist yet.
 const PENDING_PREFIX: &str = "pending:";
 
 /// Upper bound of a `PhysicalResourceId`: "up to 1 KB" (CloudFormation user guide, custom resource responses).
 const PHYSICAL_ID_BYTES_MAX: usize = 1024;
 
-/// The three ids that identify a request, and everything derived from them.
+/// The three ids that identify a request, and everything that is derived from them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Requester {
     /// The stack's ARN.
@@ -32,40 +32,41 @@ pub struct Requester {
     pub logical_id: String,
     /// CloudFormation's id of this one request.
     pub request_id: String,
-    /// What derived names begin with, where the function's role can touch no others: lower-case letters and digits.
+    /// The prefix of derived names, if the function's role covers no others: lower-case letters and digits.
     pub name_prefix: Option<String>,
 }
 
-/// Whose resource a set of tags says it is.
+/// The owner that a set of tags names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Owner {
     /// This logical resource of this stack.
     Us,
-    /// The same logical resource of an earlier stack of the same name, which must be gone by now: CloudFormation keeps
-    /// stack names unique per account and Region.
+    /// The same logical resource of an earlier stack of the same name. That stack must have been deleted, because
+    /// CloudFormation keeps stack names unique per account and Region.
     Predecessor,
-    /// Anybody else, or nobody.
+    /// Another owner, or none.
     Other,
 }
 
 impl Requester {
-    /// An idempotency token for one purpose within this request: the same for every delivery, another for every other
-    /// request. In the form of a UUID, which both Secrets Manager (32–64 characters, becomes the version id) and
-    /// AgentCore (33–256 characters) accept.
+    /// Returns an idempotency token for one purpose within this request: the same for every delivery, another for every
+    /// other request. It has the form of a UUID, which both Secrets Manager (32–64 characters, becomes the version id)
+    /// and AgentCore (33–256 characters) accept.
     #[must_use]
     pub fn client_token(&self, purpose: &str) -> String {
         let hex = digest(&[&self.stack_id, &self.logical_id, &self.request_id, purpose]);
         format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..32])
     }
 
-    /// Eight hexadecimal digits that differ between stacks and between resources of one stack.
+    /// Returns eight hexadecimal digits that differ between stacks and between resources of one stack.
     #[must_use]
     pub fn suffix(&self) -> String {
         digest(&[&self.stack_id, &self.logical_id])[..8].to_owned()
     }
 
-    /// What every name derived for AgentCore begins with where hyphens are allowed: `<prefix>-<first eight characters of
-    /// the stack's GUID>-`, with `mcp` unless the function was given a prefix. Policies can name it.
+    /// Returns the beginning of every name that is derived for AgentCore where hyphens are allowed: `<prefix>-<first
+    /// eight characters of the stack's GUID>-`, with `mcp` unless the function was given a prefix. Policies can name
+    /// it.
     #[must_use]
     pub fn name_stem(&self) -> String {
         let prefix = self.name_prefix.as_deref().unwrap_or(NAME_PREFIX_DEFAULT);
@@ -74,7 +75,7 @@ impl Requester {
         format!("{prefix}-{}-", guid.to_lowercase())
     }
 
-    /// A derived name, the same for every request about this resource.
+    /// Returns a derived name, the same for every request about this resource.
     #[must_use]
     pub fn derived_name(&self) -> String {
         format!("{}{}", self.name_stem(), &digest(&[&self.stack_id, &self.logical_id])[..6])
@@ -86,37 +87,38 @@ impl Requester {
         format!("{}{}", self.name_stem(), &digest(&[&self.stack_id, &self.logical_id, variant])[..6])
     }
 
-    /// A derived name for what replaces the resource: the same for every delivery of this request.
+    /// Returns a derived name for a replacement of the resource: the same for every delivery of this request.
     #[must_use]
     pub fn replacement_name(&self) -> String {
         let hex = digest(&[&self.stack_id, &self.logical_id, &self.request_id]);
         format!("{}{}", self.name_stem(), &hex[..6])
     }
 
-    /// Whether a name is one that was derived for a resource of this stack: by whichever request, since a replacement's
-    /// name tells of it.
+    /// Returns true if a name was derived for a resource of this stack, by any request: the name of a replacement
+    /// depends on the request.
     #[must_use]
     pub fn is_derived_name(&self, name: &str) -> bool {
         name.strip_prefix(&self.name_stem())
             .is_some_and(|hex| hex.len() == 6 && hex.chars().all(|c| matches!(c, '0'..='9' | 'a'..='f')))
     }
 
-    /// What a description ends with where there are no tags to prove ownership by: sixteen hexadecimal digits of stack and
-    /// logical id, in brackets.
+    /// Returns the end of a description that proves ownership where there are no tags: sixteen hexadecimal digits of
+    /// stack and logical id, in brackets.
     #[must_use]
     pub fn marker(&self) -> String {
         format!("(agentcore-provisioner {})", &digest(&[&self.stack_id, &self.logical_id])[..16])
     }
 
-    /// The stack's name, from its ARN `arn:…:stack/<name>/<guid>`.
+    /// Returns the stack's name, from its ARN `arn:…:stack/<name>/<guid>`.
     #[must_use]
     pub fn stack_name(&self) -> &str {
         self.stack_id.split('/').nth(1).unwrap_or("stack")
     }
 
-    /// How to ask Secrets Manager for a secret of this account and Region by its name: by its ARN without the random
-    /// end. A policy that names secrets by ARN does not cover a bare name, so that asking by it for a secret that does
-    /// not exist is answered with AccessDenied. ARNs, and names that end like one, are left as they are.
+    /// Returns the id by which to ask Secrets Manager for a secret of this account and Region that is known by name:
+    /// its ARN without the random end. A policy that names secrets by ARN does not cover a bare name, so that a request
+    /// by name for a secret that does not exist is answered with AccessDenied. ARNs, and names that end like one, are
+    /// left as they are.
     #[must_use]
     pub fn secret_id(&self, name: &str) -> String {
         let ends_like_an_arn = name.rsplit_once('-').is_some_and(|(_, end)| end.len() == 6);
@@ -131,7 +133,7 @@ impl Requester {
         }
     }
 
-    /// The tags that prove ownership.
+    /// Returns the tags that prove ownership.
     #[must_use]
     pub fn tags(&self) -> BTreeMap<String, String> {
         BTreeMap::from([
@@ -140,7 +142,7 @@ impl Requester {
         ])
     }
 
-    /// Whose resource it is that carries these tags.
+    /// Returns the owner of the resource that carries these tags.
     #[must_use]
     pub fn owner(&self, tags: &BTreeMap<String, String>) -> Owner {
         let (Some(stack_id), Some(logical_id)) = (tags.get(STACK_ID_TAG), tags.get(LOGICAL_ID_TAG)) else {
@@ -175,7 +177,7 @@ fn digest(parts: &[&str]) -> String {
     })
 }
 
-/// The physical id that stands for a resource of this name before anything is known to exist.
+/// Returns the physical id that stands for a resource of this name before the resource is known to exist.
 #[must_use]
 pub fn pending_id(name: &str) -> String {
     let mut id = format!("{PENDING_PREFIX}{name}");
@@ -183,7 +185,7 @@ pub fn pending_id(name: &str) -> String {
     id
 }
 
-/// The name inside a pending id; `None` for any other id.
+/// Returns the name inside a pending id, or `None` for any other id.
 #[must_use]
 pub fn pending_name(physical_id: &str) -> Option<&str> {
     physical_id.strip_prefix(PENDING_PREFIX)

@@ -44,7 +44,7 @@ impl ResourceKind {
         Self::McpProbe,
     ];
 
-    /// The `ResourceType` in a template.
+    /// Returns the `ResourceType` in a template.
     #[must_use]
     pub fn type_name(self) -> &'static str {
         match self {
@@ -57,7 +57,7 @@ impl ResourceKind {
         }
     }
 
-    /// The kind with this `ResourceType`.
+    /// Returns the kind with this `ResourceType`.
     #[must_use]
     pub fn from_type(resource_type: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.type_name() == resource_type)
@@ -92,8 +92,8 @@ async fn run_as<R: Lifecycle>(job: &Job<'_>) -> Outcome {
             let old = request.old_properties.as_ref().and_then(|old| parse::<R>(job, old).ok());
             R::update(job, physical_id, properties, old).await
         }
-        // The Create was refused for its properties, before any call: there is nothing, and nothing to look for. A policy
-        // that knows the resource's real name would deny the look.
+        // The Create was refused because of its properties, before any call, so that there is nothing to look for. A
+        // policy that knows the resource's real name would deny the search.
         RequestType::Delete if pending_name(physical_id).is_some() && parse::<R>(job, &request.properties).is_err() => {
             Ok(Success::deleted(physical_id))
         }

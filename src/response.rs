@@ -1,4 +1,4 @@
-//! The answer: its shape, its size limit, and its delivery with bounded retries. Never decides success.
+//! The answer: its shape, its size limit, and its delivery with bounded retries. It never decides about success.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -16,26 +16,27 @@ use crate::text::cut;
 /// "The response body can be up to 4096 bytes" (CloudFormation user guide, custom resource response objects).
 pub const BODY_BYTES_MAX: usize = 4096;
 
-/// Attempts to deliver one answer, and the pauses between them: 24 s at most, within the time the handler reserves.
+/// The maximum number of attempts to deliver one answer. Their pauses take at most 24 s, which is within the time that
+/// the handler reserves.
 const ATTEMPTS_MAX: u32 = 5;
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(4);
 const BACKOFF_MIN: Duration = Duration::from_millis(250);
 
-/// What to tell CloudFormation.
+/// The answer to CloudFormation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
-    /// Done; the attributes are what `Fn::GetAtt` offers.
+    /// The operation succeeded. The attributes are for `Fn::GetAtt`.
     Success {
-        /// The identifier of what now exists.
+        /// The identifier of the resource that exists now.
         physical_id: String,
-        /// Attribute values by name. Nothing secret.
+        /// The attribute values by name. They hold nothing secret.
         attributes: BTreeMap<&'static str, String>,
     },
-    /// Not done.
+    /// The operation failed.
     Failed {
-        /// The identifier the clean-up will be asked for.
+        /// The identifier that the clean-up will carry.
         physical_id: String,
-        /// One sentence; shown in the stack's events.
+        /// One sentence, which the stack's events show.
         reason: String,
     },
 }
@@ -55,8 +56,8 @@ struct Body<'a> {
     data: &'a BTreeMap<&'static str, String>,
 }
 
-/// The answer as JSON of at most [`BODY_BYTES_MAX`] bytes. A Reason is cut to fit. Data is never dropped: an answer
-/// whose attributes do not fit becomes a FAILED that says so.
+/// Encodes the answer as JSON of at most [`BODY_BYTES_MAX`] bytes. A Reason is cut to fit. Data is never dropped: an
+/// answer whose attributes do not fit becomes a FAILED that says so.
 #[must_use]
 pub fn encode(answer: &Answer, recipient: &Recipient) -> Vec<u8> {
     let none = BTreeMap::new();
@@ -101,7 +102,8 @@ fn to_json(
     serde_json::to_vec(&body).unwrap_or_default()
 }
 
-/// CloudFormation could not be told. The invocation fails, so that Lambda delivers the event again.
+/// The error of an answer that CloudFormation did not get. The invocation fails, so that Lambda delivers the event
+/// again.
 #[derive(Debug)]
 pub struct DeliveryError(String);
 
@@ -111,7 +113,7 @@ impl fmt::Display for DeliveryError {
     }
 }
 
-/// Sends the body. Safe to repeat: CloudFormation takes the first answer to a request and ignores later ones.
+/// Sends the body. May run twice: CloudFormation uses the first answer to a request and ignores later ones.
 pub async fn deliver(connector: &SharedHttpConnector, url: &ResponseUrl, body: Vec<u8>) -> Result<(), DeliveryError> {
     // The URL is signed for an empty content type; another one is refused as SignatureDoesNotMatch.
     let headers = [("content-type", String::new()), ("content-length", body.len().to_string())];

@@ -1,6 +1,6 @@
-//! Whether CloudFormation is undoing an update. No request says so; the stack's status does.
+//! Finds out if CloudFormation is undoing an update. No request says so, but the stack's status does.
 //!
-//! Calls: DescribeStacks, and that only where a check has failed an Update, or where undoing differs from updating.
+//! Calls: DescribeStacks, only if a check has failed an Update, or if undoing differs from updating.
 
 use std::time::Duration;
 
@@ -12,20 +12,21 @@ use crate::event::RequestType;
 use crate::job::Job;
 use crate::wait;
 
-/// The question is about a failure that is certain by now: it must not take the time its answer needs.
+/// The maximum time of the question. The failure that it is about is already certain, so the question must not use up
+/// the time of the answer.
 const PATIENCE: Duration = Duration::from_secs(45);
 
-/// Passes on the result of checking the world outside the stack: an identity provider, a server, a client's secret.
+/// Passes on the result of a check outside the stack: of an identity provider, a server, a client's secret.
 ///
-/// `None` for a check that failed while CloudFormation undoes an update. What it goes back to was checked when it was
-/// new. If the world has changed since, a refusal repairs nothing: it only ends in `UPDATE_ROLLBACK_FAILED`, where the
-/// stack takes no further update.
+/// Returns `None` for a check that failed while CloudFormation undoes an update. The configuration that the rollback
+/// restores was checked when it was new. If the world has changed since, a refusal repairs nothing: it only ends in
+/// `UPDATE_ROLLBACK_FAILED`, where the stack takes no further update.
 pub(crate) async fn unless_rolling_back<T>(job: &Job<'_>, checked: Result<T, Error>) -> Result<Option<T>, Error> {
     match checked {
         Ok(value) => Ok(Some(value)),
         Err(error @ (Error::OutOfTime { .. } | Error::Bug(_))) => Err(error),
         Err(error) if is_rolling_back(job).await => {
-            // The sentence may quote a secret; only the answer is masked.
+            // The sentence may quote a secret, and only the answer is masked.
             let code = if let Error::Unverified { code, .. } = error { code.as_str() } else { "other" };
             warn!(code, "a check failed; going on, because the stack is being rolled back");
             Ok(None)
@@ -34,8 +35,7 @@ pub(crate) async fn unless_rolling_back<T>(job: &Job<'_>, checked: Result<T, Err
     }
 }
 
-/// Asks CloudFormation if this request undoes an update. A request about which CloudFormation cannot be asked is
-/// treated as one that does not.
+/// Asks CloudFormation if this request undoes an update. Returns false if CloudFormation cannot be asked.
 pub(crate) async fn is_rolling_back(job: &Job<'_>) -> bool {
     undoes_update(job).await.unwrap_or(false)
 }

@@ -5,25 +5,25 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use zeroize::Zeroizing;
 
-/// What a secret value prints as.
+/// The printed form of a secret value.
 const STARS: &str = "****";
 
-/// Shorter values are not masked in texts: replacing every `a` would destroy the sentence and hide nothing.
+/// The length from which values are masked in texts: replacing every `a` would destroy the sentence and hide nothing.
 const MASKED_CHARS_MIN: usize = 4;
-/// Values of this length are masked inside of words too.
+/// The length from which values are masked inside of words, too.
 const MASKED_ANYWHERE_CHARS_MIN: usize = 8;
 
-/// A secret string. Its `Debug` prints stars; there is no `Display`; the memory is wiped on drop.
+/// A secret string. Its `Debug` prints stars, it has no `Display`, and its memory is wiped on drop.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Sensitive(Zeroizing<String>);
 
 impl Sensitive {
-    /// Takes the string over.
+    /// Takes ownership of the string.
     pub fn new(value: impl Into<String>) -> Self {
         Self(Zeroizing::new(value.into()))
     }
 
-    /// The value itself. Whoever calls this must not log, print or return it.
+    /// Returns the value itself. The caller must not log, print or return it.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0
@@ -36,15 +36,16 @@ impl fmt::Debug for Sensitive {
     }
 }
 
-/// Remembers the secret values one request has met and masks them in every text that leaves the function.
+/// Remembers the secret values that one request has met, and masks them in every text that leaves the function.
 ///
-/// The second line of defence: no text is built from a secret on purpose, but an AWS error may quote its input, and a
-/// log its container's.
+/// This is the second line of defence: no text is built from a secret on purpose, but an AWS error may quote its input,
+/// and a log its container's.
 #[derive(Debug, Default)]
 pub struct Mask(Mutex<Vec<Sensitive>>);
 
 impl Mask {
-    /// Adds a value to be masked from now on, and each line of it: a log has every line of a printed text for itself.
+    /// Adds a value to mask from now on, and each line of it, because a log has every line of a printed text for
+    /// itself.
     pub fn add(&self, value: &Sensitive) {
         let value = value.expose();
         let mut values = self.values();
@@ -57,10 +58,10 @@ impl Mask {
         values.sort_by_key(|value| std::cmp::Reverse(value.expose().len()));
     }
 
-    /// The text with every known value replaced by stars, also where it was escaped. A short value is replaced where it
-    /// stands alone, so that one like `name` does not eat into `SecretName`.
+    /// Returns the text with every known value replaced by stars, also where the value was escaped. A short value is
+    /// replaced only where it stands alone, so that one like `name` does not damage `SecretName`.
     ///
-    /// A text that is to be cut is masked first: the rest of a value is not recognised any more.
+    /// Mask a text before it is cut: the rest of a value would no longer be recognised.
     #[must_use]
     pub fn apply(&self, text: &str) -> String {
         let mut masked = text.to_owned();
@@ -79,14 +80,14 @@ impl Mask {
     }
 }
 
-/// The lines of a value that has more than one; keys are also stored on one line, with `\n` for its end.
+/// Returns the lines of a value that has more than one. Keys are also stored on one line, with `\n` for its end.
 fn lines(value: &str) -> impl Iterator<Item = &str> {
     let lines = value.split('\n').flat_map(|line| line.split("\\n")).map(str::trim);
     lines.filter(move |line| line.len() < value.len() && line.chars().count() >= MASKED_ANYWHERE_CHARS_MIN)
 }
 
-/// A value as programs print it: as it is, as JSON, as JSON of ASCII only (Python's `json.dumps`), and with its quotes as
-/// they are (Python's `repr`).
+/// Returns a value in the forms in which programs print it: as it is, as JSON, as JSON of ASCII only (Python's
+/// `json.dumps`), and with its quotes as they are (Python's `repr`).
 fn forms(value: &str) -> impl Iterator<Item = Sensitive> {
     let json = Sensitive::new(serde_json::to_string(value).unwrap_or_default());
     let inner = json.expose().strip_prefix('"').and_then(|json| json.strip_suffix('"'));

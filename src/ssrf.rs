@@ -1,7 +1,7 @@
 //! Keeps requests to URLs that a template or a document names away from addresses that only the function can reach
 //! (server-side request forgery, SSRF): itself, the services of its machine, and AWS's sources of credentials.
 //!
-//! Private addresses are no such place: identity providers and servers inside a VPC have them.
+//! Private addresses are allowed, because identity providers and servers inside a VPC have them.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
@@ -18,7 +18,8 @@ use crate::https_url;
 const LOOPBACK: &str = "a loopback address";
 
 /// Returns the reason why the function does not call a URL that a template or a document names, as far as the text
-/// tells. The reason completes "…, which": "is a local address". Returns `None` if it calls the URL, unless the host resolves to a refused address.
+/// tells. The reason completes "…, which": "is a local address". Returns `None` if it calls the URL, unless the host
+/// resolves to a refused address.
 #[must_use]
 pub(crate) fn ssrf_objection(text: &str) -> Option<&'static str> {
     match https_url::parse(text) {
@@ -141,9 +142,9 @@ fn refused_v6(address: Ipv6Addr) -> Option<&'static str> {
     }
 }
 
-/// Looks the addresses of a name up.
+/// Looks up the addresses of a name.
 pub(crate) trait Lookup: Send + Sync + 'static {
-    /// Returns the addresses, in the order in which they are to be tried.
+    /// Returns the addresses, in the order in which the client tries them.
     fn lookup(&self, name: String) -> impl Future<Output = io::Result<Vec<IpAddr>>> + Send;
 }
 
@@ -314,7 +315,7 @@ mod tests {
         }
     }
 
-    /// Knows one name, and counts how often it is asked.
+    /// A lookup that knows one name and counts its calls.
     struct One(Vec<IpAddr>, AtomicUsize);
 
     impl Lookup for One {

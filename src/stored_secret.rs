@@ -1,4 +1,4 @@
-//! Reading a secret that somebody stored, for every resource that needs one.
+//! Reads a secret that somebody stored, for every resource that needs one.
 
 use crate::denial::Denial;
 use crate::error::{ApiErrorKind, Error};
@@ -27,13 +27,13 @@ pub struct Stored {
 pub(crate) enum Current {
     /// No version carries AWSCURRENT.
     Nothing,
-    /// Not text.
+    /// The value is not text.
     Binary,
-    /// Text.
+    /// The value is text.
     Text(CurrentText),
 }
 
-/// A secret's current value that is text, and where it stands.
+/// A secret's current value that is text, with its ARN, name and version.
 pub(crate) struct CurrentText {
     arn: String,
     name: String,
@@ -41,12 +41,13 @@ pub(crate) struct CurrentText {
     pub(crate) text: Sensitive,
 }
 
-/// Reads what `secret_id` (name or ARN) holds now. A secret that does not exist has nothing either.
+/// Reads the current value of `secret_id` (name or ARN). Returns [`Current::Nothing`] for a secret that does not exist
+/// as well.
 pub(crate) async fn current(job: &Job<'_>, secret_id: &str) -> Result<Current, Error> {
     let request = job.context.secretsmanager.get_secret_value().secret_id(secret_id);
     let answer = match job.call("secretsmanager:GetSecretValue", || request.clone().send()).await {
         Ok(answer) => answer,
-        // The service says the same of a secret without a value as of no secret.
+        // For a secret without a value, the service answers the same as for a missing secret.
         Err(error) if error.api().is_some_and(is_without_value) => return Ok(Current::Nothing),
         Err(error) => return Err(error),
     };
@@ -58,7 +59,7 @@ pub(crate) async fn current(job: &Job<'_>, secret_id: &str) -> Result<Current, E
     }
 }
 
-/// What the secret held before its current version, if that is still known and a document.
+/// Reads the value before the secret's current one, if that is still known and a document.
 pub(crate) async fn previous(job: &Job<'_>, secret_id: &str) -> Result<Option<Document>, Error> {
     let request = job.context.secretsmanager.get_secret_value().secret_id(secret_id).version_stage("AWSPREVIOUS");
     match job.call("secretsmanager:GetSecretValue", || request.clone().send()).await {
@@ -68,11 +69,11 @@ pub(crate) async fn previous(job: &Job<'_>, secret_id: &str) -> Result<Option<Do
     }
 }
 
-/// Begins the names of the secrets behind credential providers (AgentCore Requester guide). The function's role may read
-/// those of its providers on AgentCore's behalf, which is not to make them anybody's.
+/// Prefix of the names of the secrets behind credential providers (AgentCore Identity guide). The function's role may
+/// read the secrets of its providers on AgentCore's behalf, and a template must not get at them that way.
 const KEPT_BY_AGENTCORE: &str = "bedrock-agentcore-identity!";
 
-/// Reads a secret that a property names, or says in a sentence about that property why it will not do.
+/// Reads a secret that a property names, or says in a sentence about that property why the secret cannot be used.
 pub async fn read(job: &Job<'_>, property: &str, secret_id: &str) -> Result<Stored, Error> {
     let refuse = |problem: String| Error::property(property, format!("is {}, {problem}", quote(secret_id)));
     if parse_arn(secret_id).map_or(secret_id, |(_, name)| name).starts_with(KEPT_BY_AGENTCORE) {
@@ -114,7 +115,7 @@ pub async fn read(job: &Job<'_>, property: &str, secret_id: &str) -> Result<Stor
 }
 
 impl Stored {
-    /// The text under a key that `property` names.
+    /// Returns the text under a key that `property` names.
     pub fn value(&self, job: &Job<'_>, property: &str, key: &str) -> Result<Sensitive, Error> {
         let value = self.document.text(key).filter(|value| !value.expose().is_empty()).ok_or_else(|| {
             let problem =
@@ -126,12 +127,12 @@ impl Stored {
     }
 }
 
-/// "Secrets Manager can't find the specified secret value for staging label: AWSCURRENT"
+/// Recognises "Secrets Manager can't find the specified secret value for staging label: AWSCURRENT".
 fn is_without_value(error: &crate::error::ApiError) -> bool {
     error.kind == ApiErrorKind::NotFound && error.mentions("staging label")
 }
 
-/// `arn:<partition>:secretsmanager:<region>:<account>:secret:<name>-<six characters>` → account and name.
+/// Parses `arn:<partition>:secretsmanager:<region>:<account>:secret:<name>-<six characters>`. Returns account and name.
 #[must_use]
 pub fn parse_arn(text: &str) -> Option<(&str, &str)> {
     let mut parts = text.splitn(7, ':');

@@ -23,7 +23,7 @@ pub(crate) fn check(name: &str, tags: &BTreeMap<String, String>) -> Result<(), E
         }
         at_most(&entry, key, 128)?;
         at_most(&entry, value, 256)?;
-        // The stricter of the two services' patterns: AgentCore's TagKey and TagValue.
+        // The stricter one of the two services' patterns: AgentCore's TagKey and TagValue.
         let allowed = |c: char| c.is_ascii_alphanumeric() || c.is_ascii_whitespace() || "._:/=+@-".contains(c);
         if !key.chars().all(allowed) || !value.chars().all(allowed) {
             return Err(Error::property(
@@ -35,14 +35,14 @@ pub(crate) fn check(name: &str, tags: &BTreeMap<String, String>) -> Result<(), E
     Ok(())
 }
 
-/// The tags a resource is to carry: the user's and the proof of ownership.
+/// Returns the desired tags of a resource: the user's and the proof of ownership.
 pub(crate) fn wanted(user: &BTreeMap<String, String>, requester: &Requester) -> BTreeMap<String, String> {
     let mut tags = user.clone();
     tags.extend(requester.tags());
     tags
 }
 
-/// What has to change so that a resource carries the wanted tags. Tags that AWS or others added are left alone: only
+/// Returns the changes that bring a resource to the desired tags. Tags that AWS or others added are left alone: only
 /// keys of the previous properties are removed.
 pub(crate) fn changes(
     live: &BTreeMap<String, String>,

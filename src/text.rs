@@ -1,4 +1,4 @@
-//! Text that somebody else wrote, fit to stand in a sentence of ours.
+//! Prepares text that somebody else wrote for a sentence of ours.
 
 use std::borrow::Cow;
 
@@ -15,8 +15,9 @@ pub(crate) fn quote(text: &str) -> String {
     }
 }
 
-/// The text, or as much of its beginning as takes at most so many bytes as JSON, where escaping makes a character cost up
-/// to six. Whatever is secret in it has been masked before: the rest of a value would not be recognised any more.
+/// Returns the text, or as much of its beginning as takes at most `bytes_max` bytes as JSON, where escaping makes a
+/// character cost up to six. Secrets in the text must have been masked before: the rest of a value would no longer be
+/// recognised.
 pub(crate) fn cut(text: &str, bytes_max: usize) -> Cow<'_, str> {
     let mut bytes = 0;
     let mut end = 0;

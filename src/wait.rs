@@ -1,5 +1,5 @@
-//! Deadline, retries and polling: the only place in this crate that sleeps, but for the delivery of the answer, which
-//! has a time of its own.
+//! Deadline, retries and polling: the only place in this crate that sleeps, except for the delivery of the answer,
+//! which has a time of its own.
 
 use std::future::Future;
 use std::time::{Duration, SystemTime};
@@ -16,27 +16,29 @@ use crate::error::{ApiError, ApiErrorKind, Error};
 /// First and last pause between two attempts of one call.
 const BACKOFF_MIN: Duration = Duration::from_millis(200);
 const BACKOFF_MAX: Duration = Duration::from_secs(5);
-/// How long throttling, server errors and lost replies of one call are waited through.
+/// The time for which throttling, server errors and lost replies of one call are retried.
 const TRANSIENT_PATIENCE: Duration = Duration::from_mins(3);
-/// How long a refusal is taken for a policy that has not propagated yet. A role made seconds earlier by the same stack
-/// is refused at first; a policy that really lacks the action should still be reported while somebody is looking.
+/// The time for which a refusal is treated as a policy that has not propagated yet. A role that the same stack created
+/// seconds earlier is refused at first. A policy that really lacks the action should still be reported while somebody
+/// is looking.
 const DENIED_PATIENCE: Duration = Duration::from_secs(30);
 
-/// How long a resource may still appear after CloudFormation cancelled its Create: the most that a Create spends before its
-/// call takes effect, which is two minutes for a role that propagates, three for calls that fail in passing, and some for
-/// lists that lag.
+/// The time for which a resource may still appear after CloudFormation cancelled its Create. It is the longest that a
+/// Create can run before its call takes effect: two minutes of role propagation, three of transient errors, and some
+/// for lists that lag.
 pub const CANCELLED_CREATE_GRACE: Duration = Duration::from_secs(330);
 
-/// Pauses between two looks at a resource: growing with the time waited, so that the end is noticed within a second
-/// for what takes up to twelve, without hurrying what takes minutes (Get allows 50 calls a second for the account).
+/// The pauses between two polls of a resource. They grow with the time waited, so that the end of a short operation (up
+/// to twelve seconds) is noticed within a second, and a long one is not polled too often (Get allows 50 calls a second
+/// for the account).
 const POLL_MIN: Duration = Duration::from_millis(250);
 const POLL_MAX: Duration = Duration::from_secs(2);
 const POLL_GROWTH: u32 = 12;
-/// After this long, polls are [`POLL_SLOW`] apart.
+/// The time after which polls are [`POLL_SLOW`] apart.
 const POLL_SLOW_AFTER: Duration = Duration::from_mins(1);
 const POLL_SLOW: Duration = Duration::from_secs(5);
 
-/// When the invocation has to stop working, so that there is still time to answer.
+/// The time at which the invocation has to stop working, so that there is still time to answer.
 #[derive(Clone, Copy, Debug)]
 pub struct Deadline(Instant);
 
@@ -45,24 +47,24 @@ pub struct Deadline(Instant);
 pub struct Expired;
 
 impl Deadline {
-    /// A deadline `duration` from now.
+    /// Returns a deadline `duration` from now.
     #[must_use]
     pub fn after(duration: Duration) -> Self {
         Self(Instant::now() + duration)
     }
 
-    /// This deadline, or `duration` from now if that is earlier.
+    /// Returns this deadline, or `duration` from now if that is earlier.
     #[must_use]
     pub fn at_most(self, duration: Duration) -> Self {
         Self(self.0.min(Instant::now() + duration))
     }
 
-    /// What `future` comes to, unless the deadline comes first.
+    /// Returns the output of `future`, or `None` if the deadline comes first.
     pub async fn limit<T>(self, future: impl Future<Output = T>) -> Option<T> {
         timeout_at(self.0, Box::pin(future)).await.ok()
     }
 
-    /// Sleeps, unless the deadline comes first: then it returns at once.
+    /// Sleeps. Returns an error at once, without sleeping, if the deadline comes first.
     pub async fn sleep(self, duration: Duration) -> Result<(), Expired> {
         if Instant::now() + duration >= self.0 {
             return Err(Expired);
@@ -72,34 +74,35 @@ impl Deadline {
     }
 }
 
-/// What one look at a resource showed.
+/// The result of one poll of a resource.
 #[derive(Debug)]
 pub enum Progress<T> {
-    /// It has settled.
+    /// The resource has settled.
     Done(T),
-    /// It is still going on.
+    /// The operation is still going on.
     Pending {
         /// The status word, for the sentence when time runs out.
         status: String,
-        /// Since when, by the resource's own timestamps.
+        /// The start of the operation, by the resource's own timestamps.
         since: Option<SystemTime>,
     },
 }
 
 impl<T> Progress<T> {
-    /// Still going on, without a timestamp of its own.
+    /// Returns that the operation is still going on, without a timestamp of its own.
     pub fn pending(status: impl Into<String>) -> Self {
         Self::Pending { status: status.into(), since: None }
     }
 }
 
-/// The time for which looks at a resource that was seen in progress may fail one after the other for transient reasons:
+/// The time for which polls of a resource that was seen in progress may fail one after the other for transient reasons:
 /// the resource goes on meanwhile, and half an hour of work must not be given up because of minutes of throttling.
 const TROUBLE_PATIENCE: Duration = Duration::from_mins(10);
 
-/// Makes one AWS call, waiting through throttling, server errors, lost replies and refusals that propagation explains.
+/// Sends one AWS call, and repeats it after throttling, server errors, lost replies and refusals that propagation
+/// explains.
 ///
-/// `attempt` may run many times: it must be safe to repeat, which client tokens and full-replace calls are.
+/// `attempt` may run many times: it has to be safe to repeat, as calls with client tokens and full-replace calls are.
 pub async fn call<T, E, F, Fut>(deadline: Deadline, operation: &'static str, attempt: F) -> Result<T, Error>
 where
     F: Fn() -> Fut,
@@ -109,7 +112,7 @@ where
     repeat(deadline, operation, async || once(operation, attempt()).await).await
 }
 
-/// Makes one attempt of an AWS call. Logs its success; a refusal is logged by [`repeat`].
+/// Sends one attempt of an AWS call. Logs its success; a refusal is logged by [`repeat`].
 pub async fn once<T, E>(
     operation: &'static str,
     attempt: impl Future<Output = Result<T, SdkError<E, HttpResponse>>>,
@@ -141,8 +144,9 @@ pub async fn repeat<T>(
             Err(_) => return Err(out_of_time(operation, "no answer")),
         };
         let repeat = started.elapsed() < patience(&error);
+        // An attempt may consist of several calls: the log names the one that failed.
         let operation = error.operation;
-        // The message stays out of the log: only what the handler masks may quote AWS.
+        // The message stays out of the log: only texts that the handler masks may quote AWS.
         info!(operation, milliseconds = millis(called), kind = ?error.kind, code = error.code.as_deref(), repeat, "refused");
         if !repeat {
             return Err(Error::Api(error));
@@ -176,7 +180,7 @@ fn millis(since: Instant) -> u64 {
     u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
 }
 
-/// Looks until the resource has settled. `doing` completes "ran out of time …". Errors end the wait, except transient
+/// Polls until the resource has settled. `doing` completes "ran out of time …". Errors end the wait, except transient
 /// ones while the resource is known to be in progress, by its own timestamps.
 pub async fn until<T>(
     deadline: Deadline,
@@ -211,7 +215,7 @@ pub async fn until<T>(
     }
 }
 
-/// Like [`until`], but gives up with `None` after `patience`: for what is not certain to come.
+/// Polls like [`until`], but gives up with `None` after `patience`: for something that may never come.
 pub async fn until_within<T>(
     deadline: Deadline,
     patience: Duration,
@@ -230,7 +234,7 @@ pub async fn until_within<T>(
     .await
 }
 
-/// Makes a call, and makes it again while it is refused in a way that `passes`; what a call says that begins after
+/// Sends a call, and repeats it while it is refused with an error that `passes`. The answer to a call that begins after
 /// `patience` is final. `doing` completes "ran out of time …".
 pub async fn while_refused<T>(
     deadline: Deadline,

@@ -12,7 +12,7 @@ use syn::{
 struct Attributes {
     name: Option<LitStr>,
     flatten: bool,
-    /// The type that is read, if it is not that of the field.
+    /// The type that is read, if it is not the type of the field.
     group: Option<Type>,
     also: Option<Ident>,
     default: Option<Expr>,
@@ -58,7 +58,7 @@ impl Attributes {
         Ok(Some(read))
     }
 
-    /// Refuses what is an attribute of properties only, on a group.
+    /// Refuses attributes on a group that only properties have.
     fn check_group(&self, field: &Field) -> Result<()> {
         let is_property = self.name.is_some()
             || self.default.is_some()
@@ -75,9 +75,9 @@ impl Attributes {
     }
 }
 
-/// What one field contributes.
+/// The contribution of one field.
 struct Part {
-    /// A constant with the declaration; empty for a group.
+    /// A constant with the declaration. It is empty for a group.
     declaration: TokenStream,
     /// The entry in the table.
     entry: TokenStream,
@@ -176,7 +176,7 @@ fn property_part(index: usize, ident: &Ident, field: &Field, name: &LitStr, attr
     let replaces = attributes.replaces;
     let field_type = &field.ty;
     let conversion = attributes.map.as_ref().or(attributes.parse.as_ref());
-    // A conversion's parameter tells what reads the value.
+    // The parameter of a conversion tells which type reads the value.
     let kind = match (conversion, &attributes.parse) {
         (None, _) => quote!(crate::properties::reference::Kind::of::<#field_type>()),
         (Some(_), Some(parse)) => quote!(crate::properties::reference::Kind::parsed_by(&#parse)),
@@ -228,7 +228,7 @@ fn optional(value: Option<&Expr>) -> TokenStream {
     value.map_or_else(|| quote!(None), |value| quote!(Some(#value)))
 }
 
-/// Turns the literal of a text into a `String`, which is what the property is read as.
+/// Turns the literal of a text into a `String`, the type of the property.
 fn owned(value: &Expr) -> TokenStream {
     match value {
         Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => quote!(String::from(#text)),

@@ -18,34 +18,36 @@ use crate::job::Job;
 use crate::requester::pending_name;
 use crate::wait::{CANCELLED_CREATE_GRACE, Progress, until, until_within};
 
-/// How long lists lag: a new resource may be missing, and a deleted one may linger.
+/// The time for which lists lag: a new resource may be missing, and a deleted one may linger.
 pub(crate) const LIST_PATIENCE: Duration = Duration::from_secs(30);
-/// How long a resource may keep its old status after a deletion was accepted. Longer, and the deletion has failed.
+/// The time for which a resource may keep its old status after a deletion was accepted. After that, the deletion has
+/// failed.
 const DELETION_PATIENCE: Duration = Duration::from_mins(2);
-/// How long a dependent that nobody seems to delete may still be on its way out.
+/// The time for which a dependent that nobody seems to delete may still be on its way out.
 const DEPENDENTS_PATIENCE: Duration = Duration::from_secs(30);
-/// Tokens that one request may use up for one call: each is good for one set of parameters.
+/// The maximum number of tokens that one request uses for one call: each is good for one set of parameters.
 const TOKENS_MAX: u32 = 3;
 
 /// A noun of AgentCore: its calls, each safe to repeat, and what they say.
 pub(crate) trait Provisioned: Sized {
     /// The noun in a sentence: `runtime`.
     const NOUN: &'static str;
-    /// What to do if somebody else holds the name.
+    /// The remedy if somebody else holds the name.
     const NAME_ADVICE: &'static str;
-    /// Why the proof of ownership fails, and what to do about that.
+    /// The reason why the proof of ownership fails, and the remedy.
     const PROOF_LOST: &'static str = "its ownership tags are gone or changed: restore them and retry";
-    /// True if a deletion that failed is asked for again: the noun has no status of its own for that.
+    /// True if a deletion that failed is requested again, because the noun has no status of its own for that.
     const REPEATS_DELETION: bool = false;
-    /// True if a create deletes what holds its name, is ours and never worked. Otherwise it reports that.
+    /// True if a create deletes the holder of its name that is ours and never worked. Otherwise the create reports
+    /// that.
     const REPLACES_FAILED: bool = false;
-    /// How long a search by name looks before it finds nothing.
+    /// The time for which a search by name looks before it finds nothing.
     const SEARCH_PATIENCE: Duration = LIST_PATIENCE;
     /// The pauses after which a create or an update that [`may_pass`](Self::may_pass) is repeated.
     const REPEATS: &'static [Duration] = &[];
     /// The identifier.
     type Id: Clone + PartialEq + Display;
-    /// What a search by name needs.
+    /// The key of a search by name.
     type Name: Display;
     /// The answer to a Get.
     type Live: Live;
@@ -54,7 +56,7 @@ pub(crate) trait Provisioned: Sized {
     async fn get(job: &Job<'_>, id: &Self::Id) -> Result<Option<Self::Live>, Error>;
     /// Lists the resources with this name. Returns `None` if none can exist any longer. Lists lag.
     async fn named(job: &Job<'_>, name: &Self::Name) -> Result<Option<Vec<Self::Id>>, Error>;
-    /// Reads whose resource it is. Returns `None` if it was deleted.
+    /// Reads who owns the resource. Returns `None` if it was deleted.
     async fn ownership(job: &Job<'_>, live: &Self::Live) -> Result<Option<Ownership>, Error>;
     /// Starts the deletion. Returns `None` if there is nothing to delete.
     async fn delete(job: &Job<'_>, id: &Self::Id) -> Result<Option<()>, Error>;
@@ -91,7 +93,7 @@ pub(crate) trait Provisioned: Sized {
     }
 }
 
-/// What keeps a resource from being deleted.
+/// The dependents that keep a resource from being deleted.
 #[derive(Debug, Default)]
 pub(crate) struct Dependents {
     /// The names of those that exist and that nobody is deleting.
@@ -100,13 +102,13 @@ pub(crate) struct Dependents {
     pub(crate) listed: bool,
 }
 
-/// What a template asks for, with what it was before.
+/// The desired state that a template describes, with the state before.
 pub(crate) trait Desired {
-    /// What is provisioned.
+    /// The noun that is provisioned.
     type Noun: Provisioned;
     /// The desired state in the API's terms.
     type Configuration;
-    /// What a later Get has to show of an update: a version or a time.
+    /// The version or the time that a later Get has to show of an update.
     type Receipt;
 
     /// Returns the name of a resource that is created.
@@ -117,7 +119,7 @@ pub(crate) trait Desired {
         job: &Job<'_>,
         live: Option<&<Self::Noun as Provisioned>::Live>,
     ) -> Result<Self::Configuration, Error>;
-    /// Creates the resource. `attempt` makes the idempotency token another one.
+    /// Creates the resource. Each `attempt` has an idempotency token of its own.
     async fn create(
         &self,
         job: &Job<'_>,
@@ -162,19 +164,19 @@ pub(crate) trait Desired {
 pub(crate) struct Created<P: Provisioned> {
     /// The new resource's id.
     pub(crate) id: P::Id,
-    /// What it is, if the answer says that.
+    /// The resource, if the answer shows it.
     pub(crate) live: Option<P::Live>,
 }
 
 /// The answer to an update.
 pub(crate) struct Updated<D: Desired> {
-    /// What a later Get has to show.
+    /// The version or the time that a later Get has to show.
     pub(crate) receipt: D::Receipt,
-    /// What the resource is, if the answer says that.
+    /// The resource, if the answer shows it.
     pub(crate) live: Option<<D::Noun as Provisioned>::Live>,
 }
 
-/// A resource and whose it is.
+/// A resource and its ownership.
 pub(crate) struct Found<P: Provisioned> {
     pub(crate) id: P::Id,
     pub(crate) live: P::Live,
@@ -191,7 +193,7 @@ impl<P: Provisioned> Found<P> {
         }
     }
 
-    /// Refuses to change or delete what is not provably ours.
+    /// Refuses to change or delete a resource that is not provably ours.
     fn check_ours(&self, job: &Job<'_>) -> Result<(), Error> {
         if self.is_ours(job) {
             return Ok(());
@@ -216,18 +218,18 @@ impl<P: Provisioned> Found<P> {
     }
 }
 
-/// How a deletion ended.
+/// The result of a deletion.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Deleted {
-    /// The resource does not exist any longer. `had_failed`: before the deletion was accepted, it had failed or somebody
-    /// else was deleting it.
+    /// The resource no longer exists. `had_failed`: before the deletion was accepted, it had failed or somebody else
+    /// was deleting it.
     Gone { had_failed: bool },
     /// Nothing was deleted: these dependents remain.
     InUse(Vec<String>),
 }
 
-/// Creates what is asked for and waits until it is READY. Adopts a resource of that name that is ours, from a delivery
-/// whose reply was lost. Undoes and repeats a creation that failed, if another attempt may succeed.
+/// Creates the desired resource and waits until it is READY. Adopts a resource of that name that is ours, from a
+/// delivery whose reply was lost. Undoes and repeats a creation that failed, if another attempt may succeed.
 pub(crate) async fn create<D: Desired>(job: &Job<'_>, desired: &D) -> Result<Found<D::Noun>, Failure> {
     let configuration = desired.configuration(job, None).await?;
     let mut repeats = Repeats::after(D::Noun::REPEATS);
@@ -279,7 +281,8 @@ async fn obtain<D: Desired>(
             Err(error) if is_name_taken(&error) || D::Noun::is_conflict(&error) => error,
             Err(error) => return Err(error),
         };
-        // An earlier delivery used the token with other parameters: what it created is found by name, or was deleted.
+        // An earlier delivery used the token with other parameters. The resource that it created is found by name, or
+        // was deleted.
         if is_token_known(&error) && *attempt < TOKENS_MAX {
             *attempt += 1;
         }
@@ -290,7 +293,7 @@ async fn obtain<D: Desired>(
         match standing(&found, found.is_ours(job)) {
             Standing::Leaving => Ok(found.live.pending()),
             Standing::Others => Err(name_taken(&name, &found)),
-            // Nothing repairs it, and nobody answered for it.
+            // No update repairs the resource, and no answer has named it.
             Standing::Useless => {
                 delete::<D::Noun>(job, &found.id).await?;
                 Ok(Progress::pending("deleting what an earlier attempt left behind"))
@@ -303,7 +306,7 @@ async fn obtain<D: Desired>(
     .await
 }
 
-/// What to do with the holder of a name that a create wants.
+/// The state of the holder of a name that a create wants.
 #[derive(Debug, PartialEq, Eq)]
 enum Standing {
     /// It is being deleted: wait for the name.
@@ -332,7 +335,8 @@ pub(crate) fn name_taken<P: Provisioned>(name: &P::Name, found: &Found<P>) -> Er
     Error::NotOurs { what: P::holder(name, &found.id), advice: format!("{why}{}", P::NAME_ADVICE) }
 }
 
-/// Waits until what was created or found leaves its transitional states. Returns true beside an adopted resource.
+/// Waits until a created or found resource leaves its transitional states. The second result is true for an adopted
+/// resource.
 async fn settle<D: Desired>(
     job: &Job<'_>,
     desired: &D,
@@ -348,8 +352,8 @@ async fn settle<D: Desired>(
     if let Some(live) = settled {
         return Ok((Found { id, live, ownership }, is_adopted));
     }
-    // An earlier delivery of this request may have repeated the creation. Otherwise the resource was deleted on purpose,
-    // by the Delete of a cancelled Create for one, and must not be created again.
+    // An earlier delivery of this request may have repeated the creation. Otherwise the resource was deleted on
+    // purpose, for example by the Delete of a cancelled Create, and must not be created again.
     if !D::Noun::REPEATS.is_empty()
         && let Some(other) = look::<D::Noun>(job, &desired.name()).await?.found
         && other.id != id
@@ -361,8 +365,8 @@ async fn settle<D: Desired>(
     Err(gone::<D::Noun>(&id))
 }
 
-/// Brings a settled resource of ours to the desired state: by an update, if it differs. Verifies that the update took
-/// effect. Repeats one that failed, if another attempt may succeed.
+/// Brings a settled resource of ours to the desired state by an update, if it differs. Verifies that the update took
+/// effect. Repeats an update that failed, if another attempt may succeed.
 pub(crate) async fn converge<D: Desired>(
     job: &Job<'_>,
     desired: &D,
@@ -402,7 +406,7 @@ pub(crate) async fn converge<D: Desired>(
     }
 }
 
-/// Makes the update, once other changes have ended.
+/// Sends the update, once other changes have ended.
 async fn update<D: Desired>(
     job: &Job<'_>,
     desired: &D,
@@ -418,7 +422,7 @@ async fn update<D: Desired>(
         match waiting_for_role(job, call).await {
             Ok(Some(updated)) => Ok(Progress::Done(updated)),
             Ok(None) => Err(gone::<D::Noun>(id)),
-            // An earlier delivery of this request updated to something else: a secret was rotated since.
+            // An earlier delivery of this request updated to another configuration: a secret was rotated since.
             Err(error) if is_token_known(&error) && attempt < TOKENS_MAX => {
                 attempt += 1;
                 Ok(Progress::pending("superseded"))
@@ -435,7 +439,7 @@ async fn update<D: Desired>(
 }
 
 /// Finds the resource that an Update is about, once it has left its transitional states. Returns `None` if it was
-/// deleted, and refuses one that is not provably ours.
+/// deleted, and refuses a resource that is not provably ours.
 pub(crate) async fn current<P: Provisioned>(job: &Job<'_>, id: &P::Id) -> Result<Option<Found<P>>, Error> {
     let Some(live) = wait_settled::<P>(job, id).await? else { return Ok(None) };
     let Some(ownership) = P::ownership(job, &live).await? else { return Ok(None) };
@@ -444,14 +448,14 @@ pub(crate) async fn current<P: Provisioned>(job: &Job<'_>, id: &P::Id) -> Result
     Ok(Some(found))
 }
 
-/// Gets a resource and whose it is. Returns `None` if it does not exist.
+/// Gets a resource and its ownership. Returns `None` if it does not exist.
 pub(crate) async fn get<P: Provisioned>(job: &Job<'_>, id: &P::Id) -> Result<Option<Found<P>>, Error> {
     let Some(live) = P::get(job, id).await? else { return Ok(None) };
     let Some(ownership) = P::ownership(job, &live).await? else { return Ok(None) };
     Ok(Some(Found { id: id.clone(), live, ownership }))
 }
 
-/// What one look at the list of names showed.
+/// The result of one look at the list of names.
 struct Look<P: Provisioned> {
     found: Option<Found<P>>,
     /// False if none can exist any longer.
@@ -463,7 +467,7 @@ async fn look<P: Provisioned>(job: &Job<'_>, name: &P::Name) -> Result<Look<P>, 
     let Some(ids) = P::named(job, name).await? else { return Ok(Look { found: None, possible: false }) };
     let mut leaving = None;
     for id in ids {
-        // Lists linger: what is gone by now is skipped.
+        // Lists linger: a resource that was deleted by now is skipped.
         let Some(found) = get::<P>(job, &id).await? else { continue };
         if found.live.phase() != Phase::Deleting {
             return Ok(Look { found: Some(found), possible: true });
@@ -473,7 +477,7 @@ async fn look<P: Provisioned>(job: &Job<'_>, name: &P::Name) -> Result<Look<P>, 
     Ok(Look { found: leaving, possible: true })
 }
 
-/// Searches the resource of this name for `patience`, because lists lag in both directions.
+/// Searches for the resource of this name for `patience`, because lists lag in both directions.
 pub(crate) async fn find<P: Provisioned>(
     job: &Job<'_>,
     name: &P::Name,
@@ -487,7 +491,7 @@ pub(crate) async fn find<P: Provisioned>(
     Ok(found.await?.flatten())
 }
 
-/// Adds to an error the id of what the failed call may have created, so that the rollback deletes it.
+/// Adds to an error the id of the resource that the failed call may have created, so that the rollback deletes it.
 async fn with_created_id<P: Provisioned>(job: &Job<'_>, error: Error, name: &P::Name) -> Failure {
     if !error.leaves_effect_unclear() {
         return error.into();
@@ -498,8 +502,8 @@ async fn with_created_id<P: Provisioned>(job: &Job<'_>, error: Error, name: &P::
     }
 }
 
-/// Deletes what an update wanted under this name and never answered for, if it is ours. This request is the rollback of
-/// that update.
+/// Deletes the resource that an update created under this name and never answered for, if it is ours. This request is
+/// the rollback of that update.
 pub(crate) async fn delete_abandoned<P: Provisioned>(job: &Job<'_>, name: &P::Name) -> Result<(), Error> {
     match find::<P>(job, name, P::SEARCH_PATIENCE).await? {
         Some(found) if found.is_ours(job) => check_gone::<P>(&found.id, delete::<P>(job, &found.id).await?),
@@ -507,8 +511,8 @@ pub(crate) async fn delete_abandoned<P: Provisioned>(job: &Job<'_>, name: &P::Na
     }
 }
 
-/// Deletes the resource that a Delete names by `id`, or else by `name`, if it is ours. A resource that is gone, and a
-/// name that belongs to somebody else, leave nothing to do. `physical_id` is what the Delete carries.
+/// Deletes the resource that a Delete names by `id`, or else by `name`, if it is ours. If the resource was deleted, or
+/// the name belongs to somebody else, nothing is left to do. `physical_id` is the id that the Delete carries.
 pub(crate) async fn delete_requested<P: Provisioned>(
     job: &Job<'_>,
     physical_id: &str,
@@ -517,7 +521,7 @@ pub(crate) async fn delete_requested<P: Provisioned>(
 ) -> Result<(), Error> {
     if let Some(id) = id {
         let Some(found) = get::<P>(job, &id).await? else { return Ok(()) };
-        // A resource on its way out may have lost its proof already, and nothing is left to do but wait.
+        // A resource on its way out may have lost its proof already, and the only thing left to do is to wait.
         if found.live.phase() != Phase::Deleting {
             found.check_ours(job)?;
         }
@@ -531,7 +535,8 @@ pub(crate) async fn delete_requested<P: Provisioned>(
         Some(_) => P::SEARCH_PATIENCE,
     };
     while let Some(found) = find::<P>(job, &name, patience).await? {
-        // A name alone proves nothing. Leaving what is most likely ours without a word would be worse than refusing.
+        // A name alone proves nothing. To leave a resource that is most likely ours without a word would be worse than
+        // to refuse.
         if found.ownership.proof == Proof::Missing && P::is_ours_unproven(job, &found.live) {
             return Err(found.unproven(job));
         }
@@ -539,7 +544,7 @@ pub(crate) async fn delete_requested<P: Provisioned>(
             break;
         }
         let deleted = delete::<P>(job, &found.id).await?;
-        // A Create that still runs may delete what failed and create another.
+        // A Create that still runs may delete the resource that failed and create another.
         let may_follow = deleted == Deleted::Gone { had_failed: true } && !P::REPEATS.is_empty();
         check_gone::<P>(&found.id, deleted)?;
         if !may_follow {
@@ -558,7 +563,7 @@ fn check_gone<P: Provisioned>(id: &P::Id, deleted: Deleted) -> Result<(), Error>
 }
 
 fn in_use<P: Provisioned>(id: &P::Id, names: &[String]) -> Error {
-    /// Dependents that a sentence names.
+    /// The maximum number of dependents that a sentence names.
     const NAMED_MAX: usize = 5;
     let first = names.iter().take(NAMED_MAX).map(String::as_str).collect::<Vec<_>>().join(", ");
     let more = match names.len().saturating_sub(NAMED_MAX) {
@@ -568,15 +573,15 @@ fn in_use<P: Provisioned>(id: &P::Id, names: &[String]) -> Error {
     Error::InUse { what: format!("{} {id}", P::NOUN), dependents: format!("the targets {first}{more}") }
 }
 
-/// When a deletion was accepted.
+/// The time at which a deletion was accepted.
 #[derive(Clone, Copy)]
 struct Asked {
     since: Instant,
     at: SystemTime,
 }
 
-/// Deletes a resource and waits until it is gone. A resource in transition, or with dependents that are being deleted,
-/// refuses to be deleted, which is waited through. The caller has proved ownership. May run twice.
+/// Deletes a resource and waits until it is gone. Waits through the refusals of a resource that is in transition, or
+/// whose dependents are being deleted. The caller has proved ownership. May run twice.
 pub(crate) async fn delete<P: Provisioned>(job: &Job<'_>, id: &P::Id) -> Result<Deleted, Error> {
     let mut asked: Option<Asked> = None;
     let mut status_before = None;
@@ -587,6 +592,7 @@ pub(crate) async fn delete<P: Provisioned>(job: &Job<'_>, id: &P::Id) -> Result<
         let Some(live) = P::get(job, id).await? else { return Ok(Progress::Done(Deleted::Gone { had_failed })) };
         // Its own timestamps tell of its last update, not of the deletion.
         let deleting = |since| Ok(Progress::Pending { status: live.status_name(), since });
+        // Only the state before our own request counts: afterwards, the deletion itself may fail.
         if asked.is_none() {
             had_failed |= live.creation_failed() || live.phase() == Phase::Deleting;
         }
@@ -596,17 +602,20 @@ pub(crate) async fn delete<P: Provisioned>(job: &Job<'_>, id: &P::Id) -> Result<
             Step::Failed => return Err(undeleted::<P>(id, &live)),
             Step::Ask => drop(status_before.get_or_insert(live.status_name())),
         }
+        // Read before every request, because a dependent on its way out still blocks the deletion.
         let dependents = P::dependents(job, id).await?;
         if dependents.standing.is_empty() {
             standing_since = None;
         } else if standing_since.get_or_insert_with(Instant::now).elapsed() >= DEPENDENTS_PATIENCE {
             return Ok(Progress::Done(Deleted::InUse(dependents.standing)));
         }
+        // None of them stays, so they will leave the list.
         if dependents.listed {
             return Ok(Progress::pending("its targets are still listed"));
         }
         match P::delete(job, id).await {
             Ok(Some(())) => {
+                // A repeated request does not extend the wait: the first one counts.
                 let first = *asked.get_or_insert(Asked { since: Instant::now(), at: job.context.now() });
                 deleting(Some(first.at))
             }
@@ -615,10 +624,11 @@ pub(crate) async fn delete<P: Provisioned>(job: &Job<'_>, id: &P::Id) -> Result<
                 Err(awaiting_consent::<P>(id, &live, &error))
             }
             Err(error) if P::is_conflict(&error) => {
+                // A change of the resource itself, or of another one that blocks it, ends by itself.
                 let changing = live.is_changing() || P::is_busy(job, &P::name(id, &live)).await?;
                 conflict.tolerate(error, changing, live.pending())
             }
-            // A policy that goes by ownership tags denies what has lost its tags by being gone.
+            // A policy that depends on ownership tags denies access to a resource whose tags were deleted with it.
             Err(error) if error.is(ApiErrorKind::Denied) && P::get(job, id).await?.is_none() => {
                 Ok(Progress::Done(Deleted::Gone { had_failed }))
             }
@@ -637,14 +647,14 @@ enum Step {
 }
 
 /// Decides how a deletion goes on. `changed`: the status differs from the one before the deletion was accepted, which
-/// was `asked` ago. `repeats`: a deletion that failed is asked for again.
+/// was `asked` ago. `repeats`: a deletion that failed is requested again.
 fn next_deletion_step(phase: Phase, changed: bool, asked: Option<Duration>, repeats: bool) -> Step {
     match (phase, asked) {
         (Phase::Deleting, _) | (Phase::Changing, Some(_)) => Step::Wait,
         (_, None) => Step::Ask,
         (Phase::Failed, Some(asked)) if repeats && asked < DELETION_PATIENCE => Step::Ask,
         (Phase::Failed, Some(_)) if changed => Step::Failed,
-        // A Get may lag.
+        // A Get may lag behind the deletion.
         (_, Some(asked)) if asked < DELETION_PATIENCE => Step::Wait,
         (_, Some(_)) => Step::Failed,
     }
@@ -715,10 +725,10 @@ mod tests {
     #[test]
     fn a_deletion_goes_on_by_phase_and_time() {
         let table = [
-            // What is being deleted already is waited for, whoever asked.
+            // The end of a deletion under way is awaited, whoever requested it.
             (Phase::Deleting, false, None, Step::Wait),
             (Phase::Deleting, true, Some(DELETION_PATIENCE * 9), Step::Wait),
-            // Whatever its status, a resource is asked to go once.
+            // Whatever its status is, a deletion is requested once.
             (Phase::Ready, false, None, Step::Ask),
             (Phase::Changing, false, None, Step::Ask),
             (Phase::Failed, false, None, Step::Ask),
@@ -729,14 +739,14 @@ mod tests {
             (Phase::Ready, false, Some(DELETION_PATIENCE), Step::Failed),
             (Phase::Failed, false, Some(DELETION_PATIENCE), Step::Failed),
             (Phase::AwaitingConsent, true, Some(DELETION_PATIENCE), Step::Failed),
-            // A failure that was not there before is the deletion's.
+            // A failure that was not there before comes from the deletion.
             (Phase::Failed, true, MOMENT, Step::Failed),
             (Phase::Changing, true, Some(DELETION_PATIENCE * 9), Step::Wait),
         ];
         for (phase, changed, asked, step) in table {
             assert_eq!(next_deletion_step(phase, changed, asked, false), step, "{phase:?}, {changed}, {asked:?}");
         }
-        // Without a status of its own for it, a deletion that failed is asked for again for a while.
+        // If the noun has no status of its own for it, a deletion that failed is requested again for a while.
         assert_eq!(next_deletion_step(Phase::Failed, true, MOMENT, true), Step::Ask);
         assert_eq!(next_deletion_step(Phase::Failed, true, Some(DELETION_PATIENCE), true), Step::Failed);
     }

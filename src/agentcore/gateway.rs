@@ -1,7 +1,7 @@
 //! Gateways: calls, statuses, ids.
 //!
-//! Calls: CreateGateway, GetGateway, UpdateGateway, DeleteGateway; ListGatewayTargets and GetGatewayTarget before a
-//! delete; ListGateways only for a search by name, for which there is no call.
+//! Calls: CreateGateway, GetGateway, UpdateGateway, DeleteGateway. A delete calls ListGatewayTargets and
+//! GetGatewayTarget first. A search by name calls ListGateways, because no call finds a gateway by its name.
 
 use std::time::SystemTime;
 
@@ -20,7 +20,7 @@ use super::waiters::{Live, Phase, joined};
 use crate::error::{ApiErrorKind, Error};
 use crate::job::Job;
 
-/// Entries of a list that one answer may hold (API reference, ListGateways).
+/// The maximum number of entries that one answer of a list may hold (API reference, ListGateways).
 const PAGE: i32 = 1000;
 
 /// Creates a gateway and returns its id. The request carries an idempotency token.
@@ -64,7 +64,7 @@ pub(crate) struct Gateway;
 impl Provisioned for Gateway {
     const NOUN: &'static str = "gateway";
     const NAME_ADVICE: &'static str = "choose another `GatewayName` or delete that gateway";
-    /// There is no status for a deletion that failed.
+    /// Gateways have no status for a deletion that failed.
     const REPEATS_DELETION: bool = true;
     const REPLACES_FAILED: bool = true;
     type Id = String;
@@ -95,14 +95,14 @@ impl Provisioned for Gateway {
         live.name().to_owned()
     }
 
-    /// A gateway with targets refuses to be deleted: documented is ConflictException, and a ValidationException would say
-    /// the same.
+    /// A gateway with targets refuses to be deleted. The documented error is ConflictException, and a
+    /// ValidationException would mean the same.
     fn is_conflict(error: &Error) -> bool {
         let about_targets = || error.is(ApiErrorKind::Other) && error.api().is_some_and(|it| it.mentions("target"));
         error.is(ApiErrorKind::Conflict) || about_targets()
     }
 
-    /// Ours are resources of their own, which CloudFormation deletes first; those of others stop the deletion.
+    /// Our targets are resources of their own, which CloudFormation deletes first. Targets of others stop the deletion.
     async fn dependents(job: &Job<'_>, id: &String) -> Result<Dependents, Error> {
         let targets = gateway_target::list(job, id).await?.unwrap_or_default();
         let mut standing = Vec::new();
@@ -123,7 +123,7 @@ impl Live for GetGatewayOutput {
             GatewayStatus::Ready => Phase::Ready,
             GatewayStatus::Failed | GatewayStatus::UpdateUnsuccessful => Phase::Failed,
             GatewayStatus::Deleting => Phase::Deleting,
-            // CREATING, UPDATING, and whatever a newer service may add.
+            // CREATING, UPDATING, and every status that a newer service may add.
             _ => Phase::Changing,
         }
     }

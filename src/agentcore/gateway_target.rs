@@ -29,7 +29,7 @@ mod failure;
 
 pub(crate) use failure::failure;
 
-/// How long a Get may show what was before a synchronization.
+/// The time for which a Get may show the target as it was before a synchronization.
 const TAKES_EFFECT_PATIENCE: Duration = Duration::from_secs(30);
 
 /// A target's identifier: `<gatewayId>/<targetId>`.
@@ -40,7 +40,7 @@ pub(crate) struct TargetRef {
 }
 
 impl TargetRef {
-    /// Puts the two ids together.
+    /// Creates the identifier from the two ids.
     pub(super) fn new(gateway_id: &str, target_id: &str) -> Self {
         Self { gateway_id: gateway_id.to_owned(), target_id: target_id.to_owned() }
     }
@@ -140,8 +140,8 @@ impl Provisioned for GatewayTarget {
     const NAME_ADVICE: &'static str = "choose another `TargetName`";
     const PROOF_LOST: &'static str = "the mark at the end of its description, which proves ownership, is gone or changed: \
                                       restore it and retry";
-    /// A gateway that cannot list the server's tools is asked again: a cold start, and a role or a policy that was
-    /// created a moment ago, look like a server that does not answer.
+    /// A gateway that cannot list the server's tools tries again: a cold start, and a role or a policy that was created
+    /// a moment ago, look like a server that does not answer.
     const REPEATS: &'static [Duration] = &[Duration::from_secs(15), Duration::from_secs(45)];
     type Id = TargetRef;
     type Name = TargetName;
@@ -163,7 +163,7 @@ impl Provisioned for GatewayTarget {
         Ok(targets.map(named))
     }
 
-    /// Targets cannot be tagged: the mark at the end of the description is the proof.
+    /// Decides by the mark at the end of the description, because targets cannot be tagged.
     async fn ownership(job: &Job<'_>, live: &GetGatewayTargetOutput) -> Result<Option<Ownership>, Error> {
         let mark = job.requester().marker();
         Ok(Some(Ownership::untagged(live.description().is_some_and(|description| description.ends_with(&mark)))))
@@ -192,8 +192,8 @@ impl Provisioned for GatewayTarget {
         live.phase() == Phase::Failed && !failure::is_permanent(live)
     }
 
-    /// A gateway works on five targets at a time, and on each of them at one thing (service quotas of AgentCore). What it
-    /// refuses meanwhile it accepts later.
+    /// A gateway works on five targets at a time, and on each of them at one operation (service quotas of AgentCore). A
+    /// request that it refuses meanwhile may succeed later.
     fn is_conflict(error: &Error) -> bool {
         is_name_taken(error) || error.api().is_some_and(|error| error.mentions("ServiceQuotaExceeded"))
     }
@@ -215,7 +215,7 @@ fn phase(status: &TargetStatus) -> Phase {
             Phase::AwaitingConsent
         }
         TargetStatus::Deleting => Phase::Deleting,
-        // CREATING, UPDATING, SYNCHRONIZING, and whatever a newer service may add.
+        // CREATING, UPDATING, SYNCHRONIZING, and every status that a newer service may add.
         _ => Phase::Changing,
     }
 }
@@ -254,7 +254,7 @@ pub(crate) fn mcp_server(live: &GetGatewayTargetOutput) -> Option<&McpServerTarg
     }
 }
 
-/// Returns true if the gateway keeps a list of the server's tools: not if a schema names the tools, and not if every
+/// Returns true if the gateway keeps a list of the server's tools. It does not if a schema names the tools, or if every
 /// request of a caller lists them again.
 pub(crate) fn can_synchronize(live: &GetGatewayTargetOutput) -> bool {
     mcp_server(live).is_some_and(|server| {
@@ -306,7 +306,7 @@ async fn synchronize_once(job: &Job<'_>, target: &TargetRef) -> Result<GetGatewa
         let seen = |live: &GetGatewayTargetOutput| {
             (live.status().clone(), live.last_synchronized_at().copied(), *live.updated_at())
         };
-        // A Get may lag.
+        // A Get may lag behind the synchronization.
         if seen(&live) == seen(&before) && started.elapsed() < TAKES_EFFECT_PATIENCE {
             return Ok(live.pending());
         }

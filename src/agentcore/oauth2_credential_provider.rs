@@ -44,19 +44,20 @@ macro_rules! provider {
         Provider {
             name: answer.name().to_owned(),
             arn: answer.credential_provider_arn().to_owned(),
-            // The member is younger than the service, whose only way was MANAGED.
+            // The member is younger than the service, which at first knew only MANAGED.
             source: answer.client_secret_source().cloned().unwrap_or(SecretSourceType::Managed),
             callback_url: answer.callback_url().map(str::to_owned),
             secret_arn: answer.client_secret_arn().map(Secret::secret_arn).map(str::to_owned),
             configuration: answer.oauth2_provider_config_output().cloned(),
-            // The member is optional: a service that is done at once has nothing to report.
+            // The member is optional: a service that finishes at once has nothing to report.
             status: answer.status().cloned().unwrap_or(Status::Ready),
             $($more)*
         }
     }};
 }
 
-/// Creates a provider of this vendor. Repeated after it took effect, the call is refused because the name is taken.
+/// Creates a provider of this vendor. If the call is repeated after it took effect, it is refused because the name is
+/// taken.
 pub(crate) async fn create(
     job: &Job<'_>,
     vendor: &str,
@@ -96,7 +97,7 @@ impl Provisioned for OAuth2CredentialProvider {
     const NOUN: &'static str = "credential provider";
     const NAME_ADVICE: &'static str =
         "choose another `Name`, leave it out so that one is derived, or delete that provider";
-    /// A search is a Get, which does not lag as long as a list.
+    /// A search is a Get, which lags less than a list.
     const SEARCH_PATIENCE: Duration = NOT_FOUND_PATIENCE;
     type Id = String;
     type Name = String;
@@ -140,14 +141,16 @@ impl Provisioned for OAuth2CredentialProvider {
         format!("credential provider named {name}")
     }
 
-    /// Nobody else derives a name from this stack's id. A Create moreover adopts only what came after its request.
+    /// Nobody else derives a name from this stack's id. Moreover, a Create adopts only a provider that was created
+    /// after its request.
     fn is_ours_unproven(job: &Job<'_>, live: &Provider) -> bool {
         let requested =
             || job.requested_at().zip(live.created()).is_some_and(|(requested, created)| created >= requested);
         job.requester().is_derived_name(&live.name) && (job.request.request_type != RequestType::Create || requested())
     }
 
-    /// The secret of a provider that was deleted a moment ago is still being deleted, and has the name of the new one's.
+    /// The secret of a provider that was deleted a moment ago is still being deleted, and it has the name of the new
+    /// provider's secret.
     fn is_conflict(error: &Error) -> bool {
         let vanishing = || error.api().is_some_and(|api| api.kind == ApiErrorKind::Other && api.mentions("deletion"));
         error.is(ApiErrorKind::Conflict) || vanishing()
@@ -166,7 +169,7 @@ impl Live for Provider {
             Status::Ready => Phase::Ready,
             Status::CreateFailed | Status::UpdateFailed | Status::DeleteFailed => Phase::Failed,
             Status::Deleting => Phase::Deleting,
-            // CREATING, UPDATING, and whatever a newer service may add.
+            // CREATING, UPDATING, and every status that a newer service may add.
             _ => Phase::Changing,
         }
     }

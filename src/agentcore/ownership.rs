@@ -1,4 +1,4 @@
-//! The proof that a resource is ours: its ownership tags or, where a resource cannot be tagged, what else it carries.
+//! The proof that a resource is ours: its ownership tags or, where a resource cannot be tagged, another mark.
 //!
 //! Calls: ListTagsForResource, TagResource, UntagResource.
 
@@ -10,29 +10,29 @@ use crate::job::Job;
 use crate::requester::Owner;
 use crate::tags;
 
-/// What a resource carries that says whose it is.
+/// The evidence of a resource's owner.
 #[derive(Clone, Debug)]
 pub(crate) struct Ownership {
-    /// What that proves.
+    /// The conclusion about the owner.
     pub(crate) proof: Proof,
     /// Its tags. `None` if it cannot be tagged, if AgentCore does not list them, or if it was created just now, with the
     /// tags of the request.
     pub(crate) tags: Option<BTreeMap<String, String>>,
 }
 
-/// What a resource proves about its owner.
+/// The proof of a resource's owner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Proof {
     /// It belongs to this logical resource of this stack.
     Ours,
     /// It belongs to somebody else, or its proof was removed.
     Others,
-    /// Nothing: AgentCore does not list its tags.
+    /// The resource proves nothing: AgentCore does not list its tags.
     Missing,
 }
 
 impl Ownership {
-    /// Returns what is proved without tags.
+    /// Returns the ownership of a resource without tags.
     pub(crate) fn untagged(is_ours: bool) -> Self {
         Self { proof: if is_ours { Proof::Ours } else { Proof::Others }, tags: None }
     }
@@ -49,20 +49,20 @@ pub(crate) async fn by_tags(job: &Job<'_>, arn: &str) -> Result<Option<Ownership
     }))
 }
 
-/// Reads the tags of a resource whose tags AgentCore may refuse to list, which proves nothing either way.
+/// Reads the tags of a resource whose tags AgentCore may refuse to list. Such a refusal proves nothing either way.
 pub(crate) async fn by_tags_if_listed(job: &Job<'_>, arn: &str) -> Result<Option<Ownership>, Error> {
     match by_tags(job, arn).await {
         Err(error) if error.is(ApiErrorKind::Other) || error.is(ApiErrorKind::Denied) => {
             Ok(Some(Ownership { proof: Proof::Missing, tags: None }))
         }
-        // The resource was seen a moment ago: its tags are what does not exist.
+        // The resource was seen a moment ago, so its tags are what does not exist.
         Ok(None) => Ok(Some(Ownership { proof: Proof::Missing, tags: None })),
         answer => answer,
     }
 }
 
-/// Brings the tags of a resource to the user's and ours. `old` are the user's before. Tags that AgentCore does not list are
-/// left as they are. May run twice.
+/// Brings the tags of a resource to the user's and ours. `old` are the user's tags before. Tags that AgentCore does not
+/// list are left as they are. May run twice.
 pub(crate) async fn converge_tags(
     job: &Job<'_>,
     arn: &str,

@@ -1,10 +1,11 @@
-//! Which permission is missing. The service keeps the client's secret in Secrets Manager under the caller's identity, and
-//! makes the account's token vault on the way, so a refusal is often about another action than the one that was called.
+//! Finds out which permission is missing. The service keeps the client's secret in Secrets Manager under the caller's
+//! identity, and creates the account's token vault on the way, so a refusal is often about another action than the one
+//! that was called.
 
 use crate::error::{ApiError, ApiErrorKind, Error};
 
-/// What creating, updating and deleting a provider takes of its caller (service authorization reference; the handler
-/// permissions of `AWS::BedrockAgentCore::OAuth2CredentialProvider`).
+/// The actions that the caller needs to create, update and delete a provider (service authorization reference; the
+/// handler permissions of `AWS::BedrockAgentCore::OAuth2CredentialProvider`).
 const ACTIONS: [&str; 13] = [
     "bedrock-agentcore:CreateOauth2CredentialProvider",
     "bedrock-agentcore:GetOauth2CredentialProvider",
@@ -21,7 +22,8 @@ const ACTIONS: [&str; 13] = [
     "secretsmanager:DeleteSecret",
 ];
 
-/// A refusal that names the action AWS names or, when it names none, all that the call may have lacked.
+/// Returns the refusal with the action that AWS names or, if AWS names none, with all actions that the call may have
+/// lacked.
 pub(super) fn explained(error: Error) -> Error {
     match error {
         Error::Api(error) if error.kind == ApiErrorKind::Denied => Error::Api(explain(error)),
@@ -45,7 +47,7 @@ fn explain(error: ApiError) -> ApiError {
     }
 }
 
-/// Whether the text contains the action, and not a longer one.
+/// Returns true if the text contains the action, and not a longer one.
 fn names(text: &str, action: &str) -> bool {
     let ends = |rest: &str| !rest.starts_with(|c: char| c.is_ascii_alphanumeric());
     text.match_indices(action).any(|(at, _)| ends(&text[at + action.len()..]))

@@ -1,5 +1,5 @@
-//! Updates that lose nothing. AgentCore's updates are full replacements: what a request leaves out is reset. So an
-//! update sends what no property of ours governs back as the last Get showed it.
+//! Updates that lose nothing. AgentCore's updates are full replacements: a member that a request leaves out is reset.
+//! So an update sends the members that no property of ours governs back as the last Get showed them.
 //!
 //! The update works in the JSON of both messages and not in the SDK's types: these lack members that are newer than
 //! they are, and would drop them (botocore 1.44.8 has several that no release of the Rust SDK has).
@@ -27,10 +27,10 @@ mod governed;
 
 pub(crate) use governed::{Governed, Rule};
 
-/// Updates the resource `id`: sends what `update` asks for, and of everything that is not `governed` what the last Get
-/// showed. Where that is not fresh, and before every repeat of the update, `get` is asked again, so that a change by
-/// somebody else is lost only if it falls between the two calls. Both come with their names as IAM actions. May run
-/// twice, as far as the update may.
+/// Updates the resource `id`: sends the members that `update` asks for, and every member that is not `governed` as the
+/// last Get showed it. If that Get is not recent, and before every repeat of the update, `get` is called again, so that
+/// a change by somebody else is lost only if it falls between the two calls. Both come with their names as IAM actions.
+/// May run twice, as far as the update may.
 pub(crate) async fn put<G, GE, GF, U, UE, UF>(
     job: &Job<'_>,
     id: &str,
@@ -45,7 +45,7 @@ where
     UE: ProvideErrorMetadata + std::error::Error + 'static,
 {
     wait::repeat(job.deadline, update_name, async || {
-        // What was shown since an update was refused may be from the middle of somebody else's change.
+        // After an update was refused, an earlier Get may show the middle of somebody else's change.
         let mut shown = job.last_gets.take(id).filter(|_| !job.last_gets.is_doubtful());
         if shown.is_none() {
             wait::once(get_name, get(job.last_gets.record(id))).await?;
@@ -84,7 +84,8 @@ impl Intercept for Kept {
         _: &RuntimeComponents,
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        // Without what is there, the update would reset it. The parser's words stay out: they may quote a value.
+        // Without the present members, the update would reset them. The parser's words stay out, because they may quote
+        // a value.
         let shown = self.shown.clone().ok_or("the answer to the Get before the update is not a JSON object")?;
         let request = context.request_mut();
         let asked = request.body().bytes().and_then(|body| serde_json::from_slice(body).ok());

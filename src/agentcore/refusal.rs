@@ -1,4 +1,4 @@
-//! What the control plane's refusals mean, whatever they are about, and how long each is tolerated.
+//! The meaning of the control plane's refusals, whatever they are about, and the time for which each is tolerated.
 
 use std::time::Duration;
 
@@ -8,12 +8,12 @@ use crate::error::{ApiError, ApiErrorKind, Error};
 use crate::job::Job;
 use crate::wait::{Progress, while_refused};
 
-/// How long a new role is refused: "Role validation failed" (terraform-provider-aws waits as long).
+/// The time for which a new role is refused: "Role validation failed" (terraform-provider-aws waits as long).
 const ROLE_PATIENCE: Duration = Duration::from_mins(2);
-/// How long a conflict is tolerated while no change is under way.
+/// The time for which a conflict is tolerated while no change is under way.
 const CONFLICT_PATIENCE: Duration = Duration::from_mins(2);
 
-/// Makes a call and repeats it while a new role propagates.
+/// Sends a call and repeats it while a new role propagates.
 pub(super) async fn waiting_for_role<T>(
     job: &Job<'_>,
     call: impl AsyncFnMut() -> Result<T, Error>,
@@ -29,7 +29,8 @@ pub(super) struct Conflict {
 }
 
 impl Conflict {
-    /// Tolerates a conflict while something is `changing`, and for two minutes without that; then `error` is final.
+    /// Tolerates a conflict while something is `changing`, and for two minutes without that. After that, `error` is
+    /// final.
     pub(super) fn tolerate<T>(
         &mut self,
         error: Error,
@@ -48,7 +49,7 @@ impl Conflict {
 }
 
 /// Returns true if the name is taken (ConflictException, or ValidationException with reason ResourceConflict) or the
-/// token is known. What the name belongs to then decides.
+/// token is known. The owner of the name then decides.
 pub(super) fn is_name_taken(error: &Error) -> bool {
     let taken = |error: &ApiError| error.mentions("ResourceConflict") || error.mentions("already exists");
     error.is(ApiErrorKind::Conflict) || is_token_known(error) || error.api().is_some_and(taken)
@@ -61,7 +62,7 @@ pub(super) fn is_token_known(error: &Error) -> bool {
 
 /// Returns true if a role cannot be assumed or used yet: "Role validation failed for '…'. Please verify that the role
 /// exists and its trust policy allows assumption by this service", and "Access denied while validating ECR URI '…'", as
-/// terraform-provider-aws observed them for runtimes. For gateways no words are known: any refusal that speaks of
+/// terraform-provider-aws observed them for runtimes. For gateways the words are not known: any refusal that mentions
 /// assuming counts.
 fn is_about_role(error: &Error) -> bool {
     let words = ["Role validation failed", "while validating ECR URI", "assume"];

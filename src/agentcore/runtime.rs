@@ -18,7 +18,7 @@ use super::waiters::{Live, Phase, joined};
 use crate::error::Error;
 use crate::job::Job;
 
-/// The platform of a runtime whose Get does not name one: the platform from before there were two.
+/// The platform of a runtime whose Get does not name one: it is the older one.
 pub(crate) const V1: &str = "V1";
 /// The platform that starts a container once for each version of a runtime.
 pub(crate) const V2: &str = "V2";
@@ -134,7 +134,7 @@ impl Live for GetAgentRuntimeOutput {
                 Phase::Failed
             }
             AgentRuntimeStatus::Deleting => Phase::Deleting,
-            // CREATING, UPDATING, and whatever a newer service may add.
+            // CREATING, UPDATING, and every status that a newer service may add.
             _ => Phase::Changing,
         }
     }

@@ -1,5 +1,5 @@
-//! Waiting for what AgentCore does after it has answered: until a resource leaves its transitional states, until an
-//! update shows. Gets may lag: for a moment they show what was before.
+//! Waits for work that AgentCore does after it has answered: until a resource leaves its transitional states, until an
+//! update shows. Gets may lag: for a moment they show the former state.
 
 use std::slice;
 use std::time::{Duration, SystemTime};
@@ -11,19 +11,19 @@ use crate::error::Error;
 use crate::job::Job;
 use crate::wait::{Progress, until};
 
-/// How long a resource that was just created may not be found.
+/// The time for which a resource that was just created may not be found.
 pub(crate) const NOT_FOUND_PATIENCE: Duration = Duration::from_secs(15);
-/// How long a Get may show what was before an update.
+/// The time for which a Get may show the resource as it was before an update.
 const TAKES_EFFECT_PATIENCE: Duration = Duration::from_mins(1);
 
-/// What a status means to whoever waits.
+/// The meaning of a status for a waiter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
     /// A change is under way.
     Changing,
     /// A deletion is under way.
     Deleting,
-    /// Usable.
+    /// The resource can be used.
     Ready,
     /// The last operation failed.
     Failed,
@@ -33,7 +33,7 @@ pub(crate) enum Phase {
 
 /// A resource as a Get shows it.
 pub(crate) trait Live {
-    /// Returns what its status means.
+    /// Returns the meaning of its status.
     fn phase(&self) -> Phase;
     /// Returns the status as the API spells it.
     fn status_name(&self) -> String;
@@ -72,7 +72,7 @@ pub(crate) async fn wait_settled<L: Live>(
     let mut seen = false;
     until(job.deadline, &format!("waiting for {what}"), async || {
         Ok(match get().await? {
-            // A resource that was seen and is gone was deleted; one that was never seen may be new.
+            // A resource that was seen and is gone was deleted. One that was never seen may be new.
             None if !seen && started.elapsed() < NOT_FOUND_PATIENCE => Progress::pending("not found"),
             Some(live) if live.is_changing() => {
                 seen = true;
@@ -95,7 +95,7 @@ pub(crate) async fn wait_updated<L: Live>(
     unapplied: impl Fn(&L) -> Vec<&'static str>,
 ) -> Result<L, Error> {
     let started = Instant::now();
-    // A transition may take longer than the patience with what comes before and after it.
+    // A transition may take longer than the time allowed for a lagging Get, so that its time is not counted.
     let mut settling = Duration::ZERO;
     until(job.deadline, &format!("waiting for the update of {what}"), async || {
         let asked = Instant::now();

@@ -1,4 +1,4 @@
-//! A token compared with an authorizer before anybody is called: which claim does not match, and which property to
+//! Compares a token with an authorizer before anybody is called: which claim does not match, and which property to
 //! change.
 
 use aws_sdk_bedrockagentcorecontrol::types::CustomJwtAuthorizerConfiguration;
@@ -9,10 +9,10 @@ use crate::oauth::{self, Claims, Token};
 use crate::text::quote;
 
 const MISMATCH: Code = Code::ClaimMismatch;
-/// What AgentCore verifies tokens with.
+/// The algorithm with which AgentCore verifies tokens.
 const ALGORITHM: &str = "RS256";
 
-/// The token's claims, if it is one that AgentCore can verify.
+/// Returns the token's claims, if AgentCore can verify the token.
 pub fn verifiable(token: &Token) -> Result<&Claims, Error> {
     let Some(claims) = &token.claims else {
         let sentence =
@@ -30,8 +30,8 @@ pub fn verifiable(token: &Token) -> Result<&Claims, Error> {
     Ok(claims)
 }
 
-/// Says why `authorizer`, that of `what` (`runtime`, `gateway`), would not accept a token of `client_id` with these
-/// claims. `issuer` is the one that the authorizer's discovery document names.
+/// Says why `authorizer`, which belongs to a `what` (`runtime`, `gateway`), would not accept a token of `client_id`
+/// with these claims. `issuer` is the one that the authorizer's discovery document names.
 pub fn compare(
     authorizer: &CustomJwtAuthorizerConfiguration,
     issuer: &str,
@@ -112,7 +112,7 @@ pub fn compare(
     Ok(())
 }
 
-/// What to do about a token and a discovery document that name different issuers.
+/// Returns the remedy for a token and a discovery document that name different issuers.
 fn issuer_advice(token: &str, document: &str, what: &str) -> String {
     let parts = differing_parts(token, document);
     if parts == [SLASH] {
@@ -141,7 +141,7 @@ fn issuer_advice(token: &str, document: &str, what: &str) -> String {
     }
 }
 
-/// What an issuer of Microsoft Entra's says: version 1 tokens are issued by another host than version 2 tokens.
+/// The content of a Microsoft Entra issuer. Version 1 tokens are issued by another host than version 2 tokens.
 struct Entra<'a> {
     tenant: &'a str,
     version: u8,
@@ -165,7 +165,7 @@ impl<'a> Entra<'a> {
 const PATH: &str = "path";
 const SLASH: &str = "slash at the end";
 
-/// Returns the names of the parts in which two issuers differ, which are compared as texts (OpenID Connect Core 1.0,
+/// Returns the names of the parts in which two issuers differ. Issuers are compared as texts (OpenID Connect Core 1.0,
 /// section 3.1.3.7).
 fn differing_parts(one: &str, other: &str) -> Vec<&'static str> {
     let (one, other) = (IssuerParts::of(one), IssuerParts::of(other));
@@ -183,7 +183,7 @@ fn differing_parts(one: &str, other: &str) -> Vec<&'static str> {
 struct IssuerParts<'a> {
     scheme: &'a str,
     host: &'a str,
-    /// As written: an issuer with a default port is another one than an issuer without.
+    /// The port as written: an issuer with a default port differs from an issuer without.
     port: Option<&'a str>,
     path: &'a str,
     slash: bool,

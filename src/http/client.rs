@@ -23,7 +23,7 @@ use crate::text::quote;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const CA_BUNDLE: &str = "AWS_CA_BUNDLE";
 
-/// Certificates that are trusted in addition to those of the platform.
+/// Certificates that the client trusts in addition to those of the platform.
 #[derive(Clone, Debug, Default)]
 pub struct ExtraRoots(Vec<CertificateDer<'static>>);
 
@@ -111,7 +111,7 @@ impl Clients {
                 .tls_backend_preconfigured(tls.clone())
                 .redirect(Policy::none())
                 .referer(false)
-                // How long an answer may take is up to the caller: AgentCore needs 30 s to report that a container did
+                // The caller decides how long an answer may take: AgentCore needs 30 s to report that a container did
                 // not start.
                 .connect_timeout(CONNECT_TIMEOUT)
         };
@@ -149,7 +149,7 @@ impl HttpConnector for HttpsConnector {
         HttpConnectorFuture::new(async move {
             let clients = client.clients()?;
             let request = request.try_into_http1x().map_err(|error| ConnectorError::user(error.into()))?;
-            // A proxy resolves the name itself, so that only an address in the URL can be checked before
+            // A proxy resolves the name itself, so that before the call only an address in the URL can be checked
             // (`ssrf::LiteralGuard`). The name of the proxy is the operator's.
             let is_proxied = clients.proxies.intercept(request.uri()).is_some();
             let client = if is_guarded && !is_proxied { &clients.guarded } else { &clients.open };
@@ -165,7 +165,7 @@ impl HttpConnector for HttpsConnector {
     }
 }
 
-/// Sorts an error in the way that the SDK does, without the URL, which may be a secret.
+/// Classifies an error in the way that the SDK does, without the URL, which may be a secret.
 fn classify(error: reqwest::Error) -> ConnectorError {
     let error = error.without_url();
     if error.is_timeout() {
@@ -216,7 +216,8 @@ mod tests {
         (listener, origin)
     }
 
-    /// The connector's own limit of 30 s was shorter than what a caller may want, and ended with the connection's words.
+    /// The connector's own limit of 30 s was shorter than what a caller may want, and ended with the connection's
+    /// words.
     #[tokio::test(start_paused = true)]
     async fn an_answer_may_take_as_long_as_the_caller_says() {
         let (_listener, origin) = listener().await;

@@ -1,5 +1,4 @@
-//! One answer of a server, read without trust: in whichever form, with bounds, and with as much of it as a sentence
-//! needs.
+//! Reads one answer of a server without trust: in any form, within bounds, and with as much of it as a sentence needs.
 
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_types::body::SdkBody;
@@ -20,7 +19,7 @@ const TOO_MANY_VALUES: &str = "answers with more than 100000 values at once; let
 
 /// An answer as it was seen on the wire.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Seen {
+pub struct LastResponse {
     /// The HTTP status.
     pub status: u16,
     /// The content type, without parameters.
@@ -40,7 +39,7 @@ pub struct Seen {
 /// The reason why an answer holds no result.
 #[derive(Clone, Debug)]
 pub(super) enum Unread {
-    /// It is something else, in these words.
+    /// It is not a result, and these words say what it is.
     NoResult(String),
     /// It stopped before its end, in these words.
     BrokenOff(&'static str),
@@ -65,7 +64,7 @@ struct Message<'a> {
     result: Option<&'a RawValue>,
     #[serde(borrow)]
     error: Option<&'a RawValue>,
-    /// Of AWS's own answers.
+    /// Members of AWS's own answers.
     #[serde(borrow, rename = "message", alias = "Message")]
     words: Option<&'a RawValue>,
 }
@@ -79,7 +78,7 @@ struct RpcError<'a> {
     message: Option<&'a RawValue>,
 }
 
-impl Seen {
+impl LastResponse {
     /// Reads status and headers.
     pub(super) fn of(response: &HttpResponse) -> Self {
         let header = |name| response.headers().get(name).map(str::to_owned).filter(|value| !value.is_empty());
@@ -197,12 +196,13 @@ fn broken_off(error: &(dyn std::error::Error + 'static)) -> Unread {
 
 /// Refuses a message of very many values, which would take too much memory when read.
 fn check_values(json: &[u8]) -> Result<(), Unread> {
-    // A value stands behind one of these, or behind a key that does; those in texts do not weigh much.
+    // A value stands behind one of these characters, or behind a key that does. Those inside texts hardly change the
+    // number.
     let values = json.iter().filter(|byte| b",[{".contains(byte)).count();
     if values <= BODY_VALUES_MAX { Ok(()) } else { Err(Unread::Excess(TOO_MANY_VALUES)) }
 }
 
-/// Reads JSON that may be anything else.
+/// Reads JSON that may have any other form. Returns `None` for such.
 pub(super) fn read<'a, T: Deserialize<'a>>(json: &'a [u8]) -> Option<T> {
     serde_json::from_slice(json).ok()
 }

@@ -1,4 +1,4 @@
-//! The conversation with one server: which revision it takes, its tools, and the end of the session.
+//! The conversation with one server: the choice of the revision, the list of its tools, and the end of the session.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use super::answer::{Seen, Unread, read};
+use super::answer::{LastResponse, Unread, read};
 use super::tools::Pages;
 use super::wire::Wire;
 use super::{Access, Catalogue, PlatformRefusal, Refusal, Tried};
@@ -31,7 +31,7 @@ const FAILED: [i64; 2] = [-32_603, -32_001];
 /// method may open a stream and leave it open.
 const DISCOVERY_TIMEOUT: Duration = Duration::from_secs(10);
 const DISCOVERY: &str = "server/discover";
-/// Nobody waits for the end of a session.
+/// The maximum time to wait for the end of a session, on which nothing depends.
 const END_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The failure of a request.
@@ -39,7 +39,7 @@ const END_TIMEOUT: Duration = Duration::from_secs(5);
 enum Failure {
     /// No answer came: the connection's own words.
     NoAnswer(String),
-    /// Nothing was sent, and nothing will be: the reason.
+    /// Nothing was sent, and a repeat would not change that: the reason.
     NotSent(String),
     /// The answer holds no result.
     Unread(Unread),
@@ -80,7 +80,7 @@ pub(super) struct Client {
     pages: usize,
     requests: u64,
     /// The answer to the last request, if there is one.
-    seen: Option<Seen>,
+    seen: Option<LastResponse>,
 }
 
 impl Client {
@@ -131,6 +131,7 @@ impl Client {
         let mut last = Failure::NoAnswer("no revision is left".to_owned());
         while let Some(revision) = REVISIONS.get(self.next).copied() {
             self.next += 1;
+            // Nothing that an answer in another revision said holds for this one.
             (self.revision, self.session, self.introduction, self.pages) = (None, None, None, 0);
             let opened = if revision == NEWEST { self.discover().await } else { self.initialize(revision).await };
             let Err(failure) = opened else { return Ok(()) };
@@ -138,6 +139,7 @@ impl Client {
                 return Err(failure);
             }
             self.note(revision, &failure);
+            // A refusal that may pass says more than the refusals of older revisions: see `conclude`.
             if self.kept.is_none() && self.may_pass(&failure) {
                 self.kept = Some(Err(self.refusal(failure.clone())));
             }
@@ -146,8 +148,8 @@ impl Client {
         Err(last)
     }
 
-    /// Decides what counts after the last failure. A refusal of an older revision says less than what the server said
-    /// before; one by the platform, or a lost connection, says that the server was not asked to the end.
+    /// Decides which finding counts after the last failure. A refusal of an older revision says less than the server's
+    /// earlier answer. A refusal by the platform, or a lost connection, means that the server was not asked to the end.
     fn conclude(&mut self, failure: Failure) -> Result<Catalogue, Refusal> {
         let kept = self.kept.take().filter(|_| self.may_continue(&failure));
         kept.unwrap_or_else(|| Err(self.refusal(failure)))
@@ -177,7 +179,7 @@ impl Client {
             return Err(Failure::Unread(Unread::NoResult(words)));
         }
         (self.revision, self.introduction) = (Some(revision), introduction);
-        // A server that has answered initialize and refuses this may list its tools all the same.
+        // A server that has answered initialize and refuses this notification may still list its tools.
         let initialized = json!({"jsonrpc": "2.0", "method": "notifications/initialized"});
         self.post(&initialized, &[]).await?;
         Ok(())
@@ -211,7 +213,7 @@ impl Client {
         Ok(read(called.get().as_bytes()).unwrap_or_default())
     }
 
-    /// Ends the session of a server that has sessions; the newest revision has none.
+    /// Ends the session of a server that has sessions. The newest revision has none.
     pub(super) async fn end(&mut self) {
         let session = self.session.take().or(self.named.take());
         if session.is_some() && !self.is_newest() {
@@ -238,12 +240,12 @@ impl Client {
         }
         let message = json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params});
         let headers: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        // What was seen before says nothing about this request, which may stay without an answer.
+        // The earlier answer says nothing about this request, which may stay without an answer.
         self.seen = None;
         let response = self.post(&message, &headers).await?;
         let session = response.headers().get(SESSION).filter(|it| !it.is_empty()).map(str::to_owned);
-        // Noted before the body is read, because that may take too long.
-        let mut seen = Seen::of(&response);
+        // It is noted before the body is read, because that may take too long.
+        let mut seen = LastResponse::of(&response);
         self.seen = Some(seen.clone());
         if !self.is_newest() {
             self.named = session.clone().or(self.named.take());
@@ -277,7 +279,7 @@ impl Client {
         self.revision.as_deref() == Some(NEWEST)
     }
 
-    /// Returns true if another revision may be answered where this one was not.
+    /// Returns true if the server may answer another revision although it did not answer this one.
     fn may_continue(&self, failure: &Failure) -> bool {
         let refused = matches!(failure, Failure::Unread(Unread::NoResult(_) | Unread::BrokenOff(_)));
         let refusal = self.seen.as_ref().map(|seen| seen.platform_refusal(self.wire.place));
@@ -285,14 +287,14 @@ impl Client {
         refused && matches!(refusal, Some(None | Some(PlatformRefusal::Other)))
     }
 
-    /// Returns true if the server may take later what it has refused now.
+    /// Returns true if the server may accept later the request that it has refused now.
     fn may_pass(&self, failure: &Failure) -> bool {
         let failing = self.seen.as_ref().is_some_and(|seen| matches!(seen.server_status(), 429 | 500..));
         failing || matches!(failure, Failure::Unread(Unread::BrokenOff(_)))
     }
 
     /// Returns true if a refusal of tools/list means that the server does not have tools: it does not know the method,
-    /// or it has not named tools among what it has and finds fault with the request.
+    /// or it has not listed tools among its capabilities and finds fault with the request.
     fn has_no_tools(&self, failure: &Failure) -> bool {
         let Some(seen) = &self.seen else { return false };
         let is_refusal = matches!(failure, Failure::Unread(Unread::NoResult(_))) && self.may_continue(failure);

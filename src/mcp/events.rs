@@ -1,4 +1,4 @@
-//! Server-sent events (HTML standard, §9.2), as far as MCP has them: what is not understood is passed over.
+//! Reads server-sent events (HTML standard, §9.2), as far as MCP uses them. Everything else is skipped.
 
 /// The name that an event has if it carries a message of MCP. An event without a name is one, too.
 const MESSAGE: &str = "message";

@@ -1,19 +1,20 @@
-//! The origin of a refusal: AgentCore, which stands before the server, or the server itself. Only evidence tells,
-//! because the platform answers in the server's place, and servers use the platform's codes for things of their own.
+//! Decides where a refusal comes from: AgentCore, which stands before the server, or the server itself. Only evidence
+//! tells, because the platform answers in the server's place, and servers use the platform's codes for things of their
+//! own.
 
 use std::ops::RangeInclusive;
 
-use super::Seen;
+use super::LastResponse;
 use super::url::Place;
 
 /// The subject of a refusal by AgentCore itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PlatformRefusal {
-    /// Whoever calls may not.
+    /// The caller is not allowed to call.
     Denied,
     /// There are too many calls.
     Throttled,
-    /// The account has as much as it may have.
+    /// A quota of the account is used up.
     QuotaExceeded,
     /// The runtime, endpoint or gateway does not exist.
     NotFound,
@@ -27,8 +28,8 @@ pub enum PlatformRefusal {
 
 use PlatformRefusal::{Busy, Denied, NotFound, NotStarted, Other, QuotaExceeded, Throttled};
 
-/// Words of AgentCore's that no server has for itself, in lower case [developer guide, runtime troubleshooting; gh
-/// aws/agentcore-cli#714; gh aws/bedrock-agentcore-sdk-python#599].
+/// Words of AgentCore's that no server has for itself, in lower case (developer guide, runtime troubleshooting, and
+/// GitHub: aws/agentcore-cli#714, aws/bedrock-agentcore-sdk-python#599).
 const WORDS: [(&str, PlatformRefusal); 12] = [
     ("is not authorized to perform: bedrock-agentcore:invoke", Denied),
     ("authorization method mismatch", Denied),
@@ -50,8 +51,8 @@ const OF_CONTAINER: &str = "RuntimeClientError";
 /// AgentCore's words for a container's own refusal.
 const RECEIVED: &str = "Received error (";
 
-impl Seen {
-    /// Returns what AgentCore itself refuses, if it certainly is AgentCore that does.
+impl LastResponse {
+    /// Returns the subject of a refusal, if it certainly comes from AgentCore itself.
     #[must_use]
     pub fn platform_refusal(&self, place: Place) -> Option<PlatformRefusal> {
         if place == Place::Elsewhere || self.container_status().is_some() {
@@ -102,11 +103,11 @@ impl Seen {
         self.rpc_code.map_or(self.status >= 400, |code| CODES.contains(&code))
     }
 
-    /// Returns what status and code say, if AgentCore is the one who says it (developer guide, MCP protocol contract).
+    /// Returns the meaning of status and code, if they come from AgentCore (developer guide, MCP protocol contract).
     #[must_use]
     pub fn of_codes(&self) -> Option<PlatformRefusal> {
         match (self.status, self.rpc_code) {
-            // One code for both: AWS's words for throttling are few.
+            // One code for both, told apart by AWS's few words for throttling.
             (402, _) => Some(QuotaExceeded),
             (429, _) => Some(Throttled),
             (_, Some(-32_003)) => {
@@ -134,9 +135,9 @@ impl Seen {
 mod tests {
     use super::*;
 
-    fn seen(status: u16, rpc_code: Option<i64>, error_type: &str, text: &str) -> Seen {
+    fn seen(status: u16, rpc_code: Option<i64>, error_type: &str, text: &str) -> LastResponse {
         let error_type = Some(error_type.to_owned()).filter(|it| !it.is_empty());
-        Seen { status, rpc_code, error_type, text: text.to_owned(), ..Seen::default() }
+        LastResponse { status, rpc_code, error_type, text: text.to_owned(), ..LastResponse::default() }
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! One page of tools after the other, within bounds. Of a tool its name counts; what has none is passed over.
+//! Reads one page of tools after the other, within bounds. Only the name of a tool counts, and a tool without a name is
+//! skipped.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;

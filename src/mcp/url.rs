@@ -1,4 +1,4 @@
-//! The URLs of AgentCore's data plane: where runtimes and gateways are called.
+//! The URLs of AgentCore's data plane, at which runtimes and gateways are called.
 
 use aws_smithy_runtime_api::client::http::SharedHttpConnector;
 use url::{Position, Url};
@@ -9,7 +9,7 @@ use crate::https_url;
 
 /// The first label of the host of a runtime's URL; the third of a gateway's.
 const DATA_PLANE: &str = "bedrock-agentcore";
-/// Stands between a gateway's id and the name above.
+/// The label between a gateway's id and the name above.
 const GATEWAY: &str = "gateway";
 /// The suffixes of AWS's hosts, partition by partition (botocore's partitions.json).
 const DNS_SUFFIXES: [&str; 14] = [
@@ -40,7 +40,7 @@ struct DataPlaneHost<'u> {
 }
 
 impl<'u> DataPlaneHost<'u> {
-    /// Returns `None` for a host that is not exactly one of AgentCore's, or has a port of its own.
+    /// Parses the host. Returns `None` for a host that is not exactly one of AgentCore's, or has a port of its own.
     fn of(url: &'u Url) -> Option<Self> {
         let is_label = |label: &str| {
             !label.is_empty()
@@ -59,7 +59,7 @@ impl<'u> DataPlaneHost<'u> {
     }
 }
 
-/// The invocation URL of a runtime, in its parts (data plane API reference, InvokeAgentRuntime).
+/// The parts of a runtime's invocation URL (data plane API reference, InvokeAgentRuntime).
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct RuntimeUrl {
     /// The Region in its host.
@@ -71,7 +71,7 @@ pub(crate) struct RuntimeUrl {
 }
 
 impl RuntimeUrl {
-    /// Returns `None` for the URL of anything else. The ARN may be percent-encoded or not.
+    /// Parses a runtime's URL. Returns `None` for every other URL. The ARN may be percent-encoded or not.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         Self::of(&https_url::parse(text).ok()?)
     }
@@ -89,19 +89,19 @@ impl RuntimeUrl {
         Some(Self { region: host.region.to_owned(), runtime, url: encoded })
     }
 
-    /// The runtime's id.
+    /// Returns the runtime's id.
     pub(crate) fn id(&self) -> &str {
         self.runtime.rsplit('/').next().unwrap_or_default()
     }
 
-    /// The runtime's ARN, if the URL names it by that.
+    /// Returns the runtime's ARN, if the URL names the runtime by its ARN.
     pub(crate) fn arn(&self) -> Option<&str> {
         self.runtime.starts_with("arn:").then_some(self.runtime.as_str())
     }
 
-    /// Returns true if the runtime is in the Region and account of the resource `arn`, as far as the URL tells. One
-    /// elsewhere cannot be looked at: its id means nothing here, or another runtime.
-    pub(crate) fn is_beside(&self, arn: &str) -> bool {
+    /// Returns true if the runtime is in the Region and account of the resource `arn`, as far as the URL tells. A
+    /// runtime elsewhere cannot be read: its id means nothing here, or another runtime.
+    pub(crate) fn is_in_account_and_region_of(&self, arn: &str) -> bool {
         let Some((region, account)) = region_and_account(arn) else { return false };
         let in_query = self.url.query_pairs().find(|(name, _)| name == "accountId").map(|(_, account)| account);
         let named = self.arn().and_then(region_and_account).or(in_query.as_deref().map(|account| (region, account)));
@@ -126,14 +126,14 @@ pub(crate) fn region(text: &str) -> Option<String> {
     DataPlaneHost::of(&url).map(|host| host.region.to_owned())
 }
 
-/// The place of a server, as far as it decides who answers for the server.
+/// The place of a server, as far as it decides who answers for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
-    /// Behind AgentCore Runtime.
+    /// The server is behind AgentCore Runtime.
     Runtime,
-    /// It is a gateway.
+    /// The server is a gateway.
     Gateway,
-    /// Not on AgentCore.
+    /// The server is not on AgentCore.
     Elsewhere,
 }
 
@@ -161,13 +161,13 @@ pub(crate) struct Destination {
 }
 
 impl Destination {
-    /// Returns the connector that leads there.
+    /// Returns the connector for this destination.
     pub(crate) fn connector<'c>(&self, connectors: &'c Connectors) -> &'c SharedHttpConnector {
         if self.is_aws { &connectors.aws } else { &connectors.guarded }
     }
 
     /// Returns the destination of requests for `text`. A runtime is called at the endpoint of the kind that the
-    /// function's environment asks for; a gateway has the one address that AgentCore gave it.
+    /// function's environment asks for. A gateway has only the address that AgentCore gave it.
     pub(crate) fn of(text: &str, endpoints: &Endpoints) -> Self {
         let elsewhere = Self { url: text.to_owned(), is_aws: false };
         let Ok(url) = https_url::parse(text) else { return elsewhere };
@@ -223,11 +223,11 @@ mod tests {
             (format!("{}/runtimes/mcp-AbCdEf1234", HOST.replace("us-east-1", "eu-west-1")), false),
         ] {
             let url = RuntimeUrl::parse(&format!("{place}/invocations?qualifier=DEFAULT")).unwrap();
-            assert_eq!(url.is_beside(stack), beside, "{place}");
+            assert_eq!(url.is_in_account_and_region_of(stack), beside, "{place}");
         }
         for (account, beside) in [("111122223333", true), ("999999999999", false)] {
             let url = format!("{HOST}/runtimes/mcp-AbCdEf1234/invocations?qualifier=DEFAULT&accountId={account}");
-            assert_eq!(RuntimeUrl::parse(&url).unwrap().is_beside(stack), beside);
+            assert_eq!(RuntimeUrl::parse(&url).unwrap().is_in_account_and_region_of(stack), beside);
         }
         assert_eq!(region(&format!("{HOST}/runtimes/x")).as_deref(), Some("us-east-1"));
         let gateway = "https://a-b.gateway.bedrock-agentcore.eu-west-1.amazonaws.com/mcp";

@@ -1,4 +1,4 @@
-//! Requests to one server over the function's one connector: authorized, and all in one session of the platform.
+//! Sends requests to one server over the function's one connector: authorized, and all in one session of the platform.
 
 use std::time::SystemTime;
 
@@ -22,7 +22,7 @@ const RUNTIME_SESSION: &str = "x-amzn-bedrock-agentcore-runtime-session-id";
 const ACCEPT: &str = "application/json, text/event-stream";
 const JSON: &str = "application/json";
 
-/// A way to one server, for one attempt.
+/// The connection to one server, for one attempt.
 pub(super) struct Wire {
     context: Context,
     destination: Destination,
@@ -138,7 +138,7 @@ mod tests {
         }
     }
 
-    /// The addresses of the report, in which the host ends before the name of AWS begins.
+    /// Uses the addresses of the report, in which the host ends before the name of AWS begins.
     #[tokio::test]
     async fn nothing_that_is_signed_goes_elsewhere() {
         let gateway = "x.gateway.bedrock-agentcore.us-east-1.amazonaws.com";

@@ -1,4 +1,4 @@
-//! An OAuth2 client as a template gives it: its id, where its secret is, and what it asks for.
+//! An OAuth2 client as a template gives it: its id, its secret, and the content of its token requests.
 
 use std::collections::BTreeMap;
 
@@ -9,8 +9,8 @@ use crate::properties::PropertySet;
 use crate::sensitive::Sensitive;
 use crate::stored_secret;
 
-/// Parameters of a token request that name what the token is for, and are no secrets (RFC 6749, RFC 8707, Auth0). Sentences
-/// about a token's `aud` are of no use without them.
+/// Parameters of a token request that name the token's audience and are not secret (RFC 6749, RFC 8707, Auth0).
+/// Sentences about a token's `aud` need them.
 pub(crate) const PLAIN_PARAMETERS: [&str; 3] = ["audience", "resource", "scope"];
 
 /// The properties that describe a client, of every type that asks for tokens itself.
@@ -48,7 +48,7 @@ pub struct Client {
     parameters: BTreeMap<String, Sensitive>,
 }
 
-/// Where a client's secret is.
+/// The source of a client's secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ClientSecret {
     /// In the template, by a NoEcho parameter.
@@ -82,7 +82,7 @@ impl ClientFields {
 }
 
 impl Client {
-    /// What to ask for a token with; reads the stored secret.
+    /// Returns the client's part of a token request. Reads the stored secret.
     pub async fn credentials(&self, job: &Job<'_>) -> Result<ClientCredentials, Error> {
         Ok(ClientCredentials {
             client_id: self.client_id.clone(),
@@ -94,7 +94,7 @@ impl Client {
 }
 
 impl ClientSecret {
-    /// Returns where the secret is, if the template says: in `ClientSecret`, or in `ClientSecretId`, under
+    /// Returns the source of the secret, if the template gives one: `ClientSecret`, or `ClientSecretId` with
     /// `ClientSecretJsonKey`.
     pub(crate) fn new(
         given: Option<Sensitive>,
@@ -114,7 +114,7 @@ impl ClientSecret {
         }
     }
 
-    /// The secret itself; reads it from Secrets Manager where it is stored there.
+    /// Returns the secret itself. Reads it from Secrets Manager if it is stored there.
     pub async fn value(&self, job: &Job<'_>) -> Result<Sensitive, Error> {
         match self {
             Self::Given(secret) => Ok(secret.clone()),

@@ -1,4 +1,5 @@
-//! The document in which an identity provider describes itself: where a template says that it is, and whether it will do.
+//! The document in which an identity provider describes itself: its address in a template, and the checks of its
+//! content.
 
 use serde_json::{Map, Value};
 use tracing::warn;
@@ -18,27 +19,27 @@ const WELL_KNOWN: [&str; 2] = [OPENID, "/.well-known/oauth-authorization-server"
 /// The path of a discovery document below its issuer (OpenID Connect Discovery 1.0, section 4).
 const OPENID: &str = "/.well-known/openid-configuration";
 
-/// Where an identity provider's discovery document is, and who says so.
+/// The address of an identity provider's discovery document, and the property that gives it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Discovery {
-    /// Its address.
+    /// The address.
     pub url: String,
-    /// What gives the address, for sentences: `` `Issuer` ``, ``the gateway's `DiscoveryUrl` ``.
+    /// The property that gives the address, for sentences: `` `Issuer` ``, ``the gateway's `DiscoveryUrl` ``.
     pub given_by: String,
-    /// The issuer that the template names beside the address.
+    /// The issuer that the template names in addition to the address.
     pub issuer: Option<String>,
 }
 
-/// What a discovery document says (OpenID Connect Discovery 1.0, RFC 8414).
+/// The content of a discovery document (OpenID Connect Discovery 1.0, RFC 8414).
 #[derive(Clone, Debug)]
 pub struct Metadata {
     /// The issuer that tokens must name.
     pub issuer: String,
     /// The endpoint that issues tokens. An issuer that only signs does not have one: Kubernetes, EKS, GitHub Actions.
     pub token_endpoint: Option<String>,
-    /// Where users are sent to sign in, if the IdP has such a place.
+    /// The page on which users sign in, if the IdP has one.
     pub authorization_endpoint: Option<String>,
-    /// Whether the token endpoint takes the client secret as HTTP Basic credentials.
+    /// True if the token endpoint takes the client secret as HTTP Basic credentials.
     pub basic: bool,
     /// The other ways in which clients authenticate, if the document lists no way to send a client secret.
     pub secretless_methods: Option<Vec<String>>,
@@ -48,10 +49,10 @@ pub struct Metadata {
 }
 
 impl Metadata {
-    /// Returns where tokens are asked for with a client's secret.
+    /// Returns the endpoint at which a client with a secret asks for tokens.
     ///
     /// # Errors
-    /// The document names no such place, or none that takes a secret.
+    /// The document names no such endpoint, or none that takes a secret.
     pub fn token_endpoint(&self) -> Result<&str, Error> {
         self.token_endpoint.as_deref().ok_or_else(|| {
             let problem = "whose document has no `token_endpoint`: the issuer signs tokens and gives none to clients; leave \
@@ -75,14 +76,14 @@ impl Metadata {
         Err(Error::unverified(Code::ClientSecretNotTaken, sentence))
     }
 
-    /// Logs [`Self::signing_doubt`], where there is nobody to tell.
+    /// Logs [`Self::signing_doubt`] where no answer can carry it.
     pub fn log_signing_doubt(&self) {
         if let Some(doubt) = self.signing_doubt() {
             warn!(doubt, "AgentCore may not accept the issuer's tokens");
         }
     }
 
-    /// Returns what to say where no token was seen and the document leaves open whether AgentCore can verify one.
+    /// Returns a warning for the case that no token was seen and the document does not say if AgentCore can verify one.
     #[must_use]
     pub fn signing_doubt(&self) -> Option<String> {
         let algorithms = self.id_token_algorithms.as_ref().filter(|it| !it.iter().any(|it| it == "RS256"))?;
@@ -95,7 +96,7 @@ impl Metadata {
     }
 }
 
-/// Where the discovery document of `issuer` is.
+/// Returns the address of the discovery document of `issuer`.
 #[must_use]
 pub fn discovery_url(issuer: &str) -> String {
     format!("{}{OPENID}", issuer.trim_end_matches('/'))
@@ -122,8 +123,8 @@ impl DiscoveryFields {
 }
 
 impl Discovery {
-    /// The document at the `DiscoveryUrl` that a template gives, or the one that every OpenID provider has below its
-    /// `Issuer`. `selector` is what asks for one.
+    /// Returns the document at the `DiscoveryUrl` that a template gives, or the one that every OpenID provider has
+    /// below its `Issuer`. `selector` is the property and the value that ask for one.
     pub fn new(selector: &str, url: Option<String>, issuer: Option<String>) -> Result<Self, Error> {
         let (property, url, beside) = match (url, issuer) {
             (Some(url), issuer) => ("DiscoveryUrl", url, issuer),
@@ -145,22 +146,22 @@ impl Discovery {
         Ok(Self { url, given_by: format!("`{property}`"), issuer: beside })
     }
 
-    /// That of a live authorizer, of `what` (`runtime`, `gateway`).
+    /// Returns the document of a live authorizer, which belongs to a `what` (`runtime`, `gateway`).
     #[must_use]
     pub fn of_authorizer(what: &str, url: &str) -> Self {
         Self { url: url.to_owned(), given_by: format!("the {what}'s `DiscoveryUrl`"), issuer: None }
     }
 
-    /// Whether a document that was good enough before has to be looked at again: the template now names another issuer for
-    /// it.
+    /// Returns true if a document that was usable before has to be read again: the template now names another issuer
+    /// for it.
     #[must_use]
     pub fn is_restated(&self, old: &Self) -> bool {
         self.url == old.url && self.issuer.is_some() && self.issuer != old.issuer
     }
 
-    /// Whether the document at this address is that of `issuer`: "MUST be identical to the Issuer URL that was used as the
-    /// prefix" (OpenID Connect Discovery 1.0, section 4.3). RFC 8414 has the issuer's path behind the well-known name
-    /// (section 3.1).
+    /// Returns true if the document at this address belongs to `issuer`: "MUST be identical to the Issuer URL that was
+    /// used as the prefix" (OpenID Connect Discovery 1.0, section 4.3). RFC 8414 has the issuer's path behind the
+    /// well-known name (section 3.1).
     #[must_use]
     pub fn is_of(&self, issuer: &str) -> bool {
         let parts = WELL_KNOWN.iter().find_map(|name| self.url.split_once(name));
@@ -184,7 +185,7 @@ fn problem(url: &str) -> Option<&'static str> {
     }
 }
 
-/// Reads the discovery document, asking again for a while if there is no answer.
+/// Reads the discovery document. Retries for a while if there is no answer.
 pub async fn discover(context: &Context, deadline: Deadline, discovery: &Discovery) -> Result<Metadata, Error> {
     patiently(deadline, async || read(context, discovery).await).await
 }
@@ -224,13 +225,13 @@ async fn read(context: &Context, discovery: &Discovery) -> Result<Metadata, Erro
 }
 
 impl Discovery {
-    /// `` `Issuer` gives "https://…", which … ``
+    /// Begins a sentence about the address: `` `Issuer` gives "https://…", which … ``
     fn gives(&self, problem: &str) -> String {
         format!("{} gives {}, {problem}", self.given_by, quote(&self.url))
     }
 
-    /// Reads the document's members, and refuses a document that is not that of the issuer. A member that is given is
-    /// an address that a secret may be sent to, whether it is needed or not.
+    /// Reads the document's members, and refuses a document of another issuer. Every endpoint that is given is checked,
+    /// even if it is not needed, because a secret may be sent to it.
     fn metadata(&self, document: &Map<String, Value>) -> Result<Metadata, Error> {
         let invalid = |problem: String| Error::unverified(Code::DiscoveryInvalid, self.gives(&problem));
         let member = |name: &str| {
@@ -273,8 +274,7 @@ impl Discovery {
         })
     }
 
-    /// Refuses a document of another issuer than the one at whose address it is, and than the one that the template
-    /// names.
+    /// Refuses a document that names another issuer than its own address does, or than the template does.
     fn check_issuer(&self, issuer: &str) -> Result<(), String> {
         if !self.is_of(issuer) && !differs_by_design(issuer) {
             return Err(format!(
@@ -297,15 +297,16 @@ impl Discovery {
 /// The method of RFC 6749 that every server has to support for clients with a secret.
 const BASIC: &str = "client_secret_basic";
 
-/// Stands for the tenant in the documents that Entra has for several of them.
+/// The placeholder for the tenant in the documents that Entra has for several tenants.
 const ANY_TENANT: &str = "{tenantid}";
 
-/// Entra's version 1 tokens come from `sts.windows.net`, and multi-tenant documents carry a placeholder.
+/// Returns true for an issuer whose tokens name another one: Entra's version 1 tokens come from `sts.windows.net`, and
+/// multi-tenant documents carry a placeholder.
 fn differs_by_design(issuer: &str) -> bool {
     issuer.starts_with("https://sts.windows.net/") || issuer.contains(ANY_TENANT)
 }
 
-/// Whether the issuer that a template names can be that of a document.
+/// Returns true if the issuer that a template names can be that of a document.
 fn is_same(stated: &str, issuer: &str) -> bool {
     issuer.contains(ANY_TENANT) || stated.trim_end_matches('/') == issuer.trim_end_matches('/')
 }

@@ -52,7 +52,7 @@ fn json(name: &str, text: &str) -> Result<Vec<String>, Error> {
     texts(name, &items)
 }
 
-/// Refuses what is the syntax of another form of list and would be taken literally.
+/// Refuses an entry in the syntax of another form of list, which would be read literally.
 fn check(name: &str, entry: &str) -> Result<(), Error> {
     let refuse = |problem: &str| {
         let problem = format!("contains the entry {}, which {problem}; {HOW}", quote(entry));
@@ -86,7 +86,7 @@ mod tests {
             json!(r#"["x","y"]"#),
             json!(" [ \"x\" ,\n \"y\", \"\", \" y\" ] "),
             json!([r#"["x","y"]"#]),
-            // As CloudFormation cuts a CommaDelimitedList.
+            // CloudFormation cuts a CommaDelimitedList in this way.
             json!([r#"["x""#, r#""y"]"#]),
         ] {
             assert_eq!(read("A", &value).unwrap(), ["x", "y"], "{value}");

@@ -1,4 +1,4 @@
-//! The tables of docs/reference.md, from the declarations.
+//! Writes the tables of docs/reference.md from the declarations.
 
 use super::{Choice, FromProperty, PropertySet, flatten};
 use crate::error::Error;
@@ -14,7 +14,7 @@ pub(crate) struct Documentation {
     pub(crate) text: &'static str,
 }
 
-/// What to write for a property.
+/// The values that a property accepts, in words.
 pub(crate) struct Kind {
     words: String,
     is_required: bool,

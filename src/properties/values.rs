@@ -1,4 +1,4 @@
-//! How a property's value is read, by the type of the field that holds it.
+//! Reads a property's value by the type of the field that holds it.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,7 +16,7 @@ pub(crate) trait FromProperty: Sized {
     #[cfg(test)]
     const IS_REQUIRED: bool = true;
 
-    /// Says in docs/reference.md what to write.
+    /// Describes the accepted values for docs/reference.md.
     #[cfg(test)]
     fn kind() -> String;
 
@@ -28,7 +28,7 @@ pub(crate) trait FromProperty: Sized {
         Err(Error::missing_property(property.name))
     }
 
-    /// Reads the value, or returns what absence means.
+    /// Reads the value, or returns the value of an absent property.
     fn read(reader: &PropertyReader<'_>, property: &Property) -> Result<Self, Error> {
         Self::given(reader, property)?.map_or_else(|| Self::absent(property), Ok)
     }
@@ -36,13 +36,13 @@ pub(crate) trait FromProperty: Sized {
 
 /// A type whose value is one text, also as the entry of a list.
 pub(crate) trait FromText: Sized {
-    /// Says in docs/reference.md what to write.
+    /// Describes the accepted values for docs/reference.md.
     #[cfg(test)]
     fn kind() -> String {
         "text".to_owned()
     }
 
-    /// Reads a text without white space around it. The error is what follows the property's name in a sentence.
+    /// Reads a text without white space around it. The error follows the property's name in a sentence.
     fn from_text(text: String) -> Result<Self, String>;
 }
 
@@ -260,7 +260,7 @@ impl FromProperty for Map<String, Value> {
 }
 
 impl<'a> PropertyReader<'a> {
-    /// Reads a map, or a text that holds a JSON object, which is all that a template's parameter can carry.
+    /// Reads a map, or a text that holds a JSON object, which is the only form that a template's parameter can carry.
     fn object(&self, name: &str) -> Result<Option<Cow<'a, Map<String, Value>>>, Error> {
         match self.value(name) {
             None => Ok(None),

@@ -1,10 +1,10 @@
 //! `Custom::AgentCoreGateway`: an AgentCore Gateway, the one MCP URL in front of its targets.
 //!
 //! Calls: CreateGateway, GetGateway, UpdateGateway, DeleteGateway, ListGatewayTargets and GetGatewayTarget (before a
-//! delete), ListTagsForResource, TagResource, UntagResource; ListGateways only where a name has to be looked up;
-//! GetSecretValue only for `ClientSecretId`; the IdP itself, before an authorizer is made to trust it. Identifier: the
-//! gateway's id. Replaces: `GatewayName`, `AuthorizerType`, `SearchType`, `KmsKeyArn`, `SupportedVersions`;
-//! everything else updates in place, as a full replace.
+//! delete), ListTagsForResource, TagResource, UntagResource. ListGateways only if a name has to be looked up.
+//! GetSecretValue only for `ClientSecretId`. The IdP itself before an authorizer trusts it. Identifier: the gateway's
+//! id. Replaces: `GatewayName`, `AuthorizerType`, `SearchType`, `KmsKeyArn`, `SupportedVersions`. Everything else
+//! updates in place, as a full replace.
 
 use std::collections::BTreeMap;
 
@@ -84,7 +84,8 @@ impl Lifecycle for Gateway {
 async fn replace(job: &Job<'_>, physical_id: &str, properties: &Properties) -> Outcome {
     let name = properties.replacement_name(job.requester());
     let desired = DesiredGateway { properties, old: None, name };
-    // The rollback of a replacement: what was replaced still exists. A gateway with a chosen name is found by that.
+    // The rollback of a replacement: the gateway that was replaced still exists. A gateway with a chosen name is found
+    // by its name.
     if properties.name.is_none()
         && let Some(predecessor) = replacement::find_predecessor(job, physical_id, properties).await?
         && let Some(found) = engine::current::<Noun>(job, &predecessor).await?
@@ -113,7 +114,7 @@ async fn finish(
     Ok(Success { physical_id: found.id.clone(), attributes: attributes(&found.live) })
 }
 
-/// Returns what `Fn::GetAtt` offers.
+/// Returns the attributes for `Fn::GetAtt`.
 fn attributes(live: &GetGatewayOutput) -> BTreeMap<&'static str, String> {
     let identity = live.workload_identity_details().map(WorkloadIdentityDetails::workload_identity_arn);
     let authorizer = live.authorizer_configuration().map(Authorizer::from_api);

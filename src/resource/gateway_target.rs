@@ -1,10 +1,10 @@
 //! `Custom::AgentCoreGatewayTarget`: an MCP server, such as a runtime, behind a gateway. The gateway itself is never
 //! changed: it may be anybody's.
 //!
-//! Calls: GetGateway, GetAgentRuntime (before anything is made or changed), CreateGatewayTarget, GetGatewayTarget,
-//! UpdateGatewayTarget, DeleteGatewayTarget, SynchronizeGatewayTargets; ListGatewayTargets only where a name has to be
+//! Calls: GetGateway and GetAgentRuntime (before a create or an update), CreateGatewayTarget, GetGatewayTarget,
+//! UpdateGatewayTarget, DeleteGatewayTarget, SynchronizeGatewayTargets. ListGatewayTargets only if a name has to be
 //! looked up or somebody else's operation is in the way. Identifier: `<gatewayId>/<targetId>`. Replaces:
-//! `GatewayIdentifier`; everything else updates in place, as a full replace.
+//! `GatewayIdentifier`. Everything else updates in place, as a full replace.
 //!
 //! Targets cannot be tagged: the mark at the end of the description is the proof of ownership (see
 //! [`Requester::marker`]).
@@ -38,7 +38,7 @@ mod tool_source;
 use desired::DesiredTarget;
 use properties::{Properties, derived_name};
 
-/// The time of a request has no fractions of a second.
+/// The precision of a request's time, which has no fractions of a second.
 const REQUEST_TIME_PRECISION: Duration = Duration::from_secs(1);
 
 /// The type's lifecycle.
@@ -68,9 +68,10 @@ impl Lifecycle for GatewayTarget {
             engine::delete_abandoned::<Noun>(job, &old.target_name(job.requester())).await?;
         }
         match engine::current::<Noun>(job, &current).await? {
-            // Deleted behind our back: it is created again, and the new id makes CloudFormation forget the old one.
+            // The target was deleted outside of the stack: it is created again, and the new id makes CloudFormation
+            // forget the old one.
             None => create(job, desired).await,
-            // It never worked and cannot be repaired: it is replaced.
+            // The target never worked and cannot be repaired: it is replaced.
             Some(found) if found.live.creation_failed() => {
                 preflight::runtime(job, &gateway, &properties).await?;
                 engine::delete::<Noun>(job, &current).await?;
@@ -85,7 +86,7 @@ impl Lifecycle for GatewayTarget {
 
     async fn delete(job: &Job<'_>, physical_id: &str, raw: &RawProperties) -> Outcome {
         let name = || {
-            // Without a gateway there was no call.
+            // Without the id of a gateway, the Create called nothing.
             let gateway_id = raw.text("GatewayIdentifier").as_deref().and_then(gateway_id)?;
             let name = pending_name(physical_id).map(str::to_owned).or_else(|| raw.text("TargetName"));
             Some(TargetName { gateway_id, name: name.unwrap_or_else(|| derived_name(job.requester())) })
@@ -101,7 +102,7 @@ async fn create(job: &Job<'_>, desired: &DesiredTarget<'_>) -> Outcome {
 }
 
 /// Brings a settled target of ours to the desired state: by an update, which lists the server's tools again as well, or
-/// by a synchronization alone if nothing but `SynchronizeOn` has changed.
+/// by a synchronization alone if only `SynchronizeOn` has changed.
 async fn change(
     job: &Job<'_>,
     desired: &DesiredTarget<'_>,

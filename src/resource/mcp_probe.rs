@@ -1,10 +1,10 @@
 //! `Custom::AgentCoreMcpProbe`: proof that an MCP server answers. A runtime that is READY has not started its container
-//! yet; this speaks MCP to it and counts its tools.
+//! yet, so the probe speaks MCP to it and counts its tools.
 //!
-//! Calls: the server itself; GetAgentRuntime to compare a token with the runtime's authorizer; FilterLogEvents to say
-//! why a container did not start; GetSecretValue for the client's secret and for masking log lines. Behind a gateway:
-//! GetGateway, GetGatewayTarget, and SynchronizeGatewayTargets where the gateway's list is not what was expected.
-//! Identifier: `probe:<hash>`, always the same. Every Create and Update probes anew; Delete has nothing to do.
+//! Calls: the server itself. GetAgentRuntime to compare a token with the runtime's authorizer. FilterLogEvents to say
+//! why a container did not start. GetSecretValue for the client's secret and for masking log lines. Behind a gateway:
+//! GetGateway, GetGatewayTarget, and SynchronizeGatewayTargets if the gateway's list is not the expected one.
+//! Identifier: `probe:<hash>`, always the same. Every Create and Update probes again. Delete has nothing to do.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -40,18 +40,18 @@ use gateway::Gateway;
 use properties::{Auth, Mode, Properties};
 use verdict::{Attempt, Verdict};
 
-/// All attempts together, without a synchronisation between them. A server that starts slowly once is caught; the rest of
-/// the invocation stays for the answer.
+/// The time for all attempts together, without a synchronisation between them. It covers one slow start of a server.
+/// The rest of the invocation stays for the answer.
 const BUDGET: Duration = Duration::from_mins(4);
-/// What is left of it for attempts after a synchronisation, at least.
+/// The part of the budget that remains at least for attempts after a synchronisation.
 const SYNCHRONIZED_BUDGET_MIN: Duration = Duration::from_mins(1);
 /// The age up to which log lines count: the budget and a cold start before it.
 const LOG_WINDOW: Duration = Duration::from_mins(6);
-/// A line may take so long from the server to its log.
+/// The time that a line may take from the server to its log.
 const LOG_ARRIVAL: Duration = Duration::from_secs(5);
 const PAUSE_MIN: Duration = Duration::from_secs(2);
 const PAUSE_MAX: Duration = Duration::from_secs(10);
-/// A gateway may answer with its former list for so long after a synchronisation.
+/// The time for which a gateway may answer with its former list after a synchronisation.
 const CATALOGUE_PATIENCE: Duration = Duration::from_secs(20);
 
 /// The type's lifecycle.
@@ -100,7 +100,8 @@ async fn run(job: &Job<'_>, properties: &Properties) -> Outcome {
     Ok(Success { physical_id: id, attributes: finding.attributes(job) })
 }
 
-/// A runtime is called at the endpoint of the kind that the function's environment asks for: see [`Endpoints::doubt`].
+/// Adds [`Endpoints::doubt`] to an error, because a runtime is called at the endpoint of the kind that the function's
+/// environment asks for.
 ///
 /// [`Endpoints::doubt`]: crate::endpoints::Endpoints::doubt
 fn with_doubt(job: &Job<'_>, properties: &Properties, error: Error) -> Error {
@@ -115,7 +116,7 @@ fn with_doubt(job: &Job<'_>, properties: &Properties, error: Error) -> Error {
     }
 }
 
-/// What a probe found out.
+/// The result of a probe.
 struct Finding {
     result: String,
     detail: String,
@@ -123,14 +124,15 @@ struct Finding {
 }
 
 impl Finding {
-    /// What failing to be verified is reported as. `None` for an error of another kind.
+    /// Returns the finding for a verification that did not pass, or `None` for an error of another kind.
     fn failed(error: &Error) -> Option<Self> {
         let Error::Unverified { code, sentence } = error else { return None };
         Some(Self { result: format!("FAILED:{}", code.as_str()), detail: sentence.clone(), catalogue: None })
     }
 
     fn attributes(self, job: &Job<'_>) -> BTreeMap<&'static str, String> {
-        /// The attributes share the answer's 4096 bytes, of which a stack's name and the like take up to one thousand.
+        /// The maximum size of `Detail`. The attributes share the answer's 4096 bytes, of which a stack's name and the
+        /// like take up to one thousand.
         const DETAIL_BYTES_MAX: usize = 2000;
         const NAME_BYTES_MAX: usize = 250;
         let shown = |text: &str, bytes_max| cut(&job.mask.apply(text), bytes_max).into_owned();
@@ -146,7 +148,7 @@ impl Finding {
     }
 }
 
-/// How the server is called, once it is known what it asks for.
+/// The credentials of calls, once the server's demands are known.
 enum Admission<'a> {
     Signed,
     Token(&'a Client),
@@ -212,8 +214,8 @@ async fn verify(job: &Job<'_>, properties: &Properties) -> Result<Finding, Error
     Ok(Finding { result: "PASSED".to_owned(), detail, catalogue: Some(catalogue) })
 }
 
-/// The target's tools as the gateway lists them, which are those expected; after a synchronisation, if they were not
-/// before or if the gateway never had them from the server.
+/// Returns the target's tools as the gateway lists them, which are the expected ones. Synchronizes the target if they
+/// were not before, or if the gateway never had them from the server.
 async fn through(
     job: &Job<'_>,
     properties: &Properties,
@@ -245,7 +247,7 @@ async fn through(
     }
 }
 
-/// A token by client credentials that the authorizer of the gateway or of the runtime will accept.
+/// Gets a token by client credentials that the authorizer of the gateway or of the runtime accepts.
 async fn token(
     job: &Job<'_>,
     properties: &Properties,
@@ -264,10 +266,10 @@ async fn token(
     Ok(token.value)
 }
 
-/// Asks until the server answers, the answer is final, or the budget is spent.
+/// Probes until the server answers, the answer is final, or the budget is spent.
 async fn ask(job: &Job<'_>, properties: &Properties, access: &Access, deadline: Deadline) -> Result<Catalogue, Error> {
     let place = if properties.target.is_some() { Place::Gateway } else { Place::of(&properties.endpoint) };
-    // The secret is read when there is something to quote.
+    // The secret is read only when there is something to quote.
     let secret = OnceCell::new();
     let learn = || container_log::mask_secret(job, properties.secret_id.as_deref());
     let started = Instant::now();
@@ -292,7 +294,7 @@ async fn ask(job: &Job<'_>, properties: &Properties, access: &Access, deadline: 
                 pause = (pause * 2).min(PAUSE_MAX);
                 last = Some(verdict);
             }
-            // What the server said before tells more than that it has said nothing since.
+            // An earlier answer of the server tells more than its later silence.
             None => {
                 break last.unwrap_or_else(|| {
                     Verdict::Final(Code::TimedOut, "the server did not answer within the probe's budget".to_owned())
@@ -309,7 +311,7 @@ async fn ask(job: &Job<'_>, properties: &Properties, access: &Access, deadline: 
         (Some(Err(error)), _) => container_log::unquotable(error),
         (_, Some(group)) => {
             if !verdict.is_of_start() {
-                // Without the time for it the lines may still be there.
+                // If there is no time to wait, the lines may still be there.
                 let _ = deadline.sleep(LOG_ARRIVAL).await;
             }
             container_log::last_lines(job, group, job.context.now() - LOG_WINDOW).await

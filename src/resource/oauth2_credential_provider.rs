@@ -2,12 +2,12 @@
 //! target with a token.
 //!
 //! Calls: CreateOauth2CredentialProvider, GetOauth2CredentialProvider, UpdateOauth2CredentialProvider,
-//! DeleteOauth2CredentialProvider, ListTagsForResource, TagResource, UntagResource; GetSecretValue where the template
-//! names a secret; the IdP itself before anything is made. Identifier: the provider's name. Replaces: `Name`, `Vendor`,
-//! `ClientSecretSource`; everything else updates in place, as a full replace, and always, because the secret that is
-//! live cannot be compared with the wanted one.
+//! DeleteOauth2CredentialProvider, ListTagsForResource, TagResource, UntagResource. GetSecretValue if the template
+//! names a secret. The IdP itself before a create or an update. Identifier: the provider's name. Replaces: `Name`,
+//! `Vendor`, `ClientSecretSource`. Everything else updates in place, as a full replace, and always, because the live
+//! secret cannot be compared with the desired one.
 //!
-//! Where AgentCore refuses to list a provider's tags, it refuses to change them as well: `Tags` then take effect on
+//! If AgentCore refuses to list a provider's tags, it refuses to change them as well: `Tags` then take effect on
 //! creation only.
 
 use std::collections::BTreeMap;
@@ -52,11 +52,11 @@ impl Lifecycle for OAuth2CredentialProvider {
             return replace(job, physical_id, &properties).await;
         }
         let name = physical_id.to_owned();
-        // Deleted behind our back: it is created again.
+        // The provider was deleted outside of the stack: it is created again.
         let Some(found) = engine::current::<Noun>(job, &name).await? else {
             return create(job, name, &properties).await;
         };
-        // What is live decides and not the old properties: those of a rollback are the ones that were refused.
+        // The live provider decides and not the old properties: those of a rollback are the ones that were refused.
         if let Err(refusal) = check_fixed(&found.live, &properties) {
             return match properties.name {
                 Some(_) => Err(refusal.into()),
@@ -96,7 +96,7 @@ async fn create(job: &Job<'_>, name: String, properties: &Properties) -> Outcome
     finish(job, found, properties, None).await.map_err(with_id)
 }
 
-/// Deletes a provider with a chosen name if AgentCore does not list its tags: nothing would prove later whose it is, so
+/// Deletes a provider with a chosen name if AgentCore does not list its tags. Nothing would prove its owner later, so
 /// that this stack could neither change nor delete it.
 async fn check_provable(job: &Job<'_>, found: &Found<Noun>) -> Result<(), Failure> {
     let with_id = |error: Error| error.with_id(&found.id);
@@ -160,7 +160,7 @@ async fn finish(
     Ok(Success { physical_id: found.id, attributes: attributes(found.live) })
 }
 
-/// Returns what `Fn::GetAtt` offers.
+/// Returns the attributes for `Fn::GetAtt`.
 fn attributes(live: Provider) -> BTreeMap<&'static str, String> {
     BTreeMap::from([
         ("CredentialProviderArn", live.arn),

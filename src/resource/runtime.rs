@@ -1,10 +1,10 @@
 //! `Custom::AgentCoreRuntime`: an AgentCore Runtime that hosts a container.
 //!
 //! Calls: CreateAgentRuntime, GetAgentRuntime, UpdateAgentRuntime, DeleteAgentRuntime, ListTagsForResource,
-//! TagResource, UntagResource; ListAgentRuntimes only where a name has to be looked up; GetSecretValue only for
-//! `CredentialDelivery` EnvironmentVariables and before a container's log is quoted; FilterLogEvents where its
-//! container did not start. Identifier: the runtime's id. Replaces: `AgentRuntimeName`; everything
-//! else updates in place, as a full replace.
+//! TagResource, UntagResource. ListAgentRuntimes only if a name has to be looked up. GetSecretValue only for
+//! `CredentialDelivery` EnvironmentVariables and before a container's log is quoted. FilterLogEvents if the runtime's
+//! container did not start. Identifier: the runtime's id. Replaces: `AgentRuntimeName`. Everything else updates in
+//! place, as a full replace.
 
 use std::collections::BTreeMap;
 
@@ -60,7 +60,8 @@ impl Lifecycle for Runtime {
         if let Some(former) = former {
             engine::delete_abandoned::<Noun>(job, &former).await?;
         }
-        // Deleted behind our back: it is created again, and the new id makes CloudFormation forget the old one.
+        // The runtime was deleted outside of the stack: it is created again, and the new id makes CloudFormation forget
+        // the old one.
         let Some(found) = engine::current::<Noun>(job, &physical_id.to_owned()).await? else {
             return create(job, desired).await;
         };
@@ -96,7 +97,7 @@ async fn finish(
     Ok(Success { physical_id: found.id.clone(), attributes: attributes(&found.live) })
 }
 
-/// Returns what `Fn::GetAtt` offers.
+/// Returns the attributes for `Fn::GetAtt`.
 fn attributes(live: &GetAgentRuntimeOutput) -> BTreeMap<&'static str, String> {
     let arn = live.agent_runtime_arn();
     let id = live.agent_runtime_id();

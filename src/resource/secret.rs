@@ -2,7 +2,7 @@
 //!
 //! Calls: CreateSecret, DescribeSecret, GetSecretValue, PutSecretValue, UpdateSecret, DeleteSecret, RestoreSecret,
 //! TagResource, UntagResource. Identifier: the secret's ARN. Replaces: `SecretName`, and the switch to or from
-//! `ExistingSecretId`; everything else updates in place. The value never becomes an attribute.
+//! `ExistingSecretId`. Everything else updates in place. The value never becomes an attribute.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -25,9 +25,10 @@ use api::Live;
 use former_life::revive;
 use properties::{Managed, Properties, RecoveryWindow, RequiredKey, check_required, default_name};
 
-/// The maximum number of values that one request writes: the second if another delivery of it wrote the first.
+/// The maximum number of values that one request writes: the second one if another delivery of it wrote the first.
 const PUTS_MAX: u32 = 2;
-/// A secret deleted without recovery disappears after a moment (Secrets Manager API reference, `DeleteSecret`).
+/// The time after which a secret that was deleted without recovery disappears (Secrets Manager API reference,
+/// `DeleteSecret`).
 const VANISHING_PATIENCE: Duration = Duration::from_mins(2);
 
 /// The type's lifecycle.
@@ -89,7 +90,7 @@ impl Lifecycle for Secret {
         };
         let window = raw.text("RecoveryWindowInDays").and_then(|text| RecoveryWindow::from_text(text).ok());
         let RecoveryWindow(window) = window.unwrap_or(RecoveryWindow::DEFAULT);
-        // What may be recovered is as good as deleted only where it was to be recoverable.
+        // A secret scheduled for deletion counts as deleted only if a recovery window was asked for.
         let is_deleted = |live: &Live| live.deleted && window.is_some();
         if is_deleted(&live) {
             return Ok(Success::deleted(physical_id));
@@ -109,8 +110,8 @@ impl Lifecycle for Secret {
     }
 }
 
-/// Creates the secret, or carries on with one of that name that is ours: from a delivery whose reply was lost, or from
-/// a former life, of which nothing is kept.
+/// Creates the secret, or adopts one of that name that is ours: from a delivery whose reply was lost, or from a former
+/// life, of which nothing is kept.
 async fn create_managed(job: &Job<'_>, managed: &Managed) -> Outcome {
     let name = managed.name(job.requester());
     let has_value = |key: &str| managed.values.contains_key(key) || managed.generated_keys.contains(key);
@@ -128,22 +129,22 @@ async fn create_managed(job: &Job<'_>, managed: &Managed) -> Outcome {
             Err(error) => return Err(error),
         };
         let Some(live) = api::describe(job, &job.requester().secret_id(&name)).await? else {
-            // Deleted without recovery a moment ago; another refusal with this code would not say so.
+            // The secret was deleted without recovery a moment ago. Another refusal with this code would not say so.
             let vanishing = refusal.api().is_some_and(|error| error.mentions("delet"));
             return if vanishing { Ok(Progress::pending("being deleted")) } else { Err(refusal) };
         };
         check_owner(job, &live)?;
         if live.deleted && former_life::is_of_this_request(job, &live) {
-            // A late delivery: what this very request made was deleted on purpose.
+            // This is a late delivery: the secret that this very request created was deleted on purpose.
             return Err(Error::TerminalStatus {
                 what: format!("secret {name}"),
                 status: "deleted".to_owned(),
-                reasons: "it was deleted after this request had made it".to_owned(),
+                reasons: "it was deleted after this request had created it".to_owned(),
             });
         }
         match revive(job, managed, &live).await {
             Ok(()) => Ok(Progress::Done(Err(live))),
-            // Deleted without recovery: nothing to restore, and soon nothing in the way.
+            // The secret was deleted without recovery: there is nothing to restore, and its name will soon be free.
             Err(error) if error.is(ApiErrorKind::Other) || error.is(ApiErrorKind::NotFound) => {
                 Ok(Progress::pending("being deleted"))
             }
@@ -153,7 +154,7 @@ async fn create_managed(job: &Job<'_>, managed: &Managed) -> Outcome {
     .await;
     let found = match found {
         Ok(found) => found,
-        Err(error) => return Err(with_whatever_exists(job, error, &name).await),
+        Err(error) => return Err(with_created_id(job, error, &name).await),
     };
     match found {
         Ok(created) => Ok(success(&created.arn, &name, &created.version_id, "Managed")),
@@ -165,8 +166,8 @@ async fn create_managed(job: &Job<'_>, managed: &Managed) -> Outcome {
     }
 }
 
-/// The call failed, but it may have had its effect: the answer must then name the secret, so that it is cleaned up.
-async fn with_whatever_exists(job: &Job<'_>, error: Error, name: &str) -> Failure {
+/// Adds to an error the id of the secret that the failed call may have created, so that the rollback deletes it.
+async fn with_created_id(job: &Job<'_>, error: Error, name: &str) -> Failure {
     if !error.leaves_effect_unclear() {
         return error.into();
     }
@@ -176,7 +177,7 @@ async fn with_whatever_exists(job: &Job<'_>, error: Error, name: &str) -> Failur
     }
 }
 
-/// Refuses a secret that is not ours: not made by this stack, nor left to recovery by its predecessor.
+/// Refuses a secret that is not ours: this stack did not create it, and its predecessor did not leave it to recovery.
 fn check_owner(job: &Job<'_>, live: &Live) -> Result<(), Error> {
     match job.requester().owner(&live.tags) {
         Owner::Us => Ok(()),
@@ -207,12 +208,12 @@ async fn write(job: &Job<'_>, managed: &Managed, old: Option<&Managed>, live: Li
     Ok(success(&live.arn, &live.name, &version_id, "Managed"))
 }
 
-/// Carries on from the value that another delivery of this request wrote first. Returns the current version's id.
+/// Carries on from the value that another delivery of this request wrote first. Returns the id of the current version.
 async fn converge_value(job: &Job<'_>, managed: &Managed, old: Option<&Managed>, live: &Live) -> Result<String, Error> {
     write_value(job, managed, old, live, PUTS_MAX).await
 }
 
-/// Merges and writes the value, if that changes it; returns the current version's id.
+/// Merges the value, and writes it if that changes it. Returns the id of the current version.
 async fn write_value(
     job: &Job<'_>,
     managed: &Managed,
@@ -231,7 +232,7 @@ async fn write_value(
     let dropped = old.map(|old| old.values.keys().filter(|key| !managed.values.contains_key(*key)).collect());
     let mut changed = document.merge(&dropped.unwrap_or_default(), &managed.values)?;
     if managed.generated_keys.iter().any(|key| !document.has_value(key)) {
-        // A rollback: what was generated before stands in the former version, and clients still use it.
+        // In a rollback, the texts generated before are in the former version, and clients still use them.
         let former = stored_secret::previous(job, &live.arn).await?;
         document.generate(&managed.generated_keys, former.as_ref())?;
         changed = true;
@@ -250,7 +251,7 @@ fn unusable(name: &str, problem: &str) -> Error {
     )
 }
 
-/// Proves that a secret of somebody else's will serve. Changes nothing.
+/// Verifies that somebody else's secret can be used. Changes nothing.
 async fn verify(job: &Job<'_>, secret_id: &str, required: &[RequiredKey]) -> Outcome {
     let stored = stored_secret::read(job, "ExistingSecretId", secret_id).await?;
     let found = format!("is secret {}, which ", stored.name);
@@ -258,7 +259,7 @@ async fn verify(job: &Job<'_>, secret_id: &str, required: &[RequiredKey]) -> Out
     Ok(success(&stored.arn, &stored.name, &stored.version_id, "Existing"))
 }
 
-/// The secret that a Delete is about; `None` if there is none of ours.
+/// Finds the secret that a Delete refers to. Returns `None` if none of that id or name is ours.
 async fn find_for_delete(job: &Job<'_>, physical_id: &str, raw: &RawProperties) -> Result<Option<Live>, Error> {
     if parse_arn(physical_id).is_some() {
         let Some(live) = api::describe(job, physical_id).await? else { return Ok(None) };
@@ -274,8 +275,8 @@ async fn find_for_delete(job: &Job<'_>, physical_id: &str, raw: &RawProperties) 
     let pending = pending_name(physical_id);
     let name =
         pending.map(str::to_owned).or_else(|| raw.text("SecretName")).unwrap_or_else(|| default_name(job.requester()));
-    // An identifier that CloudFormation invented stands for a cancelled Create that may still be running. A pending one
-    // is final: secrets are found by name at once.
+    // An identifier that CloudFormation invented stands for a cancelled Create that may still be running. A pending id
+    // is final, because secrets are found by name at once.
     let grace = if pending.is_some() { Duration::ZERO } else { CANCELLED_CREATE_GRACE };
     let found = until_within(job.deadline, grace, "looking for a secret of a cancelled create", async || {
         Ok(match api::describe(job, &job.requester().secret_id(&name)).await? {
@@ -287,7 +288,7 @@ async fn find_for_delete(job: &Job<'_>, physical_id: &str, raw: &RawProperties) 
     Ok(found.filter(|live| job.requester().owner(&live.tags) == Owner::Us))
 }
 
-/// Deletes the secret of ours with the name that a rename wanted and never answered for.
+/// Deletes the secret that a rename created under this name and never answered for, if it is ours.
 async fn delete_abandoned(job: &Job<'_>, name: &str) -> Result<(), Error> {
     match api::describe(job, &job.requester().secret_id(name)).await? {
         Some(live) if !live.deleted && job.requester().owner(&live.tags) == Owner::Us => {
@@ -297,7 +298,8 @@ async fn delete_abandoned(job: &Job<'_>, name: &str) -> Result<(), Error> {
     }
 }
 
-/// A name is taken by a live secret (ResourceExistsException) or by one being deleted (InvalidRequestException).
+/// Returns true if a live secret (ResourceExistsException) or one that is being deleted (InvalidRequestException) has
+/// the name.
 fn is_name_taken(error: &Error) -> bool {
     error.is(ApiErrorKind::Conflict) || error.api().is_some_and(|error| error.mentions("InvalidRequest"))
 }

@@ -12,10 +12,10 @@ use super::form::{entries, problem};
 use crate::error::Error;
 use crate::sensitive::Sensitive;
 
-/// Upper bound of a secret's value (Secrets Manager quotas).
+/// The maximum size of a secret's value (Secrets Manager quotas).
 const VALUE_BYTES_MAX: usize = 65_536;
 const GENERATED_BYTES: usize = 32;
-/// What is nested deeper is read by no common JSON parser, and so by no container.
+/// The maximum depth of nesting: no common JSON parser, and so no container, reads a deeper value.
 const DEPTH_MAX: usize = 128;
 
 /// The entries of a secret's JSON object. Wiped on drop; prints nothing of itself.
@@ -31,19 +31,19 @@ impl Drop for Document {
 }
 
 impl Document {
-    /// Reads a secret's text; the error is the reason, for people, and never quotes the text.
+    /// Parses a secret's text. The error is the reason, for people, and never quotes the text.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
         entries(text).map(Self).map_err(|error| problem(text, &error))
     }
 
-    /// Whether the key is there with a value other than `""` and null.
+    /// Returns true if the key is there with a value other than `""` and null.
     #[must_use]
     pub fn has_value(&self, key: &str) -> bool {
         self.0.get(key).is_some_and(|raw| !matches!(raw.get(), "\"\"" | "null"))
     }
 
-    /// One entry as a text: a string as it is, a number or boolean as it is written. `None` for what is absent, null or
-    /// nested; other entries do not matter.
+    /// Returns one entry as a text: a string as it is, a number or boolean as it is written. Returns `None` for an
+    /// entry that is absent, null or nested. Other entries do not matter.
     #[must_use]
     pub fn text(&self, key: &str) -> Option<Sensitive> {
         let raw = self.0.get(key)?.get();
@@ -54,8 +54,8 @@ impl Document {
         }
     }
 
-    /// All entries as texts, without those that are null. Nested values are an error that names their key, because an
-    /// environment variable cannot hold them.
+    /// Returns all entries as texts, without those that are null. A nested value is an error that names its key,
+    /// because an environment variable cannot hold it.
     pub fn texts(&self) -> Result<BTreeMap<String, Sensitive>, String> {
         if let Some((key, _)) = self.0.iter().find(|(_, raw)| is_nested(raw.get())) {
             return Err(key.clone());
@@ -63,8 +63,8 @@ impl Document {
         Ok(self.0.keys().filter_map(|key| Some((key.clone(), self.text(key)?))).collect())
     }
 
-    /// Every string and number at any depth, also in a string that holds JSON itself: what must not be quoted. `true` and
-    /// `false` betray nothing.
+    /// Returns every string and number at any depth, also in a string that holds JSON itself: these must not be quoted.
+    /// `true` and `false` betray nothing.
     #[must_use]
     pub fn leaves(&self) -> Vec<Sensitive> {
         let mut leaves = Vec::new();
@@ -74,7 +74,7 @@ impl Document {
         leaves
     }
 
-    /// Brings the entries to the desired ones: removes `dropped` and sets `values`. Returns whether anything changed.
+    /// Brings the entries to the desired ones: removes `dropped` and sets `values`. Returns true if anything changed.
     pub fn merge(&mut self, dropped: &BTreeSet<&String>, values: &BTreeMap<String, Sensitive>) -> Result<bool, Error> {
         let mut changed = false;
         for key in dropped {
@@ -89,7 +89,7 @@ impl Document {
         Ok(changed)
     }
 
-    /// Fills each of `keys` that has no value: with what it had in `former`, or else with random text.
+    /// Fills each of `keys` that has no value: with its value in `former`, or else with random text.
     pub fn generate(&mut self, keys: &BTreeSet<String>, former: Option<&Self>) -> Result<(), Error> {
         for key in keys {
             if !self.has_value(key) {
@@ -101,7 +101,7 @@ impl Document {
         Ok(())
     }
 
-    /// The value as Secrets Manager stores it.
+    /// Returns the value as Secrets Manager stores it.
     pub fn encode(&self) -> Result<Sensitive, Error> {
         let text = serde_json::to_string(&self.0).map_err(|_| Error::Bug("a secret did not encode".to_owned()))?;
         if text.len() > VALUE_BYTES_MAX {

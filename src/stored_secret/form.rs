@@ -1,4 +1,5 @@
-//! The form of a secret's text: a JSON object, or what it is instead. Nothing of the text is ever repeated.
+//! Decides about the form of a secret's text: a JSON object, or something else, and what. Never repeats any of the
+//! text.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,11 +10,11 @@ use serde_json::value::RawValue;
 /// The entries of an object, as they are written.
 type Entries = BTreeMap<String, Box<RawValue>>;
 
-/// The words of the one error of ours among serde's.
+/// The words of the one error among serde's that is ours.
 const TWICE: &str = "has the same key twice";
 
-/// Reads the entries of a JSON object. A key that stands there twice is an error: readers differ in which one they
-/// take.
+/// Reads the entries of a JSON object. A key that stands there twice is an error, because readers differ in which one
+/// they use.
 pub(super) fn entries(text: &str) -> Result<Entries, serde_json::Error> {
     let mut deserializer = serde_json::Deserializer::from_str(text);
     let entries = deserializer.deserialize_map(Object)?;
@@ -41,7 +42,7 @@ impl<'de> Visitor<'de> for Object {
     }
 }
 
-/// Says what a text is that is not a usable JSON object. Completes "whose value …".
+/// Says what a text is that is not a usable JSON object. The words complete "whose value …".
 pub(super) fn problem(text: &str, error: &serde_json::Error) -> &'static str {
     let trimmed = text.trim();
     let is_json = |text: &str| serde_json::from_str::<&RawValue>(text).is_ok();
@@ -85,7 +86,7 @@ pub(super) fn problem(text: &str, error: &serde_json::Error) -> &'static str {
 
 const NO_OBJECT: &str = "is JSON, but not a JSON object";
 
-/// `KEY=value`, `export KEY=value`, a comment or nothing.
+/// Returns true for `KEY=value`, `export KEY=value`, a comment or an empty line.
 fn is_assignment(line: &str) -> bool {
     let line = line.trim().trim_start_matches("export ");
     let is_name = |name: &str| !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');

@@ -12,11 +12,11 @@ use crate::error::Error;
 use crate::job::Job;
 use crate::mcp::url::RuntimeUrl;
 
-/// Words in a status reason that no other attempt changes: the runtime takes the other kind of credential ("Authorization
-/// method mismatch", as the runtime says it), or the list of tools itself is at fault.
+/// Words in a status reason that mean that another attempt fails, too: the runtime takes the other kind of credential
+/// ("Authorization method mismatch", in the runtime's words), or the list of tools itself is at fault.
 const PERMANENT: [&str; 3] = ["method mismatch", "tool schema", "uplicate tool"];
 
-/// Returns true if another attempt would end the same.
+/// Returns true if another attempt would end in the same way.
 pub(super) fn is_permanent(live: &GetGatewayTargetOutput) -> bool {
     let reasons = live.reasons();
     PERMANENT.iter().any(|words| reasons.contains(words)) || Denial::read(&reasons).is_final()
@@ -48,7 +48,7 @@ async fn advice(job: &Job<'_>, target: &TargetRef, live: &GetGatewayTargetOutput
     let runtime = mcp_server(live).and_then(|server| RuntimeUrl::parse(server.endpoint()));
     match (outbound, runtime) {
         (Some(CredentialProviderType::GatewayIamRole), Some(runtime)) => {
-            // Only for the sentence: without it, the role stays unnamed.
+            // The gateway is read for the sentence only: without it, the role stays unnamed.
             let gateway = Gateway::get(job, &target.gateway_id).await.ok().flatten();
             let role = gateway.and_then(|gateway| gateway.role_arn).map(|arn| format!(" {arn}")).unwrap_or_default();
             let runtime = runtime.arn().unwrap_or(runtime.id());

@@ -4,64 +4,65 @@ use serde_json::{Map, Value};
 
 use crate::header_name::is_service_header;
 
-/// The members of one resource's Get that an update does not simply send back. Whatever is not named here goes back as
-/// it was shown, so that a member which a later service adds is not lost. Should it be one that only the Get has, the
-/// update sends a member that the operation does not know: AWS ignores such a member, while one left out would be
-/// reset.
+/// The members of one resource's Get that an update does not simply send back. A member without a rule goes back as the
+/// Get showed it, so that a member which a later service adds is not lost. If only the Get has such a member, the
+/// update sends a member that the operation does not know. AWS ignores unknown members, while it resets one that is
+/// left out.
 #[derive(Debug)]
 pub(crate) struct Governed {
-    /// Members that the Get has and the update has not, and those that are in the update's URI.
+    /// The members that the Get has and the update has not, and those that are in the update's URI.
     pub(crate) read_only: &'static [&'static str],
-    /// A member that the update calls by another name: what the Get calls it, what the update calls it.
+    /// A member that the update calls by another name: the name in the Get, and the name in the update.
     pub(crate) renamed: Option<(&'static str, &'static str)>,
-    /// By the update's names.
+    /// The rules, by the update's names.
     pub(crate) members: Members,
 }
 
-/// The rules of a structure's members; members without a rule are not ours.
+/// The rules of a structure's members. Members without a rule are not ours.
 pub(crate) type Members = &'static [(&'static str, Rule)];
 
 /// The part of a member that is ours.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Rule {
-    /// All of it: sent as wanted, and not at all where nothing is wanted.
+    /// All of it: it is sent as desired, and left out if nothing is desired.
     Ours,
-    /// Its presence; if the member is wanted, the rule says how much of it is ours.
+    /// Its presence. If the member is desired, the rule says how much of it is ours.
     Presence(&'static Rule),
     /// A structure, of which some members are ours.
     Structure(Members),
-    /// A structure whose other members mean something for one value of `tag` only: where that changes, nothing of the
-    /// former ones is kept.
+    /// A structure whose other members mean something for one value of `tag` only: if that value changes, none of the
+    /// former members is kept.
     Tagged {
         /// The member that decides.
         tag: &'static str,
-        /// Its value where it is absent.
+        /// The value of an absent `tag`.
         default: &'static str,
         /// The rules.
         members: Members,
     },
-    /// A union: of another alternative than the wanted one nothing is kept.
+    /// A union: nothing is kept of an alternative other than the desired one.
     Union(Members),
     /// A list of one entry, which follows the rule.
     Single(&'static Rule),
-    /// Not ours, but it goes with one value of another member: dropped where the update takes that value away.
+    /// A member that is not ours but goes with one value of another member: it is dropped if the update takes that
+    /// value away.
     With {
         /// The other member.
         tag: &'static str,
         /// The value.
         value: &'static str,
     },
-    /// A list that is ours but for some entries.
-    ListBut {
+    /// A list that is ours except for some entries.
+    ListExcept {
         /// Decides whether an entry is not ours.
         is_kept: fn(&Value) -> bool,
-        /// How many entries the service takes. An entry of others that does not fit is left out.
+        /// The maximum number of entries that the service accepts. An entry of others that does not fit is left out.
         most: usize,
     },
 }
 
 impl Governed {
-    /// The body of an update that asks for `asked`, where the Get shows `shown`.
+    /// Returns the body of an update that asks for `asked`, where the Get shows `shown`.
     pub(super) fn merge(&self, asked: Map<String, Value>, mut shown: Map<String, Value>) -> Map<String, Value> {
         shown.retain(|name, _| !self.read_only.contains(&name.as_str()));
         if let Some((from, to)) = self.renamed
@@ -73,7 +74,7 @@ impl Governed {
     }
 }
 
-/// The wanted members and those of `shown` that are not ours.
+/// Returns the desired members and those of `shown` that are not ours.
 fn structure(rules: Members, mut asked: Map<String, Value>, all_shown: &Map<String, Value>) -> Map<String, Value> {
     for (name, shown) in all_shown {
         let wanted = asked.remove(name);
@@ -96,7 +97,7 @@ fn takes_away(rules: Members, tag: &str, value: &str, asked: &Map<String, Value>
     shown.get(tag).is_some_and(|shown| shown == value) && wanted.is_none_or(|wanted| wanted != value)
 }
 
-/// A list without entries counts as absent: most operations refuse to be sent one.
+/// Returns a value that counts as present. A list without entries counts as absent, because most operations refuse one.
 fn not_absent(shown: &Value) -> Option<Value> {
     (!shown.is_null() && !shown.as_array().is_some_and(Vec::is_empty)).then(|| shown.clone())
 }
@@ -107,7 +108,8 @@ impl Rule {
             (Self::Ours, asked, _) | (Self::Presence(_), asked @ None, _) => asked,
             (Self::Presence(rule), asked, shown) => rule.merge(asked, shown),
             (Self::Structure(rules), None, Value::Object(shown)) => {
-                // Empty if all that was there is ours: an empty structure clears it, leaving it out might not.
+                // The result is empty if all members were ours: an empty structure clears them, and leaving it out
+                // might not.
                 (!shown.is_empty()).then(|| structure(rules, Map::new(), shown).into())
             }
             (Self::Structure(rules), Some(Value::Object(asked)), Value::Object(shown)) => {
@@ -131,7 +133,7 @@ impl Rule {
                 }
                 Some(asked.into())
             }
-            (Self::ListBut { is_kept, most }, asked, Value::Array(shown)) => list(*is_kept, *most, asked, shown),
+            (Self::ListExcept { is_kept, most }, asked, Value::Array(shown)) => list(*is_kept, *most, asked, shown),
             (_, asked, _) => asked,
         }
     }
@@ -167,11 +169,11 @@ fn list(is_kept: fn(&Value) -> bool, most: usize, asked: Option<Value>, shown: &
 }
 
 impl Rule {
-    /// An allowlist of at most `most` headers: ours, but for the service's own. The service adds
+    /// Returns the rule of an allowlist of at most `most` headers: ours, except for the service's own. The service adds
     /// `x-amzn-bedrock-agentcore-policy-session-id` to a target whose gateway has a policy engine
     /// (terraform-provider-aws#49374).
     pub(crate) const fn headers(most: usize) -> Self {
-        Self::ListBut { is_kept: |entry| entry.as_str().is_some_and(is_service_header), most }
+        Self::ListExcept { is_kept: |entry| entry.as_str().is_some_and(is_service_header), most }
     }
 }
 
@@ -281,7 +283,7 @@ mod tests {
         merges(json!({}), shown(), json!({}));
     }
 
-    /// Any JSON, without lists that are empty at the top: these count as absent.
+    /// Generates any JSON without empty lists at the top, because these count as absent.
     fn any_json() -> impl Strategy<Value = Value> {
         let leaf = prop_oneof![
             any::<bool>().prop_map(Value::from),

@@ -1,4 +1,4 @@
-//! A gateway's configuration in one comparable form: what is desired, and what the service reports.
+//! A gateway's configuration in one comparable form, both the desired one and the one that the service reports.
 
 use std::collections::BTreeSet;
 
@@ -24,15 +24,15 @@ pub(super) struct Configuration {
     authorizer: Option<Authorizer>,
     versions: BTreeSet<String>,
     semantic_search: bool,
-    /// As the service says it: nothing stands for false.
+    /// In the service's words: absent means false.
     unpaginated: Option<bool>,
     instructions: Option<String>,
     debug: bool,
     kms_key_arn: Option<String>,
 }
 
-/// Sets the members that a create and an update share: every one is sent every time. The SDK's builders have no trait in
-/// common.
+/// Sets the members that a create and an update share: every member is sent every time. The SDK's builders have no
+/// trait in common.
 macro_rules! with_members {
     ($request:expr, $it:expr) => {
         $request
@@ -48,8 +48,8 @@ macro_rules! with_members {
 }
 
 impl Configuration {
-    /// Returns the desired configuration, with the authorizer that the IdP was asked about. If the properties ask for
-    /// no versions or no key, a gateway keeps those it has; a new one speaks all versions.
+    /// Returns the desired configuration, with the authorizer that was checked with the IdP. If the properties ask for
+    /// no versions or no key, a gateway keeps those it has. A new gateway speaks all versions.
     pub(super) fn desired(
         properties: &Properties,
         authorizer: Option<Authorizer>,
@@ -89,8 +89,9 @@ impl Configuration {
         }
     }
 
-    /// Returns the members that an accepted call left unchanged. Only those whose old value lets in the wrong callers,
-    /// acts as the wrong role or speaks the wrong language: others may be returned in a normalized form.
+    /// Returns the members that an accepted call left unchanged. Only members whose old value lets in the wrong
+    /// callers, acts as the wrong role or speaks the wrong language are checked: others may be returned in a normalized
+    /// form.
     pub(super) fn unapplied_in(&self, live: &Self) -> Vec<&'static str> {
         let members = [
             ("authorizer", self.authorizer == live.authorizer),
@@ -133,7 +134,8 @@ fn versions(live: &GetGatewayOutput) -> BTreeSet<String> {
     mcp(live).into_iter().flat_map(McpGatewayConfiguration::supported_versions).cloned().collect()
 }
 
-/// Returns the wanted member for `DisableToolsPagination`: what the gateway says already where that means the same.
+/// Returns the desired member for `DisableToolsPagination`. If the gateway's own form of it means the same, that form
+/// is kept.
 fn unpaginated(property: Option<bool>, live: Option<&GetGatewayOutput>) -> Option<bool> {
     let live = live.and_then(mcp).and_then(McpGatewayConfiguration::disable_mcp_list_tools_pagination);
     property.filter(|wanted| *wanted != live.unwrap_or(false)).or(live)
@@ -150,7 +152,7 @@ pub(super) fn unchangeable(
     old: Option<&Properties>,
     live: &GetGatewayOutput,
 ) -> Option<&'static str> {
-    // A key that no template ever asked for is somebody else's, and stays.
+    // A key that no template ever asked for belongs to somebody else, and stays.
     let key_is_ours = properties.kms_key_arn.is_some() || old.is_some_and(|old| old.kms_key_arn.is_some());
     let live = Configuration::live(live);
     [
@@ -158,7 +160,8 @@ pub(super) fn unchangeable(
         ("AuthorizerType", live.authorizer_type == authorizer_type(properties)),
         ("SearchType", live.semantic_search == properties.semantic_search),
         ("KmsKeyArn", !key_is_ours || live.kms_key_arn == properties.kms_key_arn),
-        // They can shrink but not grow (aws-cli, issue 10346), so that a rollback could not undo what shrank in place.
+        // Versions can be removed but not added (aws-cli, issue 10346), so that a rollback could not undo a removal in
+        // place.
         ("SupportedVersions", properties.versions.as_ref().is_none_or(|versions| live.versions == *versions)),
     ]
     .into_iter()

@@ -15,7 +15,7 @@ use crate::error::Error;
 use crate::job::Job;
 use crate::tags;
 
-/// What a template asks for.
+/// The gateway that a template asks for.
 pub(super) struct DesiredGateway<'a> {
     pub(super) properties: &'a Properties,
     /// The properties before an update.

@@ -1,5 +1,5 @@
-//! The IdP asked before a gateway is made to trust it: whether its discovery document will do, and whether a token of
-//! the client that the template gives would be let in. A gateway that lets nobody in looks as READY as any other.
+//! Asks the IdP before a gateway trusts it: if its discovery document can be used, and if a token of the client that
+//! the template gives would be let in. A gateway that lets nobody in looks as READY as any other.
 
 use aws_sdk_bedrockagentcorecontrol::operation::get_gateway::GetGatewayOutput;
 
@@ -11,7 +11,8 @@ use crate::job::Job;
 use crate::oauth;
 use crate::rollback::unless_rolling_back;
 
-/// The authorizer that the properties ask for; `None` for signatures. Asks the IdP, unless `live` has it already.
+/// Returns the authorizer that the properties ask for, or `None` for signatures. Asks the IdP, unless `live` has the
+/// authorizer already.
 pub(super) async fn authorizer(
     job: &Job<'_>,
     properties: &Properties,
@@ -25,33 +26,33 @@ pub(super) async fn authorizer(
         Some(live) => Ok(Some(live)),
         None => match unless_rolling_back(job, check(job, jwt).await).await? {
             Some(checked) => Ok(Some(checked)),
-            None => jwt.draft.without_evidence().map(Some),
+            None => jwt.draft.with_usual_claim().map(Some),
         },
     }
 }
 
-/// Whether the live authorizer is what the properties ask for, as far as that can be said without the IdP.
+/// Returns true if the live authorizer is the desired one, as far as that can be decided without the IdP.
 fn is_asked_for(jwt: &CustomJwt, live: &Authorizer, old: Option<&CustomJwt>) -> bool {
     if old.is_some_and(|old| jwt.draft.discovery.is_restated(&old.draft.discovery)) {
         return false;
     }
-    let claim = match (jwt.draft.stated_claim(), &jwt.client) {
+    let claim = match (jwt.draft.explicit_claim(), &jwt.client) {
         (Some(stated), _) => stated,
         (None, None) => jwt.draft.usual_claim(),
-        // The claim was stated until now: what a token shows may differ.
-        (None, Some(_)) if old.is_some_and(|old| old.draft.stated_claim().is_some()) => return false,
-        // It comes from a token seen earlier.
+        // The claim was explicit until now: a token may show another one.
+        (None, Some(_)) if old.is_some_and(|old| old.draft.explicit_claim().is_some()) => return false,
+        // The live claim comes from a token seen earlier.
         (None, Some(_)) => live.client_claim().unwrap_or(jwt.draft.usual_claim()),
     };
     jwt.draft.authorizer(claim).is_ok_and(|wanted| wanted == *live)
 }
 
-/// Asks the IdP, and compares a token of the client's with what is about to be demanded of tokens.
+/// Asks the IdP, and compares a token of the client with the conditions that the authorizer will check.
 async fn check(job: &Job<'_>, jwt: &CustomJwt) -> Result<Authorizer, Error> {
     let metadata = oauth::discover(job.context, job.deadline, &jwt.draft.discovery).await?;
     let Some(client) = &jwt.client else {
         metadata.log_signing_doubt();
-        return jwt.draft.without_evidence();
+        return jwt.draft.with_usual_claim();
     };
     let credentials = client.credentials(job).await?;
     let token = oauth::mint(job.context, job.deadline, &metadata, &credentials).await?;
@@ -59,7 +60,7 @@ async fn check(job: &Job<'_>, jwt: &CustomJwt) -> Result<Authorizer, Error> {
     let claims = comparison::verifiable(&token)?;
     let client_id = &credentials.client_id;
     let evidence = || claims.client_claim(client_id).unwrap_or_else(|| jwt.draft.usual_claim());
-    let authorizer = jwt.draft.authorizer(jwt.draft.stated_claim().unwrap_or_else(evidence))?;
+    let authorizer = jwt.draft.authorizer(jwt.draft.explicit_claim().unwrap_or_else(evidence))?;
     let demanded = authorizer.to_jwt_api().map_err(unbuildable)?;
     comparison::compare(&demanded, &metadata.issuer, client_id, claims, "gateway")?;
     Ok(authorizer)

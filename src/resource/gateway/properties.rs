@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::agentcore::check_role;
-use crate::authorizer::{Draft, Fields};
+use crate::authorizer::{AuthorizerSpec, Fields};
 use crate::error::Error;
 use crate::oauth::client::{Client, ClientFields};
 use crate::properties::{Choice, PropertyReader, PropertySet};
@@ -20,9 +20,9 @@ const NAME_CHARS_MAX: usize = 48;
 /// The tokens that are let in.
 #[derive(Debug)]
 pub(crate) struct CustomJwt {
-    /// What a token must show.
-    pub(crate) draft: Draft,
-    /// A client whose token is the proof of it.
+    /// The conditions that a token has to meet.
+    pub(crate) draft: AuthorizerSpec,
+    /// The client whose token proves that the authorizer lets it in.
     pub(crate) client: Option<Client>,
 }
 
@@ -61,7 +61,7 @@ pub(crate) struct Properties {
     /// `true`: list all tools at once. `false`: in pages of thirty, of which many MCP clients read the first alone.
     #[property(name = "DisableToolsPagination", default_text = "as it is; pages for a new gateway")]
     pub(crate) unpaginated: Option<bool>,
-    /// What the gateway tells its clients about itself.
+    /// Text in which the gateway describes itself to its clients.
     #[property(name = "Instructions", chars = 2048)]
     pub(crate) instructions: Option<String>,
     /// `DEBUG`: failures behind the gateway say why, to every caller.
@@ -128,19 +128,19 @@ impl ExceptionLevel {
 }
 
 impl Properties {
-    /// The name of a gateway that replaces none.
+    /// Returns the name of a gateway that is not a replacement.
     #[must_use]
     pub(crate) fn name(&self, requester: &Requester) -> String {
         self.name.clone().unwrap_or_else(|| requester.derived_name())
     }
 
-    /// The name of a gateway that is made by an update.
+    /// Returns the name of a gateway that an update creates.
     pub(super) fn replacement_name(&self, requester: &Requester) -> String {
         self.name.clone().unwrap_or_else(|| requester.replacement_name())
     }
 }
 
-/// Returns the tokens that are let in for `AuthorizerType` CUSTOM_JWT, nothing for AWS_IAM.
+/// Returns the tokens that are let in for `AuthorizerType` CUSTOM_JWT, and nothing for AWS_IAM.
 fn jwt(reader: &PropertyReader<'_>, fields: InboundFields) -> Result<Option<CustomJwt>, Error> {
     let InboundFields { kind, authorizer, client } = fields;
     let client_property = reader.first_given(ClientFields::TABLE);
@@ -156,10 +156,10 @@ fn jwt(reader: &PropertyReader<'_>, fields: InboundFields) -> Result<Option<Cust
     }
     let draft = authorizer.check("`AuthorizerType` CUSTOM_JWT")?;
     let client = client_property.map(|name| client.required_by(&format!("`{name}`"))).transpose()?;
-    // With a client its token tells the claim; without one nothing more will be known than now.
-    match (draft.stated_claim(), &client) {
+    // With a client, its token shows the claim. Without a client, nothing more will be known than now.
+    match (draft.explicit_claim(), &client) {
         (Some(claim), _) => drop(draft.authorizer(claim)?),
-        (None, None) => drop(draft.without_evidence()?),
+        (None, None) => drop(draft.with_usual_claim()?),
         (None, Some(_)) => {}
     }
     Ok(Some(CustomJwt { draft, client }))
@@ -173,7 +173,7 @@ fn versions(property: &str, given: Vec<String>) -> Result<Option<BTreeSet<String
     Ok((!given.is_empty()).then(|| given.into_iter().collect()))
 }
 
-/// `([0-9a-zA-Z][-]?){1,48}` (API reference, CreateGateway).
+/// Checks a name against `([0-9a-zA-Z][-]?){1,48}` (API reference, CreateGateway).
 fn check_name(property: &str, name: &str) -> Result<(), Error> {
     let characters = name.chars().filter(char::is_ascii_alphanumeric).count();
     let fits = (1..=NAME_CHARS_MAX).contains(&characters)
@@ -190,7 +190,7 @@ fn check_name(property: &str, name: &str) -> Result<(), Error> {
     Err(Error::property(property, problem))
 }
 
-/// The pattern of KmsKeyArn: a key, not an alias.
+/// Checks an ARN against the pattern of KmsKeyArn: a key, not an alias.
 fn check_key(property: &str, arn: &str) -> Result<(), Error> {
     let parts: Vec<_> = arn.split(':').collect();
     let fits = matches!(parts.as_slice(), ["arn", partition, "kms", _region, account, key]

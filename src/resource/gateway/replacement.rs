@@ -9,8 +9,8 @@ use crate::error::Error;
 use crate::job::Job;
 use crate::wait::{Progress, until_within};
 
-/// Finds the gateway that an Update is about. Returns `None` if it has to be replaced: another name is desired, it was
-/// deleted behind our back, or it never worked, which no update repairs.
+/// Finds the gateway that an Update refers to. Returns `None` if it has to be replaced: another name is desired, it was
+/// deleted outside of the stack, or it never worked, which no update repairs.
 pub(super) async fn current(
     job: &Job<'_>,
     physical_id: &str,
@@ -25,7 +25,7 @@ pub(super) async fn current(
         return Ok(None);
     }
     let Some(found) = engine::current::<Gateway>(job, &physical_id.to_owned()).await? else { return Ok(None) };
-    // A name that differs in its case only is another name with the same id.
+    // A name that differs only in its case is another name with the same id.
     let same_name = properties.name.as_deref().is_none_or(|wanted| wanted == found.live.name());
     Ok((same_name && !found.live.creation_failed()).then_some(found))
 }
@@ -45,8 +45,8 @@ pub(super) async fn find_predecessor(
     Ok(others.into_iter().find(matches).map(|found| found.id))
 }
 
-/// Deletes what an update to `old` created in place of the current gateway and never answered for: this update is the
-/// rollback of that one. A gateway that has targets was answered for, and CloudFormation deletes it.
+/// Deletes the gateway that an update to `old` created in place of the current one and never answered for: this update
+/// is the rollback of that one. If a gateway has targets, an answer has named it, and CloudFormation deletes it.
 pub(super) async fn delete_abandoned(
     job: &Job<'_>,
     physical_id: &str,

@@ -1,4 +1,4 @@
-//! A target's configuration in one comparable form: what is desired, and what the service reports.
+//! A target's configuration in one comparable form, both the desired one and the one that the service reports.
 
 use std::collections::BTreeSet;
 
@@ -18,8 +18,8 @@ use crate::agentcore::gateway_target::mcp_server;
 use crate::header_name::is_service_header;
 use crate::job::Job;
 
-/// Everything that our properties govern (see [`super::governed`]), and nothing else. A member that we never write is
-/// `None`, and equals nothing of ours.
+/// Everything that our properties govern (see [`super::governed`]), and nothing else. A member in a form that we never
+/// write is `None`, and equals nothing of ours.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Configuration {
     pub(super) name: String,
@@ -31,13 +31,13 @@ pub(super) struct Configuration {
     response_headers: BTreeSet<String>,
 }
 
-/// Returns the headers but for the service's own, which are the service's to add and to keep.
+/// Returns the headers except for those that the service itself adds and keeps.
 fn ours<'a>(headers: impl IntoIterator<Item = &'a String>) -> BTreeSet<String> {
     headers.into_iter().filter(|header| !is_service_header(header)).cloned().collect()
 }
 
-/// Sets the members that a create and an update share: every one is sent every time. The SDK's builders have no trait in
-/// common.
+/// Sets the members that a create and an update share: every member is sent every time. The SDK's builders have no
+/// trait in common.
 macro_rules! with_members {
     ($request:expr, $it:expr) => {
         $request
@@ -91,8 +91,8 @@ impl Configuration {
         }
     }
 
-    /// Returns the members that an accepted call left unchanged. Only those whose old value calls the wrong server, or
-    /// calls it as the wrong one: others may be returned in a normalized form.
+    /// Returns the members that an accepted call left unchanged. Only members whose old value calls the wrong server,
+    /// or calls it with the wrong credentials, are checked: others may be returned in a normalized form.
     pub(super) fn unapplied_in(&self, live: &Self) -> Vec<&'static str> {
         let members = [
             ("name", self.name == live.name),

@@ -17,7 +17,7 @@ use crate::agentcore::waiters::{Live, Phase, is_at_least_as_recent};
 use crate::error::{ApiErrorKind, Error};
 use crate::job::Job;
 
-/// What a template asks for, on a gateway that takes it.
+/// The target that a template asks for, on a gateway that accepts it.
 pub(super) struct DesiredTarget<'a> {
     pub(super) gateway: &'a GetGatewayOutput,
     pub(super) properties: &'a Properties,
@@ -81,7 +81,7 @@ impl Desired for DesiredTarget<'_> {
         let request = configuration.update_request(&job.context.agentcore).map_err(unbuildable)?;
         match gateway_target::update(job, id, request, &GOVERNED).await {
             Ok(updated) => Ok(updated.map(|receipt| Updated { receipt, live: None })),
-            // A new name may be taken.
+            // The conflict may be about the new name, which may be taken.
             Err(error) if GatewayTarget::is_conflict(&error) => {
                 match engine::find::<GatewayTarget>(job, &self.name, Duration::ZERO).await? {
                     Some(other) if other.id != *id && other.live.phase() != Phase::Deleting && !other.is_ours(job) => {

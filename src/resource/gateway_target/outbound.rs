@@ -1,4 +1,4 @@
-//! How the gateway authorizes itself at the server: `OutboundAuth` and the properties that go with it.
+//! The authorization of the gateway at the server: `OutboundAuth` and the properties that go with it.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -14,7 +14,7 @@ use crate::properties::{Choice, PropertyReader, PropertySet, at_most};
 use crate::sensitive::Sensitive;
 use crate::text::quote;
 
-/// The service that calls of a runtime are signed for. Without it the gateway's role is of no use to an MCP server:
+/// The service for which calls of a runtime are signed. Without it an MCP server gets nothing from the gateway's role:
 /// "IamCredentialProvider is required for mcpServer targets using IAM authentication".
 const SIGNING_NAME: &str = "bedrock-agentcore";
 const SCOPES_MAX: usize = 100;
@@ -34,7 +34,7 @@ pub(super) struct OutboundFields {
     oauth: OAuthFields,
 }
 
-/// The properties that only `OutboundAuth` OAUTH has a use for.
+/// The properties that need `OutboundAuth` OAUTH.
 #[derive(Debug, PropertySet)]
 struct OAuthFields {
     /// `OAUTH`: the provider. Required there; refused otherwise, like the next three.
@@ -72,16 +72,16 @@ impl Choice for OAuthGrantType {
     }
 }
 
-/// How the gateway authorizes itself.
+/// The authorization of the gateway's calls.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Outbound {
-    /// Signed as the gateway's role, for this Region; for that of the function if the endpoint names none.
+    /// Calls are signed as the gateway's role, for this Region, or for the function's if the endpoint names none.
     GatewayIamRole { region: Option<String> },
-    /// With a token of a credential provider.
+    /// Calls carry a token of a credential provider.
     OAuth(OAuth),
 }
 
-/// A token and how to get it.
+/// A token and the way to get it.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct OAuth {
     provider_arn: String,
@@ -98,12 +98,12 @@ impl std::fmt::Debug for OAuth {
 }
 
 impl Outbound {
-    /// Whether somebody has to sign in before the server can be asked anything.
+    /// Returns true if somebody has to sign in before the server can be asked anything.
     pub(super) fn needs_person(&self) -> bool {
         matches!(self, Self::OAuth(oauth) if oauth.grant_type == OAuthGrantType::AuthorizationCode)
     }
 
-    /// Returns what the properties ask for. `region` is that of the runtime behind the endpoint.
+    /// Returns the authorization that the properties ask for. `region` belongs to the runtime behind the endpoint.
     pub(super) fn new(
         reader: &PropertyReader<'_>,
         fields: OutboundFields,
@@ -120,7 +120,7 @@ impl Outbound {
         }
     }
 
-    /// Our form of what the service reports; `None` for what we never write.
+    /// Returns our form of the service's members, or `None` for a form that we never write.
     pub(super) fn from_api(live: &[CredentialProviderConfiguration]) -> Option<Self> {
         let [live] = live else { return None };
         match (live.credential_provider_type(), live.credential_provider()?) {
@@ -140,7 +140,7 @@ impl Outbound {
         }
     }
 
-    /// The API's form.
+    /// Returns the API's form.
     pub(super) fn to_api(&self) -> Result<CredentialProviderConfiguration, BuildError> {
         let (kind, provider) = match self {
             Self::GatewayIamRole { region } => {
@@ -175,7 +175,7 @@ impl OAuthFields {
     }
 }
 
-/// Returns the scopes, within the API's bounds.
+/// Checks the scopes against the API's bounds and returns them.
 fn scopes(property: &str, scopes: Vec<String>) -> Result<BTreeSet<String>, Error> {
     if scopes.len() > SCOPES_MAX {
         let problem = format!("has {} entries; a target takes at most {SCOPES_MAX}", scopes.len());
@@ -188,8 +188,8 @@ fn scopes(property: &str, scopes: Vec<String>) -> Result<BTreeSet<String>, Error
     Ok(scopes.into_iter().collect())
 }
 
-/// `arn:…:bedrock-agentcore:…:token-vault/default/oauth2credentialprovider/<name>`. The documentation spells the middle
-/// of it in more than one way, so only its ends are looked at.
+/// Checks the ARN `arn:…:bedrock-agentcore:…:token-vault/default/oauth2credentialprovider/<name>`. The documentation
+/// spells the middle of it in more than one way, so only its ends are checked.
 fn check_provider(property: &str, arn: &str) -> Result<(), Error> {
     let fits = match arn.splitn(6, ':').collect::<Vec<_>>().as_slice() {
         ["arn", _, "bedrock-agentcore", _, _, resource] => {

@@ -1,5 +1,5 @@
-//! What can be known to fail before a target is made or changed: a gateway that does not take it, a runtime that does
-//! not take what the gateway would send.
+//! Refuses targets that would certainly fail, before a create or an update: on a gateway that does not accept them, or
+//! for a runtime that does not accept the gateway's credentials.
 
 use aws_sdk_bedrockagentcorecontrol::operation::get_agent_runtime::GetAgentRuntimeOutput;
 use aws_sdk_bedrockagentcorecontrol::operation::get_gateway::GetGatewayOutput;
@@ -23,7 +23,7 @@ use crate::wait::{Progress, until};
 /// The header that a gateway with sessions of its own keeps to itself.
 const SESSION_HEADER: &str = "mcp-session-id";
 
-/// The gateway, once it is READY, if it takes a target like this.
+/// Returns the gateway, once it is READY, if it accepts a target like this.
 pub(super) async fn gateway(job: &Job<'_>, properties: &Properties) -> Result<GetGatewayOutput, Error> {
     let id = &properties.gateway_id;
     let started = Instant::now();
@@ -39,7 +39,7 @@ pub(super) async fn gateway(job: &Job<'_>, properties: &Properties) -> Result<Ge
                 let problem = format!("names gateway {id}, which is {}: {reasons}; repair it first", status.as_str());
                 Err(Error::property("GatewayIdentifier", problem))
             }
-            // CREATING, UPDATING, and whatever a newer service may add.
+            // CREATING, UPDATING, and every status that a newer service may add.
             status => Ok(Progress::pending(status.as_str())),
         }
     })
@@ -48,7 +48,7 @@ pub(super) async fn gateway(job: &Job<'_>, properties: &Properties) -> Result<Ge
     Ok(gateway)
 }
 
-/// What to say of a gateway that is not there.
+/// Reports a gateway that does not exist.
 pub(super) fn gateway_gone(id: &str) -> Error {
     let problem = format!("names gateway {id}, which does not exist in this account and Region; give another");
     Error::property("GatewayIdentifier", problem)
@@ -86,11 +86,11 @@ fn check_gateway(gateway: &GetGatewayOutput, properties: &Properties) -> Result<
     Ok(())
 }
 
-/// Compares how the gateway would authorize itself with what the runtime at `Endpoint` takes. An endpoint elsewhere, and
+/// Compares the gateway's authorization with the one that the runtime at `Endpoint` accepts. An endpoint elsewhere, and
 /// a runtime that cannot be read, are not compared.
 pub(super) async fn runtime(job: &Job<'_>, gateway: &GetGatewayOutput, properties: &Properties) -> Result<(), Error> {
     let Some(url) = RuntimeUrl::parse(&properties.endpoint) else { return Ok(()) };
-    if !url.is_beside(gateway.gateway_arn()) {
+    if !url.is_in_account_and_region_of(gateway.gateway_arn()) {
         return Ok(());
     }
     let live = match wait_ready(job, url.id()).await {
@@ -133,7 +133,7 @@ async fn wait_ready(job: &Job<'_>, id: &str) -> Result<GetAgentRuntimeOutput, Er
             status @ (AgentRuntimeStatus::CreateFailed | AgentRuntimeStatus::Deleting) => {
                 refuse(format!("is {}; repair it first", status.as_str()))
             }
-            // READY, and what still serves as it did before.
+            // READY, and every status in which the runtime still serves as before.
             _ => Ok(Progress::Done(live)),
         }
     })

@@ -16,7 +16,7 @@ use crate::tags;
 use crate::text::quote;
 
 const NAME_CHARS_MAX: usize = 100;
-/// The API's 200 characters, less the marker of ownership and a space (see [`Requester::marker`]).
+/// The maximum length: the API's 200 characters, less the marker of ownership and a space (see [`Requester::marker`]).
 const DESCRIPTION_CHARS_MAX: usize = 159;
 pub(super) const HEADERS_MAX: usize = 10;
 const HEADER_CHARS_MAX: usize = 100;
@@ -94,7 +94,7 @@ fn region_of(endpoint: &str) -> Option<String> {
     RuntimeUrl::parse(endpoint).map(|url| url.region)
 }
 
-/// `([0-9a-zA-Z][-]?){1,100}` (API reference, CreateGatewayTarget).
+/// Checks a name against `([0-9a-zA-Z][-]?){1,100}` (API reference, CreateGatewayTarget).
 fn check_name(property: &str, name: &str) -> Result<(), Error> {
     let fits = !name.is_empty()
         && name.chars().filter(|c| *c != '-').count() <= NAME_CHARS_MAX
@@ -108,7 +108,8 @@ fn check_name(property: &str, name: &str) -> Result<(), Error> {
     Err(Error::property(property, problem))
 }
 
-/// The server's URL. That of a runtime is percent-encoded as the gateway wants it (developer guide, MCP server targets).
+/// Checks the server's URL and returns it. The URL of a runtime is percent-encoded as the gateway wants it (developer
+/// guide, MCP server targets).
 fn endpoint(property: &str, endpoint: String) -> Result<String, Error> {
     if let Err(problem) = https_url::parse(&endpoint) {
         let problem = format!(

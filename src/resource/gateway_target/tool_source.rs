@@ -1,4 +1,4 @@
-//! Where the gateway knows the server's tools from: `ListingMode`, `ToolSchema` and `ToolSchemaS3Uri`.
+//! The source of the gateway's list of the server's tools: `ListingMode`, `ToolSchema` and `ToolSchemaS3Uri`.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +13,7 @@ use crate::text::quote;
 
 const SCHEMA: &str = "ToolSchema";
 const SCHEMA_S3: &str = "ToolSchemaS3Uri";
-/// An inline schema may have 1 MB (service quotas of AgentCore).
+/// The maximum size of an inline schema: 1 MB (service quotas of AgentCore).
 const SCHEMA_BYTES_MAX: usize = 1_000_000;
 const S3_URI_CHARS_MAX: usize = 2048;
 
@@ -39,21 +39,21 @@ impl Choice for ListingMode {
     }
 }
 
-/// Where the tools are known from.
+/// The source of the list of tools.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum ToolSource {
     /// The gateway asks the server and keeps the answer until it is synchronized.
     Synchronized,
-    /// The gateway asks the server whenever it is asked.
+    /// The gateway asks the server on every request for the list.
     Dynamic,
-    /// A schema in the template. Compared as JSON, so that the service may format it anew.
+    /// A schema in the template. It is compared as JSON, so that the service may format it differently.
     Schema(Value),
     /// A schema in Amazon S3.
     S3(String),
 }
 
 impl ToolSource {
-    /// Returns what the properties ask for.
+    /// Returns the source that the properties ask for.
     pub(super) fn new(reader: &PropertyReader<'_>, fields: ToolSourceFields) -> Result<Self, Error> {
         let given = [SCHEMA, SCHEMA_S3].into_iter().find(|name| reader.is_given(name));
         match (fields.mode == ListingMode::Dynamic, given, fields.s3_uri) {
@@ -70,12 +70,12 @@ impl ToolSource {
         }
     }
 
-    /// Whether a schema names the tools, so that nobody has to ask the server.
+    /// Returns true if a schema names the tools, so that nobody has to ask the server.
     pub(super) fn has_schema(&self) -> bool {
         matches!(self, Self::Schema(_) | Self::S3(_))
     }
 
-    /// Our form of what the service reports; `None` for what we never write.
+    /// Returns our form of the service's members, or `None` for a form that we never write.
     pub(super) fn from_api(live: &McpServerTargetConfiguration) -> Option<Self> {
         let dynamic = live.listing_mode().is_some_and(|mode| *mode == ListingMode::Dynamic);
         match (dynamic, live.mcp_tool_schema()) {
@@ -89,7 +89,7 @@ impl ToolSource {
         }
     }
 
-    /// The API's form.
+    /// Returns the API's form.
     pub(super) fn to_api(&self) -> (ListingMode, Option<McpToolSchemaConfiguration>) {
         match self {
             Self::Synchronized => (ListingMode::Default, None),
@@ -105,7 +105,7 @@ impl ToolSource {
     }
 }
 
-/// Refuses a schema that the service could make no tools of.
+/// Refuses a schema from which the service could not create tools.
 fn schema(object: Map<String, Value>) -> Result<ToolSource, Error> {
     let refuse = |problem: String| Err(Error::property(SCHEMA, problem));
     let Some(tools) = object.get("tools").and_then(Value::as_array) else {

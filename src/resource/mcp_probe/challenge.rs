@@ -1,4 +1,4 @@
-//! The strongest check without credentials: the server asks for a token, and for one of the right issuer (MCP
+//! Performs the strongest check without credentials: the server asks for a token, and for one of the right issuer (MCP
 //! authorization, RFC 9728).
 
 use std::time::Duration;
@@ -19,7 +19,7 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_secs(5);
 const CODE: Code = Code::Unauthorized;
 
-/// Checks and returns the sentence for the result's `Detail`.
+/// Checks the challenge and returns the sentence for the result's `Detail`.
 pub(super) async fn check(
     job: &Job<'_>,
     deadline: Deadline,
@@ -72,7 +72,7 @@ pub(super) async fn check(
     ))
 }
 
-/// Waits until a call without a token is challenged, and returns where the challenge points to.
+/// Waits until a call without a token is challenged, and returns the URL that the challenge names.
 async fn challenge(job: &Job<'_>, deadline: Deadline, endpoint: &str) -> Result<String, Error> {
     let headers =
         [("accept", "application/json, text/event-stream".to_owned()), ("content-type", "application/json".to_owned())];
@@ -120,7 +120,7 @@ async fn challenge(job: &Job<'_>, deadline: Deadline, endpoint: &str) -> Result<
     }
 }
 
-/// One exchange, which ends at the deadline at the latest.
+/// Performs one exchange, which ends at the deadline at the latest.
 async fn ask(
     job: &Job<'_>,
     deadline: Deadline,
@@ -135,7 +135,7 @@ async fn ask(
     deadline.limit(asking).await.unwrap_or_else(|| Err(NoReply::Silence("no answer in time".to_owned())))
 }
 
-/// `Bearer resource_metadata="<url>", …`
+/// Returns the URL in `Bearer resource_metadata="<url>", …`.
 fn resource_metadata(challenge: &str) -> Option<&str> {
     let (_, rest) = challenge.split_once("resource_metadata=")?;
     let end = rest.strip_prefix('"').map(|rest| rest.split('"').next());

@@ -1,5 +1,5 @@
-//! A token compared with the JWT authorizer of whoever will read it, before anybody is called: which claim does not
-//! match, and which property to change.
+//! Compares a token with the JWT authorizer that will check it, before anybody is called: which claim does not match,
+//! and which property to change.
 
 use aws_sdk_bedrockagentcorecontrol::types::CustomJwtAuthorizerConfiguration;
 
@@ -13,8 +13,9 @@ use crate::job::Job;
 use crate::mcp::url::RuntimeUrl;
 use crate::oauth::{self, Discovery, Token};
 
-/// Says why `gateway`, or else the runtime behind `endpoint`, would not accept the token. An endpoint that is neither's,
-/// a runtime of another Region or account and one that cannot be looked at are not compared: they will say for themselves.
+/// Says why `gateway`, or else the runtime behind `endpoint`, would not accept the token. An endpoint that belongs to
+/// neither, a runtime of another Region or account, and a runtime that cannot be read are not compared: their own
+/// answers will tell.
 pub(super) async fn check(
     job: &Job<'_>,
     endpoint: &str,
@@ -26,7 +27,7 @@ pub(super) async fn check(
     if let Some(gateway) = gateway {
         return compare(job, gateway.authorizer(), "gateway", client_id, token).await;
     }
-    let url = RuntimeUrl::parse(endpoint).filter(|url| url.is_beside(&job.requester().stack_id));
+    let url = RuntimeUrl::parse(endpoint).filter(|url| url.is_in_account_and_region_of(&job.requester().stack_id));
     let Some(url) = url else { return Ok(()) };
     let live = match Runtime::get(job, &url.id().to_owned()).await {
         Ok(Some(live)) => live,

@@ -1,8 +1,8 @@
-//! The gateway between the probe and the server: what it asks of its callers, which of its tools are the target's, and
-//! whether it has them from the server itself.
+//! The gateway between the probe and the server: its demands on callers, the target's tools among its own, and if it
+//! has them from the server itself.
 //!
-//! A gateway answers tools/list from what it read when the target was last synchronised (developer guide, MCP server
-//! targets), so that an answer alone proves nothing about the server.
+//! A gateway answers tools/list from the list that it read when the target was last synchronised (developer guide, MCP
+//! server targets), so that an answer alone proves nothing about the server.
 
 use aws_sdk_bedrockagentcorecontrol::operation::get_gateway::GetGatewayOutput;
 use aws_sdk_bedrockagentcorecontrol::operation::get_gateway_target::GetGatewayTargetOutput;
@@ -20,9 +20,10 @@ use crate::error::Error;
 use crate::job::Job;
 use crate::mcp::Catalogue;
 
-/// Stands between a target's name and a tool's (developer guide, gateway tool naming).
+/// The separator between a target's name and a tool's (developer guide, gateway tool naming).
 const SEPARATOR: &str = "___";
-/// Model APIs refuse a request that has a tool with a longer name (`^[a-zA-Z0-9_-]{1,64}$`).
+/// The maximum length of a tool's name: model APIs refuse a request that has a tool with a longer one
+/// (`^[a-zA-Z0-9_-]{1,64}$`).
 const NAME_CHARS_MAX: usize = 64;
 
 /// A gateway and the one target of it that is probed.
@@ -33,7 +34,7 @@ pub(super) struct Gateway {
 }
 
 impl Gateway {
-    /// Reads both, once the target is in no transition any more.
+    /// Reads both, once the target has left its transitional states.
     pub(super) async fn read(job: &Job<'_>, target: &TargetRef) -> Result<Self, Error> {
         let missing = |what: &str| {
             let problem = format!("is {target}, and there is no such {what} in this account and Region; give another");
@@ -50,22 +51,23 @@ impl Gateway {
         Ok(Self { front: gateway, target: target.clone(), live })
     }
 
-    /// What the gateway asks of its callers.
+    /// Returns the authorizer type of the gateway.
     pub(super) fn authorizer_type(&self) -> &AuthorizerType {
         self.front.authorizer_type()
     }
 
-    /// What a token has to show, if the gateway takes tokens.
+    /// Returns the conditions that a token has to meet, if the gateway accepts tokens.
     pub(super) fn authorizer(&self) -> Option<&CustomJwtAuthorizerConfiguration> {
         custom_jwt(self.front.authorizer_configuration())
     }
 
-    /// The target's name.
+    /// Returns the target's name.
     pub(super) fn target_name(&self) -> &str {
         self.live.name()
     }
 
-    /// The tools of the target, under the server's own names. The search tool and other targets' tools are none.
+    /// Returns the tools of the target, under the server's own names. The search tool and other targets' tools do not
+    /// count.
     pub(super) fn own(&self, catalogue: Catalogue) -> Catalogue {
         let prefix = format!("{}{SEPARATOR}", self.live.name());
         let own = catalogue.tools.iter().filter_map(|tool| tool.strip_prefix(&prefix));
@@ -73,7 +75,7 @@ impl Gateway {
         Catalogue { tools, ..catalogue }
     }
 
-    /// Says how many of the target's tools have names, as the gateway lists them, that model APIs refuse.
+    /// Says for how many of the target's tools the gateway lists a name that model APIs refuse.
     pub(super) fn long_names(&self, own: &Catalogue) -> Option<String> {
         let prefix = self.live.name().chars().count() + SEPARATOR.len();
         let is_long = |tool: &&String| prefix + tool.chars().count() > NAME_CHARS_MAX;
@@ -87,18 +89,18 @@ impl Gateway {
         })
     }
 
-    /// Whether the gateway has not read the target's tools from the server, and could.
+    /// Returns true if the gateway has not read the target's tools from the server, although it could.
     pub(super) fn is_unproven(&self) -> bool {
         let proven = self.live.phase() == Phase::Ready && self.live.last_synchronized_at().is_some();
         self.can_synchronize() && !proven
     }
 
-    /// Whether the gateway keeps a list of its own that can be made anew.
+    /// Returns true if the gateway keeps a list of its own that can be synchronized.
     pub(super) fn can_synchronize(&self) -> bool {
         gateway_target::can_synchronize(&self.live)
     }
 
-    /// Makes the gateway read the target's tools from the server.
+    /// Lets the gateway read the target's tools from the server.
     pub(super) async fn synchronize(&mut self, job: &Job<'_>) -> Result<(), Error> {
         self.live = gateway_target::synchronize(job, &self.target).await.map_err(|error| match error {
             Error::TerminalStatus { .. } => Error::unverified(Code::TargetNotSynchronized, error.to_string()),
@@ -107,7 +109,7 @@ impl Gateway {
         Ok(())
     }
 
-    /// What to do when the tools are not the expected ones, after a synchronisation where there can be one.
+    /// Returns the remedy for unexpected tools, after a synchronisation if there can be one.
     pub(super) fn remedy(&self) -> &'static str {
         let server = gateway_target::mcp_server(&self.live);
         if self.can_synchronize() {

@@ -1,4 +1,4 @@
-//! What to probe, as whom, and what to expect.
+//! The properties of a probe: the server, the credentials, and the expected tools.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,7 +21,7 @@ use crate::text::quote;
 
 const TOOLS_MAX: i32 = 10_000;
 
-/// What happens when the probe does not pass.
+/// The consequence of a probe that does not pass.
 #[derive(Choice, Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mode {
     /// The resource fails.
@@ -32,16 +32,16 @@ pub(crate) enum Mode {
     Report,
 }
 
-/// How the server is called.
+/// The credentials of calls.
 #[derive(Debug)]
 pub(crate) enum Auth {
-    /// Signed as the function's role.
+    /// Calls are signed as the function's role.
     Iam,
-    /// With a token by client credentials.
+    /// Calls carry a token by client credentials.
     Bearer(Client),
-    /// Without credentials: only that the server asks for the right ones.
+    /// Calls carry no credentials, and the probe only checks that the server asks for the right ones.
     Anonymous,
-    /// As the gateway asks it of its callers; with this client, where it asks for a token.
+    /// Calls carry the credentials that the gateway asks of its callers, with this client if that is a token.
     OfGateway(Option<Client>),
 }
 
@@ -56,7 +56,7 @@ enum AuthKind {
     Anonymous,
 }
 
-/// What to probe.
+/// The server to probe, the credentials and the expectations.
 #[derive(Debug, PropertySet)]
 #[properties(check = check)]
 pub(crate) struct Properties {
@@ -132,7 +132,7 @@ fn endpoint(property: &str, endpoint: String) -> Result<String, Error> {
         let problem = format!("is {}, which {problem}; give an https URL", quote(&endpoint));
         return Err(Error::property(property, problem));
     }
-    // The form with the ARN as it is answers nothing; a target's `Endpoint` is read alike.
+    // The URL with the unencoded ARN does not answer. The `Endpoint` of a target is read in the same way.
     Ok(RuntimeUrl::parse(&endpoint).map_or(endpoint, |url| url.encoded()))
 }
 
@@ -168,7 +168,7 @@ fn check(properties: &Properties) -> Result<(), Error> {
     Err(Error::property("SecretHeaders", problem))
 }
 
-/// Returns how the server is called, and the IdP if the template names one.
+/// Returns the credentials of calls, and the IdP if the template names one.
 fn auth(reader: &PropertyReader<'_>, fields: AuthFields, of_gateway: bool) -> Result<(Auth, Option<Discovery>), Error> {
     let AuthFields { kind, idp, client } = fields;
     let idp_property = reader.first_given(DiscoveryFields::TABLE);
@@ -199,7 +199,7 @@ impl Properties {
         let stored = stored_secret::read(job, "SecretId", secret_id).await?;
         let read = |(header, key): (&String, &String)| {
             let value = stored.value(job, "SecretHeaders", key)?;
-            // Of a header's value, HTTP allows visible ASCII and spaces; white space at its ends is lost.
+            // HTTP allows visible ASCII and spaces in a header's value, and white space at its ends is lost.
             let text = value.expose();
             if text.trim() != text || !text.chars().all(|c| c == ' ' || c.is_ascii_graphic()) {
                 let problem = format!(
@@ -216,7 +216,7 @@ impl Properties {
         self.secret_headers.iter().map(read).collect()
     }
 
-    /// Whether the catalogue is what was expected: that of a server, or of the target behind `gateway`.
+    /// Checks that the catalogue of a server, or of the target behind `gateway`, is the expected one.
     pub(super) fn check(&self, catalogue: &Catalogue, gateway: Option<&Gateway>) -> Result<(), Error> {
         let count = i32::try_from(catalogue.tools.len()).unwrap_or(i32::MAX);
         let (who, tools, remedy) = match gateway {

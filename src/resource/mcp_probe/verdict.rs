@@ -1,23 +1,24 @@
-//! Decides what a refused attempt means: worth another one, or final, and in which words.
+//! Decides the meaning of a refused attempt: worth another one, or final, and in which words.
 
 use std::time::Duration;
 
 use crate::code::Code;
 use crate::denial::{Denial, Policy};
 use crate::mcp::url::Place;
-use crate::mcp::{Credential, PlatformRefusal, Refusal, Seen};
+use crate::mcp::{Credential, LastResponse, PlatformRefusal, Refusal};
 
 /// The time for which a refusal of credentials is treated as a policy or an authorizer that has not propagated yet.
 const PROPAGATION: Duration = Duration::from_mins(2);
-/// "Runtime initialization time exceeded" is what a slow start looks like, and a crash too: the second time decides.
+/// The maximum number of cold starts. "Runtime initialization time exceeded" may come from a slow start or from a
+/// crash: the second time decides.
 const COLD_STARTS_MAX: u32 = 2;
 
 /// The meaning of a refused attempt: a code, and a sentence.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// Another attempt may succeed; this is what to say if there is none.
+    /// Another attempt may succeed. This is the finding if no attempt is left.
     Retry(Code, String),
-    /// Another attempt would end the same.
+    /// Another attempt would end in the same way.
     Final(Code, String),
 }
 
@@ -48,24 +49,24 @@ impl Verdict {
             )
     }
 
-    /// Returns true if the container did not come to serve, and so has written nothing for a while.
+    /// Returns true if the container did not start to serve, and so has written nothing for a while.
     pub(super) fn is_of_start(&self) -> bool {
         matches!(self.code(), Code::ContainerDidNotStart | Code::ContainerFailed)
     }
 }
 
-/// A refused attempt, and what is known about it.
+/// A refused attempt and its circumstances.
 pub(super) struct Attempt<'a> {
     pub(super) refusal: &'a Refusal,
     pub(super) credential: &'a Credential,
     pub(super) place: Place,
-    /// Since the first attempt.
+    /// The time since the first attempt.
     pub(super) waited: Duration,
 }
 
 impl Attempt<'_> {
-    /// Decides by what was last seen on the wire. `quote` puts the server's words in quotes, if they may be quoted at
-    /// all. `cold_starts` counts the attempts in which the container did not start.
+    /// Decides by the last answer on the wire. `quote` puts the server's words in quotes, if they may be quoted at all.
+    /// `cold_starts` counts the attempts in which the container did not start.
     pub(super) fn judge(&self, quote: impl Fn(&str) -> Option<String>, cold_starts: &mut u32) -> Verdict {
         let Refusal { problem, excess, tried, .. } = self.refusal;
         let Some(seen) = &self.refusal.seen else {
@@ -95,11 +96,12 @@ impl Attempt<'_> {
         }
     }
 
-    /// Returns what AgentCore probably refuses, where nothing but a code of its own tells so. A server's own errors
-    /// would have its own HTTP status, or -32010.
-    fn probable_refusal(&self, seen: &Seen) -> Option<PlatformRefusal> {
+    /// Returns the probable subject of a refusal by AgentCore, if only a code of its own tells so. A server's own
+    /// errors would have its own HTTP status, or -32010.
+    fn probable_refusal(&self, seen: &LastResponse) -> Option<PlatformRefusal> {
         let on_platform = self.place == Place::Runtime && seen.container_status().is_none();
-        // Once a revision is agreed on, these are the server's: SDKs have them for time-outs and for what is not there.
+        // Once a revision is agreed on, these codes are the server's: SDKs use them for time-outs and for missing
+        // things.
         let of_server = |code: i64| self.refusal.accepted && [-32_001, -32_002, -32_004].contains(&code);
         let own_code = seen.rpc_code.is_some_and(|code| (-32_005..=-32_001).contains(&code) && !of_server(code));
         let exceeded = matches!(seen.status, 402 | 429);
@@ -109,7 +111,7 @@ impl Attempt<'_> {
     fn of_platform(
         &self,
         refusal: PlatformRefusal,
-        seen: &Seen,
+        seen: &LastResponse,
         said: &str,
         quote: impl Fn(&str) -> Option<String>,
     ) -> Verdict {
@@ -149,10 +151,10 @@ impl Attempt<'_> {
         if self.waited < PROPAGATION { Verdict::Retry(code, sentence) } else { Verdict::Final(code, sentence) }
     }
 
-    fn denied(&self, seen: &Seen, said: &str, quote: impl Fn(&str) -> Option<String>) -> Verdict {
+    fn denied(&self, seen: &LastResponse, said: &str, quote: impl Fn(&str) -> Option<String>) -> Verdict {
         let name = if self.place == Place::Gateway { "gateway" } else { "runtime" };
         let denial = Denial::read(&seen.text);
-        // The role's own policies may be seconds old, and a Deny statement in them removed a moment ago.
+        // The role's own policies may be seconds old, and a Deny statement in them may have been removed a moment ago.
         let is_final = denial.is_final() && denial.policy != Policy::Identity;
         let challenge = challenge(seen, &quote);
         let mismatch = seen.text.contains("uthorization method mismatch");
@@ -176,17 +178,17 @@ impl Attempt<'_> {
         };
         let status = seen.status;
         let sentence = format!("AgentCore refused the probe's credentials (HTTP {status}){said}{challenge}; {advice}");
-        // A mismatch of methods is a matter of configuration, and other policies one of their authors.
+        // A mismatch of methods is a fault of the configuration, and another policy is changed by its author only.
         if mismatch || is_final {
             return Verdict::Final(Code::Unauthorized, sentence);
         }
         self.until_propagated(Code::Unauthorized, sentence)
     }
 
-    /// Decides about what the server itself has refused.
+    /// Decides about a refusal by the server itself.
     fn of_server(
         &self,
-        seen: &Seen,
+        seen: &LastResponse,
         said: &str,
         quote: impl Fn(&str) -> Option<String>,
         cold_starts: &mut u32,
@@ -239,7 +241,7 @@ impl Attempt<'_> {
                 format!("the server wants other content types than MCP's (HTTP {status}{tried}){said}"),
             ),
             (500.., _) | (_, Some(-32_603)) if status != 424 => {
-                // "An internal error occurred" is all that a gateway tells otherwise.
+                // Without that level, a gateway says only "An internal error occurred".
                 let debug = "; set the gateway's `ExceptionLevel` to DEBUG to be told more";
                 let advice = if self.place == Place::Gateway { debug } else { "" };
                 Verdict::Retry(Code::ServerError, format!("the server kept failing (HTTP {status}){said}{advice}"))
@@ -259,8 +261,8 @@ impl Attempt<'_> {
         }
     }
 
-    /// Decides about a refusal that is none of the usual kinds.
-    fn of_revisions(&self, seen: &Seen, said: &str) -> Verdict {
+    /// Decides about a refusal of an unusual kind.
+    fn of_revisions(&self, seen: &LastResponse, said: &str) -> Verdict {
         let Refusal { problem, accepted, tried, .. } = self.refusal;
         let status = seen.server_status();
         if *accepted {
@@ -293,7 +295,7 @@ impl Attempt<'_> {
 }
 
 /// Returns the challenge of a refusal in brackets, if there is one that may be quoted.
-fn challenge(seen: &Seen, quote: impl Fn(&str) -> Option<String>) -> String {
+fn challenge(seen: &LastResponse, quote: impl Fn(&str) -> Option<String>) -> String {
     let challenge = seen.www_authenticate.as_deref().and_then(quote);
     challenge.map(|it| format!(" ({it})")).unwrap_or_default()
 }

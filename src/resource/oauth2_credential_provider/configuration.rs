@@ -1,4 +1,4 @@
-//! A provider's configuration as a request carries it, with everything found out that the template leaves open.
+//! A provider's configuration as a request carries it, with the values that the template leaves open.
 
 use std::fmt;
 
@@ -28,20 +28,20 @@ impl fmt::Debug for Configuration {
     }
 }
 
-/// What the service is told of the client's secret.
+/// The client's secret in the form that the service gets.
 #[derive(Debug)]
 pub(super) enum ResolvedSecret {
-    /// The value, to be kept by the service.
+    /// The value, which the service keeps.
     Managed(Sensitive),
-    /// Where it reads the value.
+    /// The place from which the service reads the value.
     External {
-        /// The ARN; the API takes no name.
+        /// The ARN, because the API does not accept a name.
         arn: String,
         key: String,
     },
 }
 
-/// A custom IdP, and how it wants to be asked.
+/// A custom IdP, and the way in which clients authenticate there.
 #[derive(Clone, Debug)]
 pub(super) struct Resolved {
     pub(super) discovery: Oauth2Discovery,
@@ -62,7 +62,7 @@ macro_rules! with_client {
 }
 
 impl Configuration {
-    /// The member of a request. Everything is sent every time.
+    /// Returns the member of a request. Everything is sent every time.
     pub(super) fn to_api(&self) -> Result<Oauth2ProviderConfigInput, BuildError> {
         use Oauth2ProviderConfigInput as Input;
         Ok(match &self.idp {

@@ -14,7 +14,7 @@ use crate::error::Error;
 use crate::job::Job;
 use crate::tags;
 
-/// What a template asks for.
+/// The credential provider that a template asks for.
 pub(super) struct DesiredProvider<'a> {
     pub(super) properties: &'a Properties,
     /// The properties before an update.
@@ -71,7 +71,7 @@ impl Desired for DesiredProvider<'_> {
         Ok(updated.and_then(|live| Some(Updated { receipt: live.last_updated?, live: Some(live) })))
     }
 
-    /// The secret that is live cannot be compared with the desired one.
+    /// Returns false, because the live secret cannot be compared with the desired one.
     fn is_applied(_: &Configuration, _: &Provider) -> bool {
         false
     }
@@ -89,7 +89,7 @@ impl Desired for DesiredProvider<'_> {
     }
 }
 
-/// Refuses what AgentCore does not change in an existing provider.
+/// Refuses a change that AgentCore cannot apply to an existing provider.
 pub(super) fn check_fixed(live: &Provider, properties: &Properties) -> Result<(), Error> {
     let (vendor, source) = (live.vendor.as_str(), &live.source);
     let wanted_source = properties.secret.source();

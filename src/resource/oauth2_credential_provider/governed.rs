@@ -36,8 +36,8 @@ pub(super) const GOVERNED: Governed = Governed {
     ],
 };
 
-/// A vendor whose endpoints AgentCore knows or is told. AgentCore derives `oauthDiscovery` from them; it is not an
-/// input.
+/// A vendor whose endpoints AgentCore knows or is told. AgentCore derives `oauthDiscovery` from them, and does not
+/// accept it as an input.
 const VENDOR: Rule = Rule::Structure(&[
     ("authorizationEndpoint", Rule::Ours),
     ("clientId", Rule::Ours),

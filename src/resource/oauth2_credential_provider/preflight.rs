@@ -1,5 +1,5 @@
-//! What has to be true before a provider is made or changed: the secret can be read, the IdP's discovery document is
-//! usable, and the IdP takes the client's secret.
+//! Verifies before a create or an update that the secret can be read, that the IdP's discovery document is usable, and
+//! that the IdP accepts the client's secret.
 
 use std::collections::BTreeMap;
 
@@ -21,13 +21,13 @@ use crate::sensitive::Sensitive;
 use crate::stored_secret;
 use crate::text::quote;
 
-/// The configuration of a new provider.
+/// Returns the configuration of a new provider.
 pub(super) async fn for_create(job: &Job<'_>, properties: &Properties) -> Result<Configuration, Error> {
     configuration(job, properties, None).await
 }
 
-/// The configuration for a provider that exists. The IdP is left alone when nothing changes that it would be asked
-/// about: an update of tags must not depend on it.
+/// Returns the configuration for an existing provider. The IdP is not asked if none of the properties that concern it
+/// has changed: an update of tags must not depend on it.
 pub(super) async fn for_update(
     job: &Job<'_>,
     properties: &Properties,
@@ -59,7 +59,7 @@ async fn configuration(job: &Job<'_>, properties: &Properties, kept: Option<Reso
     Ok(Configuration { vendor: properties.vendor.word, client_id: properties.client_id.clone(), secret, idp })
 }
 
-/// What the service is told of the secret, and the value.
+/// Returns the secret in the form that the service gets, and its value.
 async fn read_secret(job: &Job<'_>, secret: &Secret) -> Result<(ResolvedSecret, Sensitive), Error> {
     match secret {
         Secret::Managed(secret) => {
@@ -76,7 +76,8 @@ async fn read_secret(job: &Job<'_>, secret: &Secret) -> Result<(ResolvedSecret, 
     }
 }
 
-/// A given value was checked when it was read; this one was not known then.
+/// Checks the length of a stored value. A given value was checked when it was read, but a stored one was not known
+/// then.
 fn check_length(value: &Sensitive) -> Result<(), Error> {
     let chars = value.expose().chars().count();
     if chars <= CLIENT_SECRET_CHARS_MAX {
@@ -89,12 +90,12 @@ fn check_length(value: &Sensitive) -> Result<(), Error> {
 /// Reads the discovery document and tries the secret.
 async fn resolve(job: &Job<'_>, idp: &CustomIdp, client_id: &str, secret: &Sensitive) -> Result<Resolved, Error> {
     let found = oauth::discover(job.context, job.deadline, &idp.discovery).await;
-    // AgentCore asks there for tokens.
+    // AgentCore gets its tokens there.
     let found =
         found.and_then(|metadata| metadata.token_endpoint().map(str::to_owned).map(|endpoint| (metadata, endpoint)));
     let found = match idp.token_endpoint_query {
         None => unless_rolling_back(job, found).await?,
-        // What AgentCore is told is in the document.
+        // The members for AgentCore come from the document.
         Some(_) => Some(found?),
     };
     let Some((mut metadata, endpoint)) = found else {
@@ -111,7 +112,7 @@ async fn resolve(job: &Job<'_>, idp: &CustomIdp, client_id: &str, secret: &Sensi
         unless_rolling_back(job, metadata.check_takes_secrets()).await?;
         (!metadata.basic).then_some(ClientAuthenticationMethodType::ClientSecretPost)
     };
-    // The template speaks of this client, the document of all clients: the template counts for more.
+    // The template describes this client, and the document describes all clients: the template counts for more.
     metadata.secretless_methods = None;
     metadata.basic = method != Some(ClientAuthenticationMethodType::ClientSecretPost);
     unless_rolling_back(job, try_secret(job, &metadata, client_id, secret).await).await?;
@@ -122,8 +123,8 @@ async fn resolve(job: &Job<'_>, idp: &CustomIdp, client_id: &str, secret: &Sensi
     Ok(Resolved { discovery, method })
 }
 
-/// Asks for a token. What it may be used for is the target's matter, and a client made for signing in users gets none
-/// this way: only the refusal of the client itself counts.
+/// Asks for a token. Only the refusal of the client itself counts: what the token may be used for is the target's
+/// matter, and a client that signs in users gets no token this way.
 async fn try_secret(job: &Job<'_>, metadata: &Metadata, client_id: &str, secret: &Sensitive) -> Result<(), Error> {
     let client = ClientCredentials {
         client_id: client_id.to_owned(),
@@ -165,7 +166,7 @@ fn server_metadata(idp: &CustomIdp, metadata: Metadata) -> Result<Oauth2Authoriz
         .map_err(unbuildable)
 }
 
-/// What is live of a custom IdP, if that is what the template asks for.
+/// Returns the live settings of a custom IdP, if the template asks for them.
 fn kept(idp: &CustomIdp, old: &CustomIdp, live: &CustomOauth2ProviderConfigOutput) -> Option<Resolved> {
     let discovery = live.oauth_discovery()?;
     let same_endpoints = match (discovery, &idp.token_endpoint_query) {
@@ -179,7 +180,7 @@ fn kept(idp: &CustomIdp, old: &CustomIdp, live: &CustomOauth2ProviderConfigOutpu
     let method = live.client_authentication_method();
     let same_method = match &idp.method {
         Some(wanted) => method == Some(wanted),
-        // What was chosen before may not be what the discovery document asks for.
+        // The discovery document may ask for another method than the one that was chosen before.
         None => old.method.is_none(),
     };
     (same_endpoints && same_method && !idp.discovery.is_restated(&old.discovery))

@@ -15,7 +15,7 @@ use crate::sensitive::Sensitive;
 use crate::tags;
 use crate::text::quote;
 
-/// The lengths of the API reference, in characters.
+/// The maximum lengths of the API reference, in characters.
 const NAME_CHARS_MAX: usize = 128;
 const CLIENT_ID_CHARS_MAX: usize = 256;
 pub(super) const CLIENT_SECRET_CHARS_MAX: usize = 2048;
@@ -35,7 +35,7 @@ pub(crate) struct Properties {
         replaces
     )]
     pub name: Option<String>,
-    /// Whose endpoints to use.
+    /// Vendor whose endpoints are used.
     #[property(name = "Vendor", default = CUSTOM, replaces)]
     pub vendor: Vendor,
     /// Id of the client at the IdP.
@@ -113,12 +113,12 @@ impl Choice for ClientAuthenticationMethodType {
     }
 }
 
-/// Where AgentCore takes the client's secret from.
+/// The source from which AgentCore takes the client's secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Secret {
-    /// From a copy of its own, written with every update.
+    /// A copy in AgentCore, written with every update.
     Managed(ClientSecret),
-    /// From a secret of the user's, whenever a token is asked for.
+    /// A secret of the user's, read whenever a token is requested.
     External {
         /// Name or ARN.
         secret_id: String,
@@ -127,7 +127,7 @@ pub(crate) enum Secret {
     },
 }
 
-/// The endpoints by family. `C` is what is said of a custom IdP.
+/// The endpoints by family. `C` describes a custom IdP.
 #[derive(Clone, Debug)]
 pub(crate) enum Idp<C> {
     Custom(C),
@@ -141,13 +141,13 @@ pub(crate) enum Idp<C> {
 pub(crate) struct CustomIdp {
     /// The discovery document.
     pub discovery: Discovery,
-    /// What the token endpoint is to be asked with.
+    /// The query of requests to the token endpoint.
     pub token_endpoint_query: Option<String>,
-    /// How the client shows its secret; otherwise what the discovery document asks for.
+    /// The way in which the client shows its secret. If absent, the discovery document decides.
     pub method: Option<ClientAuthenticationMethodType>,
 }
 
-/// What an included vendor may be told.
+/// The endpoints that a template may give for an included vendor.
 #[derive(Clone, Debug)]
 pub(crate) struct Endpoints {
     pub issuer: Option<String>,
@@ -156,7 +156,7 @@ pub(crate) struct Endpoints {
 }
 
 impl Secret {
-    /// The API's word for it.
+    /// Returns the API's word for the source.
     #[must_use]
     pub(crate) fn source(&self) -> SecretSourceType {
         match self {
@@ -167,13 +167,13 @@ impl Secret {
 }
 
 impl Properties {
-    /// The provider's name, unless it replaces another.
+    /// Returns the provider's name, unless the provider replaces another.
     #[must_use]
     pub(crate) fn name(&self, requester: &Requester) -> String {
         self.name.clone().unwrap_or_else(|| requester.derived_name())
     }
 
-    /// Whether the provider `physical_id` has the name that is asked for.
+    /// Returns true if the provider `physical_id` has the desired name.
     #[must_use]
     pub(crate) fn keeps(&self, physical_id: &str, requester: &Requester) -> bool {
         match &self.name {
@@ -183,7 +183,7 @@ impl Properties {
     }
 }
 
-/// `[a-zA-Z0-9\-_]{1,128}` (API reference, CreateOauth2CredentialProvider).
+/// Returns true for a name that matches `[a-zA-Z0-9\-_]{1,128}` (API reference, CreateOauth2CredentialProvider).
 #[must_use]
 pub(crate) fn is_name(name: &str) -> bool {
     (1..=NAME_CHARS_MAX).contains(&name.len()) && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c))
@@ -282,7 +282,8 @@ fn check_https(property: &str, url: &str) -> Result<(), Error> {
     Err(Error::property(property, format!("is {}; give an https URL", quote(url))))
 }
 
-/// Pairs of a query (RFC 3986, section 3.4) as a form encodes them. Taken over to the letter, so they come encoded.
+/// Checks the pairs of a query (RFC 3986, section 3.4), which a form encodes. The query is sent as it is, so it has to
+/// be encoded already.
 fn check_query(property: &str, query: &str) -> Result<(), Error> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~!$'()*+,;:@/?=".contains(&byte);
     let encoded = |text: &str| {

@@ -1,11 +1,11 @@
-//! The vendors that AgentCore knows, and what each lets a template say of its endpoints.
+//! The vendors that AgentCore knows, and the endpoints that a template may give for each.
 
 /// A vendor of credential providers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Vendor {
     /// The API's word, `GoogleOauth2`.
     pub word: &'static str,
-    /// Where its configuration goes.
+    /// The family, which decides the member for its configuration.
     pub family: Family,
 }
 
@@ -36,8 +36,8 @@ pub(crate) enum KnownVendor {
 /// The vendor that stands for any IdP.
 pub(super) const CUSTOM: Vendor = vendor("CustomOauth2", Family::Custom);
 
-/// CredentialProviderVendorType, and Oauth2ProviderConfigInput for the families (API reference,
-/// CreateOauth2CredentialProvider).
+/// The values of CredentialProviderVendorType, with the members of Oauth2ProviderConfigInput for the families (API
+/// reference, CreateOauth2CredentialProvider).
 pub(super) const VENDORS: [Vendor; 25] = [
     CUSTOM,
     vendor("AtlassianOauth2", Family::Known(KnownVendor::Atlassian)),

@@ -1,4 +1,4 @@
-//! A runtime's configuration in one comparable form: what is desired, and what the service reports.
+//! A runtime's configuration in one comparable form, both the desired one and the one that the service reports.
 
 use std::collections::BTreeMap;
 
@@ -29,7 +29,7 @@ pub(super) struct Configuration {
     network: Network,
     authorizer: Option<Authorizer>,
     request_headers: Headers,
-    /// `None` leaves it to the service, or as it is.
+    /// `None` leaves the platform to the service, or as it is.
     platform_version: Option<String>,
     idle_seconds: i32,
     lifetime_seconds: i32,
@@ -37,8 +37,8 @@ pub(super) struct Configuration {
     requires_mmds_v2: bool,
 }
 
-/// Sets the members that a create and an update share: every one is sent every time. The SDK's builders have no trait in
-/// common.
+/// Sets the members that a create and an update share: every member is sent every time. The SDK's builders have no
+/// trait in common.
 macro_rules! with_members {
     ($request:expr, $it:expr) => {
         $request
@@ -81,8 +81,8 @@ impl Configuration {
         }
     }
 
-    /// Returns the members that an accepted call left unchanged. Only those whose old value lets in the wrong callers or
-    /// runs the wrong thing: others may be returned in a normalized form.
+    /// Returns the members that an accepted call left unchanged. Only members whose old value lets in the wrong callers
+    /// or runs the wrong container are checked: others may be returned in a normalized form.
     pub(super) fn unapplied_in(&self, live: &Self) -> Vec<&'static str> {
         let members = [
             ("authorizer", self.authorizer == live.authorizer),
@@ -119,12 +119,12 @@ impl Configuration {
         }
     }
 
-    /// Returns the same on this platform.
+    /// Returns the same configuration on this platform.
     pub(super) fn on(&self, platform_version: Option<String>) -> Self {
         Self { platform_version, ..self.clone() }
     }
 
-    /// Returns the platform, unless that is left to the service.
+    /// Returns the platform, unless it is left to the service.
     pub(super) fn platform_version(&self) -> Option<&str> {
         self.platform_version.as_deref()
     }
@@ -139,7 +139,7 @@ impl Configuration {
         self.environment.iter().map(|(name, value)| name.len() + value.expose().len()).sum()
     }
 
-    /// Returns true if it accepts tokens of the IdP with this discovery document.
+    /// Returns true if the runtime accepts tokens of the IdP with this discovery document.
     pub(super) fn trusts(&self, discovery: &Discovery) -> bool {
         self.authorizer.as_ref().is_some_and(|authorizer| authorizer.discovery_url == discovery.url)
     }
@@ -160,14 +160,14 @@ impl Configuration {
         Ok(AgentRuntimeArtifact::ContainerConfiguration(container))
     }
 
-    /// The API refuses an empty list.
+    /// Returns the member for the headers, or `None` without any, because the API refuses an empty list.
     fn request_headers(&self) -> Option<RequestHeaderConfiguration> {
         let headers = self.request_headers.0.values().cloned().collect::<Vec<_>>();
         (!headers.is_empty()).then_some(RequestHeaderConfiguration::RequestHeaderAllowlist(headers))
     }
 }
 
-/// Header names as they were written, by their lower case: that is how they compare.
+/// Header names as they were written, by their lower case, in which they are compared.
 #[derive(Clone, Debug, Default)]
 struct Headers(BTreeMap<String, String>);
 
@@ -183,7 +183,7 @@ fn by_lower_case(headers: &[String]) -> Headers {
     Headers(headers.iter().map(|header| (header.to_ascii_lowercase(), header.clone())).collect())
 }
 
-/// The headers in a list that are not the service's own.
+/// Returns the headers in a list that are not the service's own.
 fn live_headers(headers: &[String]) -> Headers {
     by_lower_case(&headers.iter().filter(|header| !is_service_header(header)).cloned().collect::<Vec<_>>())
 }

@@ -17,7 +17,7 @@ use crate::job::Job;
 use crate::sensitive::Sensitive;
 use crate::tags;
 
-/// What a template asks for, with the environment that follows from it.
+/// The runtime that a template asks for, with the environment that follows from it.
 pub(super) struct DesiredRuntime<'a> {
     pub(super) properties: &'a Properties,
     old: Option<&'a Properties>,
@@ -26,7 +26,8 @@ pub(super) struct DesiredRuntime<'a> {
 }
 
 impl<'a> DesiredRuntime<'a> {
-    /// Builds the environment, for which it may read the secret. `old` are the properties before an update.
+    /// Builds the environment, and reads the secret if its keys become variables. `old` are the properties before an
+    /// update.
     pub(super) async fn new(
         job: &Job<'_>,
         properties: &'a Properties,
@@ -55,7 +56,7 @@ impl Desired for DesiredRuntime<'_> {
         };
         let former = Configuration::live(live);
         let desired = desired.on(platform::of_update(job, live, self.properties, self.old).await?);
-        // The service has accepted what the runtime has, whatever it measures here.
+        // The service has accepted the environment that the runtime has, whatever its size is here.
         if !former.has_environment_of(&desired) {
             platform::check_environment(&desired)?;
         }

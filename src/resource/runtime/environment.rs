@@ -1,4 +1,4 @@
-//! What the container finds in its environment, and how it gets its credentials.
+//! The container's environment, and the way in which the container gets its credentials.
 
 use std::collections::BTreeMap;
 
@@ -15,11 +15,11 @@ const VARIABLES_MAX: usize = 50;
 const KEY_CHARS_MAX: usize = 100;
 const VALUE_CHARS_MAX: usize = 5000;
 
-/// Carries `SecretVersionId`. A new version of a runtime comes only from a configuration that differs, and a delivery
-/// of the same event must be able to see that its predecessor already made it: this variable gives both.
+/// The variable that carries `SecretVersionId`. Only a configuration that differs creates a new version of a runtime,
+/// and a delivery of the same event has to see that an earlier one already created it: this variable gives both.
 pub(super) const SECRET_VERSION_VARIABLE: &str = "AGENTCORE_PROVISIONER_SECRET_VERSION";
 
-/// The whole environment. Reads the secret where its keys are to be injected, and nothing otherwise.
+/// Builds the whole environment. Reads the secret only if its keys become variables.
 pub(super) async fn build(job: &Job<'_>, properties: &Properties) -> Result<BTreeMap<String, Sensitive>, Error> {
     let mut environment = properties.environment.clone();
     if let Some(secret) = &properties.secret {
@@ -40,7 +40,7 @@ pub(super) async fn build(job: &Job<'_>, properties: &Properties) -> Result<BTre
                 })?;
                 for (key, value) in texts {
                     job.mask.add(&value);
-                    // What the template says of a variable wins over the secret.
+                    // A variable in the template wins over the same key in the secret.
                     environment.entry(key).or_insert(value);
                 }
             }
@@ -73,7 +73,8 @@ fn check(environment: &BTreeMap<String, Sensitive>) -> Result<(), Error> {
     Ok(())
 }
 
-/// The secret's name; its ARN only where the name would not do, in another account than the container's role.
+/// Returns the secret's name, or its ARN if the name would not be found: in another account than that of the
+/// container's role.
 fn name_for_container(secret: &SecretSource, role_arn: &str) -> String {
     let role_account = role_arn.split(':').nth(4).unwrap_or_default();
     match stored_secret::parse_arn(&secret.id) {

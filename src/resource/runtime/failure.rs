@@ -42,14 +42,15 @@ pub(super) async fn explain(
     }
 }
 
-/// Reads the container's last lines since the operation began. The environment's values are masked already, the secret's now.
+/// Reads the container's last lines since the operation began. The environment's values are masked already, and this
+/// masks the secret's.
 async fn last_lines(
     job: &Job<'_>,
     live: &GetAgentRuntimeOutput,
     properties: &Properties,
     old: Option<&Properties>,
 ) -> String {
-    // Sessions of the version in service print into the same group, and know the former secret.
+    // Sessions of the version in service print into the same group, and their containers know the former secret.
     for secret in [Some(properties), old].into_iter().flatten().filter_map(|it| it.secret.as_ref()) {
         if let Err(error) = container_log::mask_secret(job, Some(&secret.id)).await {
             return container_log::unquotable(&error);

@@ -1,7 +1,6 @@
-//! The platform version of a runtime: which one an update keeps, and how large an environment it takes.
+//! The platform version of a runtime: the one that an update keeps, and the size of the environment that it accepts.
 //!
-//! Calls: DescribeStacks and GetAgentRuntime of the version before, and those only where an update that sets the
-//! platform is undone.
+//! Calls: DescribeStacks and GetAgentRuntime of the version before, only if an update that sets the platform is undone.
 
 use aws_sdk_bedrockagentcorecontrol::operation::get_agent_runtime::GetAgentRuntimeOutput;
 
@@ -12,17 +11,18 @@ use crate::error::{ApiErrorKind, Error};
 use crate::job::Job;
 use crate::rollback::is_rolling_back;
 
-/// Bytes of all variables, names and values, that the platforms were seen to take: 4 KB and, for containers, 2.5 KB.
+/// The maximum size of all variables, names and values, that the platforms were seen to accept: 4 KB and, for
+/// containers, 2.5 KB.
 const V1_BYTES_MAX: usize = 4096;
 const V2_BYTES_MAX: usize = 2560;
-/// How many versions one update is believed to have created, over all its deliveries.
+/// The maximum number of versions that one update is assumed to have created, over all its deliveries.
 const UNDONE_VERSIONS_MAX: usize = 5;
 
 /// Returns the platform on which an update leaves the runtime: the one that the template gives, otherwise the present
 /// one.
 ///
-/// The undoing of an update that gave one to a runtime without goes back to the platform of the version before: staying
-/// would repeat what has just failed.
+/// The rollback of an update that gave a platform to a runtime without one goes back to the platform of the version
+/// before. To stay would repeat the update that has just failed.
 pub(super) async fn of_update(
     job: &Job<'_>,
     live: &GetAgentRuntimeOutput,
@@ -42,8 +42,8 @@ pub(super) async fn of_update(
     })
 }
 
-/// Returns the platform of the newest version that is not on the platform `undone`; several versions may be of the update
-/// that is undone. Returns `None` if there is no such version among the last ones.
+/// Returns the platform of the newest version that is not on the platform `undone`, because the update that is undone
+/// may have created several versions. Returns `None` if none of the last versions qualifies.
 async fn before(job: &Job<'_>, live: &GetAgentRuntimeOutput, undone: &str) -> Result<Option<String>, Error> {
     let mut version = get_before(job, live).await?;
     for _ in 0..UNDONE_VERSIONS_MAX {
@@ -57,13 +57,14 @@ async fn before(job: &Job<'_>, live: &GetAgentRuntimeOutput, undone: &str) -> Re
     Ok(None)
 }
 
-/// Refuses an environment that is too large for the platform; where the platform is the service's choice, for any.
+/// Refuses an environment that is too large for the platform or, if the service chooses the platform, for all
+/// platforms.
 pub(super) fn check_environment(configuration: &Configuration) -> Result<(), Error> {
     let bytes = configuration.environment_bytes();
     let (most, platform) = match configuration.platform_version() {
         Some(V2) => (V2_BYTES_MAX, V2),
         None | Some(V1) => (V1_BYTES_MAX, V1),
-        // A platform of the future; the service checks.
+        // A platform of the future: the service checks the size.
         Some(_) => return Ok(()),
     };
     if bytes <= most {

@@ -1,5 +1,4 @@
-//! Verifies what has to be true before a runtime is created or changed: its identity provider issues tokens that it can
-//! accept.
+//! Verifies before a create or an update of a runtime that its identity provider issues tokens that it can accept.
 
 use super::configuration::Configuration;
 use super::properties::Properties;

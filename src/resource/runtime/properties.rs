@@ -16,9 +16,9 @@ use crate::sensitive::Sensitive;
 use crate::tags;
 use crate::text::quote;
 
-/// Session times, in seconds: the API reference of LifecycleConfiguration.
+/// The bounds of session times, in seconds (API reference, LifecycleConfiguration).
 const SESSION_SECONDS: std::ops::RangeInclusive<i32> = 60..=1_209_600;
-/// The service's defaults, which a full replace has to state.
+/// The service's defaults, which a full replace has to send.
 pub(crate) const IDLE_SECONDS_DEFAULT: i32 = 900;
 pub(crate) const LIFETIME_SECONDS_DEFAULT: i32 = 28_800;
 const NAME_CHARS_MAX: usize = 48;
@@ -30,7 +30,7 @@ impl Choice for ServerProtocol {
     }
 }
 
-/// How the container gets its credentials.
+/// The way in which the container gets its credentials.
 #[derive(Choice, Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum CredentialDelivery {
     /// The container reads the secret itself; its environment holds only the secret's name.
@@ -41,7 +41,7 @@ pub(crate) enum CredentialDelivery {
     EnvironmentVariables,
 }
 
-/// Who may call.
+/// The callers that are let in.
 #[derive(Choice, Clone, Copy, Debug, PartialEq, Eq)]
 enum InboundAuth {
     #[choice("IAM")]
@@ -72,18 +72,18 @@ enum NetworkMode {
 pub(crate) struct SecretSource {
     /// Name or ARN.
     pub id: String,
-    /// How the container gets it.
+    /// The way in which the container gets it.
     pub delivery: CredentialDelivery,
     /// Variable that names the secret to the container.
     pub variable: String,
 }
 
-/// Where the runtime's network interfaces are.
+/// The network of the runtime's interfaces.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Network {
-    /// Managed by AWS, with access to the internet.
+    /// A network managed by AWS, with access to the internet.
     Public,
-    /// In subnets of the account.
+    /// Subnets of the account.
     Vpc {
         /// `subnet-…`
         subnets: BTreeSet<String>,
@@ -114,7 +114,7 @@ pub(crate) struct Properties {
     /// Shown in the AgentCore console.
     #[property(name = "Description", chars = 4096)]
     pub description: Option<String>,
-    /// What the server speaks.
+    /// Protocol that the server speaks.
     #[property(name = "ServerProtocol", default = ServerProtocol::Mcp)]
     pub protocol: ServerProtocol,
     /// Variables for the container. At most 50 with those the secret adds; names up to 100 characters, values up to 5000,
@@ -197,15 +197,15 @@ struct InboundFields {
 }
 
 impl Properties {
-    /// The runtime's name.
+    /// Returns the runtime's name.
     #[must_use]
     pub(crate) fn name(&self, requester: &Requester) -> String {
         self.name.clone().unwrap_or_else(|| default_name(requester))
     }
 }
 
-/// The name of a runtime whose template gives none: stack, logical id and eight digits, in the API's alphabet, behind the
-/// function's prefix of names if it has one.
+/// Returns the name of a runtime whose template gives none: stack, logical id and eight digits, in the API's alphabet,
+/// behind the function's prefix of names if it has one.
 #[must_use]
 pub(crate) fn default_name(requester: &Requester) -> String {
     let suffix = requester.suffix();
@@ -286,7 +286,7 @@ fn network(_: &PropertyReader<'_>, fields: NetworkFields) -> Result<Network, Err
     })
 }
 
-/// `[a-zA-Z][a-zA-Z0-9_]{0,47}` (API reference, CreateAgentRuntime).
+/// Checks a name against `[a-zA-Z][a-zA-Z0-9_]{0,47}` (API reference, CreateAgentRuntime).
 fn check_name(property: &str, name: &str) -> Result<(), Error> {
     let fits = name.len() <= NAME_CHARS_MAX
         && name.starts_with(|c: char| c.is_ascii_alphabetic())
@@ -303,7 +303,7 @@ fn check_name(property: &str, name: &str) -> Result<(), Error> {
     ))
 }
 
-/// The pattern of RuntimeContainerUri, as far as a sentence can explain it; the service checks the rest.
+/// Checks the pattern of RuntimeContainerUri, as far as a sentence can explain it. The service checks the rest.
 fn check_container_uri(property: &str, uri: &str) -> Result<(), Error> {
     let refuse = |problem: &str| {
         Err(Error::property(
@@ -344,25 +344,25 @@ fn check_container_uri(property: &str, uri: &str) -> Result<(), Error> {
     Ok(())
 }
 
-/// Returns whether ECR knows tags of this form: `[\w][\w.-]{0,127}` (distribution specification, "Pulling manifests").
+/// Returns true if ECR knows tags of this form: `[\w][\w.-]{0,127}` (distribution specification, "Pulling manifests").
 fn is_tag(tag: &str) -> bool {
     let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
     tag.len() <= 128 && tag.starts_with(word) && tag.chars().all(|c| word(c) || ".-".contains(c))
 }
 
-/// Returns whether this is the digest of a manifest in ECR, which are all SHA-256.
+/// Returns true if this is the digest of a manifest in ECR, which are all SHA-256.
 fn is_digest(digest: &str) -> bool {
     let lower_hex = |c: char| matches!(c, '0'..='9' | 'a'..='f');
     digest.strip_prefix("sha256:").is_some_and(|hex| hex.len() == 64 && hex.chars().all(lower_hex))
 }
 
-/// Returns the authorizer and its IdP for `InboundAuth` JWT, nothing for IAM.
+/// Returns the authorizer and its IdP for `InboundAuth` JWT, and nothing for IAM.
 fn inbound(_: &PropertyReader<'_>, fields: InboundFields) -> Result<(Option<Authorizer>, Option<Discovery>), Error> {
     let InboundFields { kind, authorizer } = fields;
     match (kind, authorizer.given()) {
         (InboundAuth::Jwt, _) => {
             let draft = authorizer.check("`InboundAuth` JWT")?;
-            Ok((Some(draft.without_evidence()?), Some(draft.discovery)))
+            Ok((Some(draft.with_usual_claim()?), Some(draft.discovery)))
         }
         (InboundAuth::Iam, None) => Ok((None, None)),
         (InboundAuth::Iam, Some(name)) => {

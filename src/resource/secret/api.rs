@@ -10,9 +10,9 @@ use crate::job::Job;
 use crate::sensitive::Sensitive;
 use crate::tags;
 
-/// What the token of a create, and so the id of the first version, is derived for.
+/// The purpose of the token of a create, from which the id of the first version is derived.
 pub(super) const CREATE_PURPOSE: &str = "secret-create";
-/// The key used where none is chosen.
+/// The key of a secret for which none is chosen.
 const DEFAULT_KEY: &str = "alias/aws/secretsmanager";
 
 /// A secret as DescribeSecret shows it.
@@ -21,16 +21,16 @@ pub(super) struct Live {
     pub(super) arn: String,
     pub(super) name: String,
     pub(super) tags: BTreeMap<String, String>,
-    /// Scheduled for deletion.
+    /// True if the secret is scheduled for deletion.
     pub(super) deleted: bool,
-    /// Versions that carry a staging label. A version's id is the token it was made with.
+    /// The versions that carry a staging label. A version's id is the token of the call that created it.
     pub(super) version_ids: BTreeSet<String>,
     description: Option<String>,
     kms_key_id: Option<String>,
 }
 
 impl Live {
-    /// Whether description and key are the desired ones.
+    /// Returns true if description and key are the desired ones.
     pub(super) fn has_settings(&self, managed: &Managed) -> bool {
         let text = |text: &Option<String>| text.clone().unwrap_or_default();
         let key = |key: &Option<String>| key.clone().unwrap_or_else(|| DEFAULT_KEY.to_owned());
@@ -66,7 +66,7 @@ pub(super) async fn create(
     Ok(Created { arn: required(answer.arn, "ARN")?, version_id: required(answer.version_id, "VersionId")? })
 }
 
-/// `None` if there is no such secret.
+/// Describes a secret. Returns `None` if it does not exist.
 pub(super) async fn describe(job: &Job<'_>, secret_id: &str) -> Result<Option<Live>, Error> {
     let request = job.context.secretsmanager.describe_secret().secret_id(secret_id);
     let answer = match job.call("secretsmanager:DescribeSecret", || request.clone().send()).await {
@@ -86,12 +86,13 @@ pub(super) async fn describe(job: &Job<'_>, secret_id: &str) -> Result<Option<Li
     }))
 }
 
-/// Returns what the token of an attempt to write a value, and so the id of its version, is derived for.
+/// Returns the purpose of the token of an attempt to write a value, from which the id of its version is derived.
 pub(super) fn put_purpose(attempt: u32) -> String {
     format!("secret-put-{attempt}")
 }
 
-/// Returns the new version's id. Every attempt has a token of its own: a token is good for one value.
+/// Writes a value and returns the new version's id. Every attempt has a token of its own, because a token is good for
+/// one value.
 pub(super) async fn put_value(job: &Job<'_>, arn: &str, value: &Sensitive, attempt: u32) -> Result<String, Error> {
     let request = job
         .context
@@ -104,7 +105,7 @@ pub(super) async fn put_value(job: &Job<'_>, arn: &str, value: &Sensitive, attem
     required(answer.version_id, "VersionId")
 }
 
-/// Description and key. Writes no value, so its token makes no version and may repeat.
+/// Updates description and key. Writes no value, so that its token creates no version and may repeat.
 pub(super) async fn update_settings(job: &Job<'_>, arn: &str, managed: &Managed) -> Result<(), Error> {
     let request = job
         .context
@@ -118,7 +119,7 @@ pub(super) async fn update_settings(job: &Job<'_>, arn: &str, managed: &Managed)
     Ok(())
 }
 
-/// Takes back a scheduled deletion.
+/// Cancels a scheduled deletion.
 pub(super) async fn restore(job: &Job<'_>, arn: &str) -> Result<(), Error> {
     let request = job.context.secretsmanager.restore_secret().secret_id(arn);
     job.call("secretsmanager:RestoreSecret", || request.clone().send()).await?;
@@ -138,7 +139,7 @@ pub(super) async fn change_tags(job: &Job<'_>, arn: &str, changes: tags::Changes
     Ok(())
 }
 
-/// Schedules the deletion, or deletes at once without a `window` (days). Deleted already is success.
+/// Schedules the deletion, or deletes at once without a `window` (days). Succeeds if the secret is deleted already.
 pub(super) async fn delete(job: &Job<'_>, arn: &str, window: Option<i32>) -> Result<(), Error> {
     let request = job.context.secretsmanager.delete_secret().secret_id(arn);
     let request = match window {

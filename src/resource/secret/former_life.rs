@@ -1,5 +1,6 @@
-//! A secret of ours that exists before it is created: left by a delivery of this request whose reply was lost, or from
-//! a former life that ended in a deletion. Of a former life nothing is kept: a Create stores what it was given.
+//! Handles a secret of ours that exists before it is created: left by a delivery of this request whose reply was lost,
+//! or from a former life that ended in a deletion. Nothing is kept of a former life: a Create stores the values that it
+//! was given.
 
 use std::collections::BTreeMap;
 
@@ -13,11 +14,11 @@ use crate::rollback::undoes_update;
 use crate::sensitive::Sensitive;
 use crate::tags;
 
-/// Begins the keys of tags that AWS itself sets, which nobody else can remove.
+/// The prefix of the keys of tags that AWS itself sets, which nobody else can remove.
 const AWS_TAG_PREFIX: &str = "aws:";
 
-/// Takes back a scheduled deletion and marks the secret as this stack's at once: until then it is its predecessor's,
-/// and policies that go by the tag do not let this stack change it. May run twice.
+/// Cancels a scheduled deletion and marks the secret as this stack's at once. Until then the secret belongs to the
+/// stack's predecessor, and policies that depend on the tag do not let this stack change it. May run twice.
 pub(super) async fn revive(job: &Job<'_>, managed: &Managed, live: &Live) -> Result<(), Error> {
     if !live.deleted {
         return Ok(());
@@ -25,7 +26,7 @@ pub(super) async fn revive(job: &Job<'_>, managed: &Managed, live: &Live) -> Res
     api::restore(job, &live.arn).await?;
     let changes = tags::changes(&live.tags, &tags::wanted(&managed.tags, job.requester()), None);
     if let Err(error) = api::change_tags(job, &live.arn, changes).await {
-        // Back to where it was: a secret of nobody's must not live on.
+        // The deletion is scheduled again, because a secret without an owner must not live on.
         api::delete(job, &live.arn, Some(30)).await?;
         return Err(error);
     }
@@ -40,10 +41,11 @@ pub(super) fn is_of_this_request(job: &Job<'_>, live: &Live) -> bool {
     purposes.into_iter().any(|purpose| live.version_ids.contains(&job.requester().client_token(&purpose)))
 }
 
-/// Returns true if what the secret holds, as `live` showed it before it was revived, belongs to a life that has ended.
+/// Returns true if the value of the secret, as `live` showed it before it was revived, belongs to a life that has
+/// ended.
 ///
-/// An Update creates a secret where it replaces another one. Where it undoes such a replacement, the secret it comes
-/// back to has never gone and is kept. If CloudFormation cannot be asked, the secret's own deletion decides.
+/// An Update creates a secret if it replaces another one. If it undoes such a replacement, the secret to which it
+/// returns never went away, and is kept. If CloudFormation cannot be asked, the secret's own deletion decides.
 pub(super) async fn is_over(job: &Job<'_>, live: &Live) -> bool {
     if is_of_this_request(job, live) {
         return false;
@@ -64,14 +66,14 @@ pub(super) async fn overwrite(
         api::update_settings(job, &live.arn, managed).await?;
     }
     let version_id = match api::put_value(job, &live.arn, value, 1).await {
-        // Another delivery of this request wrote first, and may have generated other texts: those stay.
+        // Another delivery of this request wrote first, and may have generated other texts, which stay.
         Err(error) if error.is(ApiErrorKind::Conflict) => converge_value(job, managed, None, &live).await?,
         written => written?,
     };
     Ok(success(&live.arn, &live.name, &version_id, "Managed"))
 }
 
-/// Returns what has to change so that a resource carries the wanted tags and no others.
+/// Returns the changes that bring a resource to the desired tags and no others.
 fn replaced_tags(live: &BTreeMap<String, String>, wanted: &BTreeMap<String, String>) -> tags::Changes {
     let stale = live.keys().filter(|key| !wanted.contains_key(*key) && !key.starts_with(AWS_TAG_PREFIX));
     tags::Changes { remove: stale.cloned().collect(), ..tags::changes(live, wanted, None) }

@@ -15,11 +15,11 @@ use crate::text::quote;
 pub(crate) enum Properties {
     /// A secret that the stack owns.
     Managed(Managed),
-    /// A secret that somebody else owns: verified, never changed, never deleted.
+    /// A secret that somebody else owns: it is verified, but never changed or deleted.
     Existing {
         /// Name or ARN.
         secret_id: String,
-        /// Keys its value must have.
+        /// The keys that its value must have.
         required_keys: Vec<RequiredKey>,
     },
 }
@@ -72,7 +72,7 @@ struct Given {
     existing: Option<String>,
 }
 
-/// `A|B`: at least one of these keys must be there with a value.
+/// A required key. `A|B` means that at least one of these keys must be there with a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct RequiredKey(Vec<String>);
 
@@ -87,12 +87,12 @@ impl FromText for RequiredKey {
 }
 
 impl RequiredKey {
-    /// Whether one of the keys passes `has_value`.
+    /// Returns true if one of the keys passes `has_value`.
     pub(crate) fn met(&self, has_value: impl Fn(&str) -> bool) -> bool {
         self.0.iter().any(|key| has_value(key))
     }
 
-    /// `` `A` or `B` ``
+    /// Returns the keys for a sentence: `` `A` or `B` ``.
     #[must_use]
     pub(crate) fn describe(&self) -> String {
         self.0.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(" or ")
@@ -100,15 +100,15 @@ impl RequiredKey {
 }
 
 impl Managed {
-    /// The secret's name. The derived one ends in a slash and eight digits, because a hyphen and six characters would
-    /// look like the end of an ARN (Secrets Manager API reference, `CreateSecret`).
+    /// Returns the secret's name. The derived name ends in a slash and eight digits, because a hyphen and six
+    /// characters would look like the end of an ARN (Secrets Manager API reference, `CreateSecret`).
     #[must_use]
     pub(crate) fn name(&self, requester: &Requester) -> String {
         self.name.clone().unwrap_or_else(|| default_name(requester))
     }
 }
 
-/// The name of a secret whose template gives none.
+/// Returns the name of a secret whose template gives none.
 #[must_use]
 pub(crate) fn default_name(requester: &Requester) -> String {
     format!("{}/{}/{}", requester.stack_name(), requester.logical_id, requester.suffix())
@@ -135,7 +135,7 @@ impl PropertySet for Properties {
 }
 
 impl Managed {
-    /// Returns the properties of somebody else's secret. Refuses what would change it.
+    /// Returns the properties of somebody else's secret. Refuses properties that would change it.
     fn into_existing(self, secret_id: String) -> Result<Properties, Error> {
         let given = [
             ("SecretName", self.name.is_some()),
@@ -159,7 +159,7 @@ impl Managed {
     }
 }
 
-/// Refuses a value that lacks a required key. `found` says which value it is, where the property's name does not.
+/// Refuses a value that lacks a required key. `found` says which value it is, if the property's name does not.
 pub(super) fn check_required(
     property: &str,
     found: &str,
@@ -175,7 +175,7 @@ pub(super) fn check_required(
     Err(Error::property(property, problem))
 }
 
-/// Days that a deleted secret stays recoverable; `None` means that it is deleted at once.
+/// The days for which a deleted secret stays recoverable. `None` means that it is deleted at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct RecoveryWindow(pub(super) Option<i32>);
 
@@ -207,8 +207,8 @@ impl crate::properties::reference::InWords for RecoveryWindow {
     }
 }
 
-/// The characters of a name (Secrets Manager API reference, `CreateSecret`). A name that ends like an ARN, in a hyphen
-/// and six characters, is only advised against there.
+/// Checks the characters of a name (Secrets Manager API reference, `CreateSecret`). The reference only advises against
+/// a name that ends like an ARN, in a hyphen and six characters.
 fn check_name(property: &str, name: &str) -> Result<(), Error> {
     if name.chars().all(|c| c.is_ascii_alphanumeric() || "/_+=.@-".contains(c)) {
         return Ok(());

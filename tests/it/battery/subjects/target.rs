@@ -122,7 +122,7 @@ impl Subject for TargetSubject {
     /// Killed between undoing a creation and repeating it. A target that is gone may have been deleted by the Delete of
     /// this very Create, cancelled, so that the next delivery must not create it again.
     fn excuse(variant: &str) -> Option<&'static str> {
-        (variant == FLAKY).then_some("it was deleted meanwhile")
+        (variant == FLAKY).then_some("it was deleted while this request worked on it")
     }
 }
 
