@@ -13,6 +13,7 @@ pub struct Event(pub Map<String, Value>);
 impl Event {
     /// Starts an event of the stack [`STACK_ID`], without the members that only some requests have.
     #[must_use]
+    #[allow(clippy::needless_pass_by_value, reason = "callers write the properties as a literal")]
     pub fn new(request_type: &str, resource_type: &str, logical_id: &str, properties: Value) -> Self {
         let event = json!({
             "RequestType": request_type,
@@ -81,6 +82,7 @@ impl Answer {
     /// If the answer is a failure.
     #[allow(clippy::return_self_not_must_use, reason = "often only the claim is wanted")]
     #[track_caller]
+    #[must_use]
     pub fn success(self) -> Self {
         assert!(self.is_success(), "FAILED: {}", self.reason());
         self
@@ -91,6 +93,7 @@ impl Answer {
     /// # Panics
     /// If the answer is a success.
     #[track_caller]
+    #[must_use]
     pub fn failure(&self) -> &str {
         assert!(!self.is_success(), "unexpected SUCCESS: {}", self.0);
         self.reason()

@@ -18,6 +18,7 @@ use provisioner::http::Connectors;
 use provisioner::requester::NAME_PREFIX_VARIABLE;
 
 /// A function that runs the root crate's handler, as the role that the template gives it. Needs a `LocalSet`.
+#[must_use]
 pub fn function(aws: &Aws) -> InProcess {
     let aws = aws.clone();
     // A context for each role is kept between invocations, as a warm function instance keeps its own.
@@ -39,6 +40,7 @@ async fn run(invocation: Invocation, context: Context) -> Result<(), String> {
 }
 
 /// Returns the clients that call the account in this process as that principal.
+#[must_use]
 pub fn context(aws: &Aws, principal: &Principal) -> Context {
     let credentials = aws.credentials(principal);
     Context::new(ContextSettings {

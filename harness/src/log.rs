@@ -12,6 +12,7 @@ pub struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl Log {
     /// Starts logging for this process: as JSON and at least all that the deployed function logs.
+    #[must_use]
     pub fn start() -> Self {
         let log = Self::default();
         let subscriber =

@@ -231,27 +231,28 @@ pub(crate) enum Deleted {
 /// Creates the desired resource and waits until it is READY. Adopts a resource of that name that is ours, from a
 /// delivery whose reply was lost. Undoes and repeats a creation that failed, if another attempt may succeed.
 pub(crate) async fn create<D: Desired>(job: &Job<'_>, desired: &D) -> Result<Found<D::Noun>, Failure> {
-    let configuration = desired.configuration(job, None).await?;
+    let configuration = Box::pin(desired.configuration(job, None)).await?;
     let mut repeats = Repeats::after(D::Noun::REPEATS);
     let mut attempt = 1;
     loop {
-        let obtained = match obtain(job, desired, &configuration, &mut attempt).await {
+        let obtained = match Box::pin(obtain(job, desired, &configuration, &mut attempt)).await {
             Ok(obtained) => obtained,
             Err(error) => return Err(with_created_id::<D::Noun>(job, error, &desired.name()).await),
         };
         let id = obtained.id.clone();
-        let (found, adopted) = settle(job, desired, obtained).await.map_err(|error| error.with_id(id.to_string()))?;
+        let (found, adopted) =
+            Box::pin(settle(job, desired, obtained)).await.map_err(|error| error.with_id(id.to_string()))?;
         let id = found.id.to_string();
         let with_id = |error: Error| error.with_id(id.clone());
         if !found.live.creation_failed() {
             let usable =
                 !adopted && found.live.phase() == Phase::Ready && D::unapplied(&configuration, &found.live).is_empty();
-            return if usable { Ok(found) } else { converge(job, desired, found).await.map_err(with_id) };
+            return if usable { Ok(found) } else { Box::pin(converge(job, desired, found)).await.map_err(with_id) };
         }
         if !D::Noun::may_pass(&found.live) || !repeats.again(job).await {
             return Err(with_id(desired.failure(job, &found.id, &found.live).await));
         }
-        delete::<D::Noun>(job, &found.id).await.map_err(with_id)?;
+        Box::pin(delete::<D::Noun>(job, &found.id)).await.map_err(with_id)?;
         attempt += 1;
     }
 }
@@ -373,7 +374,7 @@ pub(crate) async fn converge<D: Desired>(
     found: Found<D::Noun>,
 ) -> Result<Found<D::Noun>, Error> {
     desired.check_fixed(&found.live)?;
-    let configuration = &desired.configuration(job, Some(&found.live)).await?;
+    let configuration = &Box::pin(desired.configuration(job, Some(&found.live))).await?;
     if found.live.phase() == Phase::Ready && D::is_applied(configuration, &found.live) {
         return Ok(found);
     }
@@ -383,19 +384,18 @@ pub(crate) async fn converge<D: Desired>(
     }
     let mut repeats = Repeats::after(D::Noun::REPEATS);
     loop {
-        let Updated { receipt, live: answered } = update(job, desired, &id, live, configuration).await?;
-        live = match answered.filter(|live| live.phase() == Phase::Ready) {
-            Some(live) => live,
-            None => {
-                let settle = async || wait_settled::<D::Noun>(job, &id).await?.ok_or_else(|| gone::<D::Noun>(&id));
-                let shows = |live: &_| D::shows(live, &receipt);
-                let unapplied = |live: &_| {
-                    let mut unapplied = D::unapplied(configuration, live);
-                    unapplied.extend((!shows(live)).then_some("version"));
-                    unapplied
-                };
-                waiters::wait_updated(job, &format!("{} {id}", D::Noun::NOUN), settle, shows, unapplied).await?
-            }
+        let Updated { receipt, live: answered } = Box::pin(update(job, desired, &id, live, configuration)).await?;
+        live = if let Some(live) = answered.filter(|live| live.phase() == Phase::Ready) {
+            live
+        } else {
+            let settle = async || wait_settled::<D::Noun>(job, &id).await?.ok_or_else(|| gone::<D::Noun>(&id));
+            let shows = |live: &_| D::shows(live, &receipt);
+            let unapplied = |live: &_| {
+                let mut unapplied = D::unapplied(configuration, live);
+                unapplied.extend((!shows(live)).then_some("version"));
+                unapplied
+            };
+            Box::pin(waiters::wait_updated(job, &format!("{} {id}", D::Noun::NOUN), settle, shows, unapplied)).await?
         };
         if live.phase() == Phase::Ready {
             return Ok(Found { id, live, ownership });

@@ -64,7 +64,7 @@ impl Lifecycle for Gateway {
         }
         let name = found.live.name().to_owned();
         let desired = DesiredGateway { properties: &properties, old: old.as_ref(), name };
-        let found = engine::converge(job, &desired, found).await?;
+        let found = Box::pin(engine::converge(job, &desired, found)).await?;
         Ok(finish(job, &found, &properties, old.as_ref()).await?)
     }
 
@@ -91,14 +91,14 @@ async fn replace(job: &Job<'_>, physical_id: &str, properties: &Properties) -> O
         && let Some(found) = engine::current::<Noun>(job, &predecessor).await?
     {
         let with_id = |error: Error| error.with_id(&predecessor);
-        let found = engine::converge(job, &desired, found).await.map_err(with_id)?;
+        let found = Box::pin(engine::converge(job, &desired, found)).await.map_err(with_id)?;
         return finish(job, &found, properties, None).await.map_err(with_id);
     }
     create(job, desired).await
 }
 
 async fn create(job: &Job<'_>, desired: DesiredGateway<'_>) -> Outcome {
-    let found = engine::create(job, &desired).await?;
+    let found = Box::pin(engine::create(job, &desired)).await?;
     finish(job, &found, desired.properties, None).await.map_err(|error| error.with_id(&found.id))
 }
 

@@ -97,7 +97,7 @@ impl Lifecycle for GatewayTarget {
 }
 
 async fn create(job: &Job<'_>, desired: &DesiredTarget<'_>) -> Outcome {
-    let found = engine::create(job, desired).await?;
+    let found = Box::pin(engine::create(job, desired)).await?;
     Ok(success(desired.gateway, &found))
 }
 
@@ -110,7 +110,7 @@ async fn change(
     old: Option<&Properties>,
 ) -> Result<Found<Noun>, Error> {
     if found.live.phase() != Phase::Ready || !DesiredTarget::is_applied(&desired.configuration, &found.live) {
-        return engine::converge(job, desired, found).await;
+        return Box::pin(engine::converge(job, desired, found)).await;
     }
     let asked = old.is_none_or(|old| old.synchronize_on != desired.properties.synchronize_on);
     if !asked || !can_synchronize(&found.live) || synchronized_since_request(job, &found.live) {

@@ -68,7 +68,7 @@ impl Lifecycle for OAuth2CredentialProvider {
             engine::delete_abandoned::<Noun>(job, &name).await?;
         }
         let desired = DesiredProvider { properties: &properties, old: old.as_ref(), name };
-        let found = engine::converge(job, &desired, found).await?;
+        let found = Box::pin(engine::converge(job, &desired, found)).await?;
         Ok(finish(job, found, &properties, old.as_ref()).await?)
     }
 
@@ -88,7 +88,7 @@ impl Lifecycle for OAuth2CredentialProvider {
 
 async fn create(job: &Job<'_>, name: String, properties: &Properties) -> Outcome {
     let desired = DesiredProvider { properties, old: None, name };
-    let found = engine::create(job, &desired).await?;
+    let found = Box::pin(engine::create(job, &desired)).await?;
     let with_id = |error: Error| error.with_id(&desired.name);
     if properties.name.is_some() {
         check_provable(job, &found).await?;

@@ -65,7 +65,7 @@ impl Lifecycle for Runtime {
         let Some(found) = engine::current::<Noun>(job, &physical_id.to_owned()).await? else {
             return create(job, desired).await;
         };
-        let found = engine::converge(job, desired, found).await?;
+        let found = Box::pin(engine::converge(job, desired, found)).await?;
         Ok(finish(job, &found, &properties, old.as_ref()).await?)
     }
 
@@ -81,7 +81,7 @@ impl Lifecycle for Runtime {
 }
 
 async fn create(job: &Job<'_>, desired: &DesiredRuntime<'_>) -> Outcome {
-    let found = engine::create(job, desired).await?;
+    let found = Box::pin(engine::create(job, desired)).await?;
     finish(job, &found, desired.properties, None).await.map_err(|error| error.with_id(&found.id))
 }
 
