@@ -81,8 +81,8 @@ impl Answer {
     /// # Panics
     /// If the answer is a failure.
     #[allow(clippy::return_self_not_must_use, reason = "often only the claim is wanted")]
+    #[allow(clippy::must_use_candidate, reason = "often only the claim is wanted")]
     #[track_caller]
-    #[must_use]
     pub fn success(self) -> Self {
         assert!(self.is_success(), "FAILED: {}", self.reason());
         self
@@ -92,8 +92,8 @@ impl Answer {
     ///
     /// # Panics
     /// If the answer is a success.
+    #[allow(clippy::must_use_candidate, reason = "often only the claim is wanted")]
     #[track_caller]
-    #[must_use]
     pub fn failure(&self) -> &str {
         assert!(!self.is_success(), "unexpected SUCCESS: {}", self.0);
         self.reason()

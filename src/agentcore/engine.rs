@@ -356,7 +356,7 @@ async fn settle<D: Desired>(
     // An earlier delivery of this request may have repeated the creation. Otherwise the resource was deleted on
     // purpose, for example by the Delete of a cancelled Create, and must not be created again.
     if !D::Noun::REPEATS.is_empty()
-        && let Some(other) = look::<D::Noun>(job, &desired.name()).await?.found
+        && let Some(other) = find::<D::Noun>(job, &desired.name(), LIST_PATIENCE).await?
         && other.id != id
         && other.is_ours(job)
         && let Some(live) = wait_settled::<D::Noun>(job, &other.id).await?
