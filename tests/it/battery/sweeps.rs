@@ -151,7 +151,7 @@ async fn life<S: Subject>(variant: &str, plan: &Plan) -> Option<Trace> {
         life.stage.expect_only(&[]);
         return None;
     }
-    created.success();
+    assert!(created.is_success(), "{variant}: {plan:?}: {}", created.reason());
     life.shapes.push(life.stage.shape(&id));
     for (number, changed) in life.stage.subject.changed().into_iter().enumerate() {
         let updated = life.update(&id, &changed, &properties).await;
