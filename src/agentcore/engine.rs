@@ -27,6 +27,8 @@ const DELETION_PATIENCE: Duration = Duration::from_mins(2);
 const DEPENDENTS_PATIENCE: Duration = Duration::from_secs(30);
 /// The maximum number of tokens that one request uses for one call: each is good for one set of parameters.
 const TOKENS_MAX: u32 = 3;
+/// The reason why a resource without listed tags is not adopted, changed or deleted.
+const UNPROVEN: &str = "AgentCore does not list its tags, so that nothing proves that this stack created it";
 
 /// A noun of AgentCore: its calls, each safe to repeat, and what they say.
 pub(crate) trait Provisioned: Sized {
@@ -108,8 +110,11 @@ pub(crate) trait Desired {
     type Noun: Provisioned;
     /// The desired state in the API's terms.
     type Configuration;
-    /// The version or the time that a later Get has to show of an update.
+    /// The version or the time that a later Get shows of an update.
     type Receipt;
+    /// The member that has to show the receipt in the end. `None` if the status counts even then, because the time of an
+    /// update is only a hint.
+    const RECEIPT_MEMBER: Option<&'static str> = None;
 
     /// Returns the name of a resource that is created.
     fn name(&self) -> <Self::Noun as Provisioned>::Name;
@@ -137,7 +142,7 @@ pub(crate) trait Desired {
     ) -> Result<Option<Updated<Self>>, Error>
     where
         Self: Sized;
-    /// Returns true if the resource needs no update.
+    /// Returns true if a resource that is READY needs no update.
     fn is_applied(configuration: &Self::Configuration, live: &<Self::Noun as Provisioned>::Live) -> bool;
     /// Returns the members that an accepted call left unchanged, of those whose old value is dangerous. Others may be
     /// returned in a normalized form.
@@ -210,10 +215,7 @@ impl<P: Provisioned> Found<P> {
             RequestType::Delete => "repeat the deletion",
             RequestType::Create | RequestType::Update => "retry",
         };
-        let advice = format!(
-            "AgentCore does not list its tags, so that nothing proves that this stack created it: delete it yourself and \
-             {again}"
-        );
+        let advice = format!("{UNPROVEN}: delete it yourself and {again}");
         Error::NotOurs { what: P::title(&self.id, &self.live), advice }
     }
 }
@@ -240,8 +242,12 @@ pub(crate) async fn create<D: Desired>(job: &Job<'_>, desired: &D) -> Result<Fou
             Err(error) => return Err(with_created_id::<D::Noun>(job, error, &desired.name()).await),
         };
         let id = obtained.id.clone();
-        let (found, adopted) =
-            Box::pin(settle(job, desired, obtained)).await.map_err(|error| error.with_id(id.to_string()))?;
+        let settled = Box::pin(settle(job, desired, obtained)).await.map_err(|error| error.with_id(id.to_string()))?;
+        let Some((found, adopted)) = settled else {
+            let gone = gone::<D::Noun>(&id);
+            // A creation that was repeated has another id, which the rollback finds by name.
+            return Err(if D::Noun::REPEATS.is_empty() { gone.with_id(id.to_string()) } else { gone.into() });
+        };
         let id = found.id.to_string();
         let with_id = |error: Error| error.with_id(id.clone());
         if !found.live.creation_failed() {
@@ -331,18 +337,20 @@ fn standing<P: Provisioned>(found: &Found<P>, is_ours: bool) -> Standing {
 
 /// Refuses a name that somebody else holds.
 pub(crate) fn name_taken<P: Provisioned>(name: &P::Name, found: &Found<P>) -> Error {
-    let unproven = "AgentCore does not list its tags, so that nothing proves that this stack created it; ";
-    let why = if found.ownership.proof == Proof::Missing { unproven } else { "" };
-    Error::NotOurs { what: P::holder(name, &found.id), advice: format!("{why}{}", P::NAME_ADVICE) }
+    let advice = match found.ownership.proof {
+        Proof::Missing => format!("{UNPROVEN}; {}", P::NAME_ADVICE),
+        _ => P::NAME_ADVICE.to_owned(),
+    };
+    Error::NotOurs { what: P::holder(name, &found.id), advice }
 }
 
 /// Waits until a created or found resource leaves its transitional states. The second result is true for an adopted
-/// resource.
+/// resource. Returns `None` if the resource was deleted.
 async fn settle<D: Desired>(
     job: &Job<'_>,
     desired: &D,
     obtained: Obtained<D::Noun>,
-) -> Result<(Found<D::Noun>, bool), Error> {
+) -> Result<Option<(Found<D::Noun>, bool)>, Error> {
     let Obtained { id, live, adopted } = obtained;
     let is_adopted = adopted.is_some();
     let ownership = adopted.unwrap_or(Ownership { proof: Proof::Ours, tags: None });
@@ -351,19 +359,19 @@ async fn settle<D: Desired>(
         None => wait_settled::<D::Noun>(job, &id).await?,
     };
     if let Some(live) = settled {
-        return Ok((Found { id, live, ownership }, is_adopted));
+        return Ok(Some((Found { id, live, ownership }, is_adopted)));
     }
     // An earlier delivery of this request may have repeated the creation. Otherwise the resource was deleted on
     // purpose, for example by the Delete of a cancelled Create, and must not be created again.
     if !D::Noun::REPEATS.is_empty()
-        && let Some(other) = find::<D::Noun>(job, &desired.name(), LIST_PATIENCE).await?
+        && let Some(other) = look::<D::Noun>(job, &desired.name()).await?.found
         && other.id != id
         && other.is_ours(job)
         && let Some(live) = wait_settled::<D::Noun>(job, &other.id).await?
     {
-        return Ok((Found { live, ..other }, true));
+        return Ok(Some((Found { live, ..other }, true)));
     }
-    Err(gone::<D::Noun>(&id))
+    Ok(None)
 }
 
 /// Brings a settled resource of ours to the desired state by an update, if it differs. Verifies that the update took
@@ -392,7 +400,7 @@ pub(crate) async fn converge<D: Desired>(
             let shows = |live: &_| D::shows(live, &receipt);
             let unapplied = |live: &_| {
                 let mut unapplied = D::unapplied(configuration, live);
-                unapplied.extend((!shows(live)).then_some("version"));
+                unapplied.extend(D::RECEIPT_MEMBER.filter(|_| !shows(live)));
                 unapplied
             };
             Box::pin(waiters::wait_updated(job, &format!("{} {id}", D::Noun::NOUN), settle, shows, unapplied)).await?
@@ -442,17 +450,20 @@ async fn update<D: Desired>(
 /// deleted, and refuses a resource that is not provably ours.
 pub(crate) async fn current<P: Provisioned>(job: &Job<'_>, id: &P::Id) -> Result<Option<Found<P>>, Error> {
     let Some(live) = wait_settled::<P>(job, id).await? else { return Ok(None) };
-    let Some(ownership) = P::ownership(job, &live).await? else { return Ok(None) };
-    let found = Found { id: id.clone(), live, ownership };
-    found.check_ours(job)?;
-    Ok(Some(found))
+    let found = with_ownership(job, id, live).await?;
+    found.as_ref().map_or(Ok(()), |found| found.check_ours(job))?;
+    Ok(found)
 }
 
 /// Gets a resource and its ownership. Returns `None` if it does not exist.
 pub(crate) async fn get<P: Provisioned>(job: &Job<'_>, id: &P::Id) -> Result<Option<Found<P>>, Error> {
     let Some(live) = P::get(job, id).await? else { return Ok(None) };
-    let Some(ownership) = P::ownership(job, &live).await? else { return Ok(None) };
-    Ok(Some(Found { id: id.clone(), live, ownership }))
+    with_ownership(job, id, live).await
+}
+
+async fn with_ownership<P: Provisioned>(job: &Job<'_>, id: &P::Id, live: P::Live) -> Result<Option<Found<P>>, Error> {
+    let ownership = P::ownership(job, &live).await?;
+    Ok(ownership.map(|ownership| Found { id: id.clone(), live, ownership }))
 }
 
 /// The result of one look at the list of names.
@@ -506,7 +517,7 @@ async fn with_created_id<P: Provisioned>(job: &Job<'_>, error: Error, name: &P::
 /// the rollback of that update.
 pub(crate) async fn delete_abandoned<P: Provisioned>(job: &Job<'_>, name: &P::Name) -> Result<(), Error> {
     match find::<P>(job, name, P::SEARCH_PATIENCE).await? {
-        Some(found) if found.is_ours(job) => check_gone::<P>(&found.id, delete::<P>(job, &found.id).await?),
+        Some(found) if found.is_ours(job) => delete::<P>(job, &found.id).await,
         _ => Ok(()),
     }
 }
@@ -525,7 +536,7 @@ pub(crate) async fn delete_requested<P: Provisioned>(
         if found.live.phase() != Phase::Deleting {
             found.check_ours(job)?;
         }
-        return check_gone::<P>(&id, delete::<P>(job, &id).await?);
+        return delete::<P>(job, &id).await;
     }
     let Some(name) = name() else { return Ok(()) };
     let mut patience = match pending_name(physical_id) {
@@ -543,7 +554,7 @@ pub(crate) async fn delete_requested<P: Provisioned>(
         if found.ownership.proof != Proof::Ours {
             break;
         }
-        let deleted = delete::<P>(job, &found.id).await?;
+        let deleted = delete_unless_in_use::<P>(job, &found.id).await?;
         // A Create that still runs may delete the resource that failed and create another.
         let may_follow = deleted == Deleted::Gone { had_failed: true } && !P::REPEATS.is_empty();
         check_gone::<P>(&found.id, deleted)?;
@@ -580,9 +591,15 @@ struct Asked {
     at: SystemTime,
 }
 
-/// Deletes a resource and waits until it is gone. Waits through the refusals of a resource that is in transition, or
-/// whose dependents are being deleted. The caller has proved ownership. May run twice.
-pub(crate) async fn delete<P: Provisioned>(job: &Job<'_>, id: &P::Id) -> Result<Deleted, Error> {
+/// Deletes a resource and waits until it is gone. Refuses one with dependents that stay. The caller has proved ownership.
+/// May run twice.
+pub(crate) async fn delete<P: Provisioned>(job: &Job<'_>, id: &P::Id) -> Result<(), Error> {
+    check_gone::<P>(id, delete_unless_in_use::<P>(job, id).await?)
+}
+
+/// Deletes a resource like [`delete`], but leaves one with dependents that stay. Waits through the refusals of a resource
+/// that is in transition, or whose dependents are being deleted.
+pub(crate) async fn delete_unless_in_use<P: Provisioned>(job: &Job<'_>, id: &P::Id) -> Result<Deleted, Error> {
     let mut asked: Option<Asked> = None;
     let mut status_before = None;
     let mut had_failed = false;

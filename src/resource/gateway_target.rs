@@ -15,11 +15,11 @@ use std::time::{Duration, SystemTime};
 use aws_sdk_bedrockagentcorecontrol::operation::get_gateway::GetGatewayOutput;
 use aws_sdk_bedrockagentcorecontrol::operation::get_gateway_target::GetGatewayTargetOutput;
 
-use crate::agentcore::engine::{self, Desired, Found};
+use crate::agentcore::engine::{self, Found};
 use crate::agentcore::gateway_target::{
     GatewayTarget as Noun, TargetName, TargetRef, can_synchronize, gateway_id, synchronize,
 };
-use crate::agentcore::waiters::{Live, Phase};
+use crate::agentcore::waiters::Live;
 use crate::error::Error;
 use crate::event::RawProperties;
 use crate::job::{Job, Outcome, Success};
@@ -109,7 +109,7 @@ async fn change(
     found: Found<Noun>,
     old: Option<&Properties>,
 ) -> Result<Found<Noun>, Error> {
-    if found.live.phase() != Phase::Ready || !DesiredTarget::is_applied(&desired.configuration, &found.live) {
+    if !desired.is_in_place(&found.live) {
         return Box::pin(engine::converge(job, desired, found)).await;
     }
     let asked = old.is_none_or(|old| old.synchronize_on != desired.properties.synchronize_on);

@@ -90,7 +90,8 @@ async fn create(job: &Job<'_>, name: String, properties: &Properties) -> Outcome
     let desired = DesiredProvider { properties, old: None, name };
     let found = Box::pin(engine::create(job, &desired)).await?;
     let with_id = |error: Error| error.with_id(&desired.name);
-    if properties.name.is_some() {
+    // The tags of an adopted provider were listed.
+    if properties.name.is_some() && found.ownership.tags.is_none() {
         check_provable(job, &found).await?;
     }
     finish(job, found, properties, None).await.map_err(with_id)

@@ -68,7 +68,7 @@ pub(super) async fn delete_abandoned(
     })
     .await?;
     for gateway in abandoned.into_iter().flatten() {
-        match engine::delete::<Gateway>(job, &gateway.id).await? {
+        match engine::delete_unless_in_use::<Gateway>(job, &gateway.id).await? {
             Deleted::Gone { .. } | Deleted::InUse(_) => {}
         }
     }

@@ -21,7 +21,7 @@ use crate::job::Job;
 pub(super) struct DesiredTarget<'a> {
     pub(super) gateway: &'a GetGatewayOutput,
     pub(super) properties: &'a Properties,
-    pub(super) configuration: Configuration,
+    configuration: Configuration,
     name: TargetName,
 }
 
@@ -29,6 +29,11 @@ impl<'a> DesiredTarget<'a> {
     pub(super) fn new(job: &Job<'_>, gateway: &'a GetGatewayOutput, properties: &'a Properties) -> Self {
         let name = properties.target_name(job.requester());
         Self { gateway, properties, configuration: Configuration::desired(job, properties), name }
+    }
+
+    /// Returns true if nothing is left to update.
+    pub(super) fn is_in_place(&self, live: &GetGatewayTargetOutput) -> bool {
+        live.phase() == Phase::Ready && Self::is_applied(&self.configuration, live)
     }
 }
 
@@ -46,9 +51,7 @@ impl Desired for DesiredTarget<'_> {
         job: &Job<'_>,
         live: Option<&GetGatewayTargetOutput>,
     ) -> Result<Configuration, Error> {
-        let applied =
-            |live: &GetGatewayTargetOutput| live.phase() == Phase::Ready && Self::is_applied(&self.configuration, live);
-        if !live.is_some_and(applied) {
+        if !live.is_some_and(|live| self.is_in_place(live)) {
             preflight::runtime(job, self.gateway, self.properties).await?;
         }
         Ok(self.configuration.clone())

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_bedrockagentcorecontrol::operation::get_agent_runtime::GetAgentRuntimeOutput;
-use aws_sdk_bedrockagentcorecontrol::types::AgentRuntimeStatus;
 
 use super::configuration::Configuration;
 use super::governed::GOVERNED;
@@ -42,6 +41,7 @@ impl Desired for DesiredRuntime<'_> {
     type Noun = Runtime;
     type Configuration = Configuration;
     type Receipt = Version;
+    const RECEIPT_MEMBER: Option<&'static str> = Some("version");
 
     fn name(&self) -> String {
         self.name.clone()
@@ -95,7 +95,7 @@ impl Desired for DesiredRuntime<'_> {
     }
 
     fn is_applied(configuration: &Configuration, live: &GetAgentRuntimeOutput) -> bool {
-        *live.status() == AgentRuntimeStatus::Ready && Configuration::live(live) == *configuration
+        Configuration::live(live) == *configuration
     }
 
     fn unapplied(configuration: &Configuration, live: &GetAgentRuntimeOutput) -> Vec<&'static str> {
