@@ -139,6 +139,11 @@ impl Endpoints {
     }
 }
 
+/// Returns the suffixes of AWS's hosts in all partitions.
+pub(crate) fn dns_suffixes() -> impl Iterator<Item = &'static str> {
+    DUAL_STACK_SUFFIXES.into_iter().flat_map(|(single, dual)| [single, dual])
+}
+
 fn is_web_address(text: &str) -> bool {
     Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https"))
 }

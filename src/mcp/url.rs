@@ -3,7 +3,7 @@
 use aws_smithy_runtime_api::client::http::SharedHttpConnector;
 use url::{Position, Url};
 
-use crate::endpoints::{Endpoints, Service};
+use crate::endpoints::{Endpoints, Service, dns_suffixes};
 use crate::http::Connectors;
 use crate::https_url;
 
@@ -11,23 +11,6 @@ use crate::https_url;
 const DATA_PLANE: &str = "bedrock-agentcore";
 /// The label between a gateway's id and the name above.
 const GATEWAY: &str = "gateway";
-/// The suffixes of AWS's hosts, partition by partition (botocore's partitions.json).
-const DNS_SUFFIXES: [&str; 14] = [
-    "amazonaws.com",
-    "api.aws",
-    "amazonaws.com.cn",
-    "api.amazonwebservices.com.cn",
-    "amazonaws.eu",
-    "api.amazonwebservices.eu",
-    "c2s.ic.gov",
-    "api.aws.ic.gov",
-    "sc2s.sgov.gov",
-    "api.aws.scloud",
-    "cloud.adc-e.uk",
-    "api.cloud-aws.adc-e.uk",
-    "csp.hci.ic.gov",
-    "api.aws.hci.ic.gov",
-];
 
 /// A host of AgentCore's data plane.
 #[derive(Debug, PartialEq, Eq)]
@@ -54,7 +37,7 @@ impl<'u> DataPlaneHost<'u> {
             (true, rest.strip_prefix(GATEWAY)?.strip_prefix('.')?.strip_prefix(DATA_PLANE)?.strip_prefix('.')?)
         };
         let (region, suffix) = region_and_suffix.split_once('.')?;
-        let is_known = is_label(first) && is_label(region) && DNS_SUFFIXES.contains(&suffix);
+        let is_known = is_label(first) && is_label(region) && dns_suffixes().any(|known| known == suffix);
         is_known.then_some(Self { is_gateway, region, region_and_suffix })
     }
 }
@@ -309,7 +292,7 @@ mod tests {
                 assert_eq!(Destination::of(&url, &Endpoints::default()).url, format!("https://{host}/{path}"), "{url}");
             }
         }
-        for suffix in DNS_SUFFIXES {
+        for suffix in dns_suffixes() {
             let url = format!("https://bedrock-agentcore.region-1.{suffix}/runtimes/x/invocations");
             assert_eq!((Place::of(&url), region(&url).as_deref()), (Place::Runtime, Some("region-1")), "{url}");
         }

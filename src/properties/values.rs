@@ -144,10 +144,21 @@ impl FromProperty for Sensitive {
     }
 }
 
+/// Declares that absence means an empty collection.
+macro_rules! empty_if_absent {
+    () => {
+        #[cfg(test)]
+        const IS_REQUIRED: bool = false;
+
+        fn absent(_: &Property) -> Result<Self, Error> {
+            Ok(Self::new())
+        }
+    };
+}
+
 /// A list without entries counts as absent.
 impl<T: FromText> FromProperty for Vec<T> {
-    #[cfg(test)]
-    const IS_REQUIRED: bool = false;
+    empty_if_absent!();
 
     #[cfg(test)]
     fn kind() -> String {
@@ -160,15 +171,10 @@ impl<T: FromText> FromProperty for Vec<T> {
         let entries: Self = entries.collect::<Result<_, _>>().map_err(|it| Error::property(property.name, it))?;
         Ok((!entries.is_empty()).then_some(entries))
     }
-
-    fn absent(_: &Property) -> Result<Self, Error> {
-        Ok(Self::new())
-    }
 }
 
 impl<T: FromText + Ord> FromProperty for BTreeSet<T> {
-    #[cfg(test)]
-    const IS_REQUIRED: bool = false;
+    empty_if_absent!();
 
     #[cfg(test)]
     fn kind() -> String {
@@ -178,16 +184,11 @@ impl<T: FromText + Ord> FromProperty for BTreeSet<T> {
     fn given(reader: &PropertyReader<'_>, property: &Property) -> Result<Option<Self>, Error> {
         Ok(Vec::given(reader, property)?.map(|entries| entries.into_iter().collect()))
     }
-
-    fn absent(_: &Property) -> Result<Self, Error> {
-        Ok(Self::new())
-    }
 }
 
 /// A map of texts. Entries with an empty value are dropped: an optional parameter left empty.
 impl FromProperty for BTreeMap<String, String> {
-    #[cfg(test)]
-    const IS_REQUIRED: bool = false;
+    empty_if_absent!();
 
     #[cfg(test)]
     fn kind() -> String {
@@ -205,17 +206,12 @@ impl FromProperty for BTreeMap<String, String> {
         }
         Ok(Some(texts))
     }
-
-    fn absent(_: &Property) -> Result<Self, Error> {
-        Ok(Self::new())
-    }
 }
 
 /// A map of texts that may be secret. A value that is also the whole value of another property (an issuer, say) is not
 /// masked: errors about that property have to show it. Neither is a value under one of the property's plain keys.
 impl FromProperty for BTreeMap<String, Sensitive> {
-    #[cfg(test)]
-    const IS_REQUIRED: bool = false;
+    empty_if_absent!();
 
     #[cfg(test)]
     fn kind() -> String {
@@ -234,16 +230,11 @@ impl FromProperty for BTreeMap<String, Sensitive> {
         }
         Ok(Some(map))
     }
-
-    fn absent(_: &Property) -> Result<Self, Error> {
-        Ok(Self::new())
-    }
 }
 
 /// A JSON object as it is. In a map from a template, numbers and booleans have become texts.
 impl FromProperty for Map<String, Value> {
-    #[cfg(test)]
-    const IS_REQUIRED: bool = false;
+    empty_if_absent!();
 
     #[cfg(test)]
     fn kind() -> String {
@@ -252,10 +243,6 @@ impl FromProperty for Map<String, Value> {
 
     fn given(reader: &PropertyReader<'_>, property: &Property) -> Result<Option<Self>, Error> {
         Ok(reader.object(property.name)?.map(Cow::into_owned))
-    }
-
-    fn absent(_: &Property) -> Result<Self, Error> {
-        Ok(Self::new())
     }
 }
 
