@@ -52,6 +52,8 @@ pub(crate) trait Subject: Sized {
     const EXCEPTIONS: &'static [(&'static str, &'static str)] = &[];
     /// The kinds of worlds in which the resource lives through faults: see [`Self::prepare`].
     const VARIANTS: &'static [&'static str] = &[USUAL];
+    /// The sentence with which a create may fail if it undid itself and the function was killed before it repeated that.
+    const EXCUSE: Option<&'static str> = None;
 
     /// Creates the world of a test, with everything in it that the resource needs.
     async fn scene(settings: Settings) -> (World, Self);
@@ -86,10 +88,6 @@ pub(crate) trait Subject: Sized {
     /// Turns the world into one of the kind that [`Self::VARIANTS`] names.
     fn prepare(_: &World, variant: &str) {
         assert_eq!(variant, USUAL);
-    }
-    /// Returns a sentence with which a create may fail if the function was killed meanwhile.
-    fn excuse(_variant: &str) -> Option<&'static str> {
-        None
     }
 }
 

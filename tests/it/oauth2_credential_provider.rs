@@ -98,7 +98,8 @@ fn delete(physical_id: &str, properties: Value) -> Event {
     Event::new("Delete", TYPE, "Provider", properties).with("PhysicalResourceId", physical_id)
 }
 
-fn somebodys_provider(world: &World, name: &str) {
+/// Creates a provider of this name as somebody else.
+pub(crate) fn somebodys_provider(world: &World, name: &str) {
     let input = json!({
         "name": name,
         "credentialProviderVendor": "CustomOauth2",

@@ -7,10 +7,10 @@ use emulator::settings::Settings;
 use serde_json::{Value, json};
 
 use super::{Disowned, Subject, USUAL, disown_tagged, with};
+use crate::oauth2_credential_provider::somebodys_provider;
 use crate::world::{World, canary};
 
 const ISSUER: &str = "https://tenant.auth0.com/";
-const DISCOVERY_URL: &str = "https://tenant.auth0.com/.well-known/openid-configuration";
 /// The variant in which AgentCore takes the ARN of a provider for none that has tags.
 const UNLISTED: &str = "tags are not listed";
 
@@ -89,13 +89,7 @@ impl Subject for ProviderSubject {
     }
 
     fn strangers(&self, world: &World, name: &str) -> String {
-        let input = json!({
-            "name": name,
-            "credentialProviderVendor": "CustomOauth2",
-            "oauth2ProviderConfigInput": {"customOauth2ProviderConfig": {
-                "oauthDiscovery": {"discoveryUrl": DISCOVERY_URL}, "clientId": "theirs", "clientSecret": "theirs"}},
-        });
-        world.somebody(ServiceId::AgentCoreControl, "CreateOauth2CredentialProvider", input);
+        somebodys_provider(world, name);
         name.to_owned()
     }
 

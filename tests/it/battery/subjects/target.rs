@@ -26,6 +26,9 @@ impl Subject for TargetSubject {
     const FAILED: [&'static str; 3] = ["FAILED", "UPDATE_UNSUCCESSFUL", "FAILED"];
     const NAME: &'static str = gateway_target::NAME;
     const REQUIRED: &'static [&'static str] = &["GatewayIdentifier", "Endpoint"];
+    /// Killed between undoing a creation and repeating it. A target that is gone may have been deleted by the Delete of
+    /// this very Create, cancelled, so that the next delivery must not create it again.
+    const EXCUSE: Option<&'static str> = Some("it was deleted while this request worked on it");
     const VARIANTS: &'static [&'static str] = &[USUAL, FLAKY];
 
     async fn scene(settings: Settings) -> (World, Self) {
@@ -117,13 +120,6 @@ impl Subject for TargetSubject {
             let why = "Failed to connect and fetch tools from the provided MCP target server";
             world.fault("CreateGatewayTarget", 1, 1, FaultEffect::BecomesFailed(why.to_owned()));
         }
-    }
-
-    /// Killed between undoing a creation and repeating it. A target that is gone may have been deleted by the Delete of
-    /// this very Create, cancelled, so that the next delivery must not create it again.
-    /// A lost reply may be the server's to the gateway: the create then repeats itself in every variant.
-    fn excuse(_: &str) -> Option<&'static str> {
-        Some("it was deleted while this request worked on it")
     }
 }
 
