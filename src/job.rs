@@ -65,7 +65,7 @@ impl Job<'_> {
         self.request.recipient.url.signed_at()
     }
 
-    /// Puts somebody else's words in quotes. They are masked before [`quote`] cuts them, because the rest of a secret
+    /// Puts somebody else's words in quotes. They are masked before `quote` cuts them, because the rest of a secret
     /// value would no longer be recognised.
     #[must_use]
     pub fn quote(&self, words: &str) -> String {
