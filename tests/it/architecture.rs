@@ -1,4 +1,4 @@
-//! The direction of imports: no module imports, over whatever detour, one that imports it.
+//! The direction of imports: no module imports, directly or over others, a module that imports it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -36,7 +36,7 @@ fn imports_go_one_way() {
 }
 
 #[test]
-fn a_circle_is_found() {
+fn a_cycle_of_imports_is_found() {
     let module = |name: &str| vec![name.to_owned()];
     let edge = |from: &str, to: &[&str]| (module(from), to.iter().map(|name| module(name)).collect());
     let open = BTreeMap::from([edge("a", &["b", "c"]), edge("b", &["c"]), edge("c", &[])]);

@@ -7,7 +7,7 @@ use emulator::settings::Settings;
 use serde_json::{Value, json};
 
 use super::{Disowned, Subject, USUAL, with};
-use crate::gateway_target::{self, Scene, make_gateway};
+use crate::gateway_target::{self, Scene, create_gateway};
 use crate::world::World;
 
 /// The variant in which the gateway cannot list the server's tools the first time.
@@ -30,7 +30,7 @@ impl Subject for TargetSubject {
 
     async fn scene(settings: Settings) -> (World, Self) {
         let scene = Scene::with(settings, json!({}), json!({})).await;
-        let other_gateway_id = make_gateway(&scene.world, "other", json!({}));
+        let other_gateway_id = create_gateway(&scene.world, "other", json!({}));
         tokio::time::sleep(Duration::from_mins(1)).await;
         let endpoint = scene.runtime.attribute("McpUrl").to_owned();
         (scene.world, Self { gateway_id: scene.gateway_id, other_gateway_id, endpoint })
@@ -73,8 +73,8 @@ impl Subject for TargetSubject {
         })
     }
 
-    /// A synchronization that is asked for again, because its reply was lost, may go on after the first has listed the
-    /// tools.
+    /// Returns true for a synchronization, too. One that is requested again, because its reply was lost, may run after
+    /// the first has listed the tools.
     fn is_ready(&self, world: &World, id: &str) -> bool {
         let now = world.aws.clock().now();
         look(world, id, |target| matches!(target.status(now), Status::Ready | Status::Synchronizing))
@@ -119,8 +119,8 @@ impl Subject for TargetSubject {
         }
     }
 
-    /// Killed between undoing a creation and repeating it. A target that is gone may have been deleted by the Delete of
-    /// this very Create, cancelled, so that the next delivery must not create it again.
+    /// Returns the sentence of a function that was killed between undoing a creation and repeating it. The Delete of
+    /// this very Create, cancelled, may have deleted the target, so that the next delivery must not create it again.
     fn excuse(variant: &str) -> Option<&'static str> {
         (variant == FLAKY).then_some("it was deleted while this request worked on it")
     }
