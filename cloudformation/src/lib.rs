@@ -10,8 +10,8 @@
 //! environment, timeout and retries apply. Everything runs on tokio's time; names and ids repeat from run to run.
 //!
 //! Known gaps, where the emulator is the smaller of the two: no change sets, no imports, no macros, no drift, no
-//! `ContinueUpdateRollback`; a permissions boundary and reserved concurrency are accepted without effect; a nested stack
-//! that is cancelled is waited for instead of being interrupted.
+//! `ContinueUpdateRollback`. A permissions boundary and reserved concurrency are accepted without effect. A nested
+//! stack that is cancelled is waited for instead of being interrupted.
 
 mod answer;
 mod capability;

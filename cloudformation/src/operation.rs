@@ -1,4 +1,4 @@
-//! A template together with the values of one request: what is to exist, in which order, with which properties.
+//! A template together with the values of one request: the desired resources, their order and their properties.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -297,7 +297,7 @@ def compare(ours, theirs, where):
                 # A shape that only new members lead to is missed by nobody: the operation or member is the finding.
                 yield kind == "operations", f"{place}: missing from the table"
             elif name not in theirs[kind]:
-                yield True, f"{place}: the API has no such {kind[:-1]}, or none that is reached any more"
+                yield True, f"{place}: the API has no such {kind[:-1]}, or no longer reaches it"
             elif kind == "operations":
                 yield from compare_operation(ours[kind][name], theirs[kind][name], place)
             else:

@@ -8,22 +8,22 @@
 //!
 //! If AWS's behaviour is not documented, the stricter one is chosen:
 //!
-//! - an update is a full replacement: an optional member that it leaves out is reset, `metadataConfiguration` included;
-//! - update and delete of a runtime that is still being created, updated or deleted are refused with
-//!   `ConflictException`, and so is an update of one that failed to be created or deleted;
-//! - a name stays taken until the runtime that has it is gone;
-//! - client tokens are remembered forever: a call that repeats one gets the first answer again, even when the runtime
-//!   it names has been deleted since;
-//! - an update that changes nothing publishes no version;
-//! - an update that leaves out `platformVersion` keeps it, and only `GetAgentRuntime` shows it;
-//! - the artifact's type (container or code) cannot change;
-//! - a gateway shows the configuration that its last update asked for, also when the update failed;
-//! - a gateway created without `supportedVersions` does not speak the newest two, and an update that leaves them out is
-//!   a growth like any other where the gateway had fewer;
-//! - targets are MCP servers and need a name; one that waits for a person's consent waits forever, and so does the
-//!   deletion of its gateway;
-//! - an update of a managed secret's provider has to bring the secret again;
-//! - a runtime that has endpoints besides `DEFAULT` cannot be deleted, nor a version that one of them serves.
+//! - An update is a full replacement: an optional member that it leaves out is reset, `metadataConfiguration` included.
+//! - Update and delete of a runtime that is still being created, updated or deleted are refused with
+//!   `ConflictException`, and so is an update of one that failed to be created or deleted.
+//! - A name stays taken until the runtime that has it is gone.
+//! - Client tokens are remembered forever: a call that repeats one gets the first answer again, even when the runtime
+//!   it names has been deleted since.
+//! - An update that changes nothing publishes no version.
+//! - An update that leaves out `platformVersion` keeps it, and only `GetAgentRuntime` shows it.
+//! - The artifact's type (container or code) cannot change.
+//! - A gateway shows the configuration that its last update asked for, also when the update failed.
+//! - A gateway created without `supportedVersions` does not speak the newest two, and an update that leaves them out is
+//!   a growth like any other if the gateway had fewer.
+//! - Targets are MCP servers and need a name; one that waits for a person's consent waits forever, and so does the
+//!   deletion of its gateway.
+//! - An update of a managed secret's provider has to bring the secret again.
+//! - A runtime that has endpoints other than `DEFAULT` cannot be deleted, nor a version that one of them serves.
 
 mod access;
 mod api_key_provider;

@@ -100,7 +100,7 @@ impl Faults {
         *self.armed() = Armed::default();
     }
 
-    /// Counts a call and says what is to happen to it.
+    /// Counts a call and returns the fault that has to happen to it.
     pub(crate) fn hit(&self, service: ServiceId, operation: &str) -> Option<FaultEffect> {
         let mut effect = None;
         for (fault, seen) in &mut self.armed().calls {
@@ -121,7 +121,7 @@ impl Faults {
         }
     }
 
-    /// Counts a PUT to the response bucket and says what is to happen to it.
+    /// Counts a PUT to the response bucket and returns the fault that has to happen to it.
     pub(crate) fn hit_response(&self) -> Option<ResponseFaultEffect> {
         let mut effect = None;
         for (fault, seen) in &mut self.armed().responses {

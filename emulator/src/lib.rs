@@ -1,7 +1,7 @@
 //! AWS in-process, for the tests and the local run.
 //!
-//! State is synchronous and ordered; transport is separate, in two kinds (the SDK's HTTP connector in memory, and
-//! loopback); faults are a separate layer; if AWS's behaviour is unknown, the emulator is the stricter of the two.
+//! State is synchronous and ordered. Transport is separate, in two kinds: the SDK's HTTP connector in memory, and
+//! loopback. Faults are a separate layer. If AWS's behaviour is unknown, the emulator is the stricter of the two.
 
 pub mod agentcore_control;
 pub mod aws;

@@ -1,5 +1,5 @@
-//! Transports that lead to the account: the SDK's HTTP connector, in memory; HTTP on loopback, as behind one endpoint URL;
-//! and a proxy to the real host names, with TLS.
+//! Transports that lead to the account: the SDK's HTTP connector in memory, HTTP on loopback as behind one endpoint
+//! URL, and a proxy to the real host names with TLS.
 
 mod certificates;
 pub mod loopback;

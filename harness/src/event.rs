@@ -2,11 +2,11 @@
 
 use serde_json::{Map, Value, json};
 
-/// The stack of every event that names no other.
+/// The stack of every event that does not name another one.
 pub const STACK_ID: &str =
     "arn:aws:cloudformation:us-east-1:111122223333:stack/mcp/11111111-2222-3333-4444-555555555555";
 
-/// An event of CloudFormation under construction.
+/// An event of CloudFormation that is being built.
 #[derive(Clone, Debug)]
 pub struct Event(pub Map<String, Value>);
 

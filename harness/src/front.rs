@@ -18,7 +18,7 @@ pub struct Front {
     pub aws: Aws,
     /// Lambda's limit for one delivery.
     pub timeout: Duration,
-    /// How many answers arrive for each delivery without the function learning of it.
+    /// The number of answers per delivery that arrive although the function sees an error.
     pub lost_receipts: usize,
     /// Every answer of the function, in order.
     pub answers: Vec<Answer>,
@@ -61,14 +61,14 @@ impl Front {
         event.with("RequestId", request_id).with("ResponseURL", url)
     }
 
-    /// Delivers an addressed event once more. `Err` is what Lambda would see as a failed invocation.
+    /// Delivers an addressed event once more. Returns `Err` if Lambda would see a failed invocation.
     ///
     /// # Errors
     /// The function failed.
     ///
     /// # Panics
-    /// If the answer is not one that CloudFormation takes: there is exactly one, of at most 4096 bytes, it repeats the
-    /// ids of the event, and a failure has a Reason.
+    /// If the answer is not one that CloudFormation accepts: there is exactly one, of at most 4096 bytes, it repeats
+    /// the ids of the event, and a failure has a Reason.
     pub async fn deliver(&mut self, event: &Event) -> Result<Answer, String> {
         let url = event.0["ResponseURL"].as_str().expect("an addressed event").to_owned();
         self.aws.with(|world| world.responses.take_answer(&url));

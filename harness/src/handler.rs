@@ -17,7 +17,8 @@ use provisioner::handler::handle;
 use provisioner::http::Connectors;
 use provisioner::requester::NAME_PREFIX_VARIABLE;
 
-/// A function that runs the root crate's handler, as the role that the template gives it. Needs a `LocalSet`.
+/// Creates a function that runs the root crate's handler as the role that the template gives it. The function needs a
+/// `LocalSet`.
 #[must_use]
 pub fn function(aws: &Aws) -> InProcess {
     let aws = aws.clone();

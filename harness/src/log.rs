@@ -11,7 +11,7 @@ use tracing_subscriber::fmt::MakeWriter;
 pub struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl Log {
-    /// Starts logging for this process: as JSON and at least all that the deployed function logs.
+    /// Starts logging for this process: as JSON, and at least everything that the deployed function logs.
     #[must_use]
     pub fn start() -> Self {
         let log = Self::default();
@@ -22,7 +22,7 @@ impl Log {
         log
     }
 
-    /// The lines so far.
+    /// Returns the lines so far.
     pub fn lines(&self) -> Vec<String> {
         String::from_utf8_lossy(&self.bytes()).lines().map(str::to_owned).collect()
     }

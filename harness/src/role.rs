@@ -6,8 +6,8 @@ use emulator::aws::Aws;
 use emulator::iam::Role;
 use serde_json::json;
 
-/// Puts a role into the account that may do everything and that `service` may assume. It was created long enough ago to
-/// be known everywhere.
+/// Puts a role into the account that may do everything and that `service` may assume. The role is old enough for every
+/// service to know it.
 pub fn put_role(aws: &Aws, arn: &str, service: &str) {
     let trust = json!({
         "Version": "2012-10-17",

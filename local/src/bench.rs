@@ -1,4 +1,4 @@
-//! `bench`: what the release binary costs, held against the smallest function `lambda_runtime` can make.
+//! `bench`: measures the release binary and compares it with the smallest function that `lambda_runtime` allows.
 
 mod binary;
 mod process;
@@ -22,7 +22,7 @@ pub(crate) struct Arguments {
     /// A provisioner built elsewhere. Without it the release binary is built first.
     #[arg(long, value_name = "PATH")]
     bootstrap: Option<PathBuf>,
-    /// How often each time is measured; the table shows the median.
+    /// Number of measurements for each time. The table shows their median.
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1000))]
     repetitions: u32,
 }
@@ -32,12 +32,12 @@ struct Row {
     what: String,
     measured: String,
     baseline: String,
-    /// The target and whether it is met; `None` where there is none.
+    /// The target, and true if it is met. `None` if the row has no target.
     target: Option<(String, bool)>,
     how: &'static str,
 }
 
-/// Measures everything and prints the table. A missed target is shown and is no error.
+/// Measures everything and prints the table. A missed target is shown and does not count as an error.
 ///
 /// # Errors
 /// Something could not be built, started or measured.
@@ -165,7 +165,7 @@ fn probe_rows(revision: &str, numbers: &ProbeNumbers) -> [Row; 2] {
     [time, starts]
 }
 
-/// A time against the longest chain.
+/// Returns a row that compares a time with the longest chain.
 fn time_row(wall: Duration, chain: Duration) -> Row {
     let (wall, chain) = (wall.as_secs_f64(), chain.as_secs_f64());
     Row {
@@ -235,7 +235,7 @@ fn milliseconds(time: Duration) -> String {
     format!("{:.1} ms", time.as_secs_f64() * 1000.0)
 }
 
-/// Mebibytes, written MB as AWS does.
+/// Formats mebibytes, with MB as their unit because AWS writes it so.
 fn megabytes(bytes: u64) -> String {
     let tenths = bytes.saturating_mul(10) / (1024 * 1024);
     format!("{}.{} MB", tenths / 10, tenths % 10)

@@ -1,4 +1,4 @@
-//! What must be true when the run is over, whatever happened in it. Looks at the whole world and changes nothing.
+//! Checks that hold at the end of every run, whatever happened in it. They read the whole account and change nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::SystemTime;
@@ -11,26 +11,26 @@ use emulator::secrets_manager::Secret;
 /// The result of a check.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Findings {
-    /// What holds if nothing was found.
+    /// The claim that holds if there are no violations.
     pub(crate) promise: String,
-    /// What must not be.
+    /// Sentences about states that are not allowed.
     pub(crate) violations: Vec<String>,
-    /// What is as it should be, and worth saying.
+    /// Sentences about states that are allowed and worth knowing.
     pub(crate) notes: Vec<String>,
 }
 
-/// What the account holds at one moment: by kind and name, in what condition. Conditions may hold secret values and are
-/// only ever compared.
+/// The contents of the account at one moment: the state of each thing by kind and name. A state may hold secret values
+/// and is only ever compared.
 pub(crate) struct Inventory {
     things: BTreeMap<String, String>,
-    /// The physical ids by which CloudFormation knows them, or what they belong to.
+    /// The physical ids by which CloudFormation knows the things, or those of their owners.
     physical_ids: BTreeMap<String, String>,
-    /// Secrets that are deleted and can still be restored, with the date until which.
+    /// Secrets that are deleted and can still be restored, each with the last date for that.
     scheduled: BTreeMap<String, SystemTime>,
 }
 
 impl Inventory {
-    /// Looks at everything that costs money, holds a name or grants something.
+    /// Lists everything that costs money, occupies a name or grants a permission.
     pub(crate) fn of(aws: &Aws) -> Self {
         let now = aws.clock().now();
         aws.with(|world| {
@@ -43,14 +43,14 @@ impl Inventory {
                 |physical_id: &str, thing: &str| physical_ids.insert(thing.to_owned(), physical_id.to_owned());
             for secret in world.secrets.secrets() {
                 let name = format!("secret {}", secret.name);
-                // AgentCore keeps a secret for a provider as long as there is the provider.
+                // AgentCore keeps a provider's secret as long as the provider exists.
                 let provider = ["oauth2", "apikey"]
                     .iter()
                     .find_map(|kind| secret.name.strip_prefix(&format!("bedrock-agentcore-identity!default/{kind}/")));
                 called(provider.unwrap_or(&secret.arn), &name);
                 match &secret.deletion {
                     None => drop(things.insert(name, secret_condition(secret))),
-                    // What is deleted without recovery is gone in a moment.
+                    // A secret that is deleted without recovery disappears within seconds.
                     Some(deletion) if deletion.forced || deletion.gone <= now => {}
                     Some(deletion) => drop(scheduled.insert(name, deletion.date)),
                 }
@@ -64,8 +64,8 @@ impl Inventory {
         })
     }
 
-    /// Compares everything with how it was `before`. What is there now and has one of the physical ids in `retained` is
-    /// there because the template says so.
+    /// Compares the account with its state `before`. A new thing whose physical id is in `retained` is allowed, because
+    /// the template retains it.
     pub(crate) fn compare(&self, before: &Self, retained: &BTreeSet<String>) -> Findings {
         let is_retained = |thing: &String| self.physical_ids.get(thing).is_some_and(|id| retained.contains(id));
         let but = if retained.is_empty() { "" } else { " but what the template retains" };
@@ -102,15 +102,15 @@ fn secret_condition(secret: &Secret) -> String {
     format!("{:?} {:?} {versions:?} {:?}", secret.description, secret.tags, secret.current_text())
 }
 
-/// Whether every request was answered exactly once. With `replies_lost` an answer may have been sent again because the
-/// first sending seemed to fail; it must then be the same.
+/// Checks that every request was answered exactly once. With `replies_lost` an answer may have been sent again because
+/// the first sending seemed to fail. Both must then be equal.
 pub(crate) fn answers(aws: &Aws, replies_lost: bool) -> Findings {
     let mut findings = Findings::default();
     let mut answers: BTreeMap<String, Vec<Vec<u8>>> = BTreeMap::new();
     for put in aws.with(|world| world.responses.puts().to_vec()) {
         match put.status {
             200 => answers.entry(put.url).or_default().push(put.body),
-            // A fault of the bucket, which the function is to survive.
+            // A fault of the bucket, which the function has to survive.
             503 => {}
             status => findings.violations.push(format!("the response bucket refused an answer with status {status}")),
         }
@@ -125,7 +125,7 @@ pub(crate) fn answers(aws: &Aws, replies_lost: bool) -> Findings {
     findings
 }
 
-/// Whether a secret value occurs in a text. `secrets` and `texts` carry the names that a finding tells.
+/// Checks that no secret value occurs in a text. `secrets` and `texts` carry the names that a finding mentions.
 pub(crate) fn secrets(secrets: &[(String, String)], texts: &[(String, String)]) -> Findings {
     let promise = format!(
         "none of {} secret values occurs in events, outputs, answers or log lines ({} texts)",
@@ -143,7 +143,7 @@ pub(crate) fn secrets(secrets: &[(String, String)], texts: &[(String, String)]) 
     findings
 }
 
-/// `2026-09-01T00:00:00Z`.
+/// Formats a time as `2026-09-01T00:00:00Z`.
 pub(crate) fn instant(time: SystemTime) -> String {
     let seconds = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
     let time = DateTime::from_secs(i64::try_from(seconds).unwrap_or(i64::MAX));

@@ -1,4 +1,4 @@
-//! An MCP client of what was deployed: what a user of the stack would do next.
+//! An MCP client that uses the deployed stack as its user would.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -14,16 +14,16 @@ use provisioner::sensitive::Sensitive;
 use provisioner::wait::Deadline;
 use serde_json::{Value, json};
 
-/// How long the identity provider may take.
-const PATIENCE: Duration = Duration::from_mins(1);
+/// The longest that the identity provider may take for a token.
+const TOKEN_TIMEOUT: Duration = Duration::from_mins(1);
 /// The tool that a gateway with semantic search adds to those of its targets.
 const SEARCH_TOOL: &str = "x_amz_bedrock_agentcore_search";
 
-/// Lists the tools at a runtime's or a gateway's address and calls the first one; says what came back, a line each.
-/// Signs as the account's administrator, or gets a token for the client that the stack's parameters name.
+/// Lists the tools at a runtime's or a gateway's address and calls the first one. Returns the outcome in lines. Signs
+/// as the account's administrator, or gets a token for the client that the stack's parameters name.
 ///
 /// # Errors
-/// There is no answer.
+/// The server does not answer.
 pub(crate) async fn call(
     aws: &Aws,
     resource: &StackResource,
@@ -47,7 +47,7 @@ pub(crate) async fn call(
     used
 }
 
-/// The discovery document of the identity provider whose tokens are asked for; none where signatures are.
+/// Returns the URL of the discovery document if the resource takes tokens, and `None` if it takes signatures.
 fn discovery_url(aws: &Aws, resource: &StackResource) -> Option<String> {
     let now = aws.clock().now();
     aws.with(|world| {
@@ -60,7 +60,8 @@ fn discovery_url(aws: &Aws, resource: &StackResource) -> Option<String> {
     })
 }
 
-/// Headers that the server demands by `RequireMcpCredentials`, with values from the secret that its runtime names.
+/// Returns the headers that the server demands by `RequireMcpCredentials`, with values from the secret that its runtime
+/// names.
 fn demanded_headers(
     aws: &Aws,
     resource: &StackResource,
@@ -85,7 +86,7 @@ fn demanded_headers(
     keys.iter().filter_map(|(header, key)| Some(((*header).to_owned(), value(key)?))).collect()
 }
 
-/// A token for the first client among the parameters.
+/// Gets a token for the first client among the parameters.
 async fn token(
     context: &Context,
     discovery_url: &str,
@@ -106,19 +107,19 @@ async fn token(
         scopes: if scopes.is_empty() { list("GatewayOAuthProviderScopes").collect() } else { scopes },
         parameters: parameters_of(given("GatewayOAuthCustomParameters")),
     };
-    let (deadline, discovery) = (Deadline::after(PATIENCE), Discovery::of_authorizer("stack", discovery_url));
+    let (deadline, discovery) = (Deadline::after(TOKEN_TIMEOUT), Discovery::of_authorizer("stack", discovery_url));
     let metadata = oauth::discover(context, deadline, &discovery).await.map_err(|error| error.to_string())?;
     let token = oauth::mint(context, deadline, &metadata, &client).await.map_err(|error| error.to_string())?;
     Ok(Some(token.value))
 }
 
-/// Further parameters of token requests, given as a JSON object.
+/// Parses further parameters of token requests, given as a JSON object.
 fn parameters_of(json: &str) -> BTreeMap<String, Sensitive> {
     let parameters: BTreeMap<String, String> = serde_json::from_str(json).unwrap_or_default();
     parameters.into_iter().map(|(name, value)| (name, Sensitive::new(value))).collect()
 }
 
-/// What the server said, where it said anything.
+/// Quotes the server's own words. Returns an empty string if it sent none.
 fn said(refusal: &Refusal) -> String {
     match &refusal.seen {
         Some(seen) if !seen.text.is_empty() => format!("HTTP {}: {}", seen.status, seen.text),

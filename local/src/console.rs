@@ -1,4 +1,5 @@
-//! What the run shows: stack events as they happen, in columns like the console's, and a line that moves while it waits.
+//! The output of the run: stack events as they happen, in columns like the console's, and a line that moves while it
+//! waits.
 
 use std::collections::BTreeSet;
 use std::fmt::Display;
@@ -32,39 +33,39 @@ impl Console {
     pub(crate) fn new() -> Self {
         let forbidden = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         let progress = ProgressBar::no_length();
-        // The template is a constant; were it wrong, the default look would do.
+        // The template is a constant. If it were wrong, the default style would be enough.
         if let Ok(style) = ProgressStyle::with_template("{spinner} {elapsed} {msg}") {
             progress.set_style(style);
         }
         Self { colours: std::io::stdout().is_terminal() && !forbidden, progress, busy: BTreeSet::new() }
     }
 
-    /// A line on standard output, above the moving one.
+    /// Prints a line on standard output, above the moving one.
     pub(crate) fn line(&self, text: impl Display) {
         self.progress.suspend(|| println!("{text}"));
     }
 
-    /// The heading of a step.
+    /// Prints the heading of a step.
     pub(crate) fn heading(&self, text: &str) {
         self.line(format_args!("\n{}", self.coloured(Colour::Bold, text)));
     }
 
-    /// A result that is as it should be.
+    /// Prints a result that is as expected.
     pub(crate) fn good(&self, text: &str) {
         self.line(format_args!("{} {text}", self.coloured(Colour::Green, "ok  ")));
     }
 
-    /// A result that is not.
+    /// Prints a result that is not as expected.
     pub(crate) fn bad(&self, text: &str) {
         self.line(format_args!("{} {text}", self.coloured(Colour::Red, "FAIL")));
     }
 
-    /// A result that is neither, but worth knowing.
+    /// Prints a fact that is worth knowing and is neither good nor bad.
     pub(crate) fn note(&self, text: &str) {
         self.line(format_args!("{} {text}", self.coloured(Colour::Yellow, "note")));
     }
 
-    /// Names and values, aligned. A value of several lines keeps its lines.
+    /// Prints names and values, aligned. A value of several lines keeps its lines.
     pub(crate) fn pairs<'a>(&self, pairs: impl IntoIterator<Item = (&'a str, String)>) {
         let pairs: Vec<_> = pairs.into_iter().collect();
         let width = pairs.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
@@ -127,7 +128,7 @@ impl Console {
     }
 }
 
-/// `23:59:59`, UTC.
+/// Formats a time as `23:59:59`, in UTC.
 fn time_of_day(time: SystemTime) -> String {
     crate::check::instant(time).get(11..19).unwrap_or_default().to_owned()
 }

@@ -15,7 +15,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::fault::{self, FaultSpec};
 
-/// The identity provider, its one client, and what the tokens are for.
+/// The identity provider, its one client, and the tokens' audience.
 const ISSUER: &str = "https://idp.example.com";
 const CLIENT_ID: &str = "mcp-client";
 const AUDIENCE: &str = "mcp";
@@ -42,10 +42,10 @@ pub(crate) struct Arguments {
     faults: Vec<FaultSpec>,
 }
 
-/// Serves until Ctrl-C.
+/// Serves the account until Ctrl-C.
 ///
 /// # Errors
-/// The port cannot be had.
+/// The port is not available.
 pub(crate) async fn run(arguments: &Arguments) -> Result<(), String> {
     let aws = Aws::new(Settings {
         // Clients sign with the real time.
@@ -149,7 +149,7 @@ fn offer_identity_provider(aws: &Aws) {
     aws.with(|world| world.identity_providers.add(provider.with_client(CLIENT_ID, client)));
 }
 
-/// A role as AgentCore wants it for a runtime: AgentCore may assume it, and it may do anything.
+/// Returns a role for a runtime: AgentCore may assume it, and it may do anything.
 fn runtime_role(arn: &str, now: SystemTime) -> Role {
     let statement = |member: &str, value: serde_json::Value, action: &str| {
         let mut statement = json!({ "Effect": "Allow", "Action": action });

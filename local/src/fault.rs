@@ -1,4 +1,4 @@
-//! `--fault`: what is to go wrong, in a few characters.
+//! `--fault`: a fault in a few characters.
 
 use std::str::FromStr;
 
@@ -10,7 +10,7 @@ use emulator::service::ServiceId;
 
 /// The one fault that concerns no call.
 const CONTAINER_CRASH: &str = "container-crash";
-/// The answer to CloudFormation is a PUT to a pre-signed URL and no operation of a service; this is its name here.
+/// The name for the answer to CloudFormation, which is a PUT to a pre-signed URL and not an operation of a service.
 const PUT_RESPONSE: &str = "PutResponse";
 
 /// The long help of `--fault`.
@@ -40,7 +40,7 @@ pub(crate) enum FaultSpec {
 }
 
 impl FaultSpec {
-    /// Puts the fault in force. It counts calls from now on.
+    /// Activates the fault, which counts calls from now on.
     pub(crate) fn arm(&self, aws: &Aws) {
         match self {
             Self::Call(fault) => aws.faults().add(fault.clone()),
@@ -99,14 +99,16 @@ impl FromStr for FaultSpec {
         };
         let known = ServiceId::ALL.iter().any(|&service| Model::of(service).operations.contains_key(operation));
         if !known && operation != "*" {
-            return Err(format!("`{operation}` is no operation of the emulated services, such as CreateAgentRuntime"));
+            return Err(format!(
+                "`{operation}` is not an operation of the emulated services, such as CreateAgentRuntime"
+            ));
         }
         let operation = (operation != "*").then(|| operation.to_owned());
         Ok(Self::Call(Fault { service: None, operation, nth, count, effect }))
     }
 }
 
-/// Takes a number off the end of `text`, `…x8`. Without one it is 1.
+/// Splits a number off the end of `text`, such as `…x8`. Without one the number is 1.
 fn numbered(text: &str, mark: char) -> (&str, u64) {
     text.rsplit_once(mark).and_then(|(rest, number)| Some((rest, number.parse().ok()?))).unwrap_or((text, 1))
 }
@@ -137,7 +139,7 @@ mod tests {
         let refused = |text: &str| text.parse::<FaultSpec>().expect_err("it is malformed");
         assert_eq!(refused("CreateSecret"), "`CreateSecret` is not EFFECT:OPERATION");
         assert!(refused("slow:CreateSecret").starts_with("`slow` is not an effect; use one of throttle"));
-        assert!(refused("error:CreateSecrets").starts_with("`CreateSecrets` is no operation"));
+        assert!(refused("error:CreateSecrets").starts_with("`CreateSecrets` is not an operation"));
         assert!(refused("stuck:PutResponse").starts_with("`stuck` cannot happen to PutResponse"));
         assert!(refused("error:CreateSecret=why").starts_with("`error` takes no reason"));
     }

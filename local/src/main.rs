@@ -55,11 +55,12 @@ fn main() -> ExitCode {
     }
 }
 
-/// One thread, where handler and emulator take turns.
+/// A tokio runtime of one thread, where handler and emulator take turns.
 struct Runtime(tokio::runtime::Runtime);
 
 impl Runtime {
-    /// With `paused` the clock jumps to the next timer whenever all wait, so that an hour of waiting takes no time.
+    /// Starts the runtime. With `paused` the clock jumps to the next timer whenever all tasks wait, so that an hour of
+    /// waiting takes no time.
     fn new(paused: bool) -> Result<Self, String> {
         tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -69,19 +70,19 @@ impl Runtime {
             .map_err(|error| format!("the runtime cannot be started: {error}"))
     }
 
-    /// Runs to the end, with a place for tasks that cannot leave their thread.
+    /// Runs the work to its end, in a `LocalSet` for tasks that cannot leave their thread.
     fn run<T>(&self, work: impl Future<Output = T>) -> T {
         tokio::task::LocalSet::new().block_on(&self.0, work)
     }
 }
 
-/// The real time, where emulator and other programs have to agree on it.
+/// Returns the real time, on which the emulator and other programs have to agree.
 #[allow(clippy::disallowed_methods, reason = "this is the clock that an emulated one starts from")]
 fn present() -> SystemTime {
     SystemTime::now()
 }
 
-/// A duration on the command line: `300ms`, `2s`, `1m`, or a bare number of seconds.
+/// Parses a duration on the command line: `300ms`, `2s`, `1m`, or a bare number of seconds.
 fn duration(text: &str) -> Result<Duration, String> {
     let end = text.find(|character: char| character != '.' && !character.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(end);

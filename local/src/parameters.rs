@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 /// `ParameterKey=Key,ParameterValue=Value`. The last value given for a key counts.
 ///
 /// # Errors
-/// A sentence that quotes the part that is none of these.
+/// A sentence that quotes the part that has none of these forms.
 pub(crate) fn parse(arguments: &[String]) -> Result<BTreeMap<String, String>, String> {
     let mut parameters = BTreeMap::new();
     for argument in arguments {
@@ -31,14 +31,14 @@ pub(crate) fn parse(arguments: &[String]) -> Result<BTreeMap<String, String>, St
     Ok(parameters)
 }
 
-/// The name before the `=` at the start of `text`, and what follows it.
+/// Splits off the name before the `=` at the start of `text`.
 fn key(text: &str) -> Option<(&str, &str)> {
     let (name, rest) = text.split_once('=')?;
     let named = !name.is_empty() && name.chars().all(|character| character.is_ascii_alphanumeric());
     named.then_some((name, rest))
 }
 
-/// The value at the start of `text`: in quotes, or up to the next `Key=`.
+/// Splits off the value at the start of `text`: in quotes, or up to the next `Key=`.
 fn value(text: &str) -> Result<(String, &str), String> {
     let Some(quote) = text.chars().next().filter(|first| matches!(first, '"' | '\'')) else {
         let end = end_of_bare_value(text);
@@ -48,7 +48,7 @@ fn value(text: &str) -> Result<(String, &str), String> {
     let mut characters = text.char_indices().skip(1);
     while let Some((position, character)) = characters.next() {
         match character {
-            // As `sam deploy` has it: a backslash before anything else is a backslash.
+            // `sam deploy` does the same: a backslash before any other character is a backslash.
             '\\' => match characters.next() {
                 Some((_, escaped)) if escaped == quote || escaped == '\\' => value.push(escaped),
                 other => value.extend(std::iter::once('\\').chain(other.map(|(_, kept)| kept))),
@@ -60,7 +60,8 @@ fn value(text: &str) -> Result<(String, &str), String> {
     Err(format!("the quote that opens `{text}` is not closed"))
 }
 
-/// A bare value may hold spaces, since a shell has already removed the quotes; a space before `Key=` ends it.
+/// Returns the length of a bare value. It may hold spaces, because a shell has already removed the quotes. A space
+/// before `Key=` ends it.
 fn end_of_bare_value(text: &str) -> usize {
     let spaces = text.char_indices().filter(|(_, character)| character.is_whitespace());
     let before_key =
@@ -112,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_pair_is_quoted() {
+    fn an_argument_that_is_not_a_pair_is_quoted() {
         let refused = |argument: &str| parse(&[argument.to_owned()]).expect_err("it is malformed");
         assert_eq!(refused("Nonsense"), "`Nonsense` is not of the form `Key=Value`");
         assert_eq!(refused("A=\"open"), "the quote that opens `\"open` is not closed");

@@ -1,4 +1,4 @@
-//! One custom-resource request at a time, sent as CloudFormation sends it: what the benchmark times.
+//! Custom-resource requests, sent one at a time as CloudFormation sends them. The benchmark times them.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -39,9 +39,9 @@ pub(crate) struct Request<'a> {
 /// A successful answer.
 pub(crate) struct Reply {
     pub(crate) physical_id: String,
-    /// From the delivery of the event until the function was done.
+    /// The time from the delivery of the event until the function ended.
     pub(crate) elapsed: Duration,
-    /// When the function was done, by the emulated clock.
+    /// The moment at which the function ended, by the emulated clock.
     pub(crate) at: SystemTime,
 }
 
@@ -90,7 +90,7 @@ impl<'a, F: Function> Requests<'a, F> {
         Ok(Reply { physical_id: id.to_owned(), elapsed, at })
     }
 
-    /// Delivers any event once, and says how long the function took and when it was done.
+    /// Delivers any event once. Returns how long the function took, and the moment at which it ended.
     ///
     /// # Errors
     /// The function failed.

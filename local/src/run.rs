@@ -1,4 +1,4 @@
-//! The main command: create, outputs, update, delete, and a look at what is left.
+//! The main command: create, outputs, update, delete, and a check of what is left.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -31,7 +31,7 @@ pub(crate) struct Arguments {
     #[arg(long, default_value = "agentcore-mcp", value_name = "NAME")]
     stack_name: String,
     /// Parameters as Key=Value, also several in one argument and with quotes, or as
-    /// ParameterKey=Key,ParameterValue=Value. What template.yaml needs and is not given is made up.
+    /// ParameterKey=Key,ParameterValue=Value. Missing values that template.yaml needs are made up.
     #[arg(long, num_args = 1.., value_name = "KEY=VALUE")]
     parameter_overrides: Vec<String>,
     /// Parameters that the update changes. Without it, one switch of the template is turned.
@@ -64,7 +64,7 @@ pub(crate) struct Arguments {
 /// Runs the whole life of one stack.
 ///
 /// # Errors
-/// Anything went wrong or was left behind; what, is shown before.
+/// An operation failed or something was left behind. The output says what.
 pub(crate) async fn run(arguments: &Arguments) -> Result<(), String> {
     let template = Template::read(&arguments.template_file)?;
     let given = parameters::parse(&arguments.parameter_overrides)?;
@@ -118,7 +118,7 @@ fn settings(arguments: &Arguments) -> Settings {
         // A process of its own signs with the real time. A clock that jumps starts at the same moment every time.
         start: if arguments.fast_forward { defaults.start } else { crate::present() },
         runtime_transition: arguments.latency,
-        // Minutes would be long to watch, and pass in no time where the clock jumps.
+        // Minutes would be long to watch. They take no time if the clock jumps.
         snapshot_transition: if arguments.fast_forward {
             defaults.snapshot_transition.max(arguments.latency)
         } else {
@@ -129,7 +129,7 @@ fn settings(arguments: &Arguments) -> Settings {
         gateway_deletion: arguments.latency,
         target_transition: arguments.latency,
         target_deletion: arguments.latency,
-        // Longer, and the provisioner would rightly take the role for a wrong one.
+        // If this took longer, the provisioner would rightly treat the role as a wrong one.
         role_propagation: arguments.latency.min(defaults.role_propagation),
         ..defaults
     }
@@ -143,10 +143,10 @@ fn create_secret(session: &Session, argument: &str) -> Result<(), String> {
         .aws
         .call(&Principal::Administrator, ServiceId::SecretsManager, "CreateSecret", input)
         .map(|_| ())
-        .map_err(|error| format!("the existing secret `{name}` cannot be made: {}", error.message))
+        .map_err(|error| format!("the existing secret `{name}` cannot be created: {}", error.message))
 }
 
-/// `before → after`, in two lines if it is too long for one.
+/// Formats a change as `before → after`, in two lines if it is too long for one.
 fn difference(before: &str, after: &str) -> String {
     let named = |text: &str| if text.is_empty() { "(empty)".to_owned() } else { text.to_owned() };
     let (before, after) = (named(before), named(after));
@@ -158,9 +158,9 @@ fn difference(before: &str, after: &str) -> String {
 struct Life<'a> {
     arguments: &'a Arguments,
     template: &'a Template,
-    /// As they are now.
+    /// The present values.
     parameters: BTreeMap<String, String>,
-    /// What went wrong, a sentence each.
+    /// The failures, a sentence each.
     wrong: Vec<String>,
 }
 
@@ -204,7 +204,7 @@ impl Life<'_> {
         Ok(())
     }
 
-    /// Uses what was deployed as an MCP client would.
+    /// Calls the deployed server as an MCP client would.
     async fn use_server(&mut self, session: &mut Session) {
         for (id, server) in session.servers(&self.arguments.stack_name) {
             session.console.heading(&format!("Call {id}"));
@@ -296,7 +296,8 @@ impl Life<'_> {
         self.wrong.push(format!("{what} ended in {status}"));
     }
 
-    /// What must not occur anywhere: `NoEcho` parameters, and whatever else the secrets held, such as generated keys.
+    /// Returns the values that must not occur anywhere: `NoEcho` parameters, and all other values of secrets, such as
+    /// generated keys.
     fn secrets(&self, session: &Session) -> Vec<(String, String)> {
         let mut secrets = self.template.secrets(&self.parameters);
         let known: BTreeSet<&String> = self.parameters.values().collect();
@@ -309,7 +310,7 @@ impl Life<'_> {
         self.parameters.iter().fold(input, |input, (name, value)| input.parameter(name, value))
     }
 
-    /// A parameter's value as it may be shown.
+    /// Returns a parameter's value as it may be shown.
     fn shown(&self, name: &str, parameters: &BTreeMap<String, String>) -> String {
         if self.template.is_secret(name) { "****".to_owned() } else { self.template.value(name, parameters).to_owned() }
     }

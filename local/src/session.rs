@@ -20,10 +20,10 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use crate::check;
 use crate::console::Console;
 
-/// A function that has answered needs no longer than this to end.
+/// The longest that a function which has answered needs to end.
 const MOMENT: Duration = Duration::from_secs(1);
 
-/// What a run works with.
+/// The account, the stack and the console of a run.
 pub(crate) struct Session {
     pub(crate) aws: Aws,
     pub(crate) console: Console,
@@ -37,7 +37,7 @@ pub(crate) struct Session {
     provisioner: Provisioner,
 }
 
-/// Where the provisioner runs.
+/// The process that the provisioner runs in.
 enum Provisioner {
     /// In this process, writing to this log.
     Here(Log),
@@ -46,10 +46,10 @@ enum Provisioner {
 }
 
 impl Session {
-    /// An account with these settings. With a `bootstrap` the provisioner is that binary, run as Lambda runs it.
+    /// Opens an account with these settings. With a `bootstrap` the provisioner is that binary, run as Lambda runs it.
     ///
     /// # Errors
-    /// The bootstrap is no file, or there is no port for it to reach the account.
+    /// The bootstrap is not a file, or no port is free for it to reach the account.
     pub(crate) async fn open(settings: Settings, bootstrap: Option<&Path>) -> Result<Self, String> {
         let aws = Aws::new(settings);
         let (cloudformation, provisioner) = match bootstrap {
@@ -65,7 +65,7 @@ impl Session {
                 let cloudformation = CloudFormation::new(aws.clone(), function);
                 (cloudformation, Provisioner::Apart { runtime_api, _proxy: proxy })
             }
-            Some(path) => return Err(format!("{} is no file; build it first", path.display())),
+            Some(path) => return Err(format!("{} is not a file; build it first", path.display())),
         };
         let watch = cloudformation.subscribe();
         Ok(Self {
@@ -80,7 +80,7 @@ impl Session {
         })
     }
 
-    /// Stores a parameter in Parameter Store, for template parameters that are names of such.
+    /// Stores a parameter in Parameter Store, for template parameters whose value is the name of one.
     pub(crate) fn put_parameter(&self, name: &str, value: &str) {
         self.cloudformation.put_parameter(name, value);
     }
@@ -88,7 +88,7 @@ impl Session {
     /// Creates a stack and shows what happens until it has settled.
     ///
     /// # Errors
-    /// CloudFormation refused the request; no stack was made.
+    /// CloudFormation refused the request, and no stack was created.
     pub(crate) async fn create(&mut self, input: StackInput) -> Result<Status, String> {
         let cloudformation = self.cloudformation.clone();
         self.watched(async move { cloudformation.create_stack(input).await.map(|stack| stack.status) }).await
@@ -138,7 +138,7 @@ impl Session {
         self.events.push(event);
     }
 
-    /// Remembers every text in every secret, before a delete makes it unknown.
+    /// Records every text in every secret, because a delete would make it unknown.
     fn note_secrets(&mut self) {
         let values = &mut self.secret_values;
         self.aws.with(|world| {
@@ -155,7 +155,8 @@ impl Session {
         });
     }
 
-    /// Waits until no delivery to the function is running or due: that of a cancelled create may outlive its stack.
+    /// Waits until no delivery to the function is running or due. The delivery of a cancelled create may outlive its
+    /// stack.
     pub(crate) async fn settle(&mut self) {
         if tokio::time::timeout(MOMENT, self.cloudformation.settled()).await.is_ok() {
             return;
@@ -166,7 +167,7 @@ impl Session {
         self.console.end();
     }
 
-    /// The outputs of a stack by name.
+    /// Returns the outputs of a stack by name.
     pub(crate) fn outputs(&mut self, stack: &str) -> BTreeMap<String, String> {
         let outputs = self.cloudformation.stack(stack).map(|stack| stack.outputs).unwrap_or_default();
         let outputs: BTreeMap<_, _> = outputs.into_iter().map(|(name, output)| (name, output.value)).collect();
@@ -174,7 +175,8 @@ impl Session {
         outputs
     }
 
-    /// What an MCP client can call in a stack, by logical id: runtimes, and gateways by their targets.
+    /// Returns the servers of a stack that an MCP client can call, by logical id: runtimes, and gateways by their
+    /// targets.
     pub(crate) fn servers(&self, stack: &str) -> BTreeMap<String, StackResource> {
         let types = ["Custom::AgentCoreRuntime", "Custom::AgentCoreGatewayTarget"];
         let mut resources = self.cloudformation.resources(stack);
@@ -182,26 +184,26 @@ impl Session {
         resources
     }
 
-    /// The first event that tells of a failure, with the resource it concerns.
+    /// Returns the first event that reports a failure, with the resource that it concerns.
     pub(crate) fn first_failure(&self, since: usize) -> Option<String> {
         let failed = |event: &&StackEvent| event.status.as_str().ends_with("FAILED") && event.reason.is_some();
         let event = self.events.get(since..)?.iter().find(failed)?;
         Some(format!("{}: {}", event.logical_id, event.reason.as_deref().unwrap_or_default()))
     }
 
-    /// Physical ids of what stacks left in place because their templates say so.
+    /// Returns the physical ids of the resources that stacks left in place because their templates say so.
     pub(crate) fn retained(&self) -> BTreeSet<String> {
         let skipped = self.events.iter().filter(|event| event.status == Status::DeleteSkipped);
         skipped.filter_map(|event| event.physical_id.clone()).collect()
     }
 
-    /// How many events there were so far.
+    /// Returns the number of events so far.
     pub(crate) fn event_count(&self) -> usize {
         self.events.len()
     }
 
-    /// The requests that were never answered, a sentence each. CloudFormation does not wait for the answer to a create
-    /// that it cancelled: there it counts that the function came to its end.
+    /// Returns the requests that were never answered, a sentence each. CloudFormation does not wait for the answer to a
+    /// create that it cancelled. For such a create it is enough that the function ended.
     pub(crate) fn unanswered(&self) -> Vec<String> {
         let requests = self.cloudformation.requests();
         let unanswered = requests.iter().filter(|request| {
@@ -215,12 +217,12 @@ impl Session {
             .collect()
     }
 
-    /// Values held by any secret at the end of any operation: where it was found, and the value.
+    /// Returns every value that any secret held at the end of an operation, each with its place.
     pub(crate) fn secret_values(&self) -> Vec<(String, String)> {
         self.secret_values.iter().map(|(value, place)| (place.clone(), value.clone())).collect()
     }
 
-    /// Everything that anybody who may look at the stack gets to see, and the function's log.
+    /// Returns every text that a person with read access to the stack can see, and the function's log.
     pub(crate) async fn texts(&self) -> Vec<(String, String)> {
         let mut texts = vec![
             ("the stack events".to_owned(), self.events_as_json().iter().map(Value::to_string).collect()),
@@ -240,7 +242,7 @@ impl Session {
         texts
     }
 
-    /// The stack events so far, with the member names of `DescribeStackEvents`.
+    /// Returns the stack events so far, with the member names of `DescribeStackEvents`.
     pub(crate) fn events_as_json(&self) -> Vec<Value> {
         let as_json = |event: &StackEvent| {
             let mut members = json!({

@@ -1,5 +1,5 @@
-//! What a stack meets in the account and beyond: images that behave like the servers they are named after, the identity
-//! providers that its parameters name, and the gateway that it is attached to.
+//! The surroundings of a stack: images that behave like the servers they are named after, the identity providers that
+//! its parameters name, and the gateway that it is attached to.
 
 use std::collections::BTreeMap;
 
@@ -14,12 +14,12 @@ use crate::template::MADE_UP_ISSUER;
 
 /// Images that read their credentials from Secrets Manager when they start.
 const ZSCALER_IMAGE: &str = "zscaler-mcp-server";
-/// The gateway that exists before a stack that attaches to one and does not say which.
+/// The gateway that exists before a stack which attaches to a gateway without naming it.
 const EXISTING_GATEWAY: &str = "shared-tools";
-/// What a discovery document's address ends in, below the issuer.
+/// The part of a discovery document's address that follows the issuer.
 const WELL_KNOWN: &str = "/.well-known/";
 
-/// Makes what the parameters refer to, and adds what they leave open.
+/// Creates everything that the parameters refer to, and adds the parameters that are left open.
 ///
 /// # Errors
 /// AgentCore refuses the gateway to attach to.
@@ -40,7 +40,7 @@ pub(crate) async fn emulate(aws: &Aws, parameters: &mut BTreeMap<String, String>
     Ok(())
 }
 
-/// The identity providers that the parameters name, with their clients.
+/// Returns the identity providers that the parameters name, with their clients.
 fn providers(parameters: &BTreeMap<String, String>) -> Vec<Provider> {
     let mut issuers: Vec<&str> = Vec::new();
     for (name, value) in parameters.iter().filter(|(_, value)| value.starts_with("https://")) {
@@ -49,7 +49,7 @@ fn providers(parameters: &BTreeMap<String, String>) -> Vec<Provider> {
             () if name.ends_with("DiscoveryUrl") => value.split_once(WELL_KNOWN).map(|(issuer, _)| issuer),
             () => None,
         };
-        // The same provider may be named with and without the slash at its end; an issuer says how it is spelt.
+        // The same provider may be named with and without the slash at its end; the issuer's own spelling counts.
         let known = |issuer: &&str| issuers.iter().any(|it| it.trim_end_matches('/') == issuer.trim_end_matches('/'));
         issuers.extend(named.filter(|issuer| !known(issuer)));
     }
@@ -74,7 +74,7 @@ fn providers(parameters: &BTreeMap<String, String>) -> Vec<Provider> {
         .collect()
 }
 
-/// A gateway of somebody else's, who lets it do anything.
+/// Creates a gateway of somebody else, whose role may do anything.
 async fn existing_gateway(aws: &Aws, parameters: &BTreeMap<String, String>) -> Result<String, String> {
     let settings = aws.settings();
     let arn = format!("arn:{}:iam::{}:role/{EXISTING_GATEWAY}", settings.partition, settings.account_id);
@@ -102,12 +102,12 @@ async fn existing_gateway(aws: &Aws, parameters: &BTreeMap<String, String>) -> R
     }
     let gateway = aws
         .call(&Principal::Administrator, ServiceId::AgentCoreControl, "CreateGateway", input)
-        .map_err(|error| format!("the gateway to attach to cannot be made: {}", error.message))?;
+        .map_err(|error| format!("the gateway to attach to cannot be created: {}", error.message))?;
     tokio::time::sleep(settings.gateway_transition).await;
     Ok(gateway["gatewayId"].as_str().unwrap_or_default().to_owned())
 }
 
-/// The product behind an issuer, by its host.
+/// Guesses the product behind an issuer from its host.
 fn style(issuer: &str) -> ClaimStyle {
     let host = issuer.trim_start_matches("https://").split('/').next().unwrap_or_default();
     match host {

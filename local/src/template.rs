@@ -1,11 +1,11 @@
-//! The template to deploy, and values for what it asks: made-up ones, so that a run needs no arguments.
+//! The template to deploy, and made-up values for its parameters, so that a run needs no arguments.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use cloudformation::{ParameterSummary, TemplateSource, template_summary};
 
-/// What template.yaml cannot do without, for parameters that have no value of their own.
+/// Values for the parameters that template.yaml requires and that have no default.
 const MADE_UP: [(&str, &str); 1] =
     [("ECRImageUri", "111122223333.dkr.ecr.us-east-1.amazonaws.com/zscaler/zscaler-mcp-server:latest")];
 /// Credentials for a new secret. An existing one has its own.
@@ -15,7 +15,7 @@ const MADE_UP_CREDENTIALS: [(&str, &str); 4] = [
     ("ZscalerVanityDomain", "made-up"),
     ("ZscalerCustomerId", "72057594037927936"),
 ];
-/// An identity provider for servers that take tokens; the run emulates one there.
+/// An identity provider for servers that take tokens. The run emulates it at this address.
 pub(crate) const MADE_UP_ISSUER: [(&str, &str); 3] = [
     ("JwtIssuer", "https://made-up.us.auth0.com/"),
     ("JwtAudience", "https://mcp.made-up.example.com"),
@@ -59,7 +59,7 @@ impl Template {
         Ok(Self { body, parameters: summary })
     }
 
-    /// The values given, and made-up ones for what is missing.
+    /// Returns the given values, and made-up ones for those that are missing.
     pub(crate) fn parameters(&self, given: &BTreeMap<String, String>) -> BTreeMap<String, String> {
         let mut parameters = given.clone();
         let existing = given.get("CredentialSource").is_some_and(|source| source == "UseExisting");
@@ -86,7 +86,7 @@ impl Template {
         parameters
     }
 
-    /// A parameter worth changing, and its next value: a switch if there is one, else a description.
+    /// Chooses a parameter to change, and its next value: a switch if the template has one, else a description.
     pub(crate) fn change(&self, current: &BTreeMap<String, String>) -> Option<(String, String)> {
         let switches = || self.parameters.iter().filter(|(_, parameter)| is_switch(parameter));
         if let Some((name, _)) = switches().find(|(name, _)| *name == FIRST_CHOICE).or_else(|| switches().next()) {
@@ -99,18 +99,18 @@ impl Template {
         Some((name.clone(), format!("{} (changed)", self.value(name, current)).trim_start().to_owned()))
     }
 
-    /// A parameter's value: the one given, or else its default. Empty if there is neither.
+    /// Returns a parameter's value: the given one, or else its default. Returns an empty string if there is neither.
     pub(crate) fn value<'a>(&'a self, name: &str, current: &'a BTreeMap<String, String>) -> &'a str {
         let default = || self.parameters.get(name).and_then(|parameter| parameter.default.as_ref());
         current.get(name).or_else(default).map_or("", String::as_str)
     }
 
-    /// Whether the template hides a parameter's value.
+    /// Returns true if the template hides a parameter's value.
     pub(crate) fn is_secret(&self, name: &str) -> bool {
         self.parameters.get(name).is_some_and(|parameter| parameter.no_echo)
     }
 
-    /// The secret values among the given ones, by parameter name.
+    /// Returns the secret values among the given ones, by parameter name.
     pub(crate) fn secrets(&self, current: &BTreeMap<String, String>) -> Vec<(String, String)> {
         let long = |value: &str| value.chars().count() >= SECRET_CHARS_MIN;
         let secrets = current.iter().filter(|(name, value)| self.is_secret(name) && long(value));

@@ -1,4 +1,4 @@
-//! What goes to S3: the zip, made so that the same binary gives the same bytes, and names made of content.
+//! The objects for S3: a zip that has the same bytes for the same binary, and names that are derived from the content.
 
 use std::fmt::Write as _;
 use std::io::{Cursor, Write as _};
@@ -13,7 +13,7 @@ const FOLDER: &str = "agentcore-provisioner";
 const ENTRY: &str = "bootstrap";
 /// Readable and executable by all, as Lambda needs it.
 const PERMISSIONS: u32 = 0o755;
-/// The smallest that deflate can do.
+/// The level at which deflate produces the smallest output.
 const LEVEL: i64 = 9;
 
 /// An object, named by what it holds.
@@ -31,7 +31,7 @@ impl Object {
         Self { key: format!("{FOLDER}/{}.{extension}", hexadecimal(&sha256)), content, content_type, sha256 }
     }
 
-    /// The function's code: a zip with one entry, whose time and permissions are always the same.
+    /// Packs the function's code into a zip with one entry, whose time and permissions are always the same.
     ///
     /// # Errors
     /// The zip cannot be written.
@@ -50,7 +50,7 @@ impl Object {
             .map_err(|error| format!("the zip cannot be written: {error}"))
     }
 
-    /// The template.
+    /// Returns the object of the template.
     pub(crate) fn template(body: String) -> Self {
         Self::new(body.into_bytes(), "yaml", "text/yaml")
     }

@@ -63,7 +63,8 @@ pub(crate) struct Check {
     pub(crate) architecture: Option<Architecture>,
 }
 
-/// A dot is allowed in a bucket's name, but not by the certificate of `https://<bucket>.s3.<region>.amazonaws.com`.
+/// Checks the beginning of the buckets' names. A dot is allowed in a bucket's name, but not by the certificate of
+/// `https://<bucket>.s3.<region>.amazonaws.com`.
 fn bucket_prefix(text: &str) -> Result<String, String> {
     let letters = text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
     if !letters || !text.starts_with(|first: char| first.is_ascii_alphanumeric()) || text.ends_with('-') {
@@ -84,7 +85,7 @@ fn bucket_prefix(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
-/// As in CreateStack's documentation.
+/// Checks a stack name by the rules in CreateStack's documentation.
 fn stack_name(text: &str) -> Result<String, String> {
     let allowed = text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
     if allowed && text.starts_with(|first: char| first.is_ascii_alphabetic()) && text.len() <= STACK_NAME_CHARS_MAX {

@@ -1,4 +1,4 @@
-//! One bucket in S3: whether it can be published to, and the uploads.
+//! One bucket in S3: checks that it can be published to, and uploads.
 
 use std::time::Duration;
 
@@ -26,13 +26,13 @@ use provisioner::http::{ExtraRoots, HttpsClient};
 use crate::archive::Object;
 use crate::region::Region;
 
-/// Uploads of the same object by others that are waited for.
+/// The number of uploads of the same object by others that are waited for.
 const CONFLICTS_MAX: usize = 5;
 const CONFLICT_WAIT: Duration = Duration::from_secs(1);
-/// From the connection to the answer: four megabytes on a line of 14 kB/s.
+/// The longest time from the connection to the answer: four megabytes on a line of 14 kB/s.
 const ANSWER_TIMEOUT: Duration = Duration::from_mins(5);
 
-/// How S3 is reached, the same for all buckets.
+/// The access to S3, the same for all buckets.
 pub(crate) struct Access {
     pub(crate) credentials: SharedCredentialsProvider,
     /// The account that every bucket has to belong to.
@@ -46,20 +46,20 @@ pub(crate) struct Bucket {
     region: Region,
     owner: Option<String>,
     client: Client,
-    /// Without credentials: what the rest of the world sees.
+    /// A client without credentials, which sees what the rest of the world sees.
     anonymous: Client,
 }
 
-/// What an upload came to.
+/// The outcome of an upload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Upload {
     Done,
-    /// The object was there, which is the same as having been uploaded: its name says what it holds.
+    /// The object exists already, which is equivalent to an upload because the name is derived from the content.
     AlreadyThere,
 }
 
 impl Bucket {
-    /// Makes the clients. Makes no call.
+    /// Creates the clients, without any call.
     pub(crate) fn new(name: String, region: Region, access: &Access) -> Self {
         let config = || config(&region, access.endpoint_url.as_deref());
         let client = Client::from_conf(config().credentials_provider(access.credentials.clone()).build());
@@ -70,7 +70,7 @@ impl Bucket {
     /// Checks that the bucket exists, in its Region.
     ///
     /// # Errors
-    /// It does not, or must not be looked at.
+    /// The bucket does not exist, is in another Region, or may not be read.
     pub(crate) async fn verify(&self) -> Result<(), String> {
         let Self { name, region, .. } = self;
         let answer = self.client.head_bucket().bucket(name).set_expected_bucket_owner(self.owner.clone()).send().await;
@@ -106,10 +106,10 @@ impl Bucket {
         })
     }
 
-    /// Uploads an object unless it is there. Two publishers at once cannot harm each other: S3 takes the first.
+    /// Uploads an object unless it exists. Two publishers at once cannot harm each other: S3 accepts the first.
     ///
     /// # Errors
-    /// S3 refuses, or something else has the object's name.
+    /// S3 refuses the upload, or another object has the name.
     pub(crate) async fn upload(&self, object: &Object, commit: &str) -> Result<Upload, String> {
         for _ in 0..CONFLICTS_MAX {
             if self.holds(object).await? {
@@ -137,7 +137,7 @@ impl Bucket {
         ))
     }
 
-    /// Whether S3 forbids people without credentials to read an object.
+    /// Returns true if S3 forbids people without credentials to read an object.
     pub(crate) async fn is_private(&self, key: &str) -> bool {
         let answer = self.anonymous.head_object().bucket(&self.name).key(key).send().await;
         answer.is_err_and(|error| status(&error) == Some(403))
@@ -151,13 +151,14 @@ impl Bucket {
                 "{} in bucket {} is not what its name says, or has no SHA-256 to tell by; delete it and publish again",
                 object.key, self.name
             )),
-            // Without s3:ListBucket S3 says 403 of what is not there; if there is more to it, the upload will say.
+            // Without s3:ListBucket S3 answers 403 for an object that does not exist. If there is another reason, the
+            // upload will report it.
             Err(error) if matches!(status(&error), Some(404 | 403)) => Ok(false),
             Err(error) => Err(self.sentence("s3:HeadObject", &error)),
         }
     }
 
-    /// What to do about a refusal.
+    /// Returns a sentence about a refusal that says what to do.
     fn sentence<E>(&self, operation: &'static str, error: &SdkError<E, HttpResponse>) -> String
     where
         E: ProvideErrorMetadata + std::error::Error + 'static,
@@ -189,7 +190,7 @@ impl Bucket {
     }
 }
 
-/// As S3 gives and takes it.
+/// Returns the object's SHA-256 in S3's form.
 fn checksum(object: &Object) -> String {
     BASE64_STANDARD.encode(object.sha256)
 }
@@ -209,7 +210,7 @@ fn config(region: &Region, endpoint_url: Option<&str>) -> Builder {
         .retry_config(RetryConfig::standard())
         .timeout_config(TimeoutConfig::builder().operation_attempt_timeout(ANSWER_TIMEOUT).build());
     if let Some(url) = endpoint_url {
-        // A bucket's name in front of such a host would lead nowhere.
+        // A host name that begins with the bucket's name would not resolve there.
         config = config.endpoint_url(url).force_path_style(true);
     }
     config

@@ -1,4 +1,4 @@
-//! Builds the function so that the same commit gives the same bytes, wherever the checkout lies.
+//! Builds the function so that the same commit gives the same bytes in every folder.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -14,10 +14,10 @@ use crate::report;
 /// The function's binary target.
 const BINARY: &str = "provisioner";
 
-/// Builds the function for release and returns where it is.
+/// Builds the function for release and returns its path.
 ///
 /// # Errors
-/// cargo-lambda is missing, or the build fails; why is on standard error by then.
+/// cargo-lambda is missing, or the build fails. The reason is on standard error by then.
 pub(crate) fn build(checkout: &Checkout, architecture: Architecture) -> Result<PathBuf, String> {
     let target = target_directory(&checkout.root)?;
     let folder = target.join("publish").join(architecture.to_string());
@@ -38,7 +38,7 @@ pub(crate) fn build(checkout: &Checkout, architecture: Architecture) -> Result<P
     let status = command
         .args(["lambda", "build", "--release", "--locked", "--bin", BINARY, target_flag, "--lambda-dir"])
         .arg(&folder)
-        // Incremental builds give other bytes.
+        // Incremental builds give different bytes.
         .env("CARGO_INCREMENTAL", "0")
         .env("RUSTFLAGS", remapping(&checkout.root, &target)?)
         .env("SOURCE_DATE_EPOCH", &checkout.committed)
@@ -52,7 +52,7 @@ pub(crate) fn build(checkout: &Checkout, architecture: Architecture) -> Result<P
     }
 }
 
-/// The tools whose versions decide the bytes, as they name themselves.
+/// Returns the tools whose versions decide the bytes, as they name themselves.
 ///
 /// # Errors
 /// One of them is missing.
@@ -89,17 +89,17 @@ fn target_directory(root: &Path) -> Result<PathBuf, String> {
     target.ok_or_else(|| format!("{} holds no Rust workspace to build; use `--bootstrap`", root.display()))
 }
 
-/// Settings of a developer's own that would make another binary of the same commit.
+/// Returns true for a developer's own setting that would give another binary for the same commit.
 fn changes_the_build(name: &OsStr) -> bool {
     let name = name.to_string_lossy();
     let prefixes = ["CARGO_PROFILE_", "CARGO_BUILD_", "CARGO_TARGET_", "CARGO_LAMBDA_", "CFLAGS"];
     let names = ["CARGO_ENCODED_RUSTFLAGS", "RUSTC", "RUSTC_WRAPPER", "RUSTC_WORKSPACE_WRAPPER", "RUSTC_BOOTSTRAP"];
     let is_setting = prefixes.iter().any(|prefix| name.starts_with(prefix)) || names.contains(&&*name);
-    // Where the build takes place is no secret to it, but has no effect once the paths are remapped.
+    // The build knows its folder, but the folder has no effect once the paths are remapped.
     is_setting && !name.ends_with("_DIR")
 }
 
-/// Files outside the checkout that cargo reads settings from
+/// Returns the files outside the checkout that cargo reads settings from
 /// (<https://doc.rust-lang.org/cargo/reference/config.html#hierarchical-structure>).
 fn settings(root: &Path) -> BTreeSet<PathBuf> {
     let folders = root.ancestors().skip(1).map(|folder| folder.join(".cargo")).chain([cargo_home()]);
@@ -112,13 +112,13 @@ fn cargo_home() -> PathBuf {
     std::env::var_os("CARGO_HOME").map_or_else(|| home().join(".cargo"), PathBuf::from)
 }
 
-/// Flags that replace this machine's folders in the binary, where panic messages name source files. cargo leaves flags
-/// with this one in them out of the hashes that it gives to crates.
+/// Returns flags that replace this machine's folders in the binary, where panic messages name source files. cargo
+/// ignores flags that contain this one when it computes the hashes of crates.
 fn remapping(root: &Path, target: &Path) -> Result<String, String> {
     let sysroot = output(Command::new("rustc").args(["--print", "sysroot"]))?;
     let version = output(Command::new("rustc").arg("-vV"))?;
     let commit = version.lines().find_map(|line| line.strip_prefix("commit-hash: ")).unwrap_or("unknown");
-    // Where the sources of the standard library are installed, rustc names them by their place on this machine.
+    // If the sources of the standard library are installed, rustc names them by their path on this machine.
     let library = Path::new(sysroot.trim()).join("lib/rustlib/src/rust");
     let folders = [
         (root, "/source".to_owned()),

@@ -1,9 +1,9 @@
-//! The git checkout that is published: its commit, and whether it is that commit and nothing else.
+//! The git checkout that is published: its commit, and its differences from that commit.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// File names in a sentence.
+/// The number of file names in a sentence.
 const NAMES_MAX: usize = 8;
 
 /// A checkout.
@@ -13,26 +13,26 @@ pub(crate) struct Checkout {
     pub(crate) root: PathBuf,
     /// The commit checked out, in full.
     pub(crate) commit: String,
-    /// When that commit was made, in seconds since 1970.
+    /// The time of that commit, in seconds since 1970.
     pub(crate) committed: String,
     /// Files that differ from the commit or are not part of it, as git shows them.
     changes: Vec<String>,
 }
 
 impl Checkout {
-    /// The checkout that this folder belongs to.
+    /// Finds the checkout that this folder belongs to.
     ///
     /// # Errors
-    /// There is none, it has no commit, or git is missing.
+    /// The folder is not in a checkout, the checkout has no commit, or git is missing.
     pub(crate) fn here() -> Result<Self, String> {
         let root = PathBuf::from(git(Path::new("."), &["rev-parse", "--show-toplevel"])?.trim_end());
         let head = git(&root, &["log", "-1", "--format=%H %ct"])?;
         let (commit, committed) = head.trim_end().split_once(' ').ok_or("git log gave no commit")?;
-        // Whatever a developer's own configuration leaves out.
+        // These options count more than a developer's own configuration, which may leave files out.
         let status = ["status", "--porcelain", "--untracked-files=normal", "--ignore-submodules=none"];
         let mut changes: Vec<String> =
             git(&root, &status)?.lines().filter_map(|line| line.get(3..)).map(str::to_owned).collect();
-        // What `git update-index` was told not to look at: a lower-case letter, or S.
+        // A lower-case letter, or S, marks files that `git update-index` was told to ignore.
         let files = git(&root, &["ls-files", "-v"])?;
         let overlooked = files.lines().filter(|line| line.starts_with(|tag: char| tag.is_lowercase() || tag == 'S'));
         changes
@@ -40,7 +40,7 @@ impl Checkout {
         Ok(Self { commit: commit.to_owned(), committed: committed.to_owned(), changes, root })
     }
 
-    /// How the checkout differs from its commit, in a sentence's beginning.
+    /// Returns how the checkout differs from its commit, as the beginning of a sentence.
     pub(crate) fn difference(&self) -> Option<String> {
         let names = self.changes.iter().take(NAMES_MAX).map(String::as_str).collect::<Vec<_>>().join(", ");
         let more = match self.changes.len().saturating_sub(NAMES_MAX) {
@@ -51,10 +51,11 @@ impl Checkout {
         (!self.changes.is_empty()).then(|| format!("the checkout is not just commit {commit}: {names}{more}"))
     }
 
-    /// The template to publish, which has to be part of the checkout. If it is not as in the commit, it is a change.
+    /// Reads the template to publish, which has to be part of the checkout. If it differs from the commit, it counts as
+    /// a change.
     ///
     /// # Errors
-    /// It cannot be read or lies elsewhere.
+    /// The template cannot be read, or is outside the checkout.
     pub(crate) fn template(&mut self, given: Option<&Path>) -> Result<String, String> {
         let path = given.map_or_else(|| self.root.join("template.yaml"), Path::to_owned);
         let unreadable = |error: std::io::Error| format!("{} cannot be read: {error}", path.display());
@@ -78,12 +79,12 @@ impl Checkout {
 fn git(folder: &Path, arguments: &[&str]) -> Result<String, String> {
     let output = Command::new("git").arg("-C").arg(folder).args(arguments).output();
     let output =
-        output.map_err(|error| format!("git cannot be run: {error}; install it, since the commit is recorded"))?;
+        output.map_err(|error| format!("git cannot be run: {error}; install it, because the commit is recorded"))?;
     if output.status.success() {
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
     let reason = String::from_utf8_lossy(&output.stderr);
-    // All lines: of a checkout that belongs to somebody else, the last one is the command that helps.
+    // All lines are quoted, because git's last line about a checkout of another user is the command that helps.
     let reason = reason.split_whitespace().collect::<Vec<_>>().join(" ");
     let reason = reason.trim_start_matches("fatal: ");
     Err(format!("what is published has to be a commit: {reason}; run this in a clone of the repository"))

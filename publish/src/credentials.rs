@@ -1,4 +1,4 @@
-//! Whom S3 is called as: the environment's keys, or what the AWS CLI is signed in with.
+//! The credentials for S3: the environment's keys, or those that the AWS CLI is signed in with.
 
 use std::process::Command;
 
@@ -9,10 +9,11 @@ use serde_json::Value;
 const HOW: &str = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or sign in with version 2 of the AWS CLI \
                    (`aws sso login`, `aws configure`), or use `--dry-run`, which needs none";
 
-/// The environment's keys unless a profile is named; else the AWS CLI is asked, which knows every way to sign in.
+/// Returns the environment's keys unless a profile is named. Otherwise asks the AWS CLI, which knows every way to sign
+/// in.
 ///
 /// # Errors
-/// There are none, or the environment's are incomplete or damaged.
+/// There are no credentials, or those of the environment are incomplete or damaged.
 pub(crate) fn find(profile: Option<&str>) -> Result<SharedCredentialsProvider, String> {
     let keys = if profile.is_none() { from_environment()? } else { None };
     let (id, secret, token) = keys.map_or_else(|| from_cli(profile), Ok)?;
@@ -33,7 +34,7 @@ fn from_environment() -> Result<Option<Keys>, String> {
     }
 }
 
-/// A variable without the line break that a file or a pipeline's secret ends with.
+/// Reads a variable, without the line break that a file or a pipeline's secret ends with.
 fn variable(name: &str) -> Result<Option<String>, String> {
     let value = std::env::var_os(name).unwrap_or_default();
     let value = value.to_string_lossy().trim().to_owned();
@@ -43,7 +44,7 @@ fn variable(name: &str) -> Result<Option<String>, String> {
     Ok(Some(value).filter(|value| !value.is_empty()))
 }
 
-/// `aws configure export-credentials`, in the form that `credential_process` has.
+/// Runs `aws configure export-credentials`, whose output has the form of a `credential_process`.
 fn from_cli(profile: Option<&str>) -> Result<Keys, String> {
     let mut command = Command::new("aws");
     command.args(["configure", "export-credentials", "--format", "process"]);

@@ -1,5 +1,5 @@
-//! Whether a binary starts on Lambda's `provided.al2023`: its size, its format, its processor, and the libraries it asks
-//! for.
+//! Checks that a binary starts on Lambda's `provided.al2023`: its size, its format, its processor, and the libraries
+//! that it asks for.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ use object::read::elf::{Dynamic, FileHeader as _, ProgramHeader as _};
 /// The C library of Amazon Linux 2023: glibc 2.34
 /// (<https://docs.aws.amazon.com/linux/al2023/ug/glibc-gcc-and-binutils.html>).
 const GLIBC: Version = Version(2, 34, 0);
-/// What comes with it, and the one library of GCC's that is there too.
+/// The libraries of glibc, and the one library of GCC that Lambda has in addition.
 const LIBRARIES: [&str; 8] = [
     "libc.so.6",
     "libdl.so.2",
@@ -35,7 +35,7 @@ pub(crate) enum Architecture {
 }
 
 impl Architecture {
-    /// Where glibc's program loader is.
+    /// Returns the path of glibc's program loader.
     fn loader(self) -> &'static str {
         match self {
             Self::X86_64 => "/lib64/ld-linux-x86-64.so.2",
@@ -53,7 +53,7 @@ impl fmt::Display for Architecture {
     }
 }
 
-/// A version of glibc, as it stands in a symbol version: `GLIBC_2.2.5`.
+/// A version of glibc, as a symbol version contains it: `GLIBC_2.2.5`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Version(u16, u16, u16);
 
@@ -74,7 +74,7 @@ impl fmt::Display for Version {
     }
 }
 
-/// What a binary is and asks for.
+/// The properties and needs of a binary.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Binary {
     pub(crate) architecture: Architecture,
@@ -94,11 +94,11 @@ impl fmt::Display for Binary {
 /// Reads a binary and checks that Lambda can start it.
 ///
 /// # Errors
-/// It is no Linux executable, too large, built for another processor than `wanted`, or needs a library that Lambda does
-/// not have, or a newer one.
+/// The binary is not a Linux executable, is too large, is built for another processor than `wanted`, or needs a library
+/// that Lambda does not have or has only in an older version.
 pub(crate) fn check(data: &[u8], wanted: Option<Architecture>) -> Result<Binary, String> {
     let header = FileHeader64::<Endianness>::parse(data)
-        .map_err(|_| "is not a 64-bit Linux executable; give the `bootstrap` that `sam build` made".to_owned())?;
+        .map_err(|_| "is not a 64-bit Linux executable; give the `bootstrap` that `sam build` produced".to_owned())?;
     let damaged = |error: object::Error| format!("is damaged: {error}; build it again");
     let endian = header.endian().map_err(damaged)?;
     let architecture = match header.e_machine(endian) {
@@ -147,7 +147,7 @@ pub(crate) fn check(data: &[u8], wanted: Option<Architecture>) -> Result<Binary,
         while let Some(version) = versions.next().map_err(damaged)? {
             let name = String::from_utf8_lossy(version.name(endian, names).map_err(damaged)?);
             let Some(number) = name.strip_prefix("GLIBC_") else { continue };
-            // A name without a number, such as GLIBC_ABI_DT_RELR, marks what came after 2.34.
+            // A name without a number, such as GLIBC_ABI_DT_RELR, marks a feature that is newer than 2.34.
             let known = Version::parse(number).filter(|version| *version <= GLIBC);
             glibc = glibc.max(Some(
                 known.ok_or_else(|| format!("needs {name}, and Amazon Linux 2023 has glibc {GLIBC}; {REBUILD}"))?,
@@ -161,7 +161,7 @@ pub(crate) fn check(data: &[u8], wanted: Option<Architecture>) -> Result<Binary,
 mod tests {
     use super::*;
 
-    /// What a file without code says of itself.
+    /// The headers of a file without code.
     #[derive(Clone, Copy)]
     struct File {
         kind: u16,
@@ -183,7 +183,7 @@ mod tests {
     const STATIC: File = File { kind: 2, flags: 0, loader: "", needed: &[], versions: &[], ..PROGRAM };
 
     impl File {
-        /// Header, one program header, the parts, and a table of as many sections.
+        /// Writes the header, one program header, the parts, and a table of as many sections.
         fn bytes(self) -> Vec<u8> {
             let mut strings = vec![0];
             let mut named = |name: &str| {
@@ -193,7 +193,7 @@ mod tests {
             };
             let mut dynamic: Vec<u64> = self.needed.iter().flat_map(|library| [1, named(library)]).collect();
             dynamic.extend([0x6fff_fffb, self.flags, 0, 0]);
-            // All versions are libc's: version 1, their number, its name, where they are; each takes 16 bytes.
+            // All versions are libc's: version 1, their number, its name, their offset. Each takes 16 bytes.
             let count = self.versions.len() as u64;
             let mut versions = vec![1 | count << 16 | named("libc.so.6") << 32, 16];
             for (index, version) in self.versions.iter().enumerate() {
@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn what_lambda_cannot_start_is_refused() {
+    fn a_binary_that_lambda_cannot_start_is_refused() {
         let newer = File { versions: &["GLIBC_2.17", "GLIBC_2.35"], ..PROGRAM };
         assert!(refused(&newer.bytes()).contains("needs GLIBC_2.35"));
         let marked = File { versions: &["GLIBC_ABI_DT_RELR"], ..PROGRAM };
@@ -253,14 +253,14 @@ mod tests {
     }
 
     #[test]
-    fn libraries_and_object_files_are_no_programs() {
+    fn libraries_and_object_files_are_refused() {
         for file in [File { flags: 0, ..PROGRAM }, File { kind: 1, ..STATIC }, File { kind: 4, ..STATIC }] {
             assert!(refused(&file.bytes()).contains("cannot be started"), "{}", file.kind);
         }
     }
 
     #[test]
-    fn another_c_library_and_what_lambda_has_not_installed_are_refused() {
+    fn another_c_library_and_a_library_that_lambda_lacks_are_refused() {
         let musl = File { loader: "/lib/ld-musl-x86_64.so.1", ..PROGRAM };
         assert!(refused(&musl.bytes()).contains("is started by /lib/ld-musl-x86_64.so.1"));
         let openssl = File { needed: &["libc.so.6", "libssl.so.3"], ..PROGRAM };
@@ -268,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_larger_than_lambda_takes_is_refused() {
+    fn a_binary_that_is_too_large_for_lambda_is_refused() {
         let mut large = PROGRAM.bytes();
         large.resize(BYTES_MAX + 1, 0);
         assert!(refused(&large).contains("262144001 bytes"));

@@ -2,15 +2,15 @@
 
 use crate::region::Region;
 
-/// The address of an object, in the form that CloudFormation accepts for templates.
+/// Returns the address of an object, in the form that CloudFormation accepts for templates.
 pub(crate) fn object_url(region: &Region, bucket: &str, key: &str) -> String {
     format!("https://{bucket}.{}/{key}", region.s3_host())
 }
 
-/// The link
+/// Returns the link
 /// (<https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cfn-console-create-stacks-quick-create-links.html>).
-/// Parameters appear in the order given. The console takes a template's address of 1024 characters, of which the longest
-/// bucket's name leaves most.
+/// Parameters appear in the order given. The console accepts a template's address of up to 1024 characters, which is
+/// enough for the longest bucket name.
 pub(crate) fn quick_create(
     region: &Region,
     template_url: &str,
@@ -25,7 +25,7 @@ pub(crate) fn quick_create(
     format!("https://{host}/cloudformation/home?region={name}#/stacks/create/review?{query}")
 }
 
-/// Percent-encoded throughout: after the `#` a plus sign need not mean a space.
+/// Encodes a text in percent notation. A space is not a plus sign, which may stand for itself after the `#`.
 fn encoded(text: &str) -> String {
     form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>().replace('+', "%20")
 }

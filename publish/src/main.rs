@@ -44,7 +44,7 @@ fn main() -> ExitCode {
     let outcome = match CommandLine::parse() {
         CommandLine { command: Some(Command::Check(arguments)), .. } => run::check(&arguments),
         CommandLine { publish: Some(arguments), .. } => run::publish(&arguments),
-        // `arg_required_else_help` has dealt with it.
+        // `arg_required_else_help` has already shown the help.
         CommandLine { publish: None, command: None } => Ok(()),
     };
     match outcome {

@@ -1,5 +1,5 @@
-//! YAML text as lines, with the blocks that its indentation makes: enough to change a few members of a template and leave
-//! everything else, comments included, as it was written.
+//! YAML text as lines, with the blocks of its indentation. This is enough to change a few members of a template and to
+//! leave everything else, comments included, as it was written.
 
 use std::ops::Range;
 
@@ -17,7 +17,7 @@ impl Outline {
         Self { lines: text.lines().map(str::to_owned).collect() }
     }
 
-    /// The member at a path of keys.
+    /// Finds the member at a path of keys.
     pub(crate) fn find(&self, path: &[&str]) -> Option<Block> {
         path.iter().try_fold(None, |parent, key| {
             let members = self.members(parent);
@@ -25,7 +25,7 @@ impl Outline {
         })?
     }
 
-    /// The members of the mapping in a block, or of the whole text.
+    /// Returns the members of the mapping in a block, or of the whole text.
     pub(crate) fn members(&self, parent: Option<Block>) -> Vec<(&str, Block)> {
         let inside = parent.map_or(0..self.lines.len(), |block| block.start + 1..block.end);
         let meaningful = || inside.clone().filter(|&line| self.is_meaningful(line));
@@ -43,26 +43,26 @@ impl Outline {
         members
     }
 
-    /// The text of a member that stands in the key's own line.
+    /// Returns the text of a member that is in the same line as its key.
     pub(crate) fn value(&self, block: &Block) -> &str {
         let line = &self.lines[block.start];
         let value = line.split_once(": ").map_or("", |(_, value)| value);
         value.split_once(" #").map_or(value, |(value, _)| value).trim()
     }
 
-    /// Puts lines in the place of a block, indented as it was.
+    /// Replaces a block by lines, with the block's indentation.
     pub(crate) fn replace(&mut self, block: Block, lines: &[String]) {
         let indentation = " ".repeat(self.indentation(block.start));
         let lines: Vec<String> = lines.iter().map(|line| format!("{indentation}{line}")).collect();
         self.lines.splice(block, lines);
     }
 
-    /// Takes a block out.
+    /// Removes a block.
     pub(crate) fn remove(&mut self, block: Block) {
         self.lines.drain(block);
     }
 
-    /// The whole text.
+    /// Returns the whole text.
     pub(crate) fn into_text(self) -> String {
         self.lines.into_iter().map(|line| line + "\n").collect()
     }
@@ -78,7 +78,8 @@ impl Outline {
     }
 }
 
-/// `Type: x` and `Type:` → `Type`; keys may hold colons, `AWS::CloudFormation::Interface:`.
+/// Returns the key of a line: `Type` for `Type: x` and `Type:`. Keys may hold colons:
+/// `AWS::CloudFormation::Interface:`.
 fn key(line: &str) -> Option<&str> {
     let line = line.trim();
     let end = line.find(": ").or_else(|| line.strip_suffix(':').map(str::len))?;
@@ -116,7 +117,7 @@ F: {g: h}
     }
 
     #[test]
-    fn what_is_not_touched_stays_as_it_is() {
+    fn untouched_blocks_stay_as_they_are() {
         let mut outline = Outline::new(TEXT);
         let block = outline.find(&["A::B", "D"]).expect("is there");
         outline.replace(block, &["D:".to_owned(), "  z: 3".to_owned()]);

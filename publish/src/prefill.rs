@@ -1,17 +1,17 @@
-//! Parameters that a link fills in: whether the form that it opens can be completed.
+//! Parameters that a link fills in. The form that the link opens must be possible to complete.
 
 use std::collections::BTreeMap;
 
 use cloudformation::{TemplateSource, contradictions, template_summary};
 
-/// Names farther apart than this many edits are no slip of the pen.
+/// The largest number of edits between two names that counts as a typing mistake.
 const SLIP_EDITS_MAX: usize = 3;
 
 /// Checks the parameters of a link against the template.
 ///
 /// # Errors
-/// A parameter is unknown, repeated, a secret or not allowed to have its value, or the values break a rule in a way that
-/// filling in what is still empty cannot mend.
+/// A parameter is unknown, repeated, a secret or not allowed to have its value, or the values break a rule, and no
+/// value of an empty parameter can repair that.
 pub(crate) fn check(body: &str, given: &[(String, String)]) -> Result<(), String> {
     let source = TemplateSource::Uploaded(body.to_owned());
     let declared = template_summary(&source).map_err(|error| error.message)?;
@@ -56,7 +56,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_person_still_has_to_fill_in_is_no_fault() {
+    fn a_parameter_that_a_person_still_has_to_fill_in_is_accepted() {
         for given in [
             &[][..],
             &[("CredentialSource", "CreateNew")],
@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn combinations_that_no_entry_can_mend_are_refused_with_the_rule() {
+    fn combinations_that_no_entry_can_repair_are_refused_with_the_rule() {
         let existing = refused(&[("ExistingSecretName", "prod/zscaler")]);
         assert!(existing.contains("CreateNewNeedsCredentials: ExistingSecretName is for CredentialSource=UseExisting"));
         for (given, rule) in [

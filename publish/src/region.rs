@@ -18,12 +18,12 @@ enum Partition {
 }
 
 impl Region {
-    /// `us-east-1`.
+    /// Returns the name: `us-east-1`.
     pub(crate) fn name(&self) -> &str {
         &self.name
     }
 
-    /// `us-east-1.console.aws.amazon.com`.
+    /// Returns the console's host: `us-east-1.console.aws.amazon.com`.
     pub(crate) fn console_host(&self) -> String {
         let domain = match self.partition {
             Partition::Commercial => "console.aws.amazon.com",
@@ -33,13 +33,13 @@ impl Region {
         format!("{}.{domain}", self.name)
     }
 
-    /// `s3.us-east-1.amazonaws.com`.
+    /// Returns S3's host: `s3.us-east-1.amazonaws.com`.
     pub(crate) fn s3_host(&self) -> String {
         let suffix = if self.partition == Partition::China { "amazonaws.com.cn" } else { "amazonaws.com" };
         format!("s3.{}.{suffix}", self.name)
     }
 
-    /// As it stands in ARNs: `aws`.
+    /// Returns the partition as in ARNs: `aws`.
     pub(crate) fn partition(&self) -> &'static str {
         match self.partition {
             Partition::Commercial => "aws",
@@ -49,7 +49,7 @@ impl Region {
     }
 }
 
-/// What every Region's name ends with, before its number. The areas before it are not listed: there are new ones at times.
+/// The part of a Region's name before its number. The areas before this part are not listed, because AWS adds new ones.
 const DIRECTIONS: [&str; 9] =
     ["central", "east", "north", "northeast", "northwest", "south", "southeast", "southwest", "west"];
 
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_region_is_refused() {
+    fn a_name_that_is_not_a_region_is_refused() {
         for wrong in [
             "",
             "us-east",

@@ -1,4 +1,4 @@
-//! What is shown of a publication, and written to the folder of `--output`.
+//! The report of a publication, on standard output and in the folder of `--output`.
 
 use std::fmt::{Display, Write as _};
 use std::io::{ErrorKind, Write as _};
@@ -10,7 +10,7 @@ use crate::region::Region;
 
 /// The button that AWS offers for such links.
 const BUTTON: &str = "https://s3.amazonaws.com/cloudformation-examples/cloudformation-launch-stack.png";
-/// Above it, some programs cut a link or do not take it for one.
+/// The length above which some programs cut a link or do not recognize it.
 const LINK_CHARS_COMFORTABLE: usize = 2000;
 
 /// One Region's part of a publication.
@@ -21,10 +21,10 @@ pub(crate) struct Publication {
     pub(crate) link: String,
 }
 
-/// A line on standard output. If nobody reads it any more, what is being published still is.
+/// Prints a line on standard output. If the reader has closed it, publishing still goes on.
 ///
 /// # Errors
-/// It cannot be written, as to a full disk.
+/// The line cannot be written, for example to a full disk.
 pub(crate) fn line(text: impl Display) -> Result<(), String> {
     match writeln!(std::io::stdout(), "{text}") {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(format!("the output cannot be written: {error}")),
@@ -32,12 +32,12 @@ pub(crate) fn line(text: impl Display) -> Result<(), String> {
     }
 }
 
-/// Says something that is no reason to stop.
+/// Prints a warning, which is not a reason to stop.
 pub(crate) fn warn(sentence: &str) {
     complain("warning", sentence);
 }
 
-/// A line on standard error. If it cannot be written there is nowhere left to say so.
+/// Prints a line on standard error. If that fails, there is no other place to report it.
 pub(crate) fn complain(kind: &str, sentence: &str) {
     let _ = writeln!(std::io::stderr(), "{kind}: {sentence}");
 }
@@ -72,7 +72,7 @@ pub(crate) fn links(publications: &[Publication]) -> Result<(), String> {
     line(format_args!("\n{}", table(publications).trim_end()))
 }
 
-/// Writes the objects as they lie in their buckets, and the table.
+/// Writes the objects under their keys in their buckets, and the table.
 ///
 /// # Errors
 /// The folder cannot be written to.

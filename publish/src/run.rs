@@ -15,7 +15,7 @@ use crate::{build, credentials, link, prefill, template};
 /// Checks a built function.
 ///
 /// # Errors
-/// It cannot be read, or Lambda could not start it.
+/// The function cannot be read, or Lambda could not start it.
 pub(crate) fn check(arguments: &Check) -> Result<(), String> {
     let path = &arguments.bootstrap;
     let (_, binary) = read(path, arguments.architecture)?;
@@ -36,7 +36,7 @@ pub(crate) fn publish(arguments: &Publish) -> Result<(), String> {
 async fn publish_checkout(arguments: &Publish) -> Result<(), String> {
     for (index, region) in arguments.regions.iter().enumerate() {
         if arguments.regions[..index].contains(region) {
-            return Err(format!("`--region {region}` is given twice; a link for it is made once"));
+            return Err(format!("`--region {region}` is given twice; it needs only one link"));
         }
     }
     let mut checkout = Checkout::here()?;
@@ -46,12 +46,12 @@ async fn publish_checkout(arguments: &Publish) -> Result<(), String> {
         Some(difference) if arguments.dry_run => report::warn(difference),
         Some(difference) => {
             return Err(format!(
-                "{difference}; commit or remove these, since others are to find what they get in the commit"
+                "{difference}; commit or remove these, because others have to find what they get in the commit"
             ));
         }
         None => {}
     }
-    // What can be refused is refused before the build, which takes minutes: on a template that names an empty zip.
+    // The build takes minutes. A template that names an empty zip shows before the build if the arguments fit.
     let rehearsal = publications(arguments, &source, &Object::code(&[])?, "")?;
     if let Some(Publication { template, .. }) = rehearsal.first() {
         let body = String::from_utf8_lossy(&template.content);
@@ -75,12 +75,12 @@ async fn publish_checkout(arguments: &Publish) -> Result<(), String> {
     report::line(format_args!("{origin}\n{}: {binary}", bootstrap.display()))?;
 
     let publications = publications(arguments, &source, &code, &origin)?;
-    // Before the uploads: a folder that cannot be written to is found while nothing has happened.
+    // This comes before the uploads, so that a folder that cannot be written to is found while nothing has happened.
     if let Some(folder) = &arguments.output {
         report::write(folder, &code, &publications)?;
     }
     for (index, publication) in publications.iter().enumerate() {
-        // The template last: whoever can read it finds the code that it names.
+        // The template comes last, so that everybody who can read it finds the code that it names.
         for object in [&code, &publication.template] {
             let upload = match buckets.get(index) {
                 Some(bucket) => Some(bucket.upload(object, commit).await?),
@@ -100,7 +100,7 @@ async fn publish_checkout(arguments: &Publish) -> Result<(), String> {
     report::links(&publications)
 }
 
-/// What every Region gets, for this code.
+/// Returns the publication of every Region, for this code.
 fn publications(arguments: &Publish, source: &str, code: &Object, origin: &str) -> Result<Vec<Publication>, String> {
     let Publish { architecture, stack_name, parameters, .. } = arguments;
     let file = arguments.template_file.as_deref().unwrap_or(Path::new("template.yaml"));
@@ -118,7 +118,7 @@ fn publications(arguments: &Publish, source: &str, code: &Object, origin: &str) 
     arguments.regions.iter().map(publication).collect()
 }
 
-/// The buckets, each known to exist in its Region.
+/// Returns the buckets, after a check that each exists in its Region.
 async fn buckets(arguments: &Publish) -> Result<Vec<Bucket>, String> {
     let access = Access {
         credentials: credentials::find(arguments.profile.as_deref())?,

@@ -5,7 +5,7 @@ use cloudformation::{Capability, TemplateSource, template_capability, template_s
 use crate::elf::Architecture;
 use crate::outline::Outline;
 
-/// The parameter that says what the function is built for.
+/// The parameter that says which processor the function is built for.
 const ARCHITECTURE: &str = "Architecture";
 /// The function's metadata that only `sam build` and the linter of a folder read.
 const BUILD_METADATA: [&str; 3] = ["BuildMethod", "BuildProperties", "cfn-lint"];
@@ -13,17 +13,17 @@ const BUILD_METADATA: [&str; 3] = ["BuildMethod", "BuildProperties", "cfn-lint"]
 /// Bytes of a template in S3 (<https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html>).
 const BYTES_MAX: usize = 1 << 20;
 
-/// Where the function's code is, and what is to be known about it.
+/// The place of the function's code, and facts about it.
 #[derive(Clone, Copy)]
 pub(crate) struct Code<'a> {
     pub(crate) bucket: &'a str,
     pub(crate) key: &'a str,
     pub(crate) architecture: Architecture,
-    /// From what the template and the function were made; becomes the first line.
+    /// The sources of the template and the function. It becomes the first line.
     pub(crate) origin: &'a str,
 }
 
-/// The template with the function's code at its place in S3. Comments stay.
+/// Returns the template with the function's code at its place in S3. Comments stay.
 ///
 /// # Errors
 /// The template is not plain CloudFormation, or has not exactly one function with `Code: .`.
@@ -60,8 +60,8 @@ pub(crate) fn published(source: &str, code: Code<'_>) -> Result<String, String> 
     Ok(format!("# {origin}\n{}", outline.into_text()))
 }
 
-/// Reads a published template as CloudFormation would, and compares it with what it was made from. Buckets, keys and
-/// origins make no difference to it.
+/// Reads a published template as CloudFormation would, and compares it with its source. The bucket, the key and the
+/// origin do not matter.
 ///
 /// # Errors
 /// The template does not offer the architecture, is refused by CloudFormation, is larger than a link may point to, or
@@ -98,7 +98,7 @@ pub(crate) fn check(source: &str, body: &str, architecture: Architecture) -> Res
     }
 }
 
-/// The one function whose code is the checkout.
+/// Finds the one function whose code is the checkout.
 fn function(outline: &Outline) -> Result<String, String> {
     let resources = outline.find(&["Resources"]).map(|block| outline.members(Some(block))).unwrap_or_default();
     let is_built = |name: &str| {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-/// A checkout with one commit: the template, and a built function that is no part of it.
+/// A checkout with one commit: the template, and a built function that is not part of it.
 struct Checkout {
     root: PathBuf,
     bootstrap: PathBuf,
@@ -14,7 +14,7 @@ impl Checkout {
     fn new(name: &str) -> Self {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
         let root = folder.join("checkout");
-        // What an earlier run of the tests left.
+        // An earlier run of the tests may have left the folder.
         let _ = std::fs::remove_dir_all(&folder);
         std::fs::create_dir_all(&root).expect("the folder is ours");
         std::fs::copy("../template.yaml", root.join("template.yaml")).expect("the template is there");
@@ -41,7 +41,7 @@ impl Checkout {
     }
 }
 
-/// The head of an executable for x86_64 that asks for nothing.
+/// Returns the head of an executable for x86_64 that needs no library.
 fn executable() -> Vec<u8> {
     let mut file = b"\x7fELF\x02\x01\x01".to_vec();
     file.resize(64, 0);
@@ -55,7 +55,7 @@ fn standard_output(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).expect("text")
 }
 
-/// The one line on standard error that begins with `error:`.
+/// Returns the one line on standard error that begins with `error:`.
 fn sentence(output: &Output) -> String {
     assert!(!output.status.success());
     let text = String::from_utf8(output.stderr.clone()).expect("text");
@@ -65,7 +65,7 @@ fn sentence(output: &Output) -> String {
     sentence
 }
 
-/// Host, Region and parameters of a quick-create link.
+/// Returns the host, the Region and the parameters of a quick-create link.
 fn decoded(link: &str) -> (String, String, BTreeMap<String, String>) {
     let (page, query) = link.split_once("#/stacks/create/review?").expect("the review page");
     let (host, region) = page
@@ -139,7 +139,7 @@ fn a_dirty_tree_is_refused_by_name_and_only_warned_of_in_a_dry_run() {
 }
 
 #[test]
-fn what_cannot_be_published_is_refused_with_a_sentence() {
+fn a_checkout_that_cannot_be_published_is_refused_with_a_sentence() {
     let checkout = Checkout::new("refused");
     let refused = |arguments: &[&str]| sentence(&checkout.publish(&[&REGIONS[..], &["--dry-run"], arguments].concat()));
     assert!(refused(&["--param", "ExistingSecretName=prod/zscaler"]).contains("CreateNewNeedsCredentials"));

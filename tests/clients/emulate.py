@@ -3,7 +3,7 @@
 
     python3 tests/clients/emulate.py target/debug/local
 
-boto3 makes a runtime and a gateway that take tokens, and the official MCP client for Python gets itself a token from the
+boto3 creates a runtime and a gateway that take tokens, and the official MCP client for Python gets a token from the
 emulated identity provider, lists the tools and calls one, in the newest revision and in one with a handshake. Needs
 `boto3` and `mcp`; see `.ci/requirements.txt` and `.ci/clients.txt`.
 """
@@ -83,7 +83,7 @@ class Emulator:
 
 
 def wait(get, **names):
-    """Waits until a resource is in no transition, and returns it."""
+    """Waits until a resource leaves its transitional states, and returns it."""
     for _ in range(100):
         answer = get(**names)
         if not answer["status"].endswith("ING"):

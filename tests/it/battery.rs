@@ -107,7 +107,7 @@ impl Disowned {
     const ALL: [Self; 2] = [Self::Gone, Self::Changed];
 }
 
-/// A world with a subject in it.
+/// A world and the resource type under test.
 struct Stage<S> {
     world: World,
     subject: S,
@@ -123,7 +123,7 @@ impl<S: Subject> Stage<S> {
         Self { world, subject }
     }
 
-    /// A world in which every operation on the resource takes so long.
+    /// Creates a world in which every operation on the resource takes so long.
     async fn slow(transition: Duration) -> Self {
         Self::with(S::slowed(Settings::default(), transition)).await
     }
@@ -180,7 +180,7 @@ impl<S: Subject> Stage<S> {
         second.expect("answered");
     }
 
-    /// Waits until whatever lags behind has caught up.
+    /// Waits until lists and Gets no longer lag.
     async fn settle(&self) {
         sleep(Duration::from_mins(5)).await;
     }

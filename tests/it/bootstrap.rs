@@ -199,7 +199,7 @@ async fn certificates_that_cannot_be_read_fail_every_event_in_a_sentence() {
     check_log(&binary.logs());
 }
 
-/// The proxy, and not a name server, decides about hosts; an address in the URL is refused before the proxy is asked.
+/// The proxy decides about hosts, not a name server. An address in the URL is refused before the proxy is asked.
 #[tokio::test]
 async fn a_host_that_the_proxy_refuses_is_not_called_past_the_proxy() {
     let aws = account();

@@ -1,4 +1,4 @@
-//! The answer's way to CloudFormation.
+//! The delivery of the answer to CloudFormation.
 
 use std::time::Duration;
 
@@ -56,7 +56,7 @@ async fn one_event_is_one_put_with_an_empty_content_type() {
     assert_eq!(puts, [200], "the bucket refuses a content type, a chunked body and another method");
 }
 
-/// Reaches the response bucket and panics, quoting a secret, at anything else.
+/// A connector that reaches the response bucket and panics at any other host, with a secret in the message.
 #[derive(Debug)]
 struct Panicking(SharedHttpConnector);
 

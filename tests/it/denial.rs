@@ -1,5 +1,5 @@
-//! Policies that refuse for good: of the organization, the boundary, the session, the resource and the VPC endpoint.
-//! One attempt, and a sentence that names who can change it.
+//! Policies that refuse permanently: of the organization, the boundary, the session, the resource and the VPC endpoint.
+//! The function makes one attempt and names who can change the policy.
 
 use emulator::container::Behaviour;
 use emulator::iam::Guardrail;
@@ -17,7 +17,7 @@ fn statement(effect: &str, action: &str) -> Value {
     json!({"Version": "2012-10-17", "Statement": [{"Effect": effect, "Action": action, "Resource": "*"}]})
 }
 
-/// Denies an action by a statement, or by allowing everything else.
+/// Denies an action by an explicit statement, or by allowing everything else.
 fn limit(world: &World, kind: Guardrail, action: &str, explicit: bool) {
     let documents = if explicit {
         vec![statement("Allow", "*"), statement("Deny", action)]
@@ -38,7 +38,7 @@ fn who(kind: Guardrail) -> &'static str {
     }
 }
 
-/// Every type's first call that changes something, by the service that refuses it.
+/// Returns the event for every type's first call that changes something, with the service that refuses it.
 async fn cases() -> (Scene, Vec<(Event, &'static str, &'static str)>) {
     let scene = Scene::new().await;
     let provider = Provider::new(ClaimStyle::Auth0, ISSUER).with_client("app", Client::new(&canary("client")));
@@ -83,7 +83,7 @@ async fn cases() -> (Scene, Vec<(Event, &'static str, &'static str)>) {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn a_denial_that_does_not_pass_is_asked_once_and_names_its_policy() {
+async fn a_permanent_denial_is_met_once_and_names_its_policy() {
     for kind in Guardrail::ALL {
         let (mut scene, cases) = cases().await;
         for (event, service, operation) in cases {
@@ -110,7 +110,7 @@ async fn a_denial_that_does_not_pass_is_asked_once_and_names_its_policy() {
 
 /// AgentCore calls the server as the gateway's role, and quotes the refusal in the target's status reasons.
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn a_gateway_that_may_not_call_its_server_is_asked_once_and_names_the_policy() {
+async fn a_gateway_that_may_not_call_its_server_is_tried_once_and_names_the_policy() {
     for kind in Guardrail::ALL {
         let mut scene = Scene::new().await;
         limit(&scene.world, kind, "bedrock-agentcore:InvokeAgentRuntime", true);
@@ -125,9 +125,9 @@ async fn a_gateway_that_may_not_call_its_server_is_asked_once_and_names_the_poli
     }
 }
 
-/// Time does not change a role's own Deny either.
+/// A role's own Deny does not disappear with time either.
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn the_roles_own_deny_is_asked_once_and_its_missing_permission_is_waited_for() {
+async fn the_roles_own_deny_is_met_once_and_its_missing_permission_is_waited_for() {
     for (deny, calls_at_most) in [(true, 1), (false, usize::MAX)] {
         let mut world = World::new();
         world.aws.with(|world| {
@@ -148,7 +148,7 @@ async fn the_roles_own_deny_is_asked_once_and_its_missing_permission_is_waited_f
     }
 }
 
-/// Every service that the function of template.yaml calls, as an organization's policy closes it.
+/// An organization's policy denies every service that the function of template.yaml calls, one at a time.
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn a_stack_that_the_organization_forbids_says_so_and_can_be_deleted() {
     let gateway = [

@@ -1,4 +1,4 @@
-//! template.yaml in an account of its own, with what a deployment meets there.
+//! template.yaml in an account of its own, with the resources that a deployment needs there.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use crate::matrix;
 use crate::world::{CANARY, IMAGE, canary};
 
 const NAME: &str = "zscaler-mcp";
-/// A gateway of somebody else's, and its role.
+/// The name of a gateway of somebody else, and of its role.
 pub(crate) const SHARED_GATEWAY: &str = "shared-tools";
 pub(crate) const EXISTING: &str = "zscaler/mcp/credentials";
 
@@ -84,7 +84,7 @@ impl Deployment {
         self.cloudformation.create_stack(self.input()).await.expect("the template is valid")
     }
 
-    /// Why the template refuses the parameters.
+    /// Tries to create the stack, and returns the sentence of the Rule that refuses the parameters.
     pub(crate) async fn refused_create(&self) -> String {
         self.cloudformation.create_stack(self.input()).await.expect_err("a Rule should refuse this").to_string()
     }
@@ -111,13 +111,13 @@ impl Deployment {
             .collect()
     }
 
-    /// The one runtime's environment.
+    /// Returns the environment of the only runtime.
     pub(crate) fn environment(&self) -> BTreeMap<String, String> {
         let now = self.aws.clock().now();
         self.aws.with(|world| world.agentcore.runtimes(now).next().expect("a runtime").configuration().environment())
     }
 
-    /// Nothing of the stack is left but a secret that waits for its recovery window, and no secret was seen anywhere.
+    /// Checks that nothing of the stack is left but a secret in its recovery window, and that no secret value leaked.
     pub(crate) fn check_nothing_is_left(&self) {
         let now = self.aws.clock().now();
         self.aws.with(|world| {

@@ -82,7 +82,7 @@ fn every_link_leads_to_a_file_and_a_heading() {
     }
 }
 
-/// The anchors that GitHub gives to headings.
+/// Returns the anchors that GitHub gives to headings.
 fn anchors(text: &str) -> BTreeSet<String> {
     let heading = |line: &str| {
         let title = line.trim_start_matches('#').trim().to_lowercase();

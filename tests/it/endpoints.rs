@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 
 use crate::world::{EXECUTION_ROLE, Event, IMAGE, World};
 
-/// Notes every host, reaches the response bucket, and knows no other name.
+/// A connector that records every host, reaches the response bucket, and resolves no other name.
 #[derive(Clone, Debug)]
 struct Hosts {
     bucket: SharedHttpConnector,
@@ -27,7 +27,7 @@ struct Hosts {
 }
 
 impl Hosts {
-    /// The origins that were called.
+    /// Returns the origins that were called.
     fn seen(&self) -> Vec<String> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
     }
@@ -44,7 +44,7 @@ impl HttpConnector for Hosts {
     }
 }
 
-/// Handles an event under these variables: the answer, and the origins that were called.
+/// Handles an event under these variables. Returns the answer, and the origins that were called.
 async fn handle(event: Event, variables: &[(&str, &str)]) -> (Value, Vec<String>) {
     let mut world = World::new();
     let event = world.address(event);
@@ -57,7 +57,7 @@ async fn handle(event: Event, variables: &[(&str, &str)]) -> (Value, Vec<String>
     (serde_json::from_slice(&answer).expect("JSON"), hosts.seen())
 }
 
-/// A function's context under these variables.
+/// Creates a function's context under these variables.
 fn context(world: &World, variables: &[(&str, &str)]) -> (Context, Hosts) {
     let hosts = Hosts { bucket: transport::http_connector(&world.aws), seen: Arc::default() };
     let read = |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
@@ -85,7 +85,7 @@ fn events() -> [(&'static str, &'static str, Event); 3] {
     ]
 }
 
-/// The origin that each SDK client calls under these variables, in the order of the clients here.
+/// Returns the origin that each SDK client calls under these variables, in the order of the clients here.
 async fn origins(variables: &[(&str, &str)]) -> Vec<String> {
     let world = World::new();
     let mut origins = Vec::new();
@@ -182,7 +182,7 @@ async fn variables_that_cannot_be_used_fail_every_event_in_a_sentence_and_call_n
             assert_eq!(answer["Status"], "FAILED");
             assert!(answer["Reason"].as_str().is_some_and(|reason| reason.contains(sentence)), "{answer}");
             assert!(seen.is_empty(), "{seen:?}");
-            // The rollback of the stack has nothing to delete.
+            // The rollback of the stack does not have to delete anything.
             let id = answer["PhysicalResourceId"].clone();
             let delete = event.with("RequestType", "Delete").with("PhysicalResourceId", id);
             let (answer, seen) = handle(delete, variables).await;

@@ -1,4 +1,4 @@
-//! Any event, good or bad, gets one answer; one that names nobody to answer fails the invocation.
+//! Any event, good or bad, gets one answer. An event without an address for the answer fails the invocation.
 
 use serde_json::{Value, json};
 

@@ -33,7 +33,7 @@ pub(crate) struct Estate {
 }
 
 impl Estate {
-    /// An account without any stack.
+    /// Creates an account without any stack.
     pub(crate) fn empty() -> Self {
         Self::with_settings(Settings::default())
     }
@@ -65,7 +65,8 @@ impl Estate {
         stack
     }
 
-    /// Creates, updates and deletes an example; nothing of it is left. Gives the stack as it was after the first two.
+    /// Creates, updates and deletes an example, and checks that nothing of it is left. Returns the stack after the
+    /// create and after the update.
     pub(crate) async fn live(
         &self,
         example: &str,
@@ -82,7 +83,7 @@ impl Estate {
         (created, updated)
     }
 
-    /// A create that fails for this reason and leaves nothing.
+    /// Creates a stack that has to fail for this reason, and checks that nothing is left.
     pub(crate) async fn refuse(&self, name: &str, example: &str, parameters: Parameters<'_>, reason: &str) {
         let stack = self.create(name, example, parameters).await;
         self.expect(&stack, StackStatus::RollbackComplete);
@@ -92,7 +93,7 @@ impl Estate {
         self.check_nothing_is_left();
     }
 
-    /// No stack is left but the provisioner's, which can go as well then.
+    /// Checks that only the provisioner's stack is left, and that it can be deleted as well.
     pub(crate) fn check_nothing_is_left(&self) {
         let now = self.aws.clock().now();
         let names: Vec<_> = self.cloudformation.stacks().into_iter().map(|stack| stack.name).collect();
@@ -152,12 +153,12 @@ impl Estate {
         assert!(refusal.contains("AccessDenied") && refusal.contains(operation), "{refusal}");
     }
 
-    /// The ARN of a secret that somebody else keeps.
+    /// Stores a secret as somebody else and returns its ARN.
     pub(crate) fn keep_secret(&self) -> String {
         self.keep_secret_under(None)
     }
 
-    /// The same, encrypted with a key of theirs.
+    /// Stores a secret as somebody else, encrypted with a key of theirs, and returns its ARN.
     pub(crate) fn keep_secret_under(&self, key: Option<&str>) -> String {
         let text = json!({"UPSTREAM_TOKEN": canary("kept"), "ZSCALER_CLIENT_ID": "id", "ZSCALER_PRIVATE_KEY": canary("key"),
             "ZSCALER_VANITY_DOMAIN": "acme", "ZSCALER_CUSTOMER_ID": "1"});
@@ -170,7 +171,7 @@ impl Estate {
         secret["ARN"].as_str().expect("text").to_owned()
     }
 
-    /// Every container reads its secret, and exits without.
+    /// Makes every container read its secret, and exit if it cannot.
     pub(crate) fn serve_with_secret(&self) {
         let required_keys = vec!["UPSTREAM_TOKEN".to_owned()];
         let behaviour = Behaviour { reads_secret: true, required_keys, ..Behaviour::default() };

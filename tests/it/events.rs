@@ -1,4 +1,4 @@
-//! Every file in `events/`: good ones succeed, `bad-…` ones fail with a sentence, and none makes anything on the way.
+//! Every file in `events/`: good ones succeed, and `bad-…` ones fail with a sentence and create nothing.
 
 use std::fs;
 use std::path::Path;
@@ -12,8 +12,8 @@ use tokio::time::sleep;
 
 use crate::world::{EXECUTION_ROLE, Event, IMAGE, World};
 
-/// The world the events expect: an existing secret, an identity provider with its client, the role of the container or
-/// gateway, and the gateway and runtime that a target connects.
+/// Prepares the world that the events expect: an existing secret, an identity provider with its client, the role of the
+/// container or gateway, and the gateway and runtime that a target connects.
 async fn prepare(world: &World, event: &mut Value) {
     if event["ResourceType"] == "Custom::AgentCoreGatewayTarget" {
         connect(world, &mut event["ResourceProperties"]).await;
@@ -37,8 +37,8 @@ async fn prepare(world: &World, event: &mut Value) {
     }
 }
 
-/// Makes the gateway and the runtime behind a target. Their ids end in characters that nobody can choose, so the event is
-/// given the true ones.
+/// Creates the gateway and the runtime behind a target. Their ids end in random characters, so that the event needs the
+/// true ones.
 async fn connect(world: &World, properties: &mut Value) {
     let input = json!({"name": "mcp-5f3c1a90-3d9c1e", "roleArn": EXECUTION_ROLE, "protocolType": "MCP",
         "authorizerType": "AWS_IAM"});
@@ -67,7 +67,7 @@ async fn every_example_event_does_what_its_name_says() {
     for name in names {
         let text = fs::read_to_string(folder.join(&name)).expect("an event");
         let mut world = World::new();
-        // Levels beyond serde_json's own limit are the point of one file: it goes in as it is.
+        // One file exists to exceed serde_json's limit of levels: it is sent unparsed.
         let Ok(mut event) = serde_json::from_str::<Value>(&text) else {
             send_as_it_is(&mut world, &name, &text).await;
             continue;

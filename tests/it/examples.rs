@@ -58,7 +58,7 @@ async fn a_runtime_with_an_existing_secret() {
     assert!(estate.aws.with(|world| world.secrets.secret(EXISTING).is_some_and(|it| it.deletion.is_none())));
 }
 
-/// The function may have read the secret, and the container not.
+/// The function could read the secret, and the container could not.
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn a_runtime_with_an_existing_secret_under_a_key_of_its_own() {
     let key = "arn:aws:kms:us-east-1:111122223333:key/0a1b2c3d-0000-1111-2222-333344445555";
@@ -71,7 +71,7 @@ async fn a_runtime_with_an_existing_secret_under_a_key_of_its_own() {
     estate.live("examples/existing-secret.yaml", &parameters, &[("Rotation", "1")]).await;
 }
 
-/// A default name collided with that of the stack before.
+/// A default name collided with the name of the previous stack.
 #[test]
 fn every_runtime_is_named_by_whoever_deploys_it() {
     for example in ["runtime", "existing-secret", "vpc", "attach", "two-runtimes-one-gateway", "standalone"] {
@@ -127,7 +127,7 @@ async fn two_runtimes_behind_one_gateway() {
     assert_eq!(gateways["items"], json!([]));
 }
 
-/// A gateway of somebody else, and the ARN and name of the role it runs as.
+/// Creates a gateway of somebody else. Returns it with the ARN and the name of its role.
 async fn platform(estate: &Estate) -> (Value, String) {
     let template = "
 Resources:
@@ -177,7 +177,7 @@ async fn a_target_on_an_existing_gateway() {
     let targets =
         estate.somebody(ServiceId::AgentCoreControl, "ListGatewayTargets", json!({ "gatewayIdentifier": id }));
     let name = targets["items"][0]["name"].as_str().expect("a name");
-    // Whatever the stack is called: the server's longest tool name has 42 characters, and model APIs take 64.
+    // For any stack name: the server's longest tool name has 42 characters, and model APIs accept 64.
     assert!(name.starts_with("mcp-") && name.len() + 3 + 42 <= 64, "{name}");
     estate.expect(&estate.delete("tools").await, StackStatus::DeleteComplete);
 

@@ -11,7 +11,7 @@ const AUDIENCE: &str = "https://mcp.example.com";
 /// The properties whose white space is part of the secret.
 const SECRET: [&str; 1] = ["ClientSecret"];
 
-/// Every type, with as many lists and texts as go together.
+/// Returns properties of every type, with as many lists and texts as can be combined.
 fn types(scene: &Scene) -> Vec<(&'static str, Value)> {
     let endpoint = scene.runtime.attribute("McpUrl");
     vec![
@@ -55,7 +55,7 @@ async fn scene() -> Scene {
     scene
 }
 
-/// The same properties with every text and every list passed through a form.
+/// Converts every text and every list of the properties to another form.
 fn reshaped(properties: &Value, text: impl Fn(&str) -> Value, list: impl Fn(&[Value]) -> Value) -> Value {
     let given = properties.as_object().expect("a map").iter();
     let reshaped: Map<_, _> = given
@@ -71,7 +71,7 @@ fn reshaped(properties: &Value, text: impl Fn(&str) -> Value, list: impl Fn(&[Va
     Value::Object(reshaped)
 }
 
-/// Creates every type in one form and updates it to another: nothing has to change.
+/// Creates every type in one form and updates it to another. Nothing may change.
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn every_form_of_a_list_and_white_space_around_a_text_mean_the_same() {
     let joined = |items: &[Value], joint: &str| {

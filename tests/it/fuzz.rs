@@ -1,5 +1,5 @@
-//! Any properties at all, of every type: one answer, within its size, nothing made by a refusal, and nothing left by the
-//! Delete.
+//! Any properties at all, of every type: one answer within its size, nothing created by a refusal, and nothing left by
+//! the Delete.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use crate::gateway_target::{COGNITO, Scene, merged};
 use crate::world::{EXECUTION_ROLE, Event, IMAGE, World, canary};
 
-/// Words that mean something to some property.
+/// Words that have a meaning for some property.
 const WORDS: [&str; 24] = [
     "JWT",
     "VPC",
@@ -70,14 +70,14 @@ fn sufficient(kind: ResourceKind, scene: &Scene) -> Value {
     }
 }
 
-/// The properties that the type has, as the refusal of an unknown one lists them.
+/// Returns the names of the type's properties, as the refusal of an unknown one lists them.
 async fn names(world: &mut World, kind: ResourceKind) -> Vec<String> {
     let refused = world.send(Event::new("Create", kind.type_name(), "Thing", json!({"?": "?"}))).await;
     let (_, names) = refused.failure().split_once("known are ").expect("a list");
     names.split(", ").map(str::to_owned).collect()
 }
 
-/// Everything that exists.
+/// Returns everything that exists.
 fn things(world: &World) -> BTreeSet<String> {
     let now = world.aws.clock().now();
     world.aws.with(|world| {
@@ -107,7 +107,7 @@ proptest! {
             let answer = scene.world.send(create.clone()).await;
             if answer.physical_id().starts_with("pending:") {
                 prop_assert!(!answer.is_success());
-                prop_assert_eq!(things(&scene.world), before.clone(), "a refusal made something: {}", answer.reason());
+                prop_assert_eq!(things(&scene.world), before.clone(), "a refusal created something: {}", answer.reason());
             }
             let delete = create.with("RequestType", "Delete").with("PhysicalResourceId", answer.physical_id());
             scene.world.send(delete).await.success();

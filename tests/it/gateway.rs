@@ -20,7 +20,7 @@ const COGNITO: &str = "https://cognito-idp.us-east-1.amazonaws.com/us-east-1_a";
 /// Begins every derived name in the tests' stack.
 const PREFIX: &str = "mcp-11111111-";
 
-/// A gateway with a derived name that takes signatures.
+/// Returns the properties of a gateway with a derived name that takes signatures.
 fn properties() -> Value {
     json!({"ServiceToken": "arn", "AuthorizerType": "AWS_IAM", "RoleArn": EXECUTION_ROLE})
 }
@@ -29,7 +29,7 @@ fn with(changes: Value) -> Value {
     extended(properties(), changes)
 }
 
-/// A gateway that takes tokens of an IdP.
+/// Returns the properties of a gateway that takes tokens of an IdP.
 fn jwt(issuer: &str, changes: Value) -> Value {
     extended(json!({"RoleArn": EXECUTION_ROLE, "Issuer": issuer}), changes)
 }
@@ -55,7 +55,7 @@ fn delete(physical_id: &str, properties: Value) -> Event {
     Event::new("Delete", TYPE, "Gateway", properties).with("PhysicalResourceId", physical_id)
 }
 
-/// An IdP with the client `app`.
+/// Returns an IdP with the client `app`.
 fn provider(style: ClaimStyle, issuer: &str) -> Provider {
     let client = Client::new(&canary("client")).scopes(&["mcp/read"]).audiences(&["https://mcp.example.com"]);
     Provider::new(style, issuer).with_client("app", client)
@@ -65,20 +65,20 @@ fn add_provider(world: &World, provider: Provider) {
     world.aws.with(|world| world.identity_providers.add(provider));
 }
 
-/// A world with Cognito in it.
+/// Creates a world with Cognito in it.
 fn world() -> World {
     let world = World::new();
     add_provider(&world, provider(ClaimStyle::Cognito, COGNITO));
     world
 }
 
-/// Names of the gateways that exist.
+/// Returns the names of the gateways that exist.
 fn names(world: &World) -> Vec<String> {
     let now = world.aws.clock().now();
     world.aws.with(|world| world.agentcore.gateways(now).map(|gateway| gateway.name.clone()).collect())
 }
 
-/// Ids of the gateways that exist.
+/// Returns the ids of the gateways that exist.
 fn ids(world: &World) -> Vec<String> {
     let now = world.aws.clock().now();
     world.aws.with(|world| world.agentcore.gateways(now).map(|gateway| gateway.id.clone()).collect())
@@ -101,7 +101,7 @@ fn somebodys_gateway(world: &World, name: &str) -> String {
     answer["gatewayId"].as_str().expect("an id").to_owned()
 }
 
-/// How often the function asked for any of these.
+/// Counts the calls of any of these operations.
 fn count(calls: &[&'static str], wanted: &[&str]) -> usize {
     calls.iter().filter(|call| wanted.contains(call)).count()
 }
@@ -208,7 +208,7 @@ async fn update_replaces_everything_in_place_except_members_of_others() {
     });
 }
 
-/// The member of the protocol configuration that ends pages.
+/// Returns the member of the protocol configuration that limits pages.
 fn pagination_member(world: &World, id: &str) -> Value {
     let protocol = gateway(world, id, |gateway| gateway.get("protocolConfiguration").cloned());
     protocol.map(|protocol| protocol["mcp"]["disableMcpListToolsPagination"].clone()).unwrap_or_default()

@@ -1,5 +1,5 @@
-//! `Custom::AgentCoreMcpProbe` behind a gateway: whose tools count, what is healed by a synchronisation, and the exact
-//! sentence for what is not.
+//! `Custom::AgentCoreMcpProbe` behind a gateway: whose tools count, which failures a synchronization repairs, and the
+//! exact sentence for the others.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use emulator::identity_provider::{ClaimStyle, Client, Provider};
 use emulator::settings::Settings;
 use serde_json::{Value, json};
 
-use crate::gateway_target::{COGNITO, NAME, Scene, jwt_gateway, make_gateway, merged};
+use crate::gateway_target::{COGNITO, NAME, Scene, create_gateway, jwt_gateway, merged};
 use crate::world::{Answer, Event, FUNCTION_ROLE, canary};
 
 const TYPE: &str = "Custom::AgentCoreMcpProbe";
@@ -96,7 +96,7 @@ async fn the_wrong_kind_of_credentials_is_named() {
     let answer = probe(&mut scene, &target, client(json!({"Auth": "BEARER", "Issuer": COGNITO}))).await;
     let expected = "the gateway takes signatures and no tokens; set the probe's `Auth` to IAM, or the gateway's";
     assert!(answer.failure().starts_with(expected), "{}", answer.reason());
-    // A client that the gateway has no use for does no harm.
+    // A client that the gateway does not need does no harm.
     probe(&mut scene, &target, client(json!({}))).await.success();
     let mut scene = Scene::with(Settings::default(), jwt_gateway(), json!({})).await;
     let target = scene.target(json!({})).await;
@@ -165,7 +165,8 @@ async fn a_list_from_a_schema_or_a_live_list_is_not_synchronized() {
 async fn attempts_before_and_after_a_synchronization_share_their_time() {
     let mut scene = Scene::new().await;
     let target = scene.target(json!({})).await;
-    // Throttled for three minutes, then asked in vain for another tool, then throttled for good.
+    // The gateway is throttled for three minutes, then lists its tools without the expected one, then is throttled
+    // permanently.
     scene.world.fault("InvokeGateway", 1, 20, FaultEffect::Throttled);
     scene.world.fault("InvokeGateway", 26, u64::MAX, FaultEffect::Throttled);
     let started = scene.world.aws.clock().elapsed();
@@ -301,7 +302,7 @@ async fn bad_properties_are_refused_before_any_call() {
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn one_of_two_gateways_is_probed_by_its_own_url() {
     let mut scene = Scene::new().await;
-    let other = make_gateway(&scene.world, "other", json!({}));
+    let other = create_gateway(&scene.world, "other", json!({}));
     let here = scene.target(json!({})).await;
     let there = scene.target(json!({"GatewayIdentifier": other, "TargetName": "elsewhere"})).await;
     probe(&mut scene, &there, json!({"ExpectedToolCount": 3})).await.success();

@@ -15,7 +15,7 @@ const ISSUER: &str = "https://tenant.auth0.com/";
 const AUDIENCE: &str = "https://mcp.example.com";
 const PARAMETERS: &str = r#"{"audience":"https://mcp.example.com"}"#;
 
-/// Parameters of a topology: who calls the gateway, and how it calls the server.
+/// Returns the parameters of a topology: who calls the gateway, and how the gateway calls the server.
 fn topology(inbound: &str, outbound: &str) -> Vec<(&'static str, String)> {
     let mut parameters = vec![
         ("EnableAgentCoreGateway", "true".to_owned()),
@@ -46,7 +46,7 @@ fn topology(inbound: &str, outbound: &str) -> Vec<(&'static str, String)> {
     parameters
 }
 
-/// A deployment with these parameters and the identity provider they name.
+/// Creates a deployment with these parameters and the identity provider that they name.
 fn deployment(parameters: &[(&'static str, String)]) -> Deployment {
     let borrowed: Vec<_> = parameters.iter().map(|(name, value)| (*name, value.as_str())).collect();
     let deployment = Deployment::new(&borrowed);
@@ -56,7 +56,7 @@ fn deployment(parameters: &[(&'static str, String)]) -> Deployment {
     deployment
 }
 
-/// A gateway of somebody else's that is READY.
+/// Creates a gateway of somebody else and waits until it is READY. Returns its id.
 async fn shared_gateway(deployment: &Deployment) -> String {
     let role = format!("arn:aws:iam::111122223333:role/{SHARED_GATEWAY}");
     put_role(&deployment.aws, &role, "bedrock-agentcore.amazonaws.com");
@@ -71,7 +71,7 @@ fn gateway_document(deployment: &Deployment, id: &str) -> Value {
     deployment.somebody(ServiceId::AgentCoreControl, "GetGateway", json!({"gatewayIdentifier": id}))
 }
 
-/// How many gateways, targets on them and credential providers there are.
+/// Counts the gateways, the targets on them and the credential providers.
 fn counts(deployment: &Deployment) -> [usize; 3] {
     let now = deployment.aws.clock().now();
     deployment.aws.with(|world| {
@@ -80,7 +80,7 @@ fn counts(deployment: &Deployment) -> [usize; 3] {
     })
 }
 
-/// The logical ids in the order in which their deletion ended.
+/// Returns the logical ids in the order in which their deletion ended.
 fn deletion_order(deployment: &Deployment) -> Vec<String> {
     let events = deployment.cloudformation.events().into_iter();
     events.filter(|event| event.status.as_str() == "DELETE_COMPLETE").map(|event| event.logical_id).collect()
@@ -149,12 +149,12 @@ async fn an_existing_gateway_is_attached_to_and_never_touched() {
     assert_eq!(gateway_document(&deployment, &gateway), before);
 }
 
-/// Of the tool with the longest name, `zms_get_agent_connection_status_statistics`.
+/// The length of the longest tool name, `zms_get_agent_connection_status_statistics`.
 const LONGEST_TOOL_CHARS: usize = 42;
 /// The length that model APIs accept.
 const TOOL_NAME_CHARS_MAX: usize = 64;
 
-/// Names of the targets of the account.
+/// Returns the names of the targets of the account.
 fn target_names(deployment: &Deployment) -> Vec<String> {
     let now = deployment.aws.clock().now();
     deployment.aws.with(|world| {
@@ -321,7 +321,7 @@ async fn a_refusal_by_aws_or_the_idp_is_one_sentence() {
     }
 }
 
-/// Settings of a gateway were accepted without one, and did nothing.
+/// Settings of a gateway were accepted without a gateway, and had no effect.
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn every_setting_of_a_gateway_needs_one() {
     let template = TemplateSource::Uploaded(include_str!("../../template.yaml").to_owned());
@@ -399,7 +399,7 @@ async fn the_policies_fit_with_the_longest_parameters() {
         let mut input = deployment.input();
         input.name = "s".repeat(128);
         deployment.cloudformation.create_stack(input).await.expect("the template is valid");
-        // None of what the parameters name exists; the policies do.
+        // The policies exist, and nothing else that the parameters name.
         let events = deployment.cloudformation.events();
         let made = |id: &str| events.iter().any(|it| it.logical_id == id && it.status.as_str() == "CREATE_COMPLETE");
         for id in ["FunctionRole", "GatewayPermissions"] {

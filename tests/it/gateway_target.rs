@@ -1,4 +1,4 @@
-//! The battery of `Custom::AgentCoreGatewayTarget`, on a gateway that somebody else made.
+//! The battery of `Custom::AgentCoreGatewayTarget`, on a gateway that somebody else created.
 
 mod faults;
 mod late_gets;
@@ -35,23 +35,23 @@ impl Scene {
         Self::with(Settings::default(), json!({}), json!({})).await
     }
 
-    /// With more members for the gateway, in the API's form, and more properties for the runtime.
+    /// Creates a scene with more members for the gateway, in the API's form, and more properties for the runtime.
     pub(crate) async fn with(settings: Settings, gateway: Value, runtime: Value) -> Self {
         let mut world = World::with_settings(settings);
         put_role(&world.aws, GATEWAY_ROLE, "bedrock-agentcore.amazonaws.com");
         let client = Client::new(&canary("client")).scopes(&["mcp/read"]);
         let provider = Provider::new(ClaimStyle::Cognito, COGNITO).with_client("app", client);
         world.aws.with(|world| world.identity_providers.add(provider));
-        let gateway_id = make_gateway(&world, "shared", gateway);
+        let gateway_id = create_gateway(&world, "shared", gateway);
         let properties = json!({"AgentRuntimeName": "mcp", "ContainerUri": IMAGE, "RoleArn": EXECUTION_ROLE});
         let create = Event::new("Create", "Custom::AgentCoreRuntime", "Runtime", merged(properties, runtime));
         let runtime = world.send(create).await.success();
-        // The runtime was quick; the gateway is READY by now, and the list knows it.
+        // The runtime was quick. After this minute the gateway is READY, and the list contains it.
         tokio::time::sleep(Duration::from_mins(1)).await;
         Self { world, gateway_id, runtime }
     }
 
-    /// The properties of a target of ours.
+    /// Returns the properties of a target of ours.
     pub(crate) fn properties(&self, changes: Value) -> Value {
         let properties = json!({"ServiceToken": "arn", "GatewayIdentifier": self.gateway_id, "TargetName": NAME,
             "Endpoint": self.runtime.attribute("McpUrl")});
@@ -72,7 +72,7 @@ impl Scene {
         Event::new("Delete", TYPE, "Target", self.properties(json!({}))).with("PhysicalResourceId", physical_id)
     }
 
-    /// A target of ours that is READY.
+    /// Creates a target of ours, which is READY then.
     pub(crate) async fn target(&mut self, changes: Value) -> Answer {
         let create = self.create(changes);
         self.world.send(create).await.success()
@@ -99,7 +99,7 @@ impl Scene {
         })
     }
 
-    /// Names of the targets on the gateway.
+    /// Returns the names of the targets on the gateway.
     pub(crate) fn names(&self) -> Vec<String> {
         names_on(&self.world, &self.gateway_id)
     }
@@ -108,7 +108,7 @@ impl Scene {
         self.world.aws.with(|world| world.containers.behave(behaviour));
     }
 
-    /// Somebody's call with the gateway's and the target's ids filled in.
+    /// Calls an operation as somebody else, with the gateway's and the target's ids filled in.
     pub(crate) fn somebody(&self, operation: &str, physical_id: &str, changes: Value) {
         let (gateway_id, target_id) = physical_id.split_once('/').expect("an id of a target");
         let input = merged(json!({"gatewayIdentifier": gateway_id, "targetId": target_id}), changes);
@@ -116,8 +116,8 @@ impl Scene {
     }
 }
 
-/// A gateway that takes signatures, unless `changes` say otherwise. Returns its id.
-pub(crate) fn make_gateway(world: &World, name: &str, changes: Value) -> String {
+/// Creates a gateway that takes signatures, unless `changes` say otherwise. Returns its id.
+pub(crate) fn create_gateway(world: &World, name: &str, changes: Value) -> String {
     let input = json!({"name": name, "roleArn": GATEWAY_ROLE, "protocolType": "MCP", "authorizerType": "AWS_IAM",
         "protocolConfiguration": {"mcp": {"supportedVersions": emulator::container::REVISIONS}}});
     let answer = world.somebody(ServiceId::AgentCoreControl, "CreateGateway", merged(input, changes));
@@ -137,7 +137,7 @@ pub(crate) fn jwt_runtime() -> Value {
 }
 
 /// Creates a credential provider with Cognito's client `app`. Returns its ARN.
-pub(crate) fn make_provider(world: &World, name: &str) -> String {
+pub(crate) fn create_provider(world: &World, name: &str) -> String {
     let config = json!({"oauthDiscovery": {"discoveryUrl": format!("{COGNITO}/.well-known/openid-configuration")},
         "clientId": "app", "clientSecret": canary("client")});
     let input = json!({"name": name, "credentialProviderVendor": "CustomOauth2",
@@ -166,7 +166,7 @@ pub(crate) fn merged(mut properties: Value, changes: Value) -> Value {
     properties
 }
 
-/// From now on, the gateway's role may do only what these statements allow.
+/// Limits the gateway's role to these statements from now on.
 fn put_gateway_policy(world: &World, statements: Value) {
     let policy = json!({"Version": "2012-10-17", "Statement": statements});
     world.aws.with(|world| {

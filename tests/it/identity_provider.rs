@@ -21,7 +21,7 @@ const TYPES: [&str; 4] = [RUNTIME, GATEWAY, PROVIDER, PROBE];
 const ISSUER: &str = "https://sso.example.com/realms/mcp";
 const OTHER: &str = "https://sso.example.com/realms/other";
 const DISCOVERY_URL: &str = "https://sso.example.com/realms/mcp/.well-known/openid-configuration";
-/// The same IdP's document as RFC 8414 has it.
+/// The address of the same IdP's document by RFC 8414.
 const RFC_8414_URL: &str = "https://sso.example.com/.well-known/oauth-authorization-server/realms/mcp";
 
 fn keycloak() -> Provider {
@@ -32,7 +32,7 @@ fn replace_idp(world: &World, provider: Provider) {
     world.aws.with(|world| world.identity_providers.add(provider));
 }
 
-/// A world with an IdP, and the address of a server that takes its tokens.
+/// Creates a world with an IdP. Returns it with the address of a server that takes its tokens.
 async fn world() -> (World, String) {
     let mut world = World::new();
     replace_idp(&world, keycloak());
@@ -43,7 +43,8 @@ async fn world() -> (World, String) {
     (world, endpoint)
 }
 
-/// A resource of this type that trusts the IdP which `idp` describes, and asks it for a token if it is one that does.
+/// Returns the properties of a resource that trusts the IdP which `idp` describes. Types that ask for tokens get a
+/// client.
 fn properties(kind: &str, endpoint: &str, idp: Value) -> Value {
     let mut properties = match kind {
         RUNTIME => json!({"AgentRuntimeName": "mcp", "ContainerUri": IMAGE, "RoleArn": EXECUTION_ROLE,
@@ -61,7 +62,7 @@ fn create(kind: &str, endpoint: &str, idp: Value) -> Event {
     Event::new("Create", kind, "Thing", properties(kind, endpoint, idp))
 }
 
-/// How often the IdP was asked for a token.
+/// Counts the IdP's token requests.
 fn token_requests(world: &World) -> usize {
     world.aws.with(|world| world.identity_providers.requests().iter().filter(|it| it.method == "POST").count())
 }

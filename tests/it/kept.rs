@@ -24,7 +24,7 @@ const RUNTIME: Kind = Kind {
     update: "UpdateAgentRuntime",
     renamed: None,
     volatile: &["agentRuntimeVersion", "lastUpdatedAt"],
-    // With `client_id` as the claim that names the client, none of the rules is ours.
+    // If `client_id` is the claim that names the client, we set none of the rules.
     unplanted: &["authorizerConfiguration.customJWTAuthorizer.customClaims", "clientToken"],
     values: |path| (path == "platformVersion").then(|| json!("V2")),
 };
@@ -35,10 +35,10 @@ const GATEWAY: Kind = Kind {
     renamed: None,
     volatile: &["updatedAt"],
     unplanted: &[
-        // Of runtimes only.
+        // Only runtimes have it.
         "authorizerConfiguration.customJWTAuthorizer.allowedWorkloadConfiguration",
         "authorizerConfiguration.customJWTAuthorizer.customClaims",
-        // Fixed at creation.
+        // It is fixed at creation.
         "kmsKeyArn",
     ],
     values: |_| None,
@@ -69,7 +69,8 @@ const PROVIDER: Kind = Kind {
     values: |_| None,
 };
 
-/// An account whose runtimes may be older than May 2026 and which knows members that nobody else does.
+/// Returns the settings of an account whose runtimes may be older than May 2026, and whose service has members that no
+/// model has.
 fn settings() -> Settings {
     let april = SystemTime::UNIX_EPOCH + Duration::from_hours(24 * 20_550);
     Settings { start: april, future_members: true, ..Settings::default() }
@@ -80,7 +81,7 @@ fn world() -> World {
     put_role(&world.aws, GATEWAY_ROLE, "bedrock-agentcore.amazonaws.com");
     world.aws.with(|world| {
         world.identity_providers.add(idp());
-        // Serves warm-up hooks.
+        // Then the server serves warm-up hooks.
         world.containers.behave(Behaviour { elsewhere: 200, ..Behaviour::default() });
     });
     world
@@ -92,7 +93,7 @@ fn idp() -> emulator::identity_provider::Provider {
     Provider::new(ClaimStyle::Cognito, ISSUER).with_client("app", client)
 }
 
-/// A type, an event's properties, and how to find what it creates.
+/// A type, and the properties of its events.
 struct Subject {
     resource_type: &'static str,
     properties: Value,
@@ -103,13 +104,13 @@ impl Subject {
         Event::new("Create", self.resource_type, "Subject", self.properties.clone())
     }
 
-    /// A change that has nothing to do with what somebody else sets.
+    /// Returns a change that does not concern the members that somebody else sets.
     fn other(&self, text: &str) -> Value {
         let described = self.properties.get("Description").is_some();
         if described { json!({"Description": text}) } else { json!({"Tags": {"text": text}}) }
     }
 
-    /// An update from the properties to changed ones.
+    /// Returns an update from the properties to changed ones.
     fn update(&self, physical_id: &str, changes: Value) -> Event {
         let new = changed(&self.properties, changes);
         Event::new("Update", self.resource_type, "Subject", new)
@@ -118,14 +119,14 @@ impl Subject {
     }
 }
 
-/// Properties with others in their place; null removes one.
+/// Returns changed properties. Null removes one.
 fn changed(properties: &Value, changes: Value) -> Value {
     let mut merged = merged(properties.clone(), changes);
     merged.as_object_mut().expect("a map").retain(|_, value| !value.is_null());
     merged
 }
 
-/// A runtime whose template gives every property.
+/// Returns a runtime whose template gives every property.
 fn runtime() -> Subject {
     let properties = json!({"ContainerUri": IMAGE, "RoleArn": EXECUTION_ROLE, "Description": "one",
         "EnvironmentVariables": {"MODE": "one"}, "NetworkMode": "VPC", "Subnets": "subnet-0a1b2c3d",
@@ -139,7 +140,7 @@ fn runtime_of(id: &str) -> Resource<'static> {
     Resource { kind: &RUNTIME, key: json!({"agentRuntimeId": id}) }
 }
 
-/// A gateway whose template gives every property but a key.
+/// Returns a gateway whose template gives every property but a key.
 fn gateway() -> Subject {
     let properties = json!({"RoleArn": EXECUTION_ROLE, "Description": "one", "Issuer": ISSUER, "AllowedAudience": "mcp",
         "AllowedClients": "app", "AllowedScopes": "mcp/read", "SupportedVersions": "2025-11-25,2026-07-28",
@@ -174,20 +175,20 @@ fn provider_of(name: &str) -> Resource<'static> {
     Resource { kind: &PROVIDER, key: json!({"name": name}) }
 }
 
-/// The secret of a client comes with every update, and is never shown.
+/// Adds the secret of a client, which every update has to contain and no Get shows.
 fn with_secret(input: &mut Value) {
     let config = input["oauth2ProviderConfigInput"].as_object_mut().expect("a union").values_mut().next();
     config.expect("an alternative")["clientSecret"] = json!(canary("client"));
 }
 
-/// A gateway with a policy engine, for targets.
+/// Creates a scene whose gateway has a policy engine, for targets.
 async fn scene() -> Scene {
     let engine = "arn:aws:bedrock-agentcore:us-east-1:111122223333:policy-engine/engine-abcdefghij";
     let gateway = json!({"policyEngineConfiguration": {"arn": engine, "mode": "ENFORCE"}});
     Scene::with(settings(), gateway, json!({})).await
 }
 
-/// Compares what is shown before and after, member by member, so that a failure names what is lost.
+/// Compares the states before and after, member by member, so that a failure names the lost member.
 #[track_caller]
 fn assert_same(before: &Value, after: &Value, path: &str) {
     if let (Value::Object(before), Value::Object(after)) = (before, after) {
@@ -221,7 +222,7 @@ async fn survives(world: &mut World, subject: &Subject, find: fn(&str) -> Resour
         after["description"] = before["description"].clone();
     }
     assert_same(&before, &after, resource.kind.get);
-    // And nothing of it is a reason for another update.
+    // The planted members do not cause another update.
     let called = world.call_count();
     let former = Subject { properties: changed(&subject.properties, subject.other("two")), ..*subject };
     let again = former.update(&id, json!({"Tags": {"a": "b"}}));
@@ -259,7 +260,7 @@ async fn a_target_with_tokens_and_a_schema_keeps_its_members() {
     for variant in 0..VARIANTS {
         let mut scene = scene().await;
         scene.world.aws.with(|world| world.objects.put("s3://tools/list.json", br#"{"tools":[]}"#.to_vec()));
-        let changes = json!({"OutboundAuth": "OAUTH", "CredentialProviderArn": crate::gateway_target::make_provider(&scene.world, "idp"),
+        let changes = json!({"OutboundAuth": "OAUTH", "CredentialProviderArn": crate::gateway_target::create_provider(&scene.world, "idp"),
             "Scopes": "mcp/read", "CustomParameters": {"audience": "mcp"}, "ToolSchemaS3Uri": "s3://tools/list.json",
             "Endpoint": "https://mcp.example.com/mcp"});
         let subject = target(&scene, changes);

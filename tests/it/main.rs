@@ -13,9 +13,9 @@ mod architecture;
 mod battery;
 /// The built binary as Lambda runs it.
 mod bootstrap;
-/// The answer's way to CloudFormation.
+/// The delivery of the answer to CloudFormation.
 mod delivery;
-/// Policies that refuse for good.
+/// Policies that refuse permanently.
 mod denial;
 /// A whole template in an account of its own.
 mod deployment;
@@ -55,13 +55,13 @@ mod parameters;
 mod probe;
 /// The permissions that provisioner.yaml gives its function.
 mod provisioner;
-/// Defects met once.
+/// Defects that occurred once.
 mod regression;
-/// Every property, changed: whether the resource is replaced.
+/// Every property, changed: the resource is replaced, or not, as documented.
 mod replacement;
 /// Every revision of MCP, every way to refuse one, and every way to pass the refusal on.
 mod revisions;
-/// Updates that are undone in a world that has moved on.
+/// Updates that are rolled back in a world that has changed meanwhile.
 mod rollback;
 /// The runtime's battery.
 mod runtime;
@@ -69,7 +69,7 @@ mod runtime;
 mod secret;
 /// Statements that template.yaml and provisioner.yaml share.
 mod statements;
-/// Tags of the user's.
+/// The user's tags.
 mod tags;
 /// template.yaml as a whole.
 mod template;

@@ -9,7 +9,7 @@ thread_local! {
     static PLATFORM: Cell<PlatformVersion> = const { Cell::new(PlatformVersion::V1) };
 }
 
-/// Runs a test, which is a function with a runtime of its own, in accounts whose new runtimes are on V2.
+/// Runs a test, which is a function that starts tokio itself, in accounts whose new runtimes are on V2.
 pub(crate) fn on_v2(test: impl FnOnce()) {
     on(PlatformVersion::V2, test);
 }
@@ -26,12 +26,12 @@ pub(crate) fn on<T>(platform: PlatformVersion, work: impl FnOnce() -> T) -> T {
     work()
 }
 
-/// The platform of the running test's accounts.
+/// Returns the platform of the running test's accounts.
 pub(crate) fn platform() -> PlatformVersion {
     PLATFORM.get()
 }
 
-/// These settings in an account of the running test. What is slow on V1 is not faster on V2.
+/// Adapts settings to an account of the running test. An operation that is slow on V1 is not faster on V2.
 pub(crate) fn settings(settings: Settings) -> Settings {
     let usual = Settings::default().snapshot_transition;
     let chosen = settings.snapshot_transition;
@@ -51,8 +51,8 @@ pub(crate) fn check_complete(listed: &[&str], source: &str) {
     assert!(!found.is_empty() && missing.is_empty(), "not on V2: {missing:?}");
 }
 
-/// Repeats the tests of the module around, whose source is given, on platform version V2. A test of it that is not
-/// named is a failure; those behind `not` would be too slow, or do not depend on a platform of the account.
+/// Repeats the tests of the surrounding module, whose source is given, on platform version V2. A test that is not named
+/// is a failure. Tests behind `not` would be too slow, or do not depend on the account's platform.
 macro_rules! repeat_on_v2 {
     ($source:literal: $($test:ident)* $(; not $($other:ident)*)?) => {
         mod on_v2 {

@@ -19,7 +19,7 @@ mod idp;
 mod ownership;
 /// Refusals, and their words.
 mod refusals;
-/// Another name, vendor or source of the secret, and the way back.
+/// Another name, vendor or source of the secret, and the rollback.
 mod replacement;
 
 const TYPE: &str = "Custom::AgentCoreOAuth2CredentialProvider";
@@ -28,7 +28,7 @@ const ISSUER: &str = "https://tenant.auth0.com/";
 const DISCOVERY_URL: &str = "https://tenant.auth0.com/.well-known/openid-configuration";
 const INVENTED_ID: &str = "mcp-Provider-1ABCDEFGHIJK";
 
-/// A world whose IdP knows the client `app`.
+/// Creates a world whose IdP knows the client `app`.
 fn world() -> World {
     with_idp(Settings::default(), idp())
 }
@@ -43,14 +43,14 @@ fn idp() -> Provider {
     Provider::new(ClaimStyle::Auth0, ISSUER).with_client("app", Client::new(&canary("client")))
 }
 
-/// The IdP, taking secrets as Basic credentials, in the form, or both.
+/// Returns an IdP that accepts secrets as Basic credentials, in the form, or both.
 fn taking(basic: bool, post: bool) -> Provider {
     let mut idp = idp();
     (idp.basic, idp.post) = (basic, post);
     idp
 }
 
-/// Makes the IdP take another secret from now on.
+/// Changes the secret at the IdP.
 fn rotate_at_the_idp(world: &World, secret: &str) {
     let idp = Provider::new(ClaimStyle::Auth0, ISSUER).with_client("app", Client::new(secret));
     world.aws.with(|world| world.identity_providers.add(idp));
@@ -72,7 +72,7 @@ fn named(changes: Value) -> Value {
     properties
 }
 
-/// The properties with the secret in Secrets Manager.
+/// Returns the properties with the secret in Secrets Manager.
 fn stored(source: &str) -> Value {
     with(json!({"ClientSecret": "", "ClientSecretId": "mcp/client", "ClientSecretJsonKey": "client_secret",
                 "ClientSecretSource": source}))
@@ -121,7 +121,7 @@ fn provider(world: &World, name: &str) -> CredentialProvider {
     found.unwrap_or_else(|| panic!("no credential provider {name}"))
 }
 
-/// The client secret that tokens would be asked for with.
+/// Returns the client secret with which AgentCore would ask for tokens.
 fn client_secret(world: &World, name: &str) -> Option<String> {
     let provider = provider(world, name);
     let now = world.aws.clock().now();

@@ -257,7 +257,7 @@ const PROVISIONER: &[Form] = &[
     },
 ];
 
-/// Text for people, in which everything is allowed.
+/// Parameters for text, in which everything is allowed.
 const FREE_TEXT: &[&str] = &["AgentDescription"];
 
 /// Returns a template with this parameter alone, because the patterns of all of them take long to compile.
@@ -269,7 +269,7 @@ fn reduced(template: &str, parameter: &str) -> String {
     format!("Parameters:\n  {parameter}:\n{declaration}Resources:\n  Role:\n    Type: AWS::IAM::Role\n")
 }
 
-/// Returns why CloudFormation refuses a value, or nothing. No stack is created: the request lacks a capability.
+/// Returns CloudFormation's refusal of a value, or `None`. No stack is created, because the request lacks a capability.
 async fn refusal(cloudformation: &CloudFormation, template: &str, parameter: &str, value: &str) -> Option<String> {
     let input = StackInput::uploaded("refused", template).parameter(parameter, value);
     let refusal = cloudformation.create_stack(input).await.expect_err("no capability");

@@ -1,5 +1,5 @@
-//! `Custom::AgentCoreMcpProbe` against a real MCP server in the emulated data plane: what passes, what does not, and
-//! the exact sentence.
+//! `Custom::AgentCoreMcpProbe` against a real MCP server in the emulated data plane: which servers pass, which do not,
+//! and the exact sentence.
 
 use std::time::Duration;
 
@@ -25,14 +25,14 @@ const TYPE: &str = "Custom::AgentCoreMcpProbe";
 const ISSUER: &str = "https://tenant.auth0.com/";
 const COGNITO: &str = "https://cognito-idp.us-east-1.amazonaws.com/us-east-1_a";
 
-/// A runtime that is READY, and its attributes.
+/// Creates a runtime, which is READY then, and returns the answer with its attributes.
 pub(crate) async fn runtime(world: &mut World, changes: Value) -> Answer {
     let mut properties = json!({"AgentRuntimeName": "mcp", "ContainerUri": IMAGE, "RoleArn": EXECUTION_ROLE});
     properties.as_object_mut().expect("a map").extend(changes.as_object().expect("a map").clone());
     world.send(Event::new("Create", "Custom::AgentCoreRuntime", "Runtime", properties)).await.success()
 }
 
-/// The JWT settings of a runtime.
+/// Returns the JWT settings of a runtime.
 fn jwt(issuer: &str, rules: Value) -> Value {
     let mut properties = json!({"InboundAuth": "JWT", "Issuer": issuer});
     properties.as_object_mut().expect("a map").extend(rules.as_object().expect("a map").clone());
@@ -130,9 +130,9 @@ async fn a_container_that_exits_at_start_is_quoted_from_its_log() {
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn log_lines_are_quoted_in_the_order_of_their_times() {
     for (words, expected) in [
-        // Printed two seconds after the first line of the start.
+        // The words are printed two seconds after the first line of the start.
         ("SystemExit: no licence", "SystemExit: no licence"),
-        // Within one millisecond, over several pages.
+        // The words are within one millisecond, over several pages.
         (
             &*(0..250).map(|number| format!("line {number}")).collect::<Vec<_>>().join("\n"),
             "line 247 | line 248 | line 249",

@@ -13,7 +13,7 @@ use tokio::time::sleep;
 use crate::estate::{Estate, PROVISIONER, SERVER, input, read};
 use crate::world::{IMAGE, canary};
 
-/// A gateway that calls a server with tokens: what no example shows.
+/// A gateway that calls a server with tokens, which no example shows.
 const WITH_TOKENS: &str = "
 Parameters:
   Secret: {Type: String, NoEcho: true}
@@ -256,7 +256,7 @@ async fn the_policies_fit_with_everything_allowed() {
     }
 }
 
-/// AgentCore uses the keys of gateways and reads tool schemas in the function's name; nobody else is let.
+/// AgentCore uses the keys of gateways and reads tool schemas in the function's name. Nobody else may.
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn keys_of_gateways_and_tool_schemas_are_for_agentcore_alone() {
     let key = "arn:aws:kms:us-east-1:111122223333:key/0a1b2c3d-0000-1111-2222-333344445555";

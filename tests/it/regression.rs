@@ -1,4 +1,4 @@
-//! Defects met once, each by its story.
+//! Defects that occurred once, each with its story.
 
 use std::time::Duration;
 
@@ -41,12 +41,12 @@ fn delete(kind: &str, id: &str, properties: Value) -> Event {
     event.with("PhysicalResourceId", id)
 }
 
-/// The id that CloudFormation makes up when it cancels a create.
+/// Returns the id that CloudFormation invents when it cancels a create.
 fn invented(kind: &str) -> String {
     format!("mcp-{}-1ABCDEFGHIJK", &kind["Custom::AgentCore".len()..])
 }
 
-/// The Create saw its runtime vanish under the Delete and made it again.
+/// The Create saw that the Delete had deleted its runtime, and created it again.
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn a_cancelled_create_does_not_create_again_what_its_delete_removed() {
     for offset in 0..20 {
@@ -62,9 +62,9 @@ async fn a_cancelled_create_does_not_create_again_what_its_delete_removed() {
     }
 }
 
-/// The Delete gave up after a minute, and the Create had its effect later.
+/// The Delete gave up after a minute, and the call of the Create took effect later.
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn a_delete_outwaits_a_cancelled_create_that_is_held_up() {
+async fn a_delete_waits_longer_than_a_cancelled_create_that_is_delayed() {
     let mut world = World::with_settings(Settings { role_propagation: Duration::from_secs(90), ..Settings::default() });
     let fresh = world.put_fresh_role();
     let creation = world.address(create(RUNTIME, runtime(json!({"RoleArn": fresh}))));
@@ -80,7 +80,7 @@ async fn a_delete_outwaits_a_cancelled_create_that_is_held_up() {
     assert!(!world.has_secret(SECRET_NAME));
 }
 
-/// A duplicate of a finished Create came after the Delete and brought the resource back.
+/// A duplicate of a finished Create came after the Delete and created the resource again.
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn a_late_duplicate_of_a_create_brings_nothing_back() {
     for (kind, properties) in [(RUNTIME, runtime(json!({}))), (SECRET, secret(json!({})))] {
@@ -95,7 +95,7 @@ async fn a_late_duplicate_of_a_create_brings_nothing_back() {
     }
 }
 
-/// Settings were changed before the secret was marked as ours, and the failure left it between two stacks.
+/// Settings were changed before the secret was tagged as ours, and the failure left it between two stacks.
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn a_restored_secret_is_ours_before_anything_else_can_fail() {
     for operation in ["UpdateSecret", "TagResource"] {
@@ -112,7 +112,7 @@ async fn a_restored_secret_is_ours_before_anything_else_can_fail() {
     }
 }
 
-/// A runtime that was listed and gone counted as somebody else's.
+/// A runtime that was listed and deleted meanwhile counted as somebody else's.
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn a_name_that_becomes_free_during_the_create_is_used() {
     for offset in 0..40 {
@@ -130,7 +130,7 @@ async fn a_name_that_becomes_free_during_the_create_is_used() {
     }
 }
 
-/// The runtime that a cancelled rename made was in nobody's way back.
+/// No rollback deleted the runtime that a cancelled rename had created.
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn the_rollback_of_a_rename_in_flight_removes_the_new_name() {
     let slow = Settings { runtime_transition: Duration::from_secs(20), ..Settings::default() };
@@ -153,9 +153,9 @@ async fn the_rollback_of_a_rename_in_flight_removes_the_new_name() {
     assert!(world.has_secret(SECRET_NAME) && !world.has_secret("mcp/renamed"));
 }
 
-/// With forty minutes as the limit, an early crash made the third and last delivery leave the event unanswered.
+/// The limit was forty minutes. After an early crash the third and last delivery left the event unanswered.
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn one_early_crash_leaves_a_stuck_runtime_answered() {
+async fn one_early_crash_does_not_leave_a_stuck_runtime_unanswered() {
     let mut world = World::new();
     world.fault("CreateAgentRuntime", 1, 1, FaultEffect::Stuck);
     let creation = world.address(create(RUNTIME, runtime(json!({}))));
@@ -166,7 +166,7 @@ async fn one_early_crash_leaves_a_stuck_runtime_answered() {
     world.deliver(&creation).await.expect("answered").failure();
 }
 
-/// The second delivery met its own token with other parameters.
+/// The second delivery used the idempotency token of the first with other parameters.
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn an_update_goes_on_after_a_kill_although_the_secret_was_rotated() {
     let mut world = World::new();
@@ -187,7 +187,7 @@ async fn an_update_goes_on_after_a_kill_although_the_secret_was_rotated() {
     assert_eq!(environment["A"], "2");
 }
 
-/// Two deliveries of one update each generated a key, and the second to write failed on the token.
+/// Two deliveries of one update each generated a key, and the second call failed because of the idempotency token.
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn two_deliveries_of_one_update_agree_on_a_generated_key() {
     let mut world = World::new();
@@ -203,7 +203,7 @@ async fn two_deliveries_of_one_update_agree_on_a_generated_key() {
     });
 }
 
-/// A rollback generated a third key, and every client of the first was locked out.
+/// A rollback generated a third key, and locked out every client that had the first.
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn a_rollback_brings_a_generated_key_back() {
     let mut world = World::new();
@@ -243,7 +243,7 @@ async fn claim_names_follow_the_apis_pattern() {
     }
 }
 
-/// The look-up after the deadline found nothing, and the Delete looked once, before the list had caught up.
+/// The lookup after the deadline found nothing, and the Delete looked only once, before the list was up to date.
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn a_create_cut_off_by_its_deadline_is_found_by_its_delete() {
     let mut world = World::with_settings(Settings { list_lag: Duration::from_secs(25), ..Settings::default() });

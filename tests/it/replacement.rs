@@ -8,15 +8,15 @@ use emulator::aws::ServiceId;
 use emulator::settings::Settings;
 use serde_json::{Value, json};
 
-use crate::gateway_target::{COGNITO, GATEWAY_ROLE, Scene, make_gateway, make_provider, merged};
+use crate::gateway_target::{COGNITO, GATEWAY_ROLE, Scene, create_gateway, create_provider, merged};
 use crate::world::{EXECUTION_ROLE, Event, IMAGE, canary};
 
-/// A property, and what is given for it before and after an update, with the properties that go with it.
+/// A property, and the properties before and after an update that changes it.
 type Change = (&'static str, Value, Value);
 
 const KEY: &str = "arn:aws:kms:us-east-1:111122223333:key/0a1b2c3d-0000-1111-2222-333344445555";
 
-/// Reads whether each property of a type is said to replace.
+/// Reads from the reference which properties of a type replace the resource.
 fn declared(resource_type: &str) -> BTreeMap<String, bool> {
     let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/reference.md");
     let page = fs::read_to_string(page).expect("a readable file");
@@ -26,7 +26,7 @@ fn declared(resource_type: &str) -> BTreeMap<String, bool> {
     rows.map(|(name, rest)| (name.to_owned(), rest.contains("**Replaces.**"))).collect()
 }
 
-/// A world with everything that the properties below name.
+/// Creates a world with everything that the properties below name.
 async fn scene() -> Scene {
     let runtime = json!({"RequestHeaders": "X-Api-Key"});
     let scene = Scene::with(Settings::default(), json!({}), runtime).await;
@@ -38,7 +38,7 @@ async fn scene() -> Scene {
     scene
 }
 
-/// Proves of every property of a type that its change does what the reference says.
+/// Proves that a change of every property of a type has the effect that the reference states.
 async fn check(resource_type: &str, base: impl Fn(&Scene) -> Value, changes: impl Fn(&Scene) -> Vec<Change>) {
     let declared = declared(resource_type);
     let mut scene = scene().await;
@@ -50,7 +50,7 @@ async fn check(resource_type: &str, base: impl Fn(&Scene) -> Value, changes: imp
     for (name, before, after) in changes {
         let old = merged(base(&scene), before);
         let new = merged(old.clone(), after);
-        // A logical id of its own gives every case a resource of its own.
+        // Each case has its own logical id, and so its own resource.
         let created = scene.world.send(Event::new("Create", resource_type, name, old.clone())).await;
         if !created.is_success() {
             problems.push(format!("{name} before: {}", created.reason()));
@@ -69,7 +69,7 @@ async fn check(resource_type: &str, base: impl Fn(&Scene) -> Value, changes: imp
     assert!(problems.is_empty(), "{resource_type}: {problems:#?}");
 }
 
-/// The properties of an authorizer for Cognito's tokens, behind the property that selects one.
+/// Returns the changes of an authorizer for Cognito's tokens, each with the property that selects it.
 fn authorizer(selector: &Value) -> Vec<Change> {
     let with = |changes| merged(selector.clone(), changes);
     let discovery = format!("{COGNITO}/.well-known/openid-configuration");
@@ -84,7 +84,7 @@ fn authorizer(selector: &Value) -> Vec<Change> {
     ]
 }
 
-/// The properties of Cognito's client, behind those that select one.
+/// Returns the changes of Cognito's client, each with the properties that select it.
 fn client(selector: &Value) -> Vec<Change> {
     let with = |changes| merged(selector.clone(), changes);
     let given = json!({"ClientId": "app", "ClientSecret": canary("client")});
@@ -219,13 +219,13 @@ async fn a_property_of_a_gateway_replaces_as_declared() {
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn a_property_of_a_target_replaces_as_declared() {
     let changes = |scene: &Scene| -> Vec<Change> {
-        let other = make_gateway(&scene.world, "other", json!({}));
+        let other = create_gateway(&scene.world, "other", json!({}));
         let elsewhere = json!({"Endpoint": "https://mcp.example.com/mcp"});
         let tools = json!({"ToolSchema": {"tools": [{"name": "one", "inputSchema": {"type": "object"}}]}});
-        let oauth = json!({"OutboundAuth": "OAUTH", "CredentialProviderArn": make_provider(&scene.world, "one")});
+        let oauth = json!({"OutboundAuth": "OAUTH", "CredentialProviderArn": create_provider(&scene.world, "one")});
         let oauth = merged(merged(elsewhere.clone(), tools.clone()), oauth);
         let schema_in_s3 = json!({"ToolSchema": "", "ToolSchemaS3Uri": "s3://schemas/two.json"});
-        let another_provider = json!({"CredentialProviderArn": make_provider(&scene.world, "other")});
+        let another_provider = json!({"CredentialProviderArn": create_provider(&scene.world, "other")});
         let schema = json!({"tools": [{"name": "two", "inputSchema": {"type": "object"}}]}).to_string();
         scene.world.aws.with(|world| world.objects.put("s3://schemas/two.json", schema.into_bytes()));
         vec![

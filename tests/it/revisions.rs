@@ -1,5 +1,5 @@
-//! Servers of every revision of MCP deploy, however they refuse a newer one and however AgentCore passes that on: the
-//! table in docs/reference.md, proved line by line.
+//! Servers of every revision of MCP deploy, in every way to refuse a newer revision and in every way in which AgentCore
+//! passes the refusal on. The tests prove the table in docs/reference.md line by line.
 
 mod open_stream;
 
@@ -22,7 +22,7 @@ struct Cost {
     starts: u64,
 }
 
-/// Deploys a server and probes it; it has to pass in its newest revision.
+/// Deploys a server and probes it. The probe has to pass in the server's newest revision.
 async fn deploy(passing: ContainerRefusals, behaviour: Behaviour) -> Cost {
     let what = format!("{behaviour:?} {passing:?}");
     let newest = behaviour.revisions[0].clone();
@@ -51,7 +51,7 @@ async fn every_combination_deploys_with_one_container_start() {
                 let both: &[bool] = if revision == "2025-03-26" { &[true, false] } else { &[true] };
                 for &counters in both {
                     let cost = deploy(passing, Behaviour { counters, ..server(revision, refusal) }).await;
-                    // For an older revision: server/discover, then initialize, its notification, a page, and the end.
+                    // An older revision costs server/discover, then initialize, its notification, a page, and the end.
                     let offers = if counters { 0 } else { 2 };
                     let requests = if revision == "2026-07-28" { 2 } else { 1 + 4 + offers };
                     let what = format!("{revision} {passing:?} {refusal:?} counters: {counters}");
@@ -101,7 +101,7 @@ async fn headers_that_do_not_reach_the_server_do_not_fail_it() {
         let answer = probe(&mut world, &runtime, json!({})).await;
         assert!(answer.is_success(), "{revision}: {}", answer.reason());
     }
-    // The newest revision cannot do without them; the server's older ones can.
+    // The newest revision requires the headers. The server's older revisions do not.
     let mut world = World::new();
     world.aws.with(|world| world.containers.strip_mcp_headers(true));
     let runtime = runtime(&mut world, json!({"RequestHeaders": ""})).await;

@@ -1,5 +1,5 @@
-//! Updates of template.yaml that are undone in a world that has moved on: a rollback goes back all the same, since a
-//! stack in `UPDATE_ROLLBACK_FAILED` takes no further update.
+//! Updates of template.yaml that are rolled back in a world that has changed meanwhile. The rollback has to succeed
+//! anyway, because a stack in `UPDATE_ROLLBACK_FAILED` accepts no further update.
 
 use emulator::container::{Behaviour, Start};
 use emulator::stacks::StackStatus;
@@ -20,7 +20,7 @@ async fn a_server_that_has_broken_meanwhile_does_not_break_the_rollback() {
     assert_eq!(failed.len(), 1, "{failed:#?}");
     assert!(failed[0].contains("container did not start") && failed[0].contains("the upstream is down"), "{failed:?}");
     assert_eq!(deployment.environment()["ZSCALER_MCP_WRITE_ENABLED"], "false");
-    // The stack takes updates, which are strict again.
+    // The stack accepts updates, and they are strict again.
     deployment.aws.with(|world| world.containers.behave(Behaviour::zscaler()));
     let stack = deployment.update().await;
     deployment.expect(&stack, StackStatus::UpdateComplete);

@@ -1,6 +1,6 @@
 //! The battery of `Custom::AgentCoreSecret`.
 
-/// Created where one of ours has been before.
+/// Secrets that are created under the name of a former one of ours.
 mod former_life;
 
 use std::time::Duration;
@@ -315,7 +315,7 @@ async fn a_value_that_is_no_longer_a_json_object_is_not_overwritten() {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn the_same_create_delivered_twice_makes_one_secret_and_one_version() {
+async fn the_same_create_delivered_twice_creates_one_secret_and_one_version() {
     let mut world = World::new();
     let mut properties = properties(json!({"A": canary("a")}));
     properties["GeneratedKeys"] = json!(["KEY"]);

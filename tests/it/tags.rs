@@ -1,4 +1,4 @@
-//! Tags of the user's on what the function creates, where an organization demands them.
+//! The user's tags on everything that the function creates, in an organization that demands them.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +20,8 @@ const CREATES: [&str; 4] = [
     "bedrock-agentcore:CreateOauth2CredentialProvider",
 ];
 
-/// A stack with everything that the function can create, in an organization that demands the tag `cost-center` for it.
+/// Creates a deployment of everything that the function can create, in an organization that demands the tag
+/// `cost-center`.
 fn deployment(tags: &str) -> Deployment {
     let secret = canary("app");
     let deployment = Deployment::new(&[
@@ -49,7 +50,7 @@ fn deployment(tags: &str) -> Deployment {
     deployment
 }
 
-/// Tags without the function's own, by what carries them.
+/// Returns the tags without the function's own, by the kind of resource that has them.
 fn tags(deployment: &Deployment) -> BTreeMap<&'static str, BTreeMap<String, String>> {
     let now = deployment.aws.clock().now();
     let mut found = deployment.aws.with(|world| {
@@ -104,7 +105,7 @@ async fn without_the_tag_the_organization_refuses_the_stack() {
     }
 }
 
-/// Under the policies of provisioner.yaml.
+/// This runs under the policies of provisioner.yaml.
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn a_shared_function_may_set_change_and_remove_tags() {
     let estate = Estate::new(&[]).await;

@@ -1,4 +1,4 @@
-//! template.yaml as a whole: every mode deploys, updates and deletes under the policies it brings along itself.
+//! template.yaml as a whole: every mode deploys, updates and deletes under the template's own policies.
 
 use emulator::container::{Behaviour, Start};
 use emulator::faults::{Fault, FaultEffect};
@@ -66,8 +66,8 @@ async fn every_mode_deploys_updates_and_deletes_under_its_own_policies() {
     }
 }
 
-/// Lists the tools with these headers, signed as somebody who may call the runtime. Returns their number, or the HTTP
-/// status of the refusal.
+/// Lists the tools with these headers, signed as somebody who may call the runtime. Returns the number of tools, or the
+/// HTTP status of the refusal.
 async fn call_status(deployment: &Deployment, url: &str, headers: &[(&str, &str)]) -> Result<usize, u16> {
     let context = handler::context(&deployment.aws, &Principal::Administrator);
     let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), Sensitive::new(*value))).collect();
@@ -105,7 +105,7 @@ async fn keys_and_credentials_are_optional_unless_they_are_required() {
     }
 }
 
-/// A generated key, a switch in place, and a secret whose only credential is a private key.
+/// Covers a generated key, a switch in place, and a secret whose only credential is a private key.
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn required_credentials_come_from_the_secret() {
     let mut deployment = Deployment::new(&[("McpAuthMode", "api-key")]);
@@ -180,7 +180,7 @@ async fn a_failed_update_rolls_back_to_the_working_configuration() {
     assert!(deployment.reasons().iter().any(|reason| reason.contains("the image is broken")));
     assert_eq!(rolled_back.output("AgentRuntimeId"), stack.output("AgentRuntimeId"));
     let mut after = deployment.environment();
-    // The secret's new version is a new fact that the rollback keeps.
+    // The rollback keeps the secret's new version.
     let version = "AGENTCORE_PROVISIONER_SECRET_VERSION";
     after.insert(version.to_owned(), before[version].clone());
     assert_eq!(after, before);
@@ -248,7 +248,7 @@ async fn the_platform_is_a_parameter_that_may_change_and_an_output() {
     deployment.check_nothing_is_left();
 }
 
-/// Also where nothing is verified: the deployment itself fails, and the function may read why.
+/// This holds without verification, too: the deployment itself fails, and the function may read the reason.
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn a_container_that_never_becomes_healthy_on_v2_fails_the_deployment_with_its_last_words() {
     for mode in ["Strict", "Report", "Off"] {
@@ -283,7 +283,8 @@ async fn an_update_to_v2_that_fails_goes_back_to_v1() {
     deployment.check_nothing_is_left();
 }
 
-/// The Delete asked for a secret named after the logical id, which the role's policy denies: the stack could not go.
+/// The Delete asked for a secret named after the logical id, which the role's policy denies, so that the stack could
+/// not be deleted.
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn a_secret_refused_for_its_properties_leaves_a_stack_that_can_be_deleted() {
     let mut deployment = Deployment::new(&[]);

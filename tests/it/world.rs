@@ -1,4 +1,4 @@
-//! The world of one test: an account, the function, and a way to send it events, each answered once. Dropping it checks
+//! The world of one test: an account, the function, and a way to send it events, each answered once. Its drop checks
 //! what must hold after every test: nothing secret in any log line, answer, name, tag or description.
 
 use std::collections::BTreeMap;
@@ -27,7 +27,7 @@ pub(crate) const IMAGE: &str = "111122223333.dkr.ecr.us-east-1.amazonaws.com/zsc
 /// Begins every secret value that a test uses, so that a leak is easy to see. Awkward on purpose.
 pub(crate) const CANARY: &str = "cAnArY-";
 
-/// A secret value that must never be seen again outside its secret.
+/// Returns a secret value, which must never appear outside its secret.
 pub(crate) fn canary(name: &str) -> String {
     format!("{CANARY}{name}-\"quoted\"-back\\slash-new\nline-ümlaut-😀")
 }
@@ -109,7 +109,7 @@ impl World {
             .unwrap_or_else(|error| panic!("{operation}: {} {}", error.code, error.message))
     }
 
-    /// From now on, `effect` happens to `count` calls of an operation, from the `nth` on.
+    /// Adds a fault: `effect` happens to `count` calls of an operation, from the `nth` call on.
     pub(crate) fn fault(&self, operation: &str, nth: u64, count: u64, effect: FaultEffect) {
         self.aws.faults().add(Fault { service: None, operation: Some(operation.to_owned()), nth, count, effect });
     }

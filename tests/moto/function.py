@@ -26,13 +26,13 @@ from cryptography.hazmat.primitives.asymmetric import ec
 ACCOUNT = "123456789012"  # moto's
 REGION = "us-east-1"
 FUNCTION_ARN = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:provisioner"
-# How long a test waits for an answer. The function's own limit, 900 seconds, would be too patient here.
+# How long a test waits for an answer. The function's own limit, 900 seconds, would be too long here.
 ANSWER_SECONDS_MAX = 60
 RESPONSE_BYTES_MAX = 4096
 
 
 def certificate(host: str) -> tuple[bytes, bytes]:
-    """A certificate for a host that vouches for itself, and its key, as PEM."""
+    """Creates a self-signed certificate for a host. Returns it and its key, as PEM."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, host)])
     now = datetime.datetime.now(datetime.timezone.utc)
@@ -59,7 +59,7 @@ class Function:
         tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         tls.load_cert_chain(pem, key)
         self._runtime_api, self._bucket = self._serve(), self._serve(tls)
-        # Nothing of our own environment: Lambda passes these and little else.
+        # Nothing comes from our own environment: Lambda passes these variables and few others.
         environment = {
             "AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{self._runtime_api.server_port}",
             "AWS_LAMBDA_FUNCTION_NAME": "provisioner",
@@ -108,7 +108,7 @@ class Function:
         return answer
 
     def log(self) -> str:
-        """Everything the function wrote so far."""
+        """Returns everything that the function has written so far."""
         self._log.seek(0)
         text = self._log.read().decode(errors="replace")
         self._log.seek(0, os.SEEK_END)

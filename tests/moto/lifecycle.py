@@ -28,7 +28,7 @@ CANARY = "canary"
 
 
 def event(name: str, **properties) -> dict:
-    """The event in `events/<name>.json` as a new request, with some properties replaced."""
+    """Returns the event in `events/<name>.json` as a new request, with some properties replaced."""
     loaded = json.loads((EVENTS / f"{name}.json").read_text(encoding="utf-8"))
     loaded["RequestId"] = str(uuid.uuid4())
     loaded["ResourceProperties"] |= properties
@@ -36,7 +36,7 @@ def event(name: str, **properties) -> dict:
 
 
 def after(previous: dict, request_type: str, physical_id: str, **properties) -> dict:
-    """The Update or Delete that follows an event."""
+    """Returns the Update or Delete that follows an event."""
     following = copy.deepcopy(previous)
     following |= {"RequestType": request_type, "RequestId": str(uuid.uuid4()), "PhysicalResourceId": physical_id}
     following["ResourceProperties"] |= properties

@@ -1,17 +1,17 @@
 """A moto server on loopback: an AWS for the lifecycle test that shares no code with this project's own emulator.
 
 moto's AgentCore control plane departs from the service in ways that the provisioner rightly does not expect. Four of
-them are put right here, since no lifecycle gets past them:
+them are corrected here, because they break every lifecycle:
 
 - A runtime's id is random. It begins with the runtime's name, and its ARN reads `runtime/<id>`.
-- A runtime that was updated stays UPDATING for good. UPDATING ends in READY, as CREATING does.
+- A runtime that was updated stays UPDATING permanently. UPDATING ends in READY, as CREATING does.
 - Every version has an ARN of its own, so that the tags, which hang on the ARN, are lost with the first update. A
   runtime keeps its ARN.
-- GetAgentRuntime says nothing of requireMMDSV2, which is on for every runtime made since February 2026.
+- GetAgentRuntime says nothing of requireMMDSV2, which is on for every runtime created since February 2026.
 
 The others are left as they are, and no test depends on them:
 
-- Client tokens are ignored: a repeated CreateAgentRuntime makes a second runtime of the same name, which is allowed.
+- Client tokens are ignored: a repeated CreateAgentRuntime creates a second runtime of the same name, which is allowed.
 - DeleteAgentRuntime takes effect at once and in any state; DELETING is never seen.
 - UpdateAgentRuntime keeps optional members that are left out, where the service replaces everything.
 - Values are not validated: neither names nor patterns, lengths or roles.

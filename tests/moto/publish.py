@@ -92,7 +92,7 @@ class Publish(Publisher):
         meeting, turn = threading.Barrier(2), threading.Lock()
 
         def meet(original, response):
-            # Both have found the name free before either takes it.
+            # Both publishers have seen that the name is free before either uploads.
             if response.parse_key_name().endswith(".zip"):
                 meeting.wait(MEETING_SECONDS_MAX)
             with turn:
@@ -139,7 +139,7 @@ class Publish(Publisher):
         policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
         self.s3().put_bucket_policy(Bucket=f"{PREFIX}-us-east-1", Policy=policy)
         self.assertFalse(warns())
-        # That S3 cannot tell is no reason to doubt the policy.
+        # A failure of S3 is not a reason to doubt the policy.
         self.wrap("head_object", lambda head, *_, headers: head() if headers.get("Authorization") else (503, {}, ""))
         self.assertFalse(warns())
 
@@ -160,7 +160,7 @@ class Publish(Publisher):
         self.assertIn(f"aws s3 mb s3://{PREFIX}-eu-west-1 --region eu-west-1", sentence)
 
     def cli(self, script: str) -> dict[str, str]:
-        """An environment without keys whose AWS CLI is a shell script."""
+        """Returns an environment without keys whose AWS CLI is a shell script."""
         program = self.home / "bin" / "aws"
         program.parent.mkdir()
         program.write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")

@@ -21,12 +21,12 @@ PREFIX = "acme-mcp"
 
 
 def executable(machine: int) -> bytes:
-    """The head of an ELF file for a processor (62: x86_64), which asks for no library."""
+    """Returns the head of an ELF file for a processor (62: x86_64) that needs no library."""
     return b"\x7fELF\x02\x01\x01".ljust(16, b"\0") + bytes([2, 0, machine, 0]) + bytes(44)
 
 
 def error(status: int, code: str, message: str = "later") -> tuple[int, dict, str]:
-    """An answer of S3's."""
+    """Returns an error answer of S3."""
     return status, {}, f"<Error><Code>{code}</Code><Message>{message}</Message></Error>"
 
 
@@ -66,7 +66,7 @@ class Publisher(unittest.TestCase):
         self.git("commit", "--quiet", "-m", message)
 
     def wrap(self, name: str, replacement):
-        """Puts something between the server and moto for the rest of the test: `replacement(original, response, ...)`."""
+        """Wraps a method of moto's S3 for the rest of the test: `replacement(original, response, ...)`."""
         original = getattr(S3Response, name)
 
         def wrapped(response, *arguments, **named):
@@ -77,7 +77,7 @@ class Publisher(unittest.TestCase):
         self.addCleanup(patch.stop)
 
     def bucket(self, region: str, actual: str | None = None):
-        """The bucket for a Region, versioned, so that nothing can be overwritten unseen."""
+        """Creates the bucket for a Region, versioned, so that an overwrite would be visible."""
         actual = actual or region
         location = {} if actual == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": actual}}
         self.s3(actual).create_bucket(Bucket=f"{PREFIX}-{region}", **location)
@@ -89,7 +89,7 @@ class Publisher(unittest.TestCase):
         return boto3.client("s3", region_name=region, endpoint_url=self.url, **keys)
 
     def versions(self, region: str = "us-east-1") -> list:
-        """The keys of all versions in a Region's bucket, code first."""
+        """Returns the keys of all versions in a Region's bucket, code first."""
         listed = self.s3(region).list_object_versions(Bucket=f"{PREFIX}-{region}").get("Versions", [])
         return sorted((version["Key"] for version in listed), key=lambda key: not key.endswith(".zip"))
 
@@ -116,7 +116,7 @@ class Publisher(unittest.TestCase):
         return self.end(self.start(*arguments, **settings))
 
     def refused(self, *arguments: str, **settings) -> str:
-        """The one sentence of a publication that must not succeed, and must not upload anything."""
+        """Returns the one sentence of a publication that must not succeed and must not upload anything."""
         process = self.start(*arguments, **settings)
         _, complaint = process.communicate()
         self.assertEqual(process.returncode, 1, complaint)
@@ -132,7 +132,7 @@ class Publisher(unittest.TestCase):
         return sentence
 
     def templates(self, shown: str) -> list[str]:
-        """The keys of the templates that the links lead to."""
+        """Returns the keys of the templates that the links lead to."""
         links = [line for line in shown.splitlines() if line.startswith("https://")]
         queries = [parse_qs(urlsplit(link).fragment.partition("?")[2], strict_parsing=True) for link in links]
         return [urlsplit(query["templateURL"][0]).path.lstrip("/") for query in queries]

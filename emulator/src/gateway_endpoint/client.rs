@@ -37,7 +37,7 @@ pub(super) struct Connection<'a> {
 impl<'a> Connection<'a> {
     /// Shakes hands with the MCP server at a URL.
     pub(super) async fn open(aws: &'a Aws, endpoint: &str, outbound: Outbound) -> Result<Self, String> {
-        let endpoint = endpoint.parse().map_err(|_| format!("the endpoint {endpoint} is no URL"))?;
+        let endpoint = endpoint.parse().map_err(|_| format!("the endpoint {endpoint} is not a URL"))?;
         let mut connection = Self { aws, endpoint, outbound, session: None, revision: None, requests: 0 };
         let mut refusals = Vec::new();
         for offered in REVISIONS {
@@ -81,7 +81,7 @@ impl<'a> Connection<'a> {
                 return Err("the answer to tools/list has no tools".to_owned());
             };
             if let Some(problem) = listed.iter().find_map(|tool| serde_json::from_value::<Tool>(tool.clone()).err()) {
-                return Err(format!("the answer to tools/list has something that is no tool: {problem}"));
+                return Err(format!("the answer to tools/list has an entry that is not a tool: {problem}"));
             }
             tools.extend(listed);
             let next = page["nextCursor"].take();
@@ -113,7 +113,7 @@ impl<'a> Connection<'a> {
         let mine = |message: &&Value| message["id"] == id || message["error"].is_object();
         let mut message = messages.iter().find(mine).cloned().ok_or_else(|| {
             let text: String = String::from_utf8_lossy(response.body()).chars().take(SHOWN).collect();
-            format!("the answer to {method} is no MCP: {text}")
+            format!("the answer to {method} is not MCP: {text}")
         })?;
         if let Some(error) = message.get("error") {
             return Err(format!(

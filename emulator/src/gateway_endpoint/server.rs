@@ -104,7 +104,7 @@ impl GatewayServer {
         let answer = connecting.unwrap_or_else(gave_up)?.call(tool, arguments).await?;
         let result = serde_json::from_value(answer);
         let mut result: CallToolResult =
-            result.map_err(|problem| format!("the answer is no tool result: {problem}"))?;
+            result.map_err(|problem| format!("the answer is not a tool result: {problem}"))?;
         // The target speaks a revision without it; of the gateway's clients only those of an older revision go without.
         result.result_type = Some(ResultType::COMPLETE);
         Ok(result)

@@ -1,4 +1,4 @@
-//! The two binaries: built if need be, and weighed.
+//! The two binaries: built if necessary, and measured.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -19,13 +19,15 @@ pub(super) struct Size {
 }
 
 impl Binaries {
-    /// Builds what is missing or out of date, in release, and says where it is. `provisioner` is taken as it is if given.
+    /// Builds each missing or outdated binary for release and returns the paths. A given `provisioner` is used as it
+    /// is.
     ///
     /// # Errors
     /// A build failed, or the given program does not exist.
     pub(super) fn find(provisioner: Option<&Path>) -> Result<Self, String> {
         // The running executable lies in `<target>/release` or, for a build with `--target`, one folder deeper.
-        let executable = std::env::current_exe().map_err(|error| format!("this executable is nowhere: {error}"))?;
+        let executable =
+            std::env::current_exe().map_err(|error| format!("the path of this executable is unknown: {error}"))?;
         let profile = executable.parent().unwrap_or(Path::new("."));
         let target = profile.parent().unwrap_or(Path::new("."));
         let baseline = build(target, "local", "baseline")?;
@@ -38,13 +40,13 @@ impl Binaries {
     }
 }
 
-/// Runs cargo, which does nothing if the binary is up to date. Each package is built alone, so that none gets features
-/// of a dependency that only another one asked for.
+/// Runs cargo, which does nothing if the binary is up to date. Each package is built alone, because otherwise it would
+/// get features of a dependency that only another package asked for.
 fn build(target: &Path, package: &str, binary: &str) -> Result<PathBuf, String> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml");
     let mut command = Command::new(cargo);
-    // What cargo tells this program about itself would make it build anew whatever looks at such variables.
+    // cargo sets variables about this program, and would rebuild every crate that reads such variables.
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();
         if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") || text == "CARGO_BIN_NAME" {
@@ -63,7 +65,7 @@ fn build(target: &Path, package: &str, binary: &str) -> Result<PathBuf, String> 
     Ok(target.join("release").join(binary))
 }
 
-/// Weighs a binary as it is and as a zip would hold it.
+/// Measures a binary as it is and as a zip would hold it.
 ///
 /// # Errors
 /// The file cannot be read.

@@ -13,7 +13,7 @@ use super::binary::Binaries;
 use super::world::{Account, instant_settings};
 use crate::request::Requests;
 
-/// What was measured; times are medians.
+/// The measurements. Times are medians.
 pub(super) struct Processes {
     pub(super) start: Duration,
     pub(super) baseline_start: Duration,
@@ -22,7 +22,7 @@ pub(super) struct Processes {
     /// Of the first event of each process.
     pub(super) first_runtime: Duration,
     pub(super) baseline_answer: Duration,
-    /// Bytes; `None` where the system does not tell.
+    /// Bytes. `None` if the system does not report them.
     pub(super) memory: Option<u64>,
     pub(super) baseline_memory: Option<u64>,
 }

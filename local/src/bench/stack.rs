@@ -1,4 +1,4 @@
-//! The whole template with a gateway, on virtual time: how much longer it takes than the longest chain of its resources.
+//! Measures the whole template with a gateway, on virtual time, against the longest chain of its resources.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -18,12 +18,13 @@ use crate::template::Template;
 
 const TEMPLATE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../template.yaml");
 const STACK: &str = "bench";
-/// What AgentCore takes for each kind of resource.
+/// The time that AgentCore takes for each kind of resource.
 const RUNTIME: Duration = Duration::from_secs(12);
 const GATEWAY: Duration = Duration::from_secs(5);
 const PROVIDER: Duration = Duration::from_secs(1);
 const TARGET: Duration = Duration::from_secs(8);
-/// What the server takes to start: for its own verification, and once more while the target is made, which takes longer.
+/// The time that the server takes to start: for its own verification, and once more while the target is created, which
+/// takes longer.
 const SERVER_START: Duration = Duration::from_secs(2);
 
 /// The ways in which a gateway stands in front of the server.
@@ -32,11 +33,11 @@ pub(super) const TOPOLOGIES: [(&str, &[(&str, &str)]); 2] = [
     ("OAuth on", &[("EnableAgentCoreGateway", "true"), ("McpAuthMode", "jwt")]),
 ];
 
-/// What one deployment took.
+/// The duration of one deployment.
 pub(super) struct StackNumbers {
     /// From the stack's first event to its last.
     pub(super) wall: Duration,
-    /// The longest chain: runtime, its verification, target. Gateway and provider are made meanwhile.
+    /// The longest chain: runtime, its verification, target. Gateway and provider are created meanwhile.
     pub(super) critical_path: Duration,
     /// The function's calls, counted, in order of their first use.
     pub(super) calls: Vec<String>,
@@ -45,7 +46,7 @@ pub(super) struct StackNumbers {
 /// Deploys the template once.
 ///
 /// # Errors
-/// It did not come to `CREATE_COMPLETE`.
+/// The stack did not reach `CREATE_COMPLETE`.
 pub(super) async fn deploy(parameters: &[(&str, &str)]) -> Result<StackNumbers, String> {
     let mut deployment = Deployment::new(parameters).await?;
     let wall = deployment.run(Change::Create).await?;
@@ -55,11 +56,11 @@ pub(super) async fn deploy(parameters: &[(&str, &str)]) -> Result<StackNumbers, 
     Ok(StackNumbers { wall, critical_path: RUNTIME + SERVER_START + TARGET, calls: counted(&operations) })
 }
 
-/// Deploys the template without a gateway on platform version V2, updates it, and rotates its secret. Returns what each
-/// took, and the longest chain: a version of the runtime and its verification, which begins with a copy.
+/// Deploys the template without a gateway on platform version V2, updates it, and rotates its secret. Returns the
+/// duration of each, and the longest chain: a version of the runtime and its verification, which begins with a copy.
 ///
 /// # Errors
-/// One of the three did not come to its end.
+/// One of the three failed.
 pub(super) async fn on_v2() -> Result<Vec<(&'static str, Duration, Duration)>, String> {
     let mut deployment = Deployment::new(&[("PlatformVersion", "V2")]).await?;
     let chain = deployment.aws.settings().snapshot_transition + SERVER_START;
@@ -137,7 +138,7 @@ mod tests {
     use super::*;
     use crate::Runtime;
 
-    /// On virtual time, which no machine is too slow for.
+    /// Runs on virtual time, so that a slow machine does not matter.
     #[test]
     fn a_stack_with_a_gateway_takes_little_longer_than_its_longest_chain() {
         for (what, parameters) in TOPOLOGIES {

@@ -1,4 +1,4 @@
-//! The account that the benchmark works in, and what is measured without real time: calls and lags.
+//! The account that the benchmark works in, and the measurements without real time: calls and lags.
 
 use std::time::Duration;
 
@@ -17,13 +17,13 @@ const RUNTIME: &str = "Custom::AgentCoreRuntime";
 const PROBE: &str = "Custom::AgentCoreMcpProbe";
 /// The newest revision, and the newest of those with a handshake.
 const PROBED: [&str; 2] = ["2026-07-28", "2025-11-25"];
-/// How long the control plane takes to bring a runtime to `READY`.
+/// The times that the control plane takes to bring a runtime to `READY`.
 const READINESS: [Duration; 4] =
     [Duration::from_millis(300), Duration::from_secs(3), Duration::from_secs(12), Duration::from_secs(45)];
 
-/// What was measured in this process.
+/// The measurements in this process.
 pub(super) struct InProcessNumbers {
-    /// Per operation, the calls in order of their first use, with their number if above one.
+    /// Per operation, the calls in order of their first use, with their number if it is above one.
     pub(super) calls: Vec<(String, Vec<String>)>,
     /// Time to `READY`, and from then to the end of the invocation.
     pub(super) lags: Vec<(Duration, Duration)>,
@@ -31,7 +31,7 @@ pub(super) struct InProcessNumbers {
     pub(super) probes: Vec<(&'static str, ProbeNumbers)>,
     /// Whole stacks with a gateway.
     pub(super) stacks: Vec<(&'static str, StackNumbers)>,
-    /// On platform version V2: what was done to a stack, how long it took, and the longest chain.
+    /// On platform version V2: the change to a stack, its duration, and the longest chain.
     pub(super) on_v2: Vec<(&'static str, Duration, Duration)>,
 }
 
@@ -52,7 +52,7 @@ pub(super) struct Account {
     image: String,
 }
 
-/// A control plane without any delay.
+/// Returns the settings of a control plane without any delay.
 pub(super) fn instant_settings() -> Settings {
     Settings {
         runtime_transition: Duration::ZERO,
@@ -66,7 +66,7 @@ pub(super) fn instant_settings() -> Settings {
 }
 
 impl Account {
-    /// Makes a role for the function, which may do anything, and one for runtimes.
+    /// Creates a role for the function, which may do anything, and one for runtimes.
     pub(super) fn new(aws: &Aws) -> Self {
         let Settings { account_id, region, partition, dns_suffix, .. } = aws.settings();
         let arn = |name: &str| format!("arn:{partition}:iam::{account_id}:role/{name}");
@@ -102,7 +102,7 @@ impl Account {
     }
 }
 
-/// Measures in worlds whose clocks jump over waits. `runtime` makes a runtime with a paused clock.
+/// Measures in worlds whose clocks jump over waits. `runtime` starts tokio with a paused clock.
 ///
 /// # Errors
 /// The handler failed an operation.
@@ -156,7 +156,7 @@ fn with(properties: &Value, name: &str, value: &str) -> Value {
     properties
 }
 
-/// `["GetAgentRuntime ×2", …]`, in order of first use.
+/// Counts calls: `["GetAgentRuntime ×2", …]`, in order of first use.
 pub(super) fn counted(operations: &[&str]) -> Vec<String> {
     let mut counts: Vec<(&str, usize)> = Vec::new();
     for &operation in operations {
@@ -171,7 +171,7 @@ pub(super) fn counted(operations: &[&str]) -> Vec<String> {
         .collect()
 }
 
-/// Probes a server that knows one revision and is started in no time.
+/// Probes a server that knows one revision and starts without delay.
 async fn probe(revision: &str) -> Result<ProbeNumbers, String> {
     let call_latency = Settings::default().call_latency;
     let aws = Aws::new(Settings { call_latency, ..instant_settings() });
@@ -212,7 +212,7 @@ async fn lag(readiness: Duration) -> Result<Duration, String> {
     let function = handler::function(&aws);
     let reply = Requests::new(&aws, &function, &account.function_role).send(&account.create_runtime("Thing")).await?;
     let created = aws.calls().iter().find(|call| call.operation == "CreateAgentRuntime").map(|call| call.at);
-    let ready = created.ok_or("the handler made no runtime")? + readiness;
+    let ready = created.ok_or("the handler created no runtime")? + readiness;
     reply.at.duration_since(ready).map_err(|_| "the handler answered before the runtime was ready".to_owned())
 }
 

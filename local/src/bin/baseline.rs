@@ -1,4 +1,4 @@
-//! The smallest function that `lambda_runtime` can make: what the benchmark holds the provisioner against.
+//! The smallest function that `lambda_runtime` allows. The benchmark compares the provisioner with it.
 
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde_json::Value;

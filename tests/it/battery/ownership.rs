@@ -27,7 +27,7 @@ impl Foreign {
         Self::new(stage, id)
     }
 
-    /// Creates a resource that is the function's no more.
+    /// Creates a resource that no longer belongs to the function.
     async fn disowned<S: Subject>(stage: &mut Stage<S>, how: Disowned) -> Self {
         let named = stage.subject.named();
         let id = stage.create(&named).await.success().physical_id();
@@ -36,7 +36,7 @@ impl Foreign {
         Self::new(stage, id)
     }
 
-    /// Checks that a request was refused for the owner's sake, and that nothing was written.
+    /// Checks that a request was refused because the resource is not ours, and that nothing was written.
     fn check<S: Subject>(&self, stage: &Stage<S>, answer: &Answer) {
         let reason = answer.failure();
         assert!(reason.contains("someone else") || reason.contains("ownership"), "{reason}");

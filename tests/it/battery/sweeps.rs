@@ -46,7 +46,8 @@ async fn deliver_addressed(world: &mut World, event: &Event, kill: Option<Instan
     panic!("not answered in three deliveries: {:?}", event.0["RequestType"]);
 }
 
-/// A world in which calls take a second, Gets and lists are late by different times, and every list has several pages.
+/// Returns settings with which calls take a second, Gets and lists lag by different times, and every list has several
+/// pages.
 fn settings() -> Settings {
     Settings {
         call_latency: Duration::from_secs(1),
@@ -188,7 +189,7 @@ async fn survive<S: Subject>(variant: &str, plan: &Plan, reference: &Trace) -> O
     trace
 }
 
-/// A life in which nothing goes wrong.
+/// Lives through a life without faults.
 async fn reference<S: Subject>(variant: &str, short: bool) -> Trace {
     life::<S>(variant, &Plan { short, ..Plan::default() }).await.expect("a whole life")
 }

@@ -1,4 +1,4 @@
-//! A gateway goes when its targets are gone, and never takes one with it.
+//! A gateway is deleted when its targets are gone, and never deletes a target.
 
 use std::time::Duration;
 

@@ -9,7 +9,7 @@ use serde_json::json;
 use super::{create, properties, status, update, with};
 use crate::world::World;
 
-/// A world whose Gets are later than an operation takes at its fastest.
+/// Creates a world whose Gets lag longer than the fastest operation takes.
 fn world(transition: u64) -> World {
     let gateway_transition = Duration::from_secs(transition);
     World::with_settings(Settings { get_lag: Duration::from_secs(10), gateway_transition, ..Settings::default() })

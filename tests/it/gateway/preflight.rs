@@ -9,18 +9,18 @@ use crate::world::{World, canary};
 
 const AUTH0: &str = "https://tenant.auth0.com/";
 const OKTA: &str = "https://dev-1.okta.com/oauth2/default";
-/// Okta behind a name that does not say so.
+/// The issuer of an Okta behind a custom domain.
 const CUSTOM_DOMAIN: &str = "https://login.example.com/oauth2/default";
 const ENTRA_V1: &str = "https://sts.windows.net/tenant/";
 const ENTRA_V2: &str = "https://login.microsoftonline.com/tenant/v2.0";
 const KEYCLOAK: &str = "https://sso.example.com/realms/mcp";
 
-/// The properties of the client `app`.
+/// Returns the properties of the client `app`.
 fn client(changes: Value) -> Value {
     extended(json!({"ClientId": "app", "ClientSecret": canary("client")}), changes)
 }
 
-/// The one claim rule of a gateway.
+/// Returns the only claim rule of a gateway.
 fn rule(world: &World, id: &str) -> Option<(String, String)> {
     let authorizer = gateway(world, id, |gateway| gateway.jwt_authorizer().cloned()).expect("one");
     let rule = authorizer.get("customClaims")?.as_array()?.first()?.clone();
@@ -222,7 +222,7 @@ async fn the_idp_is_asked_only_when_the_authorizer_is_about_to_change() {
     let described = extended(old.clone(), json!({"Description": "new"}));
     let updated = world.send(update(&created.physical_id(), described.clone(), old.clone())).await.success();
     assert_eq!((requests(&world), updated.attribute("ClientClaimName")), (2, "cid"));
-    // A rollback must not depend on an IdP whose answer changes nothing.
+    // A rollback must not depend on an IdP whose answer does not change anything.
     let broken = provider(ClaimStyle::Okta, CUSTOM_DOMAIN)
         .with_fault(ProviderFault::At(Endpoint::Discovery, Failure::Unreachable));
     add_provider(&world, broken);

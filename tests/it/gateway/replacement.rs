@@ -26,12 +26,12 @@ fn changes() -> Vec<(Value, Value, &'static str)> {
         (properties(), with(json!({"SearchType": "NONE"})), "SearchType"),
         (properties(), with(json!({"KmsKeyArn": key})), "KmsKeyArn"),
         (fewer.clone(), more.clone(), "SupportedVersions"),
-        // What shrinks in place cannot grow back when the update is rolled back.
+        // A list that shrinks in place cannot grow back when the update is rolled back.
         (more, fewer, "SupportedVersions"),
     ]
 }
 
-/// A later release may know more versions: that must not cost anybody their gateway.
+/// A later release may know more versions, which must not replace any gateway.
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn a_gateway_keeps_its_versions_where_none_are_asked_for() {
     let mut world = world();
@@ -127,7 +127,7 @@ async fn a_replacement_whose_answer_did_not_arrive_is_deleted_by_the_rollback() 
         add_provider(&world, provider(ClaimStyle::Cognito, COGNITO));
         let created = world.send(create(old.clone())).await.success();
         let strangers = somebodys_gateway(&world, &format!("{PREFIX}abcdef"));
-        // Cut off while the new gateway is being created, and never delivered again.
+        // The update is cut off while the new gateway is being created, and never delivered again.
         let event = world.address(update(&created.physical_id(), new.clone(), old.clone()));
         world.timeout = Duration::from_secs(40);
         world.deliver(&event).await.expect_err("cut off");

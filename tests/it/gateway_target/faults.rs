@@ -1,4 +1,4 @@
-//! When something goes wrong: failed operations, lost replies, slow ones, and the ids the clean-up needs.
+//! Failed operations, lost and slow replies, and the ids that the cleanup needs.
 
 use std::time::Duration;
 

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::{Scene, status};
 
-/// A scene whose Gets are later than an operation takes at its fastest.
+/// Creates a scene whose Gets lag longer than the fastest operation takes.
 async fn scene(transition: u64) -> Scene {
     let target_transition = Duration::from_secs(transition);
     let settings = Settings { get_lag: Duration::from_secs(10), target_transition, ..Settings::default() };
@@ -33,7 +33,7 @@ async fn an_update_of_anything_is_answered_when_it_is_done() {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn a_delete_asked_for_as_another_operation_ends_goes_on() {
+async fn a_delete_that_begins_as_another_operation_ends_succeeds() {
     for quarters in 0..40 {
         let settings = Settings {
             call_latency: Duration::from_secs(1),

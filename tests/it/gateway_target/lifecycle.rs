@@ -1,4 +1,4 @@
-//! Create, update, replace, delete: when everything goes well.
+//! Create, update, replace and delete, without faults.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use emulator::container::Behaviour;
 use emulator::settings::Settings;
 use serde_json::json;
 
-use super::{MARKER, NAME, Scene, jwt_runtime, make_provider};
+use super::{MARKER, NAME, Scene, create_provider, jwt_runtime};
 use crate::world::REGION_ACCOUNT;
 
 #[tokio::test(flavor = "local", start_paused = true)]
@@ -59,7 +59,7 @@ async fn a_name_is_derived_and_an_unencoded_endpoint_and_an_arn_are_accepted() {
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn every_property_reaches_the_target() {
     let mut scene = Scene::with(Settings::default(), json!({}), jwt_runtime()).await;
-    let provider_arn = make_provider(&scene.world, "idp");
+    let provider_arn = create_provider(&scene.world, "idp");
     for parameters in [json!({"audience": "api", "empty": ""}), json!(r#"{"audience": "api"}"#)] {
         let changes = json!({
             "OutboundAuth": "OAUTH",
@@ -87,7 +87,7 @@ async fn every_property_reaches_the_target() {
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn tools_may_come_from_a_schema_or_be_listed_live() {
     let mut scene = Scene::with(Settings::default(), json!({}), jwt_runtime()).await;
-    let provider_arn = make_provider(&scene.world, "idp");
+    let provider_arn = create_provider(&scene.world, "idp");
     let tool = json!({"name": "one", "description": "d", "inputSchema": {"type": "object"}});
     let text = json!({"tools": [tool]}).to_string();
     scene.world.aws.with(|world| world.objects.put("s3://bucket/tools.json", text.clone()));
@@ -95,7 +95,7 @@ async fn tools_may_come_from_a_schema_or_be_listed_live() {
         (json!({"ToolSchema": text}), 1),
         (json!({"ToolSchema": {"tools": [tool]}}), 1),
         (json!({"ToolSchemaS3Uri": "s3://bucket/tools.json"}), 1),
-        // Nobody has to sign in for what a schema names.
+        // Nobody has to sign in for the tools of a schema.
         (json!({"ToolSchema": text, "GrantType": "AUTHORIZATION_CODE"}), 1),
         (json!({"ListingMode": "DYNAMIC"}), 0),
     ] {
@@ -157,7 +157,7 @@ async fn a_new_value_of_synchronize_on_lists_the_tools_again_once() {
     assert_eq!(calls.iter().filter(|call| **call == "SynchronizeGatewayTargets").count(), 1, "{calls:?}");
     assert!(!calls.contains(&"UpdateGatewayTarget"), "{calls:?}");
     assert_eq!(scene.look(&created.physical_id(), |target| target.tools.len()), 5);
-    // Where an update is due, it lists them as well.
+    // If an update is due, it lists the tools as well.
     scene.behave(Behaviour { tools: 7, ..Behaviour::default() });
     let before = scene.world.call_count();
     let new = json!({"SynchronizeOn": "3", "Description": "new"});

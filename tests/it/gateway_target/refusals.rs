@@ -6,7 +6,7 @@ use emulator::faults::FaultEffect;
 use emulator::settings::Settings;
 use serde_json::{Value, json};
 
-use super::{NAME, Scene, TYPE, jwt_runtime, make_provider, merged};
+use super::{NAME, Scene, TYPE, create_provider, jwt_runtime, merged};
 use crate::world::{Event, World};
 
 const ENDPOINT: &str = "https://mcp.example.com/mcp";
@@ -117,7 +117,7 @@ async fn incompatible_settings_are_refused_before_anything_is_created() {
 async fn an_update_to_an_incompatible_configuration_leaves_the_target_as_it_was() {
     let mut scene = Scene::new().await;
     let created = scene.target(json!({})).await;
-    let arn = make_provider(&scene.world, "idp");
+    let arn = create_provider(&scene.world, "idp");
     let new = json!({"OutboundAuth": "OAUTH", "CredentialProviderArn": arn});
     let update = scene.update(&created.physical_id(), new, json!({}));
     let before = scene.world.call_count();
@@ -142,7 +142,7 @@ async fn a_runtime_that_is_gone_is_named_and_one_that_cannot_be_read_is_not_comp
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn a_custom_parameter_that_the_service_quotes_is_masked() {
     let mut scene = Scene::with(Settings::default(), json!({}), jwt_runtime()).await;
-    let arn = make_provider(&scene.world, "idp");
+    let arn = create_provider(&scene.world, "idp");
     let reason = "the IdP refused hunter2-hunter2 for https://api.example.com".to_owned();
     scene.world.fault("CreateGatewayTarget", 1, u64::MAX, FaultEffect::BecomesFailed(reason));
     let parameters = json!({"assertion": "hunter2-hunter2", "audience": "https://api.example.com"});

@@ -1,4 +1,4 @@
-//! A gateway shared with other people: their targets, their operations, and whose a name is.
+//! A gateway shared with other people: their targets, their operations, and the owner of a name.
 
 use std::time::Duration;
 
@@ -94,7 +94,7 @@ async fn a_delete_finds_ours_by_the_marker_and_nothing_without_a_gateway() {
 async fn a_target_that_waits_for_a_person_is_explained() {
     let mut scene = Scene::new().await;
     let created = scene.target(json!({})).await;
-    let provider_arn = super::make_provider(&scene.world, "idp");
+    let provider_arn = super::create_provider(&scene.world, "idp");
     let oauth = json!({"providerArn": provider_arn, "scopes": [], "grantType": "AUTHORIZATION_CODE"});
     let description = scene.look(&created.physical_id(), |target| target.description.clone());
     let changes = json!({"name": NAME, "description": description, "targetConfiguration":
@@ -113,7 +113,7 @@ async fn a_target_that_waits_for_a_person_is_explained() {
 async fn a_gateway_being_created_is_waited_for_and_one_being_deleted_is_named() {
     let settings = Settings { gateway_deletion: Duration::from_mins(5), ..Settings::default() };
     let mut scene = Scene::with(settings, json!({}), json!({})).await;
-    let late = super::make_gateway(&scene.world, "late", json!({}));
+    let late = super::create_gateway(&scene.world, "late", json!({}));
     let created = scene.target(json!({"GatewayIdentifier": late})).await;
     assert!(created.physical_id().starts_with(&late));
     let gateway = json!({"gatewayIdentifier": scene.gateway_id});

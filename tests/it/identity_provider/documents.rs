@@ -1,5 +1,5 @@
-//! Discovery documents that leave out or list members, and answers of an identity provider: each ends in one sentence,
-//! or does not matter.
+//! Discovery documents with missing or additional members, and answers of an identity provider: each ends in one
+//! sentence, or does not matter.
 
 use emulator::identity_provider::{ClaimStyle, Client, Provider, ProviderFault};
 use serde_json::{Value, json};
@@ -15,7 +15,7 @@ fn changed(change: impl FnOnce(&mut Provider)) -> Provider {
     idp
 }
 
-/// Types that only check tokens, and what tells them to ask for none.
+/// Sends a Create for a type that only checks tokens. The probe, which also asks for tokens, is told not to.
 async fn send_without_client(world: &mut World, kind: &str, url: &str) -> Answer {
     let mut properties = properties(kind, url, json!({"Issuer": ISSUER}));
     let members = properties.as_object_mut().expect("a map");
@@ -54,7 +54,8 @@ async fn an_issuer_that_only_signs_is_enough_to_check_tokens() {
     }
 }
 
-/// The list is about ID tokens. A token that is seen decides, and without one there is a doubt to mention.
+/// The list is about ID tokens. If a token is available, its algorithm decides. Without a token the answer mentions the
+/// doubt.
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn the_algorithms_of_id_tokens_refuse_nobody() {
     let es256 = || changed(|idp| idp.id_token_algorithms = vec!["ES256", "ES384"]);
@@ -101,7 +102,7 @@ async fn an_idp_that_takes_no_client_secrets_is_named_before_a_secret_is_sent() 
         let (mut world, url) = world().await;
         replace_idp(&world, idp());
         world.send(create(RUNTIME, &url, json!({"Issuer": ISSUER}))).await.success();
-        // Whoever knows better says so.
+        // A template can state the method.
         let stated = json!({"Issuer": ISSUER, "ClientAuthenticationMethod": "CLIENT_SECRET_BASIC"});
         world.send(create(PROVIDER, &url, stated)).await.failure();
         assert_eq!(token_requests(&world), 1);
@@ -183,7 +184,7 @@ async fn a_malformed_issuer_is_refused_before_any_call() {
             assert_eq!(world.calls_since(before), [""; 0], "{kind}");
         }
     }
-    // A discovery URL cannot differ in a slash at the end.
+    // A slash at the end of a discovery URL does not exist as a difference.
     for kind in super::TYPES {
         let (mut world, url) = world().await;
         let answer = world.send(create(kind, &url, json!({"Issuer": format!(" {ISSUER}/\n")}))).await;

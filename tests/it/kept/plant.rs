@@ -1,5 +1,5 @@
-//! Changes by somebody else to a resource: every member that the service model has and the resource has not, at every
-//! depth, and members that no service model has yet.
+//! Changes by somebody else to a resource: every member of the service model that the resource lacks, at every depth,
+//! and members that no service model has yet.
 
 use emulator::aws::ServiceId;
 use emulator::model::{Location, Model, Shape, Structure};
@@ -15,28 +15,28 @@ pub(super) struct Kind {
     pub(super) renamed: Option<(&'static str, &'static str)>,
     /// Members that come and go with every update.
     pub(super) volatile: &'static [&'static str],
-    /// Members that stay unplanted: those that our properties govern and the resource has not, and those that the
-    /// service does not take. By the update's names.
+    /// Members that stay unplanted, by the update's names: those that our properties govern and the resource lacks, and
+    /// those that the service does not accept.
     pub(super) unplanted: &'static [&'static str],
-    /// Values of members for which any valid one, or the present one, will not do.
+    /// Values of members that need a particular value.
     pub(super) values: fn(&str) -> Option<Value>,
 }
 
-/// One resource, found by what its Get and its update are given.
+/// One resource, with the members that identify it in a Get and in an update.
 pub(super) struct Resource<'k> {
     pub(super) kind: &'k Kind,
     pub(super) key: Value,
 }
 
 impl Resource<'_> {
-    /// Returns what a Get shows, without the members that come and go.
+    /// Returns the document of a Get, without the members that come and go.
     pub(super) fn shown(&self, world: &World) -> Value {
         let mut shown = world.somebody(ServiceId::AgentCoreControl, self.kind.get, self.key.clone());
         shown.as_object_mut().expect("a map").retain(|name, _| !self.kind.volatile.contains(&name.as_str()));
         shown
     }
 
-    /// Returns the update that changes nothing of what a Get shows.
+    /// Returns an update to the state that a Get shows, which therefore changes nothing.
     pub(super) fn update_of(&self, shown: &Value) -> Value {
         let shape = self.input();
         let mut input = self.key.clone();
@@ -50,7 +50,7 @@ impl Resource<'_> {
         input
     }
 
-    /// Sets everything that is not set. `change` is the last to touch the request.
+    /// Sets every member that is not set. `change` edits the request last.
     pub(super) async fn plant(&self, world: &World, variant: usize, change: impl FnOnce(&mut Value)) {
         let mut input = self.update_of(&self.shown(world));
         let planter = Planter { kind: self.kind, variant };
@@ -60,7 +60,7 @@ impl Resource<'_> {
         self.settle(world).await;
     }
 
-    /// Changes a resource as somebody else who sends back all the rest.
+    /// Changes a resource as somebody else who sends back all the other members.
     pub(super) async fn change(&self, world: &World, change: impl FnOnce(&mut Value)) {
         let mut input = self.update_of(&self.shown(world));
         change(&mut input);
@@ -116,7 +116,7 @@ impl Planter<'_> {
         let model = Model::of(ServiceId::AgentCoreControl);
         match (model.shape(shape), value) {
             (Shape::Structure(structure), Value::Object(members)) => self.structure(structure, members, path),
-            // The one list whose entry is ours in part.
+            // This is the only list of which we set a part of an entry.
             (Shape::List(list), Value::Array(entries)) if path == "credentialProviderConfigurations" => {
                 for entry in entries {
                     self.below(&list.member, entry, path);

@@ -1,5 +1,5 @@
-//! An update keeps the state at the time of its call: changes by somebody else meanwhile, updates that are repeated,
-//! and the service's own additions to a list of ours.
+//! An update keeps the state at the time of its call: changes by somebody else meanwhile, repeated updates, and the
+//! service's own additions to a list of ours.
 
 use std::time::Duration;
 
@@ -34,7 +34,7 @@ async fn changed_meanwhile(
     let id = world.send(subject.create()).await.success().physical_id();
     let resource = find(&id);
     let event = world.address(subject.update(&id, subject.other("two")));
-    // A call of somebody else does not pass a transport, and no fault hits it.
+    // A call of somebody else does not go through a transport, so that no fault hits it.
     world.fault(resource.kind.update, 1, 6, effect);
     let aws = world.aws.clone();
     let key = resource.key.clone();
@@ -79,7 +79,7 @@ async fn a_change_by_somebody_else_while_the_update_waits_is_not_undone() {
     changed_meanwhile(&mut scene.world, &subject, target_of, FaultEffect::InternalError).await;
 }
 
-/// A Get in the middle of somebody else's change may show what was before it.
+/// A Get during somebody else's change may show the state before it.
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn members_shown_during_a_conflict_are_not_sent_back() {
     for (subject, find) in [(runtime(), runtime_of as fn(&str) -> _), (gateway(), gateway_of)] {

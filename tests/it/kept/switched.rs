@@ -1,5 +1,5 @@
-//! Members that an update does not keep: those that a property governs and the template drops, and those that go with a
-//! choice which the template takes back.
+//! Members that an update does not keep: those that a property governs and the template drops, and those that belong to
+//! a choice which the template reverts.
 
 use serde_json::{Value, json};
 
@@ -9,7 +9,7 @@ use super::{
 };
 use crate::world::{IMAGE, World};
 
-/// Updates to properties, and returns what is shown then.
+/// Updates a resource, and returns the document of a Get after that.
 async fn updated(world: &mut World, subject: &Subject, resource: &Resource<'_>, id: &str, changes: Value) -> Value {
     let updated = world.send(subject.update(id, changes)).await.success();
     assert_eq!(updated.physical_id(), id);
@@ -124,7 +124,7 @@ async fn a_targets_governed_members_go_and_nothing_of_an_old_choice_is_kept() {
     let mut scene = scene().await;
     scene.world.aws.with(|world| world.objects.put("s3://tools/list.json", br#"{"tools":[]}"#.to_vec()));
     scene.world.aws.with(|world| world.objects.put("s3://other/list.json", br#"{"tools":[]}"#.to_vec()));
-    let provider = crate::gateway_target::make_provider(&scene.world, "idp");
+    let provider = crate::gateway_target::create_provider(&scene.world, "idp");
     let oauth = json!({"OutboundAuth": "OAUTH", "CredentialProviderArn": provider, "Scopes": "mcp/read",
         "ToolSchemaS3Uri": "s3://tools/list.json", "GrantType": "AUTHORIZATION_CODE",
         "Endpoint": "https://mcp.example.com/mcp"});
@@ -187,7 +187,7 @@ async fn a_providers_governed_members_follow_the_template() {
 
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn another_image_keeps_no_variables_of_others() {
-    // Environment variables are the template's as a whole.
+    // The template owns all environment variables.
     let (subject, mut world) = (runtime(), world());
     let id = world.send(subject.create()).await.success().physical_id();
     let resource = runtime_of(&id);

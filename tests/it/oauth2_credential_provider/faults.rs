@@ -1,5 +1,5 @@
-//! Faults at every call of a provider's life: it must end in SUCCESS at each step with nothing left at the end, whichever
-//! call is throttled, fails, or loses its reply, and wherever the function is killed.
+//! Faults at every call of a provider's life: each step has to end in SUCCESS and nothing may be left at the end,
+//! whichever call is throttled, fails, or loses its reply, and wherever the function is killed.
 
 use std::time::Duration;
 

@@ -141,7 +141,7 @@ async fn an_update_that_does_not_concern_the_idp_does_not_need_it() {
         world.send(update(&created.physical_id(), new.clone(), old)).await.success();
         let after = provider(&world, &created.physical_id());
         assert_eq!((after.discovery, after.client_authentication), (before.discovery, before.client_authentication));
-        // A failed change of the discovery URL is rolled back without its new IdP, and without the old one.
+        // A failed change of the discovery URL is rolled back although neither the new IdP nor the old one answers.
         let mut moved = new.clone();
         moved["Issuer"] = json!("https://other.example.com");
         let answer = world.send(update(&created.physical_id(), moved.clone(), new.clone())).await;
@@ -150,7 +150,8 @@ async fn an_update_that_does_not_concern_the_idp_does_not_need_it() {
     }
 }
 
-/// A provider whose secret was rotated, at the IdP and in an update, and the event that would undo the update.
+/// Creates a provider whose secret was rotated, at the IdP and in an update. Returns it with the event that would undo
+/// the update.
 async fn rotated() -> (World, Answer, Event) {
     let mut world = world();
     let old = named(json!({}));

@@ -118,7 +118,7 @@ async fn a_name_cannot_be_chosen_if_tags_are_not_listed() {
     assert!(answer.failure().starts_with("`Name` cannot be chosen"), "{}", answer.reason());
     assert_eq!(answer.physical_id(), format!("pending:{NAME}"));
     assert!(names(&world).is_empty());
-    // Nothing tells a provider of this name from a stranger's, whatever id a request carries.
+    // Nothing distinguishes a provider of this name from a stranger's, whatever id a request carries.
     somebodys_provider(&world, NAME);
     for request in [update(NAME, named(json!({})), named(json!({}))), delete(NAME, named(json!({})))] {
         let answer = world.send(request).await;

@@ -1,4 +1,4 @@
-//! Another name, vendor or source of the secret, and the way back.
+//! Another name, vendor or source of the secret, and the rollback.
 
 use std::time::Duration;
 

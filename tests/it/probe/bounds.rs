@@ -40,7 +40,7 @@ async fn a_report_fits_whatever_the_container_printed() {
 
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn a_server_that_calls_itself_by_a_secret_is_masked() {
-    // No canary: the MCP SDK logs the name at a level that the function does not have.
+    // This is not a canary, because the MCP SDK logs the name at a level that the function does not have.
     let secret = "hunter2-hunter2";
     let mut world = World::new();
     let provider = Provider::new(ClaimStyle::Cognito, COGNITO).with_client("app", Client::new(secret));
@@ -70,7 +70,7 @@ async fn a_server_that_sends_too_much_is_refused_in_a_sentence() {
     }
 }
 
-/// Read by the SDK, two million bytes like these take hundreds of megabytes.
+/// The SDK would need hundreds of megabytes to read two million bytes like these.
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn an_answer_of_very_many_values_is_not_read() {
     let page = format!(r#"{{"jsonrpc":"2.0","id":0,"result":{{"tools":[{}0]}}}}"#, "0,".repeat(900_000));

@@ -1,5 +1,5 @@
-//! Endpoints of other Regions and accounts, and runtimes that cannot be looked at: the probe compares what it can, and
-//! asks all the same.
+//! Endpoints of other Regions and accounts, and runtimes that cannot be read: the probe compares what it can read, and
+//! calls the server anyway.
 
 use emulator::faults::FaultEffect;
 use emulator::identity_provider::{ClaimStyle, Endpoint, Failure, ProviderFault};
@@ -22,7 +22,7 @@ async fn a_runtime_in_another_region_or_account_is_not_looked_up() {
     ] {
         let mut world = World::new();
         world.aws.with(|world| world.identity_providers.add(provider(ClaimStyle::Cognito, COGNITO)));
-        // The token would not do here.
+        // The runtime would refuse the token.
         let runtime = runtime(&mut world, jwt(COGNITO, json!({"AllowedClients": "other"}))).await;
         let endpoint = runtime.attribute("McpUrl").replace(there.0, there.1);
         let endpoint = if there.0 == arn { format!("{endpoint}&accountId=999999999999") } else { endpoint };
@@ -34,7 +34,7 @@ async fn a_runtime_in_another_region_or_account_is_not_looked_up() {
     }
 }
 
-/// It was repeated for four minutes, and the target was not named.
+/// The call was repeated for four minutes, and the target of the redirect was not named.
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn an_endpoint_that_redirects_names_its_target_without_a_client_too() {
     let mut world = World::new();
@@ -80,7 +80,7 @@ async fn requests_are_signed_for_the_region_of_the_endpoint() {
     assert_eq!(catalogue.map(|it| it.tools.len()).map_err(|it| it.seen), Ok(3));
 }
 
-/// Whoever gets a signed request gets the session token of the function's role with it.
+/// A signed request contains the session token of the function's role.
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn nothing_is_signed_for_an_address_that_is_not_agentcores() {
     for endpoint in [

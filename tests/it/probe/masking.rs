@@ -68,7 +68,7 @@ async fn a_client_secret_next_to_a_nested_key_is_read() {
     }
 }
 
-/// A text of many lines, each of which betrays itself.
+/// Returns a text of many lines, each with the canary in it.
 fn private_key() -> String {
     let line = |number: usize| format!("{CANARY}{}{number:03}\n", "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSj".repeat(4));
     format!("-----BEGIN PRIVATE KEY-----\n{}-----END PRIVATE KEY-----\n", (0..10).map(line).collect::<String>())
@@ -133,7 +133,7 @@ async fn a_server_is_not_quoted_if_its_secret_cannot_be_read() {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn a_custom_parameter_is_masked_but_for_what_names_the_tokens_purpose() {
+async fn custom_parameters_are_masked_except_those_that_name_the_tokens_purpose() {
     for (parameters, description, expected) in [
         (json!({"assertion": "cAnArY-assertion"}), "cAnArY-assertion is not known", "**** is not known"),
         (

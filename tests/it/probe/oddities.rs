@@ -1,5 +1,5 @@
-//! Servers that work and are odd: other events before the answer, malformed tools, no tools, an ARN in the URL as it
-//! is.
+//! Servers that work although they are unusual: other events before the answer, malformed tools, no tools, an ARN in
+//! the URL without encoding.
 
 use emulator::container::{AnswerForm, Behaviour};
 use serde_json::json;

@@ -1,4 +1,4 @@
-//! The reason that counts, where a server answers several requests and each differently.
+//! The reason that is reported if a server answers several requests, each differently.
 
 use std::time::Duration;
 
@@ -66,7 +66,7 @@ async fn an_older_revision_that_fails_does_not_mean_that_there_are_no_tools() {
         .await;
         assert_ne!(told.code(), "PASSED", "{}", told.detail());
     }
-    // A server that takes no older revision does not have tools.
+    // A server that refuses every older revision does not have tools.
     let told = told(|request: &Request<'_>| match request.method {
         "server/discover" => discovered(json!({"tools": {}})),
         _ => unknown(),
@@ -192,7 +192,7 @@ async fn a_session_that_the_server_has_lost_is_started_again() {
     })
     .await;
     assert_eq!((told.code(), told.tools()), ("PASSED", "1"), "{}", told.detail());
-    // For ever is another matter.
+    // A server that loses every session fails.
     let told = super::scripted::told(|request: &Request<'_>| match request.method {
         "initialize" => initialized(json!({"tools": {}})).with("mcp-session-id", "s"),
         "tools/list" => Reply::error(404, -32_001, "Session not found"),

@@ -1,4 +1,4 @@
-//! Refusals by a server or AgentCore, in whichever form: who refused, in whose words, and what to do.
+//! Refusals by a server or AgentCore, in every form: the answer says who refused, in its words, and what to do.
 
 use std::time::Duration;
 
@@ -11,8 +11,8 @@ use serde_json::json;
 use super::{behave, probe, runtime};
 use crate::world::World;
 
-/// Returns what the probe says of a server that behaves so, how many containers were started for it, and how long it
-/// took.
+/// Returns the probe's sentence about a server with this behaviour, the number of containers that were started, and the
+/// duration.
 async fn told(passing: ContainerRefusals, behaviour: Behaviour) -> (String, u64, Duration) {
     let mut world = World::with_settings(Settings { container_refusals: passing, ..Settings::default() });
     behave(&world, behaviour);
@@ -110,7 +110,7 @@ async fn a_policy_that_forbids_for_good_is_named_at_once_by_its_kind() {
     }
 }
 
-/// A sentence is for people: it does not contain names of a program's types and modules.
+/// A sentence is for people and does not contain names of a program's types and modules.
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn no_sentence_names_a_type_of_the_program() {
     let mut sentences = Vec::new();

@@ -1,5 +1,4 @@
-//! A server whose every answer is given by the test, probed as a deployment does it: an event goes in, and one response
-//! comes out.
+//! A server whose every answer is given by the test. The probe runs as in a deployment, from an event to its answer.
 
 use std::fmt;
 use std::io;
@@ -44,7 +43,7 @@ pub(super) enum Reply {
     },
     /// The connection cannot be opened.
     Unreachable,
-    /// No answer for so long, and then this one.
+    /// No answer for this time, and then this one.
     After(Duration, Box<Self>),
 }
 
@@ -120,28 +119,29 @@ impl Reply {
     }
 }
 
-/// The result of `initialize` with these capabilities.
+/// Returns the result of `initialize` with these capabilities.
 pub(super) fn initialized(capabilities: Value) -> Reply {
     result(json!({"protocolVersion": "2025-06-18", "capabilities": capabilities, "serverInfo": {"name": "x"}}))
 }
 
-/// The result of `server/discover` with these capabilities.
+/// Returns the result of `server/discover` with these capabilities.
 pub(super) fn discovered(capabilities: Value) -> Reply {
     result(json!({"supportedVersions": ["2026-07-28"], "capabilities": capabilities}))
 }
 
-/// A page of so many tools, with a cursor of the next page or without.
+/// Returns a page of so many tools, with or without a cursor of the next page.
 pub(super) fn page(tools: usize, cursor: Option<&str>) -> Reply {
     let tools: Vec<_> = (0..tools).map(|number| json!({"name": format!("tool_{number}")})).collect();
     result(json!({"tools": tools, "nextCursor": cursor}))
 }
 
-/// A result, under the id that a request in these scripts is answered with.
+/// Returns a result under the id that every answer in these scripts has.
 pub(super) fn result(result: Value) -> Reply {
     Reply::new(200, &json!({"jsonrpc": "2.0", "id": 1, "result": result}).to_string())
 }
 
-/// One request as the server sees it: its method, or that of HTTP, and how many of the kind there were before.
+/// One request as the server sees it: its MCP method, or else its HTTP method, and the number of earlier requests of
+/// that kind.
 pub(super) struct Request<'a> {
     pub(super) method: &'a str,
     pub(super) before: usize,

@@ -10,7 +10,7 @@ use crate::world::{Event, World};
 const NAME: &str = "mcp/credentials";
 const KEY: &str = "cAnArY-api-key";
 
-/// A server that wants its key in `X-Api-Key`, behind a runtime that passes the header on.
+/// Creates a server that demands its key in `X-Api-Key`, behind a runtime that passes the header on.
 async fn scene(secret: Value) -> (World, crate::world::Answer) {
     let mut world = World::new();
     let input = json!({"Name": NAME, "SecretString": secret.to_string(), "ClientRequestToken": "f".repeat(32)});

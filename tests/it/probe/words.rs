@@ -1,4 +1,4 @@
-//! The words and headers of answers: in whichever form they come, whose they are, and what is quoted of them.
+//! The words and headers of answers: their forms, their authors, and the parts that are quoted.
 
 use serde_json::json;
 
@@ -13,7 +13,7 @@ async fn bodies_and_events_are_read_alike() {
     for json in [tools.clone(), format!("\u{feff}{tools}"), format!("[{notification},{tools}]")] {
         let event = format!("data: {json}\n\n");
         for reply in [Reply::new(200, &json), Reply::new(200, &event).with("content-type", STREAM)] {
-            // As a server sends it that does not write UTF-8.
+            // The server does not write UTF-8.
             let reply = reply.in_latin_1();
             let told = told(move |request: &Request<'_>| match request.method {
                 "initialize" => initialized(json!({"tools": {}})),
@@ -113,7 +113,7 @@ async fn agentcores_other_errors_are_named_as_its_own() {
     }
 }
 
-/// A Region whose AgentCore does not know the newest revision.
+/// AgentCore in a Region may not know the newest revision.
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn a_revision_that_agentcore_itself_refuses_is_not_the_last() {
     let told = told(|request: &Request<'_>| match request.method {

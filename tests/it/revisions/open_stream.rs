@@ -42,7 +42,7 @@ impl HttpConnector for Server {
     }
 }
 
-/// A comment, and then nothing for ever.
+/// Returns a stream that sends a comment and then stays open without data.
 fn open_stream() -> SdkBody {
     let never = std::future::pending::<Option<Result<http::HeaderMap, Infallible>>>();
     SdkBody::from_body_1_x(Full::from(": open\n\n").with_trailers(never))

@@ -10,7 +10,7 @@ use serde_json::json;
 use super::{create, properties, status, update, with};
 use crate::world::World;
 
-/// A world whose Gets are later than an operation takes.
+/// Creates a world whose Gets lag longer than an operation takes.
 fn world() -> World {
     World::with_settings(Settings { get_lag: Duration::from_secs(10), ..Settings::default() })
 }
@@ -40,7 +40,7 @@ async fn an_update_that_fails_is_not_answered_by_what_was_before() {
     let new = with(json!({"Description": "new"}));
     let failed = world.send(update(&id, new.clone(), properties())).await;
     assert!(failed.failure().contains("UPDATE_FAILED: no such subnet"), "{}", failed.reason());
-    // Nor is the rollback by the failure before it.
+    // The rollback is not answered by the failure before it either.
     let restored = world.send(update(&id, properties(), new)).await.success();
     assert_eq!(restored.attribute("AgentRuntimeVersion"), "3");
 }

@@ -1,5 +1,5 @@
-//! Platform versions: the one that a runtime gets and keeps, and the demands of V2: minutes, a container that becomes
-//! healthy, a smaller environment, and a version for every rotated secret.
+//! Platform versions: the version that a runtime gets and keeps, and the requirements of V2. It takes minutes, and
+//! needs a healthy container, a smaller environment, and a new version for every rotated secret.
 
 use std::time::Duration;
 
@@ -15,14 +15,14 @@ use super::{create, delete, properties, secret, status, update, with};
 use crate::battery::deliver;
 use crate::world::{CANARY, Event, World, canary};
 
-/// Properties on V2.
+/// Returns properties on V2.
 fn on_v2(changes: Value) -> Value {
     let mut properties = with(json!({"PlatformVersion": "V2"}));
     properties.as_object_mut().expect("a map").extend(changes.as_object().expect("a map").clone());
     properties
 }
 
-/// An account whose new runtimes get this platform.
+/// Creates an account whose new runtimes get this platform.
 fn world(platform_version: PlatformVersion) -> World {
     crate::matrix::on(platform_version, || World::with_settings(Settings::default()))
 }
@@ -94,7 +94,7 @@ async fn a_container_that_never_becomes_healthy_fails_the_create_with_its_last_w
     }
 }
 
-/// The service measures in its own way: what it has taken is not too large.
+/// The service measures in its own way: an environment that it has accepted is not too large.
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn an_environment_that_the_runtime_has_is_not_refused() {
     let settings = Settings { environment_surplus: 500, ..Settings::default() };
@@ -115,7 +115,7 @@ async fn an_environment_that_the_runtime_has_is_not_refused() {
     assert!(answer.failure().contains("come to 2606 bytes"), "{}", answer.reason());
 }
 
-/// Sessions of the version in service go on printing while the next one is built.
+/// Sessions of the present version go on printing while the next version is built.
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn the_secret_before_an_update_is_masked_too() {
     let mut world = World::new();
@@ -164,7 +164,7 @@ async fn a_failure_without_a_container_quotes_no_log() {
 
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn an_update_to_a_container_that_is_not_healthy_is_undone() {
-    // The platform may have been chosen by the update that fails, by the account, or by the template before.
+    // The platform may come from the update that fails, from the account, or from the former template.
     for (account, old, new) in [
         (PlatformVersion::V1, json!({}), json!({"PlatformVersion": "V2", "Description": "new"})),
         (PlatformVersion::V1, json!({"PlatformVersion": "V1"}), json!({"PlatformVersion": "V2"})),
@@ -180,7 +180,7 @@ async fn an_update_to_a_container_that_is_not_healthy_is_undone() {
         assert!(answer.failure().contains("ended in UPDATE_FAILED: "), "{}", answer.reason());
         assert!(answer.reason().contains("health check") && answer.reason().contains("SystemExit: no licence"));
         assert_eq!(answer.physical_id(), id);
-        // The old image is a healthy one, unless the platform is what it does not get along with.
+        // The old image is healthy, unless it does not work on the platform.
         if before == "V2" {
             behave(&world, Behaviour::default());
         }
@@ -195,7 +195,7 @@ async fn an_update_to_a_container_that_is_not_healthy_is_undone() {
 async fn a_finished_update_is_rolled_back_and_unset_properties_are_kept() {
     for (stack, expected) in [(StackStatus::UpdateRollbackInProgress, "V1"), (StackStatus::UpdateInProgress, "V2")] {
         let mut world = World::new();
-        // Too much for V2.
+        // The environment is too large for V2.
         let large = with(json!({"EnvironmentVariables": {"A": "x".repeat(if expected == "V1" { 3000 } else { 300 })}}));
         let id = world.send(create(large.clone())).await.success().physical_id();
         world.send(update(&id, on_v2(json!({})), large.clone())).await.success();
@@ -235,7 +235,7 @@ async fn an_environment_that_is_too_large_is_refused_before_the_call_where_the_p
                 assert!(world.calls_since(0).is_empty(), "{:?}", world.calls_since(0));
             }
         }
-        // An update goes by what the runtime is on.
+        // An update uses the platform of the present runtime.
         let mut world = World::new();
         let small = with(json!({"PlatformVersion": platform}));
         let id = world.send(create(small.clone())).await.success().physical_id();
@@ -264,7 +264,7 @@ async fn an_environment_that_only_the_service_knows_to_be_too_large_is_explained
     assert!(world.runtime_names().is_empty());
 }
 
-/// On V2 a session never reads the secret: only a new version does.
+/// On V2 a session never reads the secret. Only a new version of the runtime does.
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn a_new_secret_version_is_in_use_after_the_update() {
     let mut world = World::new();
@@ -294,7 +294,7 @@ async fn half_an_hour_is_waited_through_with_calls_that_fail_for_minutes() {
     let half_hour = Settings { snapshot_transition: Duration::from_mins(30), ..Settings::default() };
     for effect in [FaultEffect::Throttled, FaultEffect::InternalError, FaultEffect::ReplyLostBefore] {
         let mut world = World::with_settings(half_hour.clone());
-        // Some minutes into the wait, and for some: one delivery has about 200 looks in it.
+        // The faults begin some minutes into the wait and last some minutes: one delivery has about 200 Gets in it.
         world.fault("GetAgentRuntime", 230, 90, effect.clone());
         let id = deliver(&mut world, create(on_v2(json!({}))), None).await.success().physical_id();
         world.aws.faults().clear();
@@ -328,7 +328,7 @@ async fn a_delete_waits_through_the_rest_of_a_long_create_and_of_a_long_update()
     assert!(world.runtime_names().is_empty());
 }
 
-/// Delivers an event and kills the function, so that what it began goes on by itself, for so many minutes.
+/// Delivers an event, kills the function, and waits so many minutes while the operation goes on by itself.
 async fn give_up(world: &mut World, event: Event, minutes: u64) {
     let event = world.address(event);
     let begun = tokio::time::Instant::now();
@@ -343,7 +343,7 @@ async fn an_update_waits_for_one_that_began_long_before_it() {
     let mut world = World::with_settings(long);
     let id = deliver(&mut world, create(on_v2(json!({}))), None).await.success().physical_id();
     give_up(&mut world, update(&id, on_v2(json!({"Description": "new"})), on_v2(json!({}))), 5).await;
-    // The rollback of what CloudFormation did not wait for.
+    // CloudFormation rolls back the update that it did not wait for.
     let undo = update(&id, on_v2(json!({"Description": "old"})), on_v2(json!({"Description": "new"})));
     let undone = deliver(&mut world, undo, None).await.success();
     assert_eq!(undone.attribute("AgentRuntimeVersion"), "3");

@@ -1,4 +1,4 @@
-//! A secret that is created where one of ours has been before: nothing of its former life is kept.
+//! A secret that is created under the name of a former one of ours: nothing of its former life is kept.
 
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ fn second_life() -> Value {
     second
 }
 
-/// Somebody else's entry in the value, a tag of theirs, and what AWS tags.
+/// Adds somebody else's entry to the value, a tag of theirs, and a tag of AWS.
 fn somebodys_work(world: &World) {
     let text = world.secret_text(NAME).expect("a value").replacen('{', r#"{"THEIRS":"1","#, 1);
     let input = json!({"SecretId": NAME, "SecretString": text, "ClientRequestToken": "f".repeat(32)});
@@ -36,7 +36,7 @@ fn somebodys_work(world: &World) {
     world.somebody(ServiceId::SecretsManager, "TagResource", json!({"SecretId": NAME, "Tags": tags}));
 }
 
-/// The value's keys and the tags that are not proof of ownership.
+/// Returns the value's keys, and the tags that do not prove ownership.
 fn shape(world: &World) -> (Vec<String>, Vec<String>) {
     let text = world.secret_text(NAME).expect("a value");
     let value: serde_json::Map<String, Value> = serde_json::from_str(&text).expect("an object");
@@ -65,7 +65,7 @@ async fn a_restored_secret_stores_the_given_values_and_nothing_else() {
     }
 }
 
-/// A former life need not be readable: it only has to be overwritten.
+/// The former value need not be readable, because it is only overwritten.
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn a_restored_value_that_is_not_a_json_object_is_overwritten() {
     for value in [json!({"SecretString": "cAnArY-"}), json!({"SecretBinary": "Y0FuQXJZLQ=="})] {
@@ -178,7 +178,7 @@ async fn a_rename_there_and_back_starts_fresh_and_its_rollback_does_not() {
     }
 }
 
-/// The first delivery restored the secret and was killed: the second finds one that looks like any other of ours.
+/// The first delivery restored the secret and was killed. The second finds a secret that looks like any other of ours.
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn a_replacement_that_is_killed_half_way_starts_fresh_all_the_same() {
     let theirs = json!({"ExistingSecretId": "theirs"});

@@ -175,7 +175,7 @@ async fn a_runtime_that_is_not_ready_is_a_conflict() {
         "agentRuntimeArtifact": {"containerConfiguration": {"containerUri": IMAGE}},
         "networkConfiguration": {"networkMode": "PUBLIC"}, "protocolConfiguration": {"serverProtocol": "MCP"}});
     call("UpdateAgentRuntime", update);
-    assert_eq!(scene.list(&[]).await.status, 200, "the old version serves while the new one is made");
+    assert_eq!(scene.list(&[]).await.status, 200, "the old version serves while the new one is built");
     tokio::time::sleep(Duration::from_mins(1)).await;
     let refused = scene.list(&[]).await;
     assert_eq!((refused.status, refused.error_code()), (200, -32006));

@@ -95,7 +95,7 @@ async fn what_cannot_be_reached_or_does_not_answer_fails() {
             Start::Normal(Duration::from_secs(1)),
             AnswerForm::Page("text/html; charset=utf-8"),
             3,
-            "the answer to initialize is no MCP: <!doctype",
+            "the answer to initialize is not MCP: <!doctype",
         ),
     ] {
         let scene = Scene::new(Behaviour { answers, start, ..Behaviour::default() }).await;

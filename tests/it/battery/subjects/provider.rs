@@ -11,7 +11,7 @@ use crate::oauth2_credential_provider::somebodys_provider;
 use crate::world::{World, canary};
 
 const ISSUER: &str = "https://tenant.auth0.com/";
-/// The variant in which AgentCore takes the ARN of a provider for none that has tags.
+/// The variant in which AgentCore says that the ARN of a provider cannot have tags.
 const UNLISTED: &str = "tags are not listed";
 
 /// `Custom::AgentCoreOAuth2CredentialProvider`.

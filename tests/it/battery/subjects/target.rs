@@ -7,7 +7,7 @@ use emulator::settings::Settings;
 use serde_json::{Value, json};
 
 use super::{Disowned, Subject, USUAL, with};
-use crate::gateway_target::{self, Scene, make_gateway};
+use crate::gateway_target::{self, Scene, create_gateway};
 use crate::world::World;
 
 /// The variant in which the gateway cannot list the server's tools the first time.
@@ -33,7 +33,7 @@ impl Subject for TargetSubject {
 
     async fn scene(settings: Settings) -> (World, Self) {
         let scene = Scene::with(settings, json!({}), json!({})).await;
-        let other_gateway_id = make_gateway(&scene.world, "other", json!({}));
+        let other_gateway_id = create_gateway(&scene.world, "other", json!({}));
         tokio::time::sleep(Duration::from_mins(1)).await;
         let endpoint = scene.runtime.attribute("McpUrl").to_owned();
         (scene.world, Self { gateway_id: scene.gateway_id, other_gateway_id, endpoint })
@@ -76,8 +76,8 @@ impl Subject for TargetSubject {
         })
     }
 
-    /// A synchronization that is asked for again, because its reply was lost, may go on after the first has listed the
-    /// tools.
+    /// Returns true for a synchronization, too. One that is requested again, because its reply was lost, may run after
+    /// the first has listed the tools.
     fn is_ready(&self, world: &World, id: &str) -> bool {
         let now = world.aws.clock().now();
         look(world, id, |target| matches!(target.status(now), Status::Ready | Status::Synchronizing))
