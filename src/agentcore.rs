@@ -6,12 +6,14 @@ use aws_smithy_types::error::operation::BuildError;
 use crate::error::{ApiErrorKind, Error};
 use crate::text::quote;
 
+pub(crate) mod deletion;
 pub(crate) mod engine;
 pub(crate) mod gateway;
 pub(crate) mod gateway_target;
 pub(crate) mod oauth2_credential_provider;
 pub(crate) mod ownership;
 mod permissions;
+pub(crate) mod provisioned;
 pub(crate) mod put;
 mod refusal;
 pub(crate) mod runtime;

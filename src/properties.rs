@@ -31,6 +31,7 @@ use crate::sensitive::Mask;
 mod list;
 #[cfg(test)]
 pub(crate) mod reference;
+mod scalar;
 mod values;
 
 pub(crate) use properties_derive::{Choice, PropertySet};

@@ -1,6 +1,7 @@
 //! `bench`: measures the release binary and compares it with the smallest function that `lambda_runtime` allows.
 
 mod binary;
+mod calls;
 mod process;
 mod stack;
 mod world;

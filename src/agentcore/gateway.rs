@@ -11,10 +11,10 @@ use aws_sdk_bedrockagentcorecontrol::operation::update_gateway::builders::Update
 use aws_sdk_bedrockagentcorecontrol::types::{GatewayStatus, TargetStatus};
 use aws_smithy_types::DateTime;
 
-use super::engine::{Dependents, Provisioned};
 use super::gateway_target::{self, GatewayTarget, TargetRef};
 use super::none_if_not_found;
 use super::ownership::{self, Ownership};
+use super::provisioned::{Dependents, Provisioned};
 use super::put::{Governed, put};
 use super::waiters::{Live, Phase, joined};
 use crate::error::{ApiErrorKind, Error};

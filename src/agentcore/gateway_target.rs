@@ -15,9 +15,9 @@ use aws_sdk_bedrockagentcorecontrol::types::{
 use aws_smithy_types::DateTime;
 use tokio::time::Instant;
 
-use super::engine::{self, Provisioned};
 use super::none_if_not_found;
 use super::ownership::Ownership;
+use super::provisioned::{self, Provisioned};
 use super::put::{Governed, put};
 use super::refusal::{Conflict, is_name_taken};
 use super::waiters::{Live, Phase, Repeats, joined};
@@ -278,8 +278,8 @@ pub(crate) async fn synchronize(job: &Job<'_>, target: &TargetRef) -> Result<Get
 }
 
 async fn synchronize_once(job: &Job<'_>, target: &TargetRef) -> Result<GetGatewayTargetOutput, Error> {
-    let gone = || engine::gone::<GatewayTarget>(target);
-    let settled = async || engine::wait_settled::<GatewayTarget>(job, target).await?.ok_or_else(gone);
+    let gone = || provisioned::gone::<GatewayTarget>(target);
+    let settled = async || provisioned::wait_settled::<GatewayTarget>(job, target).await?.ok_or_else(gone);
     let before = settled().await?;
     if before.phase() == Phase::AwaitingConsent {
         return Ok(before);

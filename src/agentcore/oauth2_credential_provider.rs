@@ -10,10 +10,10 @@ use aws_sdk_bedrockagentcorecontrol::operation::update_oauth2_credential_provide
 use aws_sdk_bedrockagentcorecontrol::types::{Oauth2ProviderConfigOutput, Secret, SecretSourceType, Status};
 use aws_smithy_types::DateTime;
 
-use super::engine::Provisioned;
 use super::none_if_not_found;
 use super::ownership::{self, Ownership};
 use super::permissions::explained;
+use super::provisioned::Provisioned;
 use super::put::{Governed, put};
 use super::waiters::{Live, NOT_FOUND_PATIENCE, Phase, joined};
 use crate::error::{ApiErrorKind, Error};

@@ -10,9 +10,9 @@ use aws_sdk_bedrockagentcorecontrol::operation::get_agent_runtime::GetAgentRunti
 use aws_sdk_bedrockagentcorecontrol::operation::update_agent_runtime::builders::UpdateAgentRuntimeFluentBuilder;
 use aws_sdk_bedrockagentcorecontrol::types::AgentRuntimeStatus;
 
-use super::engine::Provisioned;
 use super::none_if_not_found;
 use super::ownership::{self, Ownership};
+use super::provisioned::Provisioned;
 use super::put::{Governed, put};
 use super::waiters::{Live, Phase, joined};
 use crate::error::Error;

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::values::scalar;
+use super::scalar::scalar;
 use crate::error::Error;
 use crate::text::quote;
 

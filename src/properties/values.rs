@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
+use super::scalar::scalar;
 use super::{Property, PropertyReader, at_most, list};
 use crate::error::Error;
 use crate::sensitive::Sensitive;
@@ -275,18 +276,6 @@ impl<'a> PropertyReader<'a> {
 
 fn check_length(property: &Property, text: &str) -> Result<(), Error> {
     property.chars_max.map_or(Ok(()), |chars_max| at_most(property.name, text, chars_max))
-}
-
-/// Returns a single value as the text that CloudFormation would have sent.
-pub(super) fn scalar(name: &str, value: &Value) -> Result<String, Error> {
-    match value {
-        Value::String(text) => Ok(text.clone()),
-        Value::Bool(flag) => Ok(flag.to_string()),
-        Value::Number(number) => Ok(number.to_string()),
-        Value::Array(_) => Err(Error::property(name, "is a list where one value is expected; give a single text")),
-        Value::Object(_) => Err(Error::property(name, "is a map where one value is expected; give a single text")),
-        Value::Null => Err(Error::property(name, "contains null; give a text or leave it out")),
-    }
 }
 
 fn entry(name: &str, key: &str, value: &Value) -> Result<String, Error> {

@@ -11,9 +11,11 @@ use std::collections::BTreeMap;
 use aws_sdk_bedrockagentcorecontrol::operation::get_gateway::GetGatewayOutput;
 use aws_sdk_bedrockagentcorecontrol::types::WorkloadIdentityDetails;
 
-use crate::agentcore::engine::{self, Found};
+use crate::agentcore::deletion;
+use crate::agentcore::engine;
 use crate::agentcore::gateway::{Gateway as Noun, name_in_id};
 use crate::agentcore::ownership::converge_tags;
+use crate::agentcore::provisioned::{self, Found};
 use crate::authorizer::Authorizer;
 use crate::error::Error;
 use crate::event::RawProperties;
@@ -74,7 +76,7 @@ impl Lifecycle for Gateway {
             let pending = pending_name(physical_id).map(str::to_owned);
             Some(pending.or_else(|| raw.text("GatewayName")).unwrap_or_else(|| job.requester().derived_name()))
         };
-        engine::delete_requested::<Noun>(job, physical_id, id, name).await?;
+        deletion::delete_requested::<Noun>(job, physical_id, id, name).await?;
         Ok(Success::deleted(physical_id))
     }
 }
@@ -88,7 +90,7 @@ async fn replace(job: &Job<'_>, physical_id: &str, properties: &Properties) -> O
     // by its name.
     if properties.name.is_none()
         && let Some(predecessor) = replacement::find_predecessor(job, physical_id, properties).await?
-        && let Some(found) = engine::current::<Noun>(job, &predecessor).await?
+        && let Some(found) = provisioned::current::<Noun>(job, &predecessor).await?
     {
         let with_id = |error: Error| error.with_id(&predecessor);
         let found = Box::pin(engine::converge(job, &desired, found)).await.map_err(with_id)?;

@@ -15,10 +15,12 @@ use std::time::{Duration, SystemTime};
 use aws_sdk_bedrockagentcorecontrol::operation::get_gateway::GetGatewayOutput;
 use aws_sdk_bedrockagentcorecontrol::operation::get_gateway_target::GetGatewayTargetOutput;
 
-use crate::agentcore::engine::{self, Found};
+use crate::agentcore::deletion;
+use crate::agentcore::engine;
 use crate::agentcore::gateway_target::{
     GatewayTarget as Noun, TargetName, TargetRef, can_synchronize, gateway_id, synchronize,
 };
+use crate::agentcore::provisioned::{self, Found};
 use crate::agentcore::waiters::Live;
 use crate::error::Error;
 use crate::event::RawProperties;
@@ -65,16 +67,16 @@ impl Lifecycle for GatewayTarget {
         let Some(current) = current else { return create(job, desired).await };
         // The rollback of a move to another gateway that was cancelled, or whose answer got lost.
         if let Some(old) = old.as_ref().filter(|old| old.gateway_id != properties.gateway_id) {
-            engine::delete_abandoned::<Noun>(job, &old.target_name(job.requester())).await?;
+            deletion::delete_abandoned::<Noun>(job, &old.target_name(job.requester())).await?;
         }
-        match engine::current::<Noun>(job, &current).await? {
+        match provisioned::current::<Noun>(job, &current).await? {
             // The target was deleted outside of the stack: it is created again, and the new id makes CloudFormation
             // forget the old one.
             None => create(job, desired).await,
             // The target never worked and cannot be repaired: it is replaced.
             Some(found) if found.live.creation_failed() => {
                 preflight::runtime(job, &gateway, &properties).await?;
-                engine::delete::<Noun>(job, &current).await?;
+                deletion::delete::<Noun>(job, &current).await?;
                 create(job, desired).await
             }
             Some(found) => {
@@ -91,7 +93,7 @@ impl Lifecycle for GatewayTarget {
             let name = pending_name(physical_id).map(str::to_owned).or_else(|| raw.text("TargetName"));
             Some(TargetName { gateway_id, name: name.unwrap_or_else(|| derived_name(job.requester())) })
         };
-        engine::delete_requested::<Noun>(job, physical_id, TargetRef::parse(physical_id), name).await?;
+        deletion::delete_requested::<Noun>(job, physical_id, TargetRef::parse(physical_id), name).await?;
         Ok(Success::deleted(physical_id))
     }
 }

@@ -12,9 +12,11 @@
 
 use std::collections::BTreeMap;
 
-use crate::agentcore::engine::{self, Found, Provisioned};
+use crate::agentcore::deletion;
+use crate::agentcore::engine;
 use crate::agentcore::oauth2_credential_provider::{OAuth2CredentialProvider as Noun, Provider};
 use crate::agentcore::ownership::{Proof, converge_tags};
+use crate::agentcore::provisioned::{self, Found, Provisioned};
 use crate::error::{Error, Failure};
 use crate::event::RawProperties;
 use crate::job::{Job, Outcome, Success};
@@ -53,7 +55,7 @@ impl Lifecycle for OAuth2CredentialProvider {
         }
         let name = physical_id.to_owned();
         // The provider was deleted outside of the stack: it is created again.
-        let Some(found) = engine::current::<Noun>(job, &name).await? else {
+        let Some(found) = provisioned::current::<Noun>(job, &name).await? else {
             return create(job, name, &properties).await;
         };
         // The live provider decides and not the old properties: those of a rollback are the ones that were refused.
@@ -65,7 +67,7 @@ impl Lifecycle for OAuth2CredentialProvider {
         }
         // The rollback of a replacement that was cancelled, or whose answer got lost.
         for name in old.iter().flat_map(|old| abandoned_names(job.requester(), physical_id, &properties, old)) {
-            engine::delete_abandoned::<Noun>(job, &name).await?;
+            deletion::delete_abandoned::<Noun>(job, &name).await?;
         }
         let desired = DesiredProvider { properties: &properties, old: old.as_ref(), name };
         let found = Box::pin(engine::converge(job, &desired, found)).await?;
@@ -81,7 +83,7 @@ impl Lifecycle for OAuth2CredentialProvider {
             let name = pending.map(str::to_owned).or(given).unwrap_or_else(|| job.requester().derived_name());
             is_name(&name).then_some(name)
         };
-        engine::delete_requested::<Noun>(job, physical_id, returned.then(|| physical_id.to_owned()), name).await?;
+        deletion::delete_requested::<Noun>(job, physical_id, returned.then(|| physical_id.to_owned()), name).await?;
         Ok(Success::deleted(physical_id))
     }
 }
@@ -105,7 +107,7 @@ async fn check_provable(job: &Job<'_>, found: &Found<Noun>) -> Result<(), Failur
     if ownership.is_none_or(|ownership| ownership.proof != Proof::Missing) {
         return Ok(());
     }
-    engine::delete::<Noun>(job, &found.id).await.map_err(with_id)?;
+    deletion::delete::<Noun>(job, &found.id).await.map_err(with_id)?;
     let problem = "cannot be chosen where AgentCore does not list the tags of credential providers, because nothing would \
                    prove later that the provider is this stack's; leave it out so that one is derived, or allow the \
                    function's role bedrock-agentcore:ListTagsForResource";
@@ -144,7 +146,7 @@ fn abandoned_names(requester: &Requester, physical_id: &str, properties: &Proper
 }
 
 async fn has_ours(job: &Job<'_>, name: &String, properties: &Properties) -> Result<bool, Error> {
-    let found = engine::get::<Noun>(job, name).await?;
+    let found = provisioned::get::<Noun>(job, name).await?;
     let matches = |found: Found<Noun>| found.is_ours(job) && check_fixed(&found.live, properties).is_ok();
     Ok(found.is_some_and(matches))
 }

@@ -11,8 +11,10 @@ use std::collections::BTreeMap;
 use aws_sdk_bedrockagentcorecontrol::operation::get_agent_runtime::GetAgentRuntimeOutput;
 use aws_sdk_bedrockagentcorecontrol::types::WorkloadIdentityDetails;
 
-use crate::agentcore::engine::{self, Found};
+use crate::agentcore::deletion;
+use crate::agentcore::engine;
 use crate::agentcore::ownership::converge_tags;
+use crate::agentcore::provisioned::{self, Found};
 use crate::agentcore::runtime::{Runtime as Noun, V1, log_group_name, mcp_url, name_in_id};
 use crate::error::Error;
 use crate::event::RawProperties;
@@ -58,11 +60,11 @@ impl Lifecycle for Runtime {
         // The rollback of a rename that was cancelled, or whose answer got lost.
         let former = old.as_ref().map(|old| old.name(job.requester())).filter(|former| *former != name);
         if let Some(former) = former {
-            engine::delete_abandoned::<Noun>(job, &former).await?;
+            deletion::delete_abandoned::<Noun>(job, &former).await?;
         }
         // The runtime was deleted outside of the stack: it is created again, and the new id makes CloudFormation forget
         // the old one.
-        let Some(found) = engine::current::<Noun>(job, &physical_id.to_owned()).await? else {
+        let Some(found) = provisioned::current::<Noun>(job, &physical_id.to_owned()).await? else {
             return create(job, desired).await;
         };
         let found = Box::pin(engine::converge(job, desired, found)).await?;
@@ -75,7 +77,7 @@ impl Lifecycle for Runtime {
             let pending = pending_name(physical_id).map(str::to_owned);
             Some(pending.or_else(|| raw.text("AgentRuntimeName")).unwrap_or_else(|| default_name(job.requester())))
         };
-        engine::delete_requested::<Noun>(job, physical_id, id, name).await?;
+        deletion::delete_requested::<Noun>(job, physical_id, id, name).await?;
         Ok(Success::deleted(physical_id))
     }
 }

@@ -12,7 +12,7 @@ use emulator::settings::Settings;
 use emulator::stacks::StackStatus;
 use harness::handler;
 
-use super::world::counted;
+use super::calls::counted;
 use crate::surroundings;
 use crate::template::Template;
 

@@ -8,6 +8,7 @@ use emulator::settings::Settings;
 use harness::{handler, put_role};
 use serde_json::{Value, json};
 
+use super::calls::counted;
 use super::stack::{self, StackNumbers};
 use crate::Runtime;
 use crate::request::{Request, Requests};
@@ -154,21 +155,6 @@ fn with(properties: &Value, name: &str, value: &str) -> Value {
     let mut properties = properties.clone();
     properties[name] = json!(value);
     properties
-}
-
-/// Counts calls: `["GetAgentRuntime ×2", …]`, in order of first use.
-pub(super) fn counted(operations: &[&str]) -> Vec<String> {
-    let mut counts: Vec<(&str, usize)> = Vec::new();
-    for &operation in operations {
-        match counts.iter_mut().find(|(name, _)| *name == operation) {
-            Some((_, count)) => *count += 1,
-            None => counts.push((operation, 1)),
-        }
-    }
-    counts
-        .iter()
-        .map(|(name, count)| if *count == 1 { (*name).to_owned() } else { format!("{name} ×{count}") })
-        .collect()
 }
 
 /// Probes a server that knows one revision and starts without delay.

@@ -4,8 +4,8 @@ use aws_sdk_bedrockagentcorecontrol::operation::get_gateway_target::GetGatewayTa
 use aws_sdk_bedrockagentcorecontrol::types::CredentialProviderType;
 
 use super::{GatewayTarget, TargetRef, mcp_server};
-use crate::agentcore::engine::Provisioned;
 use crate::agentcore::gateway::Gateway;
+use crate::agentcore::provisioned::Provisioned;
 use crate::agentcore::waiters::{Live, Phase};
 use crate::denial::Denial;
 use crate::error::Error;

@@ -2,8 +2,9 @@
 
 use super::configuration::{may_replace, unchangeable};
 use super::properties::Properties;
-use crate::agentcore::engine::{self, Deleted, Found, LIST_PATIENCE};
+use crate::agentcore::deletion::{self, Deleted};
 use crate::agentcore::gateway::{Gateway, ids_by_name, name_in_id};
+use crate::agentcore::provisioned::{self, Found, LIST_PATIENCE};
 use crate::agentcore::waiters::{Live, Phase};
 use crate::error::Error;
 use crate::job::Job;
@@ -24,7 +25,7 @@ pub(super) async fn current(
     if !fits {
         return Ok(None);
     }
-    let Some(found) = engine::current::<Gateway>(job, &physical_id.to_owned()).await? else { return Ok(None) };
+    let Some(found) = provisioned::current::<Gateway>(job, &physical_id.to_owned()).await? else { return Ok(None) };
     // A name that differs only in its case is another name with the same id.
     let same_name = properties.name.as_deref().is_none_or(|wanted| wanted == found.live.name());
     Ok((same_name && !found.live.creation_failed()).then_some(found))
@@ -68,7 +69,7 @@ pub(super) async fn delete_abandoned(
     })
     .await?;
     for gateway in abandoned.into_iter().flatten() {
-        match engine::delete_unless_in_use::<Gateway>(job, &gateway.id).await? {
+        match deletion::delete_unless_in_use::<Gateway>(job, &gateway.id).await? {
             Deleted::Gone { .. } | Deleted::InUse(_) => {}
         }
     }
@@ -82,7 +83,7 @@ async fn others(job: &Job<'_>, physical_id: &str, wanted: impl Fn(&str) -> bool)
         if id == physical_id {
             continue;
         }
-        others.extend(engine::get::<Gateway>(job, &id).await?.filter(|found| found.is_ours(job)));
+        others.extend(provisioned::get::<Gateway>(job, &id).await?.filter(|found| found.is_ours(job)));
     }
     Ok(others)
 }

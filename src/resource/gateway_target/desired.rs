@@ -10,8 +10,8 @@ use super::configuration::Configuration;
 use super::governed::GOVERNED;
 use super::preflight;
 use super::properties::Properties;
-use crate::agentcore::engine::{self, Created, Desired, Provisioned, Updated};
 use crate::agentcore::gateway_target::{self, GatewayTarget, TargetName, TargetRef, failure};
+use crate::agentcore::provisioned::{self, Created, Desired, Provisioned, Updated};
 use crate::agentcore::unbuildable;
 use crate::agentcore::waiters::{Live, Phase, is_at_least_as_recent};
 use crate::error::{ApiErrorKind, Error};
@@ -86,9 +86,9 @@ impl Desired for DesiredTarget<'_> {
             Ok(updated) => Ok(updated.map(|receipt| Updated { receipt, live: None })),
             // The conflict may be about the new name, which may be taken.
             Err(error) if GatewayTarget::is_conflict(&error) => {
-                match engine::find::<GatewayTarget>(job, &self.name, Duration::ZERO).await? {
+                match provisioned::find::<GatewayTarget>(job, &self.name, Duration::ZERO).await? {
                     Some(other) if other.id != *id && other.live.phase() != Phase::Deleting && !other.is_ours(job) => {
-                        Err(engine::name_taken(&self.name, &other))
+                        Err(provisioned::name_taken(&self.name, &other))
                     }
                     _ => Err(error),
                 }

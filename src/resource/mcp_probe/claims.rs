@@ -4,7 +4,7 @@
 use aws_sdk_bedrockagentcorecontrol::types::CustomJwtAuthorizerConfiguration;
 
 use super::gateway::Gateway;
-use crate::agentcore::engine::Provisioned;
+use crate::agentcore::provisioned::Provisioned;
 use crate::agentcore::runtime::Runtime;
 use crate::authorizer::{comparison, custom_jwt};
 use crate::code::Code;

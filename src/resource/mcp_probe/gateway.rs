@@ -10,9 +10,9 @@ use aws_sdk_bedrockagentcorecontrol::types::{
     AuthorizerType, CustomJwtAuthorizerConfiguration, ListingMode, TargetStatus,
 };
 
-use crate::agentcore::engine::{self, Provisioned};
 use crate::agentcore::gateway as agentcore_gateway;
 use crate::agentcore::gateway_target::{self, GatewayTarget, TargetRef};
+use crate::agentcore::provisioned::{self, Provisioned};
 use crate::agentcore::waiters::{Live, Phase};
 use crate::authorizer::custom_jwt;
 use crate::code::Code;
@@ -42,7 +42,7 @@ impl Gateway {
         };
         let gateway =
             agentcore_gateway::Gateway::get(job, &target.gateway_id).await?.ok_or_else(|| missing("gateway"))?;
-        let live = engine::wait_settled::<GatewayTarget>(job, target).await?.ok_or_else(|| missing("target"))?;
+        let live = provisioned::wait_settled::<GatewayTarget>(job, target).await?.ok_or_else(|| missing("target"))?;
         let usable = live.phase() == Phase::Ready || *live.status() == TargetStatus::SynchronizeUnsuccessful;
         if !usable {
             let sentence = gateway_target::failure(job, target, &live).await.to_string();

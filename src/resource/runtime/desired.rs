@@ -8,7 +8,7 @@ use super::configuration::Configuration;
 use super::governed::GOVERNED;
 use super::properties::Properties;
 use super::{environment, failure, platform, preflight};
-use crate::agentcore::engine::{Created, Desired, Updated};
+use crate::agentcore::provisioned::{Created, Desired, Updated};
 use crate::agentcore::runtime::{self, Runtime, Version};
 use crate::agentcore::unbuildable;
 use crate::error::Error;

@@ -4,7 +4,7 @@ use aws_sdk_bedrockagentcorecontrol::operation::get_agent_runtime::GetAgentRunti
 use aws_sdk_bedrockagentcorecontrol::types::AgentRuntimeStatus;
 
 use super::properties::Properties;
-use crate::agentcore::engine;
+use crate::agentcore::provisioned;
 use crate::agentcore::runtime::{Runtime, V2, log_group_name};
 use crate::agentcore::waiters::joined;
 use crate::container_log;
@@ -33,7 +33,7 @@ pub(super) async fn explain(
         }
     };
     let lines = if started { last_lines(job, live, properties, old).await } else { String::new() };
-    match engine::failed::<Runtime>(&live.agent_runtime_id().to_owned(), live) {
+    match provisioned::failed::<Runtime>(&live.agent_runtime_id().to_owned(), live) {
         Error::TerminalStatus { what, status, .. } => {
             let reasons = format!("{}{lines}", joined(reason.as_slice()));
             Error::TerminalStatus { what, status, reasons }
