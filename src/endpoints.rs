@@ -12,15 +12,25 @@ const IGNORE: &str = "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS";
 const FIPS: &str = "AWS_USE_FIPS_ENDPOINT";
 const DUAL_STACK: &str = "AWS_USE_DUALSTACK_ENDPOINT";
 
-/// Suffixes of AWS's hosts that serve IPv4 alone, and the ones that serve both (botocore's partitions.json).
-const DUAL_STACK_SUFFIXES: [(&str, &str); 7] = [
-    ("amazonaws.com", "api.aws"),
-    ("amazonaws.com.cn", "api.amazonwebservices.com.cn"),
-    ("amazonaws.eu", "api.amazonwebservices.eu"),
-    ("c2s.ic.gov", "api.aws.ic.gov"),
-    ("sc2s.sgov.gov", "api.aws.scloud"),
-    ("cloud.adc-e.uk", "api.cloud-aws.adc-e.uk"),
-    ("csp.hci.ic.gov", "api.aws.hci.ic.gov"),
+/// The hosts of one of AWS's partitions.
+struct Hosts {
+    /// The beginning of the names of the partition's Regions.
+    region_prefix: &'static str,
+    /// The suffix of hosts that serve IPv4 alone.
+    single: &'static str,
+    /// The suffix of hosts that serve IPv4 and IPv6.
+    dual: &'static str,
+}
+
+/// The hosts of all partitions, the one for all other Regions last (botocore's partitions.json).
+const HOSTS: [Hosts; 7] = [
+    Hosts { region_prefix: "cn-", single: "amazonaws.com.cn", dual: "api.amazonwebservices.com.cn" },
+    Hosts { region_prefix: "eusc-", single: "amazonaws.eu", dual: "api.amazonwebservices.eu" },
+    Hosts { region_prefix: "us-iso-", single: "c2s.ic.gov", dual: "api.aws.ic.gov" },
+    Hosts { region_prefix: "us-isob-", single: "sc2s.sgov.gov", dual: "api.aws.scloud" },
+    Hosts { region_prefix: "eu-isoe-", single: "cloud.adc-e.uk", dual: "api.cloud-aws.adc-e.uk" },
+    Hosts { region_prefix: "us-isof-", single: "csp.hci.ic.gov", dual: "api.aws.hci.ic.gov" },
+    Hosts { region_prefix: "", single: "amazonaws.com", dual: "api.aws" },
 ];
 
 /// A service that the function calls.
@@ -117,8 +127,8 @@ impl Endpoints {
     pub fn host(&self, name: &str, region_and_suffix: &str) -> String {
         let name = if self.fips { format!("{name}-fips") } else { name.to_owned() };
         let dual = region_and_suffix.split_once('.').filter(|_| self.dual_stack).and_then(|(region, suffix)| {
-            let (_, dual) = DUAL_STACK_SUFFIXES.into_iter().find(|(single, _)| *single == suffix)?;
-            Some(format!("{region}.{dual}"))
+            let hosts = HOSTS.iter().find(|hosts| hosts.single == suffix)?;
+            Some(format!("{region}.{}", hosts.dual))
         });
         format!("{name}.{}", dual.as_deref().unwrap_or(region_and_suffix))
     }
@@ -141,7 +151,12 @@ impl Endpoints {
 
 /// Returns the suffixes of AWS's hosts in all partitions.
 pub(crate) fn dns_suffixes() -> impl Iterator<Item = &'static str> {
-    DUAL_STACK_SUFFIXES.into_iter().flat_map(|(single, dual)| [single, dual])
+    HOSTS.iter().flat_map(|hosts| [hosts.single, hosts.dual])
+}
+
+/// Returns the suffix of AWS's hosts in this Region that serve IPv4 alone.
+pub(crate) fn dns_suffix(region: &str) -> &'static str {
+    HOSTS.iter().find(|hosts| region.starts_with(hosts.region_prefix)).map_or("amazonaws.com", |hosts| hosts.single)
 }
 
 fn is_web_address(text: &str) -> bool {

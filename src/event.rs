@@ -14,13 +14,78 @@ use serde_json::{Map, Value};
 use url::{Position, Url};
 use zeroize::Zeroize;
 
+use crate::endpoints::dns_suffix;
 use crate::error::Error;
 use crate::https_url;
 use crate::requester::Requester;
+use crate::text::quote;
+
+/// The beginning of the names of the buckets that take answers, one per Region. The Region follows without hyphens
+/// (CloudFormation user guide, VPC endpoints).
+const RESPONSE_BUCKET: &str = "cloudformation-custom-resource-response-";
 
 /// The maximum size of an event. Lambda's asynchronous invocation accepts 1 MB, so a larger event did not come that
 /// way.
 const EVENT_BYTES_MAX: usize = 1 << 20;
+
+/// The place where the function runs. CloudFormation sends events of stacks of the same Region only.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Home {
+    /// The Region.
+    pub region: String,
+    /// The partition and the account of the function, if Lambda names them: `aws`, `111122223333`.
+    pub account: Option<(String, String)>,
+}
+
+impl Home {
+    /// Reads partition and account from the function's ARN. A local Runtime API may pass another text, which names
+    /// neither.
+    #[must_use]
+    pub fn new(region: &str, function_arn: &str) -> Self {
+        let account = match *function_arn.split(':').collect::<Vec<_>>() {
+            ["arn", partition, "lambda", _, account, "function", ..] => {
+                Some((partition.to_owned(), account.to_owned()))
+            }
+            _ => None,
+        };
+        Self { region: region.to_owned(), account }
+    }
+
+    /// Refuses the ARN of a stack that is not in this account and Region. The error follows the member's name in a
+    /// sentence.
+    fn check_stack(&self, arn: &str) -> Result<(), String> {
+        let (partition, region, account) = match *arn.splitn(6, ':').collect::<Vec<_>>() {
+            ["arn", partition, "cloudformation", region, account, stack] if stack.starts_with("stack/") => {
+                (partition, region, account)
+            }
+            _ => return Err("is not the ARN of a stack".to_owned()),
+        };
+        if region != self.region {
+            return Err(format!("names a stack in {}, and the function runs in {}", quote(region), self.region));
+        }
+        match &self.account {
+            Some((own, _)) if own != partition => Err(format!("names a stack in another partition than {own}")),
+            Some((_, own)) if own != account => Err(format!("names a stack of an account other than {own}")),
+            _ => Ok(()),
+        }
+    }
+
+    /// Returns true for a URL in the bucket in which CloudFormation takes the answers of this Region. Amazon S3 serves a
+    /// bucket under several hosts, as a part of the name or of the path.
+    fn is_response_bucket(&self, url: &Url) -> bool {
+        let Some(host) = url.host_str().filter(|_| url.port().is_none()) else { return false };
+        let bucket = format!("{RESPONSE_BUCKET}{}", self.region.replace('-', ""));
+        let path = url.path().strip_prefix('/').and_then(|path| path.strip_prefix(bucket.as_str()));
+        let service = match host.strip_prefix(bucket.as_str()).and_then(|rest| rest.strip_prefix('.')) {
+            Some(service) => service,
+            None if path.is_some_and(|path| path.starts_with('/')) => host,
+            None => return false,
+        };
+        let (region, suffix) = (&self.region, dns_suffix(&self.region));
+        let of_region = ["s3.", "s3-", "s3-fips.", "s3.dualstack.", "s3-fips.dualstack."];
+        service == format!("s3.{suffix}") || of_region.iter().any(|s3| service == format!("{s3}{region}.{suffix}"))
+    }
+}
 
 /// The operation that CloudFormation requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -124,14 +189,15 @@ fn wipe(value: &mut Value) {
 pub struct ResponseUrl(Url);
 
 impl ResponseUrl {
-    /// Parses an https URL and refuses everything else: the answer to a request may be secret, and so is the URL.
-    pub fn parse(text: &str) -> Result<Self, Error> {
-        match https_url::parse(text) {
-            Ok(url) => Ok(Self(url)),
-            Err(problem) => Err(Error::InvalidEvent {
-                problem: format!("`ResponseURL` {problem}, so it is not CloudFormation's; nothing was sent or done"),
-            }),
-        }
+    /// Parses the https URL of an object in CloudFormation's bucket and refuses everything else: the answer names
+    /// resources, and whoever sends a made-up event must not choose who reads it.
+    pub fn parse(text: &str, home: &Home) -> Result<Self, Error> {
+        let problem = match https_url::parse(text) {
+            Ok(url) if home.is_response_bucket(&url) => return Ok(Self(url)),
+            Ok(_) => format!("is not in the bucket of CloudFormation in {}", home.region),
+            Err(problem) => format!("{problem}, so it is not CloudFormation's"),
+        };
+        Err(Error::InvalidEvent { problem: format!("`ResponseURL` {problem}; nothing was sent or done") })
     }
 
     /// Returns the whole URL, for sending the answer. It must never be logged.
@@ -185,15 +251,15 @@ struct Envelope<'a> {
     old_resource_properties: Option<&'a RawValue>,
 }
 
-/// Decodes an event, or says what is wrong with it and to whom the answer goes. Names derived for it begin with
-/// `name_prefix`.
-pub fn decode(payload: &[u8], name_prefix: Option<&str>) -> Result<Request, Box<Rejection>> {
+/// Decodes an event that reached the function at `home`, or says what is wrong with it and to whom the answer goes. Names
+/// derived for it begin with `name_prefix`.
+pub fn decode(payload: &[u8], home: &Home, name_prefix: Option<&str>) -> Result<Request, Box<Rejection>> {
     let nobody = |problem: String| Box::new(Rejection { recipient: None, error: Error::InvalidEvent { problem } });
     let envelope: Envelope<'_> = serde_json::from_slice(payload)
         .map_err(|error| nobody(format!("the event is not a custom resource request: {}", position(&error))))?;
     let url = text(envelope.response_url)
         .ok_or_else(|| nobody("the event has no `ResponseURL`, so there is nobody to answer".to_owned()))?;
-    let url = ResponseUrl::parse(&url).map_err(|error| Rejection { recipient: None, error })?;
+    let url = ResponseUrl::parse(&url, home).map_err(|error| Rejection { recipient: None, error })?;
     let physical_id = text(envelope.physical_resource_id);
     let requester = Requester {
         stack_id: text(envelope.stack_id).unwrap_or_default(),
@@ -202,11 +268,11 @@ pub fn decode(payload: &[u8], name_prefix: Option<&str>) -> Result<Request, Box<
         name_prefix: name_prefix.map(str::to_owned),
     };
     let recipient = Recipient { url, requester, physical_id };
-    read(&envelope, payload.len(), &recipient)
+    read(&envelope, payload.len(), &recipient, home)
         .map_err(|error| Box::new(Rejection { recipient: Some(recipient), error }))
 }
 
-fn read(envelope: &Envelope<'_>, bytes: usize, recipient: &Recipient) -> Result<Request, Error> {
+fn read(envelope: &Envelope<'_>, bytes: usize, recipient: &Recipient, home: &Home) -> Result<Request, Error> {
     let invalid = |problem: String| Error::InvalidEvent { problem };
     if bytes > EVENT_BYTES_MAX {
         return Err(invalid(format!(
@@ -222,6 +288,9 @@ fn read(envelope: &Envelope<'_>, bytes: usize, recipient: &Recipient) -> Result<
             return Err(invalid(format!("the event has no `{name}`; send what CloudFormation sends")));
         }
     }
+    home.check_stack(&recipient.requester.stack_id).map_err(|problem| {
+        invalid(format!("`StackId` {problem}, so the event is not CloudFormation's; nothing was done"))
+    })?;
     let request_type = match text(envelope.request_type).as_deref() {
         Some("Create") => RequestType::Create,
         Some("Update") => RequestType::Update,
@@ -275,19 +344,28 @@ fn position(error: &serde_json::Error) -> String {
 mod tests {
     use super::*;
 
-    const URL: &str = "https://bucket.s3.amazonaws.com/key?X-Amz-Date=20261121T120000Z&X-Amz-Signature=abc";
+    const BUCKET: &str = "https://cloudformation-custom-resource-response-useast1.s3.amazonaws.com/key";
+
+    fn url() -> String {
+        format!("{BUCKET}?X-Amz-Date=20261121T120000Z&X-Amz-Signature=abc")
+    }
+
+    fn home() -> Home {
+        Home::new("us-east-1", "arn:aws:lambda:us-east-1:111122223333:function:provisioner")
+    }
 
     fn event(extra: &str) -> String {
         format!(
-            r#"{{"RequestType":"Create","ResponseURL":"{URL}","StackId":"arn:aws:cloudformation:r:1:stack/s/g",
-                "RequestId":"r","LogicalResourceId":"L","ResourceType":"Custom::X"{extra}}}"#
+            r#"{{"RequestType":"Create","ResponseURL":"{}","StackId":"arn:aws:cloudformation:us-east-1:111122223333:stack/s/g",
+                "RequestId":"r","LogicalResourceId":"L","ResourceType":"Custom::X"{extra}}}"#,
+            url()
         )
     }
 
     #[test]
     fn the_url_prints_without_its_query() {
-        let url = ResponseUrl::parse(URL).unwrap();
-        assert_eq!(format!("{url:?}"), "https://bucket.s3.amazonaws.com/key");
+        let url = ResponseUrl::parse(&url(), &home()).unwrap();
+        assert_eq!(format!("{url:?}"), BUCKET);
         assert_eq!(url.signed_at().unwrap().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs(), 1_795_262_400);
     }
 
@@ -301,7 +379,7 @@ mod tests {
             ("https://bucket.s3.amazonaws.com@example.com/x", "names a user"),
             ("https://bucket%2es3.amazonaws.com/x", "has a percent sign in its host"),
         ] {
-            let error = ResponseUrl::parse(url).unwrap_err().to_string();
+            let error = ResponseUrl::parse(url, &home()).unwrap_err().to_string();
             assert_eq!(
                 error,
                 format!("`ResponseURL` {problem}, so it is not CloudFormation's; nothing was sent or done")
@@ -310,22 +388,83 @@ mod tests {
     }
 
     #[test]
+    fn an_answer_goes_to_the_bucket_of_this_region_only() {
+        const NAME: &str = "cloudformation-custom-resource-response-";
+        let is_taken = |region: &str, url: &str| ResponseUrl::parse(url, &Home::new(region, "")).is_ok();
+        for (region, url) in [
+            ("us-east-1", format!("https://{NAME}useast1.s3.amazonaws.com/key?a=b")),
+            ("us-east-1", format!("https://{NAME}useast1.s3.us-east-1.amazonaws.com/key")),
+            ("us-east-1", format!("https://s3.us-east-1.amazonaws.com/{NAME}useast1/key")),
+            ("eu-west-1", format!("https://{NAME}euwest1.s3-eu-west-1.amazonaws.com/key")),
+            ("eu-west-1", format!("https://{NAME}euwest1.s3.dualstack.eu-west-1.amazonaws.com:443/key")),
+            ("us-gov-west-1", format!("https://{NAME}usgovwest1.s3-fips.us-gov-west-1.amazonaws.com/key")),
+            ("cn-north-1", format!("https://{NAME}cnnorth1.s3.cn-north-1.amazonaws.com.cn/key")),
+            ("eusc-de-east-1", format!("https://{NAME}euscdeeast1.s3.eusc-de-east-1.amazonaws.eu/key")),
+        ] {
+            assert!(is_taken(region, &url), "{url}");
+        }
+        for url in [
+            // Anybody may own these buckets and hosts.
+            format!("https://{NAME}us-east-1.s3.amazonaws.com/key"),
+            format!("https://{NAME}useast1x.s3.amazonaws.com/key"),
+            format!("https://{NAME}useast1.evil.s3.amazonaws.com/key"),
+            format!("https://evil.s3.amazonaws.com/{NAME}useast1/key"),
+            format!("https://s3.amazonaws.com/evil/{NAME}useast1/key"),
+            format!("https://s3.amazonaws.com/{NAME}useast1evil/key"),
+            format!("https://{NAME}useast1.s3.amazonaws.com.example.com/key"),
+            format!("https://{NAME}useast1.example.com/key"),
+            format!("https://example.com/{NAME}useast1/key"),
+            format!("https://{NAME}useast1.s3.amazonaws.com:8443/key"),
+            // Another Region's, and another partition's.
+            format!("https://{NAME}euwest1.s3.eu-west-1.amazonaws.com/key"),
+            format!("https://{NAME}useast1.s3.eu-west-1.amazonaws.com/key"),
+            format!("https://{NAME}useast1.s3.amazonaws.com.cn/key"),
+        ] {
+            assert!(!is_taken("us-east-1", &url), "{url}");
+        }
+    }
+
+    #[test]
+    fn a_stack_is_of_this_account_and_region() {
+        let problem = |arn: &str| home().check_stack(arn).err().unwrap_or_default();
+        assert_eq!(problem("arn:aws:cloudformation:us-east-1:111122223333:stack/s/g"), "");
+        assert_eq!(
+            problem("arn:aws:cloudformation:eu-west-1:111122223333:stack/s/g"),
+            "names a stack in \"eu-west-1\", and the function runs in us-east-1"
+        );
+        assert_eq!(
+            problem("arn:aws:cloudformation:us-east-1:444455556666:stack/s/g"),
+            "names a stack of an account other than 111122223333"
+        );
+        assert_eq!(
+            problem("arn:aws-cn:cloudformation:us-east-1:111122223333:stack/s/g"),
+            "names a stack in another partition than aws"
+        );
+        for arn in ["stack", "arn:aws:cloudformation:us-east-1:111122223333:changeSet/s/g", "arn:aws:s3:::stack/s/g"] {
+            assert_eq!(problem(arn), "is not the ARN of a stack");
+        }
+        // A Runtime API on a developer's machine names no account.
+        let at_hand = Home::new("us-east-1", "function-arn");
+        assert_eq!(at_hand.check_stack("arn:aws:cloudformation:us-east-1:444455556666:stack/s/g"), Ok(()));
+    }
+
+    #[test]
     fn deeply_nested_properties_are_answered_not_dropped() {
         let deep = format!(r#","ResourceProperties":{{"A":{}1{}}}"#, "[".repeat(5000), "]".repeat(5000));
-        let rejection = decode(event(&deep).as_bytes(), None).unwrap_err();
+        let rejection = decode(event(&deep).as_bytes(), &home(), None).unwrap_err();
         assert!(rejection.recipient.is_some());
         assert!(rejection.error.to_string().contains("nested more than"), "{}", rejection.error);
     }
 
     #[test]
     fn properties_that_are_no_map_are_named() {
-        let rejection = decode(event(r#","ResourceProperties":"text""#).as_bytes(), None).unwrap_err();
+        let rejection = decode(event(r#","ResourceProperties":"text""#).as_bytes(), &home(), None).unwrap_err();
         assert!(rejection.error.to_string().starts_with("`ResourceProperties` is not a map"));
     }
 
     #[test]
     fn debug_of_a_request_shows_no_property() {
-        let request = decode(event(r#","ResourceProperties":{"Values":"canary"}"#).as_bytes(), None).unwrap();
+        let request = decode(event(r#","ResourceProperties":{"Values":"canary"}"#).as_bytes(), &home(), None).unwrap();
         let text = format!("{request:?}");
         assert!(!text.contains("canary") && !text.contains("X-Amz-Signature"), "{text}");
     }

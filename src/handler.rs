@@ -10,13 +10,14 @@ use tracing::{Instrument, error, info, info_span};
 
 use crate::aws::Context;
 use crate::error::{Error, Failure};
-use crate::event::{self, Recipient, Request, RequestType};
+use crate::event::{self, Home, Recipient, Request, RequestType};
 use crate::job::{Job, Outcome};
 use crate::last_get::LastGets;
 use crate::requester::{pending_id, pending_name};
 use crate::resource::{self, ResourceKind};
 use crate::response::{self, Answer, DeliveryError};
 use crate::sensitive::Mask;
+use crate::stack::Stack;
 use crate::wait::Deadline;
 
 /// The part of the invocation's time that is kept for delivering the answer.
@@ -62,12 +63,24 @@ pub fn deadline(header: u64, now: SystemTime) -> SystemTime {
     }
 }
 
+/// One delivery of an event by Lambda.
+#[derive(Clone, Copy)]
+pub struct Invocation<'a> {
+    /// The event.
+    pub payload: &'a [u8],
+    /// The time at which Lambda will kill the function.
+    pub deadline: SystemTime,
+    /// The ARN by which the function was invoked. It names the function's account.
+    pub function_arn: &'a str,
+}
+
 /// Handles one event and answers it exactly once. May run twice for the same event, also at the same time.
 ///
-/// `deadline` is when Lambda will kill the function. `Ok` means the answer was delivered; an error means that it was
-/// not, and that Lambda should try again.
-pub async fn handle(payload: &[u8], deadline: SystemTime, context: &Context) -> Result<(), Undelivered> {
-    let request = match event::decode(payload, context.name_prefix.as_deref()) {
+/// `Ok` means the answer was delivered; an error means that it was not, and that Lambda should try again.
+pub async fn handle(invocation: Invocation<'_>, context: &Context) -> Result<(), Undelivered> {
+    let Invocation { payload, deadline, function_arn } = invocation;
+    let home = Home::new(&context.region, function_arn);
+    let request = match event::decode(payload, &home, context.name_prefix.as_deref()) {
         Ok(request) => request,
         Err(rejection) => {
             let event::Rejection { recipient, error } = *rejection;
@@ -93,7 +106,9 @@ async fn work(request: &Request, deadline: SystemTime, context: &Context) -> Res
     let mask = Mask::default();
     let time = deadline.duration_since(context.now()).unwrap_or_default().saturating_sub(ANSWER_RESERVE);
     let last_gets = LastGets::default();
-    let job = Job { context, request, deadline: Deadline::after(time), mask: &mask, last_gets: &last_gets };
+    let stack = Stack::default();
+    let deadline = Deadline::after(time);
+    let job = Job { context, request, deadline, mask: &mask, last_gets: &last_gets, stack: &stack };
     let outcome = AssertUnwindSafe(Box::pin(dispatch(&job))).catch_unwind().await.unwrap_or_else(|_| {
         // The panic's words may quote a secret. Its place is in the log (`logging`).
         Err(Error::Bug("it panicked".to_owned()).into())

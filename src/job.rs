@@ -14,6 +14,7 @@ use crate::event::Request;
 use crate::last_get::LastGets;
 use crate::requester::Requester;
 use crate::sensitive::Mask;
+use crate::stack::Stack;
 use crate::text::quote;
 use crate::wait::{self, Deadline};
 
@@ -30,6 +31,8 @@ pub struct Job<'a> {
     pub mask: &'a Mask,
     /// The answer to the last Get of AgentCore.
     pub(crate) last_gets: &'a LastGets,
+    /// The stack, as CloudFormation described it at the beginning.
+    pub(crate) stack: &'a Stack,
 }
 
 /// The result of a lifecycle function.

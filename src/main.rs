@@ -8,6 +8,7 @@ use aws_smithy_async::time::{SharedTimeSource, SystemTimeSource};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use provisioner::aws::{Context, ContextSettings};
 use provisioner::endpoints::Endpoints;
+use provisioner::handler::Invocation;
 use provisioner::http::{Connectors, ExtraRoots, HttpsClient};
 use provisioner::requester::NAME_PREFIX_VARIABLE;
 use provisioner::{handler, logging};
@@ -20,7 +21,8 @@ async fn main() -> Result<(), Error> {
     // `RawValue` accepts any JSON, so that no event fails before the handler can answer it.
     lambda_runtime::run(service_fn(|event: LambdaEvent<Box<RawValue>>| async move {
         let deadline = handler::deadline(event.context.deadline, context.now());
-        handler::handle(event.payload.get().as_bytes(), deadline, context).await.map_err(Error::from)
+        let (payload, function_arn) = (event.payload.get().as_bytes(), event.context.invoked_function_arn.as_str());
+        handler::handle(Invocation { payload, deadline, function_arn }, context).await.map_err(Error::from)
     }))
     .await
 }

@@ -5,6 +5,7 @@ use crate::event::{RawProperties, RequestType};
 use crate::job::{Job, Outcome, Success};
 use crate::properties::{PropertyReader, PropertySet};
 use crate::requester::{pending_id, pending_name};
+use crate::stack::check_in_progress;
 
 use lifecycle::Lifecycle;
 
@@ -85,11 +86,13 @@ async fn run_as<R: Lifecycle>(job: &Job<'_>) -> Outcome {
         RequestType::Create => {
             let properties = parse::<R>(job, &request.properties)?;
             let pending = pending_id(&R::name(&properties, job.requester()));
+            check_in_progress(job).await.map_err(|error| error.with_id(pending.clone()))?;
             R::create(job, properties).await.map_err(|failure| with_default_id(failure, pending))
         }
         RequestType::Update => {
             let properties = parse::<R>(job, &request.properties)?;
             let old = request.old_properties.as_ref().and_then(|old| parse::<R>(job, old).ok());
+            check_in_progress(job).await?;
             R::update(job, physical_id, properties, old).await
         }
         // The Create was refused because of its properties, before any call, so that there is nothing to look for. A

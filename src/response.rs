@@ -143,11 +143,14 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
+    use crate::event::Home;
     use crate::requester::Requester;
+
+    const URL: &str = "https://cloudformation-custom-resource-response-useast1.s3.amazonaws.com/key?secret";
 
     fn recipient() -> Recipient {
         Recipient {
-            url: ResponseUrl::parse("https://bucket.s3.amazonaws.com/key?secret").unwrap(),
+            url: ResponseUrl::parse(URL, &Home::new("us-east-1", "")).unwrap(),
             requester: Requester {
                 stack_id: "s".into(),
                 logical_id: "l".into(),

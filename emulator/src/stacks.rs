@@ -119,6 +119,21 @@ pub struct Stack {
 }
 
 impl Stack {
+    /// Returns a stack that has nothing but an ARN, which also tells its name, and a state.
+    #[must_use]
+    pub fn bare(id: &str, status: StackStatus, created: SystemTime) -> Self {
+        Self {
+            name: id.split('/').nth(1).unwrap_or_default().to_owned(),
+            id: id.to_owned(),
+            status,
+            status_reason: None,
+            description: None,
+            parameters: BTreeMap::new(),
+            outputs: BTreeMap::new(),
+            created,
+        }
+    }
+
     /// Returns the value of an output, if the stack has it.
     #[must_use]
     pub fn output(&self, name: &str) -> Option<&str> {
@@ -149,6 +164,17 @@ impl Stacks {
     /// Creates an account without stacks.
     pub(crate) fn new(settings: &Settings) -> Self {
         Self { settings: settings.clone(), stacks: BTreeMap::new() }
+    }
+
+    /// Returns true if there is, or was, a stack with this ARN.
+    #[must_use]
+    pub fn has(&self, id: &str) -> bool {
+        self.stacks.contains_key(id)
+    }
+
+    /// Removes every trace of a stack, as CloudFormation does 90 days after its deletion.
+    pub fn forget(&mut self, id: &str) {
+        self.stacks.remove(id);
     }
 
     /// Stores the present state of a stack.

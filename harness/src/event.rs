@@ -6,6 +6,9 @@ use serde_json::{Map, Value, json};
 pub const STACK_ID: &str =
     "arn:aws:cloudformation:us-east-1:111122223333:stack/mcp/11111111-2222-3333-4444-555555555555";
 
+/// The function that every event is for.
+pub const FUNCTION_ARN: &str = "arn:aws:lambda:us-east-1:111122223333:function:provisioner";
+
 /// An event of CloudFormation that is being built.
 #[derive(Clone, Debug)]
 pub struct Event(pub Map<String, Value>);
@@ -20,7 +23,7 @@ impl Event {
             "ResourceType": resource_type,
             "LogicalResourceId": logical_id,
             "StackId": STACK_ID,
-            "ServiceToken": "arn:aws:lambda:us-east-1:111122223333:function:provisioner",
+            "ServiceToken": FUNCTION_ARN,
             "ResourceProperties": properties,
         });
         let Value::Object(event) = event else { unreachable!("an object literal") };

@@ -8,8 +8,10 @@ use emulator::aws::Aws;
 use emulator::lambda::in_process::InProcess;
 use emulator::lambda::{Function, Invocation};
 use emulator::response_bucket::Put;
+use emulator::stacks::{Stack, StackStatus};
+use serde_json::Value;
 
-use crate::event::{Answer, Event};
+use crate::event::{Answer, Event, FUNCTION_ARN};
 use crate::handler;
 
 /// The function of one account, and what it has answered. Needs a `LocalSet`.
@@ -52,13 +54,25 @@ impl Front {
         async move { self.deliver(&event).await.expect("the event should be answered") }
     }
 
-    /// Gives an event its request id and the URL of its answer.
+    /// Gives an event its request id and the URL of its answer. CloudFormation sends events of stacks in progress, so that
+    /// a stack that nobody has seen begins.
     pub fn address(&mut self, event: Event) -> Event {
+        if let Some(id) = event.0.get("StackId").and_then(Value::as_str)
+            && !self.aws.with(|world| world.stacks.has(id))
+        {
+            self.put_stack(id, StackStatus::CreateInProgress);
+        }
         self.requests += 1;
         let request_id = format!("request-{}", self.requests);
         let now = self.aws.clock().now();
         let url = self.aws.with(|world| world.responses.presign(&request_id, now));
         event.with("RequestId", request_id).with("ResponseURL", url)
+    }
+
+    /// Sets the state of a stack in CloudFormation.
+    pub fn put_stack(&self, id: &str, status: StackStatus) {
+        let stack = Stack::bare(id, status, self.aws.settings().start);
+        self.aws.with(|world| world.stacks.put(stack));
     }
 
     /// Delivers an addressed event once more. Returns `Err` if Lambda would see a failed invocation.
@@ -100,7 +114,7 @@ impl Front {
                 request_id: "lambda-request".to_owned(),
                 payload,
                 deadline: self.aws.clock().now() + self.timeout,
-                function_arn: "arn:aws:lambda:us-east-1:111122223333:function:provisioner".to_owned(),
+                function_arn: FUNCTION_ARN.to_owned(),
                 role_arn: self.role_arn.clone(),
                 environment: BTreeMap::new(),
             })

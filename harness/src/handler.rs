@@ -13,7 +13,7 @@ use emulator::service::Principal;
 use emulator::transport;
 use provisioner::aws::{Context, ContextSettings};
 use provisioner::endpoints::Endpoints;
-use provisioner::handler::handle;
+use provisioner::handler;
 use provisioner::http::Connectors;
 use provisioner::requester::NAME_PREFIX_VARIABLE;
 
@@ -37,7 +37,9 @@ pub fn function(aws: &Aws) -> InProcess {
 }
 
 async fn run(invocation: Invocation, context: Context) -> Result<(), String> {
-    handle(&invocation.payload, invocation.deadline, &context).await.map_err(|undelivered| undelivered.to_string())
+    let Invocation { payload, deadline, function_arn, .. } = &invocation;
+    let invocation = handler::Invocation { payload, deadline: *deadline, function_arn };
+    handler::handle(invocation, &context).await.map_err(|undelivered| undelivered.to_string())
 }
 
 /// Returns the clients that call the account in this process as that principal.

@@ -12,7 +12,7 @@ mod log;
 /// Roles of an account.
 mod role;
 
-pub use event::{Answer, Event, STACK_ID};
+pub use event::{Answer, Event, FUNCTION_ARN, STACK_ID};
 pub use front::Front;
 pub use log::Log;
 pub use role::put_role;

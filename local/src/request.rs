@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 use emulator::aws::Aws;
 use emulator::lambda::{Function, Invocation};
 use emulator::settings::Settings;
+use emulator::stacks::{Stack, StackStatus};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -61,11 +62,14 @@ impl<'a, F: Function> Requests<'a, F> {
         let url = self.aws.with(|world| world.responses.presign(&request_id, now));
         let function_arn = self.function_arn();
         let stack = "stack/bench/51af3dc0-da77-11e4-872e-1234567db123";
+        let stack_id = format!("arn:{partition}:cloudformation:{region}:{account_id}:{stack}");
+        let in_progress = Stack::bare(&stack_id, StackStatus::CreateInProgress, now);
+        self.aws.with(|world| world.stacks.put(in_progress));
         let mut event = json!({
             "RequestType": request.kind,
             "ServiceToken": function_arn,
             "ResponseURL": url,
-            "StackId": format!("arn:{partition}:cloudformation:{region}:{account_id}:{stack}"),
+            "StackId": stack_id,
             "RequestId": request_id,
             "ResourceType": request.resource_type,
             "LogicalResourceId": request.logical_id,

@@ -118,7 +118,7 @@ async fn change(
     if !asked || !can_synchronize(&found.live) || synchronized_since_request(job, &found.live) {
         return Ok(found);
     }
-    match unless_rolling_back(job, synchronize(job, &found.id).await).await? {
+    match unless_rolling_back(job, synchronize(job, &found.id).await)? {
         Some(live) => Ok(Found { live, ..found }),
         None => Ok(found),
     }

@@ -89,7 +89,7 @@ async fn run(job: &Job<'_>, properties: &Properties) -> Outcome {
         Ok(finding) => finding,
         Err(error) => match (Finding::failed(&error), properties.mode) {
             (Some(finding), Mode::Report) => finding,
-            (Some(finding), Mode::Strict) => match unless_rolling_back(job, Err::<Finding, _>(error)).await {
+            (Some(finding), Mode::Strict) => match unless_rolling_back(job, Err::<Finding, _>(error)) {
                 Ok(_) => finding,
                 Err(error) => return Err(error.with_id(id)),
             },

@@ -158,7 +158,7 @@ async fn create_managed(job: &Job<'_>, managed: &Managed) -> Outcome {
     };
     match found {
         Ok(created) => Ok(success(&created.arn, &name, &created.version_id, "Managed")),
-        Err(live) if former_life::is_over(job, &live).await => {
+        Err(live) if former_life::is_over(job, &live) => {
             let arn = live.arn.clone();
             former_life::overwrite(job, managed, live, &value).await.map_err(|error| error.with_id(arn))
         }

@@ -12,14 +12,16 @@ use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture, S
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use emulator::transport;
+use harness::FUNCTION_ARN;
 use provisioner::aws::{Context, ContextSettings};
 use provisioner::endpoints::Endpoints;
 use provisioner::http::Connectors;
 use serde_json::{Value, json};
 
+use crate::in_progress;
 use crate::world::{EXECUTION_ROLE, Event, IMAGE, World};
 
-/// A connector that records every host, reaches the response bucket, and resolves no other name.
+/// A connector that records every host, reaches the response bucket, knows the stack, and resolves no other name.
 #[derive(Clone, Debug)]
 struct Hosts {
     bucket: SharedHttpConnector,
@@ -39,6 +41,9 @@ impl HttpConnector for Hosts {
         if origin.contains("cloudformation-custom-resource-response") {
             return self.bucket.call(request);
         }
+        if let Some(answer) = in_progress::answer(&request) {
+            return answer;
+        }
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).insert(origin);
         HttpConnectorFuture::ready(Err(ConnectorError::io(Box::new(io::Error::other("no such host")))))
     }
@@ -51,7 +56,8 @@ async fn handle(event: Event, variables: &[(&str, &str)]) -> (Value, Vec<String>
     let (context, hosts) = context(&world, variables);
     let deadline = world.aws.clock().now() + Duration::from_mins(15);
     let payload = event.payload();
-    provisioner::handler::handle(&payload, deadline, &context).await.expect("answered");
+    let invocation = provisioner::handler::Invocation { payload: &payload, deadline, function_arn: FUNCTION_ARN };
+    provisioner::handler::handle(invocation, &context).await.expect("answered");
     let url = event.0["ResponseURL"].as_str().expect("a URL").to_owned();
     let answer = world.aws.with(|world| world.responses.take_answer(&url)).expect("an answer");
     (serde_json::from_slice(&answer).expect("JSON"), hosts.seen())

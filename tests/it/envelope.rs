@@ -1,8 +1,12 @@
 //! Any event, good or bad, gets one answer. An event without an address for the answer fails the invocation.
 
+use std::time::Duration;
+
+use emulator::faults::FaultEffect;
+use emulator::stacks::{Stack, StackStatus};
 use serde_json::{Value, json};
 
-use crate::world::{Event, World, canary};
+use crate::world::{Event, STACK_ID, World, canary};
 
 fn create(resource_type: &str, properties: Value) -> Event {
     Event::new("Create", resource_type, "Thing", properties)
@@ -86,4 +90,121 @@ async fn a_response_url_that_is_not_https_is_not_talked_to_and_nothing_is_done()
     }
     assert_eq!(world.calls_since(0), [""; 0]);
     assert!(world.aws.with(|world| world.responses.puts().is_empty()));
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_response_url_outside_of_cloudformations_bucket_is_not_talked_to_and_nothing_is_done() {
+    let mut world = World::new();
+    let event = world.address(create("Custom::AgentCoreSecret", json!({"Values": {"A": "1"}})));
+    let bucket = "cloudformation-custom-resource-response";
+    for url in [
+        "https://attacker.example.com/collect".to_owned(),
+        "https://attacker.s3.us-east-1.amazonaws.com/collect".to_owned(),
+        format!("https://{bucket}-useast1.s3.us-east-1.amazonaws.com.attacker.example.com/collect"),
+        format!("https://{bucket}-attacker.s3.us-east-1.amazonaws.com/collect"),
+        format!("https://{bucket}-euwest1.s3.eu-west-1.amazonaws.com/collect"),
+        format!("https://attacker.example.com/{bucket}-useast1/collect"),
+    ] {
+        let error = world.deliver(&event.clone().with("ResponseURL", url)).await.expect_err("nobody to answer");
+        assert!(error.contains("`ResponseURL` is not in the bucket of CloudFormation in us-east-1"), "{error}");
+    }
+    assert_eq!(world.all_calls_since(0), [""; 0]);
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_stack_of_another_account_or_region_is_refused_before_any_call() {
+    for (stack_id, problem) in [
+        ("arn:aws:cloudformation:us-east-1:444455556666:stack/mcp/guid", "names a stack of an account other than"),
+        ("arn:aws:cloudformation:eu-west-1:111122223333:stack/mcp/guid", "names a stack in \"eu-west-1\""),
+        ("arn:aws-cn:cloudformation:us-east-1:111122223333:stack/mcp/guid", "names a stack in another partition"),
+        ("mcp", "is not the ARN of a stack"),
+    ] {
+        let mut world = World::new();
+        for request_type in ["Create", "Update", "Delete"] {
+            let event = create("Custom::AgentCoreSecret", json!({"Values": {"A": canary("a")}}));
+            let event =
+                event.with("RequestType", request_type).with("StackId", stack_id).with("PhysicalResourceId", "x");
+            let answer = world.send(event).await;
+            assert!(answer.failure().starts_with(&format!("`StackId` {problem}")), "{}", answer.reason());
+        }
+        assert_eq!(world.all_calls_since(0), [""; 0]);
+    }
+}
+
+/// Returns an event that reads a secret and sends it to an identity provider of the sender's choice, if it is believed.
+fn forged(request_type: &str) -> Event {
+    let endpoint = "https://bedrock-agentcore.us-east-1.amazonaws.com/runtimes/mcp-AbCdEf1234/invocations?accountId=1";
+    let properties = json!({"Endpoint": endpoint, "Auth": "BEARER", "ClientId": "x", "ClientSecretId": "victim",
+        "ClientSecretJsonKey": "CLIENT_SECRET",
+        "Issuer": "https://attacker.example.com"});
+    Event::new(request_type, "Custom::AgentCoreMcpProbe", "Probe", properties).with("PhysicalResourceId", "probe")
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn an_event_of_a_stack_that_does_not_exist_or_does_not_change_reads_no_secret() {
+    for status in
+        [None, Some(StackStatus::CreateComplete), Some(StackStatus::RollbackFailed), Some(StackStatus::DeleteComplete)]
+    {
+        for request_type in ["Create", "Update"] {
+            let mut world = World::new();
+            let event = world.address(forged(request_type));
+            match status {
+                Some(status) => world.stack_status(status),
+                None => world.aws.with(|world| world.stacks.forget(STACK_ID)),
+            }
+            let answer = world.deliver(&event).await.expect("answered");
+            let state = status.map_or("does not exist".to_owned(), |status| format!("is in {status}"));
+            let sentence =
+                format!("`StackId` is a stack that {state}, so the event is not CloudFormation's; nothing was done");
+            assert_eq!(answer.failure(), sentence);
+            assert_eq!(world.calls_since(0), [""; 0]);
+        }
+    }
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_stack_whose_status_lags_is_waited_for() {
+    let mut world = World::new();
+    let event = world.address(create("Custom::AgentCoreSecret", json!({"Values": {"A": canary("a")}})));
+    world.stack_status(StackStatus::CreateComplete);
+    let aws = world.aws.clone();
+    tokio::task::spawn_local(async move {
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        let stack = Stack::bare(STACK_ID, StackStatus::UpdateInProgress, aws.settings().start);
+        aws.with(|world| world.stacks.put(stack));
+    });
+    world.deliver(&event).await.expect("answered").success();
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_stack_is_described_once_per_create_and_update_and_never_for_a_delete() {
+    let mut world = World::new();
+    let properties = json!({"Values": {"A": canary("a")}});
+    let describes =
+        |world: &World, from| world.all_calls_since(from).iter().filter(|it| **it == "DescribeStacks").count();
+    let id = world.send(create("Custom::AgentCoreSecret", properties.clone())).await.physical_id();
+    assert_eq!(describes(&world, 0), 1);
+    let from = world.call_count();
+    let event = create("Custom::AgentCoreSecret", properties.clone()).with("PhysicalResourceId", id);
+    world.send(event.clone().with("RequestType", "Update").with("OldResourceProperties", properties)).await.success();
+    assert_eq!(describes(&world, from), 1);
+    let from = world.call_count();
+    world.stack_status(StackStatus::DeleteComplete);
+    world.send(event.with("RequestType", "Delete")).await.success();
+    assert_eq!(describes(&world, from), 0, "a Delete has to work whatever CloudFormation says");
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn without_permission_to_describe_stacks_a_create_says_so_and_an_update_goes_on() {
+    let mut world = World::new();
+    let properties = json!({"Values": {"A": canary("a")}});
+    let id = world.send(create("Custom::AgentCoreSecret", properties.clone())).await.physical_id();
+    world.fault("DescribeStacks", 1, u64::MAX, FaultEffect::Denied);
+    let answer =
+        world.send(create("Custom::AgentCoreSecret", properties.clone()).with("LogicalResourceId", "Other")).await;
+    let reason = answer.failure();
+    assert!(reason.contains("cloudformation:DescribeStacks") && reason.contains("grant it"), "{reason}");
+    let update = create("Custom::AgentCoreSecret", json!({"Values": {"A": canary("b")}}));
+    let update = update.with("RequestType", "Update").with("PhysicalResourceId", id);
+    world.send(update.with("OldResourceProperties", properties)).await.success();
 }

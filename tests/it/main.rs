@@ -41,8 +41,9 @@ mod gateway_probe;
 mod gateway_stack;
 /// The gateway target's battery.
 mod gateway_target;
-/// The demands of every resource that trusts an identity provider.
 mod identity_provider;
+/// The demands of every resource that trusts an identity provider.
+mod in_progress;
 /// Members that somebody else set survive updates.
 mod kept;
 /// Batteries on platform version V2.

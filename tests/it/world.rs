@@ -1,7 +1,6 @@
 //! The world of one test: an account, the function, and a way to send it events, each answered once. Its drop checks
 //! what must hold after every test: nothing secret in any log line, answer, name, tag or description.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::ops::{Deref, DerefMut};
 
@@ -10,7 +9,7 @@ use emulator::faults::{Fault, FaultEffect};
 use emulator::identity_provider::{ClaimStyle, Provider};
 use emulator::service::Principal;
 use emulator::settings::Settings;
-use emulator::stacks::{Stack, StackStatus};
+use emulator::stacks::StackStatus;
 use harness::{Front, Log};
 use serde_json::{Value, json};
 use tracing::subscriber::DefaultGuard;
@@ -88,17 +87,7 @@ impl World {
 
     /// Sets the status of the tests' stack in CloudFormation.
     pub(crate) fn stack_status(&self, status: StackStatus) {
-        let stack = Stack {
-            name: "mcp".to_owned(),
-            id: STACK_ID.to_owned(),
-            status,
-            status_reason: None,
-            description: None,
-            parameters: BTreeMap::new(),
-            outputs: BTreeMap::new(),
-            created: self.aws.settings().start,
-        };
-        self.aws.with(|world| world.stacks.put(stack));
+        self.put_stack(STACK_ID, status);
     }
 
     /// Calls an operation as somebody else in the account.
@@ -114,8 +103,13 @@ impl World {
         self.aws.faults().add(Fault { service: None, operation: Some(operation.to_owned()), nth, count, effect });
     }
 
-    /// Returns the operations the function has called since call number `from`.
+    /// Returns the operations the function has called since call number `from`, without its questions about the stack.
     pub(crate) fn calls_since(&self, from: usize) -> Vec<&'static str> {
+        self.all_calls_since(from).into_iter().filter(|operation| *operation != "DescribeStacks").collect()
+    }
+
+    /// Returns the operations the function has called since call number `from`.
+    pub(crate) fn all_calls_since(&self, from: usize) -> Vec<&'static str> {
         let role = Principal::Role(FUNCTION_ROLE.to_owned());
         let ours = |call: &CallRecord| (call.principal == role).then_some(call.operation);
         self.aws.calls()[from..].iter().filter_map(ours).collect()

@@ -1,7 +1,8 @@
 """Runs the built function as Lambda would, and stands in for CloudFormation at the other end.
 
-One HTTP server on loopback plays the Lambda Runtime API, which hands the process one event at a time. Another, with TLS,
-plays the bucket that the function's answers go to; the function trusts its certificate because `SSL_CERT_FILE` names it.
+One HTTP server on loopback plays the Lambda Runtime API, which hands the process one event at a time, and CloudFormation,
+in which every stack is being updated. Another, with TLS, plays the bucket that the function's answers go to. The function
+reaches it under the bucket's name through a proxy, and trusts its certificate because `SSL_CERT_FILE` names it.
 Only what the lifecycle test needs: no deadline is enforced and nothing is retried.
 """
 
@@ -10,6 +11,7 @@ import json
 import os
 import pathlib
 import queue
+import socket
 import ssl
 import subprocess
 import tempfile
@@ -25,10 +27,15 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 ACCOUNT = "123456789012"  # moto's
 REGION = "us-east-1"
+BUCKET_HOST = f"cloudformation-custom-resource-response-useast1.s3.{REGION}.amazonaws.com"
 FUNCTION_ARN = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:provisioner"
 # How long a test waits for an answer. The function's own limit, 900 seconds, would be too long here.
 ANSWER_SECONDS_MAX = 60
 RESPONSE_BYTES_MAX = 4096
+# moto has no stack that is in progress.
+DESCRIBE_STACKS = b"""<DescribeStacksResponse xmlns="http://cloudformation.amazonaws.com/doc/2010-05-15/">
+<DescribeStacksResult><Stacks><member><StackName>mcp</StackName><CreationTime>2026-11-01T00:00:00Z</CreationTime>
+<StackStatus>UPDATE_IN_PROGRESS</StackStatus></member></Stacks></DescribeStacksResult></DescribeStacksResponse>"""
 
 
 def certificate(host: str) -> tuple[bytes, bytes]:
@@ -44,6 +51,50 @@ def certificate(host: str) -> tuple[bytes, bytes]:
     return pem, key.private_bytes(serialization.Encoding.PEM, *form)
 
 
+class Proxy:
+    """A proxy that connects every host to one port of this machine."""
+
+    def __init__(self, port: int):
+        self._target = port
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def stop(self) -> None:
+        """Accepts no more connections."""
+        self._listener.close()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._connect, args=(client,), daemon=True).start()
+
+    def _connect(self, client: socket.socket) -> None:
+        head = b""
+        while not head.endswith(b"\r\n\r\n"):
+            byte = client.recv(1)
+            if not byte:
+                return client.close()
+            head += byte
+        assert head.startswith(f"CONNECT {BUCKET_HOST}:443 ".encode()), head
+        server = socket.create_connection(("127.0.0.1", self._target))
+        client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        threading.Thread(target=self._pump, args=(server, client), daemon=True).start()
+        self._pump(client, server)
+
+    @staticmethod
+    def _pump(source: socket.socket, target: socket.socket) -> None:
+        try:
+            while data := source.recv(65536):
+                target.sendall(data)
+            target.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass
+
+
 class Function:
     """A running function. `invoke` is one event; `log` is everything it wrote."""
 
@@ -54,11 +105,12 @@ class Function:
         self._log = tempfile.TemporaryFile()
         self._folder = tempfile.TemporaryDirectory()
         pem, key = pathlib.Path(self._folder.name, "certificate.pem"), pathlib.Path(self._folder.name, "key.pem")
-        for path, content in zip([pem, key], certificate("localhost"), strict=True):
+        for path, content in zip([pem, key], certificate(BUCKET_HOST), strict=True):
             path.write_bytes(content)
         tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         tls.load_cert_chain(pem, key)
         self._runtime_api, self._bucket = self._serve(), self._serve(tls)
+        self._proxy = Proxy(self._bucket.server_port)
         # Nothing comes from our own environment: Lambda passes these variables and few others.
         environment = {
             "AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{self._runtime_api.server_port}",
@@ -74,6 +126,8 @@ class Function:
             "AWS_SECRET_ACCESS_KEY": "testing",
             "AWS_SESSION_TOKEN": "testing",
             "AWS_ENDPOINT_URL": endpoint_url,
+            "AWS_ENDPOINT_URL_CLOUDFORMATION": f"http://127.0.0.1:{self._runtime_api.server_port}",
+            "HTTPS_PROXY": f"http://127.0.0.1:{self._proxy.port}",
             "SSL_CERT_FILE": str(pem),
             "_HANDLER": "bootstrap",
         }
@@ -83,8 +137,7 @@ class Function:
         """Delivers one event and returns CloudFormation's answer. Raises AssertionError unless there is exactly one."""
         key = str(uuid.uuid4())
         signed = datetime.datetime.now(datetime.timezone.utc).strftime("%Y%m%dT%H%M%SZ")
-        base = f"https://localhost:{self._bucket.server_port}/answers"
-        event = {**event, "ResponseURL": f"{base}/{key}?X-Amz-Date={signed}&X-Amz-Expires=7200"}
+        event = {**event, "ResponseURL": f"https://{BUCKET_HOST}/{key}?X-Amz-Date={signed}&X-Amz-Expires=7200"}
         self._answers[key] = []
         self._events.put(event)
         deadline = time.monotonic() + ANSWER_SECONDS_MAX
@@ -121,6 +174,7 @@ class Function:
         for server in (self._runtime_api, self._bucket):
             server.shutdown()
             server.server_close()
+        self._proxy.stop()
         self._log.close()
         self._folder.cleanup()
 
@@ -158,6 +212,8 @@ class Function:
 
             def do_POST(self):
                 body = self._body()
+                if self.path == "/":
+                    return self._reply(200, DESCRIBE_STACKS, {"Content-Type": "text/xml"})
                 outcome = self.path.rsplit("/", 1)[-1]
                 self._reply(202, b'{"status":"OK"}')
                 function._reports.put((outcome, body.decode(errors="replace")))

@@ -31,6 +31,7 @@ def event(name: str, **properties) -> dict:
     """Returns the event in `events/<name>.json` as a new request, with some properties replaced."""
     loaded = json.loads((EVENTS / f"{name}.json").read_text(encoding="utf-8"))
     loaded["RequestId"] = str(uuid.uuid4())
+    loaded["StackId"] = loaded["StackId"].replace("111122223333", ACCOUNT)
     loaded["ResourceProperties"] |= properties
     return loaded
 

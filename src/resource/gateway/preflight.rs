@@ -24,7 +24,7 @@ pub(super) async fn authorizer(
     let old = old.and_then(|old| old.jwt.as_ref());
     match live.filter(|live| is_asked_for(jwt, live, old)) {
         Some(live) => Ok(Some(live)),
-        None => match unless_rolling_back(job, check(job, jwt).await).await? {
+        None => match unless_rolling_back(job, check(job, jwt).await)? {
             Some(checked) => Ok(Some(checked)),
             None => jwt.draft.with_usual_claim().map(Some),
         },

@@ -94,7 +94,7 @@ async fn resolve(job: &Job<'_>, idp: &CustomIdp, client_id: &str, secret: &Sensi
     let found =
         found.and_then(|metadata| metadata.token_endpoint().map(str::to_owned).map(|endpoint| (metadata, endpoint)));
     let found = match idp.token_endpoint_query {
-        None => unless_rolling_back(job, found).await?,
+        None => unless_rolling_back(job, found)?,
         // The members for AgentCore come from the document.
         Some(_) => Some(found?),
     };
@@ -109,13 +109,13 @@ async fn resolve(job: &Job<'_>, idp: &CustomIdp, client_id: &str, secret: &Sensi
     let method = if idp.method.is_some() {
         idp.method.clone()
     } else {
-        unless_rolling_back(job, metadata.check_takes_secrets()).await?;
+        unless_rolling_back(job, metadata.check_takes_secrets())?;
         (!metadata.basic).then_some(ClientAuthenticationMethodType::ClientSecretPost)
     };
     // The template describes this client, and the document describes all clients: the template counts for more.
     metadata.secretless_methods = None;
     metadata.basic = method != Some(ClientAuthenticationMethodType::ClientSecretPost);
-    unless_rolling_back(job, try_secret(job, &metadata, client_id, secret).await).await?;
+    unless_rolling_back(job, try_secret(job, &metadata, client_id, secret).await)?;
     let discovery = match &idp.token_endpoint_query {
         None => Oauth2Discovery::DiscoveryUrl(idp.discovery.url.clone()),
         Some(_) => Oauth2Discovery::AuthorizationServerMetadata(server_metadata(idp, metadata)?),

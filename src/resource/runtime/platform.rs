@@ -1,6 +1,6 @@
 //! The platform version of a runtime: the one that an update keeps, and the size of the environment that it accepts.
 //!
-//! Calls: DescribeStacks and GetAgentRuntime of the version before, only if an update that sets the platform is undone.
+//! Calls: GetAgentRuntime of the version before, only if an update that sets the platform is undone.
 
 use aws_sdk_bedrockagentcorecontrol::operation::get_agent_runtime::GetAgentRuntimeOutput;
 
@@ -35,7 +35,7 @@ pub(super) async fn of_update(
         // Sending it changes nothing, and a service that does not show it may not know it.
         (Some(V1), _) if shown.is_none() => None,
         (Some(wanted), _) => Some(wanted.to_owned()),
-        (None, Some(undone)) if is_rolling_back(job).await => {
+        (None, Some(undone)) if is_rolling_back(job) => {
             before(job, live, undone).await?.or_else(|| shown.map(str::to_owned))
         }
         (None, _) => shown.map(str::to_owned),

@@ -21,7 +21,7 @@ pub(super) async fn check_idp(
         return Ok(());
     }
     let found = oauth::discover(job.context, job.deadline, discovery).await;
-    if let Some(metadata) = unless_rolling_back(job, found).await? {
+    if let Some(metadata) = unless_rolling_back(job, found)? {
         metadata.log_signing_doubt();
     }
     Ok(())

@@ -10,7 +10,6 @@ use super::{PUTS_MAX, converge_value, success};
 use crate::error::{ApiErrorKind, Error};
 use crate::event::RequestType;
 use crate::job::{Job, Success};
-use crate::rollback::undoes_update;
 use crate::sensitive::Sensitive;
 use crate::tags;
 
@@ -45,12 +44,13 @@ pub(super) fn is_of_this_request(job: &Job<'_>, live: &Live) -> bool {
 /// ended.
 ///
 /// An Update creates a secret if it replaces another one. If it undoes such a replacement, the secret to which it
-/// returns never went away, and is kept. If CloudFormation cannot be asked, the secret's own deletion decides.
-pub(super) async fn is_over(job: &Job<'_>, live: &Live) -> bool {
+/// returns never went away, and is kept. If CloudFormation did not say, the secret's own deletion decides.
+pub(super) fn is_over(job: &Job<'_>, live: &Live) -> bool {
     if is_of_this_request(job, live) {
         return false;
     }
-    job.request.request_type == RequestType::Create || !undoes_update(job).await.unwrap_or(!live.deleted)
+    let request_type = job.request.request_type;
+    request_type == RequestType::Create || !job.stack.is_rolling_back(request_type).unwrap_or(!live.deleted)
 }
 
 /// Gives a revived secret the desired state and nothing else: `value`, settings and tags. May run twice.

@@ -2,6 +2,7 @@
 //! function's and have lost the tag or the mark that proves it.
 
 use emulator::settings::Settings;
+use emulator::stacks::StackStatus;
 use harness::{Answer, STACK_ID};
 use serde_json::Value;
 use std::time::Duration;
@@ -76,7 +77,9 @@ pub(super) async fn a_create_leaves_a_strangers_resource_with_our_name_alone<S: 
     // Another stack of the same name is a stranger, too.
     let mut stage = late_lists::<S>().await;
     let named = stage.subject.named();
-    let event = stage.creation(&named).with("StackId", STACK_ID.replace("11111111", "99999999"));
+    let other_stack = STACK_ID.replace("11111111", "99999999");
+    stage.world.put_stack(&other_stack, StackStatus::CreateInProgress);
+    let event = stage.creation(&named).with("StackId", other_stack);
     let id = stage.deliver(&event).await.success().physical_id();
     stage.settle().await;
     let foreign = Foreign::new(&stage, id);

@@ -12,6 +12,7 @@ use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture, S
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_types::body::SdkBody;
 use emulator::transport;
+use harness::FUNCTION_ARN;
 use http_body_util::{BodyExt, Full};
 use provisioner::aws::{Context, ContextSettings};
 use provisioner::endpoints::Endpoints;
@@ -19,6 +20,7 @@ use provisioner::http::Connectors;
 use serde_json::{Value, json};
 
 use super::TYPE;
+use crate::in_progress;
 use crate::world::{Event, World};
 
 const ENDPOINT: &str =
@@ -165,6 +167,9 @@ impl fmt::Debug for Server {
 
 impl HttpConnector for Server {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        if let Some(answer) = in_progress::answer(&request) {
+            return answer;
+        }
         if !request.uri().starts_with(ENDPOINT) {
             return self.bucket.call(request);
         }
@@ -227,7 +232,9 @@ pub(super) async fn told_with(changes: Value, script: impl Fn(&Request<'_>) -> R
     });
     let started = world.aws.clock().now();
     let payload = event.payload();
-    provisioner::handler::handle(&payload, started + Duration::from_mins(15), &context).await.expect("answered");
+    let deadline = started + Duration::from_mins(15);
+    let invocation = provisioner::handler::Invocation { payload: &payload, deadline, function_arn: FUNCTION_ARN };
+    provisioner::handler::handle(invocation, &context).await.expect("answered");
     let took = world.aws.clock().now().duration_since(started).unwrap_or_default();
     let url = event.0["ResponseURL"].as_str().expect("a URL").to_owned();
     let answer = world.aws.with(|world| world.responses.take_answer(&url)).expect("an answer");

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use emulator::aws::ServiceId;
+use emulator::faults::FaultEffect;
 use emulator::settings::Settings;
 use emulator::stacks::StackStatus;
 use serde_json::{Value, json};
@@ -169,8 +170,9 @@ async fn a_rename_there_and_back_starts_fresh_and_its_rollback_does_not() {
         somebodys_work(&world);
         let before = world.secret_text(NAME);
         let other = world.send(update(&created.physical_id(), renamed(), first_life())).await.success();
-        if let Some(status) = status {
-            world.stack_status(status);
+        match status {
+            Some(status) => world.stack_status(status),
+            None => world.fault("DescribeStacks", 1, u64::MAX, FaultEffect::Denied),
         }
         let back = world.send(update(&other.physical_id(), first_life(), renamed())).await.success();
         assert_eq!(back.physical_id(), created.physical_id());

@@ -1,0 +1,87 @@
+//! The stack that a request is about, as CloudFormation describes it.
+//!
+//! Calls: DescribeStacks, once per Create and Update.
+
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use aws_sdk_cloudformation::types::StackStatus;
+use tracing::{info, warn};
+
+use crate::error::{ApiErrorKind, Error};
+use crate::event::RequestType;
+use crate::job::Job;
+use crate::wait::{Progress, until_within};
+
+/// The time for which a stack that is not found or not in progress is looked at again. CloudFormation promises no
+/// consistency between its events and its API.
+const LAG: Duration = Duration::from_secs(10);
+/// The code of CloudFormation's answer about a stack that does not exist (API reference, DescribeStacks).
+const VALIDATION_ERROR: &str = "ValidationError";
+
+/// The status of the request's stack, if CloudFormation was asked for it and said it.
+#[derive(Debug, Default)]
+pub(crate) struct Stack(OnceLock<StackStatus>);
+
+impl Stack {
+    /// Returns true if the request is an Update that undoes another one. Returns `None` if CloudFormation did not say.
+    pub(crate) fn is_rolling_back(&self, request_type: RequestType) -> Option<bool> {
+        if request_type != RequestType::Update {
+            return Some(false);
+        }
+        self.0.get().map(|status| *status == StackStatus::UpdateRollbackInProgress)
+    }
+}
+
+/// Refuses a request that CloudFormation cannot have sent, because its stack does not exist or is not in progress.
+/// Whoever may invoke the function could otherwise make it read secrets and create resources for a stack of their
+/// choice.
+///
+/// A Create is refused, too, if the function may not ask. An Update goes on: refusing it would refuse its rollback as
+/// well, and the stack would end in `UPDATE_ROLLBACK_FAILED`. A Delete is not asked about: it reads no secret, and it
+/// deletes nothing that is not the stack's own.
+pub(crate) async fn check_in_progress(job: &Job<'_>) -> Result<(), Error> {
+    let mut last = None;
+    let found = until_within(job.deadline, LAG, "waiting for the stack to be in progress", async || {
+        match status(job).await? {
+            Some(status) if is_in_progress(&status) => return Ok(Progress::Done(status)),
+            other => last = other,
+        }
+        Ok(Progress::pending("not in progress"))
+    });
+    match found.await {
+        Ok(Some(status)) => {
+            info!(status = status.as_str(), "the stack's status");
+            job.stack.0.get_or_init(|| status);
+            Ok(())
+        }
+        Ok(None) => {
+            let state = last.map_or("does not exist".to_owned(), |status| format!("is in {status}"));
+            let problem =
+                format!("`StackId` is a stack that {state}, so the event is not CloudFormation's; nothing was done");
+            Err(Error::InvalidEvent { problem })
+        }
+        Err(error) if error.is(ApiErrorKind::Denied) && job.request.request_type == RequestType::Update => {
+            warn!(
+                "going on, although it is not known if the stack is in progress: cloudformation:DescribeStacks is denied"
+            );
+            Ok(())
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Describes the stack. Returns `None` if it does not exist.
+async fn status(job: &Job<'_>) -> Result<Option<StackStatus>, Error> {
+    let request = job.context.cloudformation().describe_stacks().stack_name(&job.requester().stack_id);
+    match job.call("cloudformation:DescribeStacks", || request.clone().send()).await {
+        Ok(answer) => Ok(answer.stacks().first().and_then(|stack| stack.stack_status().cloned())),
+        Err(Error::Api(error)) if error.code.as_deref() == Some(VALIDATION_ERROR) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// A stack in `REVIEW_IN_PROGRESS` has a change set and no resources.
+fn is_in_progress(status: &StackStatus) -> bool {
+    status.as_str().ends_with("_IN_PROGRESS") && *status != StackStatus::ReviewInProgress
+}
