@@ -22,6 +22,7 @@ use aws_types::sdk_config::{SdkConfig, StalledStreamProtectionConfig};
 use crate::endpoints::{Endpoints, Service};
 use crate::error::{ApiError, ApiErrorKind, root_cause};
 use crate::http::Connectors;
+use crate::identity_provider_hosts::IdentityProviderHosts;
 
 /// The maximum time of one attempt of one call. After that, the attempt counts as unanswered and is repeated.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -41,6 +42,8 @@ pub struct ContextSettings {
     pub endpoints: Result<Endpoints, String>,
     /// The prefix of derived names, if the function's role covers no others.
     pub name_prefix: Option<String>,
+    /// The hosts that identity providers may have.
+    pub identity_provider_hosts: IdentityProviderHosts,
 }
 
 /// Clients and clock, created once per function instance and lent to each invocation.
@@ -64,6 +67,8 @@ pub struct Context {
     pub connectors: Connectors,
     /// The prefix of derived names, if the function's role covers no others.
     pub name_prefix: Option<String>,
+    /// The hosts that identity providers may have.
+    pub identity_provider_hosts: IdentityProviderHosts,
     time_source: SharedTimeSource,
     config: SdkConfig,
 }
@@ -72,7 +77,15 @@ impl Context {
     /// Creates the clients. Opens no connection and calls nothing.
     #[must_use]
     pub fn new(settings: ContextSettings) -> Self {
-        let ContextSettings { region, credentials, connectors, time_source, endpoints, name_prefix } = settings;
+        let ContextSettings {
+            region,
+            credentials,
+            connectors,
+            time_source,
+            endpoints,
+            name_prefix,
+            identity_provider_hosts,
+        } = settings;
         let (endpoints, misconfiguration) = match endpoints {
             Ok(endpoints) => (endpoints, None),
             Err(problem) => (Endpoints::default(), Some(problem)),
@@ -104,6 +117,7 @@ impl Context {
             misconfiguration,
             connectors,
             name_prefix,
+            identity_provider_hosts,
             time_source,
         }
     }
@@ -187,6 +201,7 @@ mod testing {
                 time_source: SharedTimeSource::new(SystemTimeSource::new()),
                 endpoints: Ok(Endpoints::default()),
                 name_prefix: None,
+                identity_provider_hosts: IdentityProviderHosts::default(),
             })
         }
     }

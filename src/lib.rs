@@ -16,7 +16,8 @@
 //! - `agentcore`: the calls of the control plane, and the engine over them.
 //! - `authorizer`: JWT authorizers and their comparison.
 //! - `stored_secret`, `oauth` and `mcp`: questions to secrets, identity providers and servers.
-//! - `http`: the one client, with `https_url` and `ssrf`, which decide which hosts are not called.
+//! - `http`: the one client, with `https_url`, `ssrf` and `identity_provider_hosts`, which decide which hosts are not
+//!   called.
 //! - `container_log`: the last lines of a container. `sensitive`: secret values, and masking them.
 //!
 //! Nothing here knows a particular MCP server: the template of a server has everything that is specific to it.
@@ -34,6 +35,7 @@ pub mod handler;
 mod header_name;
 pub mod http;
 mod https_url;
+pub mod identity_provider_hosts;
 pub mod job;
 mod last_get;
 pub mod logging;

@@ -10,6 +10,7 @@ use provisioner::aws::{Context, ContextSettings};
 use provisioner::endpoints::Endpoints;
 use provisioner::handler::Invocation;
 use provisioner::http::{Connectors, ExtraRoots, HttpsClient};
+use provisioner::identity_provider_hosts::{IDENTITY_PROVIDER_HOSTS_VARIABLE, IdentityProviderHosts};
 use provisioner::requester::NAME_PREFIX_VARIABLE;
 use provisioner::{handler, logging};
 use serde_json::value::RawValue;
@@ -28,7 +29,7 @@ async fn main() -> Result<(), Error> {
 }
 
 /// Creates the context. Lambda passes the role's credentials and the Region in the environment, and a template may add
-/// the prefix of names.
+/// the prefix of names and the hosts of identity providers.
 fn context() -> Result<Context, Error> {
     let given = |name| env::var(name).ok().filter(|value| !value.is_empty());
     let credentials = Credentials::new(
@@ -39,11 +40,12 @@ fn context() -> Result<Context, Error> {
         "environment",
     );
     let variable = |name: &str| env::var(name).ok();
-    // If the certificates cannot be read, the function can still tell CloudFormation so.
-    let (roots, problem) = match ExtraRoots::from_environment(variable) {
-        Ok(roots) => (roots, None),
-        Err(problem) => (ExtraRoots::default(), Some(problem)),
-    };
+    // A function that is configured wrongly can still tell CloudFormation so.
+    let mut problem = None;
+    let mut remember = |it| problem = Some(it);
+    let roots = ExtraRoots::from_environment(variable).map_err(&mut remember).unwrap_or_default();
+    let hosts = IdentityProviderHosts::parse(&variable(IDENTITY_PROVIDER_HOSTS_VARIABLE).unwrap_or_default());
+    let hosts = hosts.map_err(&mut remember).unwrap_or_default();
     Ok(Context::new(ContextSettings {
         region: env::var("AWS_REGION")?,
         credentials: SharedCredentialsProvider::new(credentials),
@@ -51,5 +53,6 @@ fn context() -> Result<Context, Error> {
         time_source: SharedTimeSource::new(SystemTimeSource::new()),
         endpoints: problem.map_or_else(|| Endpoints::from_environment(variable), Err),
         name_prefix: given(NAME_PREFIX_VARIABLE),
+        identity_provider_hosts: hosts,
     }))
 }

@@ -20,6 +20,8 @@ pub struct Front {
     pub aws: Aws,
     /// Lambda's limit for one delivery.
     pub timeout: Duration,
+    /// The environment variables of the function that a template sets.
+    pub environment: BTreeMap<String, String>,
     /// The number of answers per delivery that arrive although the function sees an error.
     pub lost_receipts: usize,
     /// Every answer of the function, in order.
@@ -37,6 +39,7 @@ impl Front {
             function: handler::function(&aws),
             aws,
             timeout: Duration::from_mins(15),
+            environment: BTreeMap::new(),
             lost_receipts: 0,
             answers: Vec::new(),
             role_arn: role_arn.to_owned(),
@@ -116,7 +119,7 @@ impl Front {
                 deadline: self.aws.clock().now() + self.timeout,
                 function_arn: FUNCTION_ARN.to_owned(),
                 role_arn: self.role_arn.clone(),
-                environment: BTreeMap::new(),
+                environment: self.environment.clone(),
             })
             .await
     }

@@ -15,6 +15,7 @@ use provisioner::aws::{Context, ContextSettings};
 use provisioner::endpoints::Endpoints;
 use provisioner::handler;
 use provisioner::http::Connectors;
+use provisioner::identity_provider_hosts::{IDENTITY_PROVIDER_HOSTS_VARIABLE, IdentityProviderHosts};
 use provisioner::requester::NAME_PREFIX_VARIABLE;
 
 /// Creates a function that runs the root crate's handler as the role that the template gives it. The function needs a
@@ -31,7 +32,12 @@ pub fn function(aws: &Aws) -> InProcess {
             .entry(role)
             .or_insert_with_key(|role| context(&aws, &Principal::Role(role.clone())))
             .clone();
-        context.name_prefix = invocation.environment.get(NAME_PREFIX_VARIABLE).cloned();
+        let variable = |name| invocation.environment.get(name).cloned();
+        context.name_prefix = variable(NAME_PREFIX_VARIABLE);
+        match IdentityProviderHosts::parse(&variable(IDENTITY_PROVIDER_HOSTS_VARIABLE).unwrap_or_default()) {
+            Ok(hosts) => context.identity_provider_hosts = hosts,
+            Err(problem) => context.misconfiguration = Some(problem),
+        }
         run(invocation, context)
     })
 }
@@ -59,5 +65,6 @@ pub fn context(aws: &Aws, principal: &Principal) -> Context {
         time_source: SharedTimeSource::new(aws.clock()),
         endpoints: Ok(Endpoints::default()),
         name_prefix: None,
+        identity_provider_hosts: IdentityProviderHosts::default(),
     })
 }

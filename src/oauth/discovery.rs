@@ -195,6 +195,9 @@ async fn read(context: &Context, discovery: &Discovery) -> Result<Metadata, Erro
     let unreachable = |problem: String| Error::unverified(Code::IdpUnreachable, discovery.gives(&problem));
     let accept = [("accept", "application/json".to_owned())];
     let url = &discovery.url;
+    if let Some(objection) = context.identity_provider_hosts.objection(url) {
+        return Err(invalid(format!("which is not called: {objection}")));
+    }
     let reply = exchange(&context.connectors.guarded, "GET", url, &accept, Vec::new(), TIMEOUT).await;
     let reply = reply.map_err(|problem| match problem {
         NoReply::Refused(refusal) => {
@@ -221,7 +224,17 @@ async fn read(context: &Context, discovery: &Discovery) -> Result<Metadata, Erro
     }
     let document = serde_json::from_slice(&reply.body)
         .map_err(|_| invalid("which is not a JSON document; give the discovery document's address".to_owned()))?;
-    discovery.metadata(&document)
+    let metadata = discovery.metadata(&document)?;
+    let endpoint = metadata.token_endpoint.as_deref();
+    match endpoint.and_then(|endpoint| Some((endpoint, context.identity_provider_hosts.objection(endpoint)?))) {
+        None => Ok(metadata),
+        Some((endpoint, objection)) => {
+            let endpoint = quote(endpoint);
+            Err(invalid(format!(
+                "whose document has the `token_endpoint` {endpoint}, which is not called: {objection}"
+            )))
+        }
+    }
 }
 
 impl Discovery {

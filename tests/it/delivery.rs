@@ -13,6 +13,7 @@ use harness::FUNCTION_ARN;
 use provisioner::aws::{Context, ContextSettings};
 use provisioner::endpoints::Endpoints;
 use provisioner::http::Connectors;
+use provisioner::identity_provider_hosts::IdentityProviderHosts;
 use serde_json::{Value, json};
 
 use crate::in_progress;
@@ -83,6 +84,7 @@ async fn a_panic_is_answered_without_its_message() {
         time_source: SharedTimeSource::new(world.aws.clock()),
         endpoints: Ok(Endpoints::default()),
         name_prefix: None,
+        identity_provider_hosts: IdentityProviderHosts::default(),
     });
     let deadline = world.aws.clock().now() + Duration::from_mins(15);
     let payload = event.payload();

@@ -16,6 +16,7 @@ use harness::FUNCTION_ARN;
 use provisioner::aws::{Context, ContextSettings};
 use provisioner::endpoints::Endpoints;
 use provisioner::http::Connectors;
+use provisioner::identity_provider_hosts::IdentityProviderHosts;
 use serde_json::{Value, json};
 
 use crate::in_progress;
@@ -74,6 +75,7 @@ fn context(world: &World, variables: &[(&str, &str)]) -> (Context, Hosts) {
         time_source: SharedTimeSource::new(world.aws.clock()),
         endpoints: Endpoints::from_environment(read),
         name_prefix: None,
+        identity_provider_hosts: IdentityProviderHosts::default(),
     });
     (context, hosts)
 }

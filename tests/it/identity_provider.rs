@@ -84,6 +84,45 @@ async fn an_identity_provider_that_restarts_is_waited_for() {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
+async fn an_identity_provider_on_a_host_that_the_function_does_not_allow_is_not_called() {
+    for kind in TYPES {
+        let (mut world, url) = world().await;
+        world.environment.insert("IDENTITY_PROVIDER_HOSTS".to_owned(), "login.example.com,*.okta.com".to_owned());
+        let before = world.aws.with(|world| world.identity_providers.requests().len());
+        let answer = world.send(create(kind, &url, json!({"Issuer": ISSUER}))).await;
+        let sentence = "which is not called: its host sso.example.com is not one that this provisioner allows for identity \
+                        providers (login.example.com, *.okta.com); use one of them, or ask whoever runs the provisioner to \
+                        add it to `IDENTITY_PROVIDER_HOSTS`";
+        assert!(answer.failure().ends_with(sentence), "{kind}: {}", answer.reason());
+        assert_eq!(world.aws.with(|world| world.identity_providers.requests().len()), before, "{kind}");
+        // The document is allowed, and sends the client's secret elsewhere.
+        let (mut world, url) = self::world().await;
+        world.environment.insert("IDENTITY_PROVIDER_HOSTS".to_owned(), "sso.example.com".to_owned());
+        let mut elsewhere = keycloak();
+        elsewhere.token_endpoint = "https://attacker.example.org/token".to_owned();
+        replace_idp(&world, elsewhere);
+        let answer = world.send(create(kind, &url, json!({"Issuer": ISSUER}))).await;
+        let sentence = "has the `token_endpoint` \"https://attacker.example.org/token\", which is not called: its host";
+        assert!(answer.failure().contains(sentence), "{kind}: {}", answer.reason());
+        assert_eq!(token_requests(&world), 0, "{kind}");
+        replace_idp(&world, keycloak());
+        world.send(create(kind, &url, json!({"Issuer": ISSUER}))).await.success();
+    }
+    // A vendor whose endpoints the template gives.
+    let (mut world, _) = world().await;
+    world.environment.insert("IDENTITY_PROVIDER_HOSTS".to_owned(), "sso.example.com".to_owned());
+    let okta = json!({"Vendor": "OktaOauth2", "ClientId": "app", "ClientSecret": canary("client"),
+        "Issuer": "https://a.okta.com", "AuthorizationEndpoint": "https://a.okta.com/authorize",
+        "TokenEndpoint": "https://attacker.example.org/token"});
+    let answer = world.send(Event::new("Create", PROVIDER, "Thing", okta)).await;
+    assert!(answer.failure().contains("`AuthorizationEndpoint` must not be used: its host"), "{}", answer.reason());
+    let (mut world, url) = self::world().await;
+    world.environment.insert("IDENTITY_PROVIDER_HOSTS".to_owned(), "https://sso.example.com".to_owned());
+    let answer = world.send(create(PROBE, &url, json!({"Issuer": ISSUER}))).await;
+    assert!(answer.failure().contains("which is not a host; use names such as"), "{}", answer.reason());
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
 async fn a_silent_identity_provider_leaves_time_to_answer() {
     for kind in TYPES {
         for endpoint in [Endpoint::Discovery, Endpoint::Token] {

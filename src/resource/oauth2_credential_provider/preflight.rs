@@ -9,7 +9,7 @@ use aws_sdk_bedrockagentcorecontrol::types::{
 };
 
 use super::configuration::{Configuration, Resolved, ResolvedSecret};
-use super::properties::{CLIENT_SECRET_CHARS_MAX, CustomIdp, Idp, Properties, Secret};
+use super::properties::{CLIENT_SECRET_CHARS_MAX, CustomIdp, Endpoints, Idp, Properties, Secret};
 use crate::agentcore::oauth2_credential_provider::Provider;
 use crate::agentcore::unbuildable;
 use crate::code::Code;
@@ -54,9 +54,24 @@ async fn configuration(job: &Job<'_>, properties: &Properties, kept: Option<Reso
         (Idp::Custom(idp), None) => Idp::Custom(resolve(job, idp, &properties.client_id, &value).await?),
         (Idp::Known(known), _) => Idp::Known(*known),
         (Idp::Microsoft { tenant_id }, _) => Idp::Microsoft { tenant_id: tenant_id.clone() },
-        (Idp::Included(endpoints), _) => Idp::Included(endpoints.clone()),
+        (Idp::Included(endpoints), _) => {
+            check_hosts(job, endpoints)?;
+            Idp::Included(endpoints.clone())
+        }
     };
     Ok(Configuration { vendor: properties.vendor.word, client_id: properties.client_id.clone(), secret, idp })
+}
+
+/// Refuses endpoints on hosts that the function does not allow, because AgentCore sends them the secret.
+fn check_hosts(job: &Job<'_>, endpoints: &Endpoints) -> Result<(), Error> {
+    let Endpoints { authorization_endpoint, token_endpoint, .. } = endpoints;
+    for (property, url) in [("AuthorizationEndpoint", authorization_endpoint), ("TokenEndpoint", token_endpoint)] {
+        let objection = url.as_ref().and_then(|url| job.context.identity_provider_hosts.objection(url));
+        if let Some(objection) = objection {
+            return Err(Error::property(property, format!("must not be used: {objection}")));
+        }
+    }
+    Ok(())
 }
 
 /// Returns the secret in the form that the service gets, and its value.

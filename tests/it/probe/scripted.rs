@@ -17,6 +17,7 @@ use http_body_util::{BodyExt, Full};
 use provisioner::aws::{Context, ContextSettings};
 use provisioner::endpoints::Endpoints;
 use provisioner::http::Connectors;
+use provisioner::identity_provider_hosts::IdentityProviderHosts;
 use serde_json::{Value, json};
 
 use super::TYPE;
@@ -229,6 +230,7 @@ pub(super) async fn told_with(changes: Value, script: impl Fn(&Request<'_>) -> R
         time_source: SharedTimeSource::new(world.aws.clock()),
         endpoints: Ok(Endpoints::default()),
         name_prefix: None,
+        identity_provider_hosts: IdentityProviderHosts::default(),
     });
     let started = world.aws.clock().now();
     let payload = event.payload();

@@ -12,6 +12,7 @@ use http_body_util::{BodyExt, Full};
 use provisioner::aws::{Context, ContextSettings};
 use provisioner::endpoints::Endpoints;
 use provisioner::http::Connectors;
+use provisioner::identity_provider_hosts::IdentityProviderHosts;
 use provisioner::mcp::{self, Credential};
 use serde_json::{Value, json};
 
@@ -58,6 +59,7 @@ async fn a_stream_that_stays_open_does_not_use_up_the_attempt() {
         time_source: SharedTimeSource::new(world.aws.clock()),
         endpoints: Ok(Endpoints::default()),
         name_prefix: None,
+        identity_provider_hosts: IdentityProviderHosts::default(),
     });
     let url = "https://bedrock-agentcore.us-east-1.amazonaws.com/runtimes/mcp-AbCdEf1234/invocations?accountId=1";
     let catalogue = mcp::catalogue(&context, url, &Credential::SigV4).await.expect("a catalogue");
