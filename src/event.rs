@@ -17,6 +17,7 @@ use zeroize::Zeroize;
 use crate::endpoints::dns_suffix;
 use crate::error::Error;
 use crate::https_url;
+use crate::json::{self, text};
 use crate::requester::Requester;
 use crate::text::quote;
 
@@ -86,6 +87,9 @@ impl Home {
         service == format!("s3.{suffix}") || of_region.iter().any(|s3| service == format!("{s3}{region}.{suffix}"))
     }
 }
+
+/// The maximum number of values in an event. Each takes up to 700 bytes in memory, as a map with one entry does.
+const EVENT_VALUES_MAX: usize = 50_000;
 
 /// The operation that CloudFormation requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -268,16 +272,23 @@ pub fn decode(payload: &[u8], home: &Home, name_prefix: Option<&str>) -> Result<
         name_prefix: name_prefix.map(str::to_owned),
     };
     let recipient = Recipient { url, requester, physical_id };
-    read(&envelope, payload.len(), &recipient, home)
+    read(&envelope, payload, &recipient, home)
         .map_err(|error| Box::new(Rejection { recipient: Some(recipient), error }))
 }
 
-fn read(envelope: &Envelope<'_>, bytes: usize, recipient: &Recipient, home: &Home) -> Result<Request, Error> {
+fn read(envelope: &Envelope<'_>, payload: &[u8], recipient: &Recipient, home: &Home) -> Result<Request, Error> {
     let invalid = |problem: String| Error::InvalidEvent { problem };
-    if bytes > EVENT_BYTES_MAX {
+    if payload.len() > EVENT_BYTES_MAX {
         return Err(invalid(format!(
-            "the event has {bytes} bytes, more than the {EVENT_BYTES_MAX} that Lambda delivers; shorten the properties"
+            "the event has {} bytes, more than the {EVENT_BYTES_MAX} that Lambda delivers; shorten the properties",
+            payload.len()
         )));
+    }
+    if !json::has_at_most(EVENT_VALUES_MAX, payload) {
+        let problem = format!(
+            "the event has more than {EVENT_VALUES_MAX} values, commas in texts included; shorten the properties"
+        );
+        return Err(invalid(problem));
     }
     for (name, value) in [
         ("StackId", &recipient.requester.stack_id),
@@ -314,11 +325,6 @@ fn read(envelope: &Envelope<'_>, bytes: usize, recipient: &Recipient, home: &Hom
     // Old properties are optional: a value that an older version of this function accepted must not stop an update.
     let old_properties = object("OldResourceProperties", envelope.old_resource_properties).ok().flatten();
     Ok(Request { recipient: recipient.clone(), request_type, resource_type, properties, old_properties })
-}
-
-/// Returns a non-empty string; anything else counts as absent.
-fn text(raw: Option<&RawValue>) -> Option<String> {
-    serde_json::from_str::<String>(raw?.get()).ok().filter(|text| !text.is_empty())
 }
 
 fn object(name: &str, raw: Option<&RawValue>) -> Result<Option<RawProperties>, Error> {

@@ -18,6 +18,7 @@
 //! - `stored_secret`, `oauth` and `mcp`: questions to secrets, identity providers and servers.
 //! - `http`: the one client, with `https_url`, `ssrf` and `identity_provider_hosts`, which decide which hosts are not
 //!   called.
+//! - `json`: members of documents from outside, within bounds.
 //! - `container_log`: the last lines of a container. `sensitive`: secret values, and masking them.
 //!
 //! Nothing here knows a particular MCP server: the template of a server has everything that is specific to it.
@@ -37,6 +38,7 @@ pub mod http;
 mod https_url;
 pub mod identity_provider_hosts;
 pub mod job;
+mod json;
 mod last_get;
 pub mod logging;
 pub mod mcp;

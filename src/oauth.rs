@@ -7,6 +7,8 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use form_urlencoded::{Serializer, byte_serialize};
+use serde::Deserialize;
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use url::Url;
 
@@ -14,6 +16,7 @@ use crate::aws::Context;
 use crate::code::Code;
 use crate::error::Error;
 use crate::http::{NoReply, Reply, exchange};
+use crate::json::{self, text};
 use crate::sensitive::Sensitive;
 use crate::text::quote;
 use crate::wait::{Deadline, while_refused};
@@ -28,6 +31,9 @@ pub use discovery::{Discovery, Metadata, discover, discovery_url};
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// The time for which requests are retried while an IdP does not answer.
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The maximum size of a token. No server and no proxy takes a larger header.
+const TOKEN_BYTES_MAX: usize = 64 << 10;
 
 /// The client that asks for a token, and the content of its request.
 #[derive(Clone, Debug)]
@@ -122,18 +128,33 @@ async fn ask_for_token(context: &Context, metadata: &Metadata, client: &ClientCr
 }
 
 fn read_token(endpoint: &str, issuer: &str, client: &ClientCredentials, reply: &Reply) -> Result<Token, Error> {
-    let body: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
-    let text = |name: &str| body[name].as_str().unwrap_or_default();
+    let answer: TokenAnswer<'_> = json::object(&reply.body).unwrap_or_default();
     if reply.status != 200 {
-        return Err(refused(endpoint, issuer, client, reply.status, text("error"), text("error_description")));
+        let (error, description) = (text(answer.error), text(answer.error_description));
+        let (error, description) = (error.unwrap_or_default(), description.unwrap_or_default());
+        return Err(refused(endpoint, issuer, client, reply.status, &error, &description));
     }
-    let token = text("access_token");
-    if token.is_empty() {
-        let sentence =
-            format!("{} answered without an `access_token`; it is not an OAuth2 token endpoint", quote(endpoint));
-        return Err(Error::unverified(Code::TokenRefused, sentence));
+    let refuse = |problem: String| Err(Error::unverified(Code::TokenRefused, format!("{} {problem}", quote(endpoint))));
+    let Some(token) = text(answer.access_token).map(Sensitive::new) else {
+        return refuse("answered without an `access_token`; it is not an OAuth2 token endpoint".to_owned());
+    };
+    let bytes = token.expose().len();
+    if bytes > TOKEN_BYTES_MAX {
+        let advice = "let the IdP put less into it";
+        return refuse(format!("gave a token of {bytes} bytes, which does not fit into a request's headers; {advice}"));
     }
-    Ok(Token { value: Sensitive::new(token), claims: Claims::decode(token), issuer: issuer.to_owned() })
+    Ok(Token { claims: Claims::decode(token.expose()), value: token, issuer: issuer.to_owned() })
+}
+
+/// The members that are read of a token endpoint's answer (RFC 6749, sections 5.1 and 5.2).
+#[derive(Default, Deserialize)]
+struct TokenAnswer<'a> {
+    #[serde(borrow)]
+    access_token: Option<&'a RawValue>,
+    #[serde(borrow)]
+    error: Option<&'a RawValue>,
+    #[serde(borrow)]
+    error_description: Option<&'a RawValue>,
 }
 
 /// Says why an IdP gave no token, and what to change.

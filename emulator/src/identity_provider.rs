@@ -170,6 +170,13 @@ impl Provider {
                     response
                 }
                 Failure::HtmlPage => page(StatusCode::OK, "Sign in"),
+                Failure::Document(text) => typed(StatusCode::OK, "application/json", text.clone()),
+                Failure::Compressed(body) => {
+                    let mut response = json_response(StatusCode::OK, &Value::Null);
+                    response.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+                    response.body_mut().clone_from(body);
+                    response
+                }
                 Failure::BrokenJson => {
                     let mut response = json_response(StatusCode::OK, &json!({"issuer": self.issuer}));
                     response.body_mut().pop();

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -14,6 +15,7 @@ use super::wire::Wire;
 use super::{Access, Catalogue, PlatformRefusal, Refusal, Tried};
 use crate::aws::Context;
 use crate::http::NoReply;
+use crate::json::Lenient;
 
 /// The revision without a handshake.
 const NEWEST: &str = "2026-07-28";
@@ -53,11 +55,30 @@ struct Introduction {
     supported_versions: Vec<String>,
     protocol_version: Option<String>,
     #[serde(default)]
-    capabilities: Value,
+    capabilities: Lenient<Capabilities>,
     #[serde(default)]
-    server_info: Value,
+    server_info: Lenient<ServerInfo>,
     #[serde(default, rename = "_meta")]
-    meta: Value,
+    meta: Lenient<Meta>,
+}
+
+#[derive(Deserialize)]
+struct Capabilities {
+    tools: Option<IgnoredAny>,
+}
+
+#[derive(Deserialize)]
+struct ServerInfo {
+    #[serde(default)]
+    name: Lenient<String>,
+    #[serde(default)]
+    version: Lenient<String>,
+}
+
+#[derive(Deserialize)]
+struct Meta {
+    #[serde(default, rename = "io.modelcontextprotocol/serverInfo")]
+    server_info: Lenient<ServerInfo>,
 }
 
 pub(super) struct Client {
@@ -301,8 +322,8 @@ impl Client {
         if !is_refusal || self.pages > 0 {
             return false;
         }
-        let capabilities = self.introduction.as_ref().map_or(&Value::Null, |it| &it.capabilities);
-        let without = capabilities.is_object() && capabilities["tools"].is_null();
+        let capabilities = self.introduction.as_ref().and_then(|it| it.capabilities.0.as_ref());
+        let without = capabilities.is_some_and(|it| it.tools.is_none());
         match (seen.server_status(), seen.rpc_code) {
             (401 | 403 | 429 | 500.., _) => false,
             (_, Some(METHOD_NOT_FOUND)) => true,
@@ -316,13 +337,15 @@ impl Client {
 
     fn introduced(&self, tools: Vec<String>) -> Catalogue {
         let introduction = self.introduction.as_ref();
-        let of_meta = introduction.map_or(&Value::Null, |it| &it.meta["io.modelcontextprotocol/serverInfo"]);
-        let server = introduction.map_or(&Value::Null, |it| &it.server_info);
-        // The newest revision does not oblige a server to name itself.
-        let server = if server.is_object() { server } else { of_meta };
-        let text = |member: &str| server[member].as_str().unwrap_or_default().to_owned();
+        // The newest revision does not oblige a server to name itself, and has another place for it.
+        let of_meta = || introduction?.meta.0.as_ref()?.server_info.0.as_ref();
+        let server = introduction.and_then(|it| it.server_info.0.as_ref()).or_else(of_meta);
+        let text = |member: fn(&ServerInfo) -> &Lenient<String>| {
+            server.and_then(|server| member(server).0.clone()).unwrap_or_default()
+        };
+        let (server_name, server_version) = (text(|it| &it.name), text(|it| &it.version));
         let protocol_version = self.revision.clone().unwrap_or_default();
-        Catalogue { server_name: text("name"), server_version: text("version"), protocol_version, tools }
+        Catalogue { server_name, server_version, protocol_version, tools }
     }
 
     fn note(&mut self, revision: &'static str, failure: &Failure) {

@@ -1,7 +1,8 @@
 //! The document in which an identity provider describes itself: its address in a template, and the checks of its
 //! content.
 
-use serde_json::{Map, Value};
+use serde::Deserialize;
+use serde_json::value::RawValue;
 use tracing::warn;
 
 use super::{TIMEOUT, is_passing, patiently};
@@ -9,6 +10,7 @@ use crate::aws::Context;
 use crate::code::Code;
 use crate::error::Error;
 use crate::http::{NoReply, exchange};
+use crate::json::{self, text, texts};
 use crate::properties::PropertySet;
 use crate::ssrf::ssrf_objection;
 use crate::text::quote;
@@ -46,6 +48,23 @@ pub struct Metadata {
     /// The algorithms that sign ID tokens, if the document names them. Access tokens may be signed otherwise.
     id_token_algorithms: Option<Vec<String>>,
     source: Discovery,
+}
+
+/// The members that are read of a discovery document.
+#[derive(Deserialize)]
+struct Document<'a> {
+    #[serde(borrow)]
+    issuer: Option<&'a RawValue>,
+    #[serde(borrow)]
+    jwks_uri: Option<&'a RawValue>,
+    #[serde(borrow)]
+    token_endpoint: Option<&'a RawValue>,
+    #[serde(borrow)]
+    authorization_endpoint: Option<&'a RawValue>,
+    #[serde(borrow)]
+    token_endpoint_auth_methods_supported: Option<&'a RawValue>,
+    #[serde(borrow)]
+    id_token_signing_alg_values_supported: Option<&'a RawValue>,
 }
 
 impl Metadata {
@@ -222,8 +241,8 @@ async fn read(context: &Context, discovery: &Discovery) -> Result<Metadata, Erro
             return Err(invalid(format!("which answers HTTP {status}; {advice}")));
         }
     }
-    let document = serde_json::from_slice(&reply.body)
-        .map_err(|_| invalid("which is not a JSON document; give the discovery document's address".to_owned()))?;
+    let document = json::object(&reply.body)
+        .ok_or_else(|| invalid("which is not a JSON document; give the discovery document's address".to_owned()))?;
     let metadata = discovery.metadata(&document)?;
     let endpoint = metadata.token_endpoint.as_deref();
     match endpoint.and_then(|endpoint| Some((endpoint, context.identity_provider_hosts.objection(endpoint)?))) {
@@ -245,44 +264,37 @@ impl Discovery {
 
     /// Reads the document's members, and refuses a document of another issuer. Every endpoint that is given is checked,
     /// even if it is not needed, because a secret may be sent to it.
-    fn metadata(&self, document: &Map<String, Value>) -> Result<Metadata, Error> {
+    fn metadata(&self, document: &Document<'_>) -> Result<Metadata, Error> {
         let invalid = |problem: String| Error::unverified(Code::DiscoveryInvalid, self.gives(&problem));
-        let member = |name: &str| {
-            let value = document.get(name).and_then(Value::as_str).filter(|value| !value.is_empty());
-            value.map(str::to_owned).ok_or_else(|| {
+        let required = |name: &str, member| {
+            text(member).ok_or_else(|| {
                 invalid(format!("whose document has no `{name}`; it is not a complete discovery document"))
             })
         };
-        let address = |name: &str| {
-            let address = member(name)?;
-            match ssrf_objection(&address) {
-                None => Ok(address),
-                Some(objection) => Err(invalid(format!(
-                    "whose document has the `{name}` {}, which {objection}; make the IdP name its public https address \
+        let public = |name: &str, address: String| match ssrf_objection(&address) {
+            None => Ok(address),
+            Some(objection) => Err(invalid(format!(
+                "whose document has the `{name}` {}, which {objection}; make the IdP name its public https address \
                      (Keycloak behind a proxy: `proxy-headers`)",
-                    quote(&address)
-                ))),
-            }
+                quote(&address)
+            ))),
         };
-        let issuer = member("issuer")?;
+        let issuer = required("issuer", document.issuer)?;
         self.check_issuer(&issuer).map_err(invalid)?;
-        address("jwks_uri")?;
-        let listed = |name: &str| {
-            let items = document.get(name).and_then(Value::as_array)?;
-            Some(items.iter().filter_map(Value::as_str).map(str::to_owned).collect::<Vec<_>>())
-        };
+        public("jwks_uri", required("jwks_uri", document.jwks_uri)?)?;
         // Without the list, Basic is the default (RFC 8414, section 2).
-        let methods = listed("token_endpoint_auth_methods_supported").unwrap_or_else(|| vec![BASIC.to_owned()]);
+        let methods = texts(document.token_endpoint_auth_methods_supported).unwrap_or_else(|| vec![BASIC.to_owned()]);
         let takes = |method: &str| methods.iter().any(|it| it == method);
         let basic = takes(BASIC);
-        let token_endpoint = member("token_endpoint").is_ok().then(|| address("token_endpoint")).transpose()?;
+        let token_endpoint =
+            text(document.token_endpoint).map(|address| public("token_endpoint", address)).transpose()?;
         Ok(Metadata {
             issuer,
             token_endpoint,
-            authorization_endpoint: member("authorization_endpoint").ok(),
+            authorization_endpoint: text(document.authorization_endpoint),
             basic,
             secretless_methods: (!basic && !takes("client_secret_post")).then_some(methods),
-            id_token_algorithms: listed("id_token_signing_alg_values_supported"),
+            id_token_algorithms: texts(document.id_token_signing_alg_values_supported),
             source: self.clone(),
         })
     }

@@ -1,5 +1,8 @@
 //! The built binary as Lambda runs it: a process of its own that speaks the Runtime API, in real time on loopback.
 
+/// Peak memory under the worst documents.
+mod memory;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -11,7 +14,7 @@ use emulator::identity_provider::{ClaimStyle, Client, Provider};
 use emulator::lambda::runtime_api::RuntimeApi;
 use emulator::lambda::{Function, Invocation};
 use emulator::settings::Settings;
-use emulator::stacks::StackStatus;
+use emulator::stacks::{Stack, StackStatus};
 use emulator::transport::{self, proxy::Proxy};
 use serde_json::{Value, json};
 
@@ -108,7 +111,10 @@ async fn create(
     environment: &[(&str, &str)],
 ) -> Result<Value, String> {
     let now = aws.clock().now();
-    let url = aws.with(|world| world.responses.presign(request_id, now));
+    let url = aws.with(|world| {
+        world.stacks.put(Stack::bare(STACK_ID, StackStatus::CreateInProgress, now));
+        world.responses.presign(request_id, now)
+    });
     let event = json!({"RequestType": "Create", "ResponseURL": url, "StackId": STACK_ID, "RequestId": request_id,
         "LogicalResourceId": "Thing", "ResourceType": resource_type, "ResourceProperties": properties});
     let environment = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));

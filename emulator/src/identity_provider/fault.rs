@@ -27,6 +27,10 @@ pub enum Failure {
     Challenge(String),
     /// With status 200 and a page for people.
     HtmlPage,
+    /// With status 200 and this document.
+    Document(String),
+    /// With status 200 and this body, which the headers call a JSON document compressed by gzip.
+    Compressed(Vec<u8>),
     /// With status 200 and a body that is cut off in the middle.
     BrokenJson,
     /// Nothing listens there: the connection is refused.

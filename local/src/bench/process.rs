@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use emulator::aws::Aws;
+use emulator::identity_provider::{ClaimStyle, Endpoint, Failure, Provider, ProviderFault};
 use emulator::lambda::runtime_api::RuntimeApi;
 use emulator::settings::Settings;
 use emulator::transport;
@@ -25,6 +26,8 @@ pub(super) struct Processes {
     /// Bytes. `None` if the system does not report them.
     pub(super) memory: Option<u64>,
     pub(super) baseline_memory: Option<u64>,
+    /// After a discovery document of 1 MiB that would take more than a hundred as a tree.
+    pub(super) worst_memory: Option<u64>,
 }
 
 /// Measures both programs.
@@ -58,6 +61,19 @@ pub(super) async fn measure(binaries: &Binaries, repetitions: u32) -> Result<Pro
         baseline.stop().await;
     }
 
+    let issuer = "https://idp.example.com";
+    let nested = format!("{}1{}", "{\"\":".repeat(110), "}".repeat(110));
+    let document = format!("{{\"x\":[{}]}}", vec![nested; (1 << 20) / 662].join(","));
+    let worst = ProviderFault::At(Endpoint::Discovery, Failure::Document(document));
+    aws.with(|world| world.identity_providers.add(Provider::new(ClaimStyle::Keycloak, issuer).with_fault(worst)));
+    let ours = host(&binaries.provisioner);
+    let refused = Requests::new(&aws, &ours, &account.function_role).send(&account.create_trusting(issuer)).await;
+    if !refused.is_err_and(|problem| problem.contains("not a complete discovery document")) {
+        return Err("the worst discovery document was not read".to_owned());
+    }
+    let worst_memory = ours.peak_memory();
+    ours.stop().await;
+
     let (ours, baseline) = (host(&binaries.provisioner), host(&binaries.baseline));
     let (mut secrets, mut runtimes, mut baseline_answers) = (Vec::new(), Vec::new(), Vec::new());
     for number in 0..=repetitions {
@@ -83,6 +99,7 @@ pub(super) async fn measure(binaries: &Binaries, repetitions: u32) -> Result<Pro
         baseline_answer: median(baseline_answers),
         memory,
         baseline_memory,
+        worst_memory,
     })
 }
 

@@ -101,6 +101,15 @@ impl Account {
             old_properties: None,
         }
     }
+
+    /// Creates a runtime that accepts the tokens of an identity provider.
+    pub(super) fn create_trusting(&self, issuer: &str) -> Request<'static> {
+        let mut request = self.create_runtime("Trusting");
+        request.properties["InboundAuth"] = json!("JWT");
+        request.properties["Issuer"] = json!(issuer);
+        request.properties["AllowedAudience"] = json!("https://mcp.example.com");
+        request
+    }
 }
 
 /// Measures in worlds whose clocks jump over waits. `runtime` starts tokio with a paused clock.

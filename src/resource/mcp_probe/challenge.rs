@@ -3,12 +3,14 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
+use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use crate::code::Code;
 use crate::error::Error;
 use crate::http::{NoReply, Reply, exchange};
 use crate::job::Job;
+use crate::json::{self, texts};
 use crate::mcp::url::Destination;
 use crate::oauth::{self, Discovery};
 use crate::ssrf::ssrf_objection;
@@ -40,9 +42,8 @@ pub(super) async fn check(
         let sentence = format!("the protected-resource metadata {} cannot be read: {problem}", quote(&metadata_url));
         Error::unverified(CODE, sentence)
     })?;
-    let document: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
-    let servers: Vec<_> = document["authorization_servers"].as_array().into_iter().flatten().collect();
-    let servers: Vec<_> = servers.into_iter().filter_map(Value::as_str).collect();
+    let document: Option<Document<'_>> = json::object(&reply.body);
+    let servers = document.and_then(|document| texts(document.authorization_servers)).unwrap_or_default();
     if reply.status != 200 || servers.is_empty() {
         let sentence = format!(
             "the protected-resource metadata {} names no `authorization_servers` (HTTP {})",
@@ -70,6 +71,13 @@ pub(super) async fn check(
         "the endpoint asks for a token of {}; no tool was listed, because no client was given{doubt}",
         servers.join(", ")
     ))
+}
+
+/// The members that are read of protected-resource metadata (RFC 9728, section 2).
+#[derive(Deserialize)]
+struct Document<'a> {
+    #[serde(borrow)]
+    authorization_servers: Option<&'a RawValue>,
 }
 
 /// Waits until a call without a token is challenged, and returns the URL that the challenge names.
