@@ -171,9 +171,20 @@ pub(crate) fn name_in_id(physical_id: &str) -> Option<&str> {
     fits.then_some(name)
 }
 
+/// The beginning of the names of runtimes' log groups.
+const LOG_GROUPS: &str = "/aws/bedrock-agentcore/runtimes/";
+
 /// Returns the log group to which the endpoint's containers print (developer guide, observability).
 pub(crate) fn log_group_name(id: &str) -> String {
-    format!("/aws/bedrock-agentcore/runtimes/{id}-{ENDPOINT}")
+    format!("{LOG_GROUPS}{id}-{ENDPOINT}")
+}
+
+/// Returns true for the log group of any endpoint of a runtime. An endpoint's name begins with a letter and has no hyphen
+/// (API reference, CreateAgentRuntimeEndpoint).
+pub(crate) fn is_log_group_of(id: &str, log_group: &str) -> bool {
+    let endpoint = log_group.strip_prefix(LOG_GROUPS).and_then(|rest| rest.strip_prefix(id)?.strip_prefix('-'));
+    endpoint
+        .is_some_and(|endpoint| !endpoint.is_empty() && endpoint.chars().all(|c| c.is_ascii_alphanumeric() || c == '_'))
 }
 
 /// Returns the invocation URL, with the ARN percent-encoded (data plane API reference, InvokeAgentRuntime).

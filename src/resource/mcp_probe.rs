@@ -1,8 +1,8 @@
 //! `Custom::AgentCoreMcpProbe`: proof that an MCP server answers. A runtime that is READY has not started its container
 //! yet, so the probe speaks MCP to it and counts its tools.
 //!
-//! Calls: the server itself. GetAgentRuntime to compare a token with the runtime's authorizer. FilterLogEvents to say
-//! why a container did not start. GetSecretValue for the client's secret and for masking log lines. Behind a gateway:
+//! Calls: the server itself. GetAgentRuntime to compare a token with the runtime's authorizer. ListTagsForResource and
+//! FilterLogEvents to say why a container did not start. GetSecretValue for the client's secret and for masking log lines. Behind a gateway:
 //! GetGateway, GetGatewayTarget, and SynchronizeGatewayTargets if the gateway's list is not the expected one.
 //! Identifier: `probe:<hash>`, always the same. Every Create and Update probes again. Delete has nothing to do.
 
@@ -33,6 +33,7 @@ use crate::wait::Deadline;
 mod challenge;
 mod claims;
 mod gateway;
+mod log_ownership;
 mod properties;
 mod verdict;
 
@@ -198,7 +199,7 @@ async fn verify(job: &Job<'_>, properties: &Properties) -> Result<Finding, Error
     let deadline = job.deadline.at_most(BUDGET);
     let (catalogue, detail) = match gateway {
         None => {
-            let catalogue = ask(job, properties, &access, deadline).await?;
+            let catalogue = ask(job, properties, None, &access, deadline).await?;
             properties.check(&catalogue, None)?;
             let detail = format!("the server answers and lists {} tools", catalogue.tools.len());
             (catalogue, detail)
@@ -224,7 +225,7 @@ async fn through(
     deadline: Deadline,
 ) -> Result<Catalogue, Error> {
     let started = Instant::now();
-    let catalogue = gateway.own(ask(job, properties, access, deadline).await?);
+    let catalogue = gateway.own(ask(job, properties, Some(gateway), access, deadline).await?);
     let left = BUDGET.saturating_sub(started.elapsed());
     let checked = properties.check(&catalogue, Some(gateway));
     if checked.is_ok() && !gateway.is_unproven() {
@@ -238,7 +239,7 @@ async fn through(
     let deadline = job.deadline.at_most(left.max(SYNCHRONIZED_BUDGET_MIN));
     let started = Instant::now();
     loop {
-        let catalogue = gateway.own(ask(job, properties, access, deadline).await?);
+        let catalogue = gateway.own(ask(job, properties, Some(gateway), access, deadline).await?);
         let checked = properties.check(&catalogue, Some(gateway));
         let patient = checked.is_err() && started.elapsed() < CATALOGUE_PATIENCE;
         if !patient || deadline.sleep(PAUSE_MIN).await.is_err() {
@@ -267,7 +268,13 @@ async fn token(
 }
 
 /// Probes until the server answers, the answer is final, or the budget is spent.
-async fn ask(job: &Job<'_>, properties: &Properties, access: &Access, deadline: Deadline) -> Result<Catalogue, Error> {
+async fn ask(
+    job: &Job<'_>,
+    properties: &Properties,
+    gateway: Option<&Gateway>,
+    access: &Access,
+    deadline: Deadline,
+) -> Result<Catalogue, Error> {
     let place = if properties.target.is_some() { Place::Gateway } else { Place::of(&properties.endpoint) };
     // The secret is read only when there is something to quote.
     let secret = OnceCell::new();
@@ -303,20 +310,25 @@ async fn ask(job: &Job<'_>, properties: &Properties, access: &Access, deadline: 
         }
     };
     let group = properties.log_group_name.as_deref().filter(|_| verdict.concerns_container());
-    let known = match group {
-        Some(_) => Some(secret.get_or_init(learn).await),
-        None => secret.get(),
+    let objection = match group {
+        Some(group) => log_ownership::objection(job, &properties.endpoint, gateway, group).await,
+        None => None,
     };
-    let lines = match (known, group) {
-        (Some(Err(error)), _) => container_log::unquotable(error),
-        (_, Some(group)) => {
-            if !verdict.is_of_start() {
-                // If there is no time to wait, the lines may still be there.
-                let _ = deadline.sleep(LOG_ARRIVAL).await;
+    let lines = match (objection, group, secret.get()) {
+        (_, _, Some(Err(error))) => container_log::unquotable(error),
+        (Some(objection), _, _) => objection,
+        (None, None, _) => String::new(),
+        (None, Some(group), _) => {
+            if let Err(error) = secret.get_or_init(learn).await {
+                container_log::unquotable(error)
+            } else {
+                if !verdict.is_of_start() {
+                    // If there is no time to wait, the lines may still be there.
+                    let _ = deadline.sleep(LOG_ARRIVAL).await;
+                }
+                container_log::last_lines(job, group, job.context.now() - LOG_WINDOW).await
             }
-            container_log::last_lines(job, group, job.context.now() - LOG_WINDOW).await
         }
-        (_, None) => String::new(),
     };
     Err(Error::unverified(verdict.code(), format!("{}{lines}", verdict.sentence())))
 }

@@ -9,7 +9,7 @@ use emulator::faults::FaultEffect;
 use emulator::identity_provider::{ClaimStyle, Client, Endpoint, Failure, Provider, ProviderFault};
 use serde_json::{Value, json};
 
-use crate::world::{Answer, CANARY, EXECUTION_ROLE, Event, IMAGE, World, canary};
+use crate::world::{Answer, CANARY, EXECUTION_ROLE, Event, IMAGE, STACK_ID, World, canary};
 
 mod bounds;
 mod elsewhere;
@@ -125,6 +125,39 @@ async fn a_container_that_exits_at_start_is_quoted_from_its_log() {
     let answer = probe(&mut world, &runtime, json!({})).await;
     let group = runtime.attribute("LogGroupName");
     assert_eq!(answer.failure(), format!("container did not start: {line} (log group {group})"));
+}
+
+/// A function that several teams share may read all their logs, and each team sees the answers to its own probes.
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn no_line_of_anothers_log_is_quoted() {
+    const LINE: &str = "SystemExit: a line of another team";
+    let mut world = World::new();
+    behave(&world, Behaviour { start: Start::Crash(LINE.to_owned()), ..Behaviour::default() });
+    let theirs = json!({"AgentRuntimeName": "theirs", "ContainerUri": IMAGE, "RoleArn": EXECUTION_ROLE});
+    let theirs = Event::new("Create", "Custom::AgentCoreRuntime", "Runtime", theirs);
+    let theirs = theirs.with("StackId", STACK_ID.replace("11111111", "99999999"));
+    let theirs = world.send(theirs).await.success();
+    // It fills the log.
+    let answer = probe(&mut world, &theirs, json!({"LogGroupName": ""})).await;
+    assert_eq!(answer.failure(), "container did not start");
+    let ours = runtime(&mut world, json!({})).await;
+    let not_behind =
+        "; no log line is quoted, because `LogGroupName` is not the log group of the runtime behind `Endpoint`";
+    let not_ours = "; no log line is quoted, because no tag says that this stack created the runtime; see ";
+    let their_group = theirs.attribute("LogGroupName");
+    let endpoint = theirs.attribute("McpUrl").replace("theirs-", "other-");
+    for (runtime, changes, ending) in [
+        (&theirs, json!({}), format!("{not_ours}{their_group}")),
+        (&ours, json!({"LogGroupName": their_group}), not_behind.to_owned()),
+        (&ours, json!({"LogGroupName": "/aws/lambda/payroll"}), not_behind.to_owned()),
+        (&theirs, json!({"Endpoint": endpoint}), String::new()),
+    ] {
+        let answer = probe(&mut world, runtime, changes.clone()).await;
+        assert!(answer.failure().ends_with(&ending), "{changes}: {}", answer.reason());
+        assert!(!answer.reason().contains(LINE), "{changes}: {}", answer.reason());
+    }
+    let answer = probe(&mut world, &ours, json!({})).await;
+    assert!(answer.failure().contains(LINE), "the stack's own log: {}", answer.reason());
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]

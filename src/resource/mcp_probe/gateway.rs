@@ -7,7 +7,7 @@
 use aws_sdk_bedrockagentcorecontrol::operation::get_gateway::GetGatewayOutput;
 use aws_sdk_bedrockagentcorecontrol::operation::get_gateway_target::GetGatewayTargetOutput;
 use aws_sdk_bedrockagentcorecontrol::types::{
-    AuthorizerType, CustomJwtAuthorizerConfiguration, ListingMode, TargetStatus,
+    AuthorizerType, CustomJwtAuthorizerConfiguration, ListingMode, McpServerTargetConfiguration, TargetStatus,
 };
 
 use crate::agentcore::gateway as agentcore_gateway;
@@ -59,6 +59,11 @@ impl Gateway {
     /// Returns the conditions that a token has to meet, if the gateway accepts tokens.
     pub(super) fn authorizer(&self) -> Option<&CustomJwtAuthorizerConfiguration> {
         custom_jwt(self.front.authorizer_configuration())
+    }
+
+    /// Returns the URL of the server behind the target.
+    pub(super) fn server(&self) -> Option<&str> {
+        gateway_target::mcp_server(&self.live).map(McpServerTargetConfiguration::endpoint)
     }
 
     /// Returns the target's name.
