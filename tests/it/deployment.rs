@@ -69,6 +69,17 @@ impl Deployment {
         self.aws.call(&Principal::Administrator, service, operation, input).expect("the call")
     }
 
+    /// Checks that the function's role is refused an operation by its policies.
+    #[track_caller]
+    pub(crate) fn denied(&self, service: ServiceId, operation: &str, input: Value) {
+        let resources = self.cloudformation.resources(NAME);
+        let name = resources["FunctionRole"].physical_id.as_deref().expect("it exists");
+        let role = self.aws.with(|world| world.iam.roles().find(|role| role.name == name).expect("a role").arn.clone());
+        let refusal = self.aws.call(&Principal::Role(role), service, operation, input).expect_err("denied");
+        let names_the_action = refusal.message.contains("not authorized") && refusal.message.contains(operation);
+        assert!(refusal.code == "AccessDeniedException" && names_the_action, "{operation}: {}", refusal.message);
+    }
+
     pub(crate) fn set(&mut self, parameters: &[(&str, &str)]) {
         let owned = parameters.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         self.parameters.extend(owned);

@@ -402,7 +402,7 @@ async fn the_policies_fit_with_the_longest_parameters() {
         // The policies exist, and nothing else that the parameters name.
         let events = deployment.cloudformation.events();
         let made = |id: &str| events.iter().any(|it| it.logical_id == id && it.status.as_str() == "CREATE_COMPLETE");
-        for id in ["FunctionRole", "GatewayPermissions"] {
+        for id in ["FunctionRole", "RuntimePermissions", "GatewayPermissions"] {
             assert!(made(id), "{id}: {:#?}", deployment.reasons());
         }
         assert_eq!(made("ProviderPermissions"), provider.is_empty(), "{:#?}", deployment.reasons());

@@ -236,6 +236,11 @@ const PROVISIONER: &[Form] = &[
         bad: &["alias/a", "arn:aws:kms:us-east-1:111122223333:alias/a", "*"],
     },
     Form {
+        parameters: &["RuntimeArns"],
+        good: &["", "arn:aws:bedrock-agentcore:us-east-1:111122223333:runtime/tools-*"],
+        bad: &["tools-a1b2c3d4e5", "*"],
+    },
+    Form {
         parameters: &["GatewayArns"],
         good: &["", "arn:aws:bedrock-agentcore:us-east-1:111122223333:gateway/tools-*"],
         bad: &["tools-a1b2c3d4e5", "*"],

@@ -129,6 +129,7 @@ Outputs:"
         "agentcore-provisioner:stack-id": "arn:aws:cloudformation:us-east-1:111122223333:stack/team-tools/1"}})
     };
     for (service, operation, input) in [
+        (ServiceId::AgentCoreControl, "GetAgentRuntime", json!({"agentRuntimeId": runtime})),
         (ServiceId::AgentCoreControl, "DeleteAgentRuntime", json!({"agentRuntimeId": runtime})),
         (ServiceId::AgentCoreControl, "TagResource", tags(&format!("runtime/{runtime}"))),
         (ServiceId::AgentCoreControl, "DeleteGateway", json!({"gatewayIdentifier": gateway})),
@@ -222,6 +223,7 @@ async fn the_policies_fit_with_everything_allowed() {
     let (subnets, groups) = (ten("subnet"), ten("sg"));
     let secrets = arns("secretsmanager:<place>:secret:team/credentials-aBcDe");
     let keys = arns("kms:<place>:key/0a1b2c3d-0000-1111-2222-33334444555");
+    let runtimes = arns("bedrock-agentcore:<place>:runtime/team_a-012345678");
     let gateways = arns("bedrock-agentcore:<place>:gateway/team-a-012345678");
     let providers = arns("bedrock-agentcore:<place>:token-vault/default/oauth2credentialprovider/team");
     let schemas = arns("s3:::schemas/team-");
@@ -238,6 +240,7 @@ async fn the_policies_fit_with_everything_allowed() {
         ("SecurityGroupIds", &groups),
         ("ReadableSecretArns", &secrets),
         ("SecretKmsKeyArns", &keys),
+        ("RuntimeArns", &runtimes),
         ("GatewayArns", &gateways),
         ("GatewayKmsKeyArns", &keys),
         ("CredentialProviderArns", &providers),
