@@ -144,7 +144,7 @@ const TEMPLATE: &[Form] = &[
         ],
     },
     Form {
-        parameters: &["SecretKmsKeyArn"],
+        parameters: &["SecretKmsKeyArn", "GatewayKmsKeyArn", "TokenVaultKmsKeyArn"],
         good: &["", "arn:aws:kms:us-east-1:111122223333:key/0a1b2c3d-0000-1111-2222-333344445555"],
         bad: &["alias/mcp", "arn:aws:kms:us-east-1:111122223333:alias/mcp", "0a1b2c3d-0000-1111-2222-333344445555"],
     },
@@ -234,6 +234,11 @@ const PROVISIONER: &[Form] = &[
         parameters: &["SecretKmsKeyArns", "GatewayKmsKeyArns"],
         good: &["", "arn:aws:kms:us-east-1:111122223333:key/*"],
         bad: &["alias/a", "arn:aws:kms:us-east-1:111122223333:alias/a", "*"],
+    },
+    Form {
+        parameters: &["TokenVaultKmsKeyArn"],
+        good: &["", "arn:aws:kms:us-east-1:111122223333:key/0a1b2c3d"],
+        bad: &["alias/a", "arn:aws:kms:us-east-1:111122223333:key/*"],
     },
     Form {
         parameters: &["RuntimeArns"],

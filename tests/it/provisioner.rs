@@ -27,7 +27,7 @@ Resources:
           - {Effect: Allow, Principal: {Service: bedrock-agentcore.amazonaws.com}, Action: 'sts:AssumeRole'}
       Policies:
         - PolicyName: all
-          PolicyDocument: {Statement: [{Effect: Allow, Action: ['bedrock-agentcore:*', 'ecr:*', 'secretsmanager:*'], Resource: '*'}]}
+          PolicyDocument: {Statement: [{Effect: Allow, Action: ['bedrock-agentcore:*', 'ecr:*', 'secretsmanager:*', 'kms:*'], Resource: '*'}]}
   Server:
     Type: Custom::AgentCoreRuntime
     Properties:
@@ -72,7 +72,10 @@ Outputs:
 
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn every_resource_type_is_allowed() {
-    let estate = Estate::new(&[]).await;
+    let key = "arn:aws:kms:us-east-1:111122223333:key/0a1b2c3d-0000-1111-2222-333344445555";
+    let estate = Estate::with_settings(Settings { token_vault_key: Some(key.to_owned()), ..Settings::default() });
+    let provisioner = estate.create(PROVISIONER, "provisioner.yaml", &[("TokenVaultKmsKeyArn", key)]).await;
+    estate.expect(&provisioner, StackStatus::CreateComplete);
     let with_secret = |secret: &str| {
         let client = Client::new(secret).audiences(&["https://mcp.example.com"]);
         let provider = Provider::new(ClaimStyle::Auth0, "https://tenant.auth0.com/").with_client("app", client);
@@ -245,6 +248,10 @@ async fn the_policies_fit_with_everything_allowed() {
         ("GatewayKmsKeyArns", &keys),
         ("CredentialProviderArns", &providers),
         ("ToolSchemaArns", &schemas),
+        (
+            "TokenVaultKmsKeyArn",
+            "arn:aws-us-gov:kms:us-gov-west-1:111122223333:key/0a1b2c3d-0000-1111-2222-333344445555",
+        ),
         ("PermissionsBoundaryArn", "arn:aws-us-gov:iam::111122223333:policy/boundary"),
     ];
     let stack = estate.create(PROVISIONER, "provisioner.yaml", &parameters).await;

@@ -5,7 +5,8 @@ use std::fs;
 use std::path::Path;
 
 /// The resources of both templates that hold permissions of the function.
-const HOLDERS: [&str; 4] = ["FunctionRole", "RuntimePermissions", "GatewayPermissions", "ProviderPermissions"];
+const HOLDERS: [&str; 5] =
+    ["FunctionRole", "RuntimePermissions", "GatewayPermissions", "ProviderPermissions", "TargetPermissions"];
 
 /// Returns a resource's ARN as it reads without the names that are a template's own.
 fn without_names(arn: &str) -> String {
