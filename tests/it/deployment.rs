@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use crate::matrix;
 use crate::world::{CANARY, IMAGE, canary};
 
-const NAME: &str = "zscaler-mcp";
+pub(crate) const NAME: &str = "zscaler-mcp";
 /// The name of a gateway of somebody else, and of its role.
 pub(crate) const SHARED_GATEWAY: &str = "shared-tools";
 pub(crate) const EXISTING: &str = "zscaler/mcp/credentials";
@@ -69,13 +69,17 @@ impl Deployment {
         self.aws.call(&Principal::Administrator, service, operation, input).expect("the call")
     }
 
+    /// Returns the ARN of the function's role.
+    pub(crate) fn function_role(&self) -> String {
+        let arn = self.cloudformation.resources(NAME)["FunctionRole"].attributes["Arn"].clone();
+        arn.as_str().expect("text").to_owned()
+    }
+
     /// Checks that the function's role is refused an operation by its policies.
     #[track_caller]
     pub(crate) fn denied(&self, service: ServiceId, operation: &str, input: Value) {
-        let resources = self.cloudformation.resources(NAME);
-        let name = resources["FunctionRole"].physical_id.as_deref().expect("it exists");
-        let role = self.aws.with(|world| world.iam.roles().find(|role| role.name == name).expect("a role").arn.clone());
-        let refusal = self.aws.call(&Principal::Role(role), service, operation, input).expect_err("denied");
+        let role = Principal::Role(self.function_role());
+        let refusal = self.aws.call(&role, service, operation, input).expect_err("denied");
         let names_the_action = refusal.message.contains("not authorized") && refusal.message.contains(operation);
         assert!(refusal.code == "AccessDeniedException" && names_the_action, "{operation}: {}", refusal.message);
     }

@@ -457,6 +457,10 @@ async fn the_policies_fit_with_the_longest_parameters() {
             ("GatewayOAuthProviderArn", provider),
             ("GatewayToolSchemaS3Uri", &schema),
             ("TokenVaultKmsKeyArn", &key),
+            ("FunctionSubnetIds", "subnet-0a1b2c3d"),
+            ("FunctionSecurityGroupIds", "sg-0a1b2c3d"),
+            ("FunctionKmsKeyArn", &key),
+            ("FunctionDeadLetterQueueArn", &format!("arn:aws-us-gov:sqs:{place}:{}", &name[..80])),
         ]);
         if mode == create {
             deployment.set(&[("GatewayKmsKeyArn", &key)]);

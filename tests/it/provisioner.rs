@@ -230,6 +230,7 @@ async fn the_policies_fit_with_everything_allowed() {
     let gateways = arns("bedrock-agentcore:<place>:gateway/team-a-012345678");
     let providers = arns("bedrock-agentcore:<place>:token-vault/default/oauth2credentialprovider/team");
     let schemas = arns("s3:::schemas/team-");
+    let queue = format!("arn:aws-us-gov:sqs:us-gov-west-1:111122223333:{}", "q".repeat(80));
     let (pattern, path, prefix) = ("s".repeat(128), format!("/{}/", "p".repeat(510)), format!("{}/", "s".repeat(199)));
     let (partition, region) = ("aws-us-gov".to_owned(), "us-gov-west-1".to_owned());
     let estate = Estate::with_settings(Settings { partition, region, ..Settings::default() });
@@ -252,6 +253,10 @@ async fn the_policies_fit_with_everything_allowed() {
             "TokenVaultKmsKeyArn",
             "arn:aws-us-gov:kms:us-gov-west-1:111122223333:key/0a1b2c3d-0000-1111-2222-333344445555",
         ),
+        ("FunctionSubnetIds", &subnets),
+        ("FunctionSecurityGroupIds", &groups),
+        ("FunctionKmsKeyArn", "arn:aws-us-gov:kms:us-gov-west-1:111122223333:key/0a1b2c3d-0000-1111-2222-333344445555"),
+        ("FunctionDeadLetterQueueArn", &queue),
         ("PermissionsBoundaryArn", "arn:aws-us-gov:iam::111122223333:policy/boundary"),
     ];
     let stack = estate.create(PROVISIONER, "provisioner.yaml", &parameters).await;
@@ -263,6 +268,16 @@ async fn the_policies_fit_with_everything_allowed() {
         let input = input(PROVISIONER, "provisioner.yaml", &[(name, value)]);
         let refusal = estate.cloudformation.create_stack(input).await.expect_err("equivalent to everything").message;
         assert!(refusal.contains(name), "{refusal}");
+    }
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn the_hosts_of_identity_providers_are_in_the_functions_environment() {
+    for hosts in ["", "tenant.auth0.com,login.example.com"] {
+        let estate = Estate::new(&[("IdentityProviderHosts", hosts)]).await;
+        let function = &estate.cloudformation.resources(PROVISIONER)["Function"];
+        let expected = json!({"NAME_PREFIX": "mcp", "IDENTITY_PROVIDER_HOSTS": hosts});
+        assert_eq!(function.properties["Environment"]["Variables"], expected);
     }
 }
 

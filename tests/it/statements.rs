@@ -5,8 +5,14 @@ use std::fs;
 use std::path::Path;
 
 /// The resources of both templates that hold permissions of the function.
-const HOLDERS: [&str; 5] =
-    ["FunctionRole", "RuntimePermissions", "GatewayPermissions", "ProviderPermissions", "TargetPermissions"];
+const HOLDERS: [&str; 6] = [
+    "FunctionPermissions",
+    "FunctionRole",
+    "RuntimePermissions",
+    "GatewayPermissions",
+    "ProviderPermissions",
+    "TargetPermissions",
+];
 
 /// Returns a resource's ARN as it reads without the names that are a template's own.
 fn without_names(arn: &str) -> String {
