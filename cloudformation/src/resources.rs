@@ -78,6 +78,10 @@ impl Account {
             "AWS::Lambda::Permission" => self.functions.put_permission(place, properties, &mut self.others),
             "AWS::Events::Rule" => self.put_rule(place, properties),
             "AWS::Logs::LogGroup" => self.put_log_group(place, properties),
+            "AWS::CloudWatch::Alarm" => {
+                let arn = place.arn("cloudwatch", &format!("alarm:{}", place.name));
+                Ok((self.others.remember(place, place.name.clone())?, attributes(json!({ "Arn": arn }))))
+            }
             "AWS::CDK::Metadata" => Ok((self.others.remember(place, place.name.clone())?, Map::new())),
             _ => {
                 let settings = place.aws.settings();

@@ -180,6 +180,15 @@ impl Iam {
         let mut context = requirement.context.clone();
         context.insert("aws:RequestedRegion".to_owned(), vec![self.region.clone()]);
         context.insert("aws:SecureTransport".to_owned(), vec!["true".to_owned()]);
+        // A function's code is the only caller with a role of Lambda. The function's name is not known here, so that the
+        // role's name stands for it.
+        let role = if let Principal::Role(arn) = principal { self.roles.get(arn) } else { None };
+        let account = Context::from([("aws:SourceAccount".to_owned(), vec![self.account_id.clone()])]);
+        if let Some(role) = role.filter(|role| role.trusts("lambda.amazonaws.com", &account)) {
+            let (partition, region, account) = (&self.partition, &self.region, &self.account_id);
+            let function = format!("arn:{partition}:lambda:{region}:{account}:function:{}", role.name);
+            context.insert("lambda:SourceFunctionArn".to_owned(), vec![function]);
+        }
         // IAM does not know the principal of a bearer token.
         if !matches!(principal, Principal::Bearer(_)) {
             context.insert("aws:PrincipalArn".to_owned(), vec![self.principal_arn(principal)]);

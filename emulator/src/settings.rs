@@ -58,6 +58,8 @@ pub struct Settings {
     pub secret_force_deletion: Duration,
     /// A log event is missing from reads for so long.
     pub log_lag: Duration,
+    /// The customer managed key of the account's token vault. Without one, the service's own key encrypts it.
+    pub token_vault_key: Option<String>,
     /// The form in which AgentCore Runtime passes on a refusal by a container.
     pub container_refusals: ContainerRefusals,
     /// True if AgentCore knows members that no service model has yet: those whose names begin with `future`. Creates
@@ -134,6 +136,7 @@ impl Default for Settings {
             role_propagation: Duration::from_secs(8),
             secret_force_deletion: Duration::from_secs(3),
             log_lag: Duration::from_secs(1),
+            token_vault_key: None,
             container_refusals: ContainerRefusals::Plain,
             future_members: false,
         }

@@ -15,6 +15,7 @@ use crate::aws::{Aws, ServiceId};
 use crate::iam::Requirement;
 use crate::reply::Reply;
 use crate::service::Principal;
+use crate::settings::Settings;
 
 /// A request for a token.
 #[derive(Debug)]
@@ -29,6 +30,16 @@ pub(crate) struct TokenRequest {
     pub(crate) scopes: Vec<String>,
     /// Further parameters of the token request.
     pub(crate) custom_parameters: BTreeMap<String, String>,
+}
+
+/// Returns the permissions to use the key of the token vault, if it has one. Whoever calls needs them, for a provider as
+/// for a token [DG kms-key-policy-configuration].
+pub(crate) fn to_use_key(settings: &Settings) -> Vec<Requirement> {
+    let Some(key) = &settings.token_vault_key else { return Vec::new() };
+    let via = format!("bedrock-agentcore-identity.{}.{}", settings.region, settings.dns_suffix);
+    ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKeyWithoutPlaintext"]
+        .map(|action| Requirement::new(action, key).with("kms:ViaService", &via))
+        .to_vec()
 }
 
 /// The client that the credential provider authenticates as.
@@ -77,6 +88,7 @@ impl Aws {
             .into_iter()
             .map(on("bedrock-agentcore:GetWorkloadAccessToken"))
             .chain(resource.into_iter().map(on(get)))
+            .chain(to_use_key(self.settings()))
             .collect();
         self.with(|world| world.iam.authorize(&request.role, &requirements)).map_err(|error| error.message)
     }

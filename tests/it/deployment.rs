@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use crate::matrix;
 use crate::world::{CANARY, IMAGE, canary};
 
-const NAME: &str = "zscaler-mcp";
+pub(crate) const NAME: &str = "zscaler-mcp";
 /// The name of a gateway of somebody else, and of its role.
 pub(crate) const SHARED_GATEWAY: &str = "shared-tools";
 pub(crate) const EXISTING: &str = "zscaler/mcp/credentials";
@@ -67,6 +67,21 @@ impl Deployment {
 
     pub(crate) fn somebody(&self, service: ServiceId, operation: &str, input: Value) -> Value {
         self.aws.call(&Principal::Administrator, service, operation, input).expect("the call")
+    }
+
+    /// Returns the ARN of the function's role.
+    pub(crate) fn function_role(&self) -> String {
+        let arn = self.cloudformation.resources(NAME)["FunctionRole"].attributes["Arn"].clone();
+        arn.as_str().expect("text").to_owned()
+    }
+
+    /// Checks that the function's role is refused an operation by its policies.
+    #[track_caller]
+    pub(crate) fn denied(&self, service: ServiceId, operation: &str, input: Value) {
+        let role = Principal::Role(self.function_role());
+        let refusal = self.aws.call(&role, service, operation, input).expect_err("denied");
+        let names_the_action = refusal.message.contains("not authorized") && refusal.message.contains(operation);
+        assert!(refusal.code == "AccessDeniedException" && names_the_action, "{operation}: {}", refusal.message);
     }
 
     pub(crate) fn set(&mut self, parameters: &[(&str, &str)]) {

@@ -1,5 +1,7 @@
 //! template.yaml with a gateway: created or attached to, tokens or signatures on either side.
 
+use std::time::Duration;
+
 use cloudformation::{TemplateSource, template_summary};
 use emulator::aws::ServiceId;
 use emulator::faults::{Fault, FaultEffect};
@@ -13,7 +15,9 @@ use crate::world::{canary, put_role};
 
 const ISSUER: &str = "https://tenant.auth0.com/";
 const AUDIENCE: &str = "https://mcp.example.com";
-const PARAMETERS: &str = r#"{"audience":"https://mcp.example.com"}"#;
+const PARAMETERS: &str = r#"{"audience":"https://mcp.example.com","tenant_key":"cAnArY-tenant-key"}"#;
+const KEY: &str = "arn:aws:kms:us-east-1:111122223333:key/0a1b2c3d-0000-1111-2222-333344445555";
+const VAULT_KEY: &str = "arn:aws:kms:us-east-1:111122223333:key/0a1b2c3d-0000-1111-2222-666677778888";
 
 /// Returns the parameters of a topology: who calls the gateway, and how the gateway calls the server.
 fn topology(inbound: &str, outbound: &str) -> Vec<(&'static str, String)> {
@@ -48,8 +52,12 @@ fn topology(inbound: &str, outbound: &str) -> Vec<(&'static str, String)> {
 
 /// Creates a deployment with these parameters and the identity provider that they name.
 fn deployment(parameters: &[(&'static str, String)]) -> Deployment {
+    deployment_in(Settings { role_propagation: Duration::from_secs(8), ..Settings::default() }, parameters)
+}
+
+fn deployment_in(settings: Settings, parameters: &[(&'static str, String)]) -> Deployment {
     let borrowed: Vec<_> = parameters.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    let deployment = Deployment::new(&borrowed);
+    let deployment = Deployment::with_settings(settings, &borrowed);
     let client = Client::new(&canary("app")).audiences(&[AUDIENCE]);
     let provider = Provider::new(ClaimStyle::Auth0, ISSUER).with_client("app", client);
     deployment.aws.with(|world| world.identity_providers.add(provider));
@@ -116,7 +124,7 @@ async fn every_topology_deploys_updates_its_authorizer_and_deletes() {
             let order = deletion_order(&deployment);
             let place = |id: &str| order.iter().position(|it| it == id);
             for later in
-                ["Gateway", "CredentialProvider", "Runtime", "Secret", "GatewayPermissions", "ProviderPermissions"]
+                ["Gateway", "CredentialProvider", "Runtime", "Secret", "TargetPermissions", "ProviderPermissions"]
             {
                 assert!(place(later).is_none_or(|it| place("GatewayTarget") < Some(it)), "{later}: {order:?}");
             }
@@ -346,6 +354,7 @@ async fn every_setting_of_a_gateway_needs_one() {
             "GatewayTokenEndpointQuery" => "tenant=acme",
             "GatewayToolSchemaJson" => "{}",
             "GatewayToolSchemaS3Uri" => "s3://bucket/key",
+            "GatewayKmsKeyArn" => KEY,
             _ => "text",
         };
         let mut deployment = deployment(&[]);
@@ -353,6 +362,57 @@ async fn every_setting_of_a_gateway_needs_one() {
         let refusal = deployment.refused_create().await;
         assert!(refusal.contains("only work with EnableAgentCoreGateway=true"), "{name}: {refusal}");
     }
+}
+
+/// The keys' policies leave the decision to IAM. The gateway's role uses its key while a target is created.
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn keys_of_the_gateway_and_of_the_token_vault_are_used_under_the_templates_policies() {
+    let settings = Settings { token_vault_key: Some(VAULT_KEY.to_owned()), ..Settings::default() };
+    let mut parameters = topology("CUSTOM_JWT", "OAUTH");
+    parameters.push(("GatewayKmsKeyArn", KEY.to_owned()));
+    let mut deployment = deployment_in(settings, &parameters);
+    let refused = deployment.create().await;
+    deployment.expect(&refused, StackStatus::RollbackComplete);
+    assert!(deployment.reasons().iter().any(|it| it.contains("Access to KMS")), "{:#?}", deployment.reasons());
+    deployment.delete().await;
+    deployment.set(&[("TokenVaultKmsKeyArn", VAULT_KEY)]);
+    let stack = deployment.create().await;
+    deployment.expect(&stack, StackStatus::CreateComplete);
+    assert_eq!(stack.output("GatewayToolCount"), Some("3"));
+    let gateway = stack.output("GatewayId").expect("an output");
+    assert_eq!(gateway_document(&deployment, gateway)["kmsKeyArn"], KEY);
+    deployment.set(&[("GatewayKmsKeyArn", VAULT_KEY)]);
+    let updated = deployment.update().await;
+    deployment.expect(&updated, StackStatus::UpdateComplete);
+    assert_ne!(updated.output("GatewayId"), Some(gateway), "AgentCore cannot change the key of a gateway");
+    assert_eq!(counts(&deployment), [1, 1, 1], "{:#?}", deployment.reasons());
+    deployment.delete().await;
+    deployment.check_nothing_is_left();
+}
+
+/// AgentCore reads the schema with the permissions of the function or of the gateway, and both see this account only.
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_tool_schema_in_s3_is_read_in_this_account_by_the_function_and_the_gateway() {
+    let mut parameters = topology("AWS_IAM", "GATEWAY_IAM_ROLE");
+    parameters.push(("GatewayToolSchemaS3Uri", "s3://schemas/tools.json".to_owned()));
+    let deployment = deployment(&parameters);
+    let schema = br#"{"tools":[{"name":"one","inputSchema":{"type":"object"}}]}"#;
+    deployment.aws.with(|world| world.objects.put("s3://schemas/tools.json", schema.to_vec()));
+    let stack = deployment.create().await;
+    deployment.expect(&stack, StackStatus::CreateComplete);
+    assert_eq!(stack.output("GatewayToolCount"), Some("1"));
+    let statements: Vec<Value> = deployment.aws.with(|world| {
+        let policies = world.iam.roles().flat_map(|role| role.policies.clone());
+        let statements = policies.flat_map(|policy| policy["Statement"].as_array().cloned().unwrap_or_default());
+        statements.filter(|statement| statement["Action"] == "s3:GetObject").collect()
+    });
+    assert_eq!(statements.len(), 2, "{statements:?}");
+    for statement in statements {
+        assert_eq!(statement["Resource"], "arn:aws:s3:::schemas/tools.json");
+        assert_eq!(statement["Condition"]["StringEquals"]["s3:ResourceAccount"], "111122223333");
+    }
+    deployment.delete().await;
+    deployment.check_nothing_is_left();
 }
 
 /// One policy for gateway and tokens was too long with a long secret's name and S3 key.
@@ -367,6 +427,7 @@ async fn the_policies_fit_with_the_longest_parameters() {
     );
     let gateway = format!("{}-a1b2c3d4e5", &name[..100]);
     let schema = format!("s3://{}/{name}", &name[..63]);
+    let key = format!("arn:aws-us-gov:kms:{place}:key/0a1b2c3d-0000-1111-2222-333344445555");
     let create = [("GatewayMode", "create"), ("GatewayInboundIssuer", ISSUER)];
     let attach = [("GatewayMode", "attach"), ("ExistingGatewayId", &*gateway)];
     for (mode, provider) in [(create, &*provider), (create, ""), (attach, &*provider), (attach, "")] {
@@ -381,7 +442,7 @@ async fn the_policies_fit_with_the_longest_parameters() {
             ("ZscalerClientSecret", ""),
             ("ZscalerVanityDomain", ""),
             ("ZscalerCustomerId", ""),
-            ("SecretKmsKeyArn", &format!("arn:aws-us-gov:kms:{place}:key/0a1b2c3d-0000-1111-2222-333344445555")),
+            ("SecretKmsKeyArn", &key),
             ("NetworkMode", "VPC"),
             ("VpcSubnetIds", "subnet-0a1b2c3d"),
             ("VpcSecurityGroupIds", "sg-0a1b2c3d"),
@@ -395,16 +456,25 @@ async fn the_policies_fit_with_the_longest_parameters() {
             ("GatewayOAuthClientSecretJsonKey", "client_secret"),
             ("GatewayOAuthProviderArn", provider),
             ("GatewayToolSchemaS3Uri", &schema),
+            ("TokenVaultKmsKeyArn", &key),
+            ("FunctionSubnetIds", "subnet-0a1b2c3d"),
+            ("FunctionSecurityGroupIds", "sg-0a1b2c3d"),
+            ("FunctionKmsKeyArn", &key),
+            ("FunctionDeadLetterQueueArn", &format!("arn:aws-us-gov:sqs:{place}:{}", &name[..80])),
         ]);
+        if mode == create {
+            deployment.set(&[("GatewayKmsKeyArn", &key)]);
+        }
         let mut input = deployment.input();
         input.name = "s".repeat(128);
         deployment.cloudformation.create_stack(input).await.expect("the template is valid");
         // The policies exist, and nothing else that the parameters name.
         let events = deployment.cloudformation.events();
         let made = |id: &str| events.iter().any(|it| it.logical_id == id && it.status.as_str() == "CREATE_COMPLETE");
-        for id in ["FunctionRole", "GatewayPermissions"] {
+        for id in ["FunctionRole", "RuntimePermissions", "TargetPermissions"] {
             assert!(made(id), "{id}: {:#?}", deployment.reasons());
         }
+        assert_eq!(made("GatewayPermissions"), mode == create, "{:#?}", deployment.reasons());
         assert_eq!(made("ProviderPermissions"), provider.is_empty(), "{:#?}", deployment.reasons());
     }
 }
@@ -417,7 +487,9 @@ crate::matrix::repeat_on_v2! {
     the_longest_tool_name_fits_and_the_gateway_lists_all_tools_on_one_page
     fewer_versions_roll_back_to_the_same_gateway
     a_refusal_by_aws_or_the_idp_is_one_sentence
-    ; not combinations_that_cannot_work_are_refused_before_anything_is_created
+    keys_of_the_gateway_and_of_the_token_vault_are_used_under_the_templates_policies
+    ; not a_tool_schema_in_s3_is_read_in_this_account_by_the_function_and_the_gateway
+    combinations_that_cannot_work_are_refused_before_anything_is_created
     every_setting_of_a_gateway_needs_one
     the_policies_fit_with_the_longest_parameters
 }

@@ -31,6 +31,7 @@ mod events;
 mod examples;
 /// One value in every form in which a template can give it.
 mod forms;
+mod function_options;
 /// Any properties at all.
 mod fuzz;
 /// The gateway's battery.

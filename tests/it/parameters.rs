@@ -144,7 +144,7 @@ const TEMPLATE: &[Form] = &[
         ],
     },
     Form {
-        parameters: &["SecretKmsKeyArn"],
+        parameters: &["SecretKmsKeyArn", "GatewayKmsKeyArn"],
         good: &["", "arn:aws:kms:us-east-1:111122223333:key/0a1b2c3d-0000-1111-2222-333344445555"],
         bad: &["alias/mcp", "arn:aws:kms:us-east-1:111122223333:alias/mcp", "0a1b2c3d-0000-1111-2222-333344445555"],
     },
@@ -214,7 +214,51 @@ const TEMPLATE: &[Form] = &[
     },
 ];
 
+/// The parameters that both templates have.
+const BOTH: &[Form] = &[
+    Form {
+        parameters: &["TokenVaultKmsKeyArn", "FunctionKmsKeyArn"],
+        good: &["", "arn:aws:kms:us-east-1:111122223333:key/0a1b2c3d"],
+        bad: &["alias/a", "arn:aws:kms:us-east-1:111122223333:key/*"],
+    },
+    Form {
+        parameters: &["FunctionSubnetIds"],
+        good: &["", "subnet-0a1b2c3d", "subnet-0a1b2c3d,subnet-0a1b2c3e"],
+        bad: &["sg-0a1b2c3d", "subnet"],
+    },
+    Form {
+        parameters: &["FunctionSecurityGroupIds"],
+        good: &["", "sg-0a1b2c3d"],
+        bad: &["subnet-0a1b2c3d", "default"],
+    },
+    Form {
+        parameters: &["FunctionCodeSigningConfigArn"],
+        good: &["", "arn:aws:lambda:us-east-1:111122223333:code-signing-config:csc-0123456789abcdef0"],
+        bad: &["csc-0123456789abcdef0", "arn:aws:lambda:us-east-1:111122223333:function:csc-0123456789abcdef0"],
+    },
+    Form { parameters: &["FunctionReservedConcurrency"], good: &["", "1", "250"], bad: &["0", "-1", "10000", "many"] },
+    Form {
+        parameters: &["FunctionDeadLetterQueueArn"],
+        good: &["", "arn:aws:sqs:us-east-1:111122223333:dead-letters"],
+        bad: &[
+            "dead-letters",
+            "arn:aws:sqs:us-east-1:111122223333:events.fifo",
+            "arn:aws:sns:us-east-1:111122223333:a",
+        ],
+    },
+    Form {
+        parameters: &["FunctionAlarmTopicArn"],
+        good: &["", "arn:aws:sns:us-east-1:111122223333:alarms"],
+        bad: &["alarms", "arn:aws:sns:us-east-1:111122223333:a.fifo", "arn:aws:sqs:us-east-1:111122223333:a"],
+    },
+];
+
 const PROVISIONER: &[Form] = &[
+    Form {
+        parameters: &["IdentityProviderHosts"],
+        good: &["", "tenant.auth0.com", "tenant.auth0.com,login.example.com"],
+        bad: &["https://tenant.auth0.com", "tenant.auth0.com/", "*.auth0.com", "a b"],
+    },
     Form { parameters: &["StackNamePattern"], good: &["*", "team-*"], bad: &["", "a b", "a,b"] },
     Form { parameters: &["NamePrefix"], good: &["mcp", "a1"], bad: &["", "Mcp", "m-cp", "1mcp", "mcp_"] },
     Form { parameters: &["SecretPrefix"], good: &["agentcore/", "a/b/"], bad: &["", "agentcore", "a b/"] },
@@ -234,6 +278,11 @@ const PROVISIONER: &[Form] = &[
         parameters: &["SecretKmsKeyArns", "GatewayKmsKeyArns"],
         good: &["", "arn:aws:kms:us-east-1:111122223333:key/*"],
         bad: &["alias/a", "arn:aws:kms:us-east-1:111122223333:alias/a", "*"],
+    },
+    Form {
+        parameters: &["RuntimeArns"],
+        good: &["", "arn:aws:bedrock-agentcore:us-east-1:111122223333:runtime/tools-*"],
+        bad: &["tools-a1b2c3d4e5", "*"],
     },
     Form {
         parameters: &["GatewayArns"],
@@ -282,7 +331,8 @@ async fn each_parameter_takes_the_forms_it_knows_and_refuses_others() {
     let cloudformation = CloudFormation::new(aws.clone(), Arc::new(handler::function(&aws)));
     for (path, forms) in [("template.yaml", TEMPLATE), ("provisioner.yaml", PROVISIONER)] {
         let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).expect("a readable file");
-        for form in forms {
+        let forms = || forms.iter().chain(BOTH);
+        for form in forms() {
             for parameter in form.parameters {
                 let template = reduced(&text, parameter);
                 for value in form.good {
@@ -300,7 +350,7 @@ async fn each_parameter_takes_the_forms_it_knows_and_refuses_others() {
         let declared = template_summary(&TemplateSource::Uploaded(text)).expect("a template").into_iter();
         let open = declared.filter(|(_, parameter)| parameter.allowed_values.is_empty()).map(|(name, _)| name);
         for name in open.filter(|name| !FREE_TEXT.contains(&name.as_str())) {
-            assert!(forms.iter().any(|form| form.parameters.contains(&name.as_str())), "{path}: no form of {name}");
+            assert!(forms().any(|form| form.parameters.contains(&name.as_str())), "{path}: no form of {name}");
         }
     }
     assert!(cloudformation.events().is_empty());

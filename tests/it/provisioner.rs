@@ -27,7 +27,7 @@ Resources:
           - {Effect: Allow, Principal: {Service: bedrock-agentcore.amazonaws.com}, Action: 'sts:AssumeRole'}
       Policies:
         - PolicyName: all
-          PolicyDocument: {Statement: [{Effect: Allow, Action: ['bedrock-agentcore:*', 'ecr:*', 'secretsmanager:*'], Resource: '*'}]}
+          PolicyDocument: {Statement: [{Effect: Allow, Action: ['bedrock-agentcore:*', 'ecr:*', 'secretsmanager:*', 'kms:*'], Resource: '*'}]}
   Server:
     Type: Custom::AgentCoreRuntime
     Properties:
@@ -72,7 +72,10 @@ Outputs:
 
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn every_resource_type_is_allowed() {
-    let estate = Estate::new(&[]).await;
+    let key = "arn:aws:kms:us-east-1:111122223333:key/0a1b2c3d-0000-1111-2222-333344445555";
+    let estate = Estate::with_settings(Settings { token_vault_key: Some(key.to_owned()), ..Settings::default() });
+    let provisioner = estate.create(PROVISIONER, "provisioner.yaml", &[("TokenVaultKmsKeyArn", key)]).await;
+    estate.expect(&provisioner, StackStatus::CreateComplete);
     let with_secret = |secret: &str| {
         let client = Client::new(secret).audiences(&["https://mcp.example.com"]);
         let provider = Provider::new(ClaimStyle::Auth0, "https://tenant.auth0.com/").with_client("app", client);
@@ -129,6 +132,7 @@ Outputs:"
         "agentcore-provisioner:stack-id": "arn:aws:cloudformation:us-east-1:111122223333:stack/team-tools/1"}})
     };
     for (service, operation, input) in [
+        (ServiceId::AgentCoreControl, "GetAgentRuntime", json!({"agentRuntimeId": runtime})),
         (ServiceId::AgentCoreControl, "DeleteAgentRuntime", json!({"agentRuntimeId": runtime})),
         (ServiceId::AgentCoreControl, "TagResource", tags(&format!("runtime/{runtime}"))),
         (ServiceId::AgentCoreControl, "DeleteGateway", json!({"gatewayIdentifier": gateway})),
@@ -222,9 +226,11 @@ async fn the_policies_fit_with_everything_allowed() {
     let (subnets, groups) = (ten("subnet"), ten("sg"));
     let secrets = arns("secretsmanager:<place>:secret:team/credentials-aBcDe");
     let keys = arns("kms:<place>:key/0a1b2c3d-0000-1111-2222-33334444555");
+    let runtimes = arns("bedrock-agentcore:<place>:runtime/team_a-012345678");
     let gateways = arns("bedrock-agentcore:<place>:gateway/team-a-012345678");
     let providers = arns("bedrock-agentcore:<place>:token-vault/default/oauth2credentialprovider/team");
     let schemas = arns("s3:::schemas/team-");
+    let queue = format!("arn:aws-us-gov:sqs:us-gov-west-1:111122223333:{}", "q".repeat(80));
     let (pattern, path, prefix) = ("s".repeat(128), format!("/{}/", "p".repeat(510)), format!("{}/", "s".repeat(199)));
     let (partition, region) = ("aws-us-gov".to_owned(), "us-gov-west-1".to_owned());
     let estate = Estate::with_settings(Settings { partition, region, ..Settings::default() });
@@ -238,10 +244,19 @@ async fn the_policies_fit_with_everything_allowed() {
         ("SecurityGroupIds", &groups),
         ("ReadableSecretArns", &secrets),
         ("SecretKmsKeyArns", &keys),
+        ("RuntimeArns", &runtimes),
         ("GatewayArns", &gateways),
         ("GatewayKmsKeyArns", &keys),
         ("CredentialProviderArns", &providers),
         ("ToolSchemaArns", &schemas),
+        (
+            "TokenVaultKmsKeyArn",
+            "arn:aws-us-gov:kms:us-gov-west-1:111122223333:key/0a1b2c3d-0000-1111-2222-333344445555",
+        ),
+        ("FunctionSubnetIds", &subnets),
+        ("FunctionSecurityGroupIds", &groups),
+        ("FunctionKmsKeyArn", "arn:aws-us-gov:kms:us-gov-west-1:111122223333:key/0a1b2c3d-0000-1111-2222-333344445555"),
+        ("FunctionDeadLetterQueueArn", &queue),
         ("PermissionsBoundaryArn", "arn:aws-us-gov:iam::111122223333:policy/boundary"),
     ];
     let stack = estate.create(PROVISIONER, "provisioner.yaml", &parameters).await;
@@ -253,6 +268,16 @@ async fn the_policies_fit_with_everything_allowed() {
         let input = input(PROVISIONER, "provisioner.yaml", &[(name, value)]);
         let refusal = estate.cloudformation.create_stack(input).await.expect_err("equivalent to everything").message;
         assert!(refusal.contains(name), "{refusal}");
+    }
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn the_hosts_of_identity_providers_are_in_the_functions_environment() {
+    for hosts in ["", "tenant.auth0.com,login.example.com"] {
+        let estate = Estate::new(&[("IdentityProviderHosts", hosts)]).await;
+        let function = &estate.cloudformation.resources(PROVISIONER)["Function"];
+        let expected = json!({"NAME_PREFIX": "mcp", "IDENTITY_PROVIDER_HOSTS": hosts});
+        assert_eq!(function.properties["Environment"]["Variables"], expected);
     }
 }
 

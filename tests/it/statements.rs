@@ -5,7 +5,14 @@ use std::fs;
 use std::path::Path;
 
 /// The resources of both templates that hold permissions of the function.
-const HOLDERS: [&str; 3] = ["FunctionRole", "GatewayPermissions", "ProviderPermissions"];
+const HOLDERS: [&str; 6] = [
+    "FunctionPermissions",
+    "FunctionRole",
+    "RuntimePermissions",
+    "GatewayPermissions",
+    "ProviderPermissions",
+    "TargetPermissions",
+];
 
 /// Returns a resource's ARN as it reads without the names that are a template's own.
 fn without_names(arn: &str) -> String {
@@ -94,12 +101,9 @@ const OTHER_ACTIONS: [(&str, &str); 3] = [
 ];
 
 /// Sids whose resources differ by more than names, and why they ought to.
-const OTHER_RESOURCES: [(&str, &str); 7] = [
+const OTHER_RESOURCES: [(&str, &str); 4] = [
     ("CallGateway", "template.yaml knows the gateway that it attaches to; provisioner.yaml has a statement for these"),
-    ("ChangeOwnRuntime", "template.yaml deletes a runtime under its former name, which the policy no longer knows"),
     ("GetTokens", "template.yaml knows the gateway that it attaches to; provisioner.yaml admits any identity instead"),
-    ("ManageEndpoint", "the endpoint of a runtime under its former name; see ChangeOwnRuntime"),
-    ("ManageWorkloadIdentity", "the workload identity of a runtime under its former name; see ChangeOwnRuntime"),
     ("ReadGateway", "provisioner.yaml sees that a target which was denied on a foreign gateway is not there"),
     ("ReadStatus", "template.yaml has one stack, and provisioner.yaml those that its pattern matches"),
 ];

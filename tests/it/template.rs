@@ -1,5 +1,8 @@
 //! template.yaml as a whole: every mode deploys, updates and deletes under the template's own policies.
 
+use std::time::Duration;
+
+use emulator::aws::ServiceId;
 use emulator::container::{Behaviour, Start};
 use emulator::faults::{Fault, FaultEffect};
 use emulator::service::Principal;
@@ -7,9 +10,11 @@ use emulator::stacks::{Stack, StackStatus};
 use harness::handler;
 use provisioner::mcp::{Access, Credential};
 use provisioner::sensitive::Sensitive;
+use serde_json::json;
+use tokio::time::sleep;
 
 use crate::deployment::{Deployment, EXISTING};
-use crate::world::{CANARY, canary};
+use crate::world::{CANARY, IMAGE, canary};
 
 /// Returns the parameters that each authentication mode needs.
 fn mode(name: &str, create_new: bool) -> Vec<(&str, &str)> {
@@ -283,6 +288,70 @@ async fn an_update_to_v2_that_fails_goes_back_to_v1() {
     deployment.check_nothing_is_left();
 }
 
+/// Returns the ids of the stack's runtimes.
+fn runtimes(deployment: &Deployment) -> Vec<String> {
+    let now = deployment.aws.clock().now();
+    deployment.aws.with(|world| world.agentcore.runtimes(now).map(|runtime| runtime.id.clone()).collect())
+}
+
+/// The policy names the runtime. That of the former name has to stay until the former runtime is deleted.
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_renamed_runtime_is_replaced_and_the_former_one_deleted() {
+    let mut deployment = Deployment::new(&[("AgentRuntimeName", "mcp")]);
+    let stack = deployment.create().await;
+    deployment.expect(&stack, StackStatus::CreateComplete);
+    for name in ["renamed", ""] {
+        deployment.set(&[("AgentRuntimeName", name)]);
+        let stack = deployment.update().await;
+        deployment.expect(&stack, StackStatus::UpdateComplete);
+        let prefix = if name.is_empty() { "mcp_" } else { "renamed-" };
+        let runtimes = runtimes(&deployment);
+        assert!(runtimes.len() == 1 && runtimes[0].starts_with(prefix), "{runtimes:?} {:#?}", deployment.reasons());
+    }
+    let before = runtimes(&deployment);
+    let effect = FaultEffect::BecomesFailed("the image is broken".to_owned());
+    let operation = Some("CreateAgentRuntime".to_owned());
+    deployment.aws.faults().add(Fault { service: None, operation, nth: 1, count: 1, effect });
+    deployment.set(&[("AgentRuntimeName", "broken")]);
+    let rolled_back = deployment.update().await;
+    deployment.expect(&rolled_back, StackStatus::UpdateRollbackComplete);
+    assert_eq!(runtimes(&deployment), before, "{:#?}", deployment.reasons());
+    deployment.delete().await;
+    deployment.check_nothing_is_left();
+}
+
+/// Not even if it carries the stack's own tag. The names of both begin with the same letters.
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_runtime_of_another_name_is_out_of_reach() {
+    let deployment = Deployment::new(&[("AgentRuntimeName", "mcp")]);
+    let stack = deployment.create().await;
+    deployment.expect(&stack, StackStatus::CreateComplete);
+    let execution_role = stack.output("ExecutionRoleArn").expect("an output");
+    let tags = json!({"agentcore-provisioner:stack-id": stack.id});
+    let theirs = json!({"agentRuntimeName": "mcp_theirs", "roleArn": execution_role, "tags": tags,
+        "networkConfiguration": {"networkMode": "PUBLIC"},
+        "agentRuntimeArtifact": {"containerConfiguration": {"containerUri": IMAGE}}});
+    let theirs = deployment.somebody(ServiceId::AgentCoreControl, "CreateAgentRuntime", theirs);
+    sleep(Duration::from_mins(1)).await;
+    let (id, arn) = (&theirs["agentRuntimeId"], &theirs["agentRuntimeArn"]);
+    let endpoint = json!({"agentRuntimeId": id, "endpointName": "DEFAULT"});
+    for (operation, input) in [
+        ("GetAgentRuntime", json!({"agentRuntimeId": id})),
+        ("GetAgentRuntimeEndpoint", endpoint.clone()),
+        ("CreateAgentRuntimeEndpoint", json!({"agentRuntimeId": id, "name": "blue"})),
+        ("UpdateAgentRuntimeEndpoint", endpoint.clone()),
+        ("DeleteAgentRuntimeEndpoint", endpoint),
+        ("DeleteAgentRuntime", json!({"agentRuntimeId": id})),
+        ("ListTagsForResource", json!({"resourceArn": arn})),
+        ("TagResource", json!({"resourceArn": arn, "tags": tags})),
+        ("UntagResource", json!({"resourceArn": arn, "tagKeys": ["agentcore-provisioner:stack-id"]})),
+        ("CreateWorkloadIdentity", json!({"name": "theirs"})),
+        ("DeleteWorkloadIdentity", json!({"name": id})),
+    ] {
+        deployment.denied(ServiceId::AgentCoreControl, operation, input);
+    }
+}
+
 /// The Delete asked for a secret named after the logical id, which the role's policy denies, so that the stack could
 /// not be deleted.
 #[tokio::test(flavor = "local", start_paused = true)]
@@ -352,9 +421,11 @@ crate::matrix::repeat_on_v2! {
     the_credential_source_switches_in_both_directions
     a_failed_update_rolls_back_to_the_working_configuration
     a_failed_create_rolls_back_and_leaves_nothing
+    a_renamed_runtime_is_replaced_and_the_former_one_deleted
     a_secret_refused_for_its_properties_leaves_a_stack_that_can_be_deleted
     verification_can_be_switched_off_and_on
-    ; not a_container_that_does_not_start_fails_the_deployment_with_its_last_words
+    ; not a_runtime_of_another_name_is_out_of_reach
+    a_container_that_does_not_start_fails_the_deployment_with_its_last_words
     the_platform_is_a_parameter_that_may_change_and_an_output
     a_container_that_never_becomes_healthy_on_v2_fails_the_deployment_with_its_last_words
     an_update_to_v2_that_fails_goes_back_to_v1

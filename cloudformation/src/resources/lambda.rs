@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use emulator::iam::Role;
 use emulator::lambda::async_invoke::FunctionConfiguration;
 use serde_json::{Map, Value, json};
 
 use super::place::{Others, Place, PutResult, attributes};
 use super::schema::integer;
-use crate::intrinsics::text;
+use crate::intrinsics::{list, text};
 
 /// Lambda's own default, in seconds.
 const TIMEOUT_DEFAULT_SECONDS: i64 = 3;
@@ -75,12 +76,11 @@ impl LambdaFunctions {
             ("aws:SourceAccount".to_owned(), vec![account_id]),
             ("aws:SourceArn".to_owned(), vec![arn.clone()]),
         ]);
-        let trusted = place
-            .aws
-            .with(|world| world.iam.role(&role_arn).is_some_and(|role| role.trusts("lambda.amazonaws.com", &context)));
-        if !trusted {
-            return Err("The role defined for the function cannot be assumed by Lambda.".to_owned());
-        }
+        let role = place.aws.with(|world| world.iam.role(&role_arn).cloned());
+        let role = role
+            .filter(|role| role.trusts("lambda.amazonaws.com", &context))
+            .ok_or("The role defined for the function cannot be assumed by Lambda.")?;
+        check_role(&role, properties)?;
         let mut configuration = match self.0.get(name) {
             Some(known) => known.configuration.clone(),
             None => FunctionConfiguration::new(arn.clone(), role_arn.clone()),
@@ -172,6 +172,27 @@ fn check_code(code: &Value, is_image: bool) -> Result<(), String> {
         _ => has("ZipFile") || (has("S3Bucket") && has("S3Key")),
     };
     if fits { Ok(()) } else { Err("Please provide a source for function code.".to_owned()) }
+}
+
+/// Checks that the role may do what Lambda does with it for a VPC and for dead letters.
+fn check_role(role: &Role, properties: &Map<String, Value>) -> Result<(), String> {
+    let member = |property: &str, member: &str| properties.get(property)?.get(member).cloned();
+    let mut needed = Vec::new();
+    if member("VpcConfig", "SubnetIds").is_some_and(|subnets| !list(&subnets).is_empty()) {
+        let calls = ["CreateNetworkInterface", "DescribeNetworkInterfaces", "DeleteNetworkInterface"];
+        needed.extend(calls.map(|call| ("ec2", call, "*".to_owned())));
+    }
+    let target = member("DeadLetterConfig", "TargetArn").and_then(|arn| text(&arn));
+    needed.extend(
+        target.map(|arn| if arn.contains(":sns:") { ("sns", "Publish", arn) } else { ("sqs", "SendMessage", arn) }),
+    );
+    match needed.iter().find(|(service, call, resource)| !role.allows(&format!("{service}:{call}"), resource)) {
+        Some((service, call, _)) => Err(format!(
+            "The provided execution role does not have permissions to call {call} on {}",
+            service.to_uppercase()
+        )),
+        None => Ok(()),
+    }
 }
 
 fn environment(value: Option<&Value>) -> Result<BTreeMap<String, String>, String> {

@@ -220,6 +220,36 @@ static LOG_GROUP: Definition = Definition {
     ..PLAIN
 };
 
+static ALARM: Definition = Definition {
+    properties: &[
+        ("ActionsEnabled", Boolean),
+        ("AlarmActions", List),
+        ("AlarmDescription", Text),
+        ("AlarmName", Text),
+        ("ComparisonOperator", Text),
+        ("DatapointsToAlarm", Integer),
+        ("Dimensions", List),
+        ("EvaluationPeriods", Integer),
+        ("ExtendedStatistic", Text),
+        ("InsufficientDataActions", List),
+        ("MetricName", Text),
+        ("Metrics", List),
+        ("Namespace", Text),
+        ("OKActions", List),
+        ("Period", Integer),
+        ("Statistic", Text),
+        ("Tags", List),
+        ("Threshold", Integer),
+        ("TreatMissingData", Text),
+        ("Unit", Text),
+    ],
+    required: &["ComparisonOperator", "EvaluationPeriods"],
+    create_only: &["AlarmName"],
+    attributes: &["Arn"],
+    name_property: Some("AlarmName"),
+    ..PLAIN
+};
+
 static WAIT_CONDITION_HANDLE: Definition = PLAIN;
 
 /// The resource with which `cdk synth` records the constructs of a template.
@@ -250,6 +280,7 @@ pub(crate) fn definition(type_name: &str) -> Option<&'static Definition> {
         "AWS::Lambda::Permission" => &PERMISSION,
         "AWS::Events::Rule" => &EVENT_RULE,
         "AWS::Logs::LogGroup" => &LOG_GROUP,
+        "AWS::CloudWatch::Alarm" => &ALARM,
         "AWS::CloudFormation::WaitConditionHandle" => &WAIT_CONDITION_HANDLE,
         "AWS::CDK::Metadata" => &CDK_METADATA,
         "AWS::CloudFormation::Stack" => &STACK,

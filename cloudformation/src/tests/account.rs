@@ -29,6 +29,10 @@ async fn wrong_properties_are_found_when_the_resource_is_created() {
     assert!(failure("AWS::Lambda::Function", &reserved).await.contains("reserved keys"));
     let stranger = function.replace("!GetAtt Role.Arn", "'arn:aws:iam::111122223333:role/none'");
     assert!(failure("AWS::Lambda::Function", &stranger).await.contains("cannot be assumed by Lambda"));
+    let in_vpc = format!("{function}, VpcConfig: {{SubnetIds: [subnet-1], SecurityGroupIds: [sg-1]}}");
+    assert!(failure("AWS::Lambda::Function", &in_vpc).await.contains("to call CreateNetworkInterface on EC2"));
+    let queue = format!("{function}, DeadLetterConfig: {{TargetArn: 'arn:aws:sqs:us-east-1:111122223333:dead'}}");
+    assert!(failure("AWS::Lambda::Function", &queue).await.contains("to call SendMessage on SQS"));
     assert!(
         failure("AWS::Lambda::Permission", "FunctionName: x, Action: 'lambda:InvokeFunction', Principal: p")
             .await

@@ -13,6 +13,7 @@ use crate::iam::Requirement;
 use crate::input::{required, text_map};
 use crate::secrets_manager::SecretsManager;
 use crate::service::Call;
+use crate::token_vault::to_use_key;
 
 impl AgentCoreControl {
     pub(super) fn to_create_provider(&self, call: &Call, secrets: &SecretsManager) -> Vec<Requirement> {
@@ -33,12 +34,14 @@ impl AgentCoreControl {
         let manage =
             ["CreateSecret", "PutSecretValue", "UpdateSecret", "DescribeSecret", "TagResource", "DeleteSecret"];
         needed.extend(to_keep_secret(call, secrets, &manage));
+        needed.extend(to_use_key(&self.settings));
         needed
     }
 
     pub(super) fn to_update_provider(&self, call: &Call, secrets: &SecretsManager) -> Vec<Requirement> {
         let mut needed = self.on_provider(call);
         needed.extend(to_keep_secret(call, secrets, &["DescribeSecret", "PutSecretValue", "UpdateSecret"]));
+        needed.extend(to_use_key(&self.settings));
         needed
     }
 

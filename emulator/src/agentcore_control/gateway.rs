@@ -59,6 +59,12 @@ impl Gateway {
         self.configuration.get(member)
     }
 
+    /// Returns the customer managed key, if the gateway has one.
+    #[must_use]
+    pub fn kms_key_arn(&self) -> Option<&str> {
+        self.configuration.text("kmsKeyArn")
+    }
+
     /// Returns the service role.
     #[must_use]
     pub fn role_arn(&self) -> &str {

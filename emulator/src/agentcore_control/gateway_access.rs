@@ -15,6 +15,7 @@ use crate::iam::Requirement;
 use crate::input::{required, text, text_map, texts};
 use crate::secrets_manager::SecretsManager;
 use crate::service::Call;
+use crate::token_vault::to_use_key;
 
 impl AgentCoreControl {
     pub(super) fn to_create_gateway(&self, call: &Call) -> Vec<Requirement> {
@@ -32,7 +33,9 @@ impl AgentCoreControl {
             let via = format!("bedrock-agentcore.{}.{}", self.settings.region, self.settings.dns_suffix);
             let use_key = |action: &str| Requirement::new(action, key).with("kms:ViaService", &via);
             // [DG gateway-encryption], AllowServiceRoleCreateGrant.
-            let mut grant = use_key("kms:CreateGrant").with("kms:GrantConstraintType", "EncryptionContextSubset");
+            let mut grant = use_key("kms:CreateGrant")
+                .with("kms:GrantConstraintType", "EncryptionContextSubset")
+                .with("kms:EncryptionContext:aws:bedrock-agentcore-gateway:arn", self.arn(&format!("gateway/{id}")));
             let operations = ["Decrypt", "GenerateDataKey"].map(str::to_owned).to_vec();
             grant.context.insert("kms:GrantOperations".to_owned(), operations);
             needed.push(grant);
@@ -64,7 +67,10 @@ impl AgentCoreControl {
             let arn = format!("arn:{}:s3:::{bucket}/{key}", self.settings.partition);
             // As AWS's own policy BedrockAgentCoreFullAccess asks for it.
             let read = Requirement::new("s3:GetObject", arn);
-            needed.push(read.with("aws:CalledViaLast", "bedrock-agentcore.amazonaws.com"));
+            needed.push(
+                read.with("aws:CalledViaLast", "bedrock-agentcore.amazonaws.com")
+                    .with("s3:ResourceAccount", &self.settings.account_id),
+            );
         }
         needed.extend(self.to_connect(call, &call.input, secrets));
         needed
@@ -102,6 +108,7 @@ impl AgentCoreControl {
         // All three (O: aws-ia/terraform-aws-agentcore#19).
         needed.push(need(action, &identity));
         needed.push(need(action, self.arn(TOKEN_VAULT)));
+        needed.extend(to_use_key(&self.settings));
         let tags = self.tags_of(arn, call.now);
         needed.push(need(action, arn).with_tags("aws:ResourceTag", tags.unwrap_or(&BTreeMap::new())));
         let oauth = self.credential_provider_by_arn(arn, call.now).map(|provider| &provider.secret);

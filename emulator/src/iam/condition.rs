@@ -24,7 +24,7 @@ impl From<bool> for Applies {
 
 /// The condition keys that the emulator sets where AWS sets them. A key outside this list would always look absent,
 /// which a negated operator treats as a match, so the statement is unknown instead.
-const KEYS: [&str; 22] = [
+const KEYS: [&str; 25] = [
     "aws:CalledViaLast",
     "aws:PrincipalAccount",
     "aws:PrincipalArn",
@@ -41,9 +41,12 @@ const KEYS: [&str; 22] = [
     "iam:PassedToService",
     "kms:CallerAccount",
     "kms:EncryptionContext:SecretARN",
+    "kms:EncryptionContext:aws:bedrock-agentcore-gateway:arn",
     "kms:GrantConstraintType",
     "kms:GrantOperations",
     "kms:ViaService",
+    "lambda:SourceFunctionArn",
+    "s3:ResourceAccount",
     "secretsmanager:Name",
     "secretsmanager:ResourceTag/",
     "secretsmanager:SecretId",

@@ -39,6 +39,8 @@ fn a_gateway_needs_its_role_and_its_identity() {
     expected.extend(["CreateGrant", "Decrypt", "DescribeKey", "GenerateDataKey"].map(|it| format!("kms:{it} {key}")));
     assert_eq!(short(&needed), expected);
     assert_eq!(needed[0].context["aws:RequestTag/stack"], ["s"]);
+    let encrypted = "kms:EncryptionContext:aws:bedrock-agentcore-gateway:arn";
+    assert_eq!(needed[4].context[encrypted], [arn(&format!("gateway/{id}"))]);
     assert_eq!(needed[2].context["iam:PassedToService"], ["bedrock-agentcore.amazonaws.com"]);
 
     let change = with(gateway("Tools"), "gatewayIdentifier", json!(id));
