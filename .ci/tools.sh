@@ -9,9 +9,13 @@ install_python_tools() {
   if ! cmp --silent <(cat "${lists[@]}") "$installed"; then
     rm -rf .venv
     python3 -m venv .venv
-    .venv/bin/pip install --quiet --disable-pip-version-check --requirement .ci/requirements.txt
-    .venv/bin/pip install --quiet --disable-pip-version-check --no-deps --target .venv/models --requirement .ci/models.txt
-    .venv/bin/pip install --quiet --disable-pip-version-check --target .venv/clients --requirement .ci/clients.txt
+    # The lists are complete (`.ci/lock`), so pip resolves nothing. It takes only files with the hashes of the list, and
+    # runs no build script.
+    local install=(.venv/bin/pip install --quiet --disable-pip-version-check --require-hashes --no-deps --only-binary ":all:")
+    "${install[@]}" --requirement .ci/requirements.txt
+    .venv/bin/pip check
+    "${install[@]}" --target .venv/models --requirement .ci/models.txt
+    "${install[@]}" --target .venv/clients --requirement .ci/clients.txt
     cat "${lists[@]}" > "$installed"
   fi
   # The shell remembers the `python3` that created the environment. From here on, it is the environment's own.

@@ -4,7 +4,7 @@
     python3 tests/moto/publish.py target/debug/publish
 
 Every test begins with an empty account and a checkout of its own that holds template.yaml, and publishes a function that
-is no more than the head of an executable. Needs git, `moto[server]` and `boto3`; see `.ci/requirements.txt`.
+is no more than the head of an executable. Needs git, `moto[server]` and `boto3`; see `.ci/requirements.in`.
 """
 
 import hashlib
