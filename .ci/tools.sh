@@ -2,6 +2,18 @@
 
 CARGO_DENY_VERSION=0.20.2
 
+# Selects the release that rust-toolchain.toml names. Where rustup cannot download it, the installed stable release may be
+# the same.
+select_rust() {
+  local pinned
+  pinned="$(sed -n 's/^channel = "\(.*\)"$/\1/p' rust-toolchain.toml)"
+  rustc --version >/dev/null 2>&1 || export RUSTUP_TOOLCHAIN=stable
+  if [[ "$(rustc --version)" != "rustc $pinned "* ]]; then
+    printf 'rust-toolchain.toml names Rust %s, and rustc is "%s"; install the release with rustup\n' "$pinned" "$(rustc --version)"
+    return 1
+  fi
+}
+
 # Installs the Python tools in `.venv`, the newest service models in `.venv/models` and an MCP client in `.venv/clients`,
 # whenever a list of them changes. Models and client have folders of their own because sam requires older libraries.
 install_python_tools() {
