@@ -1,4 +1,5 @@
-//! The objects for S3: a zip that has the same bytes for the same binary, and names that are derived from the content.
+//! The objects for S3: a zip that has the same bytes for the same binary, the documents about it, and names that are
+//! derived from the content.
 
 use std::fmt::Write as _;
 use std::io::{Cursor, Write as _};
@@ -23,6 +24,21 @@ pub(crate) struct Object {
     pub(crate) content: Vec<u8>,
     pub(crate) content_type: &'static str,
     pub(crate) sha256: [u8; 32],
+}
+
+/// The objects that every Region gets.
+pub(crate) struct Release {
+    /// The zip of the function.
+    pub(crate) code: Object,
+    /// The bill of materials and the notices.
+    pub(crate) documents: Vec<Object>,
+}
+
+impl Release {
+    /// Returns all objects, the code first.
+    pub(crate) fn objects(&self) -> impl Iterator<Item = &Object> {
+        std::iter::once(&self.code).chain(&self.documents)
+    }
 }
 
 impl Object {
@@ -54,9 +70,31 @@ impl Object {
     pub(crate) fn template(body: String) -> Self {
         Self::new(body.into_bytes(), "yaml", "text/yaml")
     }
+
+    /// Returns the object of the bill of materials.
+    pub(crate) fn sbom(json: Vec<u8>) -> Self {
+        Self::new(json, "cdx.json", "application/vnd.cyclonedx+json")
+    }
+
+    /// Returns the object of the notices.
+    pub(crate) fn notices(text: String) -> Self {
+        Self::new(text.into_bytes(), "notices.txt", "text/plain; charset=utf-8")
+    }
+
+    /// Returns the list of the objects' hashes that `sha256sum --check` reads, for a folder that holds them.
+    pub(crate) fn checksums<'a>(objects: impl IntoIterator<Item = &'a Self>) -> Self {
+        let lines = objects.into_iter().map(|object| format!("{}  {}\n", hexadecimal(&object.sha256), object.name()));
+        Self::new(lines.collect::<String>().into_bytes(), "SHA256SUMS", "text/plain; charset=utf-8")
+    }
+
+    /// Returns the name in the folder of everything published.
+    fn name(&self) -> &str {
+        self.key.rsplit('/').next().unwrap_or(&self.key)
+    }
 }
 
-fn hexadecimal(bytes: &[u8]) -> String {
+/// Returns bytes as hexadecimal digits.
+pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut text, byte| {
         // Writing to a string cannot fail.
         let _ = write!(text, "{byte:02x}");

@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use serde_json::Value;
+use cargo_metadata::MetadataCommand;
 
 use crate::checkout::Checkout;
 use crate::elf::Architecture;
@@ -41,7 +41,7 @@ pub(crate) fn build(checkout: &Checkout, architecture: Architecture) -> Result<P
         // Incremental builds give different bytes.
         .env("CARGO_INCREMENTAL", "0")
         .env("RUSTFLAGS", remapping(&checkout.root, &target)?)
-        .env("SOURCE_DATE_EPOCH", &checkout.committed)
+        .env("SOURCE_DATE_EPOCH", checkout.committed.to_string())
         // Standard output is for the links.
         .stdout(Stdio::from(std::io::stderr()))
         .status();
@@ -64,7 +64,8 @@ pub(crate) fn tools(checkout: &Checkout) -> Result<String, String> {
     Ok(format!("{}, {}, zig {}", rustc.trim(), lambda.trim(), zig.trim().trim_matches('\'')))
 }
 
-fn cargo(root: &Path) -> Command {
+/// Returns cargo, which runs in a folder.
+pub(crate) fn cargo(root: &Path) -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(root);
     command
@@ -82,11 +83,9 @@ fn output(command: &mut Command) -> Result<String, String> {
 }
 
 fn target_directory(root: &Path) -> Result<PathBuf, String> {
-    let metadata = cargo(root).args(["metadata", "--no-deps", "--format-version", "1"]).output();
-    let metadata = metadata.map_err(|error| format!("cargo cannot be run: {error}"))?;
-    let metadata: Value = serde_json::from_slice(&metadata.stdout).unwrap_or_default();
-    let target = metadata["target_directory"].as_str().map(PathBuf::from);
-    target.ok_or_else(|| format!("{} holds no Rust workspace to build; use `--bootstrap`", root.display()))
+    let metadata = MetadataCommand::new().current_dir(root).no_deps().exec();
+    let metadata = metadata.map_err(|error| format!("{error}; build the function elsewhere, and use `--bootstrap`"))?;
+    Ok(metadata.target_directory.into())
 }
 
 /// Returns true for a developer's own setting that would give another binary for the same commit.

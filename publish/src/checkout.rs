@@ -14,7 +14,7 @@ pub(crate) struct Checkout {
     /// The commit checked out, in full.
     pub(crate) commit: String,
     /// The time of that commit, in seconds since 1970.
-    pub(crate) committed: String,
+    pub(crate) committed: i64,
     /// Files that differ from the commit or are not part of it, as git shows them.
     changes: Vec<String>,
 }
@@ -28,6 +28,7 @@ impl Checkout {
         let root = PathBuf::from(git(Path::new("."), &["rev-parse", "--show-toplevel"])?.trim_end());
         let head = git(&root, &["log", "-1", "--format=%H %ct"])?;
         let (commit, committed) = head.trim_end().split_once(' ').ok_or("git log gave no commit")?;
+        let committed = committed.parse().map_err(|_| "git log gave no time of the commit")?;
         // These options count more than a developer's own configuration, which may leave files out.
         let status = ["status", "--porcelain", "--untracked-files=normal", "--ignore-submodules=none"];
         let mut changes: Vec<String> =
@@ -37,7 +38,7 @@ impl Checkout {
         let overlooked = files.lines().filter(|line| line.starts_with(|tag: char| tag.is_lowercase() || tag == 'S'));
         changes
             .extend(overlooked.filter_map(|line| line.get(2..)).map(|name| format!("{name} (hidden from git status)")));
-        Ok(Self { commit: commit.to_owned(), committed: committed.to_owned(), changes, root })
+        Ok(Self { commit: commit.to_owned(), committed, changes, root })
     }
 
     /// Returns how the checkout differs from its commit, as the beginning of a sentence.
@@ -99,7 +100,7 @@ mod tests {
         let checkout = |count: usize| Checkout {
             root: PathBuf::new(),
             commit: "0123456789abcdef".to_owned(),
-            committed: "0".to_owned(),
+            committed: 0,
             changes: (0..count).map(|number| format!("{number}.rs")).collect(),
         };
         assert_eq!(checkout(0).difference(), None);

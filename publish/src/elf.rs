@@ -35,6 +35,14 @@ pub(crate) enum Architecture {
 }
 
 impl Architecture {
+    /// Returns Rust's name for the processor with Lambda's operating system.
+    pub(crate) fn target(self) -> &'static str {
+        match self {
+            Self::X86_64 => "x86_64-unknown-linux-gnu",
+            Self::Arm64 => "aarch64-unknown-linux-gnu",
+        }
+    }
+
     /// Returns the path of glibc's program loader.
     fn loader(self) -> &'static str {
         match self {

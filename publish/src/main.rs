@@ -6,13 +6,16 @@ mod bucket;
 mod build;
 mod checkout;
 mod credentials;
+mod dependencies;
 mod elf;
 mod link;
+mod notices;
 mod outline;
 mod prefill;
 mod region;
 mod report;
 mod run;
+mod sbom;
 mod template;
 
 use std::process::ExitCode;

@@ -4,7 +4,7 @@ use std::fmt::{Display, Write as _};
 use std::io::{ErrorKind, Write as _};
 use std::path::Path;
 
-use crate::archive::Object;
+use crate::archive::{Object, Release};
 use crate::bucket::Upload;
 use crate::region::Region;
 
@@ -18,6 +18,8 @@ pub(crate) struct Publication {
     pub(crate) region: Region,
     pub(crate) bucket: String,
     pub(crate) template: Object,
+    /// The hashes of everything that the Region gets.
+    pub(crate) checksums: Object,
     pub(crate) link: String,
 }
 
@@ -55,13 +57,14 @@ pub(crate) fn object(bucket: &str, object: &Object, upload: Option<Upload>) -> R
     line(format_args!("{outcome:<13}  s3://{bucket}/{} ({} bytes)", object.key, object.content.len()))
 }
 
-/// Shows the links, and the README's table of them.
+/// Shows the links with the hashes of what they lead to, and the README's table of the links.
 ///
 /// # Errors
 /// As [`line()`].
 pub(crate) fn links(publications: &[Publication]) -> Result<(), String> {
-    for Publication { region, link, .. } in publications {
-        line(format_args!("\n{region}\n{link}"))?;
+    for Publication { region, link, checksums, .. } in publications {
+        let sums = String::from_utf8_lossy(&checksums.content);
+        line(format_args!("\n{region}\n{link}\n{}", sums.trim_end()))?;
         let characters = link.chars().count();
         if characters > LINK_CHARS_COMFORTABLE {
             warn(&format!(
@@ -72,14 +75,15 @@ pub(crate) fn links(publications: &[Publication]) -> Result<(), String> {
     line(format_args!("\n{}", table(publications).trim_end()))
 }
 
-/// Writes the objects under their keys in their buckets, and the table.
+/// Writes the objects under their keys in their buckets, those that all Regions share and each Region's own, and the
+/// table.
 ///
 /// # Errors
 /// The folder cannot be written to.
-pub(crate) fn write(folder: &Path, code: &Object, publications: &[Publication]) -> Result<(), String> {
+pub(crate) fn write(folder: &Path, release: &Release, publications: &[Publication]) -> Result<(), String> {
     let mut files = vec![(folder.join("launch-stack.md"), table(publications).into_bytes())];
-    for Publication { bucket, template, .. } in publications {
-        for object in [code, template] {
+    for Publication { bucket, template, checksums, .. } in publications {
+        for object in release.objects().chain([checksums, template]) {
             files.push((folder.join(bucket).join(&object.key), object.content.clone()));
         }
     }

@@ -2,15 +2,19 @@
 
 use std::path::Path;
 
-use crate::archive::Object;
+use sha2::{Digest as _, Sha256};
+
+use crate::archive::{Object, Release, hexadecimal};
 use crate::arguments::{Check, Publish};
 use crate::bucket::{Access, Bucket};
 use crate::checkout::Checkout;
+use crate::dependencies::Dependencies;
 use crate::elf::{self, Binary};
 use crate::region::Region;
 use crate::report::{self, Publication};
+use crate::sbom::{self, Function};
 use crate::template::Code;
-use crate::{build, credentials, link, prefill, template};
+use crate::{build, credentials, dependencies, link, notices, prefill, template};
 
 /// Checks a built function.
 ///
@@ -52,20 +56,21 @@ async fn publish_checkout(arguments: &Publish) -> Result<(), String> {
         None => {}
     }
     // The build takes minutes. A template that names an empty zip shows before the build if the arguments fit.
-    let rehearsal = publications(arguments, &source, &Object::code(&[])?, "")?;
+    let empty = Release { code: Object::code(&[])?, documents: Vec::new() };
+    let rehearsal = publications(arguments, &source, &empty, "")?;
     if let Some(Publication { template, .. }) = rehearsal.first() {
         let body = String::from_utf8_lossy(&template.content);
         prefill::check(&body, &arguments.parameters)?;
     }
     let buckets = if arguments.dry_run { Vec::new() } else { buckets(arguments).await? };
 
+    let dependencies = dependencies::find(&checkout.root, arguments.architecture)?;
     let tools = if arguments.bootstrap.is_none() { Some(build::tools(&checkout)?) } else { None };
     let bootstrap = match &arguments.bootstrap {
         Some(path) => path.clone(),
         None => build::build(&checkout, arguments.architecture)?,
     };
     let (bytes, binary) = read(&bootstrap, Some(arguments.architecture))?;
-    let code = Object::code(&bytes)?;
 
     let commit = &checkout.commit;
     let changed = if difference.is_some() { " and changes that are not committed" } else { "" };
@@ -74,14 +79,16 @@ async fn publish_checkout(arguments: &Publish) -> Result<(), String> {
     let origin = format!("Published from commit {commit}{changed}, with {built}.");
     report::line(format_args!("{origin}\n{}: {binary}", bootstrap.display()))?;
 
-    let publications = publications(arguments, &source, &code, &origin)?;
+    let documents = documents(arguments, &checkout, dependencies.as_ref(), &bytes, &origin)?;
+    let release = Release { code: Object::code(&bytes)?, documents };
+    let publications = publications(arguments, &source, &release, &origin)?;
     // This comes before the uploads, so that a folder that cannot be written to is found while nothing has happened.
     if let Some(folder) = &arguments.output {
-        report::write(folder, &code, &publications)?;
+        report::write(folder, &release, &publications)?;
     }
     for (index, publication) in publications.iter().enumerate() {
-        // The template comes last, so that everybody who can read it finds the code that it names.
-        for object in [&code, &publication.template] {
+        // The template comes last, so that everybody who can read it finds what it names.
+        for object in release.objects().chain([&publication.checksums, &publication.template]) {
             let upload = match buckets.get(index) {
                 Some(bucket) => Some(bucket.upload(object, commit).await?),
                 None => None,
@@ -100,20 +107,51 @@ async fn publish_checkout(arguments: &Publish) -> Result<(), String> {
     report::links(&publications)
 }
 
+/// Returns the bill of materials and the notices of a binary.
+fn documents(
+    arguments: &Publish,
+    checkout: &Checkout,
+    dependencies: Option<&Dependencies>,
+    binary: &[u8],
+    origin: &str,
+) -> Result<Vec<Object>, String> {
+    let Some(dependencies) = dependencies else {
+        report::warn("the checkout has no Cargo.lock, so there is neither a bill of materials nor a file of notices");
+        return Ok(Vec::new());
+    };
+    if let Some(path) = &arguments.bootstrap {
+        report::warn(&format!(
+            "the bill of materials and the notices describe Cargo.lock of this checkout; make sure that {} was built from it",
+            path.display()
+        ));
+    }
+    let sha256 = hexadecimal(&Sha256::digest(binary));
+    let function = Function { sha256: &sha256, origin, committed: checkout.committed };
+    Ok(vec![Object::sbom(sbom::json(&function, dependencies)?), Object::notices(notices::notices(dependencies)?)])
+}
+
 /// Returns the publication of every Region, for this code.
-fn publications(arguments: &Publish, source: &str, code: &Object, origin: &str) -> Result<Vec<Publication>, String> {
+fn publications(
+    arguments: &Publish,
+    source: &str,
+    release: &Release,
+    origin: &str,
+) -> Result<Vec<Publication>, String> {
     let Publish { architecture, stack_name, parameters, .. } = arguments;
     let file = arguments.template_file.as_deref().unwrap_or(Path::new("template.yaml"));
     let of_template = |problem: String| format!("{}: {problem}", file.display());
+    let documents = release.documents.iter();
+    let origin = &documents.fold(origin.to_owned(), |text, document| format!("{text} See {}.", document.key));
     let publication = |region: &Region| {
         let bucket = bucket_name(arguments, region);
-        let code = Code { bucket: &bucket, key: &code.key, architecture: *architecture, origin };
+        let code = Code { bucket: &bucket, key: &release.code.key, architecture: *architecture, origin };
         let body = template::published(source, code).map_err(of_template)?;
         template::check(source, &body, *architecture).map_err(of_template)?;
         let template = Object::template(body);
+        let checksums = Object::checksums(release.objects().chain([&template]));
         let url = link::object_url(region, &bucket, &template.key);
         let link = link::quick_create(region, &url, stack_name, parameters);
-        Ok(Publication { region: region.clone(), bucket, template, link })
+        Ok(Publication { region: region.clone(), bucket, template, checksums, link })
     };
     arguments.regions.iter().map(publication).collect()
 }

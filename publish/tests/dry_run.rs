@@ -4,6 +4,12 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+
+/// The variables without which cargo and rustup look for their folders in the user's home.
+const CARGO: [&str; 4] = ["PATH", "CARGO_HOME", "RUSTUP_HOME", "RUSTUP_TOOLCHAIN"];
+
 /// A checkout with one commit: the template, and a built function that is not part of it.
 struct Checkout {
     root: PathBuf,
@@ -22,9 +28,34 @@ impl Checkout {
         std::fs::write(&bootstrap, executable()).expect("the folder is ours");
         let checkout = Self { root, bootstrap };
         checkout.git(&["init", "--quiet"]);
-        checkout.git(&["add", "."]);
-        checkout.git(&["-c", "user.name=T", "-c", "user.email=t@example.com", "commit", "--quiet", "-m", "first"]);
+        checkout.commit();
         checkout
+    }
+
+    /// Creates a checkout that also has the sources of a function. The function needs one crate of this workspace.
+    fn with_function(name: &str) -> Self {
+        let checkout = Self::new(name);
+        let lockfile = std::fs::read_to_string("../Cargo.lock").expect("the workspace has it");
+        let mut packages = lockfile.split("\n\n");
+        let itoa = packages.find(|package| package.contains("name = \"itoa\"")).expect("the workspace needs it");
+        let own = "[[package]]\nname = \"agentcore-provisioner\"\nversion = \"1.2.3\"\ndependencies = [\n \"itoa\",\n]";
+        let package = "[workspace]\n[package]\nname = \"agentcore-provisioner\"\nversion = \"1.2.3\"\nedition = \"2024\"\n\
+            license = \"Apache-2.0\"\n[[bin]]\nname = \"provisioner\"\npath = \"main.rs\"\n[dependencies]\nitoa = \"1\"\n";
+        let files = [
+            ("Cargo.lock", format!("version = 4\n\n{own}\n\n{itoa}\n")),
+            ("Cargo.toml", package.to_owned()),
+            ("main.rs", "fn main() {}\n".to_owned()),
+        ];
+        for (file, content) in files {
+            std::fs::write(checkout.root.join(file), content).expect("the folder is ours");
+        }
+        checkout.commit();
+        checkout
+    }
+
+    fn commit(&self) {
+        self.git(&["add", "."]);
+        self.git(&["-c", "user.name=T", "-c", "user.email=t@example.com", "commit", "--quiet", "-m", "all"]);
     }
 
     fn git(&self, arguments: &[&str]) -> String {
@@ -36,7 +67,8 @@ impl Checkout {
     /// Runs the program with the built function.
     fn publish(&self, arguments: &[&str]) -> Output {
         let mut command = Command::new(env!("CARGO_BIN_EXE_publish"));
-        command.current_dir(&self.root).env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
+        command.current_dir(&self.root).env_clear();
+        command.envs(CARGO.iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
         command.arg("--bootstrap").arg(&self.bootstrap).args(arguments).output().expect("it starts")
     }
 }
@@ -120,9 +152,75 @@ fn links_decode_to_exactly_what_was_asked_for() {
     }
 }
 
+/// Returns the SHA-256 of a file in hexadecimal digits.
+fn sha256(path: &Path) -> String {
+    let digest = Sha256::digest(std::fs::read(path).expect("is written"));
+    digest.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
+}
+
+#[test]
+fn a_bill_of_materials_notices_and_checksums_come_with_the_function() {
+    let checkout = Checkout::with_function("documents");
+    let output = checkout.root.with_file_name("output");
+    let arguments = [&REGIONS[..], &["--dry-run", "--output", output.to_str().expect("text")]].concat();
+    let published = checkout.publish(&arguments);
+    let shown = standard_output(&published);
+    assert!(String::from_utf8_lossy(&published.stderr).contains("make sure that "), "who built it is not known");
+
+    for region in ["us-east-1", "us-gov-west-1"] {
+        let folder = output.join(format!("acme-mcp-{region}/agentcore-provisioner"));
+        let files: Vec<PathBuf> =
+            std::fs::read_dir(&folder).expect("is written").map(|entry| entry.expect("is readable").path()).collect();
+        let file = |end: &str| {
+            let path = files.iter().find(|path| path.to_string_lossy().ends_with(end));
+            path.unwrap_or_else(|| panic!("no {end} in {files:?}"))
+        };
+        let sums = std::fs::read_to_string(file(".SHA256SUMS")).expect("text");
+        assert!(shown.contains(&sums), "shown with the link: {shown}");
+        let listed: BTreeMap<&str, &str> = sums.lines().filter_map(|line| line.split_once("  ")).collect();
+        for (hash, name) in &listed {
+            assert_eq!(sha256(&folder.join(name)), *hash, "{name}");
+        }
+        assert_eq!((listed.len(), files.len()), (4, 5), "all but the list itself are in the list: {files:?}");
+
+        let json = std::fs::read_to_string(file(".cdx.json")).expect("text");
+        let sbom: Value = serde_json::from_str(&json).expect("JSON");
+        assert_eq!((&sbom["bomFormat"], &sbom["specVersion"]), (&json!("CycloneDX"), &json!("1.5")));
+        let function = &sbom["metadata"]["component"];
+        assert_eq!((&function["name"], &function["version"]), (&json!("agentcore-provisioner"), &json!("1.2.3")));
+        assert_eq!(function["hashes"][0]["content"], json!(sha256(&checkout.bootstrap)));
+        let commit = checkout.git(&["rev-parse", "HEAD"]);
+        assert!(function["description"].as_str().is_some_and(|text| text.contains(commit.trim())));
+        let [itoa] = sbom["components"].as_array().expect("a list").as_slice() else { panic!("{sbom}") };
+        assert_eq!(itoa["licenses"], json!([{ "expression": "MIT OR Apache-2.0" }]));
+        assert!(itoa["purl"].as_str().is_some_and(|purl| purl.starts_with("pkg:cargo/itoa@1.")), "{itoa}");
+        assert!(
+            checkout.git(&["show", "HEAD:Cargo.lock"]).contains(itoa["hashes"][0]["content"].as_str().expect("text"))
+        );
+
+        let notices = std::fs::read_to_string(file(".notices.txt")).expect("text");
+        assert!(
+            notices.contains("https://crates.io/crates/itoa/1.") && notices.contains("Permission is hereby granted")
+        );
+        let template = std::fs::read_to_string(file(".yaml")).expect("text");
+        for document in [".cdx.json", ".notices.txt"] {
+            let name = file(document).file_name().expect("a file").to_string_lossy();
+            assert!(template.lines().next().is_some_and(|line| line.contains(&*name)), "the template names {name}");
+        }
+    }
+}
+
+#[test]
+fn a_checkout_without_cargo_lock_is_published_without_a_bill_of_materials() {
+    let checkout = Checkout::new("without");
+    let output = checkout.publish(&[&REGIONS[..], &["--dry-run"]].concat());
+    assert!(!standard_output(&output).contains(".cdx.json"));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("warning: the checkout has no Cargo.lock"));
+}
+
 #[test]
 fn the_same_commit_gives_the_same_output() {
-    let checkout = Checkout::new("same");
+    let checkout = Checkout::with_function("same");
     let arguments = [&REGIONS[..], &["--dry-run"]].concat();
     assert_eq!(standard_output(&checkout.publish(&arguments)), standard_output(&checkout.publish(&arguments)));
 }

@@ -5,7 +5,7 @@
 
 boto3 creates a runtime and a gateway that take tokens, and the official MCP client for Python gets a token from the
 emulated identity provider, lists the tools and calls one, in the newest revision and in one with a handshake. Needs
-`boto3` and `mcp`; see `.ci/requirements.txt` and `.ci/clients.txt`.
+`boto3` and `mcp`; see `.ci/requirements.in` and `.ci/clients.in`.
 """
 
 import asyncio

@@ -4,7 +4,7 @@
     python3 tests/moto/lifecycle.py target/debug/provisioner
 
 Every test begins with an empty account, plays CloudFormation's events from `events/`, and looks with boto3 at what
-exists afterwards. Needs `moto[server]` and `boto3`; see `.ci/requirements.txt`.
+exists afterwards. Needs `moto[server]` and `boto3`; see `.ci/requirements.in`.
 """
 
 import copy

@@ -4,7 +4,7 @@
     python3 tests/moto/publish.py target/debug/publish
 
 Every test begins with an empty account and a checkout of its own that holds template.yaml, and publishes a function that
-is no more than the head of an executable. Needs git, `moto[server]` and `boto3`; see `.ci/requirements.txt`.
+is no more than the head of an executable. Needs git, `moto[server]` and `boto3`; see `.ci/requirements.in`.
 """
 
 import hashlib
@@ -35,8 +35,8 @@ class Publish(Publisher):
     def test_code_and_template_are_uploaded_under_their_hashes(self):
         self.bucket("us-east-1")
         shown = self.publish("--param", "AgentDescription=Ours & theirs")
-        self.assertEqual(shown.count("uploaded "), 2, shown)
-        code, template = self.puts
+        self.assertEqual(shown.count("uploaded "), 3, shown)
+        code, _, template = self.puts
         self.assertEqual((code[-4:], template[-5:]), (".zip", ".yaml"), "the code before what names it")
         self.assertEqual(self.templates(shown), [template])
         for key, content_type in [(code, "application/zip"), (template, "text/yaml")]:
@@ -56,6 +56,32 @@ class Publish(Publisher):
                 self.assertRegex(text, rf"S3Bucket: {PREFIX}-us-east-1\n +S3Key: {code}\n")
                 self.assertTrue(text.startswith(f"# Published from commit {self.git('rev-parse', 'HEAD')}"))
 
+    def test_bill_of_materials_notices_and_checksums_are_uploaded_before_the_template(self):
+        self.bucket("us-east-1")
+        self.function()
+        shown = self.publish()
+        ends = [key.partition(".")[2] for key in self.puts]
+        self.assertEqual(ends, ["zip", "cdx.json", "notices.txt", "SHA256SUMS", "yaml"])
+        bodies = {}
+        for key in self.puts:
+            found = self.s3().get_object(Bucket=f"{PREFIX}-us-east-1", Key=key)
+            folder, _, name = key.partition("/")
+            self.assertEqual(folder, "agentcore-provisioner")
+            bodies[name] = found["Body"].read()
+            self.assertEqual(hashlib.sha256(bodies[name]).hexdigest(), name.partition(".")[0])
+            self.assertEqual(found["Metadata"], {"commit": self.git("rev-parse", "HEAD")})
+        code, sbom, notices, checksums, template = bodies
+        sums = bodies[checksums].decode()
+        self.assertIn(sums, shown)
+        self.assertEqual([line.split("  ") for line in sums.splitlines()], [
+            [hashlib.sha256(bodies[name]).hexdigest(), name] for name in [code, sbom, notices, template]
+        ])
+        component = json.loads(bodies[sbom])["metadata"]["component"]
+        self.assertEqual(component["hashes"][0]["content"], hashlib.sha256(executable(62)).hexdigest())
+        self.assertIn(b"\nitoa v1.", bodies[notices])
+        for name in [sbom, notices]:
+            self.assertIn(name, bodies[template].decode().partition("\n")[0])
+
     def test_every_region_gets_its_own(self):
         regions = ["us-east-1", "eu-west-1"]
         for region in regions:
@@ -64,7 +90,7 @@ class Publish(Publisher):
         self.assertEqual(len(set(templates)), 2, "they name different buckets")
         codes = set()
         for region, template in zip(regions, templates):
-            code, last = self.versions(region)
+            code, _, last = self.versions(region)
             self.assertEqual(last, template)
             codes.add(code)
         self.assertEqual(len(codes), 1)
@@ -75,7 +101,7 @@ class Publish(Publisher):
         self.puts.clear()
         second = self.publish()
         self.assertEqual(self.puts, [], "not even tried")
-        self.assertEqual(len(self.versions()), 2)
+        self.assertEqual(len(self.versions()), 3)
         self.assertEqual(second, first.replace("uploaded     ", "already there"))
 
     def test_another_commit_is_another_template_for_the_same_code(self):
@@ -85,7 +111,8 @@ class Publish(Publisher):
         self.commit("second")
         shown = self.publish()
         self.assertIn("already there", shown)
-        self.assertEqual([pathlib.PurePath(key).suffix for key in self.versions()], [".zip", ".yaml", ".yaml"])
+        ends = [pathlib.PurePath(key).suffix for key in self.versions()]
+        self.assertEqual(ends, [".zip", ".SHA256SUMS", ".SHA256SUMS", ".yaml", ".yaml"])
 
     def test_two_publishers_at_once_do_no_harm(self):
         self.bucket("us-east-1")
@@ -101,7 +128,7 @@ class Publish(Publisher):
         self.wrap("put_object", meet)
         shown = [self.end(process) for process in [self.start(), self.start()]]
         self.assertEqual(sum(key.endswith(".zip") for key in self.puts), 2)
-        self.assertEqual(len(self.versions()), 2, "each object was stored once")
+        self.assertEqual(len(self.versions()), 3, "each object was stored once")
         self.assertEqual(self.templates(shown[0]), self.templates(shown[1]))
         outcomes = [re.findall("^(uploaded|already there) ", text, re.MULTILINE)[0] for text in shown]
         self.assertEqual(sorted(outcomes), ["already there", "uploaded"])
@@ -114,12 +141,12 @@ class Publish(Publisher):
             return error(409, "ConditionalRequestConflict") if next(conflicts, False) else original()
 
         self.wrap("put_object", conflict)
-        self.assertEqual(self.publish().count("uploaded "), 2)
+        self.assertEqual(self.publish().count("uploaded "), 3)
 
     def test_a_dry_run_makes_no_call(self):
         shown = self.publish("--dry-run", environment={})
         self.assertEqual(self.puts, [])
-        self.assertEqual(shown.count("not uploaded"), 2)
+        self.assertEqual(shown.count("not uploaded"), 3)
         self.assertEqual(len(self.templates(shown)), 1)
 
     def test_a_bucket_that_not_everybody_can_read_is_pointed_out(self):
@@ -186,7 +213,7 @@ class Publish(Publisher):
     def test_keys_may_end_with_a_line_break(self):
         self.bucket("us-east-1")
         keys = {"AWS_ACCESS_KEY_ID": "testing\n", "AWS_SECRET_ACCESS_KEY": " testing\r\n", "AWS_SESSION_TOKEN": "t\n"}
-        self.assertEqual(self.publish(environment=keys).count("uploaded "), 2)
+        self.assertEqual(self.publish(environment=keys).count("uploaded "), 3)
 
     def test_half_and_damaged_keys_are_named(self):
         for name in KEYS:

@@ -16,6 +16,11 @@ from moto.s3.responses import S3Response
 import moto_server
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+# The folders of cargo and rustup, which look below HOME by default.
+RUST = {
+    name: os.environ.get(name, str(pathlib.Path.home() / folder))
+    for name, folder in [("CARGO_HOME", ".cargo"), ("RUSTUP_HOME", ".rustup")]
+}
 KEYS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
 PREFIX = "acme-mcp"
 
@@ -61,6 +66,21 @@ class Publisher(unittest.TestCase):
         command = ["git", "-C", self.checkout, *identity, *arguments]
         return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
+    def function(self):
+        """Adds the sources of a function to the checkout. The function needs one crate of the workspace."""
+        locked = (ROOT / "Cargo.lock").read_text(encoding="utf-8").split("\n\n")
+        (itoa,) = (package for package in locked if 'name = "itoa"' in package)
+        own = '[[package]]\nname = "agentcore-provisioner"\nversion = "1.2.3"\ndependencies = [\n "itoa",\n]'
+        package = '[package]\nname = "agentcore-provisioner"\nversion = "1.2.3"\nedition = "2024"\nlicense = "Apache-2.0"'
+        binary = '[[bin]]\nname = "provisioner"\npath = "main.rs"\n\n[dependencies]\nitoa = "1"\n\n[workspace]'
+        for name, content in [
+            ("Cargo.lock", f"version = 4\n\n{own}\n\n{itoa}"),
+            ("Cargo.toml", f"{package}\n\n{binary}"),
+            ("main.rs", "fn main() {}"),
+        ]:
+            (self.checkout / name).write_text(f"{content}\n", encoding="utf-8")
+        self.commit("function")
+
     def commit(self, message: str):
         self.git("add", ".")
         self.git("commit", "--quiet", "-m", message)
@@ -89,16 +109,17 @@ class Publisher(unittest.TestCase):
         return boto3.client("s3", region_name=region, endpoint_url=self.url, **keys)
 
     def versions(self, region: str = "us-east-1") -> list:
-        """Returns the keys of all versions in a Region's bucket, code first."""
+        """Returns the keys of all versions in a Region's bucket: the code, the checksums, the template."""
         listed = self.s3(region).list_object_versions(Bucket=f"{PREFIX}-{region}").get("Versions", [])
-        return sorted((version["Key"] for version in listed), key=lambda key: not key.endswith(".zip"))
+        order = [".zip", ".SHA256SUMS", ".yaml"]
+        return sorted((version["Key"] for version in listed), key=lambda key: order.index(pathlib.PurePath(key).suffix))
 
     def start(self, *arguments: str, regions=("us-east-1",), environment=KEYS, **streams) -> subprocess.Popen:
         command = [self.program, "--bucket-prefix", PREFIX, "--bootstrap", self.bootstrap]
         if "--endpoint-url" not in arguments:
             command += ["--endpoint-url", self.url]
         command += [argument for region in regions for argument in ("--region", region)]
-        surroundings = {"PATH": os.environ["PATH"], "HOME": str(self.home), "AWS_EC2_METADATA_DISABLED": "true"}
+        surroundings = RUST | {"PATH": os.environ["PATH"], "HOME": str(self.home), "AWS_EC2_METADATA_DISABLED": "true"}
         return subprocess.Popen(
             [*command, *arguments],
             cwd=self.checkout,
