@@ -17,7 +17,7 @@ use crate::requester::{pending_id, pending_name};
 use crate::resource::{self, ResourceKind};
 use crate::response::{self, Answer, DeliveryError};
 use crate::sensitive::Mask;
-use crate::stack::Stack;
+use crate::stack_status::StatusCell;
 use crate::wait::Deadline;
 
 /// The part of the invocation's time that is kept for delivering the answer.
@@ -106,7 +106,7 @@ async fn work(request: &Request, deadline: SystemTime, context: &Context) -> Res
     let mask = Mask::default();
     let time = deadline.duration_since(context.now()).unwrap_or_default().saturating_sub(ANSWER_RESERVE);
     let last_gets = LastGets::default();
-    let stack = Stack::default();
+    let stack = StatusCell::default();
     let deadline = Deadline::after(time);
     let job = Job { context, request, deadline, mask: &mask, last_gets: &last_gets, stack: &stack };
     let outcome = AssertUnwindSafe(Box::pin(dispatch(&job))).catch_unwind().await.unwrap_or_else(|_| {

@@ -14,7 +14,7 @@ use crate::event::Request;
 use crate::last_get::LastGets;
 use crate::requester::Requester;
 use crate::sensitive::Mask;
-use crate::stack::Stack;
+use crate::stack_status::StatusCell;
 use crate::text::quote;
 use crate::wait::{self, Deadline};
 
@@ -32,7 +32,7 @@ pub struct Job<'a> {
     /// The answer to the last Get of AgentCore.
     pub(crate) last_gets: &'a LastGets,
     /// The stack, as CloudFormation described it at the beginning.
-    pub(crate) stack: &'a Stack,
+    pub(crate) stack: &'a StatusCell,
 }
 
 /// The result of a lifecycle function.

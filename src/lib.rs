@@ -12,7 +12,7 @@
 //! `gateway_target`, `mcp_probe`. The modules next to `resource` hold what they share:
 //!
 //! - `properties`: the template's words. `requester`: names, tokens, ownership.
-//! - `job`, `wait` and `aws`: calls, retries, polling. `stack` and `rollback`: what CloudFormation says about the stack.
+//! - `job`, `wait` and `aws`: calls, retries, polling. `stack`: what CloudFormation says about the stack.
 //! - `agentcore`: the calls of the control plane, and the engine over them.
 //! - `authorizer`: JWT authorizers and their comparison.
 //! - `stored_secret`, `oauth` and `mcp`: questions to secrets, identity providers and servers.
@@ -47,10 +47,10 @@ mod properties;
 pub mod requester;
 pub mod resource;
 pub mod response;
-mod rollback;
 pub mod sensitive;
 mod ssrf;
 mod stack;
+mod stack_status;
 pub mod stored_secret;
 mod tags;
 mod text;

@@ -1,8 +1,8 @@
-//! The stack that a request is about, as CloudFormation describes it.
+//! The stack that a request is about, as CloudFormation describes it: if it is in progress, and if an update is being
+//! undone, which no request says.
 //!
 //! Calls: DescribeStacks, once per Create and Update.
 
-use std::sync::OnceLock;
 use std::time::Duration;
 
 use aws_sdk_cloudformation::types::StackStatus;
@@ -18,20 +18,6 @@ use crate::wait::{Progress, until_within};
 const LAG: Duration = Duration::from_secs(10);
 /// The code of CloudFormation's answer about a stack that does not exist (API reference, DescribeStacks).
 const VALIDATION_ERROR: &str = "ValidationError";
-
-/// The status of the request's stack, if CloudFormation was asked for it and said it.
-#[derive(Debug, Default)]
-pub(crate) struct Stack(OnceLock<StackStatus>);
-
-impl Stack {
-    /// Returns true if the request is an Update that undoes another one. Returns `None` if CloudFormation did not say.
-    pub(crate) fn is_rolling_back(&self, request_type: RequestType) -> Option<bool> {
-        if request_type != RequestType::Update {
-            return Some(false);
-        }
-        self.0.get().map(|status| *status == StackStatus::UpdateRollbackInProgress)
-    }
-}
 
 /// Refuses a request that CloudFormation cannot have sent, because its stack does not exist or is not in progress.
 /// Whoever may invoke the function could otherwise make it read secrets and create resources for a stack of their
@@ -52,7 +38,7 @@ pub(crate) async fn check_in_progress(job: &Job<'_>) -> Result<(), Error> {
     match found.await {
         Ok(Some(status)) => {
             info!(status = status.as_str(), "the stack's status");
-            job.stack.0.get_or_init(|| status);
+            job.stack.note(status);
             Ok(())
         }
         Ok(None) => {
@@ -84,4 +70,28 @@ async fn status(job: &Job<'_>) -> Result<Option<StackStatus>, Error> {
 /// A stack in `REVIEW_IN_PROGRESS` has a change set and no resources.
 fn is_in_progress(status: &StackStatus) -> bool {
     status.as_str().ends_with("_IN_PROGRESS") && *status != StackStatus::ReviewInProgress
+}
+
+/// Passes on the result of a check outside the stack: of an identity provider, a server, a client's secret.
+///
+/// Returns `None` for a check that failed while CloudFormation undoes an update. The configuration that the rollback
+/// restores was checked when it was new. If the world has changed since, a refusal repairs nothing: it only ends in
+/// `UPDATE_ROLLBACK_FAILED`, where the stack takes no further update.
+pub(crate) fn unless_rolling_back<T>(job: &Job<'_>, checked: Result<T, Error>) -> Result<Option<T>, Error> {
+    match checked {
+        Ok(value) => Ok(Some(value)),
+        Err(error @ (Error::OutOfTime { .. } | Error::Bug(_))) => Err(error),
+        Err(error) if is_rolling_back(job) => {
+            // The sentence may quote a secret, and only the answer is masked.
+            let code = if let Error::Unverified { code, .. } = error { code.as_str() } else { "other" };
+            warn!(code, "a check failed; going on, because the stack is being rolled back");
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Returns true if this request undoes an update. Returns false if CloudFormation did not say.
+pub(crate) fn is_rolling_back(job: &Job<'_>) -> bool {
+    job.stack.is_rolling_back(job.request.request_type).unwrap_or(false)
 }

@@ -27,7 +27,7 @@ use crate::event::RawProperties;
 use crate::job::{Job, Outcome, Success};
 use crate::requester::{Requester, pending_name};
 use crate::resource::lifecycle::Lifecycle;
-use crate::rollback::unless_rolling_back;
+use crate::stack::unless_rolling_back;
 
 mod configuration;
 mod desired;

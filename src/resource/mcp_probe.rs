@@ -25,8 +25,8 @@ use crate::oauth::client::Client;
 use crate::oauth::{self, Discovery};
 use crate::requester::Requester;
 use crate::resource::lifecycle::Lifecycle;
-use crate::rollback::unless_rolling_back;
 use crate::sensitive::Sensitive;
+use crate::stack::unless_rolling_back;
 use crate::text::cut;
 use crate::wait::Deadline;
 

@@ -9,7 +9,7 @@ use crate::authorizer::{Authorizer, comparison};
 use crate::error::Error;
 use crate::job::Job;
 use crate::oauth;
-use crate::rollback::unless_rolling_back;
+use crate::stack::unless_rolling_back;
 
 /// Returns the authorizer that the properties ask for, or `None` for signatures. Asks the IdP, unless `live` has the
 /// authorizer already.

@@ -16,8 +16,8 @@ use crate::code::Code;
 use crate::error::Error;
 use crate::job::Job;
 use crate::oauth::{self, ClientCredentials, Metadata};
-use crate::rollback::unless_rolling_back;
 use crate::sensitive::Sensitive;
+use crate::stack::unless_rolling_back;
 use crate::stored_secret;
 use crate::text::quote;
 

@@ -9,7 +9,7 @@ use super::properties::Properties;
 use crate::agentcore::runtime::{V1, V2, get_before};
 use crate::error::{ApiErrorKind, Error};
 use crate::job::Job;
-use crate::rollback::is_rolling_back;
+use crate::stack::is_rolling_back;
 
 /// The maximum size of all variables, names and values, that the platforms were seen to accept: 4 KB and, for
 /// containers, 2.5 KB.

@@ -5,7 +5,7 @@ use super::properties::Properties;
 use crate::error::Error;
 use crate::job::Job;
 use crate::oauth;
-use crate::rollback::unless_rolling_back;
+use crate::stack::unless_rolling_back;
 
 /// Refuses an IdP that cannot issue tokens. An IdP that the runtime trusts already is not asked, unless the template
 /// describes it differently than before.
