@@ -99,8 +99,7 @@ async fn read(job: &Job<'_>, group: &str, since: SystemTime) -> Result<Vec<Strin
         let events = page.events.unwrap_or_default();
         let newest_first = events.is_sorted_by(|a, b| a.timestamp >= b.timestamp);
         for event in events {
-            let text = job.mask.apply(event.message.unwrap_or_default().trim());
-            let text: String = text.chars().take(LINE_CHARS_MAX).collect();
+            let text = event.message.unwrap_or_default().trim().to_owned();
             if !text.is_empty() {
                 let (at, id, stream) = (event.timestamp.unwrap_or_default(), event.event_id, event.log_stream_name);
                 lines.push(Line { at, id, stream, text });
@@ -113,7 +112,10 @@ async fn read(job: &Job<'_>, group: &str, since: SystemTime) -> Result<Vec<Strin
             break;
         }
     }
-    Ok(lines.into_iter().map(|line| line.text).collect())
+    // Together, because a value may begin on one line and end on the next.
+    let texts: Vec<_> = lines.iter().map(|line| line.text.as_str()).collect();
+    let masked = job.mask.apply_to_lines(&texts).into_iter();
+    Ok(masked.map(|text| text.chars().take(LINE_CHARS_MAX).collect()).collect())
 }
 
 /// Keeps the last lines of the stream that was written to last, oldest first. Every start has a stream of its own, and

@@ -18,6 +18,7 @@ use crate::resource::{self, ResourceKind};
 use crate::response::{self, Answer, DeliveryError};
 use crate::sensitive::Mask;
 use crate::stack_status::StatusCell;
+use crate::text::visible;
 use crate::wait::Deadline;
 
 /// The part of the invocation's time that is kept for delivering the answer.
@@ -116,7 +117,7 @@ async fn work(request: &Request, deadline: SystemTime, context: &Context) -> Res
     let answer_to_give = match outcome {
         Ok(success) => Answer::Success { physical_id: success.physical_id, attributes: success.attributes },
         Err(failure) if carries_on(&failure.error, request, context.now()) => {
-            return Err(Undelivered::StillInProgress(mask.apply(&failure.error.to_string())));
+            return Err(Undelivered::StillInProgress(sentence(&failure.error, &mask)));
         }
         Err(failure) => failed(&request.recipient, failure, &mask),
     };
@@ -164,7 +165,12 @@ fn failed(recipient: &Recipient, failure: Failure, mask: &Mask) -> Answer {
     let physical_id = physical_id
         .or_else(|| recipient.physical_id.clone())
         .unwrap_or_else(|| pending_id(&recipient.requester.logical_id));
-    Answer::Failed { physical_id, reason: mask.apply(&error.to_string()) }
+    Answer::Failed { physical_id, reason: sentence(&error, mask) }
+}
+
+/// Returns the sentence of an error as it may leave the function: without secrets, and without invisible characters.
+fn sentence(error: &Error, mask: &Mask) -> String {
+    visible(&mask.apply(&error.to_string())).into_owned()
 }
 
 async fn answer(context: &Context, recipient: &Recipient, answer: Answer) -> Result<(), Undelivered> {

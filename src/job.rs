@@ -72,7 +72,7 @@ impl Job<'_> {
     /// value would no longer be recognised.
     #[must_use]
     pub fn quote(&self, words: &str) -> String {
-        quote(&self.mask.apply(words))
+        quote(&self.mask.apply_to_foreign(words))
     }
 
     /// Sends one AWS call: see [`wait::call`].

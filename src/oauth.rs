@@ -17,7 +17,7 @@ use crate::code::Code;
 use crate::error::Error;
 use crate::http::{NoReply, Reply, exchange};
 use crate::json::{self, text};
-use crate::sensitive::Sensitive;
+use crate::sensitive::{Mask, Sensitive};
 use crate::text::quote;
 use crate::wait::{Deadline, while_refused};
 
@@ -84,17 +84,25 @@ fn is_passing(status: u16) -> bool {
 
 /// Gets a token by client credentials (RFC 6749, section 4.4), and retries for 20 seconds if there is no answer. A
 /// refusal is final.
+///
+/// The IdP's words are masked in the error, because they may quote credentials that `mask` does not know.
 pub async fn mint(
     context: &Context,
     deadline: Deadline,
+    mask: &Mask,
     metadata: &Metadata,
     client: &ClientCredentials,
 ) -> Result<Token, Error> {
     metadata.check_takes_secrets()?;
-    patiently(deadline, async || ask_for_token(context, metadata, client).await).await
+    patiently(deadline, async || ask_for_token(context, mask, metadata, client).await).await
 }
 
-async fn ask_for_token(context: &Context, metadata: &Metadata, client: &ClientCredentials) -> Result<Token, Error> {
+async fn ask_for_token(
+    context: &Context,
+    mask: &Mask,
+    metadata: &Metadata,
+    client: &ClientCredentials,
+) -> Result<Token, Error> {
     let endpoint = metadata.token_endpoint()?;
     let mut form = vec![("grant_type".to_owned(), "client_credentials".to_owned())];
     if !client.scopes.is_empty() {
@@ -124,14 +132,20 @@ async fn ask_for_token(context: &Context, metadata: &Metadata, client: &ClientCr
             Error::unverified(Code::IdpUnreachable, format!("{sentence}; check the function's network"))
         }
     })?;
-    read_token(endpoint, &metadata.issuer, client, &reply)
+    read_token(mask, endpoint, &metadata.issuer, client, &reply)
 }
 
-fn read_token(endpoint: &str, issuer: &str, client: &ClientCredentials, reply: &Reply) -> Result<Token, Error> {
+fn read_token(
+    mask: &Mask,
+    endpoint: &str,
+    issuer: &str,
+    client: &ClientCredentials,
+    reply: &Reply,
+) -> Result<Token, Error> {
     let answer: TokenAnswer<'_> = json::object(&reply.body).unwrap_or_default();
     if reply.status != 200 {
-        let (error, description) = (text(answer.error), text(answer.error_description));
-        let (error, description) = (error.unwrap_or_default(), description.unwrap_or_default());
+        let said = |member| mask.apply_to_foreign(&text(member).unwrap_or_default());
+        let (error, description) = (said(answer.error), said(answer.error_description));
         return Err(refused(endpoint, issuer, client, reply.status, &error, &description));
     }
     let refuse = |problem: String| Err(Error::unverified(Code::TokenRefused, format!("{} {problem}", quote(endpoint))));

@@ -1,17 +1,24 @@
 //! Secret values: a string that prints as stars and is wiped on drop, and the masking of texts that might quote one.
 
+use std::borrow::Cow;
 use std::fmt;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::ops::Range;
+use std::sync::{Mutex, PoisonError};
 
 use zeroize::Zeroizing;
+
+use index::Index;
+
+mod index;
+mod ordinary;
+mod shape;
+mod view;
 
 /// The printed form of a secret value.
 const STARS: &str = "****";
 
-/// The length from which values are masked in texts: replacing every `a` would destroy the sentence and hide nothing.
-const MASKED_CHARS_MIN: usize = 4;
-/// The length from which values are masked inside of words, too.
-const MASKED_ANYWHERE_CHARS_MIN: usize = 8;
+/// The size of a text that is searched. The rest is left out, because an answer has at most 4096 bytes.
+const TEXT_BYTES_MAX: usize = 64 * 1024;
 
 /// A secret string. Its `Debug` prints stars, it has no `Display`, and its memory is wiped on drop.
 #[derive(Clone, PartialEq, Eq)]
@@ -39,122 +46,117 @@ impl fmt::Debug for Sensitive {
 /// Remembers the secret values that one request has met, and masks them in every text that leaves the function.
 ///
 /// This is the second line of defence: no text is built from a secret on purpose, but an AWS error may quote its input,
-/// and a log its container's.
+/// an identity provider its request, and a log its container's.
+///
+/// A value is found as it is, in another ASCII case, wrapped, and in up to three encodings one inside another: JSON and
+/// other backslash sequences, URL and form encoding, HTML entities, Base64 at any alignment, hexadecimal digits. The size
+/// of a value decides, in bytes without white space and `|`:
+///
+/// - From 16 bytes on, a value and every piece of it are masked wherever they stand. A piece may come from a truncation.
+/// - From 8 bytes on, they are masked if each end is that of the value, or of a word.
+/// - From 4 bytes on, the whole value is masked in its own case where it stands as a word.
+/// - Shorter values are not masked: replacing every `a` would destroy the sentence and hide nothing. Neither are values
+///   of ordinary words, such as `client`, because `invalid_****` would reveal them.
+/// - URLs and ARNs are masked as a whole, and their long opaque parts alone, because other addresses share the rest.
 #[derive(Debug, Default)]
-pub struct Mask(Mutex<Vec<Sensitive>>);
+pub struct Mask(Mutex<Values>);
+
+#[derive(Default)]
+struct Values {
+    values: Vec<Sensitive>,
+    /// Prepared at the first search after a value was added.
+    index: Option<Index>,
+}
+
+impl fmt::Debug for Values {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(&self.values).finish()
+    }
+}
 
 impl Mask {
-    /// Adds a value to mask from now on, and each line of it, because a log has every line of a printed text for
-    /// itself.
+    /// Adds a value to mask from now on.
     pub fn add(&self, value: &Sensitive) {
-        let value = value.expose();
-        let mut values = self.values();
-        for form in forms(value).chain(lines(value).flat_map(forms)) {
-            if form.expose().chars().count() >= MASKED_CHARS_MIN && !values.contains(&form) {
-                values.push(form);
-            }
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if !state.values.contains(value) {
+            state.values.push(value.clone());
+            state.index = None;
         }
-        // Longest first, so that a value containing another is masked whole.
-        values.sort_by_key(|value| std::cmp::Reverse(value.expose().len()));
     }
 
-    /// Returns the text with every known value replaced by stars, also where the value was escaped. A short value is
-    /// replaced only where it stands alone, so that one like `name` does not damage `SecretName`.
+    /// Returns a sentence with every known value replaced by stars. At most its first 64 KiB are returned.
     ///
-    /// Mask a text before it is cut: the rest of a value would no longer be recognised.
+    /// Mask a text before it is cut: a short rest of a value would no longer be recognised.
     #[must_use]
     pub fn apply(&self, text: &str) -> String {
-        let mut masked = text.to_owned();
-        for value in self.values().iter().map(Sensitive::expose) {
-            masked = if value.chars().count() < MASKED_ANYWHERE_CHARS_MIN {
-                replace_words(&masked, value)
-            } else {
-                masked.replace(value, STARS)
-            };
+        let text = bounded(text, TEXT_BYTES_MAX);
+        starred(&text, 0..text.len(), &merged(&text, self.known(&text)))
+    }
+
+    /// Does the same with the words of a container, a server or an identity provider, in which everything that has the
+    /// shape of a credential is replaced as well. Sentences of ours would be garbled: they speak of `ClientSecret`.
+    #[must_use]
+    pub fn apply_to_foreign(&self, text: &str) -> String {
+        self.apply_to_lines(&[text]).concat()
+    }
+
+    /// Does the same with consecutive lines of a log: a value that begins on one line and ends on another is replaced
+    /// on both. Each line gets its share of the 64 KiB.
+    #[must_use]
+    pub fn apply_to_lines(&self, lines: &[&str]) -> Vec<String> {
+        let mut text = String::new();
+        let mut ranges = Vec::new();
+        for line in lines {
+            let start = text.len();
+            text.push_str(&bounded(line, TEXT_BYTES_MAX / lines.len()));
+            ranges.push(start..text.len());
+            text.push('\n');
         }
-        masked
+        let found = merged(&text, self.known(&text).into_iter().chain(shape::find(&text)).collect());
+        ranges.into_iter().map(|line| starred(&text, line, &found)).collect()
     }
 
-    fn values(&self) -> MutexGuard<'_, Vec<Sensitive>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn known(&self, text: &str) -> Vec<Range<usize>> {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Values { values, index } = &mut *state;
+        index.get_or_insert_with(|| Index::of(values.iter().map(Sensitive::expose))).find(text)
     }
 }
 
-/// Returns the lines of a value that has more than one. Keys are also stored on one line, with `\n` for its end.
-fn lines(value: &str) -> impl Iterator<Item = &str> {
-    let lines = value.split('\n').flat_map(|line| line.split("\\n")).map(str::trim);
-    lines.filter(move |line| line.len() < value.len() && line.chars().count() >= MASKED_ANYWHERE_CHARS_MIN)
+/// Returns the text, or as much of its beginning as takes at most `bytes_max` bytes.
+fn bounded(text: &str, bytes_max: usize) -> Cow<'_, str> {
+    if text.len() <= bytes_max {
+        return text.into();
+    }
+    format!("{}…", &text[..text.floor_char_boundary(bytes_max)]).into()
 }
 
-/// Returns a value in the forms in which programs print it: as it is, as JSON, as JSON of ASCII only (Python's
-/// `json.dumps`), and with its quotes as they are (Python's `repr`).
-fn forms(value: &str) -> impl Iterator<Item = Sensitive> {
-    let json = Sensitive::new(serde_json::to_string(value).unwrap_or_default());
-    let inner = json.expose().strip_prefix('"').and_then(|json| json.strip_suffix('"'));
-    let json = Sensitive::new(inner.unwrap_or_default());
-    let ascii = Sensitive::new(in_ascii(json.expose()));
-    let repr = Sensitive::new(json.expose().replace("\\\"", "\""));
-    [Sensitive::new(value), json, ascii, repr].into_iter()
-}
-
-fn in_ascii(json: &str) -> String {
-    let mut ascii = String::with_capacity(json.len());
-    for unit in json.encode_utf16() {
-        match u8::try_from(unit) {
-            Ok(byte) if byte.is_ascii() => ascii.push(byte.into()),
-            _ => ascii.extend(["\\u", &format!("{unit:04x}")]),
+/// Returns the ranges in order, extended to whole characters, and those that overlap or touch as one.
+fn merged(text: &str, mut ranges: Vec<Range<usize>>) -> Vec<Range<usize>> {
+    ranges.sort_unstable_by_key(|range| range.start);
+    let mut merged: Vec<Range<usize>> = Vec::new();
+    for range in ranges.into_iter().filter(|range| !range.is_empty()) {
+        let range = text.floor_char_boundary(range.start)..text.ceil_char_boundary(range.end);
+        match merged.last_mut().filter(|last| range.start <= last.end) {
+            Some(last) => last.end = last.end.max(range.end),
+            None => merged.push(range),
         }
     }
-    ascii
+    merged
 }
 
-/// Replaces `word` where no letter or digit stands next to it.
-fn replace_words(text: &str, word: &str) -> String {
-    let mut replaced = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(start) = rest.find(word) {
-        let (before, found) = rest.split_at(start);
-        let after = &found[word.len()..];
-        let joined = before.ends_with(char::is_alphanumeric) || after.starts_with(char::is_alphanumeric);
-        replaced.push_str(before);
-        replaced.push_str(if joined { word } else { STARS });
-        rest = after;
+/// Returns one part of the text, with stars in place of the ranges, which are in order and do not touch.
+fn starred(text: &str, part: Range<usize>, ranges: &[Range<usize>]) -> String {
+    let mut starred = String::with_capacity(part.len());
+    let mut at = part.start;
+    for range in ranges.iter().filter(|range| range.start < part.end && part.start < range.end) {
+        starred.push_str(&text[at..range.start.max(at)]);
+        starred.push_str(STARS);
+        at = range.end.min(part.end);
     }
-    replaced.push_str(rest);
-    replaced
+    starred.push_str(&text[at..part.end]);
+    starred
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn debug_prints_stars() {
-        assert_eq!(format!("{:?}", Sensitive::new("hunter22")), "****");
-    }
-
-    #[test]
-    fn masks_plain_and_escaped_occurrences_longest_first() {
-        let mask = Mask::default();
-        mask.add(&Sensitive::new("pa\"ss"));
-        mask.add(&Sensitive::new("pa\"ss-and-more"));
-        mask.add(&Sensitive::new("ab"));
-        assert_eq!(mask.apply(r#"got pa"ss-and-more, pa"ss, "pa\"ss-and-more", ab"#), r#"got ****, ****, "****", ab"#);
-    }
-
-    #[test]
-    fn masks_every_line_of_a_value() {
-        let mask = Mask::default();
-        mask.add(&Sensitive::new("first-line\r\n  second \"line\"\nend\n"));
-        mask.add(&Sensitive::new("third-line\\nfourth-line"));
-        assert_eq!(mask.apply("first-line, second \\\"line\\\", end"), "****, ****, end");
-        assert_eq!(mask.apply("third-line fourth-line third-line\\nfourth-line"), "**** **** ****");
-    }
-
-    #[test]
-    fn a_short_value_is_masked_as_a_word_only() {
-        let mask = Mask::default();
-        mask.add(&Sensitive::new("Name"));
-        assert_eq!(mask.apply("`SecretName` is \"Name\", Name"), "`SecretName` is \"****\", ****");
-    }
-}
+mod tests;

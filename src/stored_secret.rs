@@ -52,7 +52,9 @@ pub(crate) async fn current(job: &Job<'_>, secret_id: &str) -> Result<Current, E
         Err(error) => return Err(error),
     };
     let Some(text) = answer.secret_string.map(Sensitive::new) else { return Ok(Current::Binary) };
-    job.mask.add(&text);
+    if Document::parse(text.expose()).is_err() {
+        job.mask.add(&text);
+    }
     match (answer.arn, answer.name, answer.version_id) {
         (Some(arn), Some(name), Some(version_id)) => Ok(Current::Text(CurrentText { arn, name, version_id, text })),
         _ => Err(Error::Bug("Secrets Manager answered without ARN, name or version".to_owned())),

@@ -15,6 +15,31 @@ pub(crate) fn quote(text: &str) -> String {
     }
 }
 
+/// Returns the text with an escape sequence (`\u{202e}`) in place of every character that a reader would not see, or that
+/// would change how the reader sees others: control characters, and Unicode's for the direction, width and end of text.
+pub(crate) fn visible(text: &str) -> Cow<'_, str> {
+    if !text.contains(is_invisible) {
+        return text.into();
+    }
+    let mut visible = String::with_capacity(text.len());
+    for character in text.chars() {
+        if is_invisible(character) {
+            visible.extend(character.escape_debug());
+        } else {
+            visible.push(character);
+        }
+    }
+    visible.into()
+}
+
+fn is_invisible(character: char) -> bool {
+    character.is_control()
+        || matches!(character,
+            '\u{ad}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{180b}'..='\u{180e}' | '\u{200b}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{feff}' | '\u{ffa0}'
+            | '\u{fff0}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
+}
+
 /// Returns the text, or as much of its beginning as takes at most `bytes_max` bytes as JSON, where escaping makes a
 /// character cost up to six. Secrets in the text must have been masked before: the rest of a value would no longer be
 /// recognised.
@@ -40,6 +65,32 @@ pub(crate) fn cut(text: &str, bytes_max: usize) -> Cow<'_, str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn invisible_characters_are_shown_by_their_number_in_quotes_and_outside() {
+        let shown = |range: std::ops::RangeInclusive<char>| {
+            for character in range {
+                let text = format!("a{character}b");
+                let escaped = format!("a{}b", character.escape_debug());
+                assert!(escaped.is_ascii(), "{escaped}");
+                assert_eq!((visible(&text), quote(&text)), (escaped.as_str().into(), format!("\"{escaped}\"")));
+            }
+        };
+        for range in [
+            '\0'..='\u{1f}',
+            '\u{7f}'..='\u{9f}',
+            '\u{61c}'..='\u{61c}',
+            '\u{200b}'..='\u{200f}',
+            '\u{2028}'..='\u{202e}',
+            '\u{2060}'..='\u{2069}',
+            '\u{feff}'..='\u{feff}',
+            '\u{e0000}'..='\u{e007f}',
+        ] {
+            shown(range);
+        }
+        let text = "plain \"words\", ümlaut-😀 and 日本";
+        assert_eq!(visible(text), text);
+    }
 
     #[test]
     fn a_cut_text_takes_no_more_than_its_bytes() {

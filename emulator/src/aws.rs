@@ -273,8 +273,13 @@ impl Aws {
                 effect.as_ref().and_then(|effect| effect.error(service, operation)).map_or(Ok(()), Err)
             })
             .and_then(|()| {
-                if effect == Some(FaultEffect::ReplyLostBefore) {
-                    return Ok(None);
+                match effect {
+                    Some(FaultEffect::ReplyLostBefore) => return Ok(None),
+                    Some(FaultEffect::QuotesInput) => {
+                        let message = format!("Invalid input: {}", Value::Object(call.input.clone()));
+                        return Err(ApiError::new(400, "InvalidParameterException", message));
+                    }
+                    _ => {}
                 }
                 call.outcome = effect.as_ref().map_or(Outcome::Normal, FaultEffect::outcome);
                 state.world.execute(service, &call).map(Some)

@@ -42,6 +42,8 @@ pub enum FaultEffect {
     InternalError,
     /// It is answered with `AccessDeniedException`.
     Denied,
+    /// It is answered with Secrets Manager's `InvalidParameterException`, which quotes the input.
+    QuotesInput,
     /// The connection breaks before the call has an effect.
     ReplyLostBefore,
     /// The connection breaks after the call has had its effect.
@@ -143,7 +145,7 @@ fn due(seen: &mut u64, nth: u64, count: u64) -> bool {
 }
 
 impl FaultEffect {
-    /// Returns the error with which this effect answers a call, if it does.
+    /// Returns the error with which this effect answers a call, if it does so whatever the input is.
     pub(crate) fn error(&self, service: ServiceId, operation: &str) -> Option<ApiError> {
         let json = Model::of(service).protocol == Protocol::Json;
         match self {
@@ -168,7 +170,9 @@ impl FaultEffect {
                 let message = format!("The caller is not authorized to perform: {action}");
                 Some(ApiError::new(if json { 400 } else { 403 }, "AccessDeniedException", message))
             }
-            Self::ReplyLostBefore | Self::ReplyLostAfter | Self::BecomesFailed(_) | Self::Stuck => None,
+            Self::QuotesInput | Self::ReplyLostBefore | Self::ReplyLostAfter | Self::BecomesFailed(_) | Self::Stuck => {
+                None
+            }
         }
     }
 

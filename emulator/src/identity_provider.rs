@@ -186,6 +186,11 @@ impl Provider {
             (Some(ProviderFault::TokenError { status, error, description }), _) => {
                 token_error(*status, error, description)
             }
+            (Some(ProviderFault::QuotesRequest), _) => {
+                let credentials = request.headers().get(header::AUTHORIZATION).and_then(|it| it.to_str().ok());
+                let body = String::from_utf8_lossy(request.body());
+                token_error(400, "invalid_request", &format!("{} and {body}", credentials.unwrap_or("no header")))
+            }
             (_, Endpoint::Token) => match self.authorize(request) {
                 Ok(grant) => self.token_response(&grant, now, fault),
                 Err(refused) => token_error(refused.status, refused.error, &refused.description),

@@ -10,7 +10,7 @@ use harness::handler;
 use provisioner::aws::Context;
 use provisioner::mcp::{Access, Credential, Refusal, Session};
 use provisioner::oauth::{self, ClientCredentials, Discovery};
-use provisioner::sensitive::Sensitive;
+use provisioner::sensitive::{Mask, Sensitive};
 use provisioner::wait::Deadline;
 use serde_json::{Value, json};
 
@@ -109,7 +109,9 @@ async fn token(
     };
     let (deadline, discovery) = (Deadline::after(TOKEN_TIMEOUT), Discovery::of_authorizer("stack", discovery_url));
     let metadata = oauth::discover(context, deadline, &discovery).await.map_err(|error| error.to_string())?;
-    let token = oauth::mint(context, deadline, &metadata, &client).await.map_err(|error| error.to_string())?;
+    let token = oauth::mint(context, deadline, &Mask::default(), &metadata, &client)
+        .await
+        .map_err(|error| error.to_string())?;
     Ok(Some(token.value))
 }
 

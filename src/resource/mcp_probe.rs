@@ -27,7 +27,7 @@ use crate::requester::Requester;
 use crate::resource::lifecycle::Lifecycle;
 use crate::sensitive::Sensitive;
 use crate::stack::unless_rolling_back;
-use crate::text::cut;
+use crate::text::{cut, visible};
 use crate::wait::Deadline;
 
 mod challenge;
@@ -136,14 +136,17 @@ impl Finding {
         /// like take up to one thousand.
         const DETAIL_BYTES_MAX: usize = 2000;
         const NAME_BYTES_MAX: usize = 250;
-        let shown = |text: &str, bytes_max| cut(&job.mask.apply(text), bytes_max).into_owned();
-        let of = |text: fn(&Catalogue) -> &str| shown(self.catalogue.as_ref().map_or("", text), NAME_BYTES_MAX);
+        let shown = |text: &str, bytes_max| cut(&visible(text), bytes_max).into_owned();
+        let of = |text: fn(&Catalogue) -> &str| {
+            let text = self.catalogue.as_ref().map_or("", text);
+            shown(&job.mask.apply_to_foreign(text), NAME_BYTES_MAX)
+        };
         BTreeMap::from([
             ("ToolCount", self.catalogue.as_ref().map_or(0, |catalogue| catalogue.tools.len()).to_string()),
             ("ServerName", of(|catalogue| &catalogue.server_name)),
             ("ServerVersion", of(|catalogue| &catalogue.server_version)),
             ("ProtocolVersion", of(|catalogue| &catalogue.protocol_version)),
-            ("Detail", shown(&self.detail, DETAIL_BYTES_MAX)),
+            ("Detail", shown(&job.mask.apply(&self.detail), DETAIL_BYTES_MAX)),
             ("Result", self.result),
         ])
     }
@@ -261,7 +264,7 @@ async fn token(
     })?;
     let credentials = client.credentials(job).await?;
     let metadata = oauth::discover(job.context, job.deadline, &discovery).await?;
-    let token = oauth::mint(job.context, job.deadline, &metadata, &credentials).await?;
+    let token = oauth::mint(job.context, job.deadline, job.mask, &metadata, &credentials).await?;
     job.mask.add(&token.value);
     claims::check(job, &properties.endpoint, gateway, &credentials.client_id, &token).await?;
     Ok(token.value)

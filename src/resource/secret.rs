@@ -120,7 +120,7 @@ async fn create_managed(job: &Job<'_>, managed: &Managed) -> Outcome {
     document.merge(&BTreeSet::new(), &managed.values)?;
     document.generate(&managed.generated_keys, None)?;
     let value = document.encode()?;
-    job.mask.add(&value);
+    mask_others(job, managed, &document);
     let tags = tags::wanted(&managed.tags, job.requester());
     let found = until(job.deadline, "waiting for the secret's name to become free", async || {
         let refusal = match api::create(job, managed, &name, &value, &tags).await {
@@ -238,10 +238,18 @@ async fn write_value(
         changed = true;
     }
     check_required("Values", "", &managed.required_keys, |key| document.has_value(key))?;
+    mask_others(job, managed, &document);
     match version_id {
         Some(version_id) if !changed => Ok(version_id),
         _ => api::put_value(job, &live.arn, &document.encode()?, attempt).await,
     }
+}
+
+/// Masks the values that do not come from `Values`, whose values are masked since they were read: those that were
+/// generated, and those that somebody else stored.
+fn mask_others(job: &Job<'_>, managed: &Managed, document: &Document) {
+    let others = document.leaves().into_iter().filter(|leaf| !managed.values.values().any(|value| value == leaf));
+    others.for_each(|value| job.mask.add(&value));
 }
 
 fn unusable(name: &str, problem: &str) -> Error {

@@ -302,6 +302,29 @@ async fn a_denied_read_names_the_action_and_the_property() {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
+async fn generated_and_foreign_values_are_masked_in_the_words_of_aws() {
+    for generated in [json!({"GeneratedKeys": "KEY"}), json!({"GeneratedKeys": "KEY,OTHER"})] {
+        let mut world = World::new();
+        let mut old = properties(json!({"A": "alpha-value"}));
+        old["GeneratedKeys"] = json!("KEY");
+        let created = world.send(create(old.clone())).await.success();
+        let key = world.secret_entry(NAME, "KEY");
+        let text = json!({"A": "alpha-value", "KEY": key, "THEIRS": "their-own-value"}).to_string();
+        let input = json!({"SecretId": NAME, "SecretString": text, "ClientRequestToken": "f".repeat(32)});
+        world.somebody(ServiceId::SecretsManager, "PutSecretValue", input);
+        world.fault("PutSecretValue", 1, 1, FaultEffect::QuotesInput);
+        let mut new = properties(json!({"A": "another-value"}));
+        new["GeneratedKeys"] = generated["GeneratedKeys"].clone();
+        let answer = world.send(update(&created.physical_id(), new, old)).await;
+        let said = world.everything_said();
+        assert!(answer.failure().contains("\"KEY\\\":\\\"****"), "{}", answer.reason());
+        for value in [key.as_str().expect("a text"), "their-own-value", "another-value"] {
+            assert!(!said.contains(value), "{value}: {said}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
 async fn a_value_that_is_no_longer_a_json_object_is_not_overwritten() {
     let mut world = World::new();
     let old = properties(json!({"A": "1"}));

@@ -60,6 +60,8 @@ pub enum ProviderFault {
     OpaqueToken,
     /// Access tokens lack this claim.
     TokenWithout(&'static str),
+    /// The token endpoint answers an error that quotes the request's credentials and body.
+    QuotesRequest,
     /// The token endpoint answers this error (RFC 6749, section 5.2).
     TokenError {
         /// HTTP status.
@@ -84,6 +86,7 @@ impl ProviderFault {
             | Self::Hs256Token
             | Self::OpaqueToken
             | Self::TokenWithout(_)
+            | Self::QuotesRequest
             | Self::TokenError { .. } => endpoint == Endpoint::Token,
         }
     }

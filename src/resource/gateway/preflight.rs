@@ -55,7 +55,7 @@ async fn check(job: &Job<'_>, jwt: &CustomJwt) -> Result<Authorizer, Error> {
         return jwt.draft.with_usual_claim();
     };
     let credentials = client.credentials(job).await?;
-    let token = oauth::mint(job.context, job.deadline, &metadata, &credentials).await?;
+    let token = oauth::mint(job.context, job.deadline, job.mask, &metadata, &credentials).await?;
     job.mask.add(&token.value);
     let claims = comparison::verifiable(&token)?;
     let client_id = &credentials.client_id;

@@ -90,7 +90,8 @@ async fn challenge(job: &Job<'_>, deadline: Deadline, endpoint: &str) -> Result<
             Ok(reply) if reply.status == 401 => {
                 let challenge = reply.header("www-authenticate").unwrap_or_default();
                 return resource_metadata(challenge).map(str::to_owned).ok_or_else(|| {
-                    let sentence = format!("the endpoint's challenge {} has no `resource_metadata`", quote(challenge));
+                    let sentence =
+                        format!("the endpoint's challenge {} has no `resource_metadata`", job.quote(challenge));
                     Error::unverified(CODE, sentence)
                 });
             }
@@ -103,7 +104,7 @@ async fn challenge(job: &Job<'_>, deadline: Deadline, endpoint: &str) -> Result<
                 return Err(Error::unverified(CODE, sentence));
             }
             Ok(reply) if (300..400).contains(&reply.status) => {
-                let target = quote(reply.header("location").unwrap_or_default());
+                let target = job.quote(reply.header("location").unwrap_or_default());
                 let sentence = format!(
                     "the endpoint redirects to {target} (HTTP {}), and MCP clients do not follow; give the final address in \
                      `Endpoint`",

@@ -147,7 +147,7 @@ async fn try_secret(job: &Job<'_>, metadata: &Metadata, client_id: &str, secret:
         scopes: Vec::new(),
         parameters: BTreeMap::new(),
     };
-    match oauth::mint(job.context, job.deadline, metadata, &client).await {
+    match oauth::mint(job.context, job.deadline, job.mask, metadata, &client).await {
         Err(Error::Unverified { code: Code::ClientRefused, sentence }) => {
             let (sent, other) = if metadata.basic {
                 ("HTTP Basic credentials", "CLIENT_SECRET_POST")
