@@ -23,8 +23,10 @@ pub(crate) fn visible(text: &str) -> Cow<'_, str> {
     }
     let mut visible = String::with_capacity(text.len());
     for character in text.chars() {
-        if is_invisible(character) {
+        if character.is_control() {
             visible.extend(character.escape_debug());
+        } else if is_invisible(character) {
+            visible.extend(character.escape_unicode());
         } else {
             visible.push(character);
         }
@@ -88,6 +90,7 @@ mod tests {
         ] {
             shown(range);
         }
+        assert_eq!(visible("a\u{3164}b\u{115f}"), "a\\u{3164}b\\u{115f}", "letters without a shape");
         let text = "plain \"words\", ümlaut-😀 and 日本";
         assert_eq!(visible(text), text);
     }
