@@ -135,7 +135,8 @@ async fn the_roles_own_deny_is_met_once_and_its_missing_permission_is_waited_for
             if deny {
                 role.policies.push(statement("Deny", "secretsmanager:CreateSecret"));
             } else {
-                role.policies = vec![statement("Allow", "secretsmanager:Get*")];
+                role.policies =
+                    ["secretsmanager:Get*", "cloudformation:DescribeStacks"].map(|it| statement("Allow", it)).into();
             }
             world.iam.put_role(role);
         });

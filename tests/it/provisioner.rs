@@ -157,7 +157,12 @@ async fn resources_of_other_stacks_are_out_of_reach() {
     let created = estate.create("team-a", "examples/runtime.yaml", &parameters).await;
     estate.expect(&created, StackStatus::CreateComplete);
     estate.expect(&estate.delete("team-a").await, StackStatus::DeleteComplete);
-    estate.refuse("tools", "examples/runtime.yaml", &parameters, "secretsmanager:CreateSecret").await;
+    // The function cannot even look at such a stack, and would not be allowed more if it could.
+    estate.refuse("tools", "examples/runtime.yaml", &parameters, "cloudformation:DescribeStacks").await;
+    let secret = json!({"Name": "tools/credentials", "SecretString": "{}", "ClientRequestToken": "f".repeat(32),
+        "Tags": [{"Key": "agentcore-provisioner:stack-id",
+                  "Value": "arn:aws:cloudformation:us-east-1:111122223333:stack/tools/1"}]});
+    estate.denied_to(PROVISIONER, ServiceId::SecretsManager, "CreateSecret", secret);
     let foreign = [&parameters[..], &[("Name", "theirs")]].concat();
     estate.refuse("team-a", "examples/runtime.yaml", &foreign, "bedrock-agentcore:").await;
 
