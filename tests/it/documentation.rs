@@ -90,3 +90,27 @@ fn anchors(text: &str) -> BTreeSet<String> {
     };
     text.lines().filter(|line| line.starts_with('#')).map(heading).collect()
 }
+
+/// The threat model names the test behind each promise.
+#[test]
+fn every_test_that_the_security_page_names_exists() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = fs::read_to_string(root.join("docs/security.md")).expect("a readable file");
+    let promises = page.split("## Promises").nth(1).and_then(|rest| rest.split("## ").next()).expect("the promises");
+    let named: Vec<_> = promises.split('`').skip(1).step_by(2).filter(|name| name.matches('_').count() > 2).collect();
+    assert!(named.len() > 30, "{named:?}");
+    let mut sources = String::new();
+    let mut open = ["src", "tests/it", "publish"].map(|folder| root.join(folder)).to_vec();
+    while let Some(folder) = open.pop() {
+        for entry in fs::read_dir(folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                open.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                sources.push_str(&fs::read_to_string(path).expect("a source file"));
+            }
+        }
+    }
+    let missing: Vec<_> = named.into_iter().filter(|name| !sources.contains(&format!("fn {name}"))).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}

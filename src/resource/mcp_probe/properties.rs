@@ -85,7 +85,8 @@ pub(crate) struct Properties {
     /// `Strict`: a failed probe fails the resource. `Report`: it succeeds, and `Result` says `FAILED:<code>`.
     #[property(name = "Mode", default = Mode::Strict)]
     pub(crate) mode: Mode,
-    /// Log group whose last lines are quoted when a container does not start or answer.
+    /// Log group of the runtime behind `Endpoint`. Its last lines are quoted when a container does not start or answer, if
+    /// the same stack created the runtime.
     #[property(name = "LogGroupName")]
     pub(crate) log_group_name: Option<String>,
     /// Secret whose values are masked in those lines and in what the server says. If it cannot be read, nothing is quoted.
