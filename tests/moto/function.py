@@ -41,7 +41,7 @@ DESCRIBE_STACKS = b"""<DescribeStacksResponse xmlns="http://cloudformation.amazo
 def certificate(host: str) -> tuple[bytes, bytes]:
     """Creates a self-signed certificate for a host. Returns it and its key, as PEM."""
     key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, host)])
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "bucket")])
     now = datetime.datetime.now(datetime.timezone.utc)
     builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
     builder = builder.not_valid_before(now - datetime.timedelta(days=1)).not_valid_after(now + datetime.timedelta(days=1))
@@ -80,10 +80,12 @@ class Proxy:
                 return client.close()
             head += byte
         assert head.startswith(f"CONNECT {BUCKET_HOST}:443 ".encode()), head
-        server = socket.create_connection(("127.0.0.1", self._target))
-        client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
-        threading.Thread(target=self._pump, args=(server, client), daemon=True).start()
-        self._pump(client, server)
+        with client, socket.create_connection(("127.0.0.1", self._target)) as server:
+            client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            back = threading.Thread(target=self._pump, args=(server, client), daemon=True)
+            back.start()
+            self._pump(client, server)
+            back.join()
 
     @staticmethod
     def _pump(source: socket.socket, target: socket.socket) -> None:
