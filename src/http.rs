@@ -137,3 +137,43 @@ async fn read(response: HttpResponse) -> Result<Reply, NoReply> {
     let body = body.map_err(|_| NoReply::Silence("the reply broke off or is too long".to_owned()))?;
     Ok(Reply { status, body: body.to_bytes().to_vec(), headers })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use aws_smithy_runtime_api::client::http::HttpConnectorFuture;
+    use futures_util::StreamExt;
+    use futures_util::stream::repeat;
+    use http_body::Frame;
+    use http_body_util::StreamBody;
+
+    use super::*;
+
+    /// Answers with a body that never ends: a megabyte after each pause.
+    #[derive(Debug)]
+    struct Endless(Duration);
+
+    impl HttpConnector for Endless {
+        fn call(&self, _: HttpRequest) -> HttpConnectorFuture {
+            let pause = self.0;
+            let frames = repeat(()).then(move |()| async move {
+                tokio::time::sleep(pause).await;
+                Ok::<_, Infallible>(Frame::data(vec![b' '; 1 << 20].into()))
+            });
+            let body = SdkBody::from_body_1_x(StreamBody::new(Box::pin(frames)));
+            HttpConnectorFuture::ready(Ok(HttpResponse::new(200.try_into().expect("a status"), body)))
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_never_ends_is_given_up_by_its_size_or_by_the_time() {
+        for (pause, problem) in [(0, "the reply broke off or is too long"), (60, "no answer within 10 s")] {
+            let connector = SharedHttpConnector::new(Endless(Duration::from_secs(pause)));
+            let url = "https://idp.example.com";
+            let limit = Duration::from_secs(10);
+            let reply = exchange(&connector, "GET", url, &[], Vec::new(), limit).await;
+            assert_eq!(reply.expect_err("no reply").to_string(), problem);
+        }
+    }
+}
