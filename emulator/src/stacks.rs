@@ -240,16 +240,7 @@ mod tests {
         let aws = Aws::new(Settings::default());
         let id = "arn:aws:cloudformation:us-east-1:111122223333:stack/mcp/5f3c1a90-8a51-11f0-9d3e-0e4a8c2b7d11";
         let put = |status| {
-            let stack = Stack {
-                name: "mcp".to_owned(),
-                id: id.to_owned(),
-                status,
-                status_reason: None,
-                description: None,
-                parameters: BTreeMap::new(),
-                outputs: BTreeMap::new(),
-                created: SystemTime::UNIX_EPOCH,
-            };
+            let stack = Stack::bare(id, status, SystemTime::UNIX_EPOCH);
             aws.with(|world| world.stacks.put(stack));
         };
         let status = |name: &str| {
