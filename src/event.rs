@@ -28,6 +28,8 @@ const RESPONSE_BUCKET: &str = "cloudformation-custom-resource-response-";
 /// The maximum size of an event. Lambda's asynchronous invocation accepts 1 MB, so a larger event did not come that
 /// way.
 const EVENT_BYTES_MAX: usize = 1 << 20;
+/// The maximum number of values in an event. Each takes up to 700 bytes in memory, as a map with one entry does.
+const EVENT_VALUES_MAX: usize = 50_000;
 
 /// The place where the function runs. CloudFormation sends events of stacks of the same Region only.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,9 +89,6 @@ impl Home {
         service == format!("s3.{suffix}") || of_region.iter().any(|s3| service == format!("{s3}{region}.{suffix}"))
     }
 }
-
-/// The maximum number of values in an event. Each takes up to 700 bytes in memory, as a map with one entry does.
-const EVENT_VALUES_MAX: usize = 50_000;
 
 /// The operation that CloudFormation requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

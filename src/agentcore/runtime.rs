@@ -15,6 +15,7 @@ use super::ownership::{self, Ownership};
 use super::provisioned::Provisioned;
 use super::put::{Governed, put};
 use super::waiters::{Live, Phase, joined};
+use crate::endpoints::dns_suffix;
 use crate::error::Error;
 use crate::job::Job;
 
@@ -189,25 +190,10 @@ pub(crate) fn is_log_group_of(id: &str, log_group: &str) -> bool {
 
 /// Returns the invocation URL, with the ARN percent-encoded (data plane API reference, InvokeAgentRuntime).
 pub(crate) fn mcp_url(arn: &str) -> String {
-    let mut parts = arn.split(':').skip(1);
-    let partition = parts.next().unwrap_or_default();
-    let region = parts.nth(1).unwrap_or_default();
+    let region = arn.split(':').nth(3).unwrap_or_default();
     let encoded = arn.replace(':', "%3A").replace('/', "%2F");
-    let suffix = dns_suffix(partition);
+    let suffix = dns_suffix(region);
     format!("https://bedrock-agentcore.{region}.{suffix}/runtimes/{encoded}/invocations?qualifier={ENDPOINT}")
-}
-
-/// Returns the domain of a partition's endpoints (the SDK's partition metadata).
-fn dns_suffix(partition: &str) -> &'static str {
-    match partition {
-        "aws-cn" => "amazonaws.com.cn",
-        "aws-eusc" => "amazonaws.eu",
-        "aws-iso" => "c2s.ic.gov",
-        "aws-iso-b" => "sc2s.sgov.gov",
-        "aws-iso-e" => "cloud.adc-e.uk",
-        "aws-iso-f" => "csp.hci.ic.gov",
-        _ => "amazonaws.com",
-    }
 }
 
 #[cfg(test)]
