@@ -155,7 +155,7 @@ mod tests {
         assert!(removed.contains(&"Code: ."), "{removed:?}");
         assert!(!body.contains("W3002"), "the linter has a folder no longer");
         assert_eq!(check(TEMPLATE, &body, CODE.architecture), Ok(()));
-        assert!(body.contains("CKV_AWS_115"), "other metadata stays");
+        assert!(body.contains("CKV_AWS_116"), "other metadata stays");
     }
 
     #[test]
