@@ -1,5 +1,7 @@
 //! The provisioner's handler on an emulated account, in one process: what the local run and the integration tests share.
 
+/// A client of the deployed server.
+pub mod client;
 /// Events for the function, and its answers.
 mod event;
 /// The way to the function: events delivered as Lambda delivers them, and their answers read as CloudFormation reads

@@ -2,7 +2,6 @@
 
 mod bench;
 mod check;
-mod client;
 mod console;
 mod emulate;
 mod fault;

@@ -8,10 +8,10 @@ use cloudformation::{Capability, StackInput};
 use emulator::service::{Principal, ServiceId};
 use emulator::settings::Settings;
 use emulator::stacks::Status;
+use harness::client;
 use serde_json::{Value, json};
 
 use crate::check::{self, Findings, Inventory};
-use crate::client;
 use crate::fault::{self, FaultSpec};
 use crate::parameters;
 use crate::session::Session;

@@ -6,13 +6,14 @@ use std::time::Duration;
 use cloudformation::StackResource;
 use emulator::aws::Aws;
 use emulator::service::Principal;
-use harness::handler;
 use provisioner::aws::Context;
 use provisioner::mcp::{Access, Credential, Refusal, Session};
 use provisioner::oauth::{self, ClientCredentials, Discovery};
 use provisioner::sensitive::{Mask, Sensitive};
 use provisioner::wait::Deadline;
 use serde_json::{Value, json};
+
+use crate::handler;
 
 /// The longest that the identity provider may take for a token.
 const TOKEN_TIMEOUT: Duration = Duration::from_mins(1);
@@ -24,7 +25,7 @@ const SEARCH_TOOL: &str = "x_amz_bedrock_agentcore_search";
 ///
 /// # Errors
 /// The server does not answer.
-pub(crate) async fn call(
+pub async fn call(
     aws: &Aws,
     resource: &StackResource,
     parameters: &BTreeMap<String, String>,
@@ -60,8 +61,8 @@ fn discovery_url(aws: &Aws, resource: &StackResource) -> Option<String> {
     })
 }
 
-/// Returns the headers that the server demands by `RequireMcpCredentials`, with values from the secret that its runtime
-/// names.
+/// Returns the headers that the server demands by `RequireMcpCredentials`, with values from where its runtime has them:
+/// the environment, or the secret that the environment names.
 fn demanded_headers(
     aws: &Aws,
     resource: &StackResource,
@@ -76,13 +77,16 @@ fn demanded_headers(
         _ => return Vec::new(),
     };
     let now = aws.clock().now();
-    let text = aws.with(|world| {
-        let runtime = world.agentcore.runtime(resource.physical_id.as_deref()?, now)?;
-        let name = runtime.configuration().environment().get("ZSCALER_SECRET_NAME")?.clone();
-        world.secrets.secret(&name)?.current_text().map(str::to_owned)
+    let id = resource.physical_id.as_deref().unwrap_or_default();
+    let (environment, secret) = aws.with(|world| {
+        let runtime = world.agentcore.runtime(id, now);
+        let environment = runtime.map(|it| it.configuration().environment()).unwrap_or_default();
+        let secret = environment.get("ZSCALER_SECRET_NAME").and_then(|name| world.secrets.secret(name));
+        let text = secret.and_then(|secret| secret.current_text());
+        let secret = text.and_then(|text| serde_json::from_str::<Value>(text).ok()).unwrap_or_default();
+        (environment, secret)
     });
-    let secret: Value = text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
-    let value = |key: &str| secret[key].as_str().map(Sensitive::new);
+    let value = |key: &str| environment.get(key).map(String::as_str).or(secret[key].as_str()).map(Sensitive::new);
     keys.iter().filter_map(|(header, key)| Some(((*header).to_owned(), value(key)?))).collect()
 }
 
