@@ -49,6 +49,7 @@ mod in_progress;
 mod kept;
 /// Batteries on platform version V2.
 mod matrix;
+mod migration;
 /// The credential provider's battery.
 mod oauth2_credential_provider;
 /// The values that each parameter takes and refuses.
