@@ -29,6 +29,8 @@ mod envelope;
 mod events;
 /// Every template in `examples/`.
 mod examples;
+/// Further variables for the server of template.yaml.
+mod extra_environment;
 /// One value in every form in which a template can give it.
 mod forms;
 mod function_options;
