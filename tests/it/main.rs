@@ -77,5 +77,7 @@ mod statements;
 mod tags;
 /// template.yaml as a whole.
 mod template;
+/// The tool that the verification of template.yaml calls.
+mod verify_with_tool;
 /// The wording of all texts.
 mod wording;
