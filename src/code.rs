@@ -30,6 +30,8 @@ codes! {
     TooFewTools = "TOO_FEW_TOOLS",
     ToolsMissing = "TOOLS_MISSING",
     OtherToolCount = "OTHER_TOOL_COUNT",
+    ToolFailed = "TOOL_FAILED",
+    ToolNotReadOnly = "TOOL_NOT_READ_ONLY",
     TargetNotReady = "TARGET_NOT_READY",
     TargetNotSynchronized = "TARGET_NOT_SYNCHRONIZED",
     NotMcp = "NOT_MCP",

@@ -12,7 +12,7 @@
 use std::time::Duration;
 
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use tokio::time::timeout;
 
 use crate::aws::Context;
@@ -33,6 +33,8 @@ pub use origin::PlatformRefusal;
 /// The maximum time of one attempt. The platform reports a cold start after up to 30 s, and one more exchange has to
 /// fit behind it.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(45);
+/// The maximum time of one call of a tool, which waits for what is behind the server.
+const CALL_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The way in which requests are authorized.
 #[derive(Clone, Debug)]
@@ -73,6 +75,30 @@ pub struct Catalogue {
     pub protocol_version: String,
     /// The names of its tools, in the server's order.
     pub tools: Vec<String>,
+    /// The names of those whose annotations say that they change something.
+    pub changing: Vec<String>,
+}
+
+/// A call of one tool.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Call {
+    /// The tool's name.
+    pub tool: String,
+    /// The arguments.
+    pub arguments: Map<String, Value>,
+}
+
+/// The reason why a server is not proven to work.
+#[derive(Clone, Debug)]
+pub enum Failure {
+    /// The server does not list its tools.
+    List(Refusal),
+    /// The server lists the tool, and does not answer its call with a result.
+    Call(Refusal),
+    /// The tool failed, with these words of its own.
+    Tool(String),
+    /// The tool's result is not one, for this reason.
+    Result(&'static str),
 }
 
 /// The reason why there is no catalogue.
@@ -92,6 +118,17 @@ pub struct Refusal {
     pub tried: Vec<Tried>,
 }
 
+impl Failure {
+    /// Returns the refusal, if the server refused.
+    #[must_use]
+    pub fn refusal(&self) -> Option<&Refusal> {
+        match self {
+            Self::List(refusal) | Self::Call(refusal) => Some(refusal),
+            Self::Tool(_) | Self::Result(_) => None,
+        }
+    }
+}
+
 /// A revision that was refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tried {
@@ -104,10 +141,39 @@ pub struct Tried {
 /// Lists all tools of the server at `url`, in a session of its own that is ended afterwards. May run twice.
 pub async fn catalogue(context: &Context, url: &str, access: impl Into<Access>) -> Result<Catalogue, Refusal> {
     let mut client = Client::new(context, url, access.into());
-    let listed = timeout(ATTEMPT_TIMEOUT, client.catalogue()).await;
-    let listed = listed.unwrap_or_else(|_| Err(client.out_of_time(ATTEMPT_TIMEOUT)));
+    let listed = list(&mut client).await;
     client.end().await;
     listed
+}
+
+/// Does the same, and calls a tool in the same session. A tool that the server does not list, or whose annotations say
+/// that it changes something, is not called: see the catalogue. May run twice, and so may the tool.
+pub async fn catalogue_and_call(
+    context: &Context,
+    url: &str,
+    access: impl Into<Access>,
+    call: &Call,
+) -> Result<Catalogue, Failure> {
+    let mut client = Client::new(context, url, access.into());
+    let proven = match list(&mut client).await {
+        Ok(catalogue) if catalogue.tools.contains(&call.tool) && !catalogue.changing.contains(&call.tool) => {
+            try_call(&mut client, call).await.map(|()| catalogue)
+        }
+        listed => listed.map_err(Failure::List),
+    };
+    client.end().await;
+    proven
+}
+
+async fn list(client: &mut Client) -> Result<Catalogue, Refusal> {
+    let listed = timeout(ATTEMPT_TIMEOUT, client.catalogue()).await;
+    listed.unwrap_or_else(|_| Err(client.out_of_time(ATTEMPT_TIMEOUT)))
+}
+
+async fn try_call(client: &mut Client, Call { tool, arguments }: &Call) -> Result<(), Failure> {
+    let called = timeout(CALL_TIMEOUT, client.call(tool, arguments)).await;
+    let called = called.unwrap_or_else(|_| Err(client.out_of_time(CALL_TIMEOUT)));
+    tools::succeeded(&called.map_err(Failure::Call)?)
 }
 
 /// A session in which tools can be called.
@@ -128,7 +194,8 @@ impl Session {
 
     /// Calls a tool. Returns its result as the server sent it.
     pub async fn call(&mut self, name: &str, arguments: impl Serialize) -> Result<Value, Refusal> {
-        self.0.call(name, &arguments).await
+        let result = self.0.call(name, &arguments).await?;
+        Ok(serde_json::from_str(result.get()).unwrap_or_default())
     }
 
     /// Ends the session.

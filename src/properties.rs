@@ -27,6 +27,7 @@ use serde_json::Value;
 use crate::error::Error;
 use crate::event::RawProperties;
 use crate::sensitive::Mask;
+use crate::text::nearest;
 
 mod list;
 #[cfg(test)]
@@ -141,10 +142,9 @@ impl<'a> PropertyReader<'a> {
 }
 
 fn suggestion(name: &str, known: &[&str]) -> String {
-    let distance = |known: &str| strsim::damerau_levenshtein(&known.to_lowercase(), &name.to_lowercase());
-    match known.iter().min_by_key(|known| distance(known)) {
-        Some(nearest) if distance(nearest) <= name.len().max(3) / 3 => format!("; did you mean `{nearest}`?"),
-        _ => format!("; known are {}", known.join(", ")),
+    match nearest(name, known.iter().copied()) {
+        Some(nearest) => format!("; did you mean `{nearest}`?"),
+        None => format!("; known are {}", known.join(", ")),
     }
 }
 

@@ -15,6 +15,14 @@ pub(crate) fn quote(text: &str) -> String {
     }
 }
 
+/// Returns the known name that is most similar to `name`, if at most every third character differs.
+pub(crate) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let lower_case = name.to_lowercase();
+    let distance = |known: &str| strsim::damerau_levenshtein(&known.to_lowercase(), &lower_case);
+    let (distance, nearest) = known.map(|known| (distance(known), known)).min()?;
+    (distance <= name.len().max(3) / 3).then_some(nearest)
+}
+
 /// Returns the text with an escape sequence (`\u{202e}`) in place of every character that a reader would not see, or that
 /// would change how the reader sees others: control characters, and Unicode's for the direction, width and end of text.
 pub(crate) fn visible(text: &str) -> Cow<'_, str> {

@@ -11,7 +11,7 @@ mod start;
 mod state;
 
 pub(crate) use self::behaviour::START;
-pub use self::behaviour::{AnswerForm, Behaviour, CallerCheck, REVISIONS, Start};
+pub use self::behaviour::{AnswerForm, Behaviour, CallerCheck, Hints, REVISIONS, Start};
 pub(crate) use self::callers::Callers;
 pub use self::refusal::RefusalStyle;
 pub(crate) use self::server::Server;

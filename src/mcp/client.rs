@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use super::answer::{LastResponse, Unread, read};
-use super::tools::Pages;
+use super::tools::{Pages, Tools};
 use super::wire::Wire;
 use super::{Access, Catalogue, PlatformRefusal, Refusal, Tried};
 use crate::aws::Context;
@@ -131,11 +131,11 @@ impl Client {
                 Ok(tools) => return Ok(self.introduced(tools)),
                 // A server may know the newest revision's discovery and nothing else of it.
                 Err(failure) if self.is_newest() && self.may_continue(&failure) => {
-                    let without_tools = self.has_no_tools(&failure).then(|| self.introduced(Vec::new()));
+                    let without_tools = self.has_no_tools(&failure).then(|| self.introduced(Tools::default()));
                     self.note(NEWEST, &failure);
                     self.kept = Some(without_tools.ok_or_else(|| self.refusal(failure)));
                 }
-                Err(failure) if self.has_no_tools(&failure) => return Ok(self.introduced(Vec::new())),
+                Err(failure) if self.has_no_tools(&failure) => return Ok(self.introduced(Tools::default())),
                 Err(failure) => return Err(self.refusal(failure)),
             }
         }
@@ -209,29 +209,28 @@ impl Client {
     /// Lists the names of all tools.
     pub(super) async fn tools(&mut self) -> Result<Vec<String>, Refusal> {
         match self.list().await {
-            Ok(tools) => Ok(tools),
+            Ok(tools) => Ok(tools.names),
             Err(failure) if self.has_no_tools(&failure) => Ok(Vec::new()),
             Err(failure) => Err(self.refusal(failure)),
         }
     }
 
-    async fn list(&mut self) -> Result<Vec<String>, Failure> {
+    async fn list(&mut self) -> Result<Tools, Failure> {
         let mut pages = Pages::default();
         loop {
             let params = pages.cursor.as_ref().map_or_else(|| json!({}), |cursor| json!({"cursor": cursor}));
             let result = self.ask("tools/list", params).await?;
             if pages.add(&result).map_err(Failure::Unread)? {
-                return Ok(pages.names);
+                return Ok(pages.tools);
             }
             self.pages += 1;
         }
     }
 
-    /// Calls a tool.
-    pub(super) async fn call(&mut self, name: &str, arguments: &impl Serialize) -> Result<Value, Refusal> {
+    /// Calls a tool. Returns its result as the server sent it.
+    pub(super) async fn call(&mut self, name: &str, arguments: &impl Serialize) -> Result<Box<RawValue>, Refusal> {
         let called = self.ask("tools/call", json!({"name": name, "arguments": arguments})).await;
-        let called = called.map_err(|failure| self.refusal(failure))?;
-        Ok(read(called.get().as_bytes()).unwrap_or_default())
+        called.map_err(|failure| self.refusal(failure))
     }
 
     /// Ends the session of a server that has sessions. The newest revision has none.
@@ -335,7 +334,7 @@ impl Client {
         }
     }
 
-    fn introduced(&self, tools: Vec<String>) -> Catalogue {
+    fn introduced(&self, tools: Tools) -> Catalogue {
         let introduction = self.introduction.as_ref();
         // The newest revision does not oblige a server to name itself, and has another place for it.
         let of_meta = || introduction?.meta.0.as_ref()?.server_info.0.as_ref();
@@ -345,7 +344,8 @@ impl Client {
         };
         let (server_name, server_version) = (text(|it| &it.name), text(|it| &it.version));
         let protocol_version = self.revision.clone().unwrap_or_default();
-        Catalogue { server_name, server_version, protocol_version, tools }
+        let Tools { names, changing } = tools;
+        Catalogue { server_name, server_version, protocol_version, tools: names, changing }
     }
 
     fn note(&mut self, revision: &'static str, failure: &Failure) {

@@ -1,10 +1,13 @@
-//! Reads one page of tools after the other, within bounds. Only the name of a tool counts, and a tool without a name is
-//! skipped.
+//! Reads one page of tools after the other, within bounds. Only the name of a tool counts, and if the tool says that it
+//! changes something. A tool without a name is skipped.
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
+use super::Failure;
 use super::answer::{Unread, read};
+use crate::json::Lenient;
 
 /// Bounds of a catalogue: a thousand tools come on some thirty pages, and their names take some 30 KB.
 const PAGES_MAX: usize = 200;
@@ -25,15 +28,44 @@ struct Page<'a> {
 }
 
 #[derive(Deserialize)]
-struct Named {
+struct Tool {
     name: String,
+    #[serde(default)]
+    annotations: Lenient<Annotations>,
+}
+
+/// Hints of a tool about itself (MCP, ToolAnnotations).
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Annotations {
+    #[serde(default)]
+    read_only_hint: Lenient<bool>,
+    #[serde(default)]
+    destructive_hint: Lenient<bool>,
+}
+
+impl Annotations {
+    /// Returns true if the tool says that it changes something. `destructiveHint` has a meaning only for a tool that
+    /// does not say that it is read-only. Most servers give no hints, so that absence says nothing.
+    fn change_something(&self) -> bool {
+        self.read_only_hint.0.map_or(self.destructive_hint.0 == Some(true), |reads_only| !reads_only)
+    }
+}
+
+/// The tools of a server.
+#[derive(Debug, Default)]
+pub(super) struct Tools {
+    /// Their names, in the server's order.
+    pub(super) names: Vec<String>,
+    /// The names of those that say that they change something.
+    pub(super) changing: Vec<String>,
 }
 
 /// The pages read so far.
 #[derive(Debug, Default)]
 pub(super) struct Pages {
-    /// The names of the tools, in the server's order.
-    pub(super) names: Vec<String>,
+    /// The tools on them.
+    pub(super) tools: Tools,
     /// The cursor of the next page.
     pub(super) cursor: Option<String>,
     bytes: usize,
@@ -45,12 +77,15 @@ impl Pages {
     pub(super) fn add(&mut self, result: &RawValue) -> Result<bool, Unread> {
         let page: Page<'_> = read(result.get().as_bytes())
             .ok_or_else(|| Unread::NoResult("the result of tools/list has no list of tools".to_owned()))?;
-        let names: Vec<String> =
-            page.tools.iter().filter_map(|tool| Some(read::<Named>(tool.get().as_bytes())?.name)).collect();
-        self.bytes += names.iter().map(String::len).sum::<usize>();
-        self.names.extend(names);
+        for tool in page.tools.iter().filter_map(|tool| read::<Tool>(tool.get().as_bytes())) {
+            self.bytes += tool.name.len();
+            if tool.annotations.0.is_some_and(|it| it.change_something()) {
+                self.tools.changing.push(tool.name.clone());
+            }
+            self.tools.names.push(tool.name);
+        }
         self.count += 1;
-        if self.names.len() > TOOLS_MAX {
+        if self.tools.names.len() > TOOLS_MAX {
             return Err(Unread::Excess(TOO_MANY_TOOLS));
         }
         if self.bytes > NAMES_BYTES_MAX {
@@ -66,5 +101,91 @@ impl Pages {
         }
         self.cursor = Some(next);
         Ok(false)
+    }
+}
+
+/// The result of tools/call, as far as it is read.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct CallResult<'a> {
+    #[serde(borrow)]
+    content: Option<Vec<&'a RawValue>>,
+    #[serde(default)]
+    structured_content: Option<IgnoredAny>,
+    #[serde(default)]
+    is_error: Lenient<bool>,
+    #[serde(default)]
+    result_type: Lenient<String>,
+}
+
+#[derive(Deserialize)]
+struct Text {
+    text: String,
+}
+
+/// Says why the result of a call is not a success.
+pub(super) fn succeeded(result: &RawValue) -> Result<(), Failure> {
+    let result: CallResult<'_> = read(result.get().as_bytes()).unwrap_or_default();
+    if result.is_error.0 == Some(true) {
+        let blocks = result.content.into_iter().flatten();
+        let texts = blocks.filter_map(|block| Some(read::<Text>(block.get().as_bytes())?.text));
+        return Err(Failure::Tool(texts.collect::<Vec<_>>().join("\n")));
+    }
+    // The newest revision's word for a call that goes on with an answer of the client's user.
+    if result.result_type.0.as_deref() == Some("input_required") {
+        return Err(Failure::Result("asks its caller for input, which a probe does not have"));
+    }
+    if result.content.is_none() && result.structured_content.is_none() {
+        return Err(Failure::Result("answers with a result without `content`"));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn raw(value: &Value) -> Box<RawValue> {
+        serde_json::value::to_raw_value(value).unwrap()
+    }
+
+    #[test]
+    fn a_tool_changes_something_if_it_says_so() {
+        for (annotations, expected) in [
+            (json!(null), false),
+            (json!({}), false),
+            (json!({"title": "x", "readOnlyHint": "maybe"}), false),
+            (json!({"readOnlyHint": true}), false),
+            (json!({"readOnlyHint": true, "destructiveHint": true}), false),
+            (json!({"destructiveHint": false}), false),
+            (json!({"readOnlyHint": false}), true),
+            (json!({"readOnlyHint": false, "destructiveHint": false}), true),
+            (json!({"destructiveHint": true}), true),
+        ] {
+            let mut pages = Pages::default();
+            pages.add(&raw(&json!({"tools": [{"name": "x", "annotations": annotations}]}))).unwrap();
+            assert_eq!(pages.tools.names, ["x"], "{annotations}");
+            assert_eq!(!pages.tools.changing.is_empty(), expected, "{annotations}");
+        }
+    }
+
+    #[test]
+    fn a_result_is_a_success_if_it_has_content_and_is_no_error() {
+        let error = |result: Value| match succeeded(&raw(&result)).unwrap_err() {
+            Failure::Tool(words) => words,
+            Failure::Result(problem) => problem.to_owned(),
+            Failure::List(_) | Failure::Call(_) => unreachable!("there is a result"),
+        };
+        for result in [json!({"content": []}), json!({"structuredContent": {}, "isError": false})] {
+            succeeded(&raw(&result)).unwrap();
+        }
+        let failed = json!({"isError": true, "content": [{"type": "text", "text": "401"}, {"type": "image"}]});
+        assert_eq!(error(failed), "401");
+        assert_eq!(error(json!({"isError": true})), "");
+        assert_eq!(error(json!({})), "answers with a result without `content`");
+        assert_eq!(error(json!(null)), "answers with a result without `content`");
+        assert!(error(json!({"resultType": "input_required", "content": []})).starts_with("asks its caller"));
     }
 }

@@ -248,6 +248,11 @@ impl FromProperty for Map<String, Value> {
 }
 
 impl<'a> PropertyReader<'a> {
+    /// Returns the keys of a map, those without a value included.
+    pub(crate) fn keys(&self, name: &str) -> Result<BTreeSet<String>, Error> {
+        Ok(self.object(name)?.map(|map| map.keys().cloned().collect()).unwrap_or_default())
+    }
+
     /// Reads a map, or a text that holds a JSON object, which is the only form that a template's parameter can carry.
     fn object(&self, name: &str) -> Result<Option<Cow<'a, Map<String, Value>>>, Error> {
         match self.value(name) {

@@ -20,20 +20,21 @@ use crate::error::Error;
 use crate::event::RawProperties;
 use crate::job::{Job, Outcome, Success};
 use crate::mcp::url::{Place, region};
-use crate::mcp::{self, Access, Catalogue, Credential};
+use crate::mcp::{self, Access, Call, Catalogue, Credential, Failure};
 use crate::oauth::client::Client;
 use crate::oauth::{self, Discovery};
 use crate::requester::Requester;
 use crate::resource::lifecycle::Lifecycle;
 use crate::sensitive::Sensitive;
 use crate::stack::unless_rolling_back;
-use crate::text::{cut, visible};
+use crate::text::{cut, quote, visible};
 use crate::wait::Deadline;
 
 mod challenge;
 mod claims;
 mod gateway;
 mod log_ownership;
+mod long_names;
 mod properties;
 mod verdict;
 
@@ -183,6 +184,11 @@ async fn verify(job: &Job<'_>, properties: &Properties) -> Result<Finding, Error
         Admission::Token(client) => {
             Credential::Bearer(token(job, properties, gateway.as_ref(), discovery, client).await?)
         }
+        Admission::Challenge if properties.call.is_some() => {
+            let problem = "needs a token, because the gateway takes tokens, and no client is given; give `ClientId` with a \
+                           secret, or leave this out";
+            return Err(Error::property("CallTool", problem));
+        }
         Admission::Challenge => {
             let deadline = job.deadline.at_most(BUDGET);
             let detail = challenge::check(job, deadline, &properties.endpoint, discovery.as_ref()).await?;
@@ -200,21 +206,23 @@ async fn verify(job: &Job<'_>, properties: &Properties) -> Result<Finding, Error
     let headers = properties.read_secret_headers(job).await?;
     let access = Access { credential, headers, caller: job.requester().suffix().clone() };
     let deadline = job.deadline.at_most(BUDGET);
-    let (catalogue, detail) = match gateway {
+    let (mut detail, catalogue) = match gateway {
         None => {
             let catalogue = ask(job, properties, None, &access, deadline).await?;
-            properties.check(&catalogue, None)?;
-            let detail = format!("the server answers and lists {} tools", catalogue.tools.len());
-            (catalogue, detail)
+            properties.check(job, &catalogue, None)?;
+            let long = long_names::objection(job, None, &catalogue);
+            (format!("the server answers and lists {} tools{long}", catalogue.tools.len()), catalogue)
         }
         Some(mut gateway) => {
             let catalogue = through(job, properties, &access, &mut gateway, deadline).await?;
             let (count, target) = (catalogue.tools.len(), gateway.target_name());
-            let long = gateway.long_names(&catalogue).map(|it| format!("; {it}")).unwrap_or_default();
-            let detail = format!("the gateway answers and lists {count} tools of target {target}{long}");
-            (catalogue, detail)
+            let long = long_names::objection(job, Some(&gateway), &catalogue);
+            (format!("the gateway answers and lists {count} tools of target {target}{long}"), catalogue)
         }
     };
+    if let Some(call) = &properties.call {
+        detail.push_str(&format!("; a call of the tool {} succeeded", quote(&call.tool)));
+    }
     Ok(Finding { result: "PASSED".to_owned(), detail, catalogue: Some(catalogue) })
 }
 
@@ -230,7 +238,7 @@ async fn through(
     let started = Instant::now();
     let catalogue = gateway.own(ask(job, properties, Some(gateway), access, deadline).await?);
     let left = BUDGET.saturating_sub(started.elapsed());
-    let checked = properties.check(&catalogue, Some(gateway));
+    let checked = properties.check(job, &catalogue, Some(gateway));
     if checked.is_ok() && !gateway.is_unproven() {
         return Ok(catalogue);
     }
@@ -243,7 +251,7 @@ async fn through(
     let started = Instant::now();
     loop {
         let catalogue = gateway.own(ask(job, properties, Some(gateway), access, deadline).await?);
-        let checked = properties.check(&catalogue, Some(gateway));
+        let checked = properties.check(job, &catalogue, Some(gateway));
         let patient = checked.is_err() && started.elapsed() < CATALOGUE_PATIENCE;
         if !patient || deadline.sleep(PAUSE_MIN).await.is_err() {
             return checked.map(|()| catalogue);
@@ -279,6 +287,10 @@ async fn ask(
     deadline: Deadline,
 ) -> Result<Catalogue, Error> {
     let place = if properties.target.is_some() { Place::Gateway } else { Place::of(&properties.endpoint) };
+    let listed_name = |tool: &str| gateway.map_or_else(|| tool.to_owned(), |gateway| gateway.listed_name(tool));
+    let call = properties.call.as_ref();
+    let call = call.map(|call| Call { tool: listed_name(&call.tool), arguments: call.arguments.clone() });
+    let tool = call.as_ref().map_or("", |call| &call.tool);
     // The secret is read only when there is something to quote.
     let secret = OnceCell::new();
     let learn = || container_log::mask_secret(job, properties.secret_id.as_deref());
@@ -287,17 +299,23 @@ async fn ask(
     let mut cold_starts = 0;
     let mut last = None;
     let verdict = loop {
-        let attempt = deadline.limit(mcp::catalogue(job.context, &properties.endpoint, access.clone())).await;
-        match attempt {
+        match deadline.limit(attempt(job, properties, access, call.as_ref())).await {
             Some(Ok(catalogue)) => return Ok(catalogue),
-            Some(Err(refusal)) => {
-                let quotable = refusal.seen.is_none() || secret.get_or_init(learn).await.is_ok();
+            Some(Err(failure)) => {
+                let refusal = failure.refusal();
+                let seen = refusal.and_then(|refusal| refusal.seen.as_ref());
+                let is_silent = refusal.is_some() && seen.is_none();
+                let quotable = is_silent || secret.get_or_init(learn).await.is_ok();
                 let quote = |words: &str| quotable.then(|| job.quote(words));
-                let (credential, waited) = (&access.credential, started.elapsed());
-                let attempt = Attempt { refusal: &refusal, credential, place, waited };
-                let verdict = attempt.judge(quote, &mut cold_starts);
-                let status = refusal.seen.as_ref().map(|seen| seen.status);
-                info!(status, code = verdict.code().as_str(), "the server refused");
+                let verdict = match refusal {
+                    None => verdict::tool_failed(&failure, tool, place, quote),
+                    Some(refusal) => {
+                        let called = matches!(failure, Failure::Call(_)).then_some(tool);
+                        let (credential, waited) = (&access.credential, started.elapsed());
+                        Attempt { refusal, called, credential, place, waited }.judge(quote, &mut cold_starts)
+                    }
+                };
+                info!(status = seen.map(|seen| seen.status), code = verdict.code().as_str(), "the server refused");
                 if matches!(verdict, Verdict::Final(..)) || deadline.sleep(pause).await.is_err() {
                     break verdict;
                 }
@@ -312,16 +330,44 @@ async fn ask(
             }
         }
     };
+    let lines = log_lines(job, properties, gateway, &verdict, &secret, deadline).await;
+    Err(Error::unverified(verdict.code(), format!("{}{lines}", verdict.sentence())))
+}
+
+/// Lists the tools once, and calls the tool that the template names.
+async fn attempt(
+    job: &Job<'_>,
+    properties: &Properties,
+    access: &Access,
+    call: Option<&Call>,
+) -> Result<Catalogue, Failure> {
+    let (context, url, access) = (job.context, &properties.endpoint, access.clone());
+    match call {
+        None => mcp::catalogue(context, url, access).await.map_err(Failure::List),
+        Some(call) => mcp::catalogue_and_call(context, url, access, call).await,
+    }
+}
+
+/// Returns the last lines of the container's log, or why none are quoted, as the end of a sentence.
+async fn log_lines(
+    job: &Job<'_>,
+    properties: &Properties,
+    gateway: Option<&Gateway>,
+    verdict: &Verdict,
+    secret: &OnceCell<Result<(), Error>>,
+    deadline: Deadline,
+) -> String {
     let group = properties.log_group_name.as_deref().filter(|_| verdict.concerns_container());
     let objection = match group {
         Some(group) => log_ownership::objection(job, &properties.endpoint, gateway, group).await,
         None => None,
     };
-    let lines = match (objection, group, secret.get()) {
+    match (objection, group, secret.get()) {
         (_, _, Some(Err(error))) => container_log::unquotable(error),
         (Some(objection), _, _) => objection,
         (None, None, _) => String::new(),
         (None, Some(group), _) => {
+            let learn = || container_log::mask_secret(job, properties.secret_id.as_deref());
             if let Err(error) = secret.get_or_init(learn).await {
                 container_log::unquotable(error)
             } else {
@@ -332,6 +378,5 @@ async fn ask(
                 container_log::last_lines(job, group, job.context.now() - LOG_WINDOW).await
             }
         }
-    };
-    Err(Error::unverified(verdict.code(), format!("{}{lines}", verdict.sentence())))
+    }
 }

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use emulator::aws::ServiceId;
-use emulator::container::{Behaviour, Start};
+use emulator::container::{Behaviour, Hints, Start};
 use emulator::faults::FaultEffect;
 use emulator::identity_provider::{ClaimStyle, Client, Provider};
 use emulator::settings::Settings;
@@ -320,7 +320,50 @@ async fn names_that_model_apis_refuse_are_counted() {
         let target = scene.target(json!({})).await;
         let answer = probe(&mut scene, &target, json!({})).await.success();
         let expected = "; 3 of their names (`<target>___<tool>`) exceed 64 characters, which many model APIs refuse, and the \
-                        longest has 65: shorten the target's name";
-        assert_eq!(answer.attribute("Detail").ends_with(expected), long, "{}", answer.attribute("Detail"));
+                        longest, ";
+        let detail = answer.attribute("Detail");
+        assert_eq!(detail.contains(expected), long, "{detail}");
+        let ends = format!("\"server___{}_003\", has 65: shorten the target's name", "x".repeat(length));
+        assert_eq!(detail.ends_with(&ends), long, "{detail}");
     }
+}
+
+/// The tool has the server's name in the property, and the gateway's in the call.
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_tool_is_called_through_the_gateway() {
+    let mut scene = Scene::new().await;
+    let target = scene.target(json!({})).await;
+    let answer = probe(&mut scene, &target, json!({"CallTool": "tool_002"})).await.success();
+    let expected = "the gateway answers and lists 3 tools of target server; a call of the tool \"tool_002\" succeeded";
+    assert_eq!(answer.attribute("Detail"), expected);
+    let answer = probe(&mut scene, &target, json!({"CallTool": "server___tool_002"})).await;
+    let expected = "the gateway does not list \"server___tool_002\" of `CallTool`; it lists 3 tools of target server";
+    assert!(answer.failure().starts_with(expected), "{}", answer.reason());
+
+    // The gateway goes on listing the tools of a server that no longer works.
+    let upstream = Some(("API_SECRET".to_owned(), "right".to_owned()));
+    scene.behave(Behaviour { upstream, ..Behaviour::default() });
+    probe(&mut scene, &target, json!({})).await.success();
+    let answer = probe(&mut scene, &target, json!({"CallTool": "tool_002"})).await;
+    let expected = "the tool \"server___tool_002\" failed: \"the API answered HTTP 401";
+    assert!(answer.failure().starts_with(expected), "{}", answer.reason());
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_tool_that_changes_something_is_not_called_through_the_gateway() {
+    let mut scene = Scene::new().await;
+    let hints = Hints { read_only: Some(false), destructive: None };
+    scene.behave(Behaviour { hints, ..Behaviour::default() });
+    let target = scene.target(json!({})).await;
+    let answer = probe(&mut scene, &target, json!({"CallTool": "tool_002"})).await;
+    assert!(answer.failure().starts_with("the tool \"tool_002\" of `CallTool` was not called"), "{}", answer.reason());
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_call_through_a_gateway_for_tokens_needs_a_client() {
+    let mut scene = Scene::with(Settings::default(), jwt_gateway(), json!({})).await;
+    let target = scene.target(json!({})).await;
+    let answer = probe(&mut scene, &target, json!({"CallTool": "tool_002"})).await;
+    assert!(answer.failure().starts_with("`CallTool` needs a token"), "{}", answer.reason());
+    probe(&mut scene, &target, client(json!({"CallTool": "tool_002"}))).await.success();
 }

@@ -31,6 +31,8 @@ mod envelope;
 mod events;
 /// Every template in `examples/`.
 mod examples;
+/// Further variables for the server of template.yaml.
+mod extra_environment;
 /// One value in every form in which a template can give it.
 mod forms;
 mod function_options;
@@ -78,6 +80,8 @@ mod statements;
 mod tags;
 /// template.yaml as a whole.
 mod template;
+/// The tool that the verification of template.yaml calls.
+mod verify_with_tool;
 /// The wording of all texts.
 mod wording;
 /// The workload identity's battery.

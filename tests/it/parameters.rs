@@ -197,6 +197,16 @@ const TEMPLATE: &[Form] = &[
         bad: &["a=b", "[]", "{"],
     },
     Form {
+        parameters: &["VerifyWithTool"],
+        good: &["", "zia_list_locations", "tools/list.all-1"],
+        bad: &["zia list", "zia_list_locations,", "*", "é"],
+    },
+    Form {
+        parameters: &["ExtraEnvironment"],
+        good: &["", r#"{"LOG_LEVEL": "debug"}"#, "{}", " {\n}\n"],
+        bad: &["LOG_LEVEL=debug", r#"["LOG_LEVEL"]"#, r#""LOG_LEVEL""#, "{", "null"],
+    },
+    Form {
         parameters: &["Tags"],
         good: &["", r#"{"team": "platform"}"#, "{}"],
         bad: &["team=platform", r#"[{"Key": "team", "Value": "platform"}]"#, "{"],

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use crate::world::{Answer, CANARY, EXECUTION_ROLE, Event, IMAGE, STACK_ID, World, canary};
 
 mod bounds;
+mod call;
 mod elsewhere;
 mod masking;
 mod oddities;
@@ -253,6 +254,18 @@ async fn a_catalogue_that_is_not_what_was_expected_fails_with_the_difference() {
         let runtime = runtime(&mut world, json!({})).await;
         let answer = probe(&mut world, &runtime, expectation).await;
         assert!(answer.failure().starts_with(expected), "{}", answer.reason());
+    }
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn names_that_model_apis_refuse_are_counted() {
+    for (length, long) in [(60, false), (61, true)] {
+        let mut world = World::new();
+        behave(&world, Behaviour { tool_name: "x".repeat(length), ..Behaviour::default() });
+        let runtime = runtime(&mut world, json!({})).await;
+        let answer = probe(&mut world, &runtime, json!({})).await.success();
+        let detail = answer.attribute("Detail");
+        assert_eq!(detail.contains("; 3 of their names exceed 64 characters"), long, "{detail}");
     }
 }
 

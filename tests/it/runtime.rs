@@ -84,6 +84,7 @@ async fn every_property_reaches_the_runtime() {
             "Description": "what it is for",
             "ServerProtocol": "MCP",
             "EnvironmentVariables": {"PLAIN": "1", "FLAG": true, "EMPTY": ""},
+            "ExtraEnvironmentVariables": r#"{"EXTRA": "2", "NUMBER": 3, "NOTHING": ""}"#,
             "SecretId": format!("arn:aws:secretsmanager:{REGION_ACCOUNT}:secret:mcp/credentials-AbCdEf"),
             "SecretVersionId": "v1",
             "SecretEnvironmentVariable": "THE_SECRET",
@@ -103,7 +104,8 @@ async fn every_property_reaches_the_runtime() {
         let environment = live.environment();
         let pairs: Vec<_> = environment.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
         let version = ("AGENTCORE_PROVISIONER_SECRET_VERSION", "v1");
-        assert_eq!(pairs, [version, ("FLAG", "true"), ("PLAIN", "1"), ("THE_SECRET", "mcp/credentials")]);
+        let extra = [("EXTRA", "2"), ("FLAG", "true"), ("NUMBER", "3")];
+        assert_eq!(pairs, [&[version], &extra[..], &[("PLAIN", "1"), ("THE_SECRET", "mcp/credentials")]].concat());
         assert!(live.in_vpc());
         assert_eq!(live.request_headers(), ["Mcp-Session-Id", "X-Api-Key"]);
         assert_eq!(live.lifecycle(), (120, 3600));
@@ -287,6 +289,34 @@ async fn bad_properties_are_refused_before_any_call() {
         (json!({"EnvironmentVariables": {"A": ["b"]}}), "`EnvironmentVariables.A` is a list"),
         (json!({"EnvironmentVariables": {"A": "x".repeat(5001)}}), "AgentCore takes at most 5000"),
         (json!({"SecretId": "x", "EnvironmentVariables": {"SECRET_NAME": "y"}}), "which `SecretId` sets"),
+        (json!({"ExtraEnvironmentVariables": "A=b"}), "`ExtraEnvironmentVariables` is text, but not a JSON object"),
+        (
+            json!({"ExtraEnvironmentVariables": r#"["A"]"#}),
+            "`ExtraEnvironmentVariables` is text, but not a JSON object",
+        ),
+        (json!({"ExtraEnvironmentVariables": r#"{"A": {"B": "c"}}"#}), "`ExtraEnvironmentVariables.A` is a map"),
+        (
+            json!({"ExtraEnvironmentVariables": {"A": "x".repeat(5001)}}),
+            "`ExtraEnvironmentVariables` would give A a value",
+        ),
+        (json!({"ExtraEnvironmentVariables": {"A=B": "c"}}), "the name \"A=B\", which no environment takes"),
+        (json!({"ExtraEnvironmentVariables": {"": "c"}}), "the name \"\", which no environment takes"),
+        (
+            json!({"EnvironmentVariables": {"A": "b"}, "ExtraEnvironmentVariables": {"A": "b"}}),
+            "`ExtraEnvironmentVariables` sets \"A\", which `EnvironmentVariables` names; remove it",
+        ),
+        (
+            json!({"EnvironmentVariables": {"EMPTY": ""}, "ExtraEnvironmentVariables": r#"{"EMPTY": "b"}"#}),
+            "`ExtraEnvironmentVariables` sets \"EMPTY\", which `EnvironmentVariables` names",
+        ),
+        (
+            json!({"SecretId": "x", "ExtraEnvironmentVariables": {"SECRET_NAME": "y"}}),
+            "`ExtraEnvironmentVariables` sets \"SECRET_NAME\", which `SecretEnvironmentVariable` names",
+        ),
+        (
+            json!({"ExtraEnvironmentVariables": {"AGENTCORE_PROVISIONER_SECRET_VERSION": "y"}}),
+            "which is for `SecretVersionId`",
+        ),
         (json!({"Description": "x".repeat(5_000)}), "`Description` has 5000 characters"),
         (json!({"EnvironmentVariables": {"A": "{{resolve:ssm-secure:x}}"}}), "does not resolve"),
         (json!({"Enviroment": {}}), "`Enviroment` is not a property"),

@@ -33,6 +33,11 @@ pub struct Behaviour {
     pub discovers_only: bool,
     /// True if it has tools to list at all; otherwise it does not know `tools/list`.
     pub offers_tools: bool,
+    /// The hints of its tools' annotations. Without any of them, its tools have no annotations.
+    pub hints: Hints,
+    /// The key of a credential for the API behind it, in its secret or environment, and the value that the API accepts.
+    /// With another value its tools fail.
+    pub upstream: Option<(String, String)>,
     /// True if its lists have malformed tools among the others: five more, one of them with a name.
     pub malformed_tools: bool,
     /// True if its event streams have other events before the answer.
@@ -56,6 +61,15 @@ pub struct Behaviour {
     pub elsewhere: u16,
     /// The body of all its answers as an [`AnswerForm::Page`].
     pub page: String,
+}
+
+/// The hints of a tool about itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Hints {
+    /// `readOnlyHint`.
+    pub read_only: Option<bool>,
+    /// `destructiveHint`.
+    pub destructive: Option<bool>,
 }
 
 /// The form of an MCP server's answers.
@@ -117,6 +131,8 @@ impl Default for Behaviour {
             counters: true,
             discovers_only: false,
             offers_tools: true,
+            hints: Hints::default(),
+            upstream: None,
             malformed_tools: false,
             noisy_events: false,
             start: Start::Normal(START),

@@ -10,7 +10,7 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::Bytes;
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, ErrorCode, Implementation, ListToolsResult,
-    PaginatedRequestParams, ProtocolVersion, ServerCapabilities, ServerConfig, Tool,
+    PaginatedRequestParams, ProtocolVersion, ServerCapabilities, ServerConfig, Tool, ToolAnnotations,
 };
 use rmcp::service::RequestContext;
 use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
@@ -18,7 +18,7 @@ use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, Stream
 use rmcp::{ErrorData, RoleServer, ServerHandler};
 use serde_json::{Map, Value, json};
 
-use super::behaviour::{AnswerForm, Behaviour};
+use super::behaviour::{AnswerForm, Behaviour, Hints};
 use super::callers::Callers;
 use super::noise;
 use super::refusal::{RefusalStyle, plain};
@@ -29,6 +29,8 @@ pub(crate) struct Server {
     callers: Callers,
     /// The version of the secret that was read at the start.
     secret_version: Option<String>,
+    /// True if the API behind it refuses the credential that it started with.
+    is_refused_upstream: bool,
     /// The sessions that it has given out and that were not ended.
     sessions: Mutex<BTreeSet<String>>,
     service: StreamableHttpService<Tools, LocalSessionManager>,
@@ -36,7 +38,12 @@ pub(crate) struct Server {
 
 impl Server {
     /// Needs to be called inside a tokio runtime.
-    pub(crate) fn new(behaviour: Behaviour, callers: Callers, secret_version: Option<String>) -> Self {
+    pub(crate) fn new(
+        behaviour: Behaviour,
+        callers: Callers,
+        secret_version: Option<String>,
+        is_refused_upstream: bool,
+    ) -> Self {
         let behaviour = Arc::new(behaviour);
         let config = StreamableHttpServerConfig::default()
             .with_legacy_session_mode(behaviour.stateful)
@@ -44,14 +51,15 @@ impl Server {
             .with_sse_keep_alive(None)
             // The platform, not the server, decides who may come in.
             .disable_allowed_hosts();
-        let tools = Tools(Arc::clone(&behaviour));
+        let tools = Tools { behaviour: Arc::clone(&behaviour), is_refused_upstream };
         let service = StreamableHttpService::new(move || Ok(tools.clone()), Arc::default(), config);
-        Self { behaviour, callers, secret_version, sessions: Mutex::default(), service }
+        Self { behaviour, callers, secret_version, is_refused_upstream, sessions: Mutex::default(), service }
     }
 
     /// Returns a server in the same state, without its sessions. Needs to be called inside a tokio runtime.
     pub(crate) fn copy(&self) -> Self {
-        Self::new((*self.behaviour).clone(), self.callers.clone(), self.secret_version.clone())
+        let (behaviour, secret_version) = ((*self.behaviour).clone(), self.secret_version.clone());
+        Self::new(behaviour, self.callers.clone(), secret_version, self.is_refused_upstream)
     }
 
     pub(crate) fn secret_version(&self) -> Option<&str> {
@@ -167,23 +175,32 @@ impl fmt::Debug for Server {
 }
 
 #[derive(Clone)]
-struct Tools(Arc<Behaviour>);
+struct Tools {
+    behaviour: Arc<Behaviour>,
+    is_refused_upstream: bool,
+}
 
 impl Tools {
     fn tool(&self, number: usize) -> Tool {
         let mut schema = Map::new();
         schema.insert("type".to_owned(), json!("object"));
-        let description = format!("Tool {number} of {}.", self.0.tools);
-        Tool::new(format!("{}_{number:03}", self.0.tool_name), description, Arc::new(schema))
+        let description = format!("Tool {number} of {}.", self.behaviour.tools);
+        let tool = Tool::new(format!("{}_{number:03}", self.behaviour.tool_name), description, Arc::new(schema));
+        let Hints { read_only, destructive } = self.behaviour.hints;
+        if self.behaviour.hints == Hints::default() {
+            return tool;
+        }
+        tool.with_annotations(ToolAnnotations::from_raw(None, read_only, destructive, None, None))
     }
 }
 
 impl ServerHandler for Tools {
     fn get_info(&self) -> ServerConfig {
         let capabilities = ServerCapabilities::builder();
-        let capabilities = if self.0.offers_tools { capabilities.enable_tools().build() } else { capabilities.build() };
+        let capabilities =
+            if self.behaviour.offers_tools { capabilities.enable_tools().build() } else { capabilities.build() };
         let mut config = ServerConfig::new(capabilities);
-        config.server_info = Implementation::new(&self.0.server_name, &self.0.server_version);
+        config.server_info = Implementation::new(&self.behaviour.server_name, &self.behaviour.server_version);
         // The default is the SDK's newest revision, which this server may not support.
         if let Some(newest) = self.supported_protocol_versions().iter().rfind(|it| it.as_str() < "2026") {
             config.protocol_version = newest.clone();
@@ -193,7 +210,7 @@ impl ServerHandler for Tools {
 
     fn supported_protocol_versions(&self) -> Cow<'static, [ProtocolVersion]> {
         let known = ProtocolVersion::KNOWN_VERSIONS.iter();
-        known.filter(|version| self.0.revisions.iter().any(|it| it == version.as_str())).cloned().collect()
+        known.filter(|version| self.behaviour.revisions.iter().any(|it| it == version.as_str())).cloned().collect()
     }
 
     async fn list_tools(
@@ -201,7 +218,7 @@ impl ServerHandler for Tools {
         request: Option<PaginatedRequestParams>,
         _: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
-        if !self.0.offers_tools {
+        if !self.behaviour.offers_tools {
             return Err(ErrorData::new(ErrorCode::METHOD_NOT_FOUND, "Method not found", None));
         }
         let cursor = request.and_then(|request| request.cursor);
@@ -210,12 +227,12 @@ impl ServerHandler for Tools {
             Some(cursor) => cursor
                 .strip_prefix("after-")
                 .and_then(|number| number.parse().ok())
-                .filter(|start| *start < self.0.tools)
+                .filter(|start| *start < self.behaviour.tools)
                 .ok_or_else(|| ErrorData::invalid_params("Invalid cursor", None))?,
         };
-        let end = self.0.tools.min(start + self.0.page_size.max(1));
+        let end = self.behaviour.tools.min(start + self.behaviour.page_size.max(1));
         let mut result = ListToolsResult::with_all_items((start + 1..=end).map(|number| self.tool(number)).collect());
-        result.next_cursor = (end < self.0.tools).then(|| format!("after-{end}"));
+        result.next_cursor = (end < self.behaviour.tools).then(|| format!("after-{end}"));
         Ok(result)
     }
 
@@ -224,9 +241,13 @@ impl ServerHandler for Tools {
         request: CallToolRequestParams,
         _: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
-        let known = (1..=self.0.tools).any(|number| self.tool(number).name == request.name);
+        let known = (1..=self.behaviour.tools).any(|number| self.tool(number).name == request.name);
         if !known {
             return Err(ErrorData::invalid_params(format!("Unknown tool: {}", request.name), None));
+        }
+        if self.is_refused_upstream {
+            let text = "the API answered HTTP 401: invalid client credentials";
+            return Ok(CallToolResult::error(vec![ContentBlock::text(text)]).into());
         }
         let text = format!("{} was called", request.name);
         Ok(CallToolResult::success(vec![ContentBlock::text(text)]).into())

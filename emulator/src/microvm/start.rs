@@ -73,7 +73,10 @@ impl Boot {
             CallerCheck::AsEnvironmentSays => Callers::of(&self.environment),
             CallerCheck::Nothing => Callers::default(),
         };
-        Some(Arc::new(Server::new(self.behaviour.clone(), callers, self.secret_version.clone())))
+        let is_wrong = |(key, value): &(String, String)| self.environment.get(key) != Some(value);
+        let is_refused_upstream = self.behaviour.upstream.as_ref().is_some_and(is_wrong);
+        let (behaviour, secret_version) = (self.behaviour.clone(), self.secret_version.clone());
+        Some(Arc::new(Server::new(behaviour, callers, secret_version, is_refused_upstream)))
     }
 
     /// Reads the secret that the environment names, if it names one, and checks that what is required is there.

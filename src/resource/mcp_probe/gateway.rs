@@ -22,9 +22,6 @@ use crate::mcp::Catalogue;
 
 /// The separator between a target's name and a tool's (developer guide, gateway tool naming).
 const SEPARATOR: &str = "___";
-/// The maximum length of a tool's name: model APIs refuse a request that has a tool with a longer one
-/// (`^[a-zA-Z0-9_-]{1,64}$`).
-const NAME_CHARS_MAX: usize = 64;
 
 /// A gateway and the one target of it that is probed.
 pub(super) struct Gateway {
@@ -71,27 +68,23 @@ impl Gateway {
         self.live.name()
     }
 
+    /// Returns the name under which the gateway lists a tool of the target.
+    pub(super) fn listed_name(&self, tool: &str) -> String {
+        format!("{}{tool}", self.prefix())
+    }
+
+    /// Returns the beginning of the names under which the gateway lists the target's tools.
+    pub(super) fn prefix(&self) -> String {
+        format!("{}{SEPARATOR}", self.live.name())
+    }
+
     /// Returns the tools of the target, under the server's own names. The search tool and other targets' tools do not
     /// count.
     pub(super) fn own(&self, catalogue: Catalogue) -> Catalogue {
-        let prefix = format!("{}{SEPARATOR}", self.live.name());
-        let own = catalogue.tools.iter().filter_map(|tool| tool.strip_prefix(&prefix));
-        let tools = own.map(str::to_owned).collect();
-        Catalogue { tools, ..catalogue }
-    }
-
-    /// Says for how many of the target's tools the gateway lists a name that model APIs refuse.
-    pub(super) fn long_names(&self, own: &Catalogue) -> Option<String> {
-        let prefix = self.live.name().chars().count() + SEPARATOR.len();
-        let is_long = |tool: &&String| prefix + tool.chars().count() > NAME_CHARS_MAX;
-        let count = own.tools.iter().filter(is_long).count();
-        let longest = own.tools.iter().map(|tool| prefix + tool.chars().count()).max().unwrap_or_default();
-        (count > 0).then(|| {
-            format!(
-                "{count} of their names (`<target>{SEPARATOR}<tool>`) exceed {NAME_CHARS_MAX} characters, which many model \
-                 APIs refuse, and the longest has {longest}: shorten the target's name"
-            )
-        })
+        let prefix = self.prefix();
+        let own =
+            |names: &[String]| names.iter().filter_map(|tool| tool.strip_prefix(&prefix)).map(str::to_owned).collect();
+        Catalogue { tools: own(&catalogue.tools), changing: own(&catalogue.changing), ..catalogue }
     }
 
     /// Returns true if the gateway has not read the target's tools from the server, although it could.

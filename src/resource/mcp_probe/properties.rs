@@ -2,14 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde_json::{Map, Value};
+
 use super::gateway::Gateway;
 use crate::agentcore::gateway_target::TargetRef;
 use crate::code::Code;
 use crate::error::Error;
 use crate::header_name::header_name_problem;
 use crate::job::Job;
-use crate::mcp::Catalogue;
 use crate::mcp::url::RuntimeUrl;
+use crate::mcp::{Call, Catalogue};
 use crate::oauth::client::{Client, ClientFields};
 use crate::oauth::{Discovery, DiscoveryFields};
 use crate::properties::{Choice, FromText, PropertyReader, PropertySet};
@@ -17,7 +19,7 @@ use crate::sensitive::Sensitive;
 use crate::ssrf::ssrf_objection;
 use crate::stored_secret;
 use crate::tags;
-use crate::text::quote;
+use crate::text::{nearest, quote};
 
 const TOOLS_MAX: i32 = 10_000;
 
@@ -82,6 +84,8 @@ pub(crate) struct Properties {
     // Zero is what a probe counts that was given no credentials to ask with.
     #[property(name = "ExpectedToolCount", range = 0..=TOOLS_MAX, map = |count: Option<i32>| count.filter(|it| *it > 0))]
     expected_tool_count: Option<i32>,
+    #[property(flatten = CallFields, parse = call)]
+    pub(crate) call: Option<Call>,
     /// `Strict`: a failed probe fails the resource. `Report`: it succeeds, and `Result` says `FAILED:<code>`.
     #[property(name = "Mode", default = Mode::Strict)]
     pub(crate) mode: Mode,
@@ -121,6 +125,21 @@ struct AuthFields {
     client: ClientFields,
 }
 
+/// The properties of a call.
+#[derive(Debug, PropertySet)]
+struct CallFields {
+    /// Name of a tool, as the server lists it, that is called once the tools are listed: wrong credentials for what is behind
+    /// the server then fail the probe, too. The tool may be called several times, so name one that only reads. It is not
+    /// called if its annotations say that it changes something (`readOnlyHint` false, or `destructiveHint` true without
+    /// `readOnlyHint`), and the probe fails; a tool without annotations is called. The result is not looked at, but
+    /// `isError` fails the probe with the tool's words. Refused with `ANONYMOUS`.
+    #[property(name = "CallTool", chars = 128)]
+    tool: Option<String>,
+    /// Arguments of that call, as a JSON object. In a map, CloudFormation turns numbers into texts: give the JSON as text.
+    #[property(name = "CallArguments")]
+    arguments: Map<String, Value>,
+}
+
 impl FromText for TargetRef {
     fn from_text(text: String) -> Result<Self, String> {
         Self::parse(&text)
@@ -158,15 +177,29 @@ fn check_headers(property: &str, headers: &BTreeMap<String, String>) -> Result<(
 
 /// Refuses combinations that cannot work.
 fn check(properties: &Properties) -> Result<(), Error> {
-    if properties.secret_headers.is_empty() {
+    let anonymous = matches!(properties.auth, Auth::Anonymous);
+    let has_headers = !properties.secret_headers.is_empty();
+    let (property, problem) = if properties.call.is_some() && anonymous {
+        ("CallTool", "has no effect when `Auth` is ANONYMOUS; set it to IAM or BEARER, or leave this out")
+    } else if has_headers && properties.secret_id.is_none() {
+        ("SecretHeaders", "names keys of a secret, and `SecretId` is missing; name the secret there")
+    } else if has_headers && anonymous {
+        ("SecretHeaders", "has no effect when `Auth` is ANONYMOUS; leave it out")
+    } else {
         return Ok(());
-    }
-    let problem = match (&properties.secret_id, &properties.auth) {
-        (None, _) => "names keys of a secret, and `SecretId` is missing; name the secret there",
-        (Some(_), Auth::Anonymous) => "has no effect when `Auth` is ANONYMOUS; leave it out",
-        (Some(_), _) => return Ok(()),
     };
-    Err(Error::property("SecretHeaders", problem))
+    Err(Error::property(property, problem))
+}
+
+/// Returns the call of a tool, if the template names one.
+fn call(_: &PropertyReader<'_>, fields: CallFields) -> Result<Option<Call>, Error> {
+    match fields {
+        CallFields { tool: Some(tool), arguments } => Ok(Some(Call { tool, arguments })),
+        CallFields { tool: None, arguments } if arguments.is_empty() => Ok(None),
+        CallFields { .. } => {
+            Err(Error::property("CallArguments", "has no effect without `CallTool`; name the tool there"))
+        }
+    }
 }
 
 /// Returns the credentials of calls, and the IdP if the template names one.
@@ -218,7 +251,7 @@ impl Properties {
     }
 
     /// Checks that the catalogue of a server, or of the target behind `gateway`, is the expected one.
-    pub(super) fn check(&self, catalogue: &Catalogue, gateway: Option<&Gateway>) -> Result<(), Error> {
+    pub(super) fn check(&self, job: &Job<'_>, catalogue: &Catalogue, gateway: Option<&Gateway>) -> Result<(), Error> {
         let count = i32::try_from(catalogue.tools.len()).unwrap_or(i32::MAX);
         let (who, tools, remedy) = match gateway {
             None => ("the server", format!("{count} tools"), None),
@@ -237,6 +270,22 @@ impl Properties {
         {
             let sentence = format!("{who} lists {tools} where `ExpectedToolCount` is {expected}{}", advice(None));
             return Err(Error::unverified(Code::OtherToolCount, sentence));
+        }
+        let is_missing = |call: &&Call| !catalogue.tools.contains(&call.tool);
+        if let Some(Call { tool, .. }) = self.call.as_ref().filter(is_missing) {
+            let similar = nearest(tool, catalogue.tools.iter().map(String::as_str));
+            let similar = similar.map(|name| format!("; did you mean {}?", job.quote(name))).unwrap_or_default();
+            let sentence =
+                format!("{who} does not list {} of `CallTool`; it lists {tools}{similar}{}", quote(tool), advice(None));
+            return Err(Error::unverified(Code::ToolsMissing, sentence));
+        }
+        if let Some(Call { tool, .. }) = self.call.as_ref().filter(|call| catalogue.changing.contains(&call.tool)) {
+            let sentence = format!(
+                "the tool {} of `CallTool` was not called, because its annotations say that it changes something; name \
+                 one that only reads",
+                quote(tool)
+            );
+            return Err(Error::unverified(Code::ToolNotReadOnly, sentence));
         }
         let missing: Vec<_> = self.expected_tools.iter().filter(|tool| !catalogue.tools.contains(tool)).collect();
         if missing.is_empty() {

@@ -5,7 +5,8 @@ use std::time::Duration;
 use crate::code::Code;
 use crate::denial::{Denial, Policy};
 use crate::mcp::url::Place;
-use crate::mcp::{Credential, LastResponse, PlatformRefusal, Refusal};
+use crate::mcp::{Credential, Failure, LastResponse, PlatformRefusal, Refusal};
+use crate::text::quote as quoted;
 
 /// The time for which a refusal of credentials is treated as a policy or an authorizer that has not propagated yet.
 const PROPAGATION: Duration = Duration::from_mins(2);
@@ -46,6 +47,7 @@ impl Verdict {
                     | Code::ServerError
                     | Code::RevisionRefused
                     | Code::McpError
+                    | Code::ToolFailed
             )
     }
 
@@ -58,6 +60,8 @@ impl Verdict {
 /// A refused attempt and its circumstances.
 pub(super) struct Attempt<'a> {
     pub(super) refusal: &'a Refusal,
+    /// The tool whose call was refused, if the tools were listed before.
+    pub(super) called: Option<&'a str>,
     pub(super) credential: &'a Credential,
     pub(super) place: Place,
     /// The time since the first attempt.
@@ -77,11 +81,23 @@ impl Attempt<'_> {
                 );
                 return Verdict::Final(Code::Unreachable, sentence);
             }
+            if let Some(tool) = self.called {
+                let sentence = format!("the server does not answer a call of the tool {}: {problem}", quoted(tool));
+                return Verdict::Retry(Code::TimedOut, sentence);
+            }
             if !tried.is_empty() {
                 return Verdict::Retry(Code::TimedOut, format!("the server stopped answering: {problem}"));
             }
             return Verdict::Retry(Code::Unreachable, format!("the server cannot be reached: {problem}"));
         };
+        if let (Some(_), Some(tool)) = (excess, self.called) {
+            let sentence = format!(
+                "the tool {} answers with more than the probe reads; narrow its answer by `CallArguments`, or name another \
+                 one in `CallTool`",
+                quoted(tool)
+            );
+            return Verdict::Final(Code::ToolFailed, sentence);
+        }
         if let Some(excess) = excess.filter(|_| seen.may_be_mcp()) {
             return Verdict::Final(Code::CatalogueTooLarge, format!("the server {excess}"));
         }
@@ -198,6 +214,11 @@ impl Attempt<'_> {
             return Verdict::Retry(Code::TimedOut, format!("the server began to answer and stopped: {problem}"));
         }
         let (status, tried) = (seen.server_status(), self.tried());
+        // An error inside of a call is not one of the server.
+        let of_call = matches!(status, 200..300 | 400 | 404) && seen.rpc_code.is_some_and(|code| code != -32_010);
+        if self.called.is_some() && of_call {
+            return self.of_revisions(seen, said);
+        }
         match (status, seen.rpc_code) {
             (401 | 403, _) => {
                 let challenge = challenge(seen, &quote);
@@ -268,15 +289,19 @@ impl Attempt<'_> {
         if *accepted {
             let code = seen.rpc_code.map(|code| format!(", MCP error {code}")).unwrap_or_default();
             let what = if code.is_empty() { format!(", {problem}") } else { code };
-            let sentence =
-                format!("the server accepts a session and does not list its tools (HTTP {status}{what}){said}");
+            let (code, does) = match self.called {
+                None => (Code::McpError, "accepts a session and does not list its tools".to_owned()),
+                Some(tool) => {
+                    let does = format!("lists its tools and does not carry out a call of {}", quoted(tool));
+                    (Code::ToolFailed, does)
+                }
+            };
+            let sentence = format!("the server {does} (HTTP {status}{what}){said}");
             // A server that has forgotten its own session begins a new one.
             let lost = status == 404;
-            return if lost {
-                self.until_propagated(Code::McpError, sentence)
-            } else {
-                Verdict::Final(Code::McpError, sentence)
-            };
+            // A gateway lists the tools that it has read before, and may not be allowed yet to call the server.
+            let fresh = self.called.is_some() && self.place == Place::Gateway;
+            return if lost || fresh { self.until_propagated(code, sentence) } else { Verdict::Final(code, sentence) };
         }
         let tried: Vec<_> = tried.iter().map(|it| format!("{} ({})", it.revision, it.how)).collect();
         let sentence = format!(
@@ -292,6 +317,30 @@ impl Attempt<'_> {
         let revisions: Vec<_> = self.refusal.tried.iter().map(|it| it.revision).collect();
         if revisions.len() < 2 { String::new() } else { format!(", asked in MCP {}", revisions.join(", ")) }
     }
+}
+
+/// Returns the verdict on a tool that answered, and not with a success. Another call would end in the same way.
+pub(super) fn tool_failed(
+    failure: &Failure,
+    tool: &str,
+    place: Place,
+    quote: impl Fn(&str) -> Option<String>,
+) -> Verdict {
+    let how = match failure {
+        Failure::Tool(words) => {
+            let said = Some(words).filter(|words| !words.is_empty()).and_then(|words| quote(words));
+            format!("failed{}", said.map(|words| format!(": {words}")).unwrap_or_default())
+        }
+        Failure::Result(problem) => (*problem).to_owned(),
+        Failure::List(_) | Failure::Call(_) => "was not called".to_owned(),
+    };
+    let debug =
+        if place == Place::Gateway { ", and set the gateway's `ExceptionLevel` to DEBUG to be told more" } else { "" };
+    let sentence = format!(
+        "the tool {} {how}; check the credentials that the server has for what is behind it, and `CallArguments`{debug}",
+        quoted(tool)
+    );
+    Verdict::Final(Code::ToolFailed, sentence)
 }
 
 /// Returns the challenge of a refusal in brackets, if there is one that may be quoted.

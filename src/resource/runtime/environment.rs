@@ -2,14 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use super::properties::{CredentialDelivery, Properties, SecretSource};
+use super::properties::{CredentialDelivery, ENVIRONMENT, EXTRA_ENVIRONMENT, Properties, SecretSource, replaces};
 use crate::error::Error;
 use crate::job::Job;
 use crate::sensitive::Sensitive;
 use crate::stored_secret;
 use crate::text::quote;
 
-const NAME: &str = "EnvironmentVariables";
 /// Bounds of EnvironmentVariablesMap (API reference, CreateAgentRuntime).
 const VARIABLES_MAX: usize = 50;
 const KEY_CHARS_MAX: usize = 100;
@@ -28,7 +27,7 @@ pub(super) async fn build(job: &Job<'_>, properties: &Properties) -> Result<BTre
                 let name = name_for_container(secret, &properties.role_arn);
                 if environment.insert(secret.variable.clone(), Sensitive::new(name)).is_some() {
                     let problem = format!("sets {}, which `SecretId` sets; leave it out", secret.variable);
-                    return Err(Error::property(NAME, problem));
+                    return Err(Error::property(ENVIRONMENT, problem));
                 }
             }
             CredentialDelivery::EnvironmentVariables => {
@@ -49,28 +48,55 @@ pub(super) async fn build(job: &Job<'_>, properties: &Properties) -> Result<BTre
     if let Some(version) = &properties.secret_version_id {
         environment.insert(SECRET_VERSION_VARIABLE.to_owned(), Sensitive::new(version.as_str()));
     }
-    check(&environment)?;
+    for (name, value) in &properties.extra_environment {
+        // The template's own variables were compared when the properties were read.
+        let sets = if properties.secret.as_ref().is_some_and(|secret| secret.variable == *name) {
+            "`SecretEnvironmentVariable` names"
+        } else if name == SECRET_VERSION_VARIABLE {
+            "is for `SecretVersionId`"
+        } else if environment.contains_key(name) {
+            "the secret of `SecretId` sets"
+        } else {
+            environment.insert(name.clone(), value.clone());
+            continue;
+        };
+        return Err(replaces(name, sets));
+    }
+    check(properties, &environment)?;
     Ok(environment)
 }
 
-fn check(environment: &BTreeMap<String, Sensitive>) -> Result<(), Error> {
+fn check(properties: &Properties, environment: &BTreeMap<String, Sensitive>) -> Result<(), Error> {
     if environment.len() > VARIABLES_MAX {
-        let problem =
-            format!("come to {} with the secret's; AgentCore takes at most {VARIABLES_MAX}", environment.len());
-        return Err(Error::property(NAME, problem));
+        let problem = format!(
+            "come to {} with the extra ones and the secret's; AgentCore takes at most {VARIABLES_MAX}: remove some",
+            environment.len()
+        );
+        return Err(Error::property(ENVIRONMENT, problem));
     }
     for (key, value) in environment {
         let chars = value.expose().chars().count();
-        let problem = if key.chars().count() > KEY_CHARS_MAX {
+        let problem = if !is_name(key) {
+            format!(
+                "would have the name {}, which no environment takes; use letters, digits and underscores",
+                quote(key)
+            )
+        } else if key.chars().count() > KEY_CHARS_MAX {
             format!("would have the name {}, longer than the {KEY_CHARS_MAX} characters AgentCore takes", quote(key))
         } else if chars > VALUE_CHARS_MAX {
             format!("would give {key} a value of {chars} characters; AgentCore takes at most {VALUE_CHARS_MAX}")
         } else {
             continue;
         };
-        return Err(Error::property(NAME, format!("{problem}; shorten it, here or in the secret")));
+        let property = if properties.extra_environment.contains_key(key) { EXTRA_ENVIRONMENT } else { ENVIRONMENT };
+        return Err(Error::property(property, format!("{problem}; shorten it, here or in the secret")));
     }
     Ok(())
+}
+
+/// Returns true if an environment can have a variable of this name (POSIX.1-2024, section 8.1).
+fn is_name(key: &str) -> bool {
+    !key.is_empty() && !key.contains(|c: char| c == '=' || c.is_control())
 }
 
 /// Returns the secret's name, or its ARN if the name would not be found: in another account than that of the

@@ -100,6 +100,6 @@ fn too_large(problem: &str, fits_v1: bool) -> Error {
     );
     Error::property(
         "EnvironmentVariables",
-        format!("{problem} (names and values, with those that are added); {advice}"),
+        format!("{problem} (names and values, with the extra ones and the secret's); {advice}"),
     )
 }

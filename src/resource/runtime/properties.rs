@@ -22,6 +22,8 @@ const SESSION_SECONDS: std::ops::RangeInclusive<i32> = 60..=1_209_600;
 pub(crate) const IDLE_SECONDS_DEFAULT: i32 = 900;
 pub(crate) const LIFETIME_SECONDS_DEFAULT: i32 = 28_800;
 const NAME_CHARS_MAX: usize = 48;
+pub(super) const ENVIRONMENT: &str = "EnvironmentVariables";
+pub(super) const EXTRA_ENVIRONMENT: &str = "ExtraEnvironmentVariables";
 const SUBNETS_MAX: usize = 16;
 
 impl Choice for ServerProtocol {
@@ -117,10 +119,10 @@ pub(crate) struct Properties {
     /// Protocol that the server speaks.
     #[property(name = "ServerProtocol", default = ServerProtocol::Mcp)]
     pub protocol: ServerProtocol,
-    /// Variables for the container. At most 50 with those the secret adds; names up to 100 characters, values up to 5000,
-    /// and all together up to 4096 bytes on V1 and 2560 on V2.
-    #[property(name = "EnvironmentVariables")]
+    #[property(flatten = EnvironmentFields, parse = environment, also = extra_environment)]
     pub environment: BTreeMap<String, Sensitive>,
+    /// Variables that may only add to the others, whoever sets those.
+    pub extra_environment: BTreeMap<String, Sensitive>,
     #[property(flatten = SecretFields, map = secret)]
     pub secret: Option<SecretSource>,
     /// Opaque. A new value creates a new version of the runtime, so that new sessions have the new secret; on V2 there is
@@ -154,6 +156,19 @@ pub(crate) struct Properties {
     /// Tags of the runtime: see [above](#what-all-resource-types-have-in-common).
     #[property(name = "Tags", check = tags::check)]
     pub tags: BTreeMap<String, String>,
+}
+
+/// The properties of the environment.
+#[derive(Debug, PropertySet)]
+struct EnvironmentFields {
+    /// Variables for the container. At most 50 with those the secret adds; names up to 100 characters, values up to 5000,
+    /// and all together up to 4096 bytes on V1 and 2560 on V2.
+    #[property(name = "EnvironmentVariables")]
+    variables: BTreeMap<String, Sensitive>,
+    /// Further variables, for a template's parameter: CloudFormation cannot merge two maps. They replace nothing: a
+    /// variable that `EnvironmentVariables` names, even without a value, or that the secret sets is refused.
+    #[property(name = "ExtraEnvironmentVariables")]
+    extra: BTreeMap<String, Sensitive>,
 }
 
 /// The properties of the secret.
@@ -241,6 +256,26 @@ fn check(properties: &Properties) -> Result<(), Error> {
         return Err(Error::property("IdleRuntimeSessionTimeout", problem));
     }
     Ok(())
+}
+
+/// Returns the variables, and the extra ones. Refuses an extra one that would replace a variable of the template.
+fn environment(
+    reader: &PropertyReader<'_>,
+    fields: EnvironmentFields,
+) -> Result<(BTreeMap<String, Sensitive>, BTreeMap<String, Sensitive>), Error> {
+    let EnvironmentFields { variables, extra } = fields;
+    // A variable without a value is the template's, too: it has one as soon as somebody gives a parameter.
+    let named = reader.keys(ENVIRONMENT)?;
+    match named.iter().find(|name| extra.contains_key(*name)) {
+        None => Ok((variables, extra)),
+        Some(name) => Err(replaces(name, "`EnvironmentVariables` names")),
+    }
+}
+
+/// Refuses the extra variable `name`, which somebody else `sets`.
+pub(super) fn replaces(name: &str, sets: &str) -> Error {
+    let problem = format!("sets {}, which {sets}; remove it, because extra variables replace no other", quote(name));
+    Error::property(EXTRA_ENVIRONMENT, problem)
 }
 
 fn secret(fields: SecretFields) -> Option<SecretSource> {

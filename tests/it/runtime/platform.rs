@@ -211,7 +211,7 @@ async fn an_environment_that_is_too_large_is_refused_before_the_call_where_the_p
     let sentence = |bytes: usize, most: usize, platform: &str, or_v1: &str| {
         format!(
             "`EnvironmentVariables` come to {bytes} bytes, where AgentCore takes at most {most} on platform version \
-             {platform} (names and values, with those that are added); use fewer or shorter variables, leave values in \
+             {platform} (names and values, with the extra ones and the secret's); use fewer or shorter variables, leave values in \
              the secret with `CredentialDelivery` ContainerRetrieval{or_v1}"
         )
     };
