@@ -34,7 +34,7 @@ pub use origin::PlatformRefusal;
 /// fit behind it.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(45);
 /// The maximum time of one call of a tool, which waits for what is behind the server.
-const CALL_TIMEOUT: Duration = Duration::from_secs(60);
+const CALL_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// The way in which requests are authorized.
 #[derive(Clone, Debug)]

@@ -43,6 +43,13 @@ impl fmt::Debug for Sensitive {
     }
 }
 
+/// Returns true if the text is, or contains, what has the shape of a credential: a token, a private key, an access key
+/// id, or a URL with a password.
+#[must_use]
+pub fn looks_like_credential(text: &str) -> bool {
+    !shape::find(text).is_empty()
+}
+
 /// Remembers the secret values that one request has met, and masks them in every text that leaves the function.
 ///
 /// This is the second line of defence: no text is built from a secret on purpose, but an AWS error may quote its input,

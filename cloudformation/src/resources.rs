@@ -3,6 +3,7 @@
 //! Roles and policies feed the emulator's IAM; functions decide who answers for custom resources. The rest is checked,
 //! named, remembered and forgotten again. They take no time.
 
+mod ec2;
 mod iam;
 mod lambda;
 mod place;
@@ -82,6 +83,8 @@ impl Account {
                 let arn = place.arn("cloudwatch", &format!("alarm:{}", place.name));
                 Ok((self.others.remember(place, place.name.clone())?, attributes(json!({ "Arn": arn }))))
             }
+            "AWS::EC2::SecurityGroup" => ec2::put_security_group(place, properties, &mut self.others),
+            "AWS::EC2::VPCEndpoint" => ec2::put_vpc_endpoint(place, properties, &mut self.others),
             "AWS::CDK::Metadata" => Ok((self.others.remember(place, place.name.clone())?, Map::new())),
             _ => {
                 let settings = place.aws.settings();

@@ -8,6 +8,7 @@ mod fault;
 mod parameters;
 mod request;
 mod run;
+mod secret;
 mod session;
 mod surroundings;
 mod template;
@@ -32,6 +33,8 @@ struct CommandLine {
 enum Command {
     /// Serve the emulated AWS on loopback, for the AWS CLI, boto3 or any SDK, until Ctrl-C.
     Emulate(emulate::Arguments),
+    /// Split a server's .env file into the JSON of its secret, whose values are not printed, and its plain configuration.
+    Secret(secret::Arguments),
     /// Measure start, latency, memory, calls and size. Use a release build: `cargo run --release -p local -- bench`.
     Bench(bench::Arguments),
 }
@@ -43,6 +46,7 @@ fn main() -> ExitCode {
         Some(Command::Emulate(arguments)) => {
             Runtime::new(false).and_then(|runtime| runtime.run(emulate::run(arguments)))
         }
+        Some(Command::Secret(arguments)) => secret::run(arguments),
         Some(Command::Bench(arguments)) => bench::run(arguments),
     };
     match outcome {

@@ -41,6 +41,8 @@ pub struct Metadata {
     pub token_endpoint: Option<String>,
     /// The page on which users sign in, if the IdP has one.
     pub authorization_endpoint: Option<String>,
+    /// The document's words about clients that sign users in.
+    pub sign_in: SignIn,
     /// True if the token endpoint takes the client secret as HTTP Basic credentials.
     pub basic: bool,
     /// The other ways in which clients authenticate, if the document lists no way to send a client secret.
@@ -48,6 +50,17 @@ pub struct Metadata {
     /// The algorithms that sign ID tokens, if the document names them. Access tokens may be signed otherwise.
     id_token_algorithms: Option<Vec<String>>,
     source: Discovery,
+}
+
+/// The offers of an IdP to clients that sign users in.
+#[derive(Clone, Copy, Debug)]
+pub struct SignIn {
+    /// True if a client can register itself (RFC 7591).
+    pub registers_clients: bool,
+    /// True if the id of a client can be the URL of a document about it (OAuth client id metadata documents).
+    pub takes_client_documents: bool,
+    /// True if the document lists S256, by which a client proves that it began the sign-in (RFC 7636).
+    pub lists_s256: bool,
 }
 
 /// The members that are read of a discovery document.
@@ -62,9 +75,26 @@ struct Document<'a> {
     #[serde(borrow)]
     authorization_endpoint: Option<&'a RawValue>,
     #[serde(borrow)]
+    registration_endpoint: Option<&'a RawValue>,
+    #[serde(borrow)]
+    client_id_metadata_document_supported: Option<&'a RawValue>,
+    #[serde(borrow)]
+    code_challenge_methods_supported: Option<&'a RawValue>,
+    #[serde(borrow)]
     token_endpoint_auth_methods_supported: Option<&'a RawValue>,
     #[serde(borrow)]
     id_token_signing_alg_values_supported: Option<&'a RawValue>,
+}
+
+impl SignIn {
+    fn of(document: &Document<'_>) -> Self {
+        let methods = texts(document.code_challenge_methods_supported).unwrap_or_default();
+        Self {
+            registers_clients: text(document.registration_endpoint).is_some(),
+            takes_client_documents: document.client_id_metadata_document_supported.is_some_and(|it| it.get() == "true"),
+            lists_s256: methods.iter().any(|it| it == "S256"),
+        }
+    }
 }
 
 impl Metadata {
@@ -292,6 +322,7 @@ impl Discovery {
             issuer,
             token_endpoint,
             authorization_endpoint: text(document.authorization_endpoint),
+            sign_in: SignIn::of(document),
             basic,
             secretless_methods: (!basic && !takes("client_secret_post")).then_some(methods),
             id_token_algorithms: texts(document.id_token_signing_alg_values_supported),

@@ -32,6 +32,7 @@ use crate::wait::Deadline;
 
 mod challenge;
 mod claims;
+mod clients;
 mod gateway;
 mod log_ownership;
 mod long_names;
@@ -206,7 +207,7 @@ async fn verify(job: &Job<'_>, properties: &Properties) -> Result<Finding, Error
     let headers = properties.read_secret_headers(job).await?;
     let access = Access { credential, headers, caller: job.requester().suffix().clone() };
     let deadline = job.deadline.at_most(BUDGET);
-    let (mut detail, catalogue) = match gateway {
+    let (detail, catalogue) = match gateway {
         None => {
             let catalogue = ask(job, properties, None, &access, deadline).await?;
             properties.check(job, &catalogue, None)?;
@@ -220,9 +221,8 @@ async fn verify(job: &Job<'_>, properties: &Properties) -> Result<Finding, Error
             (format!("the gateway answers and lists {count} tools of target {target}{long}"), catalogue)
         }
     };
-    if let Some(call) = &properties.call {
-        detail.push_str(&format!("; a call of the tool {} succeeded", quote(&call.tool)));
-    }
+    let called = properties.call.as_ref().map(|call| format!("; a call of the tool {} succeeded", quote(&call.tool)));
+    let detail = format!("{detail}{}", called.unwrap_or_default());
     Ok(Finding { result: "PASSED".to_owned(), detail, catalogue: Some(catalogue) })
 }
 

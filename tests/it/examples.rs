@@ -74,10 +74,131 @@ async fn a_runtime_with_an_existing_secret_under_a_key_of_its_own() {
 /// A default name collided with the name of the previous stack.
 #[test]
 fn every_runtime_is_named_by_whoever_deploys_it() {
-    for example in ["runtime", "existing-secret", "vpc", "attach", "two-runtimes-one-gateway", "standalone"] {
+    for example in
+        ["runtime", "existing-secret", "mcp-server", "vpc", "attach", "two-runtimes-one-gateway", "standalone"]
+    {
         let template = TemplateSource::Uploaded(read(&format!("examples/{example}.yaml")));
         assert_eq!(template_summary(&template).expect("a template")["Name"].default, None, "{example}");
     }
+}
+
+/// Behaves as a server whose tools call an API with the OAuth client in its secret.
+fn serve_oauth_client(estate: &Estate, secret: &str) {
+    let required_keys = ["MCP_CLIENT_ID", "MCP_CLIENT_SECRET"].map(str::to_owned).to_vec();
+    let upstream = Some(("MCP_CLIENT_SECRET".to_owned(), secret.to_owned()));
+    let behaviour = Behaviour { reads_secret: true, required_keys, upstream, ..Behaviour::default() };
+    estate.aws.with(|world| world.containers.behave(behaviour));
+}
+
+const TOKEN_URL: (&str, &str) = ("TokenUrl", "https://auth.example.com/oauth2/token");
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn an_mcp_server_with_an_oauth_client() {
+    let estate = Estate::new(&[]).await;
+    let (secret, example) = (canary("client"), "examples/mcp-server.yaml");
+    serve_oauth_client(&estate, &secret);
+    let environment = r#"{"FINANCE_MCP_URL": "https://finance.example.com/mcp"}"#;
+    let server =
+        [&SERVER[..], &[TOKEN_URL, ("ExtraEnvironment", environment), ("VerifyWithTool", "tool_001")]].concat();
+    let credentials = [("ClientId", "content-engine"), ("ClientSecret", &*secret)];
+    let parameters = [&server[..], &credentials].concat();
+    let created = estate.create("tools", example, &parameters).await;
+    estate.expect(&created, StackStatus::CreateComplete);
+    assert!(created.output("Verification").expect("an output").ends_with("a call of the tool \"tool_001\" succeeded"));
+    let now = estate.aws.clock().now();
+    let variables =
+        estate.aws.with(|world| world.agentcore.runtimes(now).next().expect("a runtime").configuration().environment());
+    assert_eq!(variables["AUTH_SERVER_TOKEN_URL"], TOKEN_URL.1);
+    assert_eq!(variables["FINANCE_MCP_URL"], "https://finance.example.com/mcp");
+    let held = estate.aws.with(|world| {
+        let name = &variables["SECRET_NAME"];
+        world.secrets.secret(name).and_then(|secret| secret.current_text().map(str::to_owned))
+    });
+    let held: Value = serde_json::from_str(&held.expect("a secret")).expect("JSON");
+    assert_eq!(held, json!({"MCP_CLIENT_ID": "content-engine", "MCP_CLIENT_SECRET": secret}));
+    estate.expect(&estate.delete("tools").await, StackStatus::DeleteComplete);
+
+    let wrong = [&server[..], &[("ClientId", "content-engine"), ("ClientSecret", "cAnArY-wrong")]].concat();
+    estate.refuse("tools", example, &wrong, "the tool \"tool_001\" failed: \"the API answered HTTP 401").await;
+    let replaced = [&parameters[..], &[("ExtraEnvironment", r#"{"AUTH_SERVER_TOKEN_URL": "x"}"#)]].concat();
+    estate
+        .refuse("tools", example, &replaced, "sets \"AUTH_SERVER_TOKEN_URL\", which `EnvironmentVariables` names")
+        .await;
+    for (parameters, expected) in [
+        (server.clone(), "Give ClientId and ClientSecret, or ExistingSecretArn"),
+        ([&parameters[..], &[("ExistingSecretArn", SECRET_ARN)]].concat(), "Clear ClientId and ClientSecret"),
+    ] {
+        let refusal = estate.cloudformation.create_stack(input("tools", example, &parameters)).await;
+        assert!(refusal.expect_err("a Rule").message.contains(expected), "{expected}");
+    }
+}
+
+const SECRET_ARN: &str = "arn:aws:secretsmanager:us-east-1:111122223333:secret:finance/mcp-AbCdEf";
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn an_mcp_server_with_the_oauth_client_of_an_existing_secret() {
+    let estate = Estate::empty();
+    let secret = canary("client");
+    serve_oauth_client(&estate, &secret);
+    let text = json!({"MCP_CLIENT_ID": "content-engine", "MCP_CLIENT_SECRET": secret}).to_string();
+    let input = json!({"Name": EXISTING, "SecretString": text, "ClientRequestToken": "f".repeat(32)});
+    let kept = estate.somebody(ServiceId::SecretsManager, "CreateSecret", input);
+    let arn = kept["ARN"].as_str().expect("text");
+    estate.create(PROVISIONER, "provisioner.yaml", &[("ReadableSecretArns", arn)]).await;
+    let parameters = [&SERVER[..], &[TOKEN_URL, ("ExistingSecretArn", arn), ("VerifyWithTool", "tool_001")]].concat();
+    estate.live("examples/mcp-server.yaml", &parameters, &[("Rotation", "1")]).await;
+}
+
+/// The endpoints are there before the runtime, and its network interfaces outlive it.
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_runtime_in_a_vpc_without_internet_access() {
+    const ALL: [&str; 6] = [
+        "EcrApiEndpoint",
+        "EcrDkrEndpoint",
+        "S3Endpoint",
+        "LogsEndpoint",
+        "SecretsManagerEndpoint",
+        "AgentCoreEndpoint",
+    ];
+    let estate = Estate::new(&[("AllowVpc", "true")]).await;
+    let (subnets, group) = ("subnet-0a1b2c3d,subnet-0a1b2c3e", "sg-0a1b2c3d");
+    let network = [("VpcId", "vpc-0a1b2c3d"), ("Subnets", subnets), ("RuntimeSecurityGroup", group)];
+    let network = [&network[..], &[("RouteTables", "rtb-0a1b2c3d,rtb-0a1b2c3e")]].concat();
+    let endpoints = |switches: &[(&str, &str)]| {
+        let parameters = [&network[..], switches].concat();
+        input("endpoints", "examples/vpc-endpoints.yaml", &parameters)
+    };
+    let count = || {
+        let resources = estate.cloudformation.resources("endpoints").into_values();
+        let endpoints = resources.filter(|it| it.type_name == "AWS::EC2::VPCEndpoint" && it.physical_id.is_some());
+        endpoints.count()
+    };
+    let created = estate.cloudformation.create_stack(endpoints(&[])).await.expect("a valid template");
+    estate.expect(&created, StackStatus::CreateComplete);
+    assert_eq!(count(), 5, "all but AgentCore's");
+
+    let parameters = [&SERVER[..], &[("Subnets", subnets), ("SecurityGroups", group)]].concat();
+    let runtime = estate.create("tools", "examples/vpc.yaml", &parameters).await;
+    estate.expect(&runtime, StackStatus::CreateComplete);
+    assert!(runtime.output("Verification").expect("an output").starts_with("PASSED"));
+
+    let all = ALL.map(|name| (name, "true"));
+    let updated = estate.cloudformation.update_stack(endpoints(&all)).await.expect("a valid template");
+    estate.expect(&updated, StackStatus::UpdateComplete);
+    assert_eq!(count(), 6);
+    for name in ALL {
+        let one = [(name, "true")];
+        let others: Vec<_> = ALL.iter().filter(|it| **it != name).map(|it| (*it, "false")).collect();
+        let updated = estate.cloudformation.update_stack(endpoints(&[&one[..], &others].concat())).await;
+        estate.expect(&updated.expect("a valid template"), StackStatus::UpdateComplete);
+        assert_eq!(count(), 1, "{name}");
+    }
+    let refusal = estate.cloudformation.update_stack(endpoints(&[("RouteTables", "")])).await;
+    assert!(refusal.expect_err("a Rule").message.contains("S3Endpoint=true needs RouteTables"));
+    for name in ["tools", "endpoints"] {
+        estate.expect(&estate.delete(name).await, StackStatus::DeleteComplete);
+    }
+    estate.check_nothing_is_left();
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]

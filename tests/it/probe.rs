@@ -13,6 +13,7 @@ use crate::world::{Answer, CANARY, EXECUTION_ROLE, Event, IMAGE, STACK_ID, World
 
 mod bounds;
 mod call;
+mod clients;
 mod elsewhere;
 mod masking;
 mod oddities;

@@ -1,6 +1,6 @@
 //! The place of one change in the account, and what every kind of resource shares.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use emulator::aws::Aws;
 use serde_json::{Map, Value};
@@ -36,21 +36,37 @@ impl Place<'_> {
 /// The physical id and the attributes of a resource that was created or updated, or the reason why not.
 pub(super) type PutResult = Result<(String, Map<String, Value>), String>;
 
-/// Resources without an effect of their own: their types and physical ids.
+/// Resources without an effect of their own.
 #[derive(Default)]
-pub(super) struct Others(BTreeSet<(String, String)>);
+pub(super) struct Others {
+    /// Their types and physical ids.
+    known: BTreeSet<(String, String)>,
+    /// Things that only one resource can have, by its physical id.
+    claims: BTreeMap<String, String>,
+}
 
 impl Others {
     /// Keeps an id that nothing else needs to know about.
     pub(super) fn remember(&mut self, place: &Place<'_>, physical_id: String) -> Result<String, String> {
         let key = (place.target.type_name.clone(), physical_id.clone());
-        place.refuse_duplicate(self.0.contains(&key))?;
-        self.0.insert(key);
+        place.refuse_duplicate(self.known.contains(&key))?;
+        self.known.insert(key);
         Ok(physical_id)
     }
 
     pub(super) fn forget(&mut self, type_name: &str, physical_id: &str) {
-        self.0.remove(&(type_name.to_owned(), physical_id.to_owned()));
+        self.known.remove(&(type_name.to_owned(), physical_id.to_owned()));
+        self.claims.remove(physical_id);
+    }
+
+    /// Gives a resource what only one can have, or refuses because another one has it.
+    pub(super) fn claim(&mut self, physical_id: &str, what: String) -> Result<(), String> {
+        let mut claims = self.claims.iter();
+        if let Some((other, _)) = claims.find(|(other, claimed)| *other != physical_id && **claimed == what) {
+            return Err(format!("{other} has already {what}"));
+        }
+        self.claims.insert(physical_id.to_owned(), what);
+        Ok(())
     }
 }
 

@@ -250,6 +250,52 @@ static ALARM: Definition = Definition {
     ..PLAIN
 };
 
+static SECURITY_GROUP: Definition = Definition {
+    properties: &[
+        ("GroupDescription", Text),
+        ("GroupName", Text),
+        ("SecurityGroupEgress", List),
+        ("SecurityGroupIngress", List),
+        ("Tags", List),
+        ("VpcId", Text),
+    ],
+    // The default VPC, which the registry's schema allows, is not known here.
+    required: &["GroupDescription", "VpcId"],
+    create_only: &["GroupDescription", "GroupName", "VpcId"],
+    attributes: &["GroupId", "Id", "VpcId"],
+    ..PLAIN
+};
+
+static VPC_ENDPOINT: Definition = Definition {
+    properties: &[
+        ("DnsOptions", Members),
+        ("IpAddressType", Text),
+        ("PolicyDocument", Document),
+        ("PrivateDnsEnabled", Boolean),
+        ("ResourceConfigurationArn", Text),
+        ("RouteTableIds", List),
+        ("SecurityGroupIds", List),
+        ("ServiceName", Text),
+        ("ServiceNetworkArn", Text),
+        ("ServiceRegion", Text),
+        ("SubnetIds", List),
+        ("Tags", List),
+        ("VpcEndpointType", Text),
+        ("VpcId", Text),
+    ],
+    required: &["VpcId"],
+    create_only: &[
+        "ResourceConfigurationArn",
+        "ServiceName",
+        "ServiceNetworkArn",
+        "ServiceRegion",
+        "VpcEndpointType",
+        "VpcId",
+    ],
+    attributes: &["CreationTimestamp", "DnsEntries", "Id", "NetworkInterfaceIds"],
+    ..PLAIN
+};
+
 static WAIT_CONDITION_HANDLE: Definition = PLAIN;
 
 /// The resource with which `cdk synth` records the constructs of a template.
@@ -281,6 +327,8 @@ pub(crate) fn definition(type_name: &str) -> Option<&'static Definition> {
         "AWS::Events::Rule" => &EVENT_RULE,
         "AWS::Logs::LogGroup" => &LOG_GROUP,
         "AWS::CloudWatch::Alarm" => &ALARM,
+        "AWS::EC2::SecurityGroup" => &SECURITY_GROUP,
+        "AWS::EC2::VPCEndpoint" => &VPC_ENDPOINT,
         "AWS::CloudFormation::WaitConditionHandle" => &WAIT_CONDITION_HANDLE,
         "AWS::CDK::Metadata" => &CDK_METADATA,
         "AWS::CloudFormation::Stack" => &STACK,

@@ -48,6 +48,44 @@ async fn wrong_properties_are_found_when_the_resource_is_created() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn networks_that_ec2_would_refuse_are_refused() {
+    let interface = "VpcId: vpc-0a1b2c3d, ServiceName: com.amazonaws.us-east-1.logs, VpcEndpointType: Interface";
+    let both = "SubnetIds: [subnet-0a1b2c3d], SecurityGroupIds: [sg-0a1b2c3d]";
+    let gateway = "VpcId: vpc-0a1b2c3d, ServiceName: com.amazonaws.us-east-1.s3, VpcEndpointType: Gateway";
+    for (properties, expected) in [
+        (format!("{interface}, SubnetIds: [subnet-0a1b2c3d]"), "needs SecurityGroupIds"),
+        (format!("{interface}, {both}, RouteTableIds: [rtb-0a1b2c3d]"), "RouteTableIds is not supported"),
+        (format!("{}, {both}", interface.replace("logs", "log")), "com.amazonaws.us-east-1.log' does not exist"),
+        (format!("{}, {both}", interface.replace("us-east-1", "eu-west-1")), "does not exist"),
+        (format!("{}, {both}", interface.replace("vpc-", "net-")), "expecting \"vpc-...\""),
+        (format!("{interface}, {}", both.replace("sg-0a1b2c3d", "default")), "expecting \"sg-...\""),
+        (gateway.to_owned(), "needs RouteTableIds"),
+        (format!("{gateway}, RouteTableIds: [rtb-0a1b2c3d], PrivateDnsEnabled: true"), "PrivateDnsEnabled is not"),
+    ] {
+        let reason = failure("AWS::EC2::VPCEndpoint", &properties).await;
+        assert!(reason.contains(expected), "{properties}: {reason}");
+    }
+    let group = "GroupDescription: g, VpcId: vpc-0a1b2c3d";
+    for (rule, expected) in [
+        ("FromPort: 443, ToPort: 443, CidrIp: 10.0.0.0/8", "needs IpProtocol"),
+        ("IpProtocol: tcp, CidrIp: 10.0.0.0/8", "Must specify both from and to ports"),
+        ("IpProtocol: '-1'", "exactly one peer"),
+        ("IpProtocol: '-1', CidrIp: 10.0.0.0/8, SourceSecurityGroupId: sg-0a1b2c3d", "exactly one peer"),
+        ("IpProtocol: '-1', Cidr: 10.0.0.0/8", "unsupported property Cidr"),
+    ] {
+        let properties = format!("{group}, SecurityGroupIngress: [{{{rule}}}]");
+        let reason = failure("AWS::EC2::SecurityGroup", &properties).await;
+        assert!(reason.contains(expected), "{rule}: {reason}");
+    }
+    let harness = Harness::new(&[]);
+    let logs = |name| resource(name, "AWS::EC2::VPCEndpoint", &format!("{interface}, {both}"));
+    let stack = harness.create(&(logs("One") + &logs("Two"))).await;
+    assert_eq!(stack.status, Status::RollbackComplete);
+    let harness = Harness::new(&[]);
+    assert_eq!(harness.create(&logs("One")).await.status, Status::CreateComplete);
+}
+
+#[tokio::test(start_paused = true)]
 async fn names_are_generated_and_fixed_ones_need_the_capability() {
     let harness = Harness::new(&[]);
     let more = resource(

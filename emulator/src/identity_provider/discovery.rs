@@ -42,6 +42,9 @@ impl Provider {
                 members.remove(of_clients);
             }
         }
+        if let Some(members) = document.as_object_mut() {
+            members.extend(self.members.clone());
+        }
         match fault {
             Some(ProviderFault::DiscoveryIssuer(issuer)) => document["issuer"] = json!(issuer),
             Some(ProviderFault::DiscoveryEmpty(member)) => document[*member] = json!(""),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use http::Uri;
+use serde_json::{Map, Value};
 
 use super::fault::ProviderFault;
 
@@ -83,6 +84,8 @@ pub struct Provider {
     pub signs_only: bool,
     /// The algorithms that sign ID tokens, by the document.
     pub id_token_algorithms: Vec<&'static str>,
+    /// Further members of the document, such as `registration_endpoint`.
+    pub members: Map<String, Value>,
     /// The lifetime of a token.
     pub token_lifetime: Duration,
     /// Its fault.
@@ -131,6 +134,7 @@ impl Provider {
             secretless_methods: Vec::new(),
             signs_only: false,
             id_token_algorithms: vec!["RS256"],
+            members: Map::new(),
             token_lifetime: Duration::from_hours(1),
             fault: None,
             fault_requests: u32::MAX,
@@ -138,6 +142,13 @@ impl Provider {
             jwks_uri: format!("{keys_under}{jwks}"),
             location,
         }
+    }
+
+    /// Adds members to the document.
+    #[must_use]
+    pub fn with_members(mut self, members: &Value) -> Self {
+        self.members.extend(members.as_object().cloned().unwrap_or_default());
+        self
     }
 
     /// Adds a client.

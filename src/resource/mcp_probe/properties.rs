@@ -113,7 +113,7 @@ pub(crate) struct Properties {
 struct AuthFields {
     /// `IAM`: signed as the function's role. `BEARER`: with a token by client credentials, whose claims are compared first
     /// with the authorizer of a runtime in this Region and account. `ANONYMOUS`: no call succeeds; the probe checks that the
-    /// endpoint asks for a token, and of the right issuer. One of `DiscoveryUrl` and `Issuer` is required with `BEARER`,
+    /// endpoint asks for a token, and of the right issuer, and `Detail` says what keeps MCP clients from connecting. One of `DiscoveryUrl` and `Issuer` is required with `BEARER`,
     /// optional with `ANONYMOUS`, refused with `IAM`. `ClientId` and a secret are required with `BEARER`; they and the rest
     /// of the client's properties are refused otherwise. With `GatewayTargetId` and no `Auth`, `ClientId` stands for
     /// `BEARER`.

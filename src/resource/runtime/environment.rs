@@ -13,6 +13,7 @@ use crate::text::quote;
 const VARIABLES_MAX: usize = 50;
 const KEY_CHARS_MAX: usize = 100;
 const VALUE_CHARS_MAX: usize = 5000;
+const SHORTEN: &str = "shorten it, here or in the secret";
 
 /// The variable that carries `SecretVersionId`. Only a configuration that differs creates a new version of a runtime,
 /// and a delivery of the same event has to see that an earlier one already created it: this variable gives both.
@@ -82,14 +83,17 @@ fn check(properties: &Properties, environment: &BTreeMap<String, Sensitive>) -> 
                 quote(key)
             )
         } else if key.chars().count() > KEY_CHARS_MAX {
-            format!("would have the name {}, longer than the {KEY_CHARS_MAX} characters AgentCore takes", quote(key))
+            let name = quote(key);
+            format!("would have the name {name}, longer than the {KEY_CHARS_MAX} characters AgentCore takes; {SHORTEN}")
         } else if chars > VALUE_CHARS_MAX {
-            format!("would give {key} a value of {chars} characters; AgentCore takes at most {VALUE_CHARS_MAX}")
+            format!(
+                "would give {key} a value of {chars} characters; AgentCore takes at most {VALUE_CHARS_MAX}; {SHORTEN}"
+            )
         } else {
             continue;
         };
         let property = if properties.extra_environment.contains_key(key) { EXTRA_ENVIRONMENT } else { ENVIRONMENT };
-        return Err(Error::property(property, format!("{problem}; shorten it, here or in the secret")));
+        return Err(Error::property(property, problem));
     }
     Ok(())
 }

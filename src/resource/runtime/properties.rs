@@ -94,6 +94,9 @@ pub(crate) enum Network {
     },
 }
 
+/// Environment variables, by name.
+type Variables = BTreeMap<String, Sensitive>;
+
 /// The desired state.
 #[derive(Debug, PropertySet)]
 #[properties(check = check)]
@@ -120,9 +123,9 @@ pub(crate) struct Properties {
     #[property(name = "ServerProtocol", default = ServerProtocol::Mcp)]
     pub protocol: ServerProtocol,
     #[property(flatten = EnvironmentFields, parse = environment, also = extra_environment)]
-    pub environment: BTreeMap<String, Sensitive>,
+    pub environment: Variables,
     /// Variables that may only add to the others, whoever sets those.
-    pub extra_environment: BTreeMap<String, Sensitive>,
+    pub extra_environment: Variables,
     #[property(flatten = SecretFields, map = secret)]
     pub secret: Option<SecretSource>,
     /// Opaque. A new value creates a new version of the runtime, so that new sessions have the new secret; on V2 there is
@@ -164,11 +167,11 @@ struct EnvironmentFields {
     /// Variables for the container. At most 50 with those the secret adds; names up to 100 characters, values up to 5000,
     /// and all together up to 4096 bytes on V1 and 2560 on V2.
     #[property(name = "EnvironmentVariables")]
-    variables: BTreeMap<String, Sensitive>,
+    variables: Variables,
     /// Further variables, for a template's parameter: CloudFormation cannot merge two maps. They replace nothing: a
     /// variable that `EnvironmentVariables` names, even without a value, or that the secret sets is refused.
     #[property(name = "ExtraEnvironmentVariables")]
-    extra: BTreeMap<String, Sensitive>,
+    extra: Variables,
 }
 
 /// The properties of the secret.
@@ -259,10 +262,7 @@ fn check(properties: &Properties) -> Result<(), Error> {
 }
 
 /// Returns the variables, and the extra ones. Refuses an extra one that would replace a variable of the template.
-fn environment(
-    reader: &PropertyReader<'_>,
-    fields: EnvironmentFields,
-) -> Result<(BTreeMap<String, Sensitive>, BTreeMap<String, Sensitive>), Error> {
+fn environment(reader: &PropertyReader<'_>, fields: EnvironmentFields) -> Result<(Variables, Variables), Error> {
     let EnvironmentFields { variables, extra } = fields;
     // A variable without a value is the template's, too: it has one as soon as somebody gives a parameter.
     let named = reader.keys(ENVIRONMENT)?;

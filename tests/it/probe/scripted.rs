@@ -24,7 +24,8 @@ use super::TYPE;
 use crate::in_progress;
 use crate::world::{Event, World};
 
-const ENDPOINT: &str =
+const HOST: &str = "https://bedrock-agentcore.us-east-1.amazonaws.com/";
+pub(super) const ENDPOINT: &str =
     "https://bedrock-agentcore.us-east-1.amazonaws.com/runtimes/mcp-AbCdEf1234/invocations?accountId=1";
 
 /// The end of an answer's body.
@@ -149,6 +150,8 @@ pub(super) struct Request<'a> {
     pub(super) method: &'a str,
     pub(super) before: usize,
     pub(super) cursor: Option<&'a str>,
+    /// The URL of the request.
+    pub(super) url: &'a str,
 }
 
 type Script = Arc<dyn Fn(&Request<'_>) -> Reply + Send + Sync>;
@@ -171,7 +174,7 @@ impl HttpConnector for Server {
         if let Some(answer) = in_progress::answer(&request) {
             return answer;
         }
-        if !request.uri().starts_with(ENDPOINT) {
+        if !request.uri().starts_with(HOST) {
             return self.bucket.call(request);
         }
         let message: Value = serde_json::from_slice(request.body().bytes().unwrap_or_default()).unwrap_or_default();
@@ -179,7 +182,8 @@ impl HttpConnector for Server {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let before = seen.iter().filter(|it| *it == method).count();
         seen.push(method.to_owned());
-        (self.script)(&Request { method, before, cursor: message["params"]["cursor"].as_str() }).send()
+        let cursor = message["params"]["cursor"].as_str();
+        (self.script)(&Request { method, before, cursor, url: request.uri() }).send()
     }
 }
 
