@@ -24,6 +24,9 @@ use crate::error::{ApiError, ApiErrorKind, root_cause};
 use crate::http::Connectors;
 use crate::identity_provider_hosts::IdentityProviderHosts;
 
+/// Environment variable of the function with the ARN of its own role, which no call tells with its path.
+pub const ROLE_ARN_VARIABLE: &str = "FUNCTION_ROLE_ARN";
+
 /// The maximum time of one attempt of one call. After that, the attempt counts as unanswered and is repeated.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -44,6 +47,8 @@ pub struct ContextSettings {
     pub name_prefix: Option<String>,
     /// The hosts that identity providers may have.
     pub identity_provider_hosts: IdentityProviderHosts,
+    /// The ARN of the function's role, if the environment gives it.
+    pub role_arn: Option<String>,
 }
 
 /// Clients and clock, created once per function instance and lent to each invocation.
@@ -69,6 +74,8 @@ pub struct Context {
     pub name_prefix: Option<String>,
     /// The hosts that identity providers may have.
     pub identity_provider_hosts: IdentityProviderHosts,
+    /// The ARN of the function's role, if the environment gives it.
+    pub role_arn: Option<String>,
     time_source: SharedTimeSource,
     config: SdkConfig,
 }
@@ -85,6 +92,7 @@ impl Context {
             endpoints,
             name_prefix,
             identity_provider_hosts,
+            role_arn,
         } = settings;
         let (endpoints, misconfiguration) = match endpoints {
             Ok(endpoints) => (endpoints, None),
@@ -118,6 +126,7 @@ impl Context {
             connectors,
             name_prefix,
             identity_provider_hosts,
+            role_arn,
             time_source,
         }
     }
@@ -202,6 +211,7 @@ mod testing {
                 endpoints: Ok(Endpoints::default()),
                 name_prefix: None,
                 identity_provider_hosts: IdentityProviderHosts::default(),
+                role_arn: None,
             })
         }
     }

@@ -6,7 +6,7 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_async::time::{SharedTimeSource, SystemTimeSource};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
-use provisioner::aws::{Context, ContextSettings};
+use provisioner::aws::{Context, ContextSettings, ROLE_ARN_VARIABLE};
 use provisioner::endpoints::Endpoints;
 use provisioner::handler::Invocation;
 use provisioner::http::{Connectors, ExtraRoots, HttpsClient};
@@ -29,7 +29,7 @@ async fn main() -> Result<(), Error> {
 }
 
 /// Creates the context. Lambda passes the role's credentials and the Region in the environment, and a template may add
-/// the prefix of names and the hosts of identity providers.
+/// the prefix of names, the hosts of identity providers and the role's ARN.
 fn context() -> Result<Context, Error> {
     let given = |name| env::var(name).ok().filter(|value| !value.is_empty());
     let credentials = Credentials::new(
@@ -54,5 +54,6 @@ fn context() -> Result<Context, Error> {
         endpoints: problem.map_or_else(|| Endpoints::from_environment(variable), Err),
         name_prefix: given(NAME_PREFIX_VARIABLE),
         identity_provider_hosts: hosts,
+        role_arn: given(ROLE_ARN_VARIABLE),
     }))
 }

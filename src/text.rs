@@ -23,6 +23,34 @@ pub(crate) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> O
     (distance <= name.len().max(3) / 3).then_some(nearest)
 }
 
+/// Returns true if a pattern covers the whole text. `*` stands for any characters, and `?` for one, as in IAM's policies.
+pub(crate) fn matches_pattern(pattern: &str, text: &str) -> bool {
+    let (pattern, text): (Vec<char>, Vec<char>) = (pattern.chars().collect(), text.chars().collect());
+    let (mut at, mut seen) = (0, 0);
+    // The last star, and the end of what it covers.
+    let mut star = None;
+    while seen < text.len() {
+        match pattern.get(at) {
+            Some('*') => {
+                star = Some((at, seen));
+                at += 1;
+            }
+            Some(c) if *c == '?' || *c == text[seen] => {
+                at += 1;
+                seen += 1;
+            }
+            // The star covers one character more.
+            _ => {
+                let Some((place, covered)) = star else { return false };
+                star = Some((place, covered + 1));
+                at = place + 1;
+                seen = covered + 1;
+            }
+        }
+    }
+    pattern[at..].iter().all(|c| *c == '*')
+}
+
 /// Returns the text with an escape sequence (`\u{202e}`) in place of every character that a reader would not see, or that
 /// would change how the reader sees others: control characters, and Unicode's for the direction, width and end of text.
 pub(crate) fn visible(text: &str) -> Cow<'_, str> {
@@ -101,6 +129,22 @@ mod tests {
         assert_eq!(visible("a\u{3164}b\u{115f}"), "a\\u{3164}b\\u{115f}", "letters without a shape");
         let text = "plain \"words\", ümlaut-😀 and 日本";
         assert_eq!(visible(text), text);
+    }
+
+    #[test]
+    fn a_pattern_covers_the_whole_text() {
+        for (pattern, text, covers) in [
+            ("a", "a", true),
+            ("a", "ab", false),
+            ("a?", "ab", true),
+            ("*", "", true),
+            ("a*c*", "abcc", true),
+            ("*b", "abab", true),
+            ("a*b?", "abab", false),
+            ("é*", "éa", true),
+        ] {
+            assert_eq!(matches_pattern(pattern, text), covers, "{pattern} {text}");
+        }
     }
 
     #[test]

@@ -73,9 +73,16 @@ OPERATIONS = {
         "DescribeStacks",
     ],
     "logs": [
+        "AssociateKmsKey",
+        "CreateLogGroup",
+        "DeleteLogGroup",
         "DescribeLogStreams",
         "FilterLogEvents",
         "GetLogEvents",
+        "ListTagsForResource",
+        "PutRetentionPolicy",
+        "TagResource",
+        "UntagResource",
     ],
     "secretsmanager": [
         "CreateSecret",

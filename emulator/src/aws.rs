@@ -335,7 +335,9 @@ impl World {
             // GetCallerIdentity].
             ServiceId::AgentCore | ServiceId::Sts => Vec::new(),
         };
-        self.iam.authorize(&call.principal, &requirements)
+        self.iam.authorize(&call.principal, &requirements)?;
+        // The policy of a runtime covers its management as well [DG resource-based-policies].
+        self.iam.check_not_denied(&call.principal, &requirements, self.agentcore.resource_policies())
     }
 
     fn execute(&mut self, service: ServiceId, call: &Call) -> Answer {

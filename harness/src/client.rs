@@ -19,6 +19,8 @@ use crate::handler;
 const TOKEN_TIMEOUT: Duration = Duration::from_mins(1);
 /// The tool that a gateway with semantic search adds to those of its targets.
 const SEARCH_TOOL: &str = "x_amz_bedrock_agentcore_search";
+/// The words in which a runtime's own policy refuses a caller.
+const POLICY_DENIAL: &str = "explicit deny in a resource-based policy";
 
 /// Lists the tools at a runtime's or a gateway's address and calls the first one. Returns the outcome in lines. Signs
 /// as the account's administrator, or gets a token for the client that the stack's parameters name.
@@ -42,10 +44,25 @@ pub async fn call(
     };
     let headers = demanded_headers(aws, resource, parameters);
     let access = Access { credential, headers, caller: "local".to_owned() };
-    let mut session = Session::open(&context, &url, access).await.map_err(|refusal| said(&refusal))?;
+    let opened = Session::open(&context, &url, access).await.map_err(|refusal| said(&refusal));
+    if is_locked(resource) {
+        return match opened {
+            Err(words) if words.contains(POLICY_DENIAL) => {
+                Ok(vec!["refuses this caller, whom `AllowedCallers` does not name".to_owned()])
+            }
+            Err(words) => Err(words),
+            Ok(_) => Err("answers a caller whom `AllowedCallers` does not name".to_owned()),
+        };
+    }
+    let mut session = opened?;
     let used = use_first_tool(&mut session).await;
     session.end().await;
     used
+}
+
+/// Returns true if the template lets only callers in that it names. The administrator is not one of them.
+fn is_locked(resource: &StackResource) -> bool {
+    resource.properties.get("AllowedCallers").and_then(Value::as_array).is_some_and(|callers| !callers.is_empty())
 }
 
 /// Returns the URL of the discovery document if the resource takes tokens, and `None` if it takes signatures.

@@ -11,7 +11,7 @@ use emulator::lambda::Invocation;
 use emulator::lambda::in_process::InProcess;
 use emulator::service::Principal;
 use emulator::transport;
-use provisioner::aws::{Context, ContextSettings};
+use provisioner::aws::{Context, ContextSettings, ROLE_ARN_VARIABLE};
 use provisioner::endpoints::Endpoints;
 use provisioner::handler;
 use provisioner::http::Connectors;
@@ -34,6 +34,7 @@ pub fn function(aws: &Aws) -> InProcess {
             .clone();
         let variable = |name| invocation.environment.get(name).cloned();
         context.name_prefix = variable(NAME_PREFIX_VARIABLE);
+        context.role_arn = variable(ROLE_ARN_VARIABLE);
         match IdentityProviderHosts::parse(&variable(IDENTITY_PROVIDER_HOSTS_VARIABLE).unwrap_or_default()) {
             Ok(hosts) => context.identity_provider_hosts = hosts,
             Err(problem) => context.misconfiguration = Some(problem),
@@ -66,5 +67,6 @@ pub fn context(aws: &Aws, principal: &Principal) -> Context {
         endpoints: Ok(Endpoints::default()),
         name_prefix: None,
         identity_provider_hosts: IdentityProviderHosts::default(),
+        role_arn: None,
     })
 }

@@ -31,31 +31,33 @@ pub(crate) enum Deleted {
 }
 
 /// Deletes the resource that an update created under this name and never answered for, if it is ours. This request is
-/// the rollback of that update.
-pub(crate) async fn delete_abandoned<P: Provisioned>(job: &Job<'_>, name: &P::Name) -> Result<(), Error> {
+/// the rollback of that update. Returns its id.
+pub(crate) async fn delete_abandoned<P: Provisioned>(job: &Job<'_>, name: &P::Name) -> Result<Option<P::Id>, Error> {
     match find::<P>(job, name, P::SEARCH_PATIENCE).await? {
-        Some(found) if found.is_ours(job) => delete::<P>(job, &found.id).await,
-        _ => Ok(()),
+        Some(found) if found.is_ours(job) => delete::<P>(job, &found.id).await.map(|()| Some(found.id)),
+        _ => Ok(None),
     }
 }
 
 /// Deletes the resource that a Delete names by `id`, or else by `name`, if it is ours. If the resource was deleted, or
-/// the name belongs to somebody else, nothing is left to do. `physical_id` is the id that the Delete carries.
+/// the name belongs to somebody else, nothing is left to do. `physical_id` is the id that the Delete carries. Returns the
+/// id of the resource, unless none was found by the name.
 pub(crate) async fn delete_requested<P: Provisioned>(
     job: &Job<'_>,
     physical_id: &str,
     id: Option<P::Id>,
     name: impl FnOnce() -> Option<P::Name>,
-) -> Result<(), Error> {
+) -> Result<Option<P::Id>, Error> {
     if let Some(id) = id {
-        let Some(found) = get::<P>(job, &id).await? else { return Ok(()) };
+        let Some(found) = get::<P>(job, &id).await? else { return Ok(Some(id)) };
         // A resource on its way out may have lost its proof already, and the only thing left to do is to wait.
         if found.live.phase() != Phase::Deleting {
             found.check_ours(job)?;
         }
-        return delete::<P>(job, &id).await;
+        return delete::<P>(job, &id).await.map(|()| Some(id));
     }
-    let Some(name) = name() else { return Ok(()) };
+    let Some(name) = name() else { return Ok(None) };
+    let mut gone = None;
     let mut patience = match pending_name(physical_id) {
         // CloudFormation invented the id: it stands for a cancelled Create that may still be running.
         None => CANCELLED_CREATE_GRACE,
@@ -75,12 +77,13 @@ pub(crate) async fn delete_requested<P: Provisioned>(
         // A Create that still runs may delete the resource that failed and create another.
         let may_follow = deleted == Deleted::Gone { had_failed: true } && !P::REPEATS.is_empty();
         check_gone::<P>(&found.id, deleted)?;
+        gone = Some(found.id);
         if !may_follow {
             break;
         }
         patience = P::REPEATS.iter().sum::<Duration>() + LIST_PATIENCE;
     }
-    Ok(())
+    Ok(gone)
 }
 
 fn check_gone<P: Provisioned>(id: &P::Id, deleted: Deleted) -> Result<(), Error> {

@@ -188,6 +188,11 @@ pub(crate) fn is_log_group_of(id: &str, log_group: &str) -> bool {
         .is_some_and(|endpoint| !endpoint.is_empty() && endpoint.chars().all(|c| c.is_ascii_alphanumeric() || c == '_'))
 }
 
+/// Returns the ARN of the endpoint that follows the newest version (service authorization reference).
+pub(crate) fn endpoint_arn(arn: &str) -> String {
+    format!("{arn}/runtime-endpoint/{ENDPOINT}")
+}
+
 /// Returns the invocation URL, with the ARN percent-encoded (data plane API reference, InvokeAgentRuntime).
 pub(crate) fn mcp_url(arn: &str) -> String {
     let region = arn.split(':').nth(3).unwrap_or_default();

@@ -1,7 +1,8 @@
 //! `Custom::AgentCoreRuntime`: an AgentCore Runtime that hosts a container.
 //!
 //! Calls: CreateAgentRuntime, GetAgentRuntime, UpdateAgentRuntime, DeleteAgentRuntime, ListTagsForResource,
-//! TagResource, UntagResource. ListAgentRuntimes only if a name has to be looked up. GetSecretValue only for
+//! TagResource, UntagResource. GetResourcePolicy, PutResourcePolicy and DeleteResourcePolicy only if a property asks or
+//! asked for a policy; calls of CloudWatch Logs only if a property asks for the log group. ListAgentRuntimes only if a name has to be looked up. GetSecretValue only for
 //! `CredentialDelivery` EnvironmentVariables and before a container's log is quoted. FilterLogEvents if the runtime's
 //! container did not start. Identifier: the runtime's id. Replaces: `AgentRuntimeName`. Everything else updates in
 //! place, as a full replace.
@@ -28,11 +29,14 @@ mod environment;
 mod failure;
 mod governed;
 mod headers;
+mod log_group;
 mod platform;
 mod preflight;
 mod properties;
+mod resource_policy;
 
 use desired::DesiredRuntime;
+use log_group::LogGroup;
 use properties::{Properties, default_name};
 
 /// The type's lifecycle.
@@ -60,7 +64,11 @@ impl Lifecycle for Runtime {
         // The rollback of a rename that was cancelled, or whose answer got lost.
         let former = old.as_ref().map(|old| old.name(job.requester())).filter(|former| *former != name);
         if let Some(former) = former {
-            deletion::delete_abandoned::<Noun>(job, &former).await?;
+            let abandoned = deletion::delete_abandoned::<Noun>(job, &former).await?;
+            let deletes_log = old.as_ref().and_then(|old| old.log_group.as_ref()).is_some_and(LogGroup::is_deleted);
+            if let Some(id) = abandoned.filter(|_| deletes_log) {
+                log_group::delete(job, &id).await?;
+            }
         }
         // The runtime was deleted outside of the stack: it is created again, and the new id makes CloudFormation forget
         // the old one.
@@ -77,7 +85,10 @@ impl Lifecycle for Runtime {
             let pending = pending_name(physical_id).map(str::to_owned);
             Some(pending.or_else(|| raw.text("AgentRuntimeName")).unwrap_or_else(|| default_name(job.requester())))
         };
-        deletion::delete_requested::<Noun>(job, physical_id, id, name).await?;
+        let deleted = deletion::delete_requested::<Noun>(job, physical_id, id, name).await?;
+        if let Some(id) = deleted.filter(|_| log_group::asks_for_deletion(raw)) {
+            log_group::delete(job, &id).await?;
+        }
         Ok(Success::deleted(physical_id))
     }
 }
@@ -87,7 +98,7 @@ async fn create(job: &Job<'_>, desired: &DesiredRuntime<'_>) -> Outcome {
     finish(job, &found, desired.properties, None).await.map_err(|error| error.with_id(&found.id))
 }
 
-/// Brings the tags of a runtime that is READY to the desired state, and answers.
+/// Brings the policy, the log group and the tags of a runtime that is READY to the desired state, and answers.
 async fn finish(
     job: &Job<'_>,
     found: &Found<Noun>,
@@ -95,6 +106,11 @@ async fn finish(
     old: Option<&Properties>,
 ) -> Result<Success, Error> {
     let arn = found.live.agent_runtime_arn();
+    let (policy, old_policy) = (&properties.resource_policy, old.and_then(|old| old.resource_policy.as_ref()));
+    resource_policy::converge(job, arn, policy.as_ref(), old_policy, old.is_some()).await?;
+    if let Some(wanted) = &properties.log_group {
+        log_group::converge(job, &found.id, wanted, &properties.tags, old.map(|old| &old.tags)).await?;
+    }
     converge_tags(job, arn, &found.ownership, &properties.tags, old.map(|old| &old.tags)).await?;
     Ok(Success { physical_id: found.id.clone(), attributes: attributes(&found.live) })
 }

@@ -85,6 +85,7 @@ async fn a_panic_is_answered_without_its_message() {
         endpoints: Ok(Endpoints::default()),
         name_prefix: None,
         identity_provider_hosts: IdentityProviderHosts::default(),
+        role_arn: None,
     });
     let deadline = world.aws.clock().now() + Duration::from_mins(15);
     let payload = event.payload();

@@ -76,6 +76,7 @@ fn context(world: &World, variables: &[(&str, &str)]) -> (Context, Hosts) {
         endpoints: Endpoints::from_environment(read),
         name_prefix: None,
         identity_provider_hosts: IdentityProviderHosts::default(),
+        role_arn: None,
     });
     (context, hosts)
 }

@@ -6,11 +6,14 @@ use cloudformation::{TemplateSource, template_summary};
 use emulator::aws::ServiceId;
 use emulator::faults::{Fault, FaultEffect};
 use emulator::identity_provider::{ClaimStyle, Client, Provider};
+use emulator::service::Principal;
 use emulator::settings::Settings;
 use emulator::stacks::StackStatus;
+use harness::handler;
+use provisioner::mcp::{self, Credential};
 use serde_json::{Value, json};
 
-use crate::deployment::{Deployment, SHARED_GATEWAY};
+use crate::deployment::{Deployment, NAME, SHARED_GATEWAY};
 use crate::world::{canary, put_role};
 
 const ISSUER: &str = "https://tenant.auth0.com/";
@@ -211,6 +214,58 @@ async fn the_longest_tool_name_fits_and_the_gateway_lists_all_tools_on_one_page(
     }
 }
 
+/// Lists the tools of the server as this principal, past the gateway. Returns the refusal, or nothing.
+async fn refusal_of_direct_call(deployment: &Deployment, principal: &Principal) -> String {
+    let url = deployment.cloudformation.resources(NAME)["Runtime"].attributes["McpUrl"].clone();
+    let context = handler::context(&deployment.aws, principal);
+    let refusal = mcp::catalogue(&context, url.as_str().expect("a URL"), &Credential::SigV4).await.err();
+    refusal.map(|refusal| refusal.seen.map_or(refusal.problem, |seen| seen.text)).unwrap_or_default()
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_locked_runtime_answers_its_gateway_and_nobody_else_until_an_update_unlocks_it() {
+    let mut deployment = deployment(&topology("AWS_IAM", "GATEWAY_IAM_ROLE"));
+    deployment.set(&[("LockRuntimeToGateway", "true")]);
+    let created = deployment.create().await;
+    deployment.expect(&created, StackStatus::CreateComplete);
+    assert_eq!((created.output("ToolCount"), created.output("GatewayToolCount")), (Some("3"), Some("3")));
+    put_role(&deployment.aws, "arn:aws:iam::111122223333:role/powerful", "lambda.amazonaws.com");
+    let powerful = Principal::Role("arn:aws:iam::111122223333:role/powerful".to_owned());
+    let probes = |deployment: &Deployment| {
+        let requests = deployment.cloudformation.requests();
+        requests.iter().filter(|request| request.event["ResourceType"] == "Custom::AgentCoreMcpProbe").count()
+    };
+    for caller in [&powerful, &Principal::Administrator] {
+        let refusal = refusal_of_direct_call(&deployment, caller).await;
+        assert!(refusal.contains("explicit deny in a resource-based policy"), "{refusal}");
+    }
+    deployment.set(&[("LockRuntimeToGateway", "false")]);
+    let before = probes(&deployment);
+    let unlocked = deployment.update().await;
+    deployment.expect(&unlocked, StackStatus::UpdateComplete);
+    assert_eq!(refusal_of_direct_call(&deployment, &powerful).await, "");
+    deployment.set(&[("LockRuntimeToGateway", "true")]);
+    let locked = deployment.update().await;
+    deployment.expect(&locked, StackStatus::UpdateComplete);
+    assert_eq!(probes(&deployment) - before, 4, "the server and the gateway are verified after each change");
+    assert_eq!(unlocked.output("AgentRuntimeVersion"), Some("1"), "a policy is not a version");
+    assert_ne!(refusal_of_direct_call(&deployment, &powerful).await, "");
+
+    // The gateway goes, and with it the role that the policy names.
+    deployment.set(&[("LockRuntimeToGateway", "false"), ("EnableAgentCoreGateway", "false")]);
+    deployment.set(&[("GatewayAuthorizerType", "CUSTOM_JWT"), ("GatewayOutboundAuth", "")]);
+    let alone = deployment.update().await;
+    deployment.expect(&alone, StackStatus::UpdateComplete);
+    assert_eq!(refusal_of_direct_call(&deployment, &powerful).await, "");
+    deployment.set(&[("LockRuntimeToGateway", "true")]);
+    let refusal = deployment.cloudformation.update_stack(deployment.input()).await.expect_err("a Rule").message;
+    assert!(refusal.contains("LockRuntimeToGateway=true needs a gateway of the stack"), "{refusal}");
+    let deleted = deployment.delete().await;
+    deployment.expect(&deleted, StackStatus::DeleteComplete);
+    deployment.aws.with(|world| world.iam.delete_role("powerful"));
+    deployment.check_nothing_is_left();
+}
+
 /// An update deletes resources under the policy that allows it: the policy goes last.
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn a_gateway_comes_and_goes_by_updates() {
@@ -291,6 +346,16 @@ async fn combinations_that_cannot_work_are_refused_before_anything_is_created() 
         (&iam, vec![("GatewayInboundIssuer", ISSUER)], "only work with GatewayAuthorizerType=CUSTOM_JWT"),
         (&jwt, vec![("EnableAgentCoreGateway", "false")], "only work with EnableAgentCoreGateway=true"),
         (&iam, vec![("GatewayOAuthClientSecret", "secret")], "needs GatewayOAuthClientId"),
+        (
+            &iam,
+            vec![
+                ("LockRuntimeToGateway", "true"),
+                ("GatewayMode", "attach"),
+                ("ExistingGatewayId", "tools-a1b2c3d4e5"),
+            ],
+            "needs a gateway of the stack",
+        ),
+        (&oauth, vec![("LockRuntimeToGateway", "true")], "does not work with McpAuthMode=jwt"),
     ] {
         let mut deployment = deployment(base);
         deployment.set(&changes);
@@ -482,6 +547,7 @@ async fn the_policies_fit_with_the_longest_parameters() {
 crate::matrix::repeat_on_v2! {
     "gateway_stack.rs":
     every_topology_deploys_updates_its_authorizer_and_deletes
+    a_locked_runtime_answers_its_gateway_and_nobody_else_until_an_update_unlocks_it
     an_existing_gateway_is_attached_to_and_never_touched
     a_gateway_comes_and_goes_by_updates
     the_longest_tool_name_fits_and_the_gateway_lists_all_tools_on_one_page

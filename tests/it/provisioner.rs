@@ -305,8 +305,9 @@ async fn the_policies_fit_with_everything_allowed() {
 async fn the_hosts_of_identity_providers_are_in_the_functions_environment() {
     for hosts in ["", "tenant.auth0.com,login.example.com"] {
         let estate = Estate::new(&[("IdentityProviderHosts", hosts)]).await;
-        let function = &estate.cloudformation.resources(PROVISIONER)["Function"];
-        let expected = json!({"NAME_PREFIX": "mcp", "IDENTITY_PROVIDER_HOSTS": hosts});
+        let resources = estate.cloudformation.resources(PROVISIONER);
+        let (function, role) = (&resources["Function"], &resources["FunctionRole"].attributes["Arn"]);
+        let expected = json!({"NAME_PREFIX": "mcp", "IDENTITY_PROVIDER_HOSTS": hosts, "FUNCTION_ROLE_ARN": role});
         assert_eq!(function.properties["Environment"]["Variables"], expected);
     }
 }

@@ -1,7 +1,9 @@
 //! The battery of `Custom::AgentCoreRuntime`.
 
 mod late_gets;
+mod log_group;
 mod platform;
+mod resource_policy;
 mod role;
 
 use emulator::agentcore_control::Status;

@@ -71,6 +71,34 @@ async fn every_mode_deploys_updates_and_deletes_under_its_own_policies() {
     }
 }
 
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn the_containers_log_belongs_to_the_stack_if_it_has_a_retention() {
+    let mut deployment = Deployment::new(&[("ContainerLogRetentionDays", "30")]);
+    let groups = |deployment: &Deployment| -> Vec<(String, Option<u64>)> {
+        deployment.aws.with(|world| {
+            let days = |name: &str| world.logs.group(name).and_then(|group| group.retention_days);
+            world.logs.groups().map(|name| (name.to_owned(), days(name))).collect()
+        })
+    };
+    let stack = deployment.create().await;
+    deployment.expect(&stack, StackStatus::CreateComplete);
+    let name = format!("/aws/bedrock-agentcore/runtimes/{}-DEFAULT", stack.output("AgentRuntimeId").expect("an id"));
+    assert_eq!(groups(&deployment), [(name.clone(), Some(30))]);
+    for days in ["7", ""] {
+        deployment.set(&[("ContainerLogRetentionDays", days)]);
+        let updated = deployment.update().await;
+        deployment.expect(&updated, StackStatus::UpdateComplete);
+        assert_eq!(groups(&deployment), [(name.clone(), Some(7))], "{days}");
+    }
+    deployment.set(&[("ContainerLogRetentionDays", "7")]);
+    let updated = deployment.update().await;
+    deployment.expect(&updated, StackStatus::UpdateComplete);
+    let deleted = deployment.delete().await;
+    deployment.expect(&deleted, StackStatus::DeleteComplete);
+    deployment.check_nothing_is_left();
+    assert!(groups(&deployment).is_empty());
+}
+
 /// Lists the tools with these headers, signed as somebody who may call the runtime. Returns the number of tools, or the
 /// HTTP status of the refusal.
 async fn call_status(deployment: &Deployment, url: &str, headers: &[(&str, &str)]) -> Result<usize, u16> {
@@ -415,6 +443,7 @@ async fn bad_parameter_combinations_are_refused_before_anything_is_created() {
 crate::matrix::repeat_on_v2! {
     "template.rs":
     every_mode_deploys_updates_and_deletes_under_its_own_policies
+    the_containers_log_belongs_to_the_stack_if_it_has_a_retention
     keys_and_credentials_are_optional_unless_they_are_required
     required_credentials_come_from_the_secret
     a_rotated_credential_recycles_the_runtime

@@ -1,6 +1,7 @@
 //! The world of one test: an account, the function, and a way to send it events, each answered once. Its drop checks
 //! what must hold after every test: nothing secret in any log line, answer, name, tag or description.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::ops::{Deref, DerefMut};
 
@@ -11,6 +12,7 @@ use emulator::service::Principal;
 use emulator::settings::Settings;
 use emulator::stacks::StackStatus;
 use harness::{Front, Log};
+use provisioner::aws::ROLE_ARN_VARIABLE;
 use serde_json::{Value, json};
 use tracing::subscriber::DefaultGuard;
 
@@ -64,7 +66,9 @@ impl World {
         let aws = Aws::new(matrix::settings(settings));
         put_role(&aws, EXECUTION_ROLE, "bedrock-agentcore.amazonaws.com");
         put_role(&aws, FUNCTION_ROLE, "lambda.amazonaws.com");
-        Self { front: Front::new(aws, FUNCTION_ROLE), log, _subscriber: guard }
+        let mut front = Front::new(aws, FUNCTION_ROLE);
+        front.environment.insert(ROLE_ARN_VARIABLE.to_owned(), FUNCTION_ROLE.to_owned());
+        Self { front, log, _subscriber: guard }
     }
 
     /// Creates a role that may do everything, and that no service knows yet. Returns its ARN.
@@ -154,6 +158,11 @@ impl World {
     pub(crate) fn runtime<T>(&self, id: &str, look: impl FnOnce(&emulator::agentcore_control::Runtime) -> T) -> T {
         let now = self.aws.clock().now();
         self.aws.with(|world| look(world.agentcore.runtime(id, now).unwrap_or_else(|| panic!("no runtime {id}"))))
+    }
+
+    /// Returns the resource policies in force, by the ARN of their resource.
+    pub(crate) fn resource_policies(&self) -> BTreeMap<String, Value> {
+        self.aws.with(|world| world.agentcore.resource_policies().clone())
     }
 
     /// Returns everything that left the function: log lines and answers.

@@ -58,6 +58,44 @@ async fn validation_comes_before_authorization_and_both_before_faults() {
 }
 
 #[tokio::test]
+async fn the_policy_of_a_runtime_denies_its_management_as_well() {
+    let aws = Aws::new(Settings { runtime_transition: Duration::ZERO, ..Settings::default() });
+    let (service, runtime_role) = ("bedrock-agentcore.amazonaws.com", "arn:aws:iam::111122223333:role/runtime");
+    let everything = json!({"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}});
+    let trust =
+        json!({"Statement": {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}});
+    aws.with(|world| {
+        for role in [ROLE, runtime_role] {
+            let created = SystemTime::UNIX_EPOCH;
+            world.iam.put_role(crate::iam::Role::new(role, created, trust.clone(), vec![everything.clone()]));
+        }
+    });
+    let call = |principal: &Principal, operation: &str, input: Value| {
+        aws.call(principal, ServiceId::AgentCoreControl, operation, input).map_err(|error| error.message)
+    };
+    let (admin, role) = (Principal::Administrator, Principal::Role(ROLE.to_owned()));
+    let image = "111122223333.dkr.ecr.us-east-1.amazonaws.com/team/server:1";
+    let created = call(
+        &admin,
+        "CreateAgentRuntime",
+        json!({"agentRuntimeName": "server", "roleArn": runtime_role, "networkConfiguration": {"networkMode": "PUBLIC"},
+            "agentRuntimeArtifact": {"containerConfiguration": {"containerUri": image}}}),
+    );
+    let created = created.expect("a runtime");
+    let (id, arn) = (created["agentRuntimeId"].clone(), created["agentRuntimeArn"].clone());
+    let get = || call(&role, "GetAgentRuntime", json!({"agentRuntimeId": id}));
+    for (denied, refused) in [(ROLE, true), (runtime_role, false)] {
+        let policy = json!({"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Principal": "*", "Resource": arn,
+            "Action": "bedrock-agentcore:*", "Condition": {"ArnEquals": {"aws:PrincipalArn": denied}}}]});
+        let put = json!({"resourceArn": arn, "policy": policy.to_string()});
+        call(&admin, "PutResourcePolicy", put).expect("a policy");
+        let denial = get().err().unwrap_or_default();
+        assert_eq!(denial.contains("explicit deny in a resource-based policy"), refused, "{denied}: {denial}");
+    }
+    assert!(get().is_ok());
+}
+
+#[tokio::test]
 async fn the_second_and_third_calls_fail_with_what_the_service_would_say() {
     let aws = Aws::new(Settings::default());
     aws.faults().add(fault("CreateSecret", 2, 1, FaultEffect::InternalError));

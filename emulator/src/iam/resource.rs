@@ -12,6 +12,9 @@ use crate::service::{ApiError, Principal};
 const ELEMENTS: [&str; 8] =
     ["Sid", "Effect", "Principal", "Action", "NotAction", "Resource", "NotResource", "Condition"];
 
+/// The cause in a denial by a resource's policy.
+const EXPLICIT_DENY: &str = "with an explicit deny in a resource-based policy";
+
 impl Iam {
     /// Checks every requirement of a call on resources some of which have a policy (by ARN). An explicit deny wins,
     /// whoever says it; else one allow is enough, the identity's or the resource's, as within one account.
@@ -22,21 +25,12 @@ impl Iam {
         policies: &BTreeMap<String, Value>,
     ) -> Result<(), ApiError> {
         for requirement in requirements {
-            let Some(policy) = policies.get(&requirement.resource) else {
+            let Some(decision) = self.decision_of_resource(principal, requirement, policies) else {
                 self.authorize(principal, std::slice::from_ref(requirement))?;
                 continue;
             };
-            let context = self.context(principal, requirement);
-            match decide_by(std::slice::from_ref(policy), |statement| {
-                self.applies(statement, principal, requirement, &context)
-            }) {
-                Decision::ExplicitDeny => {
-                    return Err(self.refused(
-                        principal,
-                        requirement,
-                        "with an explicit deny in a resource-based policy",
-                    ));
-                }
+            match decision {
+                Decision::ExplicitDeny => return Err(self.refused(principal, requirement, EXPLICIT_DENY)),
                 Decision::Allowed => {
                     // The identity's own policies and the account's guardrails may deny it all the same.
                     if self.decide(principal, requirement).is_some_and(|denial| !denial.is_overruled_by_resource()) {
@@ -52,6 +46,33 @@ impl Iam {
             }
         }
         Ok(())
+    }
+
+    /// Refuses a call on a resource whose policy denies it explicitly. An allow of the policy counts for nothing here.
+    pub(crate) fn check_not_denied(
+        &self,
+        principal: &Principal,
+        requirements: &[Requirement],
+        policies: &BTreeMap<String, Value>,
+    ) -> Result<(), ApiError> {
+        let denied = |requirement: &&Requirement| {
+            self.decision_of_resource(principal, requirement, policies) == Some(Decision::ExplicitDeny)
+        };
+        let denied = requirements.iter().find(denied);
+        denied.map_or(Ok(()), |requirement| Err(self.refused(principal, requirement, EXPLICIT_DENY)))
+    }
+
+    /// Returns what the policy of the requirement's resource says. `None` if the resource has no policy.
+    fn decision_of_resource(
+        &self,
+        principal: &Principal,
+        requirement: &Requirement,
+        policies: &BTreeMap<String, Value>,
+    ) -> Option<Decision> {
+        let policy = policies.get(&requirement.resource)?;
+        let context = self.context(principal, requirement);
+        let applies = |statement: &_| self.applies(statement, principal, requirement, &context);
+        Some(decide_by(std::slice::from_ref(policy), applies))
     }
 
     fn refused(&self, principal: &Principal, requirement: &Requirement, cause: &str) -> ApiError {

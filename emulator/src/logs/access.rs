@@ -3,18 +3,40 @@
 
 use super::state::{Logs, group_name};
 use crate::iam::Requirement;
-use crate::input::required;
+use crate::input::{required, text, text_map};
 use crate::service::Call;
 use crate::settings::Settings;
 
 impl Logs {
     /// Returns the actions that a call needs, and the resources that it needs them on.
     pub(crate) fn requirements(&self, call: &Call) -> Vec<Requirement> {
+        let tags = text_map(&call.input, "tags");
+        let need = |operation: &str, resource: String, group: &str| {
+            let owned = self.groups.get(group).map(|group| group.tags.clone()).unwrap_or_default();
+            Requirement::new(format!("logs:{operation}"), resource).with_tags("aws:ResourceTag", &owned)
+        };
+        // Tags are of the group's ARN as it is.
+        if let Some(resource) = text(&call.input, "resourceArn") {
+            let needed = need(call.operation, resource.to_owned(), group_of_arn(resource));
+            return vec![needed.with_request_tags(&tags)];
+        }
         // Without a group the call itself is refused.
         let group = group_name(&call.input).unwrap_or_default();
         let stream = if call.operation == "GetLogEvents" { required(&call.input, "logStreamName") } else { "" };
-        vec![Requirement::new(format!("logs:{}", call.operation), arn(&self.settings, group, stream))]
+        let on_group = |operation| need(operation, arn(&self.settings, group, stream), group).with_request_tags(&tags);
+        let mut needed = vec![on_group(call.operation)];
+        if call.operation == "CreateLogGroup" {
+            let further = [("TagResource", !tags.is_empty()), ("AssociateKmsKey", call.input.contains_key("kmsKeyId"))];
+            needed.extend(further.into_iter().filter(|(_, used)| *used).map(|(operation, _)| on_group(operation)));
+        }
+        needed
     }
+}
+
+/// Returns the name of the group in its ARN.
+pub(super) fn group_of_arn(arn: &str) -> &str {
+    let (_, name) = arn.split_once(":log-group:").unwrap_or_default();
+    name
 }
 
 /// Returns the permissions that are needed to print into a stream that may not exist yet.

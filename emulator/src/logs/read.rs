@@ -18,7 +18,7 @@ const SEARCHABLE_BACKWARDS: u64 = 1_704_067_200_000;
 
 impl Logs {
     pub(super) fn describe_log_streams(&self, call: &Call) -> Answer {
-        let (name, group) = self.group(&call.input)?;
+        let (name, group) = self.group_of(&call.input)?;
         let by_time = text(&call.input, "orderBy") == Some("LastEventTime");
         let prefix = text(&call.input, "logStreamNamePrefix");
         if by_time && prefix.is_some() {
@@ -61,7 +61,7 @@ impl Logs {
     /// Searches a group. A page may be empty and yet not the last: so is the first one of a search without a start
     /// time, of which the service's documentation warns.
     pub(super) fn filter_log_events(&self, call: &Call) -> Answer {
-        let (_, group) = self.group(&call.input)?;
+        let (_, group) = self.group_of(&call.input)?;
         if text(&call.input, "filterPattern").is_some_and(|pattern| !pattern.trim().is_empty()) {
             return Err(invalid("the emulator cannot evaluate a filterPattern"));
         }
@@ -121,7 +121,7 @@ impl Logs {
 
     /// Reads a stream. Both tokens are always present; at the end of the stream the given one comes back.
     pub(super) fn get_log_events(&self, call: &Call) -> Answer {
-        let (_, group) = self.group(&call.input)?;
+        let (_, group) = self.group_of(&call.input)?;
         let name = text(&call.input, "logStreamName").unwrap_or_default();
         let stream = group.streams.get(name).ok_or_else(|| not_found("log stream"))?;
         let window = Window::of(&call.input);
@@ -154,7 +154,7 @@ impl Logs {
         }))
     }
 
-    fn group<'s, 'i>(&'s self, input: &'i Map<String, Value>) -> Result<(&'i str, &'s Group), ApiError> {
+    fn group_of<'s, 'i>(&'s self, input: &'i Map<String, Value>) -> Result<(&'i str, &'s Group), ApiError> {
         if input.contains_key("logGroupName") == input.contains_key("logGroupIdentifier") {
             return Err(invalid("Exactly one of logGroupName and logGroupIdentifier must be given."));
         }
@@ -230,11 +230,11 @@ fn milliseconds(time: SystemTime) -> u64 {
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
-fn not_found(what: &str) -> ApiError {
+pub(super) fn not_found(what: &str) -> ApiError {
     ApiError::new(400, "ResourceNotFoundException", format!("The specified {what} does not exist."))
 }
 
-fn invalid(message: &str) -> ApiError {
+pub(super) fn invalid(message: &str) -> ApiError {
     ApiError::new(400, "InvalidParameterException", message)
 }
 

@@ -19,8 +19,15 @@ pub struct Logs {
     pub(super) disorderly: bool,
 }
 
+/// A log group.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Group {
+pub struct Group {
+    /// The days after which an event is deleted. `None` keeps all.
+    pub retention_days: Option<u64>,
+    /// The ARN of the customer managed key.
+    pub kms_key: Option<String>,
+    /// The tags.
+    pub tags: BTreeMap<String, String>,
     pub(super) streams: BTreeMap<String, Stream>,
 }
 
@@ -73,6 +80,12 @@ impl Logs {
     /// Returns the names of all groups, in order.
     pub fn groups(&self) -> impl Iterator<Item = &str> {
         self.groups.keys().map(String::as_str)
+    }
+
+    /// Returns the group of this name.
+    #[must_use]
+    pub fn group(&self, name: &str) -> Option<&Group> {
+        self.groups.get(name)
     }
 }
 

@@ -46,6 +46,65 @@ async fn there_is_no_group_before_something_was_written() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_group_is_kept_by_its_owner_and_lines_go_into_it() {
+    let aws = Aws::new(Settings::default());
+    let arn = format!("arn:aws:logs:us-east-1:111122223333:log-group:{GROUP}");
+    let key = "arn:aws:kms:us-east-1:111122223333:key/0a1b2c3d-0000-1111-2222-333344445555";
+    let of_group = |more: Value| {
+        let mut input = json!({"logGroupName": GROUP});
+        input.as_object_mut().expect("an object").extend(more.as_object().cloned().unwrap_or_default());
+        input
+    };
+    for (operation, input) in [
+        ("DeleteLogGroup", of_group(json!({}))),
+        ("PutRetentionPolicy", of_group(json!({"retentionInDays": 7}))),
+        ("AssociateKmsKey", of_group(json!({"kmsKeyId": key}))),
+        ("TagResource", json!({"resourceArn": arn, "tags": {"team": "one"}})),
+        ("ListTagsForResource", json!({"resourceArn": arn})),
+    ] {
+        assert_eq!(code(call(&aws, operation, input)), "ResourceNotFoundException", "{operation}");
+    }
+    call(&aws, "CreateLogGroup", of_group(json!({"tags": {"team": "one"}}))).expect("a group");
+    assert_eq!(code(call(&aws, "CreateLogGroup", of_group(json!({})))), "ResourceAlreadyExistsException");
+    for (operation, bad) in [
+        ("PutRetentionPolicy", json!({"retentionInDays": 8})),
+        ("AssociateKmsKey", json!({"kmsKeyId": "arn:aws:kms:us-east-1:111122223333:alias/logs"})),
+    ] {
+        assert_eq!(code(call(&aws, operation, of_group(bad))), "InvalidParameterException", "{operation}");
+    }
+    call(&aws, "PutRetentionPolicy", of_group(json!({"retentionInDays": 7}))).expect("kept for a week");
+    call(&aws, "AssociateKmsKey", of_group(json!({"kmsKeyId": key}))).expect("a key");
+    call(&aws, "TagResource", json!({"resourceArn": arn, "tags": {"stage": "test"}})).expect("tags");
+    let tags = call(&aws, "ListTagsForResource", json!({"resourceArn": arn})).expect("tags");
+    assert_eq!(tags, json!({"tags": {"stage": "test", "team": "one"}}));
+    let now = aws.clock().now();
+    aws.with(|world| {
+        world.logs.write(GROUP, "s", now, ["x".to_owned()]);
+        let group = world.logs.group(GROUP).expect("the group");
+        assert_eq!((group.retention_days, group.kms_key.as_deref()), (Some(7), Some(key)));
+    });
+    call(&aws, "DeleteLogGroup", of_group(json!({}))).expect("deleted");
+    assert!(aws.with(|world| world.logs.groups().next().is_none() && world.logs.lines(GROUP).is_empty()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn keeping_a_group_takes_permissions_on_its_tags_and_its_key() {
+    let aws = Aws::new(Settings::default());
+    let key = "arn:aws:kms:us-east-1:111122223333:key/0a1b2c3d-0000-1111-2222-333344445555";
+    let input = json!({"logGroupName": GROUP, "tags": {"team": "one"}, "kmsKeyId": key});
+    let needed = ["logs:CreateLogGroup", "logs:TagResource", "logs:AssociateKmsKey"];
+    for missing in needed {
+        let actions: Vec<_> = needed.into_iter().filter(|action| *action != missing).collect();
+        let now = aws.clock().now();
+        let policy = json!({"Statement": {"Effect": "Allow", "Action": actions, "Resource": "*"}});
+        aws.with(|world| world.iam.put_role(Role::new(ROLE, now, json!({}), vec![policy])));
+        let principal = Principal::Role(ROLE.to_owned());
+        let denied = aws.call(&principal, ServiceId::Logs, "CreateLogGroup", input.clone()).expect_err("denied");
+        assert!(denied.message.contains(missing), "{}", denied.message);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_search_goes_through_all_streams_page_by_page() {
     let aws = written().await;
     let mut input = json!({"logGroupName": GROUP, "limit": 4});

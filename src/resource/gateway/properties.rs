@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::agentcore::check_role;
+use crate::agentcore::{check_kms_key, check_role};
 use crate::authorizer::{AuthorizerSpec, Fields};
 use crate::error::Error;
 use crate::oauth::client::{Client, ClientFields};
@@ -69,7 +69,7 @@ pub(crate) struct Properties {
     pub(crate) debug: bool,
     /// Customer managed key. Its key policy has to allow `kms:CreateGrant`, `kms:Decrypt`, `kms:DescribeKey` and
     /// `kms:GenerateDataKey` to `RoleArn`. A key that somebody else sets is kept.
-    #[property(name = "KmsKeyArn", check = check_key, replaces)]
+    #[property(name = "KmsKeyArn", check = check_kms_key, replaces)]
     pub(crate) kms_key_arn: Option<String>,
     /// Tags of the gateway: see [above](#what-all-resource-types-have-in-common).
     #[property(name = "Tags", check = tags::check)]
@@ -190,20 +190,6 @@ fn check_name(property: &str, name: &str) -> Result<(), Error> {
     Err(Error::property(property, problem))
 }
 
-/// Checks an ARN against the pattern of KmsKeyArn: a key, not an alias.
-fn check_key(property: &str, arn: &str) -> Result<(), Error> {
-    let parts: Vec<_> = arn.split(':').collect();
-    let fits = matches!(parts.as_slice(), ["arn", partition, "kms", _region, account, key]
-        if partition.starts_with("aws")
-            && account.len() == 12
-            && key.strip_prefix("key/").is_some_and(|id| id.len() == 36));
-    if fits {
-        return Ok(());
-    }
-    let problem = format!("is {}; use a key's ARN, `arn:aws:kms:<region>:<account>:key/<id>`, no alias", quote(arn));
-    Err(Error::property(property, problem))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -215,15 +201,6 @@ mod tests {
         }
         for name in ["mcp_server", "-mcp", "a--b", "", "é", &"a".repeat(49)] {
             assert!(check_name("GatewayName", name).is_err(), "{name}");
-        }
-    }
-
-    #[test]
-    fn a_key_is_named_by_its_arn() {
-        let id = "0a1b2c3d-0000-1111-2222-333344445555";
-        assert!(check_key("KmsKeyArn", &format!("arn:aws-us-gov:kms:us-gov-west-1:111122223333:key/{id}")).is_ok());
-        for arn in [id.to_owned(), "arn:aws:kms:us-east-1:111122223333:alias/mcp".to_owned(), String::new()] {
-            assert!(check_key("KmsKeyArn", &arn).is_err(), "{arn}");
         }
     }
 }

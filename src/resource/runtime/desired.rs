@@ -48,6 +48,9 @@ impl Desired for DesiredRuntime<'_> {
     }
 
     async fn configuration(&self, job: &Job<'_>, live: Option<&GetAgentRuntimeOutput>) -> Result<Configuration, Error> {
+        if let Some(policy) = &self.properties.resource_policy {
+            policy.check_own_access(job.context.role_arn.as_deref(), self.properties.authorizer.is_some())?;
+        }
         let desired = Configuration::desired(self.properties, self.environment.clone());
         let Some(live) = live else {
             platform::check_environment(&desired)?;

@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws_sdk_bedrockagentcorecontrol::types::ServerProtocol;
 
 use super::headers;
+use super::log_group::{LogGroup, LogGroupFields};
+use super::resource_policy::{PolicyFields, ResourcePolicy};
 use crate::agentcore::check_role;
 use crate::agentcore::runtime::{V1, V2};
 use crate::authorizer::{Authorizer, Fields};
@@ -156,6 +158,10 @@ pub(crate) struct Properties {
         default_text = "`900`, or `MaxLifetime` if that is less"
     )]
     pub idle_seconds: i32,
+    #[property(flatten = PolicyFields, parse = ResourcePolicy::read)]
+    pub resource_policy: Option<ResourcePolicy>,
+    #[property(flatten = LogGroupFields, map = LogGroup::of)]
+    pub log_group: Option<LogGroup>,
     /// Tags of the runtime: see [above](#what-all-resource-types-have-in-common).
     #[property(name = "Tags", check = tags::check)]
     pub tags: BTreeMap<String, String>,
@@ -253,6 +259,9 @@ fn platform_version(given: Option<PlatformVersion>) -> Option<&'static str> {
 /// Refuses combinations that cannot work.
 fn check(properties: &Properties) -> Result<(), Error> {
     headers::check(&properties.request_headers, properties.authorizer.is_some())?;
+    if let Some(policy) = properties.resource_policy.as_ref().filter(|_| properties.authorizer.is_some()) {
+        policy.check_for_tokens()?;
+    }
     let (idle, lifetime) = (properties.idle_seconds, properties.lifetime_seconds);
     if idle > lifetime {
         let problem = format!("is {idle}, longer than `MaxLifetime` of {lifetime}; lower it");

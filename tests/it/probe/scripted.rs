@@ -235,6 +235,7 @@ pub(super) async fn told_with(changes: Value, script: impl Fn(&Request<'_>) -> R
         endpoints: Ok(Endpoints::default()),
         name_prefix: None,
         identity_provider_hosts: IdentityProviderHosts::default(),
+        role_arn: None,
     });
     let started = world.aws.clock().now();
     let payload = event.payload();

@@ -60,6 +60,7 @@ async fn a_stream_that_stays_open_does_not_use_up_the_attempt() {
         endpoints: Ok(Endpoints::default()),
         name_prefix: None,
         identity_provider_hosts: IdentityProviderHosts::default(),
+        role_arn: None,
     });
     let url = "https://bedrock-agentcore.us-east-1.amazonaws.com/runtimes/mcp-AbCdEf1234/invocations?accountId=1";
     let catalogue = mcp::catalogue(&context, url, &Credential::SigV4).await.expect("a catalogue");

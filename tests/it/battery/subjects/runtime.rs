@@ -7,7 +7,7 @@ use harness::Answer;
 use serde_json::{Value, json};
 
 use super::{Disowned, Subject, disown_tagged, with};
-use crate::world::{EXECUTION_ROLE, IMAGE, World};
+use crate::world::{EXECUTION_ROLE, FUNCTION_ROLE, IMAGE, World};
 
 /// `Custom::AgentCoreRuntime`.
 pub(in crate::battery) struct RuntimeSubject;
@@ -25,11 +25,13 @@ impl Subject for RuntimeSubject {
 
     fn properties(&self) -> Value {
         json!({"AgentRuntimeName": Self::NAME, "ContainerUri": IMAGE, "RoleArn": EXECUTION_ROLE,
-               "SecretId": "mcp/credentials", "SecretVersionId": "v1", "Description": "one", "Tags": {"team": "one"}})
+               "SecretId": "mcp/credentials", "SecretVersionId": "v1", "Description": "one", "Tags": {"team": "one"},
+               "AllowedCallers": [FUNCTION_ROLE]})
     }
 
     fn changed(&self) -> Vec<Value> {
-        let changes = json!({"SecretVersionId": "v2", "Description": "two", "Tags": {"team": "two"}});
+        let changes = json!({"SecretVersionId": "v2", "Description": "two", "Tags": {"team": "two"},
+                             "AllowedCallers": [FUNCTION_ROLE, EXECUTION_ROLE]});
         vec![with(&self.properties(), changes)]
     }
 
@@ -52,10 +54,13 @@ impl Subject for RuntimeSubject {
     }
 
     fn shape(&self, world: &World, id: &str) -> Value {
-        world.runtime(
-            id,
-            |runtime| json!({"name": runtime.name, "members": runtime.configuration().members(), "tags": runtime.tags}),
-        )
+        let policies = world.resource_policies();
+        world.runtime(id, |runtime| {
+            let policy = |arn: &str| policies.get(arn).map(|policy| policy.to_string().replace(&runtime.arn, "<arn>"));
+            let policies = [policy(&runtime.arn), policy(&format!("{}/runtime-endpoint/DEFAULT", runtime.arn))];
+            json!({"name": runtime.name, "members": runtime.configuration().members(), "tags": runtime.tags,
+                   "policies": policies})
+        })
     }
 
     fn is_ready(&self, world: &World, id: &str) -> bool {

@@ -1,0 +1,77 @@
+//! `CreateLogGroup`, `DeleteLogGroup`, `PutRetentionPolicy`, `AssociateKmsKey`, `TagResource`, `UntagResource`,
+//! `ListTagsForResource`.
+
+use serde_json::json;
+
+use super::access::group_of_arn;
+use super::read::{invalid, not_found};
+use super::state::{Group, Logs};
+use crate::input::{required, text, text_map, texts};
+use crate::service::{Answer, ApiError, Call};
+
+/// The days for which a group can keep its events [API reference, PutRetentionPolicy].
+const RETENTION_DAYS: [u64; 22] =
+    [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653];
+
+impl Logs {
+    pub(super) fn create_log_group(&mut self, call: &Call) -> Answer {
+        let name = required(&call.input, "logGroupName");
+        if self.groups.contains_key(name) {
+            let message = "The specified log group already exists";
+            return Err(ApiError::new(400, "ResourceAlreadyExistsException", message));
+        }
+        let kms_key = text(&call.input, "kmsKeyId").map(check_key).transpose()?;
+        let tags = text_map(&call.input, "tags");
+        self.groups.insert(name.to_owned(), Group { kms_key, tags, ..Group::default() });
+        Ok(json!({}))
+    }
+
+    pub(super) fn delete_log_group(&mut self, call: &Call) -> Answer {
+        let removed = self.groups.remove(required(&call.input, "logGroupName"));
+        removed.map(|_| json!({})).ok_or_else(|| not_found("log group"))
+    }
+
+    pub(super) fn put_retention_policy(&mut self, call: &Call) -> Answer {
+        let days = call.input["retentionInDays"].as_u64().filter(|days| RETENTION_DAYS.contains(days));
+        let days = days.ok_or_else(|| invalid("The specified retentionInDays is not one of the allowed values."))?;
+        self.group_mut(required(&call.input, "logGroupName"))?.retention_days = Some(days);
+        Ok(json!({}))
+    }
+
+    pub(super) fn associate_kms_key(&mut self, call: &Call) -> Answer {
+        let name = text(&call.input, "logGroupName");
+        let name = name.ok_or_else(|| invalid("the emulator associates keys by logGroupName only"))?;
+        let key = check_key(required(&call.input, "kmsKeyId"))?;
+        self.group_mut(name)?.kms_key = Some(key);
+        Ok(json!({}))
+    }
+
+    pub(super) fn tag_resource(&mut self, call: &Call) -> Answer {
+        let tags = text_map(&call.input, "tags");
+        let name = group_of_arn(required(&call.input, "resourceArn"));
+        self.group_mut(name)?.tags.extend(tags);
+        Ok(json!({}))
+    }
+
+    pub(super) fn untag_resource(&mut self, call: &Call) -> Answer {
+        let keys = texts(&call.input, "tagKeys");
+        let name = group_of_arn(required(&call.input, "resourceArn"));
+        self.group_mut(name)?.tags.retain(|key, _| !keys.contains(key));
+        Ok(json!({}))
+    }
+
+    pub(super) fn list_tags_for_resource(&mut self, call: &Call) -> Answer {
+        let name = group_of_arn(required(&call.input, "resourceArn"));
+        Ok(json!({"tags": self.group_mut(name)?.tags}))
+    }
+
+    fn group_mut(&mut self, name: &str) -> Result<&mut Group, ApiError> {
+        self.groups.get_mut(name).ok_or_else(|| not_found("log group"))
+    }
+}
+
+/// Refuses what is not the ARN of a key; an alias is not one either.
+fn check_key(arn: &str) -> Result<String, ApiError> {
+    let is_key = arn.starts_with("arn:") && arn.contains(":kms:") && arn.contains(":key/");
+    is_key.then(|| arn.to_owned()).ok_or_else(|| invalid("The specified KMS key is not the ARN of a key."))
+}

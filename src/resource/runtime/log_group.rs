@@ -1,0 +1,180 @@
+//! The log group of a runtime's containers. AgentCore creates it without a retention when a container first prints, and
+//! never deletes it. If a property asks for it, the function creates it instead, and keeps it.
+//!
+//! Calls: CreateLogGroup, ListTagsForResource, TagResource, UntagResource, PutRetentionPolicy, AssociateKmsKey,
+//! DeleteLogGroup; none for a runtime without these properties.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use tracing::info;
+
+use crate::agentcore::runtime::log_group_name;
+use crate::agentcore::{check_kms_key, none_if_not_found};
+use crate::error::Error;
+use crate::event::RawProperties;
+use crate::job::Job;
+use crate::properties::{Choice, PropertySet};
+use crate::requester::Owner;
+use crate::tags;
+use crate::wait::while_refused;
+
+/// The days for which CloudWatch Logs can keep events (API reference, PutRetentionPolicy).
+const RETENTION_DAYS: [i32; 22] =
+    [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653];
+/// The time for which another change of the group, which CloudWatch Logs serializes, is waited for.
+const CHANGE_PATIENCE: Duration = Duration::from_mins(1);
+/// The value with which the group is deleted.
+const DELETE: &str = "Delete";
+
+/// The properties of the group.
+#[derive(Debug, PropertySet)]
+pub(super) struct LogGroupFields {
+    /// Days for which the log group of the container keeps its lines, as CloudWatch Logs allows: 1, 3, 5, 7, 14, 30, 60, 90
+    /// and more, up to 3653. See [The container's log](#the-containers-log).
+    #[property(name = "LogRetentionInDays", range = 1..=3653, default_text = "for ever", parse = retention)]
+    retention_days: Option<i32>,
+    /// Customer managed key of the log group. Its key policy has to admit CloudWatch Logs. Lines that were written before
+    /// stay under the former key.
+    #[property(name = "LogKmsKeyArn", default_text = "CloudWatch's own key", check = check_kms_key)]
+    kms_key_arn: Option<String>,
+    /// `Delete`: the log group is deleted after the runtime, if it carries this resource's tags. `Retain`: it stays.
+    #[property(name = "LogGroupDeletion", default = Deletion::Retain)]
+    deletion: Deletion,
+}
+
+#[derive(Choice, Clone, Copy, Debug, PartialEq, Eq)]
+enum Deletion {
+    #[choice(DELETE)]
+    Delete,
+    #[choice("Retain")]
+    Retain,
+}
+
+/// A log group that the function keeps.
+#[derive(Debug)]
+pub(crate) struct LogGroup {
+    retention_days: Option<i32>,
+    kms_key_arn: Option<String>,
+    deletion: Deletion,
+}
+
+impl LogGroup {
+    /// Returns the group that the properties ask for, or `None` if they leave it to AgentCore.
+    pub(super) fn of(fields: LogGroupFields) -> Option<Self> {
+        let LogGroupFields { retention_days, kms_key_arn, deletion } = fields;
+        let asked = retention_days.is_some() || kms_key_arn.is_some() || deletion == Deletion::Delete;
+        asked.then_some(Self { retention_days, kms_key_arn, deletion })
+    }
+
+    /// Returns true if the group goes with the runtime.
+    pub(super) fn is_deleted(&self) -> bool {
+        self.deletion == Deletion::Delete
+    }
+}
+
+fn retention(property: &str, given: Option<i32>) -> Result<Option<i32>, Error> {
+    match given.filter(|days| !RETENTION_DAYS.contains(days)) {
+        None => Ok(given),
+        Some(days) => {
+            let allowed = RETENTION_DAYS.map(|days| days.to_string()).join(", ");
+            Err(Error::property(property, format!("is {days}; use one of {allowed}")))
+        }
+    }
+}
+
+/// Creates the log group of the runtime `id`, or adopts the one that AgentCore has created, and brings its tags, retention
+/// and key to the desired state. `user` are the user's tags, and `old` those before an update. May run twice.
+pub(super) async fn converge(
+    job: &Job<'_>,
+    id: &str,
+    wanted: &LogGroup,
+    user: &BTreeMap<String, String>,
+    old: Option<&BTreeMap<String, String>>,
+) -> Result<(), Error> {
+    let client = &job.context.cloudwatchlogs;
+    let name = log_group_name(id);
+    let tags = tags::wanted(user, job.requester());
+    let create = client.create_log_group().log_group_name(&name).set_tags(Some(tags.clone().into_iter().collect()));
+    let created = unless_aborted(job, async || job.call("logs:CreateLogGroup", || create.clone().send()).await).await;
+    match created {
+        Ok(_) => {}
+        Err(error) if error.code() == Some("ResourceAlreadyExistsException") => {
+            converge_tags(job, &name, &tags, old).await?;
+        }
+        Err(error) => return Err(error),
+    }
+    if let Some(days) = wanted.retention_days {
+        let put = client.put_retention_policy().log_group_name(&name).retention_in_days(days);
+        unless_aborted(job, async || job.call("logs:PutRetentionPolicy", || put.clone().send()).await).await?;
+    }
+    if let Some(key) = &wanted.kms_key_arn {
+        let associate = client.associate_kms_key().log_group_name(&name).kms_key_id(key);
+        unless_aborted(job, async || job.call("logs:AssociateKmsKey", || associate.clone().send()).await).await?;
+    }
+    Ok(())
+}
+
+/// Brings the tags of a group that exists to the desired ones. Its name holds the runtime's id, so that the group of a
+/// runtime of ours is ours.
+async fn converge_tags(
+    job: &Job<'_>,
+    name: &str,
+    wanted: &BTreeMap<String, String>,
+    old: Option<&BTreeMap<String, String>>,
+) -> Result<(), Error> {
+    let client = &job.context.cloudwatchlogs;
+    let arn = arn(job, name);
+    let live = tags_of(job, &arn).await?.unwrap_or_default();
+    let changes = tags::changes(&live, wanted, old);
+    if !changes.set.is_empty() {
+        let request = client.tag_resource().resource_arn(&arn).set_tags(Some(changes.set.into_iter().collect()));
+        job.call("logs:TagResource", || request.clone().send()).await?;
+    }
+    if !changes.remove.is_empty() {
+        let request = client.untag_resource().resource_arn(&arn).set_tag_keys(Some(changes.remove));
+        job.call("logs:UntagResource", || request.clone().send()).await?;
+    }
+    Ok(())
+}
+
+/// Returns true if the properties of a Delete, which may be anything, say that the group goes with the runtime.
+pub(super) fn asks_for_deletion(raw: &RawProperties) -> bool {
+    raw.text("LogGroupDeletion").as_deref() == Some(DELETE)
+}
+
+/// Deletes the log group of the runtime `id`, which was deleted before, if the group carries this resource's tags. May run
+/// twice.
+pub(super) async fn delete(job: &Job<'_>, id: &str) -> Result<(), Error> {
+    let name = log_group_name(id);
+    let Some(tags) = tags_of(job, &arn(job, &name)).await? else { return Ok(()) };
+    if job.requester().owner(&tags) != Owner::Us {
+        info!(name, "the log group stays, because it does not carry the tags of this resource");
+        return Ok(());
+    }
+    let request = job.context.cloudwatchlogs.delete_log_group().log_group_name(&name);
+    let call = async || none_if_not_found(job.call("logs:DeleteLogGroup", || request.clone().send()).await);
+    unless_aborted(job, call).await.map(|_| ())
+}
+
+/// Reads the tags of a group. Returns `None` if the group does not exist.
+async fn tags_of(job: &Job<'_>, arn: &str) -> Result<Option<BTreeMap<String, String>>, Error> {
+    let request = job.context.cloudwatchlogs.list_tags_for_resource().resource_arn(arn);
+    let answer = none_if_not_found(job.call("logs:ListTagsForResource", || request.clone().send()).await)?;
+    Ok(answer.map(|answer| answer.tags.into_iter().flatten().collect()))
+}
+
+/// Sends a call, and repeats it while another change of the group is under way (API reference, OperationAbortedException).
+async fn unless_aborted<T>(job: &Job<'_>, call: impl AsyncFnMut() -> Result<T, Error>) -> Result<T, Error> {
+    let is_aborted = |error: &Error| error.code() == Some("OperationAbortedException");
+    let doing = "waiting for another change of the log group to end";
+    while_refused(job.deadline, CHANGE_PATIENCE, doing, is_aborted, call).await
+}
+
+/// Returns the ARN of a group of the stack's account and Region.
+fn arn(job: &Job<'_>, name: &str) -> String {
+    let mut stack = job.requester().stack_id.split(':').skip(1);
+    let mut next = || stack.next().unwrap_or_default();
+    let (partition, _, region, account) = (next(), next(), next(), next());
+    format!("arn:{partition}:logs:{region}:{account}:log-group:{name}")
+}

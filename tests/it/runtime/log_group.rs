@@ -1,0 +1,138 @@
+//! The log group of the container, which AgentCore otherwise creates for ever.
+
+use emulator::aws::ServiceId;
+use emulator::faults::FaultEffect;
+use emulator::logs::Group;
+use serde_json::{Value, json};
+
+use super::{create, delete, properties, update, with};
+use crate::world::{REGION_ACCOUNT, STACK_ID, World};
+
+const KEY: &str = "arn:aws:kms:us-east-1:111122223333:key/0a1b2c3d-0000-1111-2222-333344445555";
+
+fn name(id: &str) -> String {
+    format!("/aws/bedrock-agentcore/runtimes/{id}-DEFAULT")
+}
+
+/// Returns the log group of a runtime, if there is one.
+fn group(world: &World, id: &str) -> Option<Group> {
+    world.aws.with(|world| world.logs.group(&name(id)).cloned())
+}
+
+/// Returns the calls to CloudWatch Logs since call number `from`.
+fn log_calls(world: &World, from: usize) -> Vec<&'static str> {
+    let calls = world.aws.calls();
+    calls[from..].iter().filter(|call| call.service == ServiceId::Logs).map(|call| call.operation).collect()
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn the_group_is_created_kept_and_deleted_with_the_runtime() {
+    let mut world = World::new();
+    let week = with(json!({"LogRetentionInDays": "7", "LogGroupDeletion": "Delete", "Tags": {"team": "one"}}));
+    let id = world.send(create(week.clone())).await.success().physical_id();
+    let created = group(&world, &id).expect("a group");
+    assert_eq!((created.retention_days, created.kms_key), (Some(7), None));
+    assert_eq!(created.tags["agentcore-provisioner:stack-id"], STACK_ID);
+    assert_eq!(created.tags["team"], "one");
+
+    let month = with(json!({"LogRetentionInDays": 30, "LogKmsKeyArn": KEY, "LogGroupDeletion": "Delete"}));
+    world.send(update(&id, month.clone(), week)).await.success();
+    let updated = group(&world, &id).expect("a group");
+    assert_eq!((updated.retention_days, updated.kms_key.as_deref()), (Some(30), Some(KEY)));
+    assert!(!updated.tags.contains_key("team"));
+    world.send(delete(&id, month.clone())).await.success();
+    assert!(group(&world, &id).is_none());
+    world.send(delete(&id, month)).await.success();
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_group_that_agentcore_created_is_adopted_and_stays_without_the_property() {
+    let mut world = World::new();
+    let from = world.call_count();
+    let id = world.send(create(properties())).await.success().physical_id();
+    let now = world.aws.clock().now();
+    world.aws.with(|world| world.logs.write(&name(&id), "a", now, ["a line".to_owned()]));
+    let described = with(json!({"Description": "another"}));
+    world.send(update(&id, described.clone(), properties())).await.success();
+    assert!(log_calls(&world, from).is_empty(), "without the properties no permission is needed");
+
+    let kept = with(json!({"LogRetentionInDays": 7}));
+    world.send(update(&id, kept.clone(), described)).await.success();
+    assert_eq!(group(&world, &id).expect("the group").retention_days, Some(7));
+    assert!(world.aws.with(|world| world.logs.lines(&name(&id)).contains(&"a line")), "it is the same group");
+    world.send(update(&id, properties(), kept)).await.success();
+    world.send(delete(&id, properties())).await.success();
+    assert_eq!(group(&world, &id).expect("it stays").retention_days, Some(7));
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_group_without_our_tags_is_not_deleted() {
+    let mut world = World::new();
+    let kept = with(json!({"LogRetentionInDays": 7, "LogGroupDeletion": "Delete"}));
+    let id = world.send(create(kept.clone())).await.success().physical_id();
+    let arn = format!("arn:aws:logs:{REGION_ACCOUNT}:log-group:{}", name(&id));
+    let tags = json!({"agentcore-provisioner:logical-id": "Another"});
+    world.somebody(ServiceId::Logs, "TagResource", json!({"resourceArn": arn, "tags": tags}));
+    world.send(delete(&id, kept)).await.success();
+    assert!(group(&world, &id).is_some());
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_delete_by_name_and_a_rollback_of_a_rename_delete_the_group() {
+    let mut world = World::new();
+    let kept = with(json!({"LogRetentionInDays": 7, "LogGroupDeletion": "Delete"}));
+    let id = world.send(create(kept.clone())).await.success().physical_id();
+    world.send(delete("pending:mcp_server", kept.clone())).await.success();
+    assert!(group(&world, &id).is_none(), "the create was never answered");
+
+    let id = world.send(create(kept.clone())).await.success().physical_id();
+    let mut renamed = kept.clone();
+    renamed["AgentRuntimeName"] = json!("renamed");
+    let abandoned = world.send(update(&id, renamed.clone(), kept.clone())).await.success().physical_id();
+    assert!(group(&world, &abandoned).is_some());
+    world.send(update(&id, kept.clone(), renamed)).await.success();
+    assert!(group(&world, &abandoned).is_none() && group(&world, &id).is_some());
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn every_call_about_the_group_may_fail_once() {
+    let kept = with(json!({"LogRetentionInDays": 7, "LogKmsKeyArn": KEY, "LogGroupDeletion": "Delete"}));
+    let operations =
+        ["CreateLogGroup", "PutRetentionPolicy", "AssociateKmsKey", "ListTagsForResource", "DeleteLogGroup"];
+    for operation in operations {
+        for effect in [FaultEffect::Throttled, FaultEffect::ReplyLostBefore, FaultEffect::ReplyLostAfter] {
+            let mut world = World::new();
+            world.fault(operation, 1, 1, effect);
+            let id = world.send(create(kept.clone())).await.success().physical_id();
+            let live = group(&world, &id).expect("a group");
+            assert_eq!((live.retention_days, live.kms_key.as_deref(), live.tags.len()), (Some(7), Some(KEY), 2));
+            world.send(delete(&id, kept.clone())).await.success();
+            assert!(group(&world, &id).is_none(), "{operation}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn bad_values_get_a_sentence() {
+    let mut world = World::new();
+    for (given, sentence) in [
+        (json!({"LogRetentionInDays": 8}), "`LogRetentionInDays` is 8; use one of 1, 3, 5, 7"),
+        (json!({"LogRetentionInDays": 0}), "use a whole number from 1 to 3653"),
+        (json!({"LogKmsKeyArn": "alias/logs"}), "`LogKmsKeyArn` is \"alias/logs\"; use a key's ARN"),
+        (json!({"LogGroupDeletion": "Snapshot"}), "use one of Delete, Retain"),
+    ] {
+        let refused = world.send(create(with(Value::clone(&given)))).await;
+        assert!(refused.failure().contains(sentence), "{given}: {}", refused.reason());
+    }
+    assert!(world.calls_since(0).is_empty());
+}
+
+crate::matrix::repeat_on_v2! {
+    "log_group.rs":
+    the_group_is_created_kept_and_deleted_with_the_runtime
+    a_group_that_agentcore_created_is_adopted_and_stays_without_the_property
+    a_group_without_our_tags_is_not_deleted
+    a_delete_by_name_and_a_rollback_of_a_rename_delete_the_group
+    every_call_about_the_group_may_fail_once
+    bad_values_get_a_sentence
+}
