@@ -1,6 +1,7 @@
 //! The battery of `Custom::AgentCoreGateway`.
 
 mod deletion;
+mod guards;
 mod late_gets;
 mod preflight;
 mod replacement;

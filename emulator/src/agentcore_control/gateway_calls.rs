@@ -22,6 +22,7 @@ impl AgentCoreControl {
     pub(super) fn create_gateway(&mut self, call: &Call, dependencies: &Dependencies<'_>) -> Answer {
         let configuration = Configuration::of(&call.input);
         configuration.check(dependencies.identity_providers, call.now)?;
+        configuration.check_interceptors(dependencies.iam)?;
         let tags = text_map(&call.input, "tags");
         rules::check_tags(&tags)?;
         let name = required(&call.input, "name");
@@ -65,6 +66,7 @@ impl AgentCoreControl {
     pub(super) fn update_gateway(&mut self, call: &Call, dependencies: &Dependencies<'_>) -> Answer {
         let configuration = Configuration::of(&call.input);
         configuration.check(dependencies.identity_providers, call.now)?;
+        configuration.check_interceptors(dependencies.iam)?;
         let gateway = self.find_gateway(&call.input)?;
         let status = gateway.status(call.now);
         if !matches!(status, Status::Ready | Status::UpdateUnsuccessful) {

@@ -1,5 +1,6 @@
 //! Refusals of a gateway beyond the constraints of the service model.
 
+use std::collections::BTreeSet;
 use std::time::SystemTime;
 
 use serde_json::Value;
@@ -7,6 +8,7 @@ use serde_json::Value;
 use super::errors::invalid;
 use super::gateway_configuration::{Configuration, VERSIONS};
 use super::rules;
+use crate::iam::Iam;
 use crate::identity_provider::IdentityProviders;
 use crate::service::ApiError;
 
@@ -20,6 +22,27 @@ impl Configuration {
                 "The MCP version '{unknown}' is not supported. Supported versions: {}.",
                 VERSIONS.join(", ")
             )));
+        }
+        Ok(())
+    }
+
+    /// Refuses interceptors that cannot work: two at one point, or a function that the gateway's role may not invoke
+    /// [DG gateway-interceptors].
+    pub(super) fn check_interceptors(&self, iam: &Iam) -> Result<(), ApiError> {
+        let interceptors =
+            self.get("interceptorConfigurations").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+        let role = iam.role(self.text("roleArn").unwrap_or_default());
+        let mut points = BTreeSet::new();
+        for interceptor in interceptors {
+            let arn = interceptor["interceptor"]["lambda"]["arn"].as_str().unwrap_or_default();
+            if !role.is_some_and(|role| role.allows("lambda:InvokeFunction", arn)) {
+                return Err(invalid(format!("The gateway's role is not allowed to invoke the interceptor '{arn}'.")));
+            }
+            for point in interceptor["interceptionPoints"].as_array().into_iter().flatten() {
+                if !points.insert(point.as_str()) {
+                    return Err(invalid(format!("The interception point {point} has two interceptors.")));
+                }
+            }
         }
         Ok(())
     }

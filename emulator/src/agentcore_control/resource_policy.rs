@@ -1,5 +1,6 @@
 //! Policies of runtimes, runtime endpoints and gateways: `PutResourcePolicy`, `GetResourcePolicy`,
-//! `DeleteResourcePolicy` [DG resource-based-policies]. They are evaluated where the resources are invoked.
+//! `DeleteResourcePolicy` [DG resource-based-policies]. They are evaluated where the resources are invoked, and an explicit
+//! deny in one also where its resource is managed.
 //!
 //! AWS does not document if Get and Delete of a policy that does not exist are refused; here they are.
 

@@ -146,7 +146,8 @@ fn execution_role(created: SystemTime) -> Role {
         {"Effect": "Allow", "Action": "ecr:GetAuthorizationToken", "Resource": "*"},
         {"Effect": "Allow", "Action": ["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"],
          "Resource": "arn:aws:ecr:us-east-1:111122223333:repository/team/server"}]});
-    Role::new(ROLE, created, trust, vec![pull])
+    let intercept = json!({"Statement": {"Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": "*"}});
+    Role::new(ROLE, created, trust, vec![pull, intercept])
 }
 
 fn create(name: &str) -> Value {

@@ -7,12 +7,14 @@ use aws_sdk_bedrockagentcorecontrol::operation::create_gateway::builders::Create
 use aws_sdk_bedrockagentcorecontrol::operation::get_gateway::GetGatewayOutput;
 use aws_sdk_bedrockagentcorecontrol::operation::update_gateway::builders::UpdateGatewayFluentBuilder;
 use aws_sdk_bedrockagentcorecontrol::types::{
-    AuthorizerType, ExceptionLevel, GatewayProtocolConfiguration, GatewayProtocolType, McpGatewayConfiguration,
-    SearchType,
+    AuthorizerType, ExceptionLevel, GatewayInterceptionPoint, GatewayInterceptorConfiguration,
+    GatewayPolicyEngineConfiguration, GatewayProtocolConfiguration, GatewayProtocolType, InterceptorConfiguration,
+    LambdaInterceptorConfiguration, McpGatewayConfiguration, SearchType,
 };
 use aws_smithy_types::error::operation::BuildError;
 
-use super::properties::{Properties, VERSIONS};
+use super::governed::Releases;
+use super::properties::{Interceptors, PolicyEngine, Properties, VERSIONS};
 use crate::authorizer::Authorizer;
 
 /// Everything that our properties govern (see [`super::governed`]), and nothing else.
@@ -29,6 +31,9 @@ pub(super) struct Configuration {
     instructions: Option<String>,
     debug: bool,
     kms_key_arn: Option<String>,
+    /// Each point of interception, with the ARN of a function that intercepts there.
+    interceptors: BTreeSet<(GatewayInterceptionPoint, String)>,
+    policy_engine: Option<PolicyEngine>,
 }
 
 /// Sets the members that a create and an update share: every member is sent every time. The SDK's builders have no
@@ -49,13 +54,22 @@ macro_rules! with_members {
 
 impl Configuration {
     /// Returns the desired configuration, with the authorizer that was checked with the IdP. If the properties ask for
-    /// no versions or no key, a gateway keeps those it has. A new gateway speaks all versions.
+    /// no versions or no key, a gateway keeps those it has, and the same applies to interceptors and a policy engine, unless
+    /// the `old` properties asked for them. A new gateway speaks all versions.
     pub(super) fn desired(
         properties: &Properties,
+        old: Option<&Properties>,
         authorizer: Option<Authorizer>,
         live: Option<&GetGatewayOutput>,
     ) -> Self {
         let all = || VERSIONS.iter().map(|version| (*version).to_owned()).collect();
+        let releases = releases(properties, old);
+        let interceptors = match &properties.interceptors {
+            Some(wanted) => wanted.points(),
+            None if releases.interceptors => BTreeSet::new(),
+            None => live.map(interceptors).unwrap_or_default(),
+        };
+        let kept_engine = || live.filter(|_| !releases.policy_engine).and_then(policy_engine);
         let versions = properties.versions.clone().or_else(|| live.map(versions)).unwrap_or_else(all);
         Self {
             role_arn: properties.role_arn.clone(),
@@ -68,6 +82,8 @@ impl Configuration {
             instructions: properties.instructions.clone(),
             debug: properties.debug,
             kms_key_arn: properties.kms_key_arn.clone().or_else(|| live.and_then(key)),
+            interceptors,
+            policy_engine: properties.policy_engine.clone().or_else(kept_engine),
         }
     }
 
@@ -86,6 +102,8 @@ impl Configuration {
             instructions: text(mcp.and_then(|mcp| mcp.instructions())),
             debug: live.exception_level() == Some(&ExceptionLevel::Debug),
             kms_key_arn: key(live),
+            interceptors: interceptors(live),
+            policy_engine: policy_engine(live),
         }
     }
 
@@ -95,6 +113,8 @@ impl Configuration {
     pub(super) fn unapplied_in(&self, live: &Self) -> Vec<&'static str> {
         let members = [
             ("authorizer", self.authorizer == live.authorizer),
+            ("interceptors", self.interceptors == live.interceptors),
+            ("policy engine", self.policy_engine == live.policy_engine),
             ("role", self.role_arn == live.role_arn),
             ("supported versions", self.versions == live.versions),
         ];
@@ -120,6 +140,69 @@ impl Configuration {
             .build();
         GatewayProtocolConfiguration::Mcp(mcp)
     }
+}
+
+/// Returns the members that an update from `old` takes away.
+pub(super) fn releases(properties: &Properties, old: Option<&Properties>) -> Releases {
+    Releases {
+        interceptors: properties.interceptors.is_none() && old.is_some_and(|old| old.interceptors.is_some()),
+        policy_engine: properties.policy_engine.is_none() && old.is_some_and(|old| old.policy_engine.is_some()),
+    }
+}
+
+impl Interceptors {
+    /// Returns each point of interception with its function.
+    fn points(&self) -> BTreeSet<(GatewayInterceptionPoint, String)> {
+        let (requests, responses) = match self {
+            Self::Both(both) => (both, both),
+            Self::Each { requests, responses } => (requests, responses),
+        };
+        BTreeSet::from([
+            (GatewayInterceptionPoint::Request, requests.clone()),
+            (GatewayInterceptionPoint::Response, responses.clone()),
+        ])
+    }
+
+    /// Returns the member of the requests.
+    pub(super) fn to_api(&self) -> Result<Vec<GatewayInterceptorConfiguration>, BuildError> {
+        let (request, response) = (GatewayInterceptionPoint::Request, GatewayInterceptionPoint::Response);
+        match self {
+            Self::Both(both) => Ok(vec![interceptor(both, &[request, response])?]),
+            Self::Each { requests, responses } => {
+                Ok(vec![interceptor(requests, &[request])?, interceptor(responses, &[response])?])
+            }
+        }
+    }
+}
+
+fn interceptor(arn: &str, points: &[GatewayInterceptionPoint]) -> Result<GatewayInterceptorConfiguration, BuildError> {
+    let function = LambdaInterceptorConfiguration::builder().arn(arn).build()?;
+    GatewayInterceptorConfiguration::builder()
+        .interceptor(InterceptorConfiguration::Lambda(function))
+        .set_interception_points(Some(points.to_vec()))
+        .build()
+}
+
+impl PolicyEngine {
+    /// Returns the member of the requests.
+    pub(super) fn to_api(&self) -> Result<GatewayPolicyEngineConfiguration, BuildError> {
+        GatewayPolicyEngineConfiguration::builder().arn(&self.arn).mode(self.mode.clone()).build()
+    }
+}
+
+/// Returns each point of interception of a gateway with its function.
+fn interceptors(live: &GetGatewayOutput) -> BTreeSet<(GatewayInterceptionPoint, String)> {
+    let points = live.interceptor_configurations().iter().flat_map(|it| {
+        let function = it.interceptor().and_then(|interceptor| interceptor.as_lambda().ok());
+        let arn = function.map(LambdaInterceptorConfiguration::arn).unwrap_or_default();
+        it.interception_points().iter().map(move |point| (point.clone(), arn.to_owned()))
+    });
+    points.collect()
+}
+
+fn policy_engine(live: &GetGatewayOutput) -> Option<PolicyEngine> {
+    let engine = live.policy_engine_configuration()?;
+    Some(PolicyEngine { arn: engine.arn().to_owned(), mode: engine.mode().clone() })
 }
 
 fn authorizer_type(properties: &Properties) -> AuthorizerType {
@@ -216,7 +299,10 @@ mod tests {
     fn a_key_of_somebody_else_stays_and_one_of_ours_does_not() {
         let (none, ours) = (properties(None), properties(Some(KEY)));
         assert_eq!(unchangeable(&none, Some(&none), &live(Some(KEY))), None);
-        assert_eq!(Configuration::desired(&none, None, Some(&live(Some(KEY)))).kms_key_arn.as_deref(), Some(KEY));
+        assert_eq!(
+            Configuration::desired(&none, Some(&none), None, Some(&live(Some(KEY)))).kms_key_arn.as_deref(),
+            Some(KEY)
+        );
         for (new, old, key) in [(&none, &ours, Some(KEY)), (&ours, &none, None), (&ours, &ours, None)] {
             assert_eq!(unchangeable(new, Some(old), &live(key)), Some("KmsKeyArn"), "{key:?}");
         }

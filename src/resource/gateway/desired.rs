@@ -1,12 +1,13 @@
 //! A gateway as the engine provisions it.
 
 use aws_sdk_bedrockagentcorecontrol::operation::get_gateway::GetGatewayOutput;
+use aws_sdk_bedrockagentcorecontrol::types::{GatewayInterceptorConfiguration, GatewayPolicyEngineConfiguration};
 use aws_smithy_types::DateTime;
 
-use super::configuration::{Configuration, unchangeable};
-use super::governed::GOVERNED;
+use super::configuration::{Configuration, releases, unchangeable};
+use super::governed::governed;
 use super::preflight;
-use super::properties::Properties;
+use super::properties::{Interceptors, PolicyEngine, Properties};
 use crate::agentcore::gateway::{self, Gateway};
 use crate::agentcore::provisioned::{Created, Desired, Updated};
 use crate::agentcore::unbuildable;
@@ -24,6 +25,18 @@ pub(super) struct DesiredGateway<'a> {
     pub(super) name: String,
 }
 
+/// The members of a request that a property asks for, each of which is left out otherwise.
+type Guards = (Option<Vec<GatewayInterceptorConfiguration>>, Option<GatewayPolicyEngineConfiguration>);
+
+impl DesiredGateway<'_> {
+    /// Returns the interceptors and the policy engine that properties ask for. Others are kept with all their members.
+    fn guards(&self) -> Result<Guards, Error> {
+        let interceptors = self.properties.interceptors.as_ref().map(Interceptors::to_api).transpose();
+        let engine = self.properties.policy_engine.as_ref().map(PolicyEngine::to_api).transpose();
+        Ok((interceptors.map_err(unbuildable)?, engine.map_err(unbuildable)?))
+    }
+}
+
 impl Desired for DesiredGateway<'_> {
     type Noun = Gateway;
     type Configuration = Configuration;
@@ -35,7 +48,7 @@ impl Desired for DesiredGateway<'_> {
 
     async fn configuration(&self, job: &Job<'_>, live: Option<&GetGatewayOutput>) -> Result<Configuration, Error> {
         let authorizer = preflight::authorizer(job, self.properties, live, self.old).await?;
-        Ok(Configuration::desired(self.properties, authorizer, live))
+        Ok(Configuration::desired(self.properties, self.old, authorizer, live))
     }
 
     async fn create(
@@ -45,8 +58,11 @@ impl Desired for DesiredGateway<'_> {
         attempt: u32,
     ) -> Result<Created<Gateway>, Error> {
         let request = configuration.create_request(&job.context.agentcore).map_err(unbuildable)?;
+        let (interceptors, engine) = self.guards()?;
         let request = request
             .name(&self.name)
+            .set_interceptor_configurations(interceptors)
+            .set_policy_engine_configuration(engine)
             .set_tags(Some(tags::wanted(&self.properties.tags, job.requester()).into_iter().collect()))
             .client_token(job.requester().client_token(&format!("gateway-create-{attempt}")));
         Ok(Created { id: gateway::create(job, request).await?, live: None })
@@ -61,7 +77,10 @@ impl Desired for DesiredGateway<'_> {
         _: u32,
     ) -> Result<Option<Updated<Self>>, Error> {
         let request = configuration.update_request(&job.context.agentcore).map_err(unbuildable)?;
-        let receipt = gateway::update(job, live, request, &GOVERNED).await?;
+        let (interceptors, engine) = self.guards()?;
+        let request = request.set_interceptor_configurations(interceptors).set_policy_engine_configuration(engine);
+        let governed = governed(releases(self.properties, self.old));
+        let receipt = gateway::update(job, live, request, governed).await?;
         Ok(Some(Updated { receipt, live: None }))
     }
 

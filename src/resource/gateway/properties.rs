@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use aws_sdk_bedrockagentcorecontrol::types::GatewayPolicyEngineMode;
+
 use crate::agentcore::{check_kms_key, check_role};
 use crate::authorizer::{AuthorizerSpec, Fields};
 use crate::error::Error;
@@ -71,9 +73,55 @@ pub(crate) struct Properties {
     /// `kms:GenerateDataKey` to `RoleArn`. A key that somebody else sets is kept.
     #[property(name = "KmsKeyArn", check = check_kms_key, replaces)]
     pub(crate) kms_key_arn: Option<String>,
+    /// One or two Lambda functions, by ARN, which `RoleArn` has to be allowed to invoke. One intercepts requests and
+    /// responses; of two, the first intercepts requests and the second responses. Interceptors that somebody else sets are
+    /// kept.
+    #[property(name = "InterceptorArns", parse = interceptors)]
+    pub(crate) interceptors: Option<Interceptors>,
+    #[property(flatten = PolicyEngineFields, parse = policy_engine)]
+    pub(crate) policy_engine: Option<PolicyEngine>,
     /// Tags of the gateway: see [above](#what-all-resource-types-have-in-common).
     #[property(name = "Tags", check = tags::check)]
     pub(crate) tags: BTreeMap<String, String>,
+}
+
+/// The functions that intercept calls.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Interceptors {
+    /// One function for requests and responses.
+    Both(String),
+    /// A function for requests, and another one for responses.
+    Each {
+        /// The ARN of the function for requests.
+        requests: String,
+        /// The ARN of the function for responses.
+        responses: String,
+    },
+}
+
+/// The policy engine that decides over calls of tools.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct PolicyEngine {
+    pub(crate) arn: String,
+    pub(crate) mode: GatewayPolicyEngineMode,
+}
+
+impl Choice for GatewayPolicyEngineMode {
+    fn choices() -> impl Iterator<Item = (&'static str, Self)> {
+        [("ENFORCE", Self::Enforce), ("LOG_ONLY", Self::LogOnly)].into_iter()
+    }
+}
+
+/// The properties of the policy engine.
+#[derive(Debug, PropertySet)]
+struct PolicyEngineFields {
+    /// Policy engine that decides over calls of tools, by ARN. `RoleArn` has to be allowed to use it. An engine that
+    /// somebody else sets is kept.
+    #[property(name = "PolicyEngineArn", check = check_policy_engine)]
+    arn: Option<String>,
+    /// `ENFORCE`: calls that the engine's policies do not permit are refused. `LOG_ONLY`: they are only logged.
+    #[property(name = "PolicyEngineMode", default_text = "`ENFORCE`")]
+    mode: Option<GatewayPolicyEngineMode>,
 }
 
 /// The properties of callers.
@@ -171,6 +219,59 @@ fn versions(property: &str, given: Vec<String>) -> Result<Option<BTreeSet<String
         return Err(Error::property(property, problem));
     }
     Ok((!given.is_empty()).then(|| given.into_iter().collect()))
+}
+
+fn interceptors(property: &str, given: Vec<String>) -> Result<Option<Interceptors>, Error> {
+    // The pattern of LambdaFunctionArn, as far as a sentence can explain it.
+    let is_function = |arn: &&String| {
+        let parts: Vec<_> = arn.split(':').collect();
+        matches!(parts.as_slice(), ["arn", partition, "lambda", _region, account, "function", name, ..]
+            if partition.starts_with("aws") && account.len() == 12 && !name.is_empty() && parts.len() <= 8)
+    };
+    if let Some(other) = given.iter().find(|arn| !is_function(arn)) {
+        let problem = format!(
+            "contains {}; use ARNs of functions, `arn:aws:lambda:<region>:<account>:function:<name>`",
+            quote(other)
+        );
+        return Err(Error::property(property, problem));
+    }
+    let entries = given.len();
+    let mut given = given.into_iter();
+    match (given.next(), given.next(), given.next()) {
+        (None, ..) => Ok(None),
+        (Some(both), None, _) => Ok(Some(Interceptors::Both(both))),
+        (Some(requests), Some(responses), None) => Ok(Some(Interceptors::Each { requests, responses })),
+        _ => {
+            let problem =
+                format!("has {entries} entries; give one function, or one for requests and one for responses");
+            Err(Error::property(property, problem))
+        }
+    }
+}
+
+fn policy_engine(_: &PropertyReader<'_>, fields: PolicyEngineFields) -> Result<Option<PolicyEngine>, Error> {
+    match (fields.arn, fields.mode) {
+        (Some(arn), mode) => Ok(Some(PolicyEngine { arn, mode: mode.unwrap_or(GatewayPolicyEngineMode::Enforce) })),
+        (None, None) => Ok(None),
+        (None, Some(_)) => {
+            let problem = "has no effect without `PolicyEngineArn`; give the engine's ARN or leave this out";
+            Err(Error::property("PolicyEngineMode", problem))
+        }
+    }
+}
+
+/// Checks an ARN against the pattern of GatewayPolicyEngineArn.
+fn check_policy_engine(property: &str, arn: &str) -> Result<(), Error> {
+    let parts: Vec<_> = arn.split(':').collect();
+    let fits = matches!(parts.as_slice(), ["arn", partition, "bedrock-agentcore", _region, account, engine]
+        if partition.starts_with("aws")
+            && account.len() == 12
+            && engine.strip_prefix("policy-engine/").is_some_and(|id| id.len() > 11));
+    if fits {
+        return Ok(());
+    }
+    let advice = "use a policy engine's ARN, `arn:aws:bedrock-agentcore:<region>:<account>:policy-engine/<id>`";
+    Err(Error::property(property, format!("is {}; {advice}", quote(arn))))
 }
 
 /// Checks a name against `([0-9a-zA-Z][-]?){1,48}` (API reference, CreateGateway).

@@ -1,4 +1,4 @@
-//! Who may call a runtime: the policy of the runtime and of its endpoint.
+//! The policy of a runtime and of its endpoint, which says who may call them.
 
 use emulator::aws::ServiceId;
 use emulator::identity_provider::ClaimStyle;

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::gateway_target::{server, target};
 use super::{Account, DISCOVERY, ROLE, with};
 use crate::agentcore_control::{RefusedAs, Status};
+use crate::iam::Role;
 use crate::service::Outcome;
 
 const TOKEN: &str = "00000000-0000-0000-0000-000000000000";
@@ -53,6 +54,26 @@ impl Account {
     fn get_gateway(&mut self, id: &str) -> Value {
         self.ok("GetGateway", id_of(id))
     }
+}
+
+#[test]
+fn an_interceptor_has_a_point_of_its_own_and_is_invoked_as_the_gateways_role() {
+    let mut account = Account::new();
+    let interceptor = |name: &str, points: &[&str]| {
+        let arn = format!("arn:aws:lambda:us-east-1:111122223333:function:{name}");
+        json!({"interceptor": {"lambda": {"arn": arn}}, "interceptionPoints": points})
+    };
+    let with_two = |first: &[&str], second: &[&str]| {
+        with(gateway("mcp"), "interceptorConfigurations", json!([interceptor("a", first), interceptor("b", second)]))
+    };
+    let both = with_two(&["REQUEST", "RESPONSE"], &["RESPONSE"]);
+    assert_eq!(account.code("CreateGateway", both), "ValidationException");
+    let each = with_two(&["REQUEST"], &["RESPONSE"]);
+    let allowed = account.iam.role(ROLE).expect("the role").clone();
+    account.iam.put_role(Role { policies: Vec::new(), ..allowed.clone() });
+    assert_eq!(account.code("CreateGateway", each.clone()), "ValidationException");
+    account.iam.put_role(allowed);
+    account.create_gateway(each);
 }
 
 #[test]
