@@ -6,10 +6,12 @@ use aws_smithy_types::error::operation::BuildError;
 use crate::error::{ApiErrorKind, Error};
 use crate::text::quote;
 
+pub(crate) mod api_key_credential_provider;
 pub(crate) mod deletion;
 pub(crate) mod engine;
 pub(crate) mod gateway;
 pub(crate) mod gateway_target;
+pub(crate) mod named;
 pub(crate) mod oauth2_credential_provider;
 pub(crate) mod ownership;
 mod permissions;
@@ -18,6 +20,7 @@ pub(crate) mod put;
 mod refusal;
 pub(crate) mod runtime;
 pub(crate) mod waiters;
+pub(crate) mod workload_identity;
 
 /// Refuses a value that is not the ARN of a role.
 pub(crate) fn check_role(property: &str, arn: &str) -> Result<(), Error> {

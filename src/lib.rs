@@ -8,12 +8,14 @@
 //!            └◀── response (exactly one) ◀───────────── Success | Failure ◀────────┘
 //! ```
 //!
-//! One module per type, none of which imports another: `secret`, `runtime`, `oauth2_credential_provider`, `gateway`,
-//! `gateway_target`, `mcp_probe`. The modules next to `resource` hold what they share:
+//! One module per type, none of which imports another: `secret`, `runtime`, `oauth2_credential_provider`,
+//! `api_key_credential_provider`, `workload_identity`, `gateway`, `gateway_target`, `mcp_probe`. The modules next to
+//! `resource` hold what they share:
 //!
 //! - `properties`: the template's words. `requester`: names, tokens, ownership.
 //! - `job`, `wait` and `aws`: calls, retries, polling. `stack`: what CloudFormation says about the stack.
 //! - `agentcore`: the calls of the control plane, and the engine over them.
+//! - `credential_provider`: what both kinds of credential providers share.
 //! - `authorizer`: JWT authorizers and their comparison.
 //! - `stored_secret`, `oauth` and `mcp`: questions to secrets, identity providers and servers.
 //! - `http`: the one client, with `https_url`, `ssrf` and `identity_provider_hosts`, which decide which hosts are not
@@ -28,6 +30,7 @@ pub mod authorizer;
 pub mod aws;
 mod code;
 mod container_log;
+mod credential_provider;
 pub mod denial;
 pub mod endpoints;
 pub mod error;

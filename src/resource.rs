@@ -9,13 +9,16 @@ use crate::stack::check_in_progress;
 
 use lifecycle::Lifecycle;
 
+pub mod api_key_credential_provider;
 pub mod gateway;
 pub mod gateway_target;
 mod lifecycle;
 pub mod mcp_probe;
+mod named;
 pub mod oauth2_credential_provider;
 pub mod runtime;
 pub mod secret;
+pub mod workload_identity;
 
 /// The custom resource types of this function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +29,10 @@ pub enum ResourceKind {
     Runtime,
     /// `Custom::AgentCoreOAuth2CredentialProvider`
     OAuth2CredentialProvider,
+    /// `Custom::AgentCoreApiKeyCredentialProvider`
+    ApiKeyCredentialProvider,
+    /// `Custom::AgentCoreWorkloadIdentity`
+    WorkloadIdentity,
     /// `Custom::AgentCoreGateway`
     Gateway,
     /// `Custom::AgentCoreGatewayTarget`
@@ -36,10 +43,12 @@ pub enum ResourceKind {
 
 impl ResourceKind {
     /// Every kind.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::Secret,
         Self::Runtime,
         Self::OAuth2CredentialProvider,
+        Self::ApiKeyCredentialProvider,
+        Self::WorkloadIdentity,
         Self::Gateway,
         Self::GatewayTarget,
         Self::McpProbe,
@@ -52,6 +61,8 @@ impl ResourceKind {
             Self::Secret => secret::Secret::TYPE,
             Self::Runtime => runtime::Runtime::TYPE,
             Self::OAuth2CredentialProvider => oauth2_credential_provider::OAuth2CredentialProvider::TYPE,
+            Self::ApiKeyCredentialProvider => api_key_credential_provider::ApiKeyCredentialProvider::TYPE,
+            Self::WorkloadIdentity => workload_identity::WorkloadIdentity::TYPE,
             Self::Gateway => gateway::Gateway::TYPE,
             Self::GatewayTarget => gateway_target::GatewayTarget::TYPE,
             Self::McpProbe => mcp_probe::McpProbe::TYPE,
@@ -73,6 +84,10 @@ pub(crate) async fn run(kind: ResourceKind, job: &Job<'_>) -> Outcome {
         ResourceKind::OAuth2CredentialProvider => {
             run_as::<oauth2_credential_provider::OAuth2CredentialProvider>(job).await
         }
+        ResourceKind::ApiKeyCredentialProvider => {
+            run_as::<api_key_credential_provider::ApiKeyCredentialProvider>(job).await
+        }
+        ResourceKind::WorkloadIdentity => run_as::<workload_identity::WorkloadIdentity>(job).await,
         ResourceKind::Gateway => run_as::<gateway::Gateway>(job).await,
         ResourceKind::GatewayTarget => run_as::<gateway_target::GatewayTarget>(job).await,
         ResourceKind::McpProbe => run_as::<mcp_probe::McpProbe>(job).await,
@@ -136,6 +151,8 @@ mod tests {
         let mut wanted = with_table::<secret::Secret>(&page);
         wanted = with_table::<runtime::Runtime>(&wanted);
         wanted = with_table::<oauth2_credential_provider::OAuth2CredentialProvider>(&wanted);
+        wanted = with_table::<api_key_credential_provider::ApiKeyCredentialProvider>(&wanted);
+        wanted = with_table::<workload_identity::WorkloadIdentity>(&wanted);
         wanted = with_table::<gateway::Gateway>(&wanted);
         wanted = with_table::<gateway_target::GatewayTarget>(&wanted);
         wanted = with_table::<mcp_probe::McpProbe>(&wanted);

@@ -78,43 +78,63 @@ const KEPT_BY_AGENTCORE: &str = "bedrock-agentcore-identity!";
 
 /// Reads a secret that a property names, or says in a sentence about that property why the secret cannot be used.
 pub async fn read(job: &Job<'_>, property: &str, secret_id: &str) -> Result<Stored, Error> {
-    let refuse = |problem: String| Error::property(property, format!("is {}, {problem}", quote(secret_id)));
+    let current = read_text(job, property, secret_id, "a JSON object").await?;
+    let document = Document::parse(current.text.expose()).map_err(|problem| {
+        refuse(property, secret_id, &format!("whose value {problem}; store a JSON object of keys and values"))
+    })?;
+    Ok(Stored { arn: current.arn, name: current.name, version_id: current.version_id, document })
+}
+
+/// Reads the whole text of a secret that a property names, whatever its form.
+pub(crate) async fn read_whole(job: &Job<'_>, property: &str, secret_id: &str) -> Result<Sensitive, Error> {
+    let text = read_text(job, property, secret_id, "a text").await?.text;
+    if text.expose().trim().is_empty() {
+        return Err(refuse(property, secret_id, "whose value is empty; store a text"));
+    }
+    Ok(text)
+}
+
+/// Masks a text that is used as a whole. If it is a JSON object, its values are masked, too.
+pub(crate) fn mask_whole(job: &Job<'_>, text: &Sensitive) {
+    job.mask.add(text);
+    for leaf in Document::parse(text.expose()).iter().flat_map(Document::leaves) {
+        job.mask.add(&leaf);
+    }
+}
+
+fn refuse(property: &str, secret_id: &str, problem: &str) -> Error {
+    Error::property(property, format!("is {}, {problem}", quote(secret_id)))
+}
+
+/// Reads the current value of a secret that a property names. `wanted` is what it should hold.
+async fn read_text(job: &Job<'_>, property: &str, secret_id: &str, wanted: &str) -> Result<CurrentText, Error> {
+    let refuse = |problem: String| refuse(property, secret_id, &problem);
     if parse_arn(secret_id).map_or(secret_id, |(_, name)| name).starts_with(KEPT_BY_AGENTCORE) {
         let problem = "which AgentCore keeps for a credential provider; name a secret of your own";
         return Err(refuse(problem.to_owned()));
     }
-    let current = match current(job, &job.requester().secret_id(secret_id)).await {
-        Ok(Current::Text(current)) => current,
-        Ok(Current::Binary) => {
-            return Err(refuse("whose value is binary; store a JSON object as text instead".to_owned()));
-        }
-        Ok(Current::Nothing) => return Err(refuse("which has no current value; store a JSON object".to_owned())),
-        Err(Error::Api(error)) => {
-            return Err(match error.kind {
-                ApiErrorKind::NotFound => refuse(
-                    "and there is no such secret in this account and Region; create it or correct the name".to_owned(),
-                ),
-                ApiErrorKind::Denied if error.is_final_denial() => refuse(format!(
-                    "which may not be read ({}); {}",
-                    error.message,
-                    Denial::read(&error.message).advice()
-                )),
-                ApiErrorKind::Denied => refuse(format!(
-                    "which does not exist or may not be read ({}); check the name and the function's policy",
-                    error.message
-                )),
-                _ if error.mentions("deletion") => refuse(
-                    "which is scheduled for deletion; run `aws secretsmanager restore-secret` or use another"
-                        .to_owned(),
-                ),
-                _ => Error::Api(error),
-            });
-        }
-        Err(error) => return Err(error),
-    };
-    let document = Document::parse(current.text.expose())
-        .map_err(|problem| refuse(format!("whose value {problem}; store a JSON object of keys and values")))?;
-    Ok(Stored { arn: current.arn, name: current.name, version_id: current.version_id, document })
+    match current(job, &job.requester().secret_id(secret_id)).await {
+        Ok(Current::Text(current)) => Ok(current),
+        Ok(Current::Binary) => Err(refuse(format!("whose value is binary; store {wanted} as text instead"))),
+        Ok(Current::Nothing) => Err(refuse(format!("which has no current value; store {wanted}"))),
+        Err(Error::Api(error)) => Err(match error.kind {
+            ApiErrorKind::NotFound => refuse(
+                "and there is no such secret in this account and Region; create it or correct the name".to_owned(),
+            ),
+            ApiErrorKind::Denied if error.is_final_denial() => {
+                refuse(format!("which may not be read ({}); {}", error.message, Denial::read(&error.message).advice()))
+            }
+            ApiErrorKind::Denied => refuse(format!(
+                "which does not exist or may not be read ({}); check the name and the function's policy",
+                error.message
+            )),
+            _ if error.mentions("deletion") => refuse(
+                "which is scheduled for deletion; run `aws secretsmanager restore-secret` or use another".to_owned(),
+            ),
+            _ => Error::Api(error),
+        }),
+        Err(error) => Err(error),
+    }
 }
 
 impl Stored {

@@ -30,3 +30,9 @@ pub(crate) fn texts(input: &Map<String, Value>, member: &str) -> Vec<String> {
 pub(crate) fn count(input: &Map<String, Value>, member: &str) -> Option<usize> {
     input.get(member).and_then(Value::as_u64).and_then(|number| usize::try_from(number).ok())
 }
+
+/// Returns the members that are none of the `known` ones: those that no service model has.
+pub(crate) fn others(input: &Map<String, Value>, known: &[&str]) -> Map<String, Value> {
+    let others = input.iter().filter(|(name, _)| !known.contains(&name.as_str()));
+    others.map(|(name, value)| (name.clone(), value.clone())).collect()
+}

@@ -8,42 +8,42 @@ use std::time::{Duration, SystemTime};
 use aws_sdk_bedrockagentcorecontrol::operation::create_oauth2_credential_provider::builders::CreateOauth2CredentialProviderFluentBuilder;
 use aws_sdk_bedrockagentcorecontrol::operation::update_oauth2_credential_provider::builders::UpdateOauth2CredentialProviderFluentBuilder;
 use aws_sdk_bedrockagentcorecontrol::types::{Oauth2ProviderConfigOutput, Secret, SecretSourceType, Status};
-use aws_smithy_types::DateTime;
 
+use super::named::{Common, NamedLive, is_ours_by_name, time};
 use super::none_if_not_found;
 use super::ownership::{self, Ownership};
 use super::permissions::explained;
 use super::provisioned::Provisioned;
 use super::put::{Governed, put};
+use super::refusal::is_secret_vanishing;
 use super::waiters::{Live, NOT_FOUND_PATIENCE, Phase, joined};
 use crate::error::{ApiErrorKind, Error};
-use crate::event::RequestType;
 use crate::job::Job;
 
 /// A provider as AgentCore describes it in the answer to a Create, a Get or an Update.
 #[derive(Debug)]
 pub(crate) struct Provider {
-    pub(crate) name: String,
-    pub(crate) arn: String,
+    pub(crate) common: Common,
     pub(crate) vendor: String,
     pub(crate) source: SecretSourceType,
     pub(crate) callback_url: Option<String>,
     pub(crate) secret_arn: Option<String>,
     pub(crate) configuration: Option<Oauth2ProviderConfigOutput>,
-    /// `None` in the answer to a Create.
-    pub(crate) last_updated: Option<DateTime>,
-    created: Option<DateTime>,
     status: Status,
     failure_reason: Option<String>,
 }
 
 /// Reads the members that the answers to all three calls have. The SDK's types have no trait in common.
 macro_rules! provider {
-    ($answer:expr, $($more:tt)*) => {{
+    ($answer:expr, $created:expr, $last_updated:expr, $($more:tt)*) => {{
         let answer = &$answer;
         Provider {
-            name: answer.name().to_owned(),
-            arn: answer.credential_provider_arn().to_owned(),
+            common: Common {
+                name: answer.name().to_owned(),
+                arn: answer.credential_provider_arn().to_owned(),
+                created: $created,
+                last_updated: $last_updated,
+            },
             // The member is younger than the service, which at first knew only MANAGED.
             source: answer.client_secret_source().cloned().unwrap_or(SecretSourceType::Managed),
             callback_url: answer.callback_url().map(str::to_owned),
@@ -66,7 +66,7 @@ pub(crate) async fn create(
     let request = request.credential_provider_vendor(vendor.into());
     let answer = job.call("bedrock-agentcore:CreateOauth2CredentialProvider", || request.clone().send()).await;
     let answer = answer.map_err(explained)?;
-    Ok(provider!(answer, vendor: vendor.to_owned(), created: None, last_updated: None, failure_reason: None))
+    Ok(provider!(answer, None, None, vendor: vendor.to_owned(), failure_reason: None))
 }
 
 /// Replaces the `governed` members of the provider's configuration. Returns `None` if the provider does not exist.
@@ -84,9 +84,8 @@ pub(crate) async fn update(
     let update = (operation, |kept| request.clone().customize().interceptor(kept).send());
     let answer = put(job, name, governed, get, update).await;
     Ok(none_if_not_found(answer.map_err(explained))?.map(|answer| {
-        provider!(answer, vendor: answer.credential_provider_vendor().as_str().to_owned(),
-            created: Some(*answer.created_time()), last_updated: Some(*answer.last_updated_time()),
-            failure_reason: None)
+        provider!(answer, Some(*answer.created_time()), Some(*answer.last_updated_time()),
+            vendor: answer.credential_provider_vendor().as_str().to_owned(), failure_reason: None)
     }))
 }
 
@@ -108,8 +107,8 @@ impl Provisioned for OAuth2CredentialProvider {
         let call = || request.clone().customize().interceptor(job.last_gets.record(name)).send();
         let answer = job.call("bedrock-agentcore:GetOauth2CredentialProvider", call).await;
         Ok(none_if_not_found(answer)?.map(|answer| {
-            provider!(answer, vendor: answer.credential_provider_vendor().as_str().to_owned(),
-                created: Some(*answer.created_time()), last_updated: Some(*answer.last_updated_time()),
+            provider!(answer, Some(*answer.created_time()), Some(*answer.last_updated_time()),
+                vendor: answer.credential_provider_vendor().as_str().to_owned(),
                 failure_reason: answer.failure_reason().map(str::to_owned))
         }))
     }
@@ -120,7 +119,7 @@ impl Provisioned for OAuth2CredentialProvider {
 
     /// AgentCore may refuse to list the tags of providers, whose ARNs do not match the model's pattern of taggable ones.
     async fn ownership(job: &Job<'_>, live: &Provider) -> Result<Option<Ownership>, Error> {
-        ownership::by_tags_if_listed(job, &live.arn).await
+        ownership::by_tags_if_listed(job, &live.common.arn).await
     }
 
     async fn delete(job: &Job<'_>, name: &String) -> Result<Option<()>, Error> {
@@ -133,33 +132,22 @@ impl Provisioned for OAuth2CredentialProvider {
         name.clone()
     }
 
-    fn title(name: &String, _: &Provider) -> String {
-        format!("credential provider {name}")
-    }
-
     fn holder(name: &String, _: &String) -> String {
         format!("credential provider named {name}")
     }
 
-    /// Nobody else derives a name from this stack's id. Moreover, a Create adopts only a provider that was created
-    /// after its request.
     fn is_ours_unproven(job: &Job<'_>, live: &Provider) -> bool {
-        let requested =
-            || job.requested_at().zip(live.created()).is_some_and(|(requested, created)| created >= requested);
-        job.requester().is_derived_name(&live.name) && (job.request.request_type != RequestType::Create || requested())
+        is_ours_by_name(job, live)
     }
 
-    /// The secret of a provider that was deleted a moment ago is still being deleted, and it has the name of the new
-    /// provider's secret.
     fn is_conflict(error: &Error) -> bool {
-        let vanishing = || error.api().is_some_and(|api| api.kind == ApiErrorKind::Other && api.mentions("deletion"));
-        error.is(ApiErrorKind::Conflict) || vanishing()
+        error.is(ApiErrorKind::Conflict) || is_secret_vanishing(error)
     }
 }
 
-impl Provider {
-    fn created(&self) -> Option<SystemTime> {
-        self.created.and_then(|at| at.try_into().ok())
+impl NamedLive for Provider {
+    fn common(&self) -> &Common {
+        &self.common
     }
 }
 
@@ -179,10 +167,10 @@ impl Live for Provider {
     }
 
     fn since(&self) -> Option<SystemTime> {
-        match self.status {
-            Status::Creating => self.created(),
-            _ => self.last_updated.and_then(|at| at.try_into().ok()),
-        }
+        time(match self.status {
+            Status::Creating => self.common.created,
+            _ => self.common.last_updated,
+        })
     }
 
     fn reasons(&self) -> String {

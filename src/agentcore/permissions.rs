@@ -4,13 +4,25 @@
 
 use crate::error::{ApiError, ApiErrorKind, Error};
 
-/// The actions that the caller needs to create, update and delete a provider (service authorization reference; the
-/// handler permissions of `AWS::BedrockAgentCore::OAuth2CredentialProvider`).
-const ACTIONS: [&str; 13] = [
+/// The actions on one kind of provider.
+type Actions = [&'static str; 4];
+
+const OAUTH2: Actions = [
     "bedrock-agentcore:CreateOauth2CredentialProvider",
     "bedrock-agentcore:GetOauth2CredentialProvider",
     "bedrock-agentcore:UpdateOauth2CredentialProvider",
     "bedrock-agentcore:DeleteOauth2CredentialProvider",
+];
+const API_KEY: Actions = [
+    "bedrock-agentcore:CreateApiKeyCredentialProvider",
+    "bedrock-agentcore:GetApiKeyCredentialProvider",
+    "bedrock-agentcore:UpdateApiKeyCredentialProvider",
+    "bedrock-agentcore:DeleteApiKeyCredentialProvider",
+];
+
+/// The other actions that the caller needs to create, update and delete a provider (service authorization reference;
+/// the handler permissions of `AWS::BedrockAgentCore::OAuth2CredentialProvider` and `…::ApiKeyCredentialProvider`).
+const SHARED: [&str; 9] = [
     "bedrock-agentcore:CreateTokenVault",
     "bedrock-agentcore:GetTokenVault",
     "bedrock-agentcore:TagResource",
@@ -32,15 +44,17 @@ pub(super) fn explained(error: Error) -> Error {
 }
 
 fn explain(error: ApiError) -> ApiError {
-    match ACTIONS.into_iter().find(|action| names(&error.message, action)) {
+    let (own, folder) = if API_KEY.contains(&error.operation) { (API_KEY, "apikey") } else { (OAUTH2, "oauth2") };
+    let actions = || own.into_iter().chain(SHARED);
+    match actions().find(|action| names(&error.message, action)) {
         Some(operation) => ApiError { operation, ..error },
         None if error.message.contains("not authorized to perform") => error,
         None => {
             let message = format!(
                 "{}; the call acts as the function's role, which needs {} on the provider, \
-                 `token-vault/default` and `secret:bedrock-agentcore-identity!default/oauth2/*`",
+                 `token-vault/default` and `secret:bedrock-agentcore-identity!default/{folder}/*`",
                 error.message,
-                ACTIONS.join(", ")
+                actions().collect::<Vec<_>>().join(", ")
             );
             ApiError { message, ..error }
         }
@@ -58,8 +72,12 @@ mod tests {
     use super::*;
 
     fn refusal(message: &str) -> String {
+        refusal_of(OAUTH2[0], message)
+    }
+
+    fn refusal_of(operation: &'static str, message: &str) -> String {
         explained(Error::Api(ApiError {
-            operation: ACTIONS[0],
+            operation,
             kind: ApiErrorKind::Denied,
             code: Some("AccessDeniedException".to_owned()),
             reason: None,
@@ -81,5 +99,15 @@ mod tests {
         let text = refusal("Access denied");
         assert!(text.contains("bedrock-agentcore:CreateTokenVault, bedrock-agentcore:GetTokenVault"), "{text}");
         assert!(text.contains("secretsmanager:CreateSecret, secretsmanager:PutSecretValue"), "{text}");
+        assert!(
+            text.contains("bedrock-agentcore:CreateOauth2CredentialProvider") && text.contains("/oauth2/*"),
+            "{text}"
+        );
+        let text = refusal_of(API_KEY[0], "Access denied");
+        assert!(
+            text.contains("bedrock-agentcore:UpdateApiKeyCredentialProvider") && text.contains("/apikey/*"),
+            "{text}"
+        );
+        assert!(!text.contains("Oauth2"), "{text}");
     }
 }

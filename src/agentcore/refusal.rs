@@ -60,6 +60,12 @@ pub(super) fn is_token_known(error: &Error) -> bool {
     error.api().is_some_and(|error| error.mentions("IdempotentParameterMismatch"))
 }
 
+/// Returns true if the secret of a credential provider that was deleted a moment ago is still being deleted. It has the
+/// name of the new provider's secret.
+pub(super) fn is_secret_vanishing(error: &Error) -> bool {
+    error.api().is_some_and(|error| error.kind == ApiErrorKind::Other && error.mentions("deletion"))
+}
+
 /// Returns true if a role cannot be assumed or used yet: "Role validation failed for '…'. Please verify that the role
 /// exists and its trust policy allows assumption by this service", and "Access denied while validating ECR URI '…'", as
 /// terraform-provider-aws observed them for runtimes. For gateways the words are not known: any refusal that mentions

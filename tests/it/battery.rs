@@ -31,6 +31,8 @@ battery! {
     gateway: GatewaySubject,
     target: TargetSubject and on_v2,
     provider: ProviderSubject,
+    api_key: ApiKeySubject,
+    identity: IdentitySubject,
     probe: ProbeSubject and on_v2,
 }
 

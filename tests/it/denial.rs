@@ -64,6 +64,12 @@ async fn cases() -> (Scene, Vec<(Event, &'static str, &'static str)>) {
             "CreateOauth2CredentialProvider",
         ),
         (
+            new("ApiKeyCredentialProvider", json!({"ApiKey": canary("key")})),
+            "bedrock-agentcore",
+            "CreateApiKeyCredentialProvider",
+        ),
+        (new("WorkloadIdentity", json!({})), "bedrock-agentcore", "CreateWorkloadIdentity"),
+        (
             new("Gateway", json!({"AuthorizerType": "AWS_IAM", "RoleArn": GATEWAY_ROLE})),
             "bedrock-agentcore",
             "CreateGateway",

@@ -9,7 +9,7 @@ use crate::world::{Event, IMAGE, canary};
 const ISSUER: &str = "https://tenant.auth0.com/";
 const AUDIENCE: &str = "https://mcp.example.com";
 /// The properties whose white space is part of the secret.
-const SECRET: [&str; 1] = ["ClientSecret"];
+const SECRET: [&str; 2] = ["ApiKey", "ClientSecret"];
 
 /// Returns properties of every type, with as many lists and texts as can be combined.
 fn types(scene: &Scene) -> Vec<(&'static str, Value)> {
@@ -32,6 +32,11 @@ fn types(scene: &Scene) -> Vec<(&'static str, Value)> {
         (
             "OAuth2CredentialProvider",
             json!({"Name": "forms", "Issuer": ISSUER, "ClientId": "app", "ClientSecret": canary("client")}),
+        ),
+        ("ApiKeyCredentialProvider", json!({"Name": "forms", "ApiKey": canary("key")})),
+        (
+            "WorkloadIdentity",
+            json!({"Name": "forms", "AllowedResourceOauth2ReturnUrls": ["https://example.com/back", "app://done"]}),
         ),
         (
             "Gateway",
@@ -106,7 +111,7 @@ async fn every_form_of_a_list_and_white_space_around_a_text_mean_the_same() {
             let calls = scene.world.calls_since(before);
             let changes = |call: &&&str| {
                 ["Create", "Put", "Tag", "Delete"].iter().any(|verb| call.starts_with(verb))
-                    || (call.starts_with("Update") && **call != "UpdateOauth2CredentialProvider")
+                    || (call.starts_with("Update") && !call.ends_with("CredentialProvider"))
             };
             assert_eq!(calls.iter().find(changes), None, "{kind} {form}: {calls:?}");
         }

@@ -64,6 +64,8 @@ fn sufficient(kind: ResourceKind, scene: &Scene) -> Value {
         ResourceKind::Secret => json!({"Values": {"KEY": canary("value")}}),
         ResourceKind::Runtime => json!({"ContainerUri": IMAGE, "RoleArn": EXECUTION_ROLE}),
         ResourceKind::OAuth2CredentialProvider => client,
+        ResourceKind::ApiKeyCredentialProvider => json!({"ApiKey": canary("key")}),
+        ResourceKind::WorkloadIdentity => json!({}),
         ResourceKind::Gateway => merged(client, json!({"RoleArn": EXECUTION_ROLE, "AllowedClients": "app"})),
         ResourceKind::GatewayTarget => scene.properties(json!({})),
         ResourceKind::McpProbe => json!({"Endpoint": scene.runtime.attribute("McpUrl")}),

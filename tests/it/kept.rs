@@ -69,6 +69,24 @@ const PROVIDER: Kind = Kind {
     values: |_| None,
 };
 
+const API_KEY: Kind = Kind {
+    get: "GetApiKeyCredentialProvider",
+    update: "UpdateApiKeyCredentialProvider",
+    renamed: None,
+    volatile: &["lastUpdatedTime"],
+    unplanted: &[],
+    values: |_| None,
+};
+
+const IDENTITY: Kind = Kind {
+    get: "GetWorkloadIdentity",
+    update: "UpdateWorkloadIdentity",
+    renamed: None,
+    volatile: &["lastUpdatedTime"],
+    unplanted: &[],
+    values: |_| None,
+};
+
 /// Returns the settings of an account whose runtimes may be older than May 2026, and whose service has members that no
 /// model has.
 fn settings() -> Settings {
@@ -175,6 +193,24 @@ fn provider_of(name: &str) -> Resource<'static> {
     Resource { kind: &PROVIDER, key: json!({"name": name}) }
 }
 
+fn api_key() -> Subject {
+    let properties = json!({"ApiKey": canary("key")});
+    Subject { resource_type: "Custom::AgentCoreApiKeyCredentialProvider", properties }
+}
+
+fn api_key_of(name: &str) -> Resource<'static> {
+    Resource { kind: &API_KEY, key: json!({"name": name}) }
+}
+
+fn identity() -> Subject {
+    let properties = json!({"AllowedResourceOauth2ReturnUrls": "https://example.com/back"});
+    Subject { resource_type: "Custom::AgentCoreWorkloadIdentity", properties }
+}
+
+fn identity_of(name: &str) -> Resource<'static> {
+    Resource { kind: &IDENTITY, key: json!({"name": name}) }
+}
+
 /// Adds the secret of a client, which every update has to contain and no Get shows.
 fn with_secret(input: &mut Value) {
     let config = input["oauth2ProviderConfigInput"].as_object_mut().expect("a union").values_mut().next();
@@ -272,6 +308,28 @@ async fn a_target_with_tokens_and_a_schema_keeps_its_members() {
 async fn a_providers_members_survive() {
     for variant in 0..VARIANTS {
         survives(&mut world(), &provider(), provider_of, variant).await;
+    }
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn the_members_of_an_api_key_provider_and_a_workload_identity_survive() {
+    let mut world = world();
+    let with_key = |input: &mut Value| {
+        input["apiKey"] = json!(canary("key"));
+        input["futureMember"] = json!({"deep": ["a"]});
+    };
+    let with_member = |input: &mut Value| input["futureMember"] = json!({"deep": ["a"]});
+    for (subject, find, change, other) in [
+        (api_key(), api_key_of as fn(&str) -> _, with_key as fn(&mut Value), json!({"ApiKey": canary("other")})),
+        (identity(), identity_of, with_member, json!({"AllowedResourceOauth2ReturnUrls": "app://done"})),
+    ] {
+        let id = world.send(subject.create()).await.success().physical_id();
+        let resource: Resource<'static> = find(&id);
+        resource.change(&world, change).await;
+        let before = world.call_count();
+        world.send(subject.update(&id, other)).await.success();
+        assert!(world.calls_since(before).contains(&resource.kind.update));
+        assert_eq!(resource.shown(&world)["futureMember"], json!({"deep": ["a"]}), "{}", resource.kind.get);
     }
 }
 

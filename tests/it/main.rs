@@ -7,6 +7,8 @@ mod estate;
 /// The world of one test, and the checks every test ends with.
 mod world;
 
+/// The API key credential provider's battery.
+mod api_key_credential_provider;
 /// The direction of imports.
 mod architecture;
 /// Every case, fault, kill, pair and seed for every resource type.
@@ -77,3 +79,5 @@ mod tags;
 mod template;
 /// The wording of all texts.
 mod wording;
+/// The workload identity's battery.
+mod workload_identity;

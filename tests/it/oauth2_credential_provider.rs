@@ -129,7 +129,7 @@ fn client_secret(world: &World, name: &str) -> Option<String> {
 }
 
 fn refuse_tags(world: &World) {
-    world.aws.with(|world| world.agentcore.refuse_provider_tags = true);
+    world.aws.with(|world| world.agentcore.refuse_identity_tags = true);
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]

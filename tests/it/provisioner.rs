@@ -17,6 +17,7 @@ use crate::world::{IMAGE, canary};
 const WITH_TOKENS: &str = "
 Parameters:
   Secret: {Type: String, NoEcho: true}
+  Version: {Type: String, Default: one}
 Resources:
   Role:
     Type: AWS::IAM::Role
@@ -45,6 +46,17 @@ Resources:
       Issuer: https://tenant.auth0.com/
       ClientId: app
       ClientSecret: !Ref Secret
+  Key:
+    Type: Custom::AgentCoreApiKeyCredentialProvider
+    Properties:
+      ServiceToken: {'Fn::ImportValue': agentcore-provisioner-FunctionArn}
+      ApiKey: !Ref Secret
+  Identity:
+    Type: Custom::AgentCoreWorkloadIdentity
+    Properties:
+      ServiceToken: {'Fn::ImportValue': agentcore-provisioner-FunctionArn}
+      AllowedResourceOauth2ReturnUrls: !Sub 'https://example.com/${Version}'
+      Tags: {version: !Ref Version}
   Gateway:
     Type: Custom::AgentCoreGateway
     Properties:
@@ -85,7 +97,8 @@ async fn every_resource_type_is_allowed() {
     let created = estate.cloudformation.create_stack(with_secret("cAnArY-client")).await.expect("a valid template");
     estate.expect(&created, StackStatus::CreateComplete);
     assert_eq!(created.output("ToolCount"), Some("3"));
-    let updated = estate.cloudformation.update_stack(with_secret("cAnArY-rotated")).await.expect("a valid template");
+    let rotated = with_secret("cAnArY-rotated").parameter("Version", "two");
+    let updated = estate.cloudformation.update_stack(rotated).await.expect("a valid template");
     estate.expect(&updated, StackStatus::UpdateComplete);
     estate.expect(&estate.delete("tools").await, StackStatus::DeleteComplete);
     estate.check_nothing_is_left();
@@ -124,8 +137,11 @@ Outputs:"
     let resources = estate.cloudformation.resources("teamb-tools");
     let id = |name: &str| resources[name].physical_id.clone().expect("it exists");
     let (runtime, gateway, provider, secret) = (id("Server"), id("Gateway"), id("Provider"), id("Upstream"));
+    let (key, identity) = (id("Key"), id("Identity"));
     assert!(runtime.starts_with("teamb_tools_Server_"), "{runtime}");
-    assert!(gateway.starts_with("teamb-") && provider.starts_with("teamb-"), "{gateway} {provider}");
+    for name in [&gateway, &provider, &key, &identity] {
+        assert!(name.starts_with("teamb-"), "{name}");
+    }
     let arn = |resource: &str| format!("arn:aws:bedrock-agentcore:us-east-1:111122223333:{resource}");
     let tags = |resource: &str| {
         json!({"resourceArn": arn(resource), "tags": {
@@ -138,6 +154,15 @@ Outputs:"
         (ServiceId::AgentCoreControl, "DeleteGateway", json!({"gatewayIdentifier": gateway})),
         (ServiceId::AgentCoreControl, "TagResource", tags(&format!("gateway/{gateway}"))),
         (ServiceId::AgentCoreControl, "DeleteOauth2CredentialProvider", json!({"name": provider})),
+        (ServiceId::AgentCoreControl, "GetApiKeyCredentialProvider", json!({"name": key})),
+        (ServiceId::AgentCoreControl, "DeleteApiKeyCredentialProvider", json!({"name": key})),
+        (ServiceId::AgentCoreControl, "UpdateWorkloadIdentity", json!({"name": identity})),
+        (ServiceId::AgentCoreControl, "DeleteWorkloadIdentity", json!({"name": identity})),
+        (
+            ServiceId::AgentCoreControl,
+            "TagResource",
+            tags(&format!("workload-identity-directory/default/workload-identity/{identity}")),
+        ),
         (ServiceId::SecretsManager, "DeleteSecret", json!({"SecretId": secret})),
         (ServiceId::SecretsManager, "GetSecretValue", json!({"SecretId": secret})),
     ] {

@@ -190,6 +190,34 @@ async fn a_property_of_a_credential_provider_replaces_as_declared() {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
+async fn a_property_of_an_api_key_provider_replaces_as_declared() {
+    let changes = |_: &Scene| -> Vec<Change> {
+        let stored = json!({"ApiKey": "", "ApiKeySecretId": "mcp/client", "ApiKeySecretJsonKey": "API_KEY"});
+        vec![
+            ("Name", json!({"Name": "one"}), json!({"Name": "two"})),
+            ("ApiKey", json!({}), json!({"ApiKey": canary("other")})),
+            ("ApiKeySecretId", stored.clone(), json!({"ApiKeySecretId": "mcp/other"})),
+            ("ApiKeySecretJsonKey", stored.clone(), json!({"ApiKeySecretJsonKey": ""})),
+            ("ApiKeySecretSource", stored, json!({"ApiKeySecretSource": "EXTERNAL"})),
+            ("Tags", json!({}), json!({"Tags": {"team": "two"}})),
+        ]
+    };
+    check("Custom::AgentCoreApiKeyCredentialProvider", |_| json!({"ApiKey": canary("key")}), changes).await;
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_property_of_a_workload_identity_replaces_as_declared() {
+    let changes = |_: &Scene| -> Vec<Change> {
+        vec![
+            ("Name", json!({"Name": "one"}), json!({"Name": "two"})),
+            ("AllowedResourceOauth2ReturnUrls", json!({}), json!({"AllowedResourceOauth2ReturnUrls": "app://done"})),
+            ("Tags", json!({}), json!({"Tags": {"team": "two"}})),
+        ]
+    };
+    check("Custom::AgentCoreWorkloadIdentity", |_| json!({}), changes).await;
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
 async fn a_property_of_a_gateway_replaces_as_declared() {
     let changes = |_: &Scene| -> Vec<Change> {
         let jwt = json!({"AuthorizerType": "CUSTOM_JWT"});

@@ -5,12 +5,13 @@ use std::fs;
 use std::path::Path;
 
 /// The resources of both templates that hold permissions of the function.
-const HOLDERS: [&str; 6] = [
+const HOLDERS: [&str; 7] = [
     "FunctionPermissions",
     "FunctionRole",
     "RuntimePermissions",
     "GatewayPermissions",
     "ProviderPermissions",
+    "IdentityPermissions",
     "TargetPermissions",
 ];
 

@@ -190,6 +190,12 @@ impl Drop for World {
             for provider in world.agentcore.credential_providers(now) {
                 let _ = writeln!(shown, "{} {:?}", provider.arn, provider.tags);
             }
+            for provider in world.agentcore.api_key_providers() {
+                let _ = writeln!(shown, "{provider:?}");
+            }
+            for identity in world.agentcore.workload_identities() {
+                let _ = writeln!(shown, "{identity:?}");
+            }
             let _ = writeln!(shown, "{:?}", world.agentcore.holdings(now));
             shown
         });

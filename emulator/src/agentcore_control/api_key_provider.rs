@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
+use serde_json::{Map, Value};
+
 use super::provider_secret::ProviderSecret;
 
 /// An API key credential provider.
@@ -20,6 +22,8 @@ pub struct ApiKeyProvider {
     pub created: SystemTime,
     /// The time of its creation or last update.
     pub updated: SystemTime,
+    /// Members of the last create or update that no service model has.
+    pub(super) others: Map<String, Value>,
     /// Its place in the order of creation.
     pub(super) sequence: u64,
 }

@@ -8,13 +8,15 @@ use super::errors::{not_found, quota};
 use super::provider_secret::{API_KEY, GivenSecret};
 use super::rules;
 use super::state::{AgentCoreControl, Dependencies};
-use crate::input::{required, text_map};
+use crate::input::{others, required, text_map};
 use crate::service::{Answer, ApiError, Call, timestamp};
 
 /// API key credential providers of one account [DG bedrock-agentcore-limits].
 const MAX_PROVIDERS: usize = 50;
 /// The largest page of a list, and the usual one. Taken from the OAuth2 providers' list.
 const PAGE: usize = 20;
+/// The members of a create or an update that are kept apart.
+const KNOWN: [&str; 5] = ["apiKey", "apiKeySecretConfig", "apiKeySecretSource", "name", "tags"];
 
 impl AgentCoreControl {
     /// Knows no client token: a call repeated finds the name taken.
@@ -37,6 +39,7 @@ impl AgentCoreControl {
             secret,
             created: call.now,
             updated: call.now,
+            others: others(&call.input, &KNOWN),
             sequence: self.next_number(),
         };
         self.token_vault = true;
@@ -58,6 +61,7 @@ impl AgentCoreControl {
         let provider = self.find_api_key_provider(&call.input)?;
         given.may_replace(&provider.secret)?;
         provider.secret = given.store(&API_KEY, &provider.name, dependencies.secrets, call.now)?;
+        provider.others = others(&call.input, &KNOWN);
         provider.updated = call.now;
         Ok(described(provider))
     }
@@ -109,5 +113,8 @@ fn described(provider: &ApiKeyProvider) -> Value {
     let mut answer = outlined(provider);
     answer["createdTime"] = timestamp(provider.created);
     answer["lastUpdatedTime"] = timestamp(provider.updated);
+    for (name, value) in &provider.others {
+        answer[name] = value.clone();
+    }
     answer
 }

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::errors::invalid;
 use super::provider_secret::{CLIENT_SECRET, GivenSecret};
-use crate::input::{required, text};
+use crate::input::{others, required, text};
 use crate::service::ApiError;
 
 /// The addresses of an authorization server.
@@ -79,16 +79,13 @@ impl Configuration {
             client_authentication,
             secret,
             shown: json!({member: shown}),
-            others: others(input),
+            others: others(input, &KNOWN),
         })
     }
 }
 
-fn others(input: &Map<String, Value>) -> Map<String, Value> {
-    let known = ["credentialProviderVendor", "name", "oauth2ProviderConfigInput", "tags"];
-    let others = input.iter().filter(|(name, _)| !known.contains(&name.as_str()));
-    others.map(|(name, value)| (name.clone(), value.clone())).collect()
-}
+/// The members of a create or an update that are kept apart.
+const KNOWN: [&str; 4] = ["credentialProviderVendor", "name", "oauth2ProviderConfigInput", "tags"];
 
 /// The members of a vendor that `oauthDiscovery` shows in another form.
 const ENDPOINTS: [&str; 4] = ["authorizationEndpoint", "issuer", "tenantId", "tokenEndpoint"];

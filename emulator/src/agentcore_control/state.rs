@@ -65,9 +65,9 @@ pub struct AgentCoreControl {
     pub(super) service_linked_roles: BTreeSet<String>,
     pub(super) name_taken: RefusedAs,
     pub(super) gateway_in_use: RefusedAs,
-    /// True if tags of credential providers are refused with `ValidationException` once they exist. The service model
-    /// has no ARN for them, and the service's reaction to that is not known.
-    pub refuse_provider_tags: bool,
+    /// True if tags of credential providers and workload identities are refused with `ValidationException` once they
+    /// exist. Older service models have no ARN for some of them, and the service's reaction to that is not known.
+    pub refuse_identity_tags: bool,
 }
 
 /// The parts of the account, outside of itself, that the control plane reads and writes.
@@ -103,7 +103,7 @@ impl AgentCoreControl {
             service_linked_roles: BTreeSet::new(),
             name_taken: RefusedAs::Validation,
             gateway_in_use: RefusedAs::Conflict,
-            refuse_provider_tags: false,
+            refuse_identity_tags: false,
         }
     }
 

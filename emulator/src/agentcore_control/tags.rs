@@ -52,7 +52,8 @@ impl AgentCoreControl {
     /// Finds the tags of the resource of this ARN, to change them. Deleted resources were moved away when the call
     /// began.
     fn tagged(&mut self, arn: &str, now: SystemTime) -> Result<&mut BTreeMap<String, String>, ApiError> {
-        if self.refuse_provider_tags && arn.contains("/oauth2credentialprovider/") {
+        if self.refuse_identity_tags && (arn.contains(":token-vault/") || arn.contains(":workload-identity-directory/"))
+        {
             let constraint = "Member must satisfy regular expression pattern";
             return Err(invalid(format!("Value at 'resourceArn' failed to satisfy constraint: {constraint}")));
         }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// A workload identity.
 #[derive(Clone, Debug)]
@@ -22,6 +22,8 @@ pub struct WorkloadIdentity {
     pub created: SystemTime,
     /// The time of its creation or last update.
     pub updated: SystemTime,
+    /// Members of the last create or update that no service model has.
+    pub(super) others: Map<String, Value>,
     /// Its place in the order of creation.
     pub(super) sequence: u64,
 }

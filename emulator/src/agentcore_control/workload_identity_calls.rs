@@ -1,7 +1,6 @@
 //! The calls of workload identities: `CreateWorkloadIdentity`,
 //! `GetWorkloadIdentity`, `UpdateWorkloadIdentity`, `DeleteWorkloadIdentity`, `ListWorkloadIdentities`.
 
-use std::collections::BTreeMap;
 use std::time::SystemTime;
 
 use serde_json::{Map, Value, json};
@@ -10,13 +9,15 @@ use super::errors::{invalid, not_found, quota};
 use super::state::AgentCoreControl;
 use super::workload_identity::WorkloadIdentity;
 use super::{access, rules};
-use crate::input::{required, text_map};
+use crate::input::{others, required, text_map};
 use crate::service::{Answer, ApiError, Call, timestamp};
 
 /// Workload identities of one account [DG bedrock-agentcore-limits].
 const MAX_IDENTITIES: usize = 11_000;
 /// The largest page of a list, and the usual one.
 const PAGE: usize = 20;
+/// The members of a create or an update that are kept apart.
+const KNOWN: [&str; 3] = ["allowedResourceOauth2ReturnUrls", "name", "tags"];
 
 impl AgentCoreControl {
     /// Gives every runtime and gateway its identity, and takes away those of the ones that are gone.
@@ -30,7 +31,7 @@ impl AgentCoreControl {
         });
         for (id, owner, created) in owners {
             if self.workload_identities.iter().all(|identity| identity.owner.as_ref() != Some(&owner)) {
-                self.add_identity(&id, BTreeMap::new(), None, Some(owner), created);
+                self.add_identity(&id, &Map::new(), Some(owner), created);
             }
         }
     }
@@ -46,8 +47,7 @@ impl AgentCoreControl {
         if self.workload_identities.len() >= MAX_IDENTITIES {
             return Err(quota(format!("The account has {MAX_IDENTITIES} workload identities already.")));
         }
-        let urls = call.input.get("allowedResourceOauth2ReturnUrls").cloned();
-        let mut answer = described(&self.add_identity(name, tags, urls, None, call.now));
+        let mut answer = described(&self.add_identity(name, &call.input, None, call.now));
         if let Some(members) = answer.as_object_mut() {
             members.retain(|member, _| !member.ends_with("Time"));
         }
@@ -64,6 +64,7 @@ impl AgentCoreControl {
     pub(super) fn update_workload_identity(&mut self, call: &Call) -> Answer {
         let identity = self.find_identity(&call.input)?;
         identity.return_urls = call.input.get("allowedResourceOauth2ReturnUrls").cloned();
+        identity.others = others(&call.input, &KNOWN);
         identity.updated = call.now;
         Ok(described(identity))
     }
@@ -87,11 +88,11 @@ impl AgentCoreControl {
         self.page_of(PAGE, items.collect(), "workloadIdentities", &call.input)
     }
 
+    /// Adds an identity with the members that a call gives.
     fn add_identity(
         &mut self,
         name: &str,
-        tags: BTreeMap<String, String>,
-        return_urls: Option<Value>,
+        input: &Map<String, Value>,
         owner: Option<String>,
         created: SystemTime,
     ) -> WorkloadIdentity {
@@ -99,8 +100,17 @@ impl AgentCoreControl {
         self.identity_numbers += 1;
         let sequence = self.identity_numbers;
         let arn = self.arn(&access::workload_identity(name));
-        let name = name.to_owned();
-        let identity = WorkloadIdentity { name, arn, tags, return_urls, owner, created, updated: created, sequence };
+        let identity = WorkloadIdentity {
+            name: name.to_owned(),
+            arn,
+            tags: text_map(input, "tags"),
+            return_urls: input.get("allowedResourceOauth2ReturnUrls").cloned(),
+            owner,
+            created,
+            updated: created,
+            others: others(input, &KNOWN),
+            sequence,
+        };
         self.workload_identities.push(identity.clone());
         identity
     }
@@ -124,6 +134,9 @@ fn described(identity: &WorkloadIdentity) -> Value {
     });
     if let Some(urls) = &identity.return_urls {
         answer["allowedResourceOauth2ReturnUrls"] = urls.clone();
+    }
+    for (name, value) in &identity.others {
+        answer[name] = value.clone();
     }
     answer
 }

@@ -6,16 +6,16 @@ use aws_sdk_bedrockagentcorecontrol::types::{
     AtlassianOauth2ProviderConfigInput, ClientAuthenticationMethodType, CustomOauth2ProviderConfigInput,
     GithubOauth2ProviderConfigInput, GoogleOauth2ProviderConfigInput, IncludedOauth2ProviderConfigInput,
     LinkedinOauth2ProviderConfigInput, MicrosoftOauth2ProviderConfigInput, Oauth2Discovery, Oauth2ProviderConfigInput,
-    SalesforceOauth2ProviderConfigInput, SecretReference, SecretSourceType, SlackOauth2ProviderConfigInput,
+    SalesforceOauth2ProviderConfigInput, SlackOauth2ProviderConfigInput,
 };
 use aws_smithy_types::error::operation::BuildError;
 
 use super::properties::Idp;
 use super::vendor::KnownVendor;
-use crate::sensitive::Sensitive;
+use crate::credential_provider::ResolvedSecret;
 
 /// Everything that our properties govern (see [`super::governed`]).
-pub(super) struct Configuration {
+pub(crate) struct Configuration {
     pub(super) vendor: &'static str,
     pub(super) client_id: String,
     pub(super) secret: ResolvedSecret,
@@ -26,19 +26,6 @@ impl fmt::Debug for Configuration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "configuration of vendor {}", self.vendor)
     }
-}
-
-/// The client's secret in the form that the service gets.
-#[derive(Debug)]
-pub(super) enum ResolvedSecret {
-    /// The value, which the service keeps.
-    Managed(Sensitive),
-    /// The place from which the service reads the value.
-    External {
-        /// The ARN, because the API does not accept a name.
-        arn: String,
-        key: String,
-    },
 }
 
 /// A custom IdP, and the way in which clients authenticate there.
@@ -99,20 +86,6 @@ impl Configuration {
                     .set_authorization_endpoint(endpoints.authorization_endpoint.clone())
                     .set_token_endpoint(endpoints.token_endpoint.clone());
                 Input::IncludedOauth2ProviderConfig(builder.build()?)
-            }
-        })
-    }
-}
-
-type SecretMembers = (SecretSourceType, Option<String>, Option<SecretReference>);
-
-impl ResolvedSecret {
-    fn to_api(&self) -> Result<SecretMembers, BuildError> {
-        Ok(match self {
-            Self::Managed(value) => (SecretSourceType::Managed, Some(value.expose().to_owned()), None),
-            Self::External { arn, key } => {
-                let reference = SecretReference::builder().secret_id(arn).json_key(key).build()?;
-                (SecretSourceType::External, None, Some(reference))
             }
         })
     }

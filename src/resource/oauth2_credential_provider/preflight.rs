@@ -8,8 +8,8 @@ use aws_sdk_bedrockagentcorecontrol::types::{
     Oauth2Discovery,
 };
 
-use super::configuration::{Configuration, Resolved, ResolvedSecret};
-use super::properties::{CLIENT_SECRET_CHARS_MAX, CustomIdp, Endpoints, Idp, Properties, Secret};
+use super::configuration::{Configuration, Resolved};
+use super::properties::{CLIENT_SECRET, CustomIdp, Endpoints, Idp, Properties};
 use crate::agentcore::oauth2_credential_provider::Provider;
 use crate::agentcore::unbuildable;
 use crate::code::Code;
@@ -18,7 +18,6 @@ use crate::job::Job;
 use crate::oauth::{self, ClientCredentials, Metadata};
 use crate::sensitive::Sensitive;
 use crate::stack::unless_rolling_back;
-use crate::stored_secret;
 use crate::text::quote;
 
 /// Returns the configuration of a new provider.
@@ -48,7 +47,7 @@ pub(super) async fn for_update(
 }
 
 async fn configuration(job: &Job<'_>, properties: &Properties, kept: Option<Resolved>) -> Result<Configuration, Error> {
-    let (secret, value) = read_secret(job, &properties.secret).await?;
+    let (secret, value) = properties.secret.read(job, &CLIENT_SECRET).await?;
     let idp = match (&properties.idp, kept) {
         (Idp::Custom(_), Some(kept)) => Idp::Custom(kept),
         (Idp::Custom(idp), None) => Idp::Custom(resolve(job, idp, &properties.client_id, &value).await?),
@@ -72,34 +71,6 @@ fn check_hosts(job: &Job<'_>, endpoints: &Endpoints) -> Result<(), Error> {
         }
     }
     Ok(())
-}
-
-/// Returns the secret in the form that the service gets, and its value.
-async fn read_secret(job: &Job<'_>, secret: &Secret) -> Result<(ResolvedSecret, Sensitive), Error> {
-    match secret {
-        Secret::Managed(secret) => {
-            let value = secret.value(job).await?;
-            check_length(&value)?;
-            Ok((ResolvedSecret::Managed(value.clone()), value))
-        }
-        Secret::External { secret_id, key } => {
-            let stored = stored_secret::read(job, "ClientSecretId", secret_id).await?;
-            let value = stored.value(job, "ClientSecretJsonKey", key)?;
-            check_length(&value)?;
-            Ok((ResolvedSecret::External { arn: stored.arn, key: key.clone() }, value))
-        }
-    }
-}
-
-/// Checks the length of a stored value. A given value was checked when it was read, but a stored one was not known
-/// then.
-fn check_length(value: &Sensitive) -> Result<(), Error> {
-    let chars = value.expose().chars().count();
-    if chars <= CLIENT_SECRET_CHARS_MAX {
-        return Ok(());
-    }
-    let problem = format!("names a value of {chars} characters; AgentCore takes at most {CLIENT_SECRET_CHARS_MAX}");
-    Err(Error::property("ClientSecretJsonKey", problem))
 }
 
 /// Reads the discovery document and tries the secret.

@@ -5,23 +5,29 @@ use std::collections::BTreeMap;
 use aws_sdk_bedrockagentcorecontrol::types::{ClientAuthenticationMethodType, SecretSourceType};
 
 use super::vendor::{CUSTOM, Family, KnownVendor, VENDORS, Vendor};
+use crate::credential_provider::{SECRET_ID_CHARS_MAX, SECRET_KEY_CHARS_MAX, Secret, SecretProperties, check_name};
 use crate::error::Error;
 use crate::https_url;
 use crate::oauth::Discovery;
-use crate::oauth::client::ClientSecret;
 use crate::properties::{Choice, PropertyReader, PropertySet};
-use crate::requester::Requester;
 use crate::sensitive::Sensitive;
 use crate::tags;
 use crate::text::quote;
 
 /// The maximum lengths of the API reference, in characters.
-const NAME_CHARS_MAX: usize = 128;
 const CLIENT_ID_CHARS_MAX: usize = 256;
-pub(super) const CLIENT_SECRET_CHARS_MAX: usize = 2048;
-const SECRET_ID_CHARS_MAX: usize = 2048;
-const SECRET_KEY_CHARS_MAX: usize = 128;
+const CLIENT_SECRET_CHARS_MAX: usize = 2048;
 const TENANT_ID_CHARS_MAX: usize = 2048;
+
+/// The properties of the client's secret, by their names.
+pub(super) const CLIENT_SECRET: SecretProperties = SecretProperties {
+    given: "ClientSecret",
+    id: "ClientSecretId",
+    key: "ClientSecretJsonKey",
+    source: "ClientSecretSource",
+    chars_max: CLIENT_SECRET_CHARS_MAX,
+    may_be_whole: false,
+};
 
 /// The desired state.
 #[derive(Debug, PropertySet)]
@@ -101,30 +107,10 @@ impl Choice for Vendor {
     }
 }
 
-impl Choice for SecretSourceType {
-    fn choices() -> impl Iterator<Item = (&'static str, Self)> {
-        [("MANAGED", Self::Managed), ("EXTERNAL", Self::External)].into_iter()
-    }
-}
-
 impl Choice for ClientAuthenticationMethodType {
     fn choices() -> impl Iterator<Item = (&'static str, Self)> {
         [("CLIENT_SECRET_BASIC", Self::ClientSecretBasic), ("CLIENT_SECRET_POST", Self::ClientSecretPost)].into_iter()
     }
-}
-
-/// The source from which AgentCore takes the client's secret.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Secret {
-    /// A copy in AgentCore, written with every update.
-    Managed(ClientSecret),
-    /// A secret of the user's, read whenever a token is requested.
-    External {
-        /// Name or ARN.
-        secret_id: String,
-        /// The key in its JSON object.
-        key: String,
-    },
 }
 
 /// The endpoints by family. `C` describes a custom IdP.
@@ -153,48 +139,6 @@ pub(crate) struct Endpoints {
     pub issuer: Option<String>,
     pub authorization_endpoint: Option<String>,
     pub token_endpoint: Option<String>,
-}
-
-impl Secret {
-    /// Returns the API's word for the source.
-    #[must_use]
-    pub(crate) fn source(&self) -> SecretSourceType {
-        match self {
-            Self::Managed(_) => SecretSourceType::Managed,
-            Self::External { .. } => SecretSourceType::External,
-        }
-    }
-}
-
-impl Properties {
-    /// Returns the provider's name, unless the provider replaces another.
-    #[must_use]
-    pub(crate) fn name(&self, requester: &Requester) -> String {
-        self.name.clone().unwrap_or_else(|| requester.derived_name())
-    }
-
-    /// Returns true if the provider `physical_id` has the desired name.
-    #[must_use]
-    pub(crate) fn keeps(&self, physical_id: &str, requester: &Requester) -> bool {
-        match &self.name {
-            Some(name) => name == physical_id,
-            None => requester.is_derived_name(physical_id),
-        }
-    }
-}
-
-/// Returns true for a name that matches `[a-zA-Z0-9\-_]{1,128}` (API reference, CreateOauth2CredentialProvider).
-#[must_use]
-pub(crate) fn is_name(name: &str) -> bool {
-    (1..=NAME_CHARS_MAX).contains(&name.len()) && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c))
-}
-
-fn check_name(property: &str, name: &str) -> Result<(), Error> {
-    if is_name(name) {
-        return Ok(());
-    }
-    let problem = format!("is {}; use at most {NAME_CHARS_MAX} letters, digits, hyphens and underscores", quote(name));
-    Err(Error::property(property, problem))
 }
 
 /// Returns the IdP of a vendor.
@@ -249,30 +193,7 @@ fn check_combination(reader: &PropertyReader<'_>, vendor: Vendor) -> Result<(), 
 
 fn secret(_: &PropertyReader<'_>, fields: SecretFields) -> Result<Secret, Error> {
     let SecretFields { given, id, key, source } = fields;
-    let useless_key = key.is_some() && id.is_none();
-    let secret = ClientSecret::new(given, id, key)?;
-    if useless_key {
-        let problem = "has no effect without `ClientSecretId`; add it or leave this out";
-        return Err(Error::property("ClientSecretJsonKey", problem));
-    }
-    let external = source == SecretSourceType::External;
-    match (secret, external) {
-        (Some(secret), false) => Ok(Secret::Managed(secret)),
-        (Some(ClientSecret::Stored { secret_id, key }), true) => Ok(Secret::External { secret_id, key }),
-        (Some(ClientSecret::Given(_)), true) => Err(Error::property(
-            "ClientSecret",
-            "cannot be used when `ClientSecretSource` is EXTERNAL; store it in a secret and give `ClientSecretId` and \
-             `ClientSecretJsonKey`, or set `ClientSecretSource` to MANAGED",
-        )),
-        (None, true) => Err(Error::property(
-            "ClientSecretId",
-            "is missing; `ClientSecretSource` EXTERNAL needs it and `ClientSecretJsonKey`",
-        )),
-        (None, false) => Err(Error::property(
-            "ClientSecretId",
-            "is missing; give it and `ClientSecretJsonKey`, or the secret itself in `ClientSecret`",
-        )),
-    }
+    Secret::new(&CLIENT_SECRET, given, id, key, &source)
 }
 
 fn check_https(property: &str, url: &str) -> Result<(), Error> {
@@ -320,16 +241,5 @@ mod tests {
         for query in ["audience", "=x", "?a=b", "a=b c", "a=%zz", "a=%4", "a=é", "a=b#c", "a=b&", "a=\"b\""] {
             assert!(check_query("TokenEndpointQuery", query).is_err(), "{query}");
         }
-    }
-
-    #[test]
-    fn a_generated_name_is_one_that_the_api_takes() {
-        let requester = Requester {
-            stack_id: "arn:aws:cloudformation:us-east-1:111122223333:stack/mcp/0a1b2c3d-4444".to_owned(),
-            logical_id: "Provider".to_owned(),
-            request_id: "r1".to_owned(),
-            name_prefix: None,
-        };
-        assert!([requester.derived_name(), requester.replacement_name()].iter().all(|name| is_name(name)));
     }
 }

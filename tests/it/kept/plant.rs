@@ -72,10 +72,10 @@ impl Resource<'_> {
         loop {
             tokio::time::sleep(std::time::Duration::from_secs(5)).await;
             let shown = world.somebody(ServiceId::AgentCoreControl, self.kind.get, self.key.clone());
-            match shown["status"].as_str().expect("a status") {
-                "READY" => return,
-                "UPDATING" | "CREATING" | "SYNCHRONIZING" => {}
-                status => panic!("{status}: {shown}"),
+            match shown.get("status").map(|status| status.as_str().expect("a text")) {
+                None | Some("READY") => return,
+                Some("UPDATING" | "CREATING" | "SYNCHRONIZING") => {}
+                Some(status) => panic!("{status}: {shown}"),
             }
         }
     }

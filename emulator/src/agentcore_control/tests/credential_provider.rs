@@ -187,7 +187,7 @@ fn tags_of_providers_can_be_refused() {
     let made = account.ok("CreateOauth2CredentialProvider", with(provider("idp"), "tags", json!({"k": "v"})));
     let arn = json!({"resourceArn": made["credentialProviderArn"]});
     assert_eq!(account.ok("ListTagsForResource", arn.clone()), json!({"tags": {"k": "v"}}));
-    account.service.refuse_provider_tags = true;
+    account.service.refuse_identity_tags = true;
     assert_eq!(account.code("ListTagsForResource", arn), "ValidationException");
 }
 

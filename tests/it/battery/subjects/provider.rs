@@ -6,13 +6,11 @@ use emulator::identity_provider::{ClaimStyle, Client, Provider};
 use emulator::settings::Settings;
 use serde_json::{Value, json};
 
-use super::{Disowned, Subject, USUAL, disown_tagged, with};
+use super::{Disowned, Subject, UNLISTED, USUAL, disown_tagged, with};
 use crate::oauth2_credential_provider::somebodys_provider;
 use crate::world::{World, canary};
 
 const ISSUER: &str = "https://tenant.auth0.com/";
-/// The variant in which AgentCore says that the ARN of a provider cannot have tags.
-const UNLISTED: &str = "tags are not listed";
 
 /// `Custom::AgentCoreOAuth2CredentialProvider`.
 pub(in crate::battery) struct ProviderSubject;
@@ -102,7 +100,7 @@ impl Subject for ProviderSubject {
     }
 
     fn prepare(world: &World, variant: &str) {
-        world.aws.with(|world| world.agentcore.refuse_provider_tags = variant == UNLISTED);
+        world.aws.with(|world| world.agentcore.refuse_identity_tags = variant == UNLISTED);
     }
 }
 

@@ -1,0 +1,68 @@
+//! The desired state of a workload identity as the template gives it, and the checks that need no call.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::error::Error;
+use crate::properties::PropertySet;
+use crate::tags;
+use crate::text::quote;
+
+/// The bounds of the API reference, in characters.
+const NAME_CHARS_MIN: usize = 3;
+const NAME_CHARS_MAX: usize = 255;
+const URL_CHARS_MAX: usize = 2048;
+
+/// The desired state.
+#[derive(Debug, PropertySet)]
+pub(crate) struct Properties {
+    /// Letters, digits, `-`, `_` and `.`, 3 to 255. With [provisioner.yaml](provisioner.md#names) it begins with `NamePrefix`
+    /// and a hyphen, which stands for `mcp`.
+    #[property(
+        name = "Name",
+        default_text = "`mcp-<8 characters of the stack's GUID>-<6 digits>`",
+        check = check_name,
+        replaces
+    )]
+    pub(super) name: Option<String>,
+    /// URLs to which users may return after they have signed in at an identity provider.
+    #[property(name = "AllowedResourceOauth2ReturnUrls", check = check_urls)]
+    pub(super) return_urls: BTreeSet<String>,
+    /// Tags of the identity: see [above](#what-all-resource-types-have-in-common).
+    #[property(name = "Tags", check = tags::check)]
+    pub(super) tags: BTreeMap<String, String>,
+}
+
+/// Returns true for a name that matches `[A-Za-z0-9_.-]{3,255}` (API reference, CreateWorkloadIdentity).
+pub(super) fn is_name(name: &str) -> bool {
+    (NAME_CHARS_MIN..=NAME_CHARS_MAX).contains(&name.len())
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || "_.-".contains(c))
+}
+
+fn check_name(property: &str, name: &str) -> Result<(), Error> {
+    if is_name(name) {
+        return Ok(());
+    }
+    let problem = format!(
+        "is {}; use {NAME_CHARS_MIN} to {NAME_CHARS_MAX} letters, digits, hyphens, underscores and dots",
+        quote(name)
+    );
+    Err(Error::property(property, problem))
+}
+
+/// Checks URLs against `\w+:(\/?\/?)[^\s]+` and their length (API reference, CreateWorkloadIdentity).
+fn check_urls(property: &str, urls: &BTreeSet<String>) -> Result<(), Error> {
+    let fits = |url: &String| {
+        let is_scheme =
+            |scheme: &str| !scheme.is_empty() && scheme.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+        url.chars().count() <= URL_CHARS_MAX
+            && !url.contains(char::is_whitespace)
+            && url.split_once(':').is_some_and(|(scheme, rest)| is_scheme(scheme) && !rest.trim_matches('/').is_empty())
+    };
+    let Some(url) = urls.iter().find(|url| !fits(url)) else { return Ok(()) };
+    let problem = format!(
+        "contains {}; use URLs without white space, of at most {URL_CHARS_MAX} characters, such as \
+         `https://app.example.com/callback`",
+        quote(url)
+    );
+    Err(Error::property(property, problem))
+}
