@@ -22,7 +22,7 @@
 
 use std::ops::RangeInclusive;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::error::Error;
 use crate::event::RawProperties;
@@ -139,6 +139,17 @@ impl<'a> PropertyReader<'a> {
     pub(crate) fn first_given(&self, table: Table) -> Option<&'static str> {
         flatten(table).into_iter().map(|property| property.name).find(|name| self.is_given(name))
     }
+}
+
+/// Reads a map inside of the property `path` as a set of properties of its own. An error names the whole path. Nothing in it
+/// is secret.
+pub(crate) fn nested<T: PropertySet>(path: &str, map: Map<String, Value>) -> Result<T, Error> {
+    let (properties, mask) = (RawProperties::from(map), Mask::default());
+    let read = PropertyReader::new(&properties, T::TABLE, &mask).and_then(|reader| T::read(&reader));
+    read.map_err(|error| match error {
+        Error::InvalidProperty { name, problem } => Error::property(format!("{path}.{name}"), problem),
+        error => error,
+    })
 }
 
 fn suggestion(name: &str, known: &[&str]) -> String {

@@ -80,7 +80,7 @@ const KEPT_BY_AGENTCORE: &str = "bedrock-agentcore-identity!";
 pub async fn read(job: &Job<'_>, property: &str, secret_id: &str) -> Result<Stored, Error> {
     let current = read_text(job, property, secret_id, "a JSON object").await?;
     let document = Document::parse(current.text.expose()).map_err(|problem| {
-        refuse(property, secret_id, format!("whose value {problem}; store a JSON object of keys and values"))
+        refuse(property, secret_id, &format!("whose value {problem}; store a JSON object of keys and values"))
     })?;
     Ok(Stored { arn: current.arn, name: current.name, version_id: current.version_id, document })
 }
@@ -89,7 +89,7 @@ pub async fn read(job: &Job<'_>, property: &str, secret_id: &str) -> Result<Stor
 pub(crate) async fn read_whole(job: &Job<'_>, property: &str, secret_id: &str) -> Result<Sensitive, Error> {
     let text = read_text(job, property, secret_id, "a text").await?.text;
     if text.expose().trim().is_empty() {
-        return Err(refuse(property, secret_id, "whose value is empty; store a text".to_owned()));
+        return Err(refuse(property, secret_id, "whose value is empty; store a text"));
     }
     Ok(text)
 }
@@ -102,13 +102,13 @@ pub(crate) fn mask_whole(job: &Job<'_>, text: &Sensitive) {
     }
 }
 
-fn refuse(property: &str, secret_id: &str, problem: String) -> Error {
+fn refuse(property: &str, secret_id: &str, problem: &str) -> Error {
     Error::property(property, format!("is {}, {problem}", quote(secret_id)))
 }
 
 /// Reads the current value of a secret that a property names. `wanted` is what it should hold.
 async fn read_text(job: &Job<'_>, property: &str, secret_id: &str, wanted: &str) -> Result<CurrentText, Error> {
-    let refuse = |problem: String| refuse(property, secret_id, problem);
+    let refuse = |problem: String| refuse(property, secret_id, &problem);
     if parse_arn(secret_id).map_or(secret_id, |(_, name)| name).starts_with(KEPT_BY_AGENTCORE) {
         let problem = "which AgentCore keeps for a credential provider; name a secret of your own";
         return Err(refuse(problem.to_owned()));

@@ -18,6 +18,7 @@ use crate::iam::Iam;
 use crate::identity_provider::IdentityProviders;
 use crate::ids::uuid;
 use crate::logs::Logs;
+use crate::mcp_servers::McpServers;
 use crate::model::{Model, Violation};
 use crate::objects::Objects;
 use crate::reply::Reply;
@@ -63,6 +64,8 @@ pub struct World {
     pub identity_providers: IdentityProviders,
     /// The containers that run in the runtimes.
     pub containers: Containers,
+    /// MCP servers outside of AgentCore.
+    pub mcp_servers: McpServers,
     /// CloudWatch Logs.
     pub logs: Logs,
     /// Objects in S3.
@@ -101,6 +104,7 @@ impl Aws {
             iam: Iam::new(&settings),
             identity_providers: IdentityProviders::default(),
             containers: Containers::default(),
+            mcp_servers: McpServers::default(),
             logs: Logs::new(&settings),
             objects: Objects::default(),
             responses: ResponseBucket::new(&settings),

@@ -18,6 +18,7 @@ mod input;
 mod jwt;
 pub mod lambda;
 pub mod logs;
+pub mod mcp_servers;
 mod microvm;
 pub mod model;
 pub mod objects;

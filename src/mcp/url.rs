@@ -97,7 +97,8 @@ impl RuntimeUrl {
     }
 }
 
-fn region_and_account(arn: &str) -> Option<(&str, &str)> {
+/// Returns the Region and the account in an ARN.
+pub(crate) fn region_and_account(arn: &str) -> Option<(&str, &str)> {
     let mut parts = arn.split(':').skip(3);
     Some((parts.next()?, parts.next()?))
 }

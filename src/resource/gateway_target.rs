@@ -29,9 +29,11 @@ use crate::requester::{Requester, pending_name};
 use crate::resource::lifecycle::Lifecycle;
 use crate::stack::unless_rolling_back;
 
+mod api_key;
 mod configuration;
 mod desired;
 mod governed;
+mod network;
 mod outbound;
 mod preflight;
 mod properties;

@@ -248,6 +248,32 @@ async fn two_runtimes_behind_one_gateway() {
     assert_eq!(gateways["items"], json!([]));
 }
 
+/// The key is rotated, and moves to another header.
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_server_elsewhere_that_demands_a_key() {
+    let estate = Estate::new(&[]).await;
+    let expect = |header: &str, value: String| {
+        let behaviour = Behaviour { api_key: Some((header.to_owned(), value)), ..Behaviour::default() };
+        estate.aws.with(|world| world.mcp_servers.start("mcp.example.com", behaviour));
+    };
+    let (key, rotated) = ("cAnArY-key-of-a-server", "cAnArY-rotated-key-of-a-server");
+    let parameters = [("Endpoint", "https://mcp.example.com/mcp"), ("ApiKey", key)];
+    let example = "examples/external-server.yaml";
+    expect("authorization", format!("Bearer {key}"));
+    let created = estate.create("tools", example, &parameters).await;
+    estate.expect(&created, StackStatus::CreateComplete);
+    assert_eq!(created.output("ToolCount"), Some("3"));
+    expect("x-api-key", rotated.to_owned());
+    let changed = [("Endpoint", parameters[0].1), ("ApiKey", rotated), ("ApiKeyHeader", "X-Api-Key")];
+    let updated = estate.update("tools", example, &changed).await;
+    estate.expect(&updated, StackStatus::UpdateComplete);
+    assert_eq!(updated.output("GatewayUrl"), created.output("GatewayUrl"));
+    estate.expect(&estate.delete("tools").await, StackStatus::DeleteComplete);
+    estate.check_nothing_is_left();
+    // The key is the one before.
+    estate.refuse("tools", example, &parameters, "HTTP 401").await;
+}
+
 /// Creates a gateway of somebody else. Returns it with the ARN and the name of its role.
 async fn platform(estate: &Estate) -> (Value, String) {
     let template = "

@@ -12,7 +12,7 @@ use crate::gateway_target::{COGNITO, Scene, merged};
 use crate::world::{EXECUTION_ROLE, Event, IMAGE, World, canary};
 
 /// Words that have a meaning for some property.
-const WORDS: [&str; 24] = [
+const WORDS: [&str; 26] = [
     "JWT",
     "VPC",
     "PUBLIC",
@@ -31,6 +31,8 @@ const WORDS: [&str; 24] = [
     "EXTERNAL",
     "CLIENT_SECRET_POST",
     "OAUTH",
+    "API_KEY",
+    "QUERY_PARAMETER",
     "DYNAMIC",
     "{\"tools\": []}",
     "BEARER",

@@ -3,6 +3,8 @@
 mod faults;
 mod late_gets;
 mod lifecycle;
+mod network;
+mod outbound;
 mod refusals;
 mod sharing;
 

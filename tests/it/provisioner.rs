@@ -243,6 +243,57 @@ async fn a_role_outside_the_path_is_not_handed_over() {
     estate.check_nothing_is_left();
 }
 
+/// A target in a VPC uses the function's permissions on the network.
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn private_endpoints_are_allowed_by_a_parameter() {
+    let template = "
+Resources:
+  Role:
+    Type: AWS::IAM::Role
+    Properties:
+      Path: {'Fn::ImportValue': agentcore-provisioner-RolePath}
+      AssumeRolePolicyDocument:
+        Statement:
+          - {Effect: Allow, Principal: {Service: bedrock-agentcore.amazonaws.com}, Action: 'sts:AssumeRole'}
+  Gateway:
+    Type: Custom::AgentCoreGateway
+    Properties:
+      ServiceToken: {'Fn::ImportValue': agentcore-provisioner-FunctionArn}
+      RoleArn: !GetAtt Role.Arn
+      AuthorizerType: AWS_IAM
+  Target:
+    Type: Custom::AgentCoreGatewayTarget
+    Properties:
+      ServiceToken: {'Fn::ImportValue': agentcore-provisioner-FunctionArn}
+      GatewayIdentifier: !Ref Gateway
+      Endpoint: https://mcp.internal.example.com/mcp
+      OutboundAuth: NONE
+      PrivateEndpoint: <endpoint>
+";
+    let managed = "{ManagedVpcResource: {VpcIdentifier: vpc-0a1b2c3d, SubnetIds: [subnet-0a1b2c3d], SecurityGroupIds: \
+                   sg-0a1b2c3d, EndpointIpAddressType: IPV4}}";
+    let lattice = "{SelfManagedLatticeResource: {ResourceConfigurationIdentifier: rcfg-0123456789abcdefg}}";
+    for (endpoint, action) in [(managed, "ec2:"), (lattice, "vpc-lattice:")] {
+        for allowed in ["false", "true"] {
+            let estate = Estate::new(&[("AllowPrivateEndpoints", allowed)]).await;
+            estate.aws.with(|world| {
+                world.mcp_servers.start_private("mcp.internal.example.com", emulator::container::Behaviour::default());
+            });
+            let input = StackInput::new("tools", template.replace("<endpoint>", endpoint));
+            let stack = estate.cloudformation.create_stack(input.capability(Capability::Iam)).await.expect("valid");
+            if allowed == "true" {
+                estate.expect(&stack, StackStatus::CreateComplete);
+            } else {
+                estate.expect(&stack, StackStatus::RollbackComplete);
+                let denied = |it: &String| it.contains("not allowed to call") && it.contains(action);
+                assert!(estate.reasons().iter().any(denied), "{:#?}", estate.reasons());
+            }
+            estate.expect(&estate.delete("tools").await, StackStatus::DeleteComplete);
+            estate.check_nothing_is_left();
+        }
+    }
+}
+
 /// One policy for gateways and tokens was too long with five ARNs in each list.
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn the_policies_fit_with_everything_allowed() {
@@ -270,6 +321,7 @@ async fn the_policies_fit_with_everything_allowed() {
         ("SecretPrefix", &prefix),
         ("RolePath", &path),
         ("AllowVpc", "true"),
+        ("AllowPrivateEndpoints", "true"),
         ("SubnetIds", &subnets),
         ("SecurityGroupIds", &groups),
         ("ReadableSecretArns", &secrets),

@@ -254,6 +254,14 @@ async fn a_property_of_a_target_replaces_as_declared() {
         let oauth = merged(merged(elsewhere.clone(), tools.clone()), oauth);
         let schema_in_s3 = json!({"ToolSchema": "", "ToolSchemaS3Uri": "s3://schemas/two.json"});
         let another_provider = json!({"CredentialProviderArn": create_provider(&scene.world, "other")});
+        let input = json!({"name": "key", "apiKey": "key"});
+        let key = scene.world.somebody(ServiceId::AgentCoreControl, "CreateApiKeyCredentialProvider", input);
+        let key = json!({"OutboundAuth": "API_KEY", "CredentialProviderArn": key["credentialProviderArn"]});
+        let key = merged(merged(elsewhere.clone(), tools.clone()), key);
+        let in_query = json!({"ApiKeyLocation": "QUERY_PARAMETER", "ApiKeyParameterName": "key"});
+        let signed = merged(elsewhere.clone(), tools.clone());
+        let lattice =
+            json!({"SelfManagedLatticeResource": {"ResourceConfigurationIdentifier": "rcfg-0123456789abcdefg"}});
         let schema = json!({"tools": [{"name": "two", "inputSchema": {"type": "object"}}]}).to_string();
         scene.world.aws.with(|world| world.objects.put("s3://schemas/two.json", schema.into_bytes()));
         vec![
@@ -262,6 +270,12 @@ async fn a_property_of_a_target_replaces_as_declared() {
             ("TargetName", json!({"TargetName": "one"}), json!({"TargetName": "two"})),
             ("Description", json!({}), json!({"Description": "two"})),
             ("OutboundAuth", merged(elsewhere, tools.clone()), oauth.clone()),
+            ("IamService", signed.clone(), json!({"IamService": "execute-api"})),
+            ("IamRegion", signed.clone(), json!({"IamRegion": "eu-central-1"})),
+            ("ApiKeyLocation", key.clone(), in_query),
+            ("ApiKeyParameterName", key.clone(), json!({"ApiKeyParameterName": "X-Api-Key"})),
+            ("ApiKeyPrefix", key, json!({"ApiKeyPrefix": "Token"})),
+            ("PrivateEndpoint", signed, json!({"PrivateEndpoint": lattice})),
             ("CredentialProviderArn", oauth.clone(), another_provider),
             ("Scopes", oauth.clone(), json!({"Scopes": "mcp/read"})),
             ("GrantType", oauth.clone(), json!({"GrantType": "TOKEN_EXCHANGE"})),

@@ -5,13 +5,14 @@ use std::fs;
 use std::path::Path;
 
 /// The resources of both templates that hold permissions of the function.
-const HOLDERS: [&str; 7] = [
+const HOLDERS: [&str; 8] = [
     "FunctionPermissions",
     "FunctionRole",
     "RuntimePermissions",
     "GatewayPermissions",
     "ProviderPermissions",
     "IdentityPermissions",
+    "PrivateEndpointPermissions",
     "TargetPermissions",
 ];
 

@@ -30,6 +30,12 @@ const NETWORK: ServiceLinkedRole = ServiceLinkedRole {
     name: "AWSServiceRoleForBedrockAgentCoreNetwork",
 };
 
+/// The role of gateways with private endpoints.
+pub(super) const GATEWAY_NETWORK: ServiceLinkedRole = ServiceLinkedRole {
+    service: "bedrock-agentcore.amazonaws.com",
+    name: "AWSServiceRoleForBedrockAgentCoreGatewayNetwork",
+};
+
 /// Returns the service-linked roles that exist once a runtime was accepted.
 pub(super) fn service_linked(in_vpc: bool) -> impl Iterator<Item = ServiceLinkedRole> {
     [RUNTIME_IDENTITY].into_iter().chain(in_vpc.then_some(NETWORK))
@@ -128,29 +134,33 @@ impl AgentCoreControl {
 
     /// Returns the permissions that a configuration needs, in a create as in an update.
     fn to_configure(&self, call: &Call) -> Vec<Requirement> {
-        let (partition, account) = (&self.settings.partition, &self.settings.account_id);
         let mut needed = vec![to_pass_role(call)];
         let configuration = Configuration::of(&call.input, true, PlatformVersion::V1);
         for linked in service_linked(configuration.in_vpc()) {
-            if !self.service_linked_roles.contains(linked.service) {
-                let arn =
-                    format!("arn:{partition}:iam::{account}:role/aws-service-role/{}/{}", linked.service, linked.name);
-                let need = Requirement::new("iam:CreateServiceLinkedRole", arn);
-                needed.push(need.with("iam:AWSServiceName", linked.service));
-            }
+            needed.extend(self.to_create_role(&linked));
         }
         if configuration.in_vpc() {
-            needed.extend(self.to_join_vpc(&configuration));
+            let vpc = vpc_of(configuration.get("networkConfiguration"));
+            needed.extend(self.to_join_vpc(texts(&vpc, "subnets"), texts(&vpc, "securityGroups")));
         }
         needed
     }
 
-    fn to_join_vpc(&self, configuration: &Configuration) -> Vec<Requirement> {
+    /// Returns the permission to create a service-linked role that does not exist yet.
+    pub(super) fn to_create_role(&self, linked: &ServiceLinkedRole) -> Option<Requirement> {
+        let (partition, account) = (&self.settings.partition, &self.settings.account_id);
+        let ServiceLinkedRole { service, name } = linked;
+        let arn = format!("arn:{partition}:iam::{account}:role/aws-service-role/{service}/{name}");
+        let need = Requirement::new("iam:CreateServiceLinkedRole", arn).with("iam:AWSServiceName", *service);
+        (!self.service_linked_roles.contains(*service)).then_some(need)
+    }
+
+    /// Returns the permissions to put network interfaces into subnets.
+    pub(super) fn to_join_vpc(&self, subnets: Vec<String>, groups: Vec<String>) -> Vec<Requirement> {
         let reads = ["ec2:DescribeSubnets", "ec2:DescribeSecurityGroups", "ec2:DescribeVpcs"];
         let mut needed: Vec<Requirement> = reads.into_iter().map(|action| Requirement::new(action, "*")).collect();
-        let vpc = vpc_of(configuration.get("networkConfiguration"));
-        let subnets = texts(&vpc, "subnets").into_iter().map(|id| format!("subnet/{id}"));
-        let groups = texts(&vpc, "securityGroups").into_iter().map(|id| format!("security-group/{id}"));
+        let subnets = subnets.into_iter().map(|id| format!("subnet/{id}"));
+        let groups = groups.into_iter().map(|id| format!("security-group/{id}"));
         let (partition, region, account) = (&self.settings.partition, &self.settings.region, &self.settings.account_id);
         // The interface has no id yet.
         for resource in subnets.chain(groups).chain(["network-interface/*".to_owned()]) {

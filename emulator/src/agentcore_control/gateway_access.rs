@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::access::{need, to_pass_role, workload_identity};
+use super::access::{GATEWAY_NETWORK, need, to_pass_role, workload_identity};
 use super::credential_provider::TOKEN_VAULT;
 use super::endpoint_access::DIRECTORY;
-use super::gateway_target::{api_key_provider_arn, provider_arn, server};
+use super::gateway_target::{api_key_provider_arn, managed_vpc, provider_arn, server};
 use super::gateway_target_rules::runtime_id;
 use super::state::AgentCoreControl;
 use super::tool_schema::s3_uri;
@@ -72,8 +72,27 @@ impl AgentCoreControl {
                     .with("s3:ResourceAccount", &self.settings.account_id),
             );
         }
+        needed.extend(self.to_reach(&call.input));
         needed.extend(self.to_connect(call, &call.input, secrets));
         needed
+    }
+
+    /// Returns the permissions of a private endpoint [DG vpc-egress-private-endpoints].
+    fn to_reach(&self, members: &Map<String, Value>) -> Vec<Requirement> {
+        if let Some(vpc) = managed_vpc(members) {
+            let mut needed = self.to_join_vpc(texts(vpc, "subnetIds"), texts(vpc, "securityGroupIds"));
+            needed.extend(self.to_create_role(&GATEWAY_NETWORK));
+            return needed;
+        }
+        let actions = [
+            "GetResourceConfiguration",
+            "CreateServiceNetworkResourceAssociation",
+            "GetServiceNetworkResourceAssociation",
+            "ListServiceNetworkResourceAssociations",
+            "AssociateViaAWSService",
+        ];
+        let on_all = |action| Requirement::new(format!("vpc-lattice:{action}"), "*");
+        if members.contains_key("privateEndpoint") { actions.map(on_all).to_vec() } else { Vec::new() }
     }
 
     pub(super) fn to_synchronize(&self, call: &Call, secrets: &SecretsManager) -> Vec<Requirement> {

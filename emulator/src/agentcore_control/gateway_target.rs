@@ -82,6 +82,12 @@ impl GatewayTarget {
         self.members.get("metadataConfiguration")
     }
 
+    /// Returns true if the server is called through a private endpoint (`privateEndpoint`).
+    #[must_use]
+    pub fn is_private(&self) -> bool {
+        self.members.contains_key("privateEndpoint")
+    }
+
     /// Lets the header pass that a policy engine needs: the service adds it by itself where a gateway with an engine
     /// gets a target, or with targets an engine (O: hashicorp/terraform-provider-aws#49374). An update that leaves it
     /// out removes it.
@@ -115,6 +121,11 @@ pub(super) fn server(members: &Map<String, Value>) -> &Value {
     configuration.and_then(|it| it.get("mcpServer")).unwrap_or(NONE)
 }
 
+/// Returns `privateEndpoint.managedVpcResource` in the members of a create or an update.
+pub(super) fn managed_vpc(members: &Map<String, Value>) -> Option<&Map<String, Value>> {
+    members.get("privateEndpoint")?.get("managedVpcResource")?.as_object()
+}
+
 pub(super) fn is_dynamic(server: &Value) -> bool {
     server["listingMode"] == "DYNAMIC"
 }
@@ -127,8 +138,8 @@ pub(super) fn oauth(credential: &Value) -> Option<&Value> {
     credential.get("credentialProvider")?.get("oauthCredentialProvider")
 }
 
-/// Returns `apiKeyCredentialProvider` of a target with the type `API_KEY`.
-fn api_key(credential: &Value) -> Option<&Value> {
+/// Returns `apiKeyCredentialProvider` of a credential with the type `API_KEY`.
+pub(super) fn api_key(credential: &Value) -> Option<&Value> {
     credential.get("credentialProvider")?.get("apiKeyCredentialProvider")
 }
 

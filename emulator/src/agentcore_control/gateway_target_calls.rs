@@ -5,10 +5,11 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::{Map, Value, json};
 
+use super::access::GATEWAY_NETWORK;
 use super::errors::{conflict, invalid, not_found, quota};
 use super::gateway::Gateway;
 use super::gateway_calls::busy;
-use super::gateway_target::GatewayTarget;
+use super::gateway_target::{GatewayTarget, managed_vpc};
 use super::gateway_target_rules::Catalogue;
 use super::state::{AgentCoreControl, Dependencies};
 use super::status::{CREATE, Course, DELETE, SYNCHRONIZE, Status, Transition, UPDATE};
@@ -133,6 +134,9 @@ impl AgentCoreControl {
     /// Lets an accepted operation begin, and answers with the target.
     fn start(&mut self, call: &Call, target_id: &str, course: Course, catalogue: Catalogue) -> Answer {
         let takes = self.settings.target_transition;
+        if managed_vpc(&call.input).is_some() {
+            self.service_linked_roles.insert(GATEWAY_NETWORK.service.to_owned());
+        }
         let number = self.next_number();
         let target = self.find_target_mut(call, target_id)?;
         target.transition = Transition::new(course, &call.outcome, call.now, takes);
@@ -237,8 +241,7 @@ fn shown(gateway: &Gateway, target: &GatewayTarget, now: SystemTime) -> Value {
     for (member, value) in &target.members {
         answer[member] = value.clone();
     }
-    let endpoint = target.members.get("privateEndpoint");
-    if endpoint.is_some_and(|endpoint| endpoint.get("managedVpcResource").is_some()) {
+    if managed_vpc(&target.members).is_some() {
         let domain = target.endpoint().split('/').nth(2).unwrap_or_default();
         answer["privateEndpointManagedResources"] = json!([{"domain": domain}]);
     }

@@ -8,12 +8,14 @@ use serde_json::{Map, Value};
 use super::errors::invalid;
 use super::gateway::Gateway;
 use super::gateway_target::{
-    POLICY_SESSION_HEADER, api_key_provider_arn, credential, is_dynamic, oauth, provider_arn, server,
+    POLICY_SESSION_HEADER, api_key, api_key_provider_arn, credential, is_dynamic, managed_vpc, oauth, provider_arn,
+    server,
 };
 use super::headers;
 use super::state::AgentCoreControl;
 use super::status::Status;
 use super::tool_schema;
+use crate::input::{text_map, texts};
 use crate::objects::Objects;
 use crate::service::ApiError;
 use crate::wire;
@@ -47,6 +49,7 @@ impl AgentCoreControl {
         check_endpoint(server["endpoint"].as_str().unwrap_or_default())?;
         self.check_credential(members, now)?;
         check_metadata(gateway, is_update, members)?;
+        check_network(members)?;
         let consent = oauth_of(members).is_some_and(|oauth| oauth["grantType"] == "AUTHORIZATION_CODE");
         let tools = tool_schema::tools(server, objects)?;
         if is_dynamic(server) {
@@ -93,6 +96,7 @@ impl AgentCoreControl {
                 }
             }
             ("API_KEY", Some("apiKeyCredentialProvider")) => {
+                check_api_key_place(api_key(credential).unwrap_or(&Value::Null))?;
                 let arn = api_key_provider_arn(members).unwrap_or_default();
                 match self.api_key_provider_by_arn(arn) {
                     Some(_) => Ok(()),
@@ -104,6 +108,33 @@ impl AgentCoreControl {
             }
             _ => Err(invalid(format!("The credential provider type {kind} does not go with its credentialProvider."))),
         }
+    }
+}
+
+/// Checks the VPC of a private endpoint [DG vpc-egress-private-endpoints].
+fn check_network(members: &Map<String, Value>) -> Result<(), ApiError> {
+    let Some(vpc) = managed_vpc(members) else { return Ok(()) };
+    if texts(vpc, "subnetIds").is_empty() {
+        return Err(invalid("subnetIds must have at least one subnet."));
+    }
+    if text_map(vpc, "tags").contains_key("BedrockAgentCoreGatewayManaged") {
+        return Err(invalid("The tag key BedrockAgentCoreGatewayManaged is reserved."));
+    }
+    Ok(())
+}
+
+/// Checks where a request carries an API key. AWS does not document what a query parameter without a name or with a prefix
+/// means, so both are refused.
+fn check_api_key_place(provider: &Value) -> Result<(), ApiError> {
+    let is_given = |member: &str| provider.get(member).is_some();
+    match provider["credentialLocation"] == "QUERY_PARAMETER" {
+        true if !is_given("credentialParameterName") => {
+            Err(invalid("credentialParameterName is required when credentialLocation is QUERY_PARAMETER."))
+        }
+        true if is_given("credentialPrefix") => {
+            Err(invalid("credentialPrefix is not supported when credentialLocation is QUERY_PARAMETER."))
+        }
+        _ => Ok(()),
     }
 }
 

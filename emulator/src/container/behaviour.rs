@@ -55,6 +55,8 @@ pub struct Behaviour {
     pub prints_secret: bool,
     /// A header, with a lower-case name, and its value: requests without it are refused with 401.
     pub api_key: Option<(String, String)>,
+    /// A query parameter and its value: requests without it are refused in the same way.
+    pub query_key: Option<(String, String)>,
     /// The demands on its callers in addition to the platform's.
     pub caller_check: CallerCheck,
     /// The HTTP status with which it answers a POST to any other path than `/mcp`, such as that of a warm-up hook.
@@ -141,6 +143,7 @@ impl Default for Behaviour {
             required_keys: Vec::new(),
             prints_secret: false,
             api_key: None,
+            query_key: None,
             caller_check: CallerCheck::Nothing,
             elsewhere: 404,
             page: PAGE.to_owned(),

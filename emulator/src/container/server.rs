@@ -131,9 +131,15 @@ impl Server {
     }
 
     fn has_key(&self, request: &Request<Vec<u8>>) -> bool {
-        let wanted = self.behaviour.api_key.as_ref();
-        wanted
-            .is_none_or(|(name, value)| request.headers().get(name).is_some_and(|it| it.as_bytes() == value.as_bytes()))
+        let Behaviour { api_key, query_key, .. } = &*self.behaviour;
+        let in_header = |(name, value): &(String, String)| {
+            request.headers().get(name).is_some_and(|it| it.as_bytes() == value.as_bytes())
+        };
+        let in_query = |(name, value): &(String, String)| {
+            let query = request.uri().query().unwrap_or_default();
+            form_urlencoded::parse(query.as_bytes()).any(|(given, key)| given == name.as_str() && key == value.as_str())
+        };
+        api_key.as_ref().is_none_or(in_header) && query_key.as_ref().is_none_or(in_query)
     }
 
     /// Refuses a session that does not exist, and what this server does not know. The SDK itself answers to what comes

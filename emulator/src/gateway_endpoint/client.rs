@@ -8,6 +8,7 @@ use rmcp::model::Tool;
 use serde_json::{Map, Value, json};
 
 use super::outbound::Outbound;
+use crate::agentcore_control::GatewayTarget;
 use crate::aws::Aws;
 use crate::data_plane::is_data_plane;
 use crate::reply::Reply;
@@ -27,6 +28,8 @@ pub(super) struct Connection<'a> {
     aws: &'a Aws,
     endpoint: Uri,
     outbound: Outbound,
+    /// True if requests go through a private endpoint.
+    through_vpc: bool,
     /// Once the target gave one out.
     session: Option<HeaderValue>,
     /// Once it was agreed on.
@@ -35,10 +38,12 @@ pub(super) struct Connection<'a> {
 }
 
 impl<'a> Connection<'a> {
-    /// Shakes hands with the MCP server at a URL.
-    pub(super) async fn open(aws: &'a Aws, endpoint: &str, outbound: Outbound) -> Result<Self, String> {
+    /// Shakes hands with the MCP server of a target.
+    pub(super) async fn open(aws: &'a Aws, target: &GatewayTarget, outbound: Outbound) -> Result<Self, String> {
+        let endpoint = target.endpoint();
         let endpoint = endpoint.parse().map_err(|_| format!("the endpoint {endpoint} is not a URL"))?;
-        let mut connection = Self { aws, endpoint, outbound, session: None, revision: None, requests: 0 };
+        let through_vpc = target.is_private();
+        let mut connection = Self { aws, endpoint, outbound, through_vpc, session: None, revision: None, requests: 0 };
         let mut refusals = Vec::new();
         for offered in REVISIONS {
             match connection.initialize(offered).await {
@@ -142,11 +147,14 @@ impl<'a> Connection<'a> {
         self.outbound.authorize(self.aws, &mut request)?;
         let settings = self.aws.settings();
         let data_plane = format!("bedrock-agentcore.{}.{}", settings.region, settings.dns_suffix);
-        if host != data_plane || !is_data_plane(self.endpoint.path()) {
-            return Err(format!("no connection to {host}"));
-        }
-        let Reply::Sent(response) = self.aws.serve_data_plane(&request).await else {
-            return Err(format!("the connection to {host} was closed before the reply"));
+        let response = if host == data_plane && is_data_plane(self.endpoint.path()) {
+            match self.aws.serve_data_plane(&request).await {
+                Reply::Sent(response) => response,
+                Reply::Lost => return Err(format!("the connection to {host} was closed before the reply")),
+            }
+        } else {
+            let server = self.aws.with(|world| world.mcp_servers.reached_at(host, self.through_vpc));
+            server.ok_or_else(|| format!("no connection to {host}"))?.handle(request).await
         };
         if !response.status().is_success() {
             return Err(refusal(&response));

@@ -56,6 +56,6 @@ impl Aws {
 
     pub(super) async fn connect(&self, gateway: &Gateway, target: &GatewayTarget) -> Result<Connection<'_>, String> {
         let outbound = self.outbound(gateway, target).await?;
-        Connection::open(self, target.endpoint(), outbound).await
+        Connection::open(self, target, outbound).await
     }
 }

@@ -57,6 +57,16 @@ async fn advice(job: &Job<'_>, target: &TargetRef, live: &GetGatewayTargetOutput
                  {runtime}/runtime-endpoint/*, or look at the server's log"
             )
         }
+        (Some(CredentialProviderType::GatewayIamRole), None) => {
+            "check `IamService` and `IamRegion`, allow the gateway's role to call the server, or look at the server's log"
+                .to_owned()
+        }
+        (Some(CredentialProviderType::ApiKey), _) => "check the credential provider, `ApiKeyLocation`, \
+                                                      `ApiKeyParameterName` and `ApiKeyPrefix`, or look at the server's log"
+            .to_owned(),
+        (None, _) => {
+            "check that the server takes calls without credentials, or look at the server's log".to_owned()
+        }
         (Some(CredentialProviderType::Oauth), _) => {
             "check the credential provider, `Scopes` and `CustomParameters`, or look at the server's log".to_owned()
         }

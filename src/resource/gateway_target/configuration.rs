@@ -11,6 +11,7 @@ use aws_sdk_bedrockagentcorecontrol::types::{
 };
 use aws_smithy_types::error::operation::BuildError;
 
+use super::network::Network;
 use super::outbound::Outbound;
 use super::properties::Properties;
 use super::tool_source::ToolSource;
@@ -26,6 +27,7 @@ pub(super) struct Configuration {
     pub(super) description: String,
     endpoint: Option<String>,
     outbound: Option<Outbound>,
+    network: Option<Network>,
     tool_source: Option<ToolSource>,
     request_headers: BTreeSet<String>,
     response_headers: BTreeSet<String>,
@@ -45,8 +47,9 @@ macro_rules! with_members {
             .description(&$it.description)
             .target_configuration($it.target()?)
             .set_credential_provider_configurations(
-                $it.outbound.as_ref().map(Outbound::to_api).transpose()?.map(|outbound| vec![outbound]),
+                $it.outbound.as_ref().map(Outbound::to_api).transpose()?.flatten().map(|outbound| vec![outbound]),
             )
+            .set_private_endpoint($it.network.as_ref().map(Network::to_api).transpose()?.flatten())
             .set_metadata_configuration($it.metadata())
     };
 }
@@ -56,8 +59,8 @@ impl Configuration {
     pub(super) fn desired(job: &Job<'_>, properties: &Properties) -> Self {
         let marker = job.requester().marker();
         let outbound = match properties.outbound.clone() {
-            Outbound::GatewayIamRole { region: None } => {
-                Outbound::GatewayIamRole { region: Some(job.context.region.clone()) }
+            Outbound::GatewayIamRole { service, region: None } => {
+                Outbound::GatewayIamRole { service, region: Some(job.context.region.clone()) }
             }
             outbound => outbound,
         };
@@ -69,6 +72,7 @@ impl Configuration {
             },
             endpoint: Some(properties.endpoint.clone()),
             outbound: Some(outbound),
+            network: Some(properties.network.clone()),
             tool_source: Some(properties.tool_source.clone()),
             request_headers: ours(&properties.request_headers),
             response_headers: ours(&properties.response_headers),
@@ -85,6 +89,7 @@ impl Configuration {
             description: live.description().unwrap_or_default().to_owned(),
             endpoint: server.map(|server| server.endpoint().to_owned()),
             outbound: Outbound::from_api(live.credential_provider_configurations()),
+            network: Network::from_api(live.private_endpoint()),
             tool_source: server.and_then(ToolSource::from_api),
             request_headers: set(MetadataConfiguration::allowed_request_headers),
             response_headers: set(MetadataConfiguration::allowed_response_headers),

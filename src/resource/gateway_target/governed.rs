@@ -29,6 +29,7 @@ pub(super) const GOVERNED: Governed = Governed {
             ]),
         ),
         ("name", Rule::Ours),
+        ("privateEndpoint", Rule::Presence(&NETWORK)),
         ("targetConfiguration", Rule::Union(&[("mcp", Rule::Union(&[("mcpServer", SERVER)]))])),
     ],
 };
@@ -45,6 +46,21 @@ const SERVER: Rule = Rule::Structure(&[
     ),
 ]);
 
+const NETWORK: Rule = Rule::Union(&[
+    (
+        "managedVpcResource",
+        Rule::Structure(&[
+            ("endpointIpAddressType", Rule::Ours),
+            ("routingDomain", Rule::Ours),
+            ("securityGroupIds", Rule::Ours),
+            ("subnetIds", Rule::Ours),
+            ("tags", Rule::Ours),
+            ("vpcIdentifier", Rule::Ours),
+        ]),
+    ),
+    ("selfManagedLatticeResource", Rule::Ours),
+]);
+
 const CREDENTIAL: Rule = Rule::Tagged {
     tag: "credentialProviderType",
     default: "",
@@ -52,6 +68,15 @@ const CREDENTIAL: Rule = Rule::Tagged {
         (
             "credentialProvider",
             Rule::Union(&[
+                (
+                    "apiKeyCredentialProvider",
+                    Rule::Structure(&[
+                        ("credentialLocation", Rule::Ours),
+                        ("credentialParameterName", Rule::Ours),
+                        ("credentialPrefix", Rule::Ours),
+                        ("providerArn", Rule::Ours),
+                    ]),
+                ),
                 ("iamCredentialProvider", Rule::Structure(&[("region", Rule::Ours), ("service", Rule::Ours)])),
                 ("oauthCredentialProvider", OAUTH),
             ]),

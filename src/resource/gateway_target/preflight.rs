@@ -17,7 +17,8 @@ use crate::agentcore::runtime::Runtime;
 use crate::agentcore::waiters::{Live, NOT_FOUND_PATIENCE};
 use crate::error::{ApiErrorKind, Error};
 use crate::job::Job;
-use crate::mcp::url::RuntimeUrl;
+use crate::mcp::url::{RuntimeUrl, region_and_account};
+use crate::text::quote;
 use crate::wait::{Progress, until};
 
 /// The header that a gateway with sessions of its own keeps to itself.
@@ -25,6 +26,7 @@ const SESSION_HEADER: &str = "mcp-session-id";
 
 /// Returns the gateway, once it is READY, if it accepts a target like this.
 pub(super) async fn gateway(job: &Job<'_>, properties: &Properties) -> Result<GetGatewayOutput, Error> {
+    check_provider(job, properties)?;
     let id = &properties.gateway_id;
     let started = Instant::now();
     let gateway = until(job.deadline, &format!("waiting for gateway {id}"), async || {
@@ -46,6 +48,20 @@ pub(super) async fn gateway(job: &Job<'_>, properties: &Properties) -> Result<Ge
     .await?;
     check_gateway(&gateway, properties)?;
     Ok(gateway)
+}
+
+/// Refuses a credential provider that no gateway of this account and Region can use: the token vault is theirs.
+fn check_provider(job: &Job<'_>, properties: &Properties) -> Result<(), Error> {
+    let Some(arn) = properties.outbound.provider_arn() else { return Ok(()) };
+    let own = region_and_account(&job.requester().stack_id);
+    match own.filter(|own| region_and_account(arn) != Some(*own)) {
+        None => Ok(()),
+        Some((region, account)) => {
+            let problem =
+                format!("is {}; give a provider of account {account} in {region}, as the gateway's", quote(arn));
+            Err(Error::property("CredentialProviderArn", problem))
+        }
+    }
 }
 
 /// Reports a gateway that does not exist.
@@ -107,13 +123,24 @@ pub(super) async fn runtime(job: &Job<'_>, gateway: &GetGatewayOutput, propertie
                  `CredentialProviderArn`, or the runtime's `InboundAuth` to IAM"
             ),
         )),
-        (None, Outbound::OAuth(_)) => Err(Error::property(
-            "OutboundAuth",
-            format!(
-                "is OAUTH, and runtime {id} takes signatures and no tokens; set it to GATEWAY_IAM_ROLE, or the runtime's \
-                 `InboundAuth` to JWT"
-            ),
-        )),
+        (None, Outbound::OAuth(_) | Outbound::ApiKey(_)) => {
+            let kind = if matches!(properties.outbound, Outbound::OAuth(_)) { "OAUTH" } else { "API_KEY" };
+            let problem = format!(
+                "is {kind}, and runtime {id} takes signatures and nothing else; set it to GATEWAY_IAM_ROLE, or the \
+                 runtime's `InboundAuth` to JWT"
+            );
+            Err(Error::property("OutboundAuth", problem))
+        }
+        // A long-lived token of the runtime's identity provider may be the key.
+        (Some(_), Outbound::ApiKey(key))
+            if !key.header().is_some_and(|header| header.eq_ignore_ascii_case("authorization")) =>
+        {
+            let problem = format!(
+                "is API_KEY, and runtime {id} takes tokens in the header Authorization; set it to OAUTH with a \
+                 `CredentialProviderArn`, or `ApiKeyParameterName` to Authorization"
+            );
+            Err(Error::property("OutboundAuth", problem))
+        }
         _ => Ok(()),
     }
 }

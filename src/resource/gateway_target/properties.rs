@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use http::HeaderName;
 
+use super::network::Network;
 use super::outbound::{Outbound, OutboundFields};
 use super::tool_source::{ToolSource, ToolSourceFields};
 use crate::agentcore::gateway_target::{TargetName, gateway_id};
@@ -38,8 +39,11 @@ pub(crate) struct Properties {
     /// Free text. A mark of ownership is appended to it, because targets carry no tags.
     #[property(name = "Description", chars = DESCRIPTION_CHARS_MAX)]
     pub(super) description: Option<String>,
-    #[property(flatten = OutboundFields, parse = |reader, fields| Outbound::new(reader, fields, region_of(&endpoint)))]
+    #[property(flatten = OutboundFields, parse = |reader, fields| Outbound::new(reader, fields, &endpoint))]
     pub(super) outbound: Outbound,
+    /// Way to a server in a VPC, [in the form below](#private-endpoints).
+    #[property(name = "PrivateEndpoint", parse = Network::new)]
+    pub(super) network: Network,
     #[property(flatten = ToolSourceFields, parse = ToolSource::new)]
     pub(super) tool_source: ToolSource,
     /// Up to 10 headers of callers that the gateway passes on.
@@ -80,6 +84,13 @@ fn check(properties: &Properties) -> Result<(), Error> {
                        name the tools in `ToolSchema` or `ToolSchemaS3Uri`, or use CLIENT_CREDENTIALS";
         return Err(Error::property("GrantType", problem));
     }
+    if let Outbound::ApiKey(key) = &properties.outbound
+        && let Some(header) = key.header()
+        && properties.request_headers.iter().any(|passed| passed.eq_ignore_ascii_case(header))
+    {
+        let problem = format!("lists {header}, in which the gateway sends the API key; remove it");
+        return Err(Error::property("AllowedRequestHeaders", problem));
+    }
     Ok(())
 }
 
@@ -87,11 +98,6 @@ fn check(properties: &Properties) -> Result<(), Error> {
 fn gateway(property: &str, given: String) -> Result<String, Error> {
     gateway_id(&given)
         .ok_or_else(|| Error::property(property, format!("is {}; use a gateway's id or ARN", quote(&given))))
-}
-
-/// Returns the Region of the runtime behind an endpoint, if it is one.
-fn region_of(endpoint: &str) -> Option<String> {
-    RuntimeUrl::parse(endpoint).map(|url| url.region)
 }
 
 /// Checks a name against `([0-9a-zA-Z][-]?){1,100}` (API reference, CreateGatewayTarget).

@@ -12,6 +12,22 @@ use crate::world::{Event, World};
 const ENDPOINT: &str = "https://mcp.example.com/mcp";
 const PROVIDER: &str =
     "arn:aws:bedrock-agentcore:us-east-1:111122223333:token-vault/default/oauth2credentialprovider/idp";
+const KEY: &str = "arn:aws:bedrock-agentcore:us-east-1:111122223333:token-vault/default/apikeycredentialprovider/key";
+const RUNTIME: &str = "https://bedrock-agentcore.us-east-1.amazonaws.com/runtimes/arn%3Aaws%3Abedrock-agentcore%3Aus-east-1%3A111122223333%3Aruntime%2Fmcp-a1B2c3D4e5/invocations";
+
+/// Sends creates that have to be refused before any call, with these changes and for these reasons.
+async fn refused(cases: &[(Value, &str)]) {
+    for (changes, expected) in cases {
+        let mut world = World::new();
+        let properties = json!({"GatewayIdentifier": "shared-abcdefghij", "TargetName": NAME, "Endpoint": ENDPOINT});
+        let properties = merged(properties, changes.clone());
+        let answer = world.send(Event::new("Create", TYPE, "Target", properties.clone())).await;
+        assert!(answer.failure().contains(expected), "{expected}: {}", answer.reason());
+        assert_eq!(world.calls_since(0), [""; 0], "{expected}");
+        let delete = Event::new("Delete", TYPE, "Target", properties);
+        world.send(delete.with("PhysicalResourceId", answer.physical_id())).await.success();
+    }
+}
 
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn bad_properties_are_refused_before_any_call() {
@@ -31,8 +47,6 @@ async fn bad_properties_are_refused_before_any_call() {
         (json!({"Description": "x".repeat(160)}), "`Description` has 160 characters; use at most 159"),
         (json!({"Endpoint": ""}), "`Endpoint` is missing"),
         (json!({"Endpoint": "http://mcp.example.com"}), "`Endpoint` is \"http://mcp.example.com\""),
-        (json!({"OutboundAuth": "NONE"}), "use one of GATEWAY_IAM_ROLE, OAUTH"),
-        (json!({"OutboundAuth": "OAUTH"}), "`CredentialProviderArn` is missing"),
         (json!({"CredentialProviderArn": PROVIDER}), "`CredentialProviderArn` has no effect when `OutboundAuth` is"),
         (json!({"Scopes": "a"}), "`Scopes` has no effect"),
         (json!({"GrantType": "CLIENT_CREDENTIALS"}), "`GrantType` has no effect"),
@@ -72,16 +86,84 @@ async fn bad_properties_are_refused_before_any_call() {
         (json!({"Tags": {"aws:x": "y"}}), "`Tags.aws:x` has the reserved prefix `aws:`"),
         (json!({"Endpont": "x"}), "did you mean `Endpoint`?"),
     ];
-    for (changes, expected) in cases {
-        let mut world = World::new();
-        let properties = json!({"GatewayIdentifier": "shared-abcdefghij", "TargetName": NAME, "Endpoint": ENDPOINT});
-        let properties = merged(properties, changes);
-        let answer = world.send(Event::new("Create", TYPE, "Target", properties.clone())).await;
-        assert!(answer.failure().contains(expected), "{expected}: {}", answer.reason());
-        assert_eq!(world.calls_since(0), [""; 0], "{expected}");
-        let delete = Event::new("Delete", TYPE, "Target", properties);
-        world.send(delete.with("PhysicalResourceId", answer.physical_id())).await.success();
-    }
+    refused(&cases).await;
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn bad_credentials_are_refused_before_any_call() {
+    let oauth = |changes: Value| merged(json!({"OutboundAuth": "OAUTH", "CredentialProviderArn": PROVIDER}), changes);
+    let key = |changes: Value| merged(json!({"OutboundAuth": "API_KEY", "CredentialProviderArn": KEY}), changes);
+    let cases = [
+        (json!({"OutboundAuth": "JWT"}), "use one of GATEWAY_IAM_ROLE, OAUTH, API_KEY, NONE"),
+        (json!({"OutboundAuth": "OAUTH"}), "`CredentialProviderArn` is missing; `OutboundAuth` OAUTH needs an OAuth2"),
+        (
+            json!({"OutboundAuth": "API_KEY"}),
+            "`CredentialProviderArn` is missing; `OutboundAuth` API_KEY needs an API key",
+        ),
+        (
+            json!({"OutboundAuth": "NONE", "Endpoint": RUNTIME}),
+            "`OutboundAuth` is NONE, and a runtime takes no calls without credentials",
+        ),
+        (json!({"OutboundAuth": "NONE", "CredentialProviderArn": PROVIDER}), "set it to OAUTH or API_KEY or leave"),
+        (
+            json!({"OutboundAuth": "NONE", "IamService": "lambda"}),
+            "`IamService` has no effect when `OutboundAuth` is NONE",
+        ),
+        (
+            json!({"OutboundAuth": "NONE", "ApiKeyPrefix": "x"}),
+            "`ApiKeyPrefix` has no effect when `OutboundAuth` is NONE",
+        ),
+        (json!({"ApiKeyLocation": "HEADER"}), "`ApiKeyLocation` has no effect when `OutboundAuth` is GATEWAY_IAM_ROLE"),
+        (oauth(json!({"IamService": "lambda"})), "`IamService` has no effect when `OutboundAuth` is OAUTH"),
+        (oauth(json!({"IamRegion": "us-east-1"})), "`IamRegion` has no effect when `OutboundAuth` is OAUTH"),
+        (
+            oauth(json!({"ApiKeyParameterName": "k"})),
+            "`ApiKeyParameterName` has no effect when `OutboundAuth` is OAUTH",
+        ),
+        (key(json!({"Scopes": "a"})), "`Scopes` has no effect when `OutboundAuth` is API_KEY; set it to OAUTH"),
+        (key(json!({"CredentialProviderArn": PROVIDER})), "give the ARN of an API key credential provider"),
+        (oauth(json!({"CredentialProviderArn": KEY})), "give the ARN of an OAuth2 credential provider"),
+        (
+            key(json!({"CredentialProviderArn": KEY.replace("us-east-1", "eu-west-1")})),
+            "give a provider of account 111122223333 in us-east-1, as the gateway's",
+        ),
+        (
+            oauth(json!({"CredentialProviderArn": PROVIDER.replace("111122223333", "444455556666")})),
+            "give a provider of account 111122223333 in us-east-1",
+        ),
+        (key(json!({"ApiKeyLocation": "COOKIE"})), "use one of HEADER, QUERY_PARAMETER"),
+        (key(json!({"ApiKeyLocation": "QUERY_PARAMETER"})), "`ApiKeyParameterName` is missing; `ApiKeyLocation`"),
+        (
+            key(json!({"ApiKeyLocation": "QUERY_PARAMETER", "ApiKeyParameterName": "k", "ApiKeyPrefix": "p"})),
+            "`ApiKeyPrefix` has no effect when `ApiKeyLocation` is QUERY_PARAMETER",
+        ),
+        (
+            key(
+                json!({"ApiKeyLocation": "QUERY_PARAMETER", "ApiKeyParameterName": "k", "Endpoint": "https://x.example.com/mcp?k=1"}),
+            ),
+            "which `Endpoint` has in its query already",
+        ),
+        (
+            key(json!({"ApiKeyParameterName": "X Key"})),
+            "`ApiKeyParameterName` is \"X Key\", which is not a header name",
+        ),
+        (key(json!({"ApiKeyParameterName": "Mcp-Session-Id"})), "which the gateway sends with another meaning"),
+        (key(json!({"ApiKeyParameterName": "content-type"})), "which the gateway sends with another meaning"),
+        (key(json!({"ApiKeyParameterName": "x".repeat(65)})), "`ApiKeyParameterName` has 65 characters"),
+        (key(json!({"ApiKeyPrefix": "é"})), "`ApiKeyPrefix` is \"é\", which a header cannot hold"),
+        (
+            key(json!({"ApiKeyParameterName": "X-Api-Key", "AllowedRequestHeaders": "x-api-key"})),
+            "`AllowedRequestHeaders` lists X-Api-Key, in which the gateway sends the API key",
+        ),
+        (json!({"IamService": "execute api"}), "`IamService` is \"execute api\""),
+        (json!({"IamRegion": "us_east_1"}), "`IamRegion` is \"us_east_1\""),
+        (
+            json!({"Endpoint": RUNTIME, "IamService": "lambda"}),
+            "`Endpoint` takes signatures for bedrock-agentcore only",
+        ),
+        (json!({"Endpoint": RUNTIME, "IamRegion": "eu-west-1"}), "`Endpoint` takes signatures for us-east-1 only"),
+    ];
+    refused(&cases).await;
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
