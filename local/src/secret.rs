@@ -17,6 +17,8 @@ mod kind;
 
 /// The maximum size of a secret's value (Secrets Manager API reference, SecretString).
 const SECRET_BYTES_MAX: usize = 65_536;
+/// The maximum size of a template parameter's value (CloudFormation user guide, quotas).
+const PARAMETER_BYTES_MAX: usize = 4096;
 /// Stands for a value that is not shown.
 const HIDDEN: &str = "****";
 
@@ -91,6 +93,13 @@ impl Parts {
                     parts.notes.push(format!("{name} was left out, because {reason}; --secret or --plain keeps it"));
                 }
             }
+        }
+        let bytes = json(&parts.plain, Sensitive::expose).to_string().len();
+        if bytes > PARAMETER_BYTES_MAX {
+            parts.notes.push(format!(
+                "the plain configuration has {bytes} bytes, where a parameter takes at most {PARAMETER_BYTES_MAX}; leave \
+                 settings out that are the server's defaults"
+            ));
         }
         Ok(parts)
     }
@@ -220,6 +229,8 @@ LOG_LEVEL=debug
             refusal.starts_with("the secret has 70010 bytes, where Secrets Manager takes at most 65536"),
             "{refusal}"
         );
+        let settings = self::parts(&format!("A={}", "x".repeat(5000)), &[], &[]).expect("parts");
+        assert!(settings.notes[0].starts_with("the plain configuration has 5008 bytes"), "{:?}", settings.notes);
         fs::remove_dir_all(&folder).expect("the folder");
     }
 

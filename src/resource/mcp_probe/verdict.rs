@@ -299,9 +299,11 @@ impl Attempt<'_> {
             let sentence = format!("the server {does} (HTTP {status}{what}){said}");
             // A server that has forgotten its own session begins a new one.
             let lost = status == 404;
-            // A gateway lists the tools that it has read before, and may not be allowed yet to call the server.
-            let fresh = self.called.is_some() && self.place == Place::Gateway;
-            return if lost || fresh { self.until_propagated(code, sentence) } else { Verdict::Final(code, sentence) };
+            // AgentCore's own failures have the code of the server's. A gateway lists the tools that it has read before, and
+            // may not be allowed yet to call the server.
+            let may_pass = self.place == Place::Gateway || seen.rpc_code == Some(-32_603);
+            let may_pass = lost || (self.called.is_some() && may_pass);
+            return if may_pass { self.until_propagated(code, sentence) } else { Verdict::Final(code, sentence) };
         }
         let tried: Vec<_> = tried.iter().map(|it| format!("{} ({})", it.revision, it.how)).collect();
         let sentence = format!(

@@ -54,7 +54,7 @@ impl Subject for ProbeSubject {
     }
 
     fn properties(&self) -> Value {
-        json!({"Endpoint": self.endpoint, "ExpectedTools": "tool_001"})
+        json!({"Endpoint": self.endpoint, "ExpectedTools": "tool_001", "CallTool": "tool_001"})
     }
 
     fn changed(&self) -> Vec<Value> {
