@@ -88,6 +88,7 @@ OPERATIONS = {
         "TagResource",
         "UntagResource",
         "UpdateSecret",
+        "UpdateSecretVersionStage",
     ],
     "sts": [
         "GetCallerIdentity",

@@ -44,7 +44,7 @@ impl Server {
             .with_sse_keep_alive(None)
             // The platform, not the server, decides who may come in.
             .disable_allowed_hosts();
-        let tools = Tools(Arc::clone(&behaviour));
+        let tools = Tools { behaviour: Arc::clone(&behaviour), secret_version: secret_version.clone() };
         let service = StreamableHttpService::new(move || Ok(tools.clone()), Arc::default(), config);
         Self { behaviour, callers, secret_version, sessions: Mutex::default(), service }
     }
@@ -167,23 +167,27 @@ impl fmt::Debug for Server {
 }
 
 #[derive(Clone)]
-struct Tools(Arc<Behaviour>);
+struct Tools {
+    behaviour: Arc<Behaviour>,
+    secret_version: Option<String>,
+}
 
 impl Tools {
     fn tool(&self, number: usize) -> Tool {
         let mut schema = Map::new();
         schema.insert("type".to_owned(), json!("object"));
-        let description = format!("Tool {number} of {}.", self.0.tools);
-        Tool::new(format!("{}_{number:03}", self.0.tool_name), description, Arc::new(schema))
+        let description = format!("Tool {number} of {}.", self.behaviour.tools);
+        Tool::new(format!("{}_{number:03}", self.behaviour.tool_name), description, Arc::new(schema))
     }
 }
 
 impl ServerHandler for Tools {
     fn get_info(&self) -> ServerConfig {
         let capabilities = ServerCapabilities::builder();
-        let capabilities = if self.0.offers_tools { capabilities.enable_tools().build() } else { capabilities.build() };
+        let capabilities =
+            if self.behaviour.offers_tools { capabilities.enable_tools().build() } else { capabilities.build() };
         let mut config = ServerConfig::new(capabilities);
-        config.server_info = Implementation::new(&self.0.server_name, &self.0.server_version);
+        config.server_info = Implementation::new(&self.behaviour.server_name, &self.behaviour.server_version);
         // The default is the SDK's newest revision, which this server may not support.
         if let Some(newest) = self.supported_protocol_versions().iter().rfind(|it| it.as_str() < "2026") {
             config.protocol_version = newest.clone();
@@ -193,7 +197,7 @@ impl ServerHandler for Tools {
 
     fn supported_protocol_versions(&self) -> Cow<'static, [ProtocolVersion]> {
         let known = ProtocolVersion::KNOWN_VERSIONS.iter();
-        known.filter(|version| self.0.revisions.iter().any(|it| it == version.as_str())).cloned().collect()
+        known.filter(|version| self.behaviour.revisions.iter().any(|it| it == version.as_str())).cloned().collect()
     }
 
     async fn list_tools(
@@ -201,7 +205,7 @@ impl ServerHandler for Tools {
         request: Option<PaginatedRequestParams>,
         _: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
-        if !self.0.offers_tools {
+        if !self.behaviour.offers_tools {
             return Err(ErrorData::new(ErrorCode::METHOD_NOT_FOUND, "Method not found", None));
         }
         let cursor = request.and_then(|request| request.cursor);
@@ -210,12 +214,12 @@ impl ServerHandler for Tools {
             Some(cursor) => cursor
                 .strip_prefix("after-")
                 .and_then(|number| number.parse().ok())
-                .filter(|start| *start < self.0.tools)
+                .filter(|start| *start < self.behaviour.tools)
                 .ok_or_else(|| ErrorData::invalid_params("Invalid cursor", None))?,
         };
-        let end = self.0.tools.min(start + self.0.page_size.max(1));
+        let end = self.behaviour.tools.min(start + self.behaviour.page_size.max(1));
         let mut result = ListToolsResult::with_all_items((start + 1..=end).map(|number| self.tool(number)).collect());
-        result.next_cursor = (end < self.0.tools).then(|| format!("after-{end}"));
+        result.next_cursor = (end < self.behaviour.tools).then(|| format!("after-{end}"));
         Ok(result)
     }
 
@@ -224,11 +228,13 @@ impl ServerHandler for Tools {
         request: CallToolRequestParams,
         _: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
-        let known = (1..=self.0.tools).any(|number| self.tool(number).name == request.name);
+        let known = (1..=self.behaviour.tools).any(|number| self.tool(number).name == request.name);
         if !known {
             return Err(ErrorData::invalid_params(format!("Unknown tool: {}", request.name), None));
         }
-        let text = format!("{} was called", request.name);
+        // The version stands for the values: these are secret.
+        let version = self.secret_version.as_ref().map(|version| format!(" with version {version} of the secret"));
+        let text = format!("{} was called{}", request.name, version.unwrap_or_default());
         Ok(CallToolResult::success(vec![ContentBlock::text(text)]).into())
     }
 }
