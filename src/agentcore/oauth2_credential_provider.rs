@@ -146,7 +146,7 @@ impl Provisioned for OAuth2CredentialProvider {
     fn is_ours_unproven(job: &Job<'_>, live: &Provider) -> bool {
         let requested =
             || job.requested_at().zip(live.created()).is_some_and(|(requested, created)| created >= requested);
-        job.requester().is_derived_name(&live.name) && (job.request.request_type != RequestType::Create || requested())
+        job.requester().is_derived_name(&live.name) && (job.request_type != RequestType::Create || requested())
     }
 
     /// The secret of a provider that was deleted a moment ago is still being deleted, and it has the name of the new

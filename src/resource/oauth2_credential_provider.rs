@@ -28,10 +28,13 @@ mod desired;
 mod governed;
 mod preflight;
 mod properties;
+mod rotation;
 mod vendor;
 
 use desired::{DesiredProvider, check_fixed};
 use properties::{Properties, is_name};
+
+pub(crate) use rotation::rotate;
 
 /// The type's lifecycle.
 #[derive(Debug)]

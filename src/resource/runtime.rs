@@ -31,9 +31,13 @@ mod headers;
 mod platform;
 mod preflight;
 mod properties;
+mod rotation;
 
 use desired::DesiredRuntime;
 use properties::{Properties, default_name};
+
+pub(crate) use properties::CredentialDelivery;
+pub(crate) use rotation::{Rotation, RotationOutcome, put_back, rotate};
 
 /// The type's lifecycle.
 #[derive(Debug)]
