@@ -56,7 +56,7 @@ impl Home {
 
     /// Refuses the ARN of a stack that is not in this account and Region. The error follows the member's name in a
     /// sentence.
-    fn check_stack(&self, arn: &str) -> Result<(), String> {
+    pub(crate) fn check_stack(&self, arn: &str) -> Result<(), String> {
         let (partition, region, account) = match *arn.splitn(6, ':').collect::<Vec<_>>() {
             ["arn", partition, "cloudformation", region, account, stack] if stack.starts_with("stack/") => {
                 (partition, region, account)
@@ -69,6 +69,17 @@ impl Home {
         match &self.account {
             Some((own, _)) if own != partition => Err(format!("names a stack in another partition than {own}")),
             Some((_, own)) if own != account => Err(format!("names a stack of an account other than {own}")),
+            _ => Ok(()),
+        }
+    }
+
+    /// Refuses an event of another account or Region. The error follows "the event" in a sentence.
+    pub(crate) fn check_source(&self, account: &str, region: &str) -> Result<(), String> {
+        match &self.account {
+            _ if region != self.region => {
+                Err(format!("comes from {}, and the function runs in {}", quote(region), self.region))
+            }
+            Some((_, own)) if own != account => Err(format!("comes from an account other than {own}")),
             _ => Ok(()),
         }
     }

@@ -1,5 +1,5 @@
-//! Decodes and dispatches an event, sets its deadline, catches panics, and sends exactly one response. Knows no
-//! resource.
+//! Decodes and dispatches an event, sets its deadline, catches panics, and sends exactly one response to CloudFormation.
+//! Knows no resource.
 
 use std::fmt;
 use std::panic::AssertUnwindSafe;
@@ -16,6 +16,7 @@ use crate::last_get::LastGets;
 use crate::requester::{pending_id, pending_name};
 use crate::resource::{self, ResourceKind};
 use crate::response::{self, Answer, DeliveryError};
+use crate::rotation::{self, Unfinished};
 use crate::sensitive::Mask;
 use crate::stack_status::StatusCell;
 use crate::text::visible;
@@ -81,6 +82,10 @@ pub struct Invocation<'a> {
 pub async fn handle(invocation: Invocation<'_>, context: &Context) -> Result<(), Undelivered> {
     let Invocation { payload, deadline, function_arn } = invocation;
     let home = Home::new(&context.region, function_arn);
+    if rotation::is_notice(payload) {
+        let span = info_span!("rotation");
+        return rotate(payload, &home, deadline, context).instrument(span).await;
+    }
     let request = match event::decode(payload, &home, context.name_prefix.as_deref()) {
         Ok(request) => request,
         Err(rejection) => {
@@ -109,8 +114,17 @@ async fn work(request: &Request, deadline: SystemTime, context: &Context) -> Res
     let last_gets = LastGets::default();
     let stack = StatusCell::default();
     let deadline = Deadline::after(time);
-    let job = Job { context, request, deadline, mask: &mask, last_gets: &last_gets, stack: &stack };
-    let outcome = AssertUnwindSafe(Box::pin(dispatch(&job))).catch_unwind().await.unwrap_or_else(|_| {
+    let job = Job {
+        context,
+        requester: &request.recipient.requester,
+        request_type: request.request_type,
+        requested_at: request.recipient.url.signed_at(),
+        deadline,
+        mask: &mask,
+        last_gets: &last_gets,
+        stack: &stack,
+    };
+    let outcome = AssertUnwindSafe(Box::pin(dispatch(&job, request))).catch_unwind().await.unwrap_or_else(|_| {
         // The panic's words may quote a secret. Its place is in the log (`logging`).
         Err(Error::Bug("it panicked".to_owned()).into())
     });
@@ -124,25 +138,45 @@ async fn work(request: &Request, deadline: SystemTime, context: &Context) -> Res
     answer(context, &request.recipient, answer_to_give).await
 }
 
-async fn dispatch(job: &Job<'_>) -> Outcome {
-    let error = match kind(job) {
-        Ok(kind) => return resource::run(kind, job).await,
+/// Handles the event of a rotation. Nobody waits for an answer. `Ok` means that another delivery would not help.
+async fn rotate(payload: &[u8], home: &Home, deadline: SystemTime, context: &Context) -> Result<(), Undelivered> {
+    let mask = Mask::default();
+    let time = deadline.duration_since(context.now()).unwrap_or_default().saturating_sub(ANSWER_RESERVE);
+    let run = rotation::run(payload, home, context, Deadline::after(time), &mask);
+    let Ok((report, result)) = AssertUnwindSafe(Box::pin(run)).catch_unwind().await else {
+        // Its place is in the log, and its words may quote a secret.
+        return Err(Undelivered::Nobody(Error::Bug("it panicked".to_owned())));
+    };
+    match result {
+        Ok(rotated) => report.succeeded(&rotated, context.now()),
+        Err(Unfinished::Later(error)) => return Err(Undelivered::StillInProgress(sentence(&error, &mask))),
+        Err(Unfinished::Failed(errors)) => {
+            let reasons: Vec<_> = errors.iter().map(|error| sentence(error, &mask)).collect();
+            report.failed(&reasons.join("; "), context.now());
+        }
+    }
+    Ok(())
+}
+
+async fn dispatch(job: &Job<'_>, request: &Request) -> Outcome {
+    let error = match kind(job.context, request) {
+        Ok(kind) => return resource::run(kind, job, request).await,
         Err(error) => error,
     };
-    let physical_id = job.request.recipient.physical_id.as_deref().unwrap_or_default();
+    let physical_id = request.recipient.physical_id.as_deref().unwrap_or_default();
     // The Create was refused in the same way and created nothing, so the Delete that follows it has nothing to do.
-    if job.request.request_type == RequestType::Delete && pending_name(physical_id).is_some() {
+    if request.request_type == RequestType::Delete && pending_name(physical_id).is_some() {
         return Ok(crate::job::Success::deleted(physical_id));
     }
     Err(error.into())
 }
 
 /// Returns the resource type that the event is about. The error says why the function cannot serve the event.
-fn kind(job: &Job<'_>) -> Result<ResourceKind, Error> {
-    if let Some(problem) = &job.context.misconfiguration {
+fn kind(context: &Context, request: &Request) -> Result<ResourceKind, Error> {
+    if let Some(problem) = &context.misconfiguration {
         return Err(Error::Misconfigured { problem: problem.clone() });
     }
-    let given = &job.request.resource_type;
+    let given = &request.resource_type;
     ResourceKind::from_type(given).ok_or_else(|| {
         let known: Vec<_> = ResourceKind::ALL.iter().map(|kind| kind.type_name()).collect();
         let problem = format!("`ResourceType` is {given:?}; use one of {}", known.join(", "));

@@ -1,4 +1,4 @@
-//! One request at work, with everything that a resource module needs to know of it.
+//! One request or rotation at work, with everything that a resource module needs to know of it.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -10,7 +10,7 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use crate::aws::Context;
 use crate::error::{ApiError, ApiErrorKind, Error, Failure};
-use crate::event::Request;
+use crate::event::RequestType;
 use crate::last_get::LastGets;
 use crate::requester::Requester;
 use crate::sensitive::Mask;
@@ -18,13 +18,17 @@ use crate::stack_status::StatusCell;
 use crate::text::quote;
 use crate::wait::{self, Deadline};
 
-/// One request, with the clients and the time to fulfil it.
-#[derive(Debug)]
+/// One request, with the clients and the time to fulfil it. The rotation of a secret is an update that nobody requested.
+#[derive(Clone, Copy, Debug)]
 pub struct Job<'a> {
     /// Clients and clock.
     pub context: &'a Context,
-    /// The decoded request.
-    pub request: &'a Request,
+    /// The ids from which names, tokens and ownership follow.
+    pub requester: &'a Requester,
+    /// The operation.
+    pub request_type: RequestType,
+    /// When the operation was requested, if that is known.
+    pub requested_at: Option<SystemTime>,
     /// The time at which work has to stop.
     pub deadline: Deadline,
     /// The secret values met so far.
@@ -55,17 +59,17 @@ impl Success {
     }
 }
 
-impl Job<'_> {
+impl<'a> Job<'a> {
     /// Returns the ids of the requester.
     #[must_use]
-    pub fn requester(&self) -> &Requester {
-        &self.request.recipient.requester
+    pub fn requester(&self) -> &'a Requester {
+        self.requester
     }
 
-    /// Returns when CloudFormation sent the request, if its response URL tells.
+    /// Returns when CloudFormation sent the request, if its response URL tells, or when the rotation began.
     #[must_use]
     pub fn requested_at(&self) -> Option<SystemTime> {
-        self.request.recipient.url.signed_at()
+        self.requested_at
     }
 
     /// Puts somebody else's words in quotes. They are masked before `quote` cuts them, because the rest of a secret

@@ -50,6 +50,7 @@ mod properties;
 pub mod requester;
 pub mod resource;
 pub mod response;
+mod rotation;
 pub mod sensitive;
 mod ssrf;
 mod stack;

@@ -1,5 +1,6 @@
 //! Writes JSON lines to standard output, one per event, with the request's ids in each.
 
+use serde_json::Value;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
@@ -10,6 +11,8 @@ use tracing_subscriber::{Layer, fmt};
 const DEFAULT: LevelFilter = LevelFilter::INFO;
 /// The target of lines that are logged at every level: the process did not survive the event.
 const FATAL: &str = "fatal";
+/// The target of metrics, which are lines of their own form.
+const METRIC: &str = "metric";
 /// Lambda's words (Lambda developer guide, log level filtering). Our lines are at most errors, so that FATAL suppresses
 /// all of them.
 const LEVELS: [(&str, LevelFilter); 6] = [
@@ -34,7 +37,14 @@ pub fn start(word: Option<&str>) {
         .with_span_list(false)
         .with_target(false)
         .with_filter(filter(known.unwrap_or(DEFAULT)));
-    tracing_subscriber::registry().with(lines).init();
+    // CloudWatch finds a metric only in a line that is nothing but its JSON.
+    let metrics = fmt::layer()
+        .without_time()
+        .with_level(false)
+        .with_target(false)
+        .with_ansi(false)
+        .with_filter(Targets::new().with_target(METRIC, LevelFilter::INFO));
+    tracing_subscriber::registry().with(lines).with(metrics).init();
     if known.is_none() {
         let words = LEVELS.map(|(word, _)| word).join(", ");
         tracing::warn!(found = word, words, "AWS_LAMBDA_LOG_LEVEL is not one of the words; logging at INFO");
@@ -44,6 +54,12 @@ pub fn start(word: Option<&str>) {
         let location = panic.location().map(ToString::to_string).unwrap_or_default();
         tracing::error!(target: FATAL, location, "panic");
     }));
+}
+
+/// Writes a metric in CloudWatch's embedded metric format, whatever the level.
+pub(crate) fn metric(metric: &Value) {
+    // Without the span, whose name and fields would precede it.
+    tracing::info!(target: METRIC, parent: None, "{metric}");
 }
 
 /// Returns the level that a word stands for, or `None` for an unknown word.
@@ -60,6 +76,7 @@ fn filter(own: LevelFilter) -> Targets {
         .with_default(LevelFilter::WARN.min(own))
         .with_target("provisioner", own)
         .with_target(FATAL, LevelFilter::ERROR)
+        .with_target(METRIC, LevelFilter::OFF)
 }
 
 #[cfg(test)]

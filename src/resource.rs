@@ -1,7 +1,9 @@
 //! The resource types, and the match over them. No AWS call.
 
+use std::collections::BTreeMap;
+
 use crate::error::{Error, Failure};
-use crate::event::{RawProperties, RequestType};
+use crate::event::{RawProperties, Request, RequestType};
 use crate::job::{Job, Outcome, Success};
 use crate::properties::{PropertyReader, PropertySet};
 use crate::requester::{pending_id, pending_name};
@@ -77,25 +79,24 @@ impl ResourceKind {
 }
 
 /// Runs the request on a resource of this kind.
-pub(crate) async fn run(kind: ResourceKind, job: &Job<'_>) -> Outcome {
+pub(crate) async fn run(kind: ResourceKind, job: &Job<'_>, request: &Request) -> Outcome {
     match kind {
-        ResourceKind::Secret => run_as::<secret::Secret>(job).await,
-        ResourceKind::Runtime => run_as::<runtime::Runtime>(job).await,
+        ResourceKind::Secret => run_as::<secret::Secret>(job, request).await,
+        ResourceKind::Runtime => run_as::<runtime::Runtime>(job, request).await,
         ResourceKind::OAuth2CredentialProvider => {
-            run_as::<oauth2_credential_provider::OAuth2CredentialProvider>(job).await
+            run_as::<oauth2_credential_provider::OAuth2CredentialProvider>(job, request).await
         }
         ResourceKind::ApiKeyCredentialProvider => {
-            run_as::<api_key_credential_provider::ApiKeyCredentialProvider>(job).await
+            run_as::<api_key_credential_provider::ApiKeyCredentialProvider>(job, request).await
         }
-        ResourceKind::WorkloadIdentity => run_as::<workload_identity::WorkloadIdentity>(job).await,
-        ResourceKind::Gateway => run_as::<gateway::Gateway>(job).await,
-        ResourceKind::GatewayTarget => run_as::<gateway_target::GatewayTarget>(job).await,
-        ResourceKind::McpProbe => run_as::<mcp_probe::McpProbe>(job).await,
+        ResourceKind::WorkloadIdentity => run_as::<workload_identity::WorkloadIdentity>(job, request).await,
+        ResourceKind::Gateway => run_as::<gateway::Gateway>(job, request).await,
+        ResourceKind::GatewayTarget => run_as::<gateway_target::GatewayTarget>(job, request).await,
+        ResourceKind::McpProbe => run_as::<mcp_probe::McpProbe>(job, request).await,
     }
 }
 
-async fn run_as<R: Lifecycle>(job: &Job<'_>) -> Outcome {
-    let request = job.request;
+async fn run_as<R: Lifecycle>(job: &Job<'_>, request: &Request) -> Outcome {
     let physical_id = request.recipient.physical_id.as_deref().unwrap_or_default();
     match request.request_type {
         RequestType::Create => {
@@ -117,6 +118,13 @@ async fn run_as<R: Lifecycle>(job: &Job<'_>) -> Outcome {
         }
         RequestType::Delete => R::delete(job, physical_id, &request.properties).await,
     }
+}
+
+/// Probes a server with the properties of a probe. Returns the probe's attributes.
+pub(crate) async fn probe(job: &Job<'_>, raw: &RawProperties) -> Result<BTreeMap<&'static str, String>, Error> {
+    let properties = parse::<mcp_probe::McpProbe>(job, raw)?;
+    let probed = mcp_probe::McpProbe::create(job, properties).await.map_err(|failure| failure.error)?;
+    Ok(probed.attributes)
 }
 
 fn parse<R: Lifecycle>(job: &Job<'_>, raw: &RawProperties) -> Result<R::Properties, Error> {

@@ -1,7 +1,7 @@
 //! The stack that a request is about, as CloudFormation describes it: if it is in progress, and if an update is being
 //! undone, which no request says.
 //!
-//! Calls: DescribeStacks, once per Create and Update.
+//! Calls: DescribeStacks, once per Create and Update, and a few times during a rotation.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use tracing::{info, warn};
 use crate::error::{ApiErrorKind, Error};
 use crate::event::RequestType;
 use crate::job::Job;
-use crate::wait::{Progress, until_within};
+use crate::wait::{Progress, until, until_within};
 
 /// The time for which a stack that is not found or not in progress is looked at again. CloudFormation promises no
 /// consistency between its events and its API.
@@ -47,7 +47,7 @@ pub(crate) async fn check_in_progress(job: &Job<'_>) -> Result<(), Error> {
                 format!("`StackId` is a stack that {state}, so the event is not CloudFormation's; nothing was done");
             Err(Error::InvalidEvent { problem })
         }
-        Err(error) if error.is(ApiErrorKind::Denied) && job.request.request_type == RequestType::Update => {
+        Err(error) if error.is(ApiErrorKind::Denied) && job.request_type == RequestType::Update => {
             warn!(
                 "going on, although it is not known if the stack is in progress: cloudformation:DescribeStacks is denied"
             );
@@ -55,6 +55,25 @@ pub(crate) async fn check_in_progress(job: &Job<'_>) -> Result<(), Error> {
         }
         Err(error) => Err(error),
     }
+}
+
+/// Waits until no operation on the stack is in progress. Returns false if the stack does not exist, is being deleted, or
+/// has nothing but resources that were rolled back.
+pub(crate) async fn wait_until_complete(job: &Job<'_>) -> Result<bool, Error> {
+    until(job.deadline, "waiting for the operation on the stack to end", async || {
+        Ok(match status(job).await? {
+            Some(status) if is_gone(&status) => Progress::Done(false),
+            Some(status) if is_in_progress(&status) => Progress::pending(status.as_str()),
+            Some(_) => Progress::Done(true),
+            None => Progress::Done(false),
+        })
+    })
+    .await
+}
+
+fn is_gone(status: &StackStatus) -> bool {
+    let word = status.as_str();
+    word.starts_with("DELETE_") || word.starts_with("REVIEW_") || word.starts_with("ROLLBACK_")
 }
 
 /// Describes the stack. Returns `None` if it does not exist.
@@ -93,5 +112,5 @@ pub(crate) fn unless_rolling_back<T>(job: &Job<'_>, checked: Result<T, Error>) -
 
 /// Returns true if this request undoes an update. Returns false if CloudFormation did not say.
 pub(crate) fn is_rolling_back(job: &Job<'_>) -> bool {
-    job.stack.is_rolling_back(job.request.request_type).unwrap_or(false)
+    job.stack.is_rolling_back(job.request_type).unwrap_or(false)
 }

@@ -1,5 +1,7 @@
 //! Reads a secret that somebody stored, for every resource that needs one.
 
+use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueOutput;
+
 use crate::denial::Denial;
 use crate::error::{ApiErrorKind, Error};
 use crate::job::Job;
@@ -65,7 +67,22 @@ pub(crate) async fn current(job: &Job<'_>, secret_id: &str) -> Result<Current, E
 /// Reads the value before the secret's current one, if that is still known and a document.
 pub(crate) async fn previous(job: &Job<'_>, secret_id: &str) -> Result<Option<Document>, Error> {
     let request = job.context.secretsmanager.get_secret_value().secret_id(secret_id).version_stage("AWSPREVIOUS");
-    match job.call("secretsmanager:GetSecretValue", || request.clone().send()).await {
+    document(job.call("secretsmanager:GetSecretValue", || request.clone().send()).await)
+}
+
+/// Reads a version of a secret, if it still exists and is a document. A text that cannot be the id of a version has none
+/// (API reference, GetSecretValue).
+pub(crate) async fn version(job: &Job<'_>, secret_id: &str, version_id: &str) -> Result<Option<Document>, Error> {
+    if !(32..=64).contains(&version_id.len()) {
+        return Ok(None);
+    }
+    let request = job.context.secretsmanager.get_secret_value().secret_id(secret_id).version_id(version_id);
+    document(job.call("secretsmanager:GetSecretValue", || request.clone().send()).await)
+}
+
+/// Returns the document in an answer, or `None` if there is none.
+fn document(answer: Result<GetSecretValueOutput, Error>) -> Result<Option<Document>, Error> {
+    match answer {
         Ok(answer) => Ok(answer.secret_string.and_then(|text| Document::parse(Sensitive::new(text).expose()).ok())),
         Err(error) if error.is(ApiErrorKind::NotFound) => Ok(None),
         Err(error) => Err(error),

@@ -43,6 +43,12 @@ impl CloudFormation {
             Shared { aws, function, inventory: Mutex::default(), state: Mutex::default(), settled: Notify::new() };
         let cloudformation = Self { shared: Arc::new(shared) };
         cloudformation.put_parameter(CDK_BOOTSTRAP.0, CDK_BOOTSTRAP.1);
+        let receiver = Arc::downgrade(&cloudformation.shared);
+        cloudformation.aws().on_delivery(move |delivery| {
+            if let Some(shared) = receiver.upgrade() {
+                Self { shared }.receive(delivery);
+            }
+        });
         cloudformation
     }
 
@@ -99,11 +105,21 @@ impl CloudFormation {
     pub async fn settled(&self) {
         loop {
             let notified = self.next_change();
-            if self.state().requests.iter().all(|request| request.settled) {
+            if self.is_settled() {
                 return;
             }
             notified.await;
         }
+    }
+
+    fn is_settled(&self) -> bool {
+        let state = self.state();
+        state.requests.iter().all(|request| request.settled) && state.event_deliveries.iter().all(|it| it.settled)
+    }
+
+    /// Tells those who wait that a delivery has ended.
+    pub(crate) fn changed(&self) {
+        self.shared.settled.notify_waiters();
     }
 
     /// Returns a future that ends when the next delivery to a function or the next operation on a stack changes state.
@@ -118,7 +134,7 @@ impl CloudFormation {
         request.queued -= 1;
         request.settled = request.queued == 0;
         drop(state);
-        self.shared.settled.notify_waiters();
+        self.changed();
     }
 
     pub(crate) fn aws(&self) -> &Aws {

@@ -7,7 +7,7 @@
 //!
 //! Custom resources are served by the one [`Function`](emulator::lambda::Function) that [`CloudFormation::new`] is
 //! given, whatever function of the account their `ServiceToken` names, of this stack or another: that one's role,
-//! environment, timeout and retries apply. Everything runs on tokio's time; names and ids repeat from run to run.
+//! environment, timeout and retries apply. The events of rules reach the same function. Everything runs on tokio's time; names and ids repeat from run to run.
 //!
 //! Known gaps, where the emulator is the smaller of the two: no change sets, no imports, no macros, no drift, no
 //! `ContinueUpdateRollback`. A permissions boundary and reserved concurrency are accepted without effect. A nested
@@ -22,6 +22,7 @@ mod custom_resource;
 mod delete;
 mod engine;
 mod error;
+mod event_delivery;
 mod exports;
 mod graph;
 mod imports;
@@ -52,6 +53,6 @@ pub use self::engine::CloudFormation;
 pub use self::error::ValidationError;
 pub use self::parameters::{ParameterSummary, ParameterValue};
 pub use self::stack::{OnFailure, StackEvent, StackInput, StackResource};
-pub use self::state::{CustomResourceAnswer, CustomResourceRequest};
+pub use self::state::{CustomResourceAnswer, CustomResourceRequest, EventDelivery};
 pub use self::summary::{contradictions, template_capability, template_summary};
 pub use self::template::TemplateSource;

@@ -10,6 +10,7 @@ mod place;
 pub(crate) mod schema;
 
 use emulator::aws::Aws;
+use emulator::event_bus::Rule;
 use serde_json::{Map, Value, json};
 
 use self::iam::IamResources;
@@ -106,8 +107,11 @@ impl Account {
                 self.functions.remove(physical_id);
             }
             _ => {
-                if type_name == "AWS::Lambda::EventInvokeConfig" {
-                    self.functions.reset_event_invoke_config(physical_id);
+                match type_name {
+                    "AWS::Lambda::EventInvokeConfig" => self.functions.reset_event_invoke_config(physical_id),
+                    "AWS::Lambda::Permission" => self.functions.remove_permission(physical_id),
+                    "AWS::Events::Rule" => aws.with(|world| world.event_bus.remove_rule(physical_id)),
+                    _ => {}
                 }
                 self.others.forget(type_name, physical_id);
             }
@@ -120,6 +124,11 @@ impl Account {
         self.functions.by_arn(arn)
     }
 
+    /// Returns true if the function's resource policy lets the rule invoke it.
+    pub(crate) fn may_invoke(&self, function_arn: &str, rule_arn: &str) -> bool {
+        self.functions.may_invoke(function_arn, rule_arn)
+    }
+
     fn put_rule(&mut self, place: &Place<'_>, properties: &Map<String, Value>) -> PutResult {
         if !properties.contains_key("EventPattern") && !properties.contains_key("ScheduleExpression") {
             return Err(
@@ -130,10 +139,12 @@ impl Account {
         if targets.len() > 5 {
             return Err("a rule has at most 5 targets".to_owned());
         }
-        if targets.iter().any(|target| target.get("Arn").is_none() || target.get("Id").is_none()) {
-            return Err("every target of a rule needs Arn and Id".to_owned());
-        }
         let arn = place.arn("events", &format!("rule/{}", place.name));
+        let rule = Rule::read(arn.clone(), properties)?;
+        // The emulated clock starts nothing: a rule with a schedule only exists.
+        if properties.contains_key("EventPattern") {
+            place.aws.with(|world| world.event_bus.put_rule(&place.name, rule));
+        }
         Ok((self.others.remember(place, place.name.clone())?, attributes(json!({ "Arn": arn }))))
     }
 

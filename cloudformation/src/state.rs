@@ -56,6 +56,21 @@ pub struct CustomResourceAnswer {
     pub body: Vec<u8>,
 }
 
+/// An event that a rule handed to a function.
+#[derive(Clone, Debug)]
+pub struct EventDelivery {
+    /// The time at which it was published.
+    pub at: SystemTime,
+    /// The function's input.
+    pub input: Value,
+    /// False if the function's resource policy does not let the rule invoke it. Nobody is told.
+    pub permitted: bool,
+    /// Every delivery that has ended so far.
+    pub attempts: Vec<Attempt>,
+    /// True if no delivery is running or due.
+    pub settled: bool,
+}
+
 #[derive(Default)]
 pub(crate) struct State {
     /// By name. A deleted stack is gone.
@@ -64,6 +79,7 @@ pub(crate) struct State {
     pub events: Vec<StackEvent>,
     pub subscribers: Vec<mpsc::UnboundedSender<StackEvent>>,
     pub requests: Vec<CustomResourceRequest>,
+    pub event_deliveries: Vec<EventDelivery>,
     serial: u64,
 }
 

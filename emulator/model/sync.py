@@ -95,6 +95,7 @@ OPERATIONS = {
         "TagResource",
         "UntagResource",
         "UpdateSecret",
+        "UpdateSecretVersionStage",
     ],
     "sts": [
         "GetCallerIdentity",

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::SystemTime;
 
 use http::Request;
@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 use crate::agentcore_control::{AgentCoreControl, Dependencies};
 use crate::clock::Clock;
 use crate::container::Containers;
+use crate::event_bus::{Delivery, EventBus};
 use crate::faults::{FaultEffect, Faults, ResponseFaultEffect};
 use crate::iam::Iam;
 use crate::identity_provider::IdentityProviders;
@@ -41,7 +42,11 @@ struct Account {
     clock: Clock,
     faults: Faults,
     state: Mutex<State>,
+    /// Takes the events that the event bus delivers.
+    receiver: OnceLock<Receiver>,
 }
+
+type Receiver = Box<dyn Fn(Delivery) + Send + Sync>;
 
 struct State {
     world: World,
@@ -70,6 +75,8 @@ pub struct World {
     pub logs: Logs,
     /// Objects in S3.
     pub objects: Objects,
+    /// EventBridge.
+    pub event_bus: EventBus,
     /// CloudFormation's response bucket.
     pub responses: ResponseBucket,
     /// Stacks, as CloudFormation's API describes them.
@@ -107,12 +114,14 @@ impl Aws {
             mcp_servers: McpServers::default(),
             logs: Logs::new(&settings),
             objects: Objects::default(),
+            event_bus: EventBus::new(&settings),
             responses: ResponseBucket::new(&settings),
             stacks: Stacks::new(&settings),
         };
         let state = State { world, credentials: BTreeMap::new(), calls: Vec::new(), requests: 0 };
         let clock = Clock::starting_at(settings.start);
-        Self(Arc::new(Account { settings, clock, faults: Faults::default(), state: Mutex::new(state) }))
+        let (faults, state, receiver) = (Faults::default(), Mutex::new(state), OnceLock::new());
+        Self(Arc::new(Account { settings, clock, faults, state, receiver }))
     }
 
     /// Returns the settings that the account was created with.
@@ -131,6 +140,12 @@ impl Aws {
     #[must_use]
     pub fn faults(&self) -> &Faults {
         &self.0.faults
+    }
+
+    /// Hands every event that the event bus delivers to `receiver`, which invokes the functions of the account. The
+    /// first receiver stays.
+    pub fn on_delivery(&self, receiver: impl Fn(Delivery) + Send + Sync + 'static) {
+        let _ = self.0.receiver.set(Box::new(receiver));
     }
 
     /// Looks at or changes the services' state directly. `f` must not call other methods of this handle: they would
@@ -296,7 +311,11 @@ impl Aws {
         state.calls.push(CallRecord { at: now, principal: call.principal, service, operation, outcome, lost });
         let synchronizations = state.world.agentcore.take_synchronizations();
         let builds = state.world.agentcore.take_builds();
+        let deliveries = state.world.take_deliveries(now);
         drop(state);
+        if let Some(receiver) = self.0.receiver.get() {
+            deliveries.into_iter().for_each(receiver);
+        }
         self.start_synchronizations(synchronizations);
         self.start_builds(builds);
         let answer = match answer {
@@ -329,6 +348,12 @@ impl fmt::Debug for Aws {
 }
 
 impl World {
+    /// Takes the deliveries of the events that the services have published since the last call.
+    fn take_deliveries(&mut self, now: SystemTime) -> Vec<Delivery> {
+        let events = self.secrets.take_events();
+        events.iter().flat_map(|event| self.event_bus.publish(event, now)).collect()
+    }
+
     fn authorize(&self, service: ServiceId, call: &Call) -> Result<(), ApiError> {
         let requirements = match service {
             ServiceId::SecretsManager => self.secrets.requirements(call),

@@ -23,6 +23,7 @@ use crate::service::{ApiError, Principal};
 use crate::settings::Settings;
 
 pub use self::guardrail::Guardrail;
+pub use self::pattern::matches_arn;
 pub use self::requirement::{Context, Requirement};
 
 /// A role, with every policy that is attached to it or embedded in it.

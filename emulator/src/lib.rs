@@ -8,6 +8,7 @@ pub mod aws;
 pub mod clock;
 pub mod container;
 mod data_plane;
+pub mod event_bus;
 pub mod faults;
 mod gateway_endpoint;
 pub mod iam;

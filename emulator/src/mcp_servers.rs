@@ -29,7 +29,7 @@ impl McpServers {
     }
 
     fn insert(&mut self, host: &str, behaviour: Behaviour, is_private: bool) {
-        let server = Arc::new(Server::new(behaviour, Callers::default(), None));
+        let server = Arc::new(Server::new(behaviour, Callers::default(), None, false));
         self.0.insert(host.to_owned(), McpServer { server, is_private });
     }
 

@@ -12,6 +12,7 @@
 mod access;
 mod deletion;
 mod errors;
+mod labels;
 mod managed;
 mod read;
 mod secret;
@@ -26,6 +27,7 @@ use std::time::SystemTime;
 use serde_json::{Value, json};
 
 pub use self::secret::{Deletion, Secret, SecretValue, Version};
+use crate::event_bus::Event;
 use crate::iam::Iam;
 use crate::ids::alphanumeric;
 use crate::service::{Answer, ApiError, Call};
@@ -41,23 +43,39 @@ pub struct SecretsManager {
     purged: Vec<Secret>,
     /// The number of secrets ever created; decides the next ARN suffix.
     created: u64,
+    /// Events that were not published yet.
+    events: Vec<Event>,
 }
 
 impl SecretsManager {
     /// Creates an account without secrets.
     pub(crate) fn new(settings: &Settings) -> Self {
-        Self { settings: settings.clone(), secrets: BTreeMap::new(), purged: Vec::new(), created: 0 }
+        Self {
+            settings: settings.clone(),
+            secrets: BTreeMap::new(),
+            purged: Vec::new(),
+            created: 0,
+            events: Vec::new(),
+        }
     }
 
     /// Executes one validated and authorized call. Roles do not matter here: what a caller may do was checked before.
     pub(crate) fn call(&mut self, call: &Call, _iam: &Iam) -> Answer {
         self.purge(call.now);
+        let before = self.labels();
+        let answer = self.execute(call);
+        self.note_moves(&before);
+        answer
+    }
+
+    fn execute(&mut self, call: &Call) -> Answer {
         match call.operation {
             "CreateSecret" => self.create_secret(call),
             "DescribeSecret" => self.describe_secret(call),
             "GetSecretValue" => self.get_secret_value(call),
             "PutSecretValue" => self.put_secret_value(call),
             "UpdateSecret" => self.update_secret(call),
+            "UpdateSecretVersionStage" => self.update_secret_version_stage(call),
             "DeleteSecret" => self.delete_secret(call),
             "RestoreSecret" => self.restore_secret(call),
             "TagResource" => self.tag_resource(call),

@@ -56,6 +56,8 @@ pub struct Settings {
     pub role_propagation: Duration,
     /// A secret deleted without recovery is still found for so long.
     pub secret_force_deletion: Duration,
+    /// From a change until EventBridge hands its event to the target of a rule.
+    pub event_delivery: Duration,
     /// A log event is missing from reads for so long.
     pub log_lag: Duration,
     /// The customer managed key of the account's token vault. Without one, the service's own key encrypts it.
@@ -135,6 +137,7 @@ impl Default for Settings {
             list_page_max: usize::MAX,
             role_propagation: Duration::from_secs(8),
             secret_force_deletion: Duration::from_secs(3),
+            event_delivery: Duration::from_millis(500),
             log_lag: Duration::from_secs(1),
             token_vault_key: None,
             container_refusals: ContainerRefusals::Plain,

@@ -86,6 +86,8 @@ const STACK: &str = "template.yaml created on the emulator, handler in this proc
     runtime, its verification, target";
 const STACK_ON_V2: &str = "template.yaml without a gateway, as before, but 3.5 minutes for a version of the runtime; the longest \
     chain is that version, and its verification in a session that begins with a copy of its container, in 2 s";
+const ROTATION: &str = "from the event of Secrets Manager at the function to the end of its invocation, the probe included; as before, \
+    12 s for a version of the runtime";
 const FILE: &str = "stripped, as the release profile builds it";
 const ZIP: &str = "deflated at level 6, the method and usual level of a zip, whose headers would add some 100 bytes";
 
@@ -157,7 +159,12 @@ fn in_process_rows(numbers: &InProcessNumbers) -> Vec<Row> {
         how: STACK_ON_V2,
         ..time_row(*wall, *chain)
     });
-    calls.chain(lags).chain(probes).chain(stacks).chain(on_v2).collect()
+    let rotation = Row {
+        what: format!("rotation outside of the stack, {}", numbers.rotation.calls.join(", ")),
+        how: ROTATION,
+        ..time_row(numbers.rotation.wall, numbers.rotation.critical_path)
+    };
+    calls.chain(lags).chain(probes).chain(stacks).chain([rotation]).chain(on_v2).collect()
 }
 
 fn probe_rows(revision: &str, numbers: &ProbeNumbers) -> [Row; 2] {

@@ -7,6 +7,7 @@ mod emulate;
 mod fault;
 mod parameters;
 mod request;
+mod rotation;
 mod run;
 mod secret;
 mod session;
@@ -150,6 +151,15 @@ mod tests {
         let old = ["--ssm-parameter", "/cdk-bootstrap/hnb659fds/version=5"];
         let old = live("cdk-old.json", template, &[&stored[..], &old[..]].concat()).expect_err("a Rule");
         assert!(old.contains("CDK bootstrap stack version 6 required"), "{old}");
+    }
+
+    #[test]
+    fn a_rotated_secret_is_used_by_the_next_call() {
+        let template = include_str!("../../template.yaml");
+        assert_eq!(live("rotate.yaml", template, &["--rotate"]), Ok(()));
+        let without = ["--rotate", "--parameter-overrides", "RecycleOnRotation=false"];
+        let problem = live("unnoticed.yaml", template, &without).expect_err("nothing notices the rotation");
+        assert!(problem.contains("no rule of the stack has noticed that the secret was rotated"), "{problem}");
     }
 
     #[test]

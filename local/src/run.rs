@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use crate::check::{self, Findings, Inventory};
 use crate::fault::{self, FaultSpec};
 use crate::parameters;
+use crate::rotation;
 use crate::session::Session;
 use crate::surroundings;
 use crate::template::{EXISTING_SECRET, Template};
@@ -37,6 +38,9 @@ pub(crate) struct Arguments {
     /// Parameters that the update changes. Without it, one switch of the template is turned.
     #[arg(long, num_args = 1.., value_name = "KEY=VALUE")]
     update: Vec<String>,
+    /// Rotate the stack's secret before the update, as its owner would, and call the server again.
+    #[arg(long)]
+    rotate: bool,
     /// A secret that exists before the stack, for templates that use one. Without a value it holds made-up credentials.
     #[arg(long = "existing-secret", value_name = "NAME[=JSON]")]
     existing_secrets: Vec<String>,
@@ -184,6 +188,9 @@ impl Life<'_> {
             let outputs = session.outputs(name);
             session.console.pairs(outputs.iter().map(|(name, value)| (name.as_str(), value.clone())));
             self.use_server(session).await;
+            if self.arguments.rotate {
+                self.rotate(session).await;
+            }
             if let Err(refusal) = self.update(session, changes).await {
                 session.console.bad(&refusal);
                 self.wrong.push("the update was refused".to_owned());
@@ -215,6 +222,18 @@ impl Life<'_> {
                     self.wrong.push(format!("{id} did not answer"));
                 }
             }
+        }
+    }
+
+    /// Rotates the secrets that the stack reads. The stack itself is not touched.
+    async fn rotate(&mut self, session: &mut Session) {
+        let rotated = rotation::rotate(session, &self.arguments.stack_name).await;
+        let rotated = rotated.map_err(|problem| {
+            session.console.bad(&problem);
+            self.wrong.push(problem);
+        });
+        if rotated.is_ok() {
+            self.use_server(session).await;
         }
     }
 

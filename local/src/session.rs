@@ -155,6 +155,23 @@ impl Session {
         });
     }
 
+    /// Returns the resources of a stack by logical id.
+    pub(crate) fn resources(&self, stack: &str) -> BTreeMap<String, StackResource> {
+        self.cloudformation.resources(stack)
+    }
+
+    /// Waits until every event is handled that EventBridge hands to the function. Returns the times that its deliveries
+    /// took.
+    pub(crate) async fn deliveries(&mut self) -> Vec<Duration> {
+        self.console.begin();
+        self.cloudformation.settled().await;
+        self.console.end();
+        self.note_secrets();
+        let deliveries = self.cloudformation.event_deliveries();
+        let attempts = deliveries.iter().flat_map(|delivery| &delivery.attempts);
+        attempts.map(|attempt| attempt.ended.duration_since(attempt.started).unwrap_or_default()).collect()
+    }
+
     /// Waits until no delivery to the function is running or due. The delivery of a cancelled create may outlive its
     /// stack.
     pub(crate) async fn settle(&mut self) {
@@ -179,7 +196,7 @@ impl Session {
     /// targets.
     pub(crate) fn servers(&self, stack: &str) -> BTreeMap<String, StackResource> {
         let types = ["Custom::AgentCoreRuntime", "Custom::AgentCoreGatewayTarget"];
-        let mut resources = self.cloudformation.resources(stack);
+        let mut resources = self.resources(stack);
         resources.retain(|_, resource| types.contains(&resource.type_name.as_str()));
         resources
     }

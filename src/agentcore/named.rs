@@ -55,7 +55,7 @@ impl<T: WithoutStatus> Live for T {
 pub(super) fn is_ours_by_name(job: &Job<'_>, live: &impl NamedLive) -> bool {
     let Common { name, created, .. } = live.common();
     let requested = || job.requested_at().zip(time(*created)).is_some_and(|(requested, created)| created >= requested);
-    job.requester().is_derived_name(name) && (job.request.request_type != RequestType::Create || requested())
+    job.requester().is_derived_name(name) && (job.request_type != RequestType::Create || requested())
 }
 
 /// Returns a time of AgentCore's as the clock's.

@@ -197,7 +197,7 @@ impl<P: Provisioned> Found<P> {
     }
 
     pub(super) fn unproven(&self, job: &Job<'_>) -> Error {
-        let again = match job.request.request_type {
+        let again = match job.request_type {
             RequestType::Delete => "repeat the deletion",
             RequestType::Create | RequestType::Update => "retry",
         };

@@ -49,6 +49,11 @@ pub(crate) trait Live {
         matches!(self.phase(), Phase::Changing | Phase::Deleting)
     }
 
+    /// Returns true if its last operation failed.
+    fn is_failed(&self) -> bool {
+        self.phase() == Phase::Failed
+    }
+
     /// Returns that it is in progress, by its own status and timestamps.
     fn pending<T>(&self) -> Progress<T> {
         Progress::Pending { status: self.status_name(), since: self.since() }

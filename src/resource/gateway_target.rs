@@ -28,6 +28,7 @@ use crate::job::{Job, Outcome, Success};
 use crate::requester::{Requester, pending_name};
 use crate::resource::lifecycle::Lifecycle;
 use crate::stack::unless_rolling_back;
+use crate::text::quote;
 
 mod api_key;
 mod configuration;
@@ -98,6 +99,21 @@ impl Lifecycle for GatewayTarget {
         deletion::delete_requested::<Noun>(job, physical_id, TargetRef::parse(physical_id), name).await?;
         Ok(Success::deleted(physical_id))
     }
+}
+
+/// Lets the gateway of a target read the server's tools again. Refuses a target that is not provably this stack's, and
+/// does nothing for one whose gateway keeps no list. May run twice.
+pub(crate) async fn refresh(job: &Job<'_>, physical_id: &str) -> Result<(), Error> {
+    let not_found = || {
+        let problem = format!("is {}, and there is no such target in this account and Region", quote(physical_id));
+        Error::property("PhysicalResourceId", problem)
+    };
+    let target = TargetRef::parse(physical_id).ok_or_else(not_found)?;
+    let found = provisioned::current::<Noun>(job, &target).await?.ok_or_else(not_found)?;
+    if can_synchronize(&found.live) {
+        synchronize(job, &target).await?;
+    }
+    Ok(())
 }
 
 async fn create(job: &Job<'_>, desired: &DesiredTarget<'_>) -> Outcome {

@@ -106,9 +106,19 @@ pub(crate) async fn update<P: Named>(job: &Job<'_>, physical_id: &str, propertie
     for name in old.iter().flat_map(|old| abandoned_names(job.requester(), physical_id, &properties, old)) {
         deletion::delete_abandoned::<P::Noun>(job, &name).await?;
     }
-    let desired = DesiredNamed { properties: &properties, old: old.as_ref(), name };
-    let found = Box::pin(engine::converge(job, &desired, found)).await?;
+    let found = converge(job, found, &properties, old.as_ref()).await?;
     Ok(finish(job, found, &properties, old.as_ref()).await?)
+}
+
+/// Brings a resource of ours to `properties`. `old` are the properties before an update. May run twice.
+pub(crate) async fn converge<P: Named>(
+    job: &Job<'_>,
+    found: Found<P::Noun>,
+    properties: &P,
+    old: Option<&P>,
+) -> Result<Found<P::Noun>, Error> {
+    let desired = DesiredNamed { properties, old, name: found.id.clone() };
+    Box::pin(engine::converge(job, &desired, found)).await
 }
 
 /// Deletes the resource that the request created, if it is provably ours. May run twice.

@@ -18,9 +18,12 @@ mod desired;
 mod governed;
 mod preflight;
 mod properties;
+mod rotation;
 mod vendor;
 
 use properties::Properties;
+
+pub(crate) use rotation::rotate;
 
 /// The type's lifecycle.
 #[derive(Debug)]

@@ -34,10 +34,14 @@ mod platform;
 mod preflight;
 mod properties;
 mod resource_policy;
+mod rotation;
 
 use desired::DesiredRuntime;
 use log_group::LogGroup;
 use properties::{Properties, default_name};
+
+pub(crate) use properties::CredentialDelivery;
+pub(crate) use rotation::{Rotation, RotationOutcome, put_back, rotate};
 
 /// The type's lifecycle.
 #[derive(Debug)]

@@ -23,7 +23,9 @@ mod properties;
 
 use api::Live;
 use former_life::revive;
-use properties::{Managed, Properties, RecoveryWindow, RequiredKey, check_required, default_name};
+use properties::{Managed, Properties, RecoveryWindow, check_required, default_name};
+
+pub(crate) use properties::RequiredKey;
 
 /// The maximum number of values that one request writes: the second one if another delivery of it wrote the first.
 const PUTS_MAX: u32 = 2;
@@ -259,11 +261,20 @@ fn unusable(name: &str, problem: &str) -> Error {
     )
 }
 
+/// Refuses an existing secret that lacks a required key. `property` names the secret.
+pub(crate) fn check_keys(
+    property: &str,
+    name: &str,
+    required: &[RequiredKey],
+    has_value: impl Fn(&str) -> bool,
+) -> Result<(), Error> {
+    check_required(property, &format!("is secret {name}, which "), required, has_value)
+}
+
 /// Verifies that somebody else's secret can be used. Changes nothing.
 async fn verify(job: &Job<'_>, secret_id: &str, required: &[RequiredKey]) -> Outcome {
     let stored = stored_secret::read(job, "ExistingSecretId", secret_id).await?;
-    let found = format!("is secret {}, which ", stored.name);
-    check_required("ExistingSecretId", &found, required, |key| stored.document.has_value(key))?;
+    check_keys("ExistingSecretId", &stored.name, required, |key| stored.document.has_value(key))?;
     Ok(success(&stored.arn, &stored.name, &stored.version_id, "Existing"))
 }
 

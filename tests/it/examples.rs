@@ -58,6 +58,46 @@ async fn a_runtime_with_an_existing_secret() {
     assert!(estate.aws.with(|world| world.secrets.secret(EXISTING).is_some_and(|it| it.deletion.is_none())));
 }
 
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn two_runtimes_on_a_secret_that_is_rotated() {
+    let estate = Estate::empty();
+    estate.serve_with_secret();
+    let secret = estate.keep_secret();
+    estate.create(PROVISIONER, "provisioner.yaml", &[("ReadableSecretArns", &*secret)]).await;
+    let example = "examples/rotation.yaml";
+    let parameters = [
+        ("Name", "mcp_tools"),
+        ("OrdersRepository", "orders"),
+        ("StockRepository", "stock"),
+        ("ImageTag", "1"),
+        ("ExistingSecretArn", &*secret),
+    ];
+    let created = estate.create("tools", example, &parameters).await;
+    estate.expect(&created, StackStatus::CreateComplete);
+    let rotate = async |name: &str, token: &str| {
+        let value = json!({"UPSTREAM_TOKEN": canary(name)}).to_string();
+        let input = json!({"SecretId": EXISTING, "SecretString": value, "ClientRequestToken": token.repeat(32)});
+        estate.somebody(ServiceId::SecretsManager, "PutSecretValue", input);
+        estate.cloudformation.settled().await;
+        let now = estate.aws.clock().now();
+        let newest = |runtime: &emulator::agentcore_control::Runtime| runtime.newest().number;
+        estate.aws.with(|world| world.agentcore.runtimes(now).map(newest).collect::<Vec<_>>())
+    };
+    // The provisioner does not let the rule in until its owner says so.
+    assert_eq!(rotate("one", "1").await, [1, 1]);
+    assert!(!estate.cloudformation.event_deliveries()[0].permitted);
+    let allowed = [("ReadableSecretArns", &*secret), ("RecycleOnRotation", "true")];
+    let updated = estate.update(PROVISIONER, "provisioner.yaml", &allowed).await;
+    estate.expect(&updated, StackStatus::UpdateComplete);
+    assert_eq!(rotate("two", "2").await, [2, 2]);
+    assert_eq!(rotate("three", "3").await, [3, 3]);
+    let change = [&parameters[..3], &[("ImageTag", "2")], &parameters[4..]].concat();
+    let updated = estate.update("tools", example, &change).await;
+    estate.expect(&updated, StackStatus::UpdateComplete);
+    estate.expect(&estate.delete("tools").await, StackStatus::DeleteComplete);
+    estate.check_nothing_is_left();
+}
+
 /// The function could read the secret, and the container could not.
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn a_runtime_with_an_existing_secret_under_a_key_of_its_own() {

@@ -70,6 +70,8 @@ mod replacement;
 mod revisions;
 /// Updates that are rolled back in a world that has changed meanwhile.
 mod rollback;
+/// Secrets that are rotated outside of the stack.
+mod rotation;
 /// The runtime's battery.
 mod runtime;
 /// The secret's battery.

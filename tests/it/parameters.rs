@@ -18,6 +18,11 @@ struct Form {
 
 const TEMPLATE: &[Form] = &[
     Form {
+        parameters: &["RotationAlarmTopicArn"],
+        good: &["", "arn:aws:sns:us-east-1:111122223333:alarms"],
+        bad: &["alarms", "arn:aws:sns:us-east-1:111122223333:a.fifo", "arn:aws:sqs:us-east-1:111122223333:a"],
+    },
+    Form {
         parameters: &["ZscalerVanityDomain"],
         good: &["", "acme", "Acme-1", "9"],
         bad: &[

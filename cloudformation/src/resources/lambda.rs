@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use emulator::iam::Role;
+use emulator::iam::{Role, matches_arn};
 use emulator::lambda::async_invoke::FunctionConfiguration;
 use serde_json::{Map, Value, json};
 
@@ -35,14 +35,27 @@ pub(crate) struct LambdaFunction {
     pub configuration: FunctionConfiguration,
 }
 
-/// The functions of the account, by name.
+/// The functions of the account, by name, and the statements of their resource policies, by id.
 #[derive(Default)]
-pub(super) struct LambdaFunctions(BTreeMap<String, LambdaFunction>);
+pub(super) struct LambdaFunctions {
+    functions: BTreeMap<String, LambdaFunction>,
+    permissions: BTreeMap<String, Permission>,
+}
+
+/// A statement of a function's resource policy.
+struct Permission {
+    function: String,
+    action: String,
+    principal: String,
+    /// A pattern.
+    source_arn: Option<String>,
+    source_account: Option<String>,
+}
 
 impl LambdaFunctions {
     pub(super) fn put(&mut self, place: &Place<'_>, properties: &Map<String, Value>) -> PutResult {
         let name = &place.name;
-        place.refuse_duplicate(self.0.contains_key(name))?;
+        place.refuse_duplicate(self.functions.contains_key(name))?;
         let allowed = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
         if name.is_empty() || name.len() > 64 || !name.bytes().all(allowed) {
             return Err(format!("the function name {name} must be 1 to 64 of the characters [A-Za-z0-9_-]"));
@@ -81,19 +94,19 @@ impl LambdaFunctions {
             .filter(|role| role.trusts("lambda.amazonaws.com", &context))
             .ok_or("The role defined for the function cannot be assumed by Lambda.")?;
         check_role(&role, properties)?;
-        let mut configuration = match self.0.get(name) {
+        let mut configuration = match self.functions.get(name) {
             Some(known) => known.configuration.clone(),
             None => FunctionConfiguration::new(arn.clone(), role_arn.clone()),
         };
         configuration.role_arn = role_arn;
         configuration.timeout = Duration::from_secs(timeout.unsigned_abs());
         configuration.environment = environment;
-        self.0.insert(name.clone(), LambdaFunction { configuration });
+        self.functions.insert(name.clone(), LambdaFunction { configuration });
         Ok((name.clone(), attributes(json!({ "Arn": arn }))))
     }
 
     pub(super) fn remove(&mut self, name: &str) {
-        self.0.remove(name);
+        self.functions.remove(name);
     }
 
     pub(super) fn put_event_invoke_config(
@@ -117,7 +130,7 @@ impl LambdaFunctions {
         let retries = number("MaximumRetryAttempts", 0, 2, 2)?;
         let age = number("MaximumEventAgeInSeconds", 60, 21_600, 21_600)?;
         let physical_id = others.remember(place, format!("{name}|$LATEST"))?;
-        if let Some(function) = self.0.get_mut(&name) {
+        if let Some(function) = self.functions.get_mut(&name) {
             function.configuration.maximum_retry_attempts = u32::try_from(retries).unwrap_or(0);
             function.configuration.maximum_event_age = Duration::from_secs(age);
         }
@@ -127,25 +140,47 @@ impl LambdaFunctions {
     /// Resets the function to Lambda's defaults.
     pub(super) fn reset_event_invoke_config(&mut self, physical_id: &str) {
         let name = physical_id.split('|').next().unwrap_or_default();
-        if let Some(function) = self.0.get_mut(name) {
+        if let Some(function) = self.functions.get_mut(name) {
             let defaults = FunctionConfiguration::new(String::new(), String::new());
             function.configuration.maximum_retry_attempts = defaults.maximum_retry_attempts;
             function.configuration.maximum_event_age = defaults.maximum_event_age;
         }
     }
 
+    pub(super) fn remove_permission(&mut self, physical_id: &str) {
+        self.permissions.remove(physical_id);
+    }
+
+    /// Returns true if a statement lets EventBridge invoke the function for this rule.
+    pub(super) fn may_invoke(&self, function_arn: &str, rule_arn: &str) -> bool {
+        let account = rule_arn.split(':').nth(4);
+        self.permissions.values().any(|permission| {
+            let Permission { function, action, principal, source_arn, source_account } = permission;
+            self.by_arn(function_arn).is_some_and(|it| it.configuration.arn.ends_with(&format!(":{function}")))
+                && ["lambda:InvokeFunction", "lambda:*"].contains(&action.as_str())
+                && principal == "events.amazonaws.com"
+                && source_arn.as_ref().is_none_or(|pattern| matches_arn(pattern, rule_arn))
+                && source_account.as_deref().is_none_or(|wanted| Some(wanted) == account)
+        })
+    }
+
     pub(super) fn put_permission(
-        &self,
+        &mut self,
         place: &Place<'_>,
         properties: &Map<String, Value>,
         others: &mut Others,
     ) -> PutResult {
-        self.function_name(properties)?;
-        let action = properties.get("Action").and_then(Value::as_str).unwrap_or_default();
+        let function = self.function_name(properties)?;
+        let member = |name: &str| properties.get(name).and_then(text);
+        let action = member("Action").unwrap_or_default();
         if !action.starts_with("lambda:") {
             return Err(format!("the action {action} must begin with lambda:"));
         }
+        let principal = member("Principal").unwrap_or_default();
+        let (source_arn, source_account) = (member("SourceArn"), member("SourceAccount"));
         let physical_id = others.remember(place, place.name.clone())?;
+        let permission = Permission { function, action, principal, source_arn, source_account };
+        self.permissions.insert(physical_id.clone(), permission);
         let attributes = attributes(json!({ "Id": physical_id }));
         Ok((physical_id, attributes))
     }
@@ -153,13 +188,14 @@ impl LambdaFunctions {
     /// Returns the name of the function that `FunctionName` means, written as a name or an ARN.
     fn function_name(&self, properties: &Map<String, Value>) -> Result<String, String> {
         let given = properties.get("FunctionName").and_then(text).unwrap_or_default();
-        let found = self.0.iter().find(|(name, function)| **name == given || function.configuration.arn == given);
+        let found =
+            self.functions.iter().find(|(name, function)| **name == given || function.configuration.arn == given);
         found.map(|(name, _)| name.clone()).ok_or_else(|| format!("Function not found: {given}"))
     }
 
     /// Returns the function of this ARN.
     pub(super) fn by_arn(&self, arn: &str) -> Option<&LambdaFunction> {
-        self.0.values().find(|function| function.configuration.arn == arn)
+        self.functions.values().find(|function| function.configuration.arn == arn)
     }
 }
 

@@ -51,7 +51,8 @@ impl Server {
             .with_sse_keep_alive(None)
             // The platform, not the server, decides who may come in.
             .disable_allowed_hosts();
-        let tools = Tools { behaviour: Arc::clone(&behaviour), is_refused_upstream };
+        let tools =
+            Tools { behaviour: Arc::clone(&behaviour), is_refused_upstream, secret_version: secret_version.clone() };
         let service = StreamableHttpService::new(move || Ok(tools.clone()), Arc::default(), config);
         Self { behaviour, callers, secret_version, is_refused_upstream, sessions: Mutex::default(), service }
     }
@@ -184,6 +185,7 @@ impl fmt::Debug for Server {
 struct Tools {
     behaviour: Arc<Behaviour>,
     is_refused_upstream: bool,
+    secret_version: Option<String>,
 }
 
 impl Tools {
@@ -255,7 +257,9 @@ impl ServerHandler for Tools {
             let text = "the API answered HTTP 401: invalid client credentials";
             return Ok(CallToolResult::error(vec![ContentBlock::text(text)]).into());
         }
-        let text = format!("{} was called", request.name);
+        // The version stands for the values: these are secret.
+        let version = self.secret_version.as_ref().map(|version| format!(" with version {version} of the secret"));
+        let text = format!("{} was called{}", request.name, version.unwrap_or_default());
         Ok(CallToolResult::success(vec![ContentBlock::text(text)]).into())
     }
 }

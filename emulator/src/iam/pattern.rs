@@ -35,7 +35,8 @@ pub(super) fn matches_ignoring_case(pattern: &str, text: &str) -> bool {
 
 /// Matches each of an ARN's six parts by itself, as the ARN condition operators do: a `*` never spans a colon
 /// before the sixth part.
-pub(super) fn matches_arn(pattern: &str, text: &str) -> bool {
+#[must_use]
+pub fn matches_arn(pattern: &str, text: &str) -> bool {
     let pattern: Vec<&str> = pattern.splitn(6, ':').collect();
     let text: Vec<&str> = text.splitn(6, ':').collect();
     pattern.len() == 6 && text.len() == 6 && pattern.iter().zip(&text).all(|(pattern, text)| matches(pattern, text))

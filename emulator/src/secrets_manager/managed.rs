@@ -28,7 +28,7 @@ impl SecretsManager {
             }
         });
         let version = uuid(&format!("{} {}", secret.arn, secret.versions.len()));
-        secret.add_version(version, SecretValue::Text(value), BTreeSet::from([CURRENT.to_owned()]), now);
+        secret.add_version(&version, SecretValue::Text(value), BTreeSet::from([CURRENT.to_owned()]), now);
         secret.arn.clone()
     }
 

@@ -106,30 +106,29 @@ impl Secret {
     }
 
     /// Adds a version and moves labels to it. Where `AWSCURRENT` is taken from, `AWSPREVIOUS` goes.
-    pub(super) fn add_version(
-        &mut self,
-        id: String,
-        value: SecretValue,
-        mut stages: BTreeSet<String>,
-        now: SystemTime,
-    ) {
+    pub(super) fn add_version(&mut self, id: &str, value: SecretValue, mut stages: BTreeSet<String>, now: SystemTime) {
         if self.versions.is_empty() {
             // The first version is always the current one.
             stages.insert(CURRENT.to_owned());
         }
-        let was_current = self.current().map(|version| version.id.clone());
-        for version in &mut self.versions {
-            version.stages.retain(|stage| !stages.contains(stage));
+        self.versions.push(Version { id: id.to_owned(), value, stages: BTreeSet::new(), created: now });
+        for stage in &stages {
+            self.move_label(stage, id);
         }
-        if let Some(was_current) = was_current.filter(|_| stages.contains(CURRENT)) {
-            for version in &mut self.versions {
-                version.stages.remove(PREVIOUS);
-                if version.id == was_current {
-                    version.stages.insert(PREVIOUS.to_owned());
-                }
+        self.changed = now;
+    }
+
+    /// Moves a label to a version. Where `AWSCURRENT` is taken from, `AWSPREVIOUS` goes.
+    pub(super) fn move_label(&mut self, stage: &str, to: &str) {
+        let former = self.staged(stage).map(|version| version.id.clone()).filter(|former| former != to);
+        for version in &mut self.versions {
+            version.stages.remove(stage);
+            if version.id == to {
+                version.stages.insert(stage.to_owned());
             }
         }
-        self.versions.push(Version { id, value, stages, created: now });
-        self.changed = now;
+        if let Some(former) = former.filter(|_| stage == CURRENT) {
+            self.move_label(PREVIOUS, &former);
+        }
     }
 }

@@ -360,3 +360,43 @@ fn requirements_name_the_arn_that_aws_evaluates() {
     assert!(alias[1].resource.starts_with("arn:aws:kms:us-east-1:111122223333:key/"));
     assert_eq!(account.needs("ListSecrets", json!({}))[0].resource, "*");
 }
+
+#[test]
+fn labels_move_as_a_rotation_moves_them_and_have_events() {
+    let mut account = Account::with_secret();
+    let events = |account: &mut Account| -> Vec<(String, String)> {
+        let events = account.service.take_events();
+        let text = |detail: &Value, member: &str| detail[member].as_str().expect("text").to_owned();
+        events.iter().map(|it| (text(&it.detail, "labelUpdated"), text(&it.detail, "versionId"))).collect()
+    };
+    let moved = |label: &str, version: &str| vec![(label.to_owned(), version.to_owned())];
+    assert_eq!(events(&mut account), moved("AWSCURRENT", T1));
+    let pending = json!({"SecretId": "app/x", "SecretString": "two", "ClientRequestToken": T2,
+        "VersionStages": ["AWSPENDING"]});
+    account.ok("PutSecretValue", pending);
+    assert_eq!(events(&mut account), []);
+    let to_second = |label: &str, from: Option<&str>| {
+        let mut input = json!({"SecretId": "app/x", "VersionStage": label, "MoveToVersionId": T2});
+        if let Some(from) = from {
+            input["RemoveFromVersionId"] = json!(from);
+        }
+        input
+    };
+    assert_eq!(
+        account.refused("UpdateSecretVersionStage", to_second("AWSCURRENT", None)).0,
+        "InvalidParameterException"
+    );
+    account.ok("UpdateSecretVersionStage", to_second("AWSCURRENT", Some(T1)));
+    assert_eq!(events(&mut account), moved("AWSCURRENT", T2));
+    let secret = account.service.secret("app/x").expect("it exists");
+    assert_eq!(secret.staged("AWSPREVIOUS").map(|version| version.id.as_str()), Some(T1));
+    account.ok("UpdateSecretVersionStage", to_second("OWN", None));
+    assert_eq!(events(&mut account), moved("OWN", T2));
+    let remove = |label: &str| json!({"SecretId": "app/x", "VersionStage": label, "RemoveFromVersionId": T2});
+    account.ok("UpdateSecretVersionStage", remove("AWSPENDING"));
+    assert_eq!(account.refused("UpdateSecretVersionStage", remove("AWSCURRENT")).0, "InvalidParameterException");
+    let mut unknown = to_second("OWN", Some(T2));
+    unknown["MoveToVersionId"] = json!(T3);
+    assert_eq!(account.refused("UpdateSecretVersionStage", unknown).0, "ResourceNotFoundException");
+    assert_eq!(events(&mut account), []);
+}

@@ -37,7 +37,7 @@ impl SecretsManager {
         let mut answer = identity(&secret);
         if let Some(value) = value {
             answer["VersionId"] = json!(token);
-            secret.add_version(token.to_owned(), value, BTreeSet::new(), call.now);
+            secret.add_version(token, value, BTreeSet::new(), call.now);
         }
         self.created += 1;
         self.secrets.insert(name.to_owned(), secret);
@@ -58,7 +58,7 @@ impl SecretsManager {
                 if stages.is_empty() {
                     stages.insert(CURRENT.to_owned());
                 }
-                secret.add_version(token.to_owned(), value, stages, call.now);
+                secret.add_version(token, value, stages, call.now);
             }
         }
         let mut answer = identity(secret);
@@ -84,7 +84,7 @@ impl SecretsManager {
         secret.changed = call.now;
         let mut answer = identity(secret);
         if let Some(value) = value {
-            secret.add_version(token.to_owned(), value, BTreeSet::from([CURRENT.to_owned()]), call.now);
+            secret.add_version(token, value, BTreeSet::from([CURRENT.to_owned()]), call.now);
             answer["VersionId"] = json!(token);
         }
         Ok(answer)

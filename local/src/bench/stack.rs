@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use cloudformation::{Capability, CloudFormation, StackInput};
 use emulator::aws::Aws;
-use emulator::service::Principal;
+use emulator::service::{Principal, ServiceId};
 use emulator::settings::Settings;
 use emulator::stacks::StackStatus;
 use harness::handler;
+use serde_json::{Value, json};
 
 use super::calls::counted;
 use crate::surroundings;
@@ -50,10 +51,56 @@ pub(super) struct StackNumbers {
 pub(super) async fn deploy(parameters: &[(&str, &str)]) -> Result<StackNumbers, String> {
     let mut deployment = Deployment::new(parameters).await?;
     let wall = deployment.run(Change::Create).await?;
-    let is_function = |principal: &Principal| matches!(principal, Principal::Role(arn) if arn.contains("FunctionRole"));
     let calls = deployment.aws.calls();
     let operations: Vec<_> = calls.iter().filter(|call| is_function(&call.principal)).map(|it| it.operation).collect();
     Ok(StackNumbers { wall, critical_path: RUNTIME + SERVER_START + TARGET, calls: counted(&operations) })
+}
+
+/// The duration and the calls of a rotation outside of the stack.
+pub(super) struct RotationNumbers {
+    /// From the event that reaches the function to the end of its invocation.
+    pub(super) wall: Duration,
+    /// The update of the runtime and the server's start for the probe.
+    pub(super) critical_path: Duration,
+    /// The function's calls, counted, in order of their first use.
+    pub(super) calls: Vec<String>,
+}
+
+/// Rotates the secret of the template on platform version V1, as its owner would.
+///
+/// # Errors
+/// The stack did not reach `CREATE_COMPLETE`, or the function was not invoked.
+pub(super) async fn rotation() -> Result<RotationNumbers, String> {
+    let mut deployment = Deployment::new(&[]).await?;
+    deployment.run(Change::Create).await?;
+    let before = deployment.aws.calls().len();
+    let resources = deployment.cloudformation.resources(STACK);
+    let secret = resources.get("Secret").and_then(|secret| secret.physical_id.clone()).ok_or("there is no secret")?;
+    rotate(&deployment.aws, &secret)?;
+    deployment.cloudformation.settled().await;
+    let deliveries = deployment.cloudformation.event_deliveries();
+    let attempt = deliveries.first().and_then(|delivery| delivery.attempts.first()).ok_or("nothing was delivered")?;
+    let wall = attempt.ended.duration_since(attempt.started).map_err(|_| "the clock runs backwards".to_owned())?;
+    let calls = deployment.aws.calls();
+    let operations = calls[before..].iter().filter(|call| is_function(&call.principal)).map(|call| call.operation);
+    let calls = counted(&operations.collect::<Vec<_>>());
+    Ok(RotationNumbers { wall, critical_path: RUNTIME + SERVER_START, calls })
+}
+
+/// Stores the values of a secret once more, as another version.
+fn rotate(aws: &Aws, secret: &str) -> Result<(), String> {
+    let call = |operation: &str, input: Value| {
+        let answer = aws.call(&Principal::Administrator, ServiceId::SecretsManager, operation, input);
+        answer.map_err(|error| format!("{operation}: {}", error.message))
+    };
+    let current = call("GetSecretValue", json!({ "SecretId": secret }))?;
+    let token = "00000000-0000-4000-8000-000000000001";
+    let input = json!({ "SecretId": secret, "SecretString": current["SecretString"], "ClientRequestToken": token });
+    call("PutSecretValue", input).map(|_| ())
+}
+
+fn is_function(principal: &Principal) -> bool {
+    matches!(principal, Principal::Role(arn) if arn.contains("FunctionRole"))
 }
 
 /// Deploys the template without a gateway on platform version V2, updates it, and rotates its secret. Returns the
@@ -146,6 +193,12 @@ mod tests {
             let numbers = runtime.run(deploy(parameters)).expect("a complete stack");
             assert!(numbers.wall * 10 <= numbers.critical_path * 11, "{what}: {:?}", numbers.wall);
         }
+    }
+
+    #[test]
+    fn a_rotation_takes_little_longer_than_the_update_and_the_probe() {
+        let numbers = Runtime::new(true).expect("a runtime").run(rotation()).expect("a rotation");
+        assert!(numbers.wall < numbers.critical_path + Duration::from_secs(2), "{:?}", numbers.wall);
     }
 
     #[test]

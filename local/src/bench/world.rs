@@ -9,7 +9,7 @@ use harness::{handler, put_role};
 use serde_json::{Value, json};
 
 use super::calls::counted;
-use super::stack::{self, StackNumbers};
+use super::stack::{self, RotationNumbers, StackNumbers};
 use crate::Runtime;
 use crate::request::{Request, Requests};
 
@@ -32,6 +32,8 @@ pub(super) struct InProcessNumbers {
     pub(super) probes: Vec<(&'static str, ProbeNumbers)>,
     /// Whole stacks with a gateway.
     pub(super) stacks: Vec<(&'static str, StackNumbers)>,
+    /// A rotation outside of the stack.
+    pub(super) rotation: RotationNumbers,
     /// On platform version V2: the change to a stack, its duration, and the longest chain.
     pub(super) on_v2: Vec<(&'static str, Duration, Duration)>,
 }
@@ -130,8 +132,9 @@ pub(super) fn measure(runtime: impl Fn() -> Result<Runtime, String>) -> Result<I
     for (what, parameters) in stack::TOPOLOGIES {
         stacks.push((what, runtime()?.run(stack::deploy(parameters))?));
     }
+    let rotation = runtime()?.run(stack::rotation())?;
     let on_v2 = runtime()?.run(stack::on_v2())?;
-    Ok(InProcessNumbers { calls, lags, probes, stacks, on_v2 })
+    Ok(InProcessNumbers { calls, lags, probes, stacks, rotation, on_v2 })
 }
 
 async fn calls() -> Result<Vec<(String, Vec<String>)>, String> {

@@ -35,6 +35,12 @@ impl<'a> DesiredRuntime<'a> {
         let environment = environment::build(job, properties).await?;
         Ok(Self { properties, old, environment, name: properties.name(job.requester()) })
     }
+
+    /// Returns true if the template asks for the same version of the secret as before: a rotation since then stays.
+    fn keeps_secret_version(&self) -> bool {
+        let version = &self.properties.secret_version_id;
+        version.is_some() && self.old.is_some_and(|old| old.secret_version_id == *version)
+    }
 }
 
 impl Desired for DesiredRuntime<'_> {
@@ -58,6 +64,7 @@ impl Desired for DesiredRuntime<'_> {
             return Ok(desired);
         };
         let former = Configuration::live(live);
+        let desired = if self.keeps_secret_version() { desired.with_secret_version_of(&former) } else { desired };
         let desired = desired.on(platform::of_update(job, live, self.properties, self.old).await?);
         // The service has accepted the environment that the runtime has, whatever its size is here.
         if !former.has_environment_of(&desired) {
@@ -110,6 +117,8 @@ impl Desired for DesiredRuntime<'_> {
     }
 
     async fn failure(&self, job: &Job<'_>, _: &String, live: &GetAgentRuntimeOutput) -> Error {
-        failure::explain(job, live, self.properties, self.old).await
+        // Sessions of the version in service print into the same group, and their containers know the former secret.
+        let secrets = [Some(self.properties), self.old].into_iter().flatten().filter_map(|it| it.secret.as_ref());
+        failure::explain(job, live, &secrets.map(|secret| secret.id.as_str()).collect::<Vec<_>>()).await
     }
 }

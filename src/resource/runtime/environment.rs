@@ -19,6 +19,41 @@ const SHORTEN: &str = "shorten it, here or in the secret";
 /// and a delivery of the same event has to see that an earlier one already created it: this variable gives both.
 pub(super) const SECRET_VERSION_VARIABLE: &str = "AGENTCORE_PROVISIONER_SECRET_VERSION";
 
+/// The value of that variable: the version of the secret that the runtime works with, and a newer one that was tried and
+/// did not work.
+#[derive(Debug)]
+pub(super) struct Marker {
+    pub(super) in_use: String,
+    pub(super) refused: Option<String>,
+}
+
+impl Marker {
+    const REFUSED: &str = " refused ";
+
+    pub(super) fn new(version_id: &str) -> Self {
+        Self { in_use: version_id.to_owned(), refused: None }
+    }
+
+    /// Reads the variable. A runtime without it works with no version that is known.
+    pub(super) fn of(environment: &BTreeMap<String, Sensitive>) -> Self {
+        let text = environment.get(SECRET_VERSION_VARIABLE).map_or("", Sensitive::expose);
+        match text.split_once(Self::REFUSED) {
+            Some((in_use, refused)) => Self { in_use: in_use.to_owned(), refused: Some(refused.to_owned()) },
+            None => Self::new(text),
+        }
+    }
+
+    /// Returns true if this version is in use, or was tried.
+    pub(super) fn knows(&self, version_id: &str) -> bool {
+        self.in_use == version_id || self.refused.as_deref() == Some(version_id)
+    }
+
+    pub(super) fn to_value(&self) -> Sensitive {
+        let refused = self.refused.as_ref().map(|refused| format!("{}{refused}", Self::REFUSED));
+        Sensitive::new(format!("{}{}", self.in_use, refused.unwrap_or_default()))
+    }
+}
+
 /// Builds the whole environment. Reads the secret only if its keys become variables.
 pub(super) async fn build(job: &Job<'_>, properties: &Properties) -> Result<BTreeMap<String, Sensitive>, Error> {
     let mut environment = properties.environment.clone();

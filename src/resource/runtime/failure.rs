@@ -3,7 +3,6 @@
 use aws_sdk_bedrockagentcorecontrol::operation::get_agent_runtime::GetAgentRuntimeOutput;
 use aws_sdk_bedrockagentcorecontrol::types::AgentRuntimeStatus;
 
-use super::properties::Properties;
 use crate::agentcore::provisioned;
 use crate::agentcore::runtime::{Runtime, V2, log_group_name};
 use crate::agentcore::waiters::joined;
@@ -17,13 +16,8 @@ const ABOUT_CONTAINER: [&str; 10] =
     ["health", "start", "initializ", "warm", "hook", "respond", "timed out", "timeout", "exit", "crash"];
 
 /// Explains a create or an update that failed: the service's reason, and the container's last lines if it was started.
-/// `old` are the properties before an update.
-pub(super) async fn explain(
-    job: &Job<'_>,
-    live: &GetAgentRuntimeOutput,
-    properties: &Properties,
-    old: Option<&Properties>,
-) -> Error {
+/// `secrets` are those that its containers know.
+pub(super) async fn explain(job: &Job<'_>, live: &GetAgentRuntimeOutput, secrets: &[&str]) -> Error {
     let reason = live.failure_reason().map(str::trim).filter(|reason| !reason.is_empty());
     let started = match reason {
         None => live.platform_version() == Some(V2),
@@ -32,7 +26,7 @@ pub(super) async fn explain(
             ABOUT_CONTAINER.iter().any(|word| lower.contains(word))
         }
     };
-    let lines = if started { last_lines(job, live, properties, old).await } else { String::new() };
+    let lines = if started { last_lines(job, live, secrets).await } else { String::new() };
     match provisioned::failed::<Runtime>(&live.agent_runtime_id().to_owned(), live) {
         Error::TerminalStatus { what, status, .. } => {
             let reasons = format!("{}{lines}", joined(reason.as_slice()));
@@ -44,15 +38,9 @@ pub(super) async fn explain(
 
 /// Reads the container's last lines since the operation began. The environment's values are masked already, and this
 /// masks the secret's.
-async fn last_lines(
-    job: &Job<'_>,
-    live: &GetAgentRuntimeOutput,
-    properties: &Properties,
-    old: Option<&Properties>,
-) -> String {
-    // Sessions of the version in service print into the same group, and their containers know the former secret.
-    for secret in [Some(properties), old].into_iter().flatten().filter_map(|it| it.secret.as_ref()) {
-        if let Err(error) = container_log::mask_secret(job, Some(&secret.id)).await {
+async fn last_lines(job: &Job<'_>, live: &GetAgentRuntimeOutput, secrets: &[&str]) -> String {
+    for secret in secrets {
+        if let Err(error) = container_log::mask_secret(job, Some(secret)).await {
             return container_log::unquotable(&error);
         }
     }

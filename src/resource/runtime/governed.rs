@@ -4,19 +4,22 @@ use super::headers::HEADERS_MAX;
 use crate::agentcore::put::{Governed, Rule};
 use crate::authorizer;
 
+/// The members of a Get that no update sends.
+pub(super) const READ_ONLY: &[&str] = &[
+    "agentRuntimeArn",
+    "agentRuntimeId",
+    "agentRuntimeName",
+    "agentRuntimeVersion",
+    "createdAt",
+    "failureReason",
+    "lastUpdatedAt",
+    "status",
+    "workloadIdentityDetails",
+];
+
 /// By the members of UpdateAgentRuntime.
 pub(super) const GOVERNED: Governed = Governed {
-    read_only: &[
-        "agentRuntimeArn",
-        "agentRuntimeId",
-        "agentRuntimeName",
-        "agentRuntimeVersion",
-        "createdAt",
-        "failureReason",
-        "lastUpdatedAt",
-        "status",
-        "workloadIdentityDetails",
-    ],
+    read_only: READ_ONLY,
     renamed: None,
     members: &[
         (

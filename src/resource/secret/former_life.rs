@@ -49,7 +49,7 @@ pub(super) fn is_over(job: &Job<'_>, live: &Live) -> bool {
     if is_of_this_request(job, live) {
         return false;
     }
-    let request_type = job.request.request_type;
+    let request_type = job.request_type;
     request_type == RequestType::Create || !job.stack.is_rolling_back(request_type).unwrap_or(!live.deleted)
 }
 

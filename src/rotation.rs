@@ -1,0 +1,284 @@
+//! The rotation of a secret: what the function does when Secrets Manager moves the label AWSCURRENT to another version.
+//! The runtimes that read the secret get a new version, credential providers the new value, and the server is probed.
+//!
+//! Nobody waits for an answer: the result is one line in the log, and a metric. Every event may come twice, late, or
+//! together with another one. The secret's present version decides, so that all of them end in the same state.
+
+use std::time::SystemTime;
+
+use futures_util::future::join_all;
+use serde_json::{Map, Value, json};
+use tracing::info;
+
+use crate::agentcore::runtime::{log_group_name, mcp_url};
+use crate::aws::Context;
+use crate::error::Error;
+use crate::event::{Home, RawProperties, RequestType};
+use crate::job::Job;
+use crate::last_get::LastGets;
+use crate::requester::Requester;
+use crate::resource;
+use crate::resource::gateway_target;
+use crate::resource::oauth2_credential_provider as provider;
+use crate::resource::runtime;
+use crate::resource::secret::check_keys;
+use crate::sensitive::Mask;
+use crate::stack;
+use crate::stack_status::StatusCell;
+use crate::stored_secret::{self, Stored};
+use crate::wait::Deadline;
+
+mod notice;
+mod report;
+
+pub(crate) use notice::is_notice;
+use notice::{Notice, ProviderEntry, RuntimeEntry};
+pub(crate) use report::Report;
+
+/// The property in sentences about the secret itself.
+const SECRET: &str = "SecretArn";
+/// The maximum number of times that one delivery brings everything to the current version.
+const ROUNDS_MAX: u32 = 10;
+
+/// The result of one event.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Rotated {
+    /// The runtimes that have a new version.
+    pub(crate) runtimes: Vec<String>,
+    /// The credential providers that have the new value.
+    pub(crate) providers: Vec<String>,
+    /// The reason why nothing had to be done.
+    pub(crate) idle: Option<&'static str>,
+}
+
+impl Rotated {
+    fn idle(reason: &'static str) -> Self {
+        Self { idle: Some(reason), ..Self::default() }
+    }
+
+    fn add(&mut self, other: Self) {
+        self.runtimes.extend(other.runtimes);
+        self.providers.extend(other.providers);
+    }
+}
+
+/// The result for one runtime.
+enum Progress {
+    /// It had the current version.
+    Current,
+    /// Another update replaced what the rotation had set.
+    Superseded,
+    /// It has a new version, which this text names.
+    Published(String),
+}
+
+/// The reason why an event did not end well.
+#[derive(Debug)]
+pub(crate) enum Unfinished {
+    /// The reason may pass: another delivery of the event goes on.
+    Later(Error),
+    /// Another delivery would end in the same way. There may be several reasons.
+    Failed(Vec<Error>),
+}
+
+impl From<Error> for Unfinished {
+    fn from(error: Error) -> Self {
+        Self::of(vec![error]).unwrap_or_else(Self::Failed)
+    }
+}
+
+impl Unfinished {
+    /// Returns `Err` with the errors if none of them may pass.
+    fn of(mut errors: Vec<Error>) -> Result<Self, Vec<Error>> {
+        let passes = |error: &Error| error.passes() || matches!(error, Error::OutOfTime { .. });
+        match errors.iter().position(passes) {
+            Some(passing) => Ok(Self::Later(errors.swap_remove(passing))),
+            None => Err(errors),
+        }
+    }
+}
+
+/// Handles one event. May run twice for the same event, also at the same time.
+pub(crate) async fn run(
+    payload: &[u8],
+    home: &Home,
+    context: &Context,
+    deadline: Deadline,
+    mask: &Mask,
+) -> (Report, Result<Rotated, Unfinished>) {
+    let started = context.now();
+    let notice = match Notice::decode(payload, home) {
+        Ok(notice) => notice,
+        Err(error) => return (Report::unknown(started), Err(error.into())),
+    };
+    let report = Report::new(started, &notice);
+    let event = Event { notice: &notice, context, deadline, mask, started };
+    let result = Box::pin(event.handle()).await;
+    (report, result)
+}
+
+/// One event at work.
+struct Event<'a> {
+    notice: &'a Notice,
+    context: &'a Context,
+    deadline: Deadline,
+    mask: &'a Mask,
+    started: SystemTime,
+}
+
+impl Event<'_> {
+    async fn handle(&self) -> Result<Rotated, Unfinished> {
+        let notice = self.notice;
+        if let Some(problem) = &self.context.misconfiguration {
+            return Err(Error::Misconfigured { problem: problem.clone() }.into());
+        }
+        if !notice.is_current {
+            return Ok(Rotated::idle("the label that moved is not AWSCURRENT"));
+        }
+        if notice.runtimes.is_empty() && notice.providers.is_empty() {
+            return Ok(Rotated::idle("no resource of the stack reads the secret"));
+        }
+        let (last_gets, status) = (LastGets::default(), StatusCell::default());
+        let requester = self.requester("Rotation");
+        let job = self.job(&requester, &last_gets, &status);
+        let mut rotated = Rotated::default();
+        let mut written = None;
+        for round in 1..=ROUNDS_MAX {
+            // The update of a stack may replace what the event names, or set what the rotation sets.
+            if !stack::wait_until_complete(&job).await? {
+                return Ok(Rotated::idle("the stack was deleted, or is being deleted"));
+            }
+            let secret = stored_secret::read(&job, SECRET, &self.notice.secret_arn).await?;
+            info!(version = secret.version_id, round, "the secret's current version");
+            // A provider does not show the value that it has.
+            let providers = if written.as_ref() == Some(&secret.version_id) { &[][..] } else { &self.notice.providers };
+            let (done, is_current) = self.rotate(&secret, providers, round).await?;
+            rotated.add(done);
+            // Until nothing is left to do: an update of the stack that began before the rotation may have undone it, and
+            // the secret may have been rotated again.
+            if is_current {
+                break;
+            }
+            written = Some(secret.version_id);
+        }
+        if rotated == Rotated::default() {
+            rotated.idle = Some("everything has the current version already");
+        }
+        Ok(rotated)
+    }
+
+    /// Brings everything that reads the secret to its current version. The second result is true if everything had it.
+    async fn rotate(
+        &self,
+        secret: &Stored,
+        providers: &[ProviderEntry],
+        round: u32,
+    ) -> Result<(Rotated, bool), Unfinished> {
+        let is_provided = providers.is_empty();
+        let providers = join_all(providers.iter().map(|entry| self.rotate_provider(entry, secret))).await;
+        let runtimes = self.notice.runtimes.iter().map(|entry| self.rotate_runtime(entry, secret, round));
+        let (mut rotated, mut errors) = (Rotated::default(), Vec::new());
+        let mut is_current = is_provided;
+        for result in join_all(runtimes).await {
+            match result {
+                Ok(Progress::Current) => {}
+                Ok(Progress::Superseded) => is_current = false,
+                Ok(Progress::Published(version)) => {
+                    is_current = false;
+                    rotated.runtimes.push(version);
+                }
+                Err(error) => errors.push(error),
+            }
+        }
+        for result in providers {
+            match result {
+                Ok(name) => rotated.providers.push(name),
+                Err(error) => errors.push(error),
+            }
+        }
+        if errors.is_empty() {
+            return Ok((rotated, is_current));
+        }
+        Err(Unfinished::of(errors).unwrap_or_else(Unfinished::Failed))
+    }
+
+    /// Returns the provider's name.
+    async fn rotate_provider(&self, entry: &ProviderEntry, secret: &Stored) -> Result<String, Error> {
+        let (last_gets, status) = (LastGets::default(), StatusCell::default());
+        let requester = self.requester(&entry.logical_resource_id);
+        let job = &self.job(&requester, &last_gets, &status);
+        let value = secret.value(job, "JsonKey", &entry.json_key)?;
+        provider::rotate(job, &entry.physical_resource_id, &value).await?;
+        Ok(entry.physical_resource_id.clone())
+    }
+
+    async fn rotate_runtime(&self, entry: &RuntimeEntry, secret: &Stored, round: u32) -> Result<Progress, Error> {
+        let (last_gets, status) = (LastGets::default(), StatusCell::default());
+        let requester = self.requester(&entry.logical_resource_id);
+        let job = &self.job(&requester, &last_gets, &status);
+        check_keys(SECRET, &secret.name, &entry.required_keys, |key| secret.document.has_value(key))?;
+        let id = &entry.physical_resource_id;
+        let rotation = runtime::Rotation { id, secret, delivery: entry.credential_delivery, round };
+        let done = match runtime::rotate(job, &rotation).await? {
+            runtime::RotationOutcome::Published(done) => done,
+            runtime::RotationOutcome::Current => return Ok(Progress::Current),
+            runtime::RotationOutcome::Superseded => return Ok(Progress::Superseded),
+        };
+        if let Some(verification) = &entry.verification {
+            let checked = self.verify(job, entry, verification, &done.arn).await;
+            if let Err(error @ Error::Unverified { .. }) = checked {
+                return Err(runtime::put_back(job, &rotation, &done, error).await);
+            }
+            checked?;
+        }
+        Ok(Progress::Published(format!("{id} version {}", done.version)))
+    }
+
+    /// Probes the runtime's server, and lets its gateway read the tools if their number is another one than before.
+    async fn verify(
+        &self,
+        job: &Job<'_>,
+        entry: &RuntimeEntry,
+        verification: &Map<String, Value>,
+        arn: &str,
+    ) -> Result<(), Error> {
+        let mut properties = verification.clone();
+        properties.insert("Endpoint".to_owned(), json!(mcp_url(arn)));
+        properties.insert("LogGroupName".to_owned(), json!(log_group_name(&entry.physical_resource_id)));
+        properties.insert("SecretId".to_owned(), json!(self.notice.secret_arn));
+        let found = resource::probe(job, &RawProperties::from(properties)).await?;
+        let count = found.get("ToolCount").map_or("0", String::as_str);
+        if count != "0"
+            && let Some(target) = entry.gateway_target.as_ref().filter(|target| target.tool_count != count)
+        {
+            info!(target = target.physical_resource_id, count, "the number of tools has changed");
+            let (last_gets, status) = (LastGets::default(), StatusCell::default());
+            let requester = self.requester(&target.logical_resource_id);
+            let job = &self.job(&requester, &last_gets, &status);
+            gateway_target::refresh(job, &target.physical_resource_id).await?;
+        }
+        Ok(())
+    }
+
+    fn requester(&self, logical_id: &str) -> Requester {
+        Requester {
+            stack_id: self.notice.stack_id.clone(),
+            logical_id: logical_id.to_owned(),
+            request_id: self.notice.event_id.clone(),
+            name_prefix: self.context.name_prefix.clone(),
+        }
+    }
+
+    fn job<'b>(&'b self, requester: &'b Requester, last_gets: &'b LastGets, stack: &'b StatusCell) -> Job<'b> {
+        Job {
+            context: self.context,
+            requester,
+            request_type: RequestType::Update,
+            requested_at: Some(self.started),
+            deadline: self.deadline,
+            mask: self.mask,
+            last_gets,
+            stack,
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! Decodes the event of a rotation: an event of Secrets Manager, with what the stack's rule adds about the stack.
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+
+use crate::error::Error;
+use crate::event::Home;
+use crate::json;
+use crate::properties::FromText;
+use crate::resource::runtime::CredentialDelivery;
+use crate::resource::secret::RequiredKey;
+use crate::text::quote;
+
+/// The native event of Secrets Manager (user guide, Secret Label Updated event).
+const SOURCE: &str = "aws.secretsmanager";
+const DETAIL_TYPE: &str = "Secret Label Updated";
+const CURRENT: &str = "AWSCURRENT";
+/// The maximum size of an input: EventBridge's events have at most 256 KB (quotas), and its templates 8192 characters.
+const BYTES_MAX: usize = 300 * 1024;
+/// Properties of a probe that a rule may give. The others follow from the event, or would send a client's secret to an
+/// address that whoever invokes the function chooses.
+const PROBE_PROPERTIES: [&str; 8] =
+    ["Auth", "DiscoveryUrl", "ExpectedTools", "Issuer", "MinimumTools", "Mode", "SecretHeaders", "ExpectedToolCount"];
+
+/// A secret's label that moved, and the resources of one stack that read the secret.
+#[derive(Debug)]
+pub(super) struct Notice {
+    /// The id of the event: duplicates have the same.
+    pub(super) event_id: String,
+    /// The stack that owns the resources.
+    pub(super) stack_id: String,
+    /// The secret.
+    pub(super) secret_arn: String,
+    /// True if the label is the one that readers follow.
+    pub(super) is_current: bool,
+    /// The runtimes that read the secret.
+    pub(super) runtimes: Vec<RuntimeEntry>,
+    /// The credential providers that hold a copy of the secret's value.
+    pub(super) providers: Vec<ProviderEntry>,
+}
+
+/// A runtime that reads a secret.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub(super) struct RuntimeEntry {
+    pub(super) logical_resource_id: String,
+    /// The runtime's id.
+    pub(super) physical_resource_id: String,
+    secret_arn: String,
+    #[serde(default = "default_delivery", deserialize_with = "delivery")]
+    pub(super) credential_delivery: CredentialDelivery,
+    /// The keys without which the new value is not used.
+    #[serde(default, deserialize_with = "required_keys")]
+    pub(super) required_keys: Vec<RequiredKey>,
+    /// Properties of the probe that follows. Without them nothing is probed.
+    #[serde(default)]
+    pub(super) verification: Option<Map<String, Value>>,
+    #[serde(default)]
+    pub(super) gateway_target: Option<TargetEntry>,
+}
+
+/// A gateway's target for a runtime's server.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub(super) struct TargetEntry {
+    pub(super) logical_resource_id: String,
+    /// `<gateway id>/<target id>`
+    pub(super) physical_resource_id: String,
+    /// The number of tools that the gateway knows.
+    pub(super) tool_count: String,
+}
+
+/// A credential provider of the kind MANAGED whose client secret comes from a secret.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub(super) struct ProviderEntry {
+    pub(super) logical_resource_id: String,
+    /// The provider's name.
+    pub(super) physical_resource_id: String,
+    secret_arn: String,
+    /// The key of the client secret in the secret's JSON object.
+    pub(super) json_key: String,
+}
+
+/// The input of the function, as a rule's template writes it.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct Input {
+    event: EventBridgeEvent,
+    stack_id: String,
+    #[serde(default)]
+    runtimes: Vec<RuntimeEntry>,
+    #[serde(default)]
+    credential_providers: Vec<ProviderEntry>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct EventBridgeEvent {
+    id: String,
+    source: String,
+    detail_type: String,
+    account: String,
+    region: String,
+    resources: Vec<String>,
+    detail: Detail,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Detail {
+    label_updated: String,
+}
+
+fn default_delivery() -> CredentialDelivery {
+    CredentialDelivery::ContainerRetrieval
+}
+
+fn delivery<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<CredentialDelivery, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    CredentialDelivery::from_text(text).map_err(serde::de::Error::custom)
+}
+
+/// Reads a list of keys. An empty text is a key that a condition of the template left out.
+fn required_keys<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<RequiredKey>, D::Error> {
+    let texts = Vec::<String>::deserialize(deserializer)?;
+    let keys = texts.into_iter().filter(|text| !text.trim().is_empty()).map(RequiredKey::from_text);
+    keys.collect::<Result<_, _>>().map_err(serde::de::Error::custom)
+}
+
+/// The members by which an event is recognised.
+#[derive(Deserialize)]
+struct Shape<'a> {
+    #[serde(borrow, rename = "ResponseURL")]
+    response_url: Option<&'a RawValue>,
+    #[serde(borrow, rename = "Event")]
+    event: Option<&'a RawValue>,
+    #[serde(borrow, rename = "detail-type")]
+    detail_type: Option<&'a RawValue>,
+}
+
+/// Returns true for an event of EventBridge: CloudFormation's requests have a `ResponseURL`, and nothing else has one.
+#[must_use]
+pub(crate) fn is_notice(payload: &[u8]) -> bool {
+    json::object::<Shape<'_>>(payload)
+        .is_some_and(|shape| shape.response_url.is_none() && (shape.event.is_some() || shape.detail_type.is_some()))
+}
+
+fn refuse(problem: impl Into<String>) -> Error {
+    Error::InvalidEvent { problem: format!("the rotation event {}; nothing was done", problem.into()) }
+}
+
+impl Notice {
+    /// Decodes an event that reached the function at `home`. Refuses one of another account, Region or service.
+    pub(super) fn decode(payload: &[u8], home: &Home) -> Result<Self, Error> {
+        if payload.len() > BYTES_MAX {
+            return Err(refuse(format!("has {} bytes, more than {BYTES_MAX}", payload.len())));
+        }
+        // serde's words may quote the event.
+        let input: Input = serde_json::from_slice(payload).map_err(|error| {
+            refuse(format!(
+                "cannot be read at line {} column {}; write the rule's InputTemplate as in docs/rotation.md",
+                error.line(),
+                error.column()
+            ))
+        })?;
+        let Input { event, stack_id, runtimes, credential_providers } = input;
+        if event.source != SOURCE || event.detail_type != DETAIL_TYPE {
+            let found = format!("{} of {}", quote(&event.detail_type), quote(&event.source));
+            return Err(refuse(format!("is {found}; let the rule match \"{DETAIL_TYPE}\" of \"{SOURCE}\"")));
+        }
+        home.check_stack(&stack_id).map_err(|problem| refuse(format!("has a `StackId` that {problem}")))?;
+        home.check_source(&event.account, &event.region).map_err(refuse)?;
+        let [secret_arn] = event.resources.as_slice() else {
+            return Err(refuse(format!("names {} secrets in `resources`, and not one", event.resources.len())));
+        };
+        let is_read = |arn: &String| arn == secret_arn;
+        let runtimes: Vec<_> = runtimes.into_iter().filter(|entry| is_read(&entry.secret_arn)).collect();
+        for property in runtimes.iter().flat_map(|entry| entry.verification.iter().flat_map(Map::keys)) {
+            if !PROBE_PROPERTIES.contains(&property.as_str()) {
+                let known = PROBE_PROPERTIES.join(", ");
+                return Err(refuse(format!("has {} in `Verification`; known are {known}", quote(property))));
+            }
+        }
+        Ok(Self {
+            event_id: event.id,
+            stack_id,
+            is_current: event.detail.label_updated == CURRENT,
+            runtimes,
+            providers: credential_providers.into_iter().filter(|entry| is_read(&entry.secret_arn)).collect(),
+            secret_arn: secret_arn.clone(),
+        })
+    }
+}

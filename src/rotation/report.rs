@@ -1,0 +1,89 @@
+//! Reports a rotation: one line in the log, and a metric in CloudWatch's embedded format.
+
+use std::time::SystemTime;
+
+use serde_json::{Value, json};
+use tracing::{error, info};
+
+use super::Rotated;
+use super::notice::Notice;
+use crate::logging;
+
+/// The metrics' namespace.
+const NAMESPACE: &str = "AgentCoreProvisioner";
+
+/// The event that is reported.
+#[derive(Debug)]
+pub(crate) struct Report {
+    started: SystemTime,
+    /// The stack and the secret, if the event names them.
+    about: Option<(String, String)>,
+}
+
+impl Report {
+    pub(super) fn new(started: SystemTime, notice: &Notice) -> Self {
+        Self { started, about: Some((notice.stack_id.clone(), notice.secret_arn.clone())) }
+    }
+
+    pub(super) fn unknown(started: SystemTime) -> Self {
+        Self { started, about: None }
+    }
+
+    /// Reports a success. An event that changed nothing has no metric.
+    pub(crate) fn succeeded(&self, rotated: &Rotated, now: SystemTime) {
+        let (stack_id, secret) = self.ids();
+        let milliseconds = self.milliseconds(now);
+        if let Some(reason) = rotated.idle {
+            info!(StackId = stack_id, secret, reason, milliseconds, "UNCHANGED: nothing to rotate");
+            return;
+        }
+        let (runtimes, providers) = (rotated.runtimes.join(", "), rotated.providers.join(", "));
+        info!(StackId = stack_id, secret, runtimes, providers, milliseconds, "ROTATED");
+        self.measure(false, now);
+    }
+
+    /// Reports a failure. `reason` is masked.
+    pub(crate) fn failed(&self, reason: &str, now: SystemTime) {
+        let (stack_id, secret) = self.ids();
+        error!(StackId = stack_id, secret, reason, milliseconds = self.milliseconds(now), "ROTATION FAILED");
+        self.measure(true, now);
+    }
+
+    fn ids(&self) -> (Option<&str>, Option<&str>) {
+        let about = self.about.as_ref();
+        (about.map(|(stack, _)| stack.as_str()), about.map(|(_, secret)| secret.as_str()))
+    }
+
+    fn milliseconds(&self, now: SystemTime) -> u64 {
+        let passed = now.duration_since(self.started).unwrap_or_default();
+        u64::try_from(passed.as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// Writes the metrics. Their dimension is the stack's name, so that an event without a stack has none.
+    fn measure(&self, failed: bool, now: SystemTime) {
+        let Some((stack_id, _)) = &self.about else { return };
+        let name = stack_id.split('/').nth(1).unwrap_or_default();
+        logging::metric(&metric(name, failed, self.milliseconds(now), now));
+    }
+}
+
+/// Returns a line in the embedded metric format (CloudWatch user guide, embedded metric format specification).
+fn metric(stack_name: &str, failed: bool, milliseconds: u64, now: SystemTime) -> Value {
+    let since_epoch = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let count = |name: &str| json!({"Name": name, "Unit": "Count"});
+    let duration = json!({"Name": "RotationDuration", "Unit": "Milliseconds"});
+    json!({
+        "_aws": {
+            "Timestamp": u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX),
+            "CloudWatchMetrics": [{
+                "Namespace": NAMESPACE,
+                "Dimensions": [["StackName"]],
+                "Metrics": [count("Rotations"), count("RotationFailures"), duration],
+            }],
+        },
+        "StackName": stack_name,
+        "Rotations": u8::from(!failed),
+        "RotationFailures": u8::from(failed),
+        "RotationDuration": milliseconds,
+    })
+}

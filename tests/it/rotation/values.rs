@@ -1,0 +1,68 @@
+//! Secrets whose values are copied into the runtime's environment.
+
+use super::*;
+
+async fn create() -> Scene {
+    let value = "EnvironmentVariables";
+    Scene::create(&[("CredentialDelivery", value)]).await
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn copied_values_are_read_again() {
+    let mut scene = create().await;
+    let before = scene.deployment.environment();
+    let version = scene.rotate("rotated").await;
+    let after = scene.deployment.environment();
+    assert_eq!(after["ZSCALER_PRIVATE_KEY"], canary("rotated"));
+    let changed: Vec<_> =
+        after.iter().filter(|(key, value)| before.get(*key) != Some(value)).map(|(key, _)| key).collect();
+    assert_eq!(changed, [MARKER, "ZSCALER_PRIVATE_KEY"]);
+    assert_eq!((scene.versions(), scene.marker()), (2, version));
+    // A key that the secret has from now on is added; one that is the template's own stays.
+    let mut value = credentials("third");
+    value["ZSCALER_MCP_PORT"] = json!("9000");
+    value["ZSCALER_EXTRA"] = json!("more");
+    scene.put(&value, &["AWSCURRENT"]);
+    scene.settle().await;
+    let after = scene.deployment.environment();
+    assert_eq!((after["ZSCALER_MCP_PORT"].as_str(), after["ZSCALER_EXTRA"].as_str()), ("8000", "more"));
+    assert_eq!(scene.metrics(), [(1, 0), (1, 0)]);
+    scene.end().await;
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn values_that_do_not_work_are_put_back() {
+    let mut scene = create().await;
+    let before = scene.deployment.environment();
+    let broken =
+        Behaviour { start: Start::Crash("SystemExit: the key was refused".to_owned()), ..Behaviour::zscaler() };
+    let on_v2 = matrix::platform() == emulator::agentcore_control::PlatformVersion::V2;
+    if on_v2 {
+        scene.fault("UpdateAgentRuntime", 1, FaultEffect::BecomesFailed("The container exited".to_owned()));
+    } else {
+        scene.deployment.aws.with(|world| world.containers.behave(broken));
+    }
+    scene.deployment.aws.with(|world| world.event_bus.deliver_after(&[Duration::ZERO, Duration::from_mins(30)]));
+    let refused = scene.rotate("refused").await;
+    let reports = scene.reports();
+    let reason = reports[0]["reason"].as_str().expect("a reason");
+    assert!(reason.contains("; the former values were put back; make the former version"), "{reason}");
+    assert_eq!(scene.last_report().1, "everything has the current version already", "a duplicate does not try again");
+    let mut after = scene.deployment.environment();
+    assert_eq!(after[MARKER], format!("{} refused {refused}", before[MARKER]));
+    after.insert(MARKER.to_owned(), before[MARKER].clone());
+    assert_eq!((after, scene.versions()), (before, 3));
+    scene.deployment.aws.with(|world| {
+        world.event_bus.deliver_after(&[Duration::ZERO]);
+        world.containers.behave(Behaviour::zscaler());
+    });
+    let version = scene.rotate("good").await;
+    assert_eq!(scene.marker(), version);
+    assert_eq!(scene.deployment.environment()["ZSCALER_PRIVATE_KEY"], canary("good"));
+    scene.end().await;
+}
+
+repeat_on_v2!("values.rs":
+    copied_values_are_read_again
+    values_that_do_not_work_are_put_back
+);
