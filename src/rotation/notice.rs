@@ -20,8 +20,18 @@ const CURRENT: &str = "AWSCURRENT";
 const BYTES_MAX: usize = 300 * 1024;
 /// Properties of a probe that a rule may give. The others follow from the event, or would send a client's secret to an
 /// address that whoever invokes the function chooses.
-const PROBE_PROPERTIES: [&str; 8] =
-    ["Auth", "DiscoveryUrl", "ExpectedTools", "Issuer", "MinimumTools", "Mode", "SecretHeaders", "ExpectedToolCount"];
+const PROBE_PROPERTIES: [&str; 10] = [
+    "Auth",
+    "CallArguments",
+    "CallTool",
+    "DiscoveryUrl",
+    "ExpectedToolCount",
+    "ExpectedTools",
+    "Issuer",
+    "MinimumTools",
+    "Mode",
+    "SecretHeaders",
+];
 
 /// A secret's label that moved, and the resources of one stack that read the secret.
 #[derive(Debug)]

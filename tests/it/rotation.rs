@@ -375,6 +375,23 @@ async fn a_server_that_does_not_start_with_the_new_value_is_reported() {
     scene.end().await;
 }
 
+/// The server starts and lists its tools with any credentials.
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn credentials_that_are_refused_behind_the_server_are_reported_if_a_tool_is_called() {
+    for (tool, message) in [("tool_001", "ROTATION FAILED"), ("", "ROTATED")] {
+        let mut scene = Scene::new(&[("CredentialSource", "UseExisting"), ("VerifyWithTool", tool)]);
+        let upstream = Some(("ZSCALER_PRIVATE_KEY".to_owned(), canary("key")));
+        scene.deployment.aws.with(|world| world.containers.behave(Behaviour { upstream, ..Behaviour::zscaler() }));
+        let stack = scene.deployment.create().await;
+        scene.deployment.expect(&stack, StackStatus::CreateComplete);
+        scene.rotate("refused").await;
+        let (reported, reason) = scene.last_report();
+        assert_eq!(reported, message, "{reason}");
+        assert_eq!(reason.contains("the tool \"tool_001\" failed"), !tool.is_empty(), "{reason}");
+        scene.end().await;
+    }
+}
+
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn without_the_rule_a_rotation_is_not_noticed() {
     let mut scene = Scene::create(&[("RecycleOnRotation", "false")]).await;
@@ -425,6 +442,7 @@ repeat_on_v2!("rotation.rs":
     an_update_during_a_rotation_loses_nothing
     a_value_without_a_required_key_changes_nothing
     a_server_that_does_not_start_with_the_new_value_is_reported
+    credentials_that_are_refused_behind_the_server_are_reported_if_a_tool_is_called
     without_the_rule_a_rotation_is_not_noticed
     a_rotation_is_fast_and_calls_little
 );
