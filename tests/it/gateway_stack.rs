@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use cloudformation::{TemplateSource, template_summary};
+use emulator::agentcore_control::{ClientAuthentication, CredentialProvider};
 use emulator::aws::ServiceId;
 use emulator::faults::{Fault, FaultEffect};
 use emulator::identity_provider::{ClaimStyle, Client, Provider};
@@ -416,6 +417,7 @@ async fn every_setting_of_a_gateway_needs_one() {
             }
             "GatewayOAuthProviderGrantType" => "TOKEN_EXCHANGE",
             "GatewayOAuthCustomParameters" => PARAMETERS,
+            "GatewayOAuthClientAuthentication" => "CLIENT_SECRET_POST",
             "GatewayTokenEndpointQuery" => "tenant=acme",
             "GatewayToolSchemaJson" => "{}",
             "GatewayToolSchemaS3Uri" => "s3://bucket/key",
@@ -427,6 +429,25 @@ async fn every_setting_of_a_gateway_needs_one() {
         let refusal = deployment.refused_create().await;
         assert!(refusal.contains("only work with EnableAgentCoreGateway=true"), "{name}: {refusal}");
     }
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn the_gateway_authenticates_as_the_template_says() {
+    let mut deployment = deployment(&topology("AWS_IAM", "OAUTH"));
+    let authentication = |deployment: &Deployment| {
+        let now = deployment.aws.clock().now();
+        let found = |provider: &CredentialProvider| provider.client_authentication;
+        deployment.aws.with(|world| world.agentcore.credential_providers(now).map(found).collect::<Vec<_>>())
+    };
+    let stack = deployment.create().await;
+    deployment.expect(&stack, StackStatus::CreateComplete);
+    assert_eq!(authentication(&deployment), [ClientAuthentication::Basic], "what the discovery document lists");
+    deployment.set(&[("GatewayOAuthClientAuthentication", "CLIENT_SECRET_POST")]);
+    let updated = deployment.update().await;
+    deployment.expect(&updated, StackStatus::UpdateComplete);
+    assert_eq!(authentication(&deployment), [ClientAuthentication::Post]);
+    deployment.delete().await;
+    deployment.check_nothing_is_left();
 }
 
 /// The keys' policies leave the decision to IAM. The gateway's role uses its key while a target is created.
@@ -554,7 +575,8 @@ crate::matrix::repeat_on_v2! {
     fewer_versions_roll_back_to_the_same_gateway
     a_refusal_by_aws_or_the_idp_is_one_sentence
     keys_of_the_gateway_and_of_the_token_vault_are_used_under_the_templates_policies
-    ; not a_tool_schema_in_s3_is_read_in_this_account_by_the_function_and_the_gateway
+    ; not the_gateway_authenticates_as_the_template_says
+    a_tool_schema_in_s3_is_read_in_this_account_by_the_function_and_the_gateway
     combinations_that_cannot_work_are_refused_before_anything_is_created
     every_setting_of_a_gateway_needs_one
     the_policies_fit_with_the_longest_parameters
