@@ -60,12 +60,12 @@ impl Lifecycle for GatewayTarget {
 
     async fn create(job: &Job<'_>, properties: Properties) -> Outcome {
         let gateway = preflight::gateway(job, &properties).await?;
-        create(job, &DesiredTarget::new(job, &gateway, &properties)).await
+        create(job, &DesiredTarget::new(job, &gateway, &properties, None)).await
     }
 
     async fn update(job: &Job<'_>, physical_id: &str, properties: Properties, old: Option<Properties>) -> Outcome {
         let gateway = preflight::gateway(job, &properties).await?;
-        let desired = &DesiredTarget::new(job, &gateway, &properties);
+        let desired = &DesiredTarget::new(job, &gateway, &properties, old.as_ref());
         let current = TargetRef::parse(physical_id).filter(|current| current.gateway_id == properties.gateway_id);
         let Some(current) = current else { return create(job, desired).await };
         // The rollback of a move to another gateway that was cancelled, or whose answer got lost.

@@ -49,7 +49,7 @@ const TARGET: Kind = Kind {
     update: "UpdateGatewayTarget",
     renamed: None,
     volatile: &["lastSynchronizedAt", "updatedAt"],
-    unplanted: &["privateEndpoint", "targetConfiguration.mcp.mcpServer.mcpToolSchema"],
+    unplanted: &["targetConfiguration.mcp.mcpServer.mcpToolSchema"],
     values: |_| None,
 };
 

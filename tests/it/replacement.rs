@@ -9,7 +9,7 @@ use emulator::settings::Settings;
 use serde_json::{Value, json};
 
 use crate::gateway_target::{COGNITO, GATEWAY_ROLE, Scene, create_gateway, create_provider, merged};
-use crate::world::{EXECUTION_ROLE, Event, IMAGE, canary};
+use crate::world::{EXECUTION_ROLE, Event, FUNCTION_ROLE, IMAGE, canary};
 
 /// A property, and the properties before and after an update that changes it.
 type Change = (&'static str, Value, Value);
@@ -142,6 +142,16 @@ async fn a_property_of_a_runtime_replaces_as_declared() {
             ("RequestHeaders", json!({}), json!({"RequestHeaders": "X-Two"})),
             ("PlatformVersion", json!({}), json!({"PlatformVersion": "V2"})),
             ("MaxLifetime", json!({}), json!({"MaxLifetime": "1000"})),
+            (
+                "ResourcePolicy",
+                json!({}),
+                json!({"ResourcePolicy": {"Version": "2012-10-17", "Statement": {"Effect": "Allow",
+                    "Principal": {"AWS": GATEWAY_ROLE}, "Action": "bedrock-agentcore:InvokeAgentRuntime"}}}),
+            ),
+            ("AllowedCallers", json!({}), json!({"AllowedCallers": [GATEWAY_ROLE, FUNCTION_ROLE]})),
+            ("LogRetentionInDays", json!({}), json!({"LogRetentionInDays": "30"})),
+            ("LogKmsKeyArn", json!({}), json!({"LogKmsKeyArn": KEY})),
+            ("LogGroupDeletion", json!({}), json!({"LogGroupDeletion": "Delete"})),
             ("IdleRuntimeSessionTimeout", json!({}), json!({"IdleRuntimeSessionTimeout": "600"})),
             ("Tags", json!({}), json!({"Tags": {"team": "two"}})),
         ]);
@@ -222,6 +232,8 @@ async fn a_property_of_a_workload_identity_replaces_as_declared() {
 async fn a_property_of_a_gateway_replaces_as_declared() {
     let changes = |_: &Scene| -> Vec<Change> {
         let jwt = json!({"AuthorizerType": "CUSTOM_JWT"});
+        let engine = "arn:aws:bedrock-agentcore:us-east-1:111122223333:policy-engine/tools-a1b2c3d4e5";
+        let engine = json!({"PolicyEngineArn": engine});
         let allowed = merged(jwt.clone(), json!({"Issuer": COGNITO, "AllowedClients": "app"}));
         let mut changes = authorizer(&jwt);
         changes.extend(client(&allowed));
@@ -236,6 +248,13 @@ async fn a_property_of_a_gateway_replaces_as_declared() {
             ("DisableToolsPagination", json!({}), json!({"DisableToolsPagination": "true"})),
             ("Instructions", json!({}), json!({"Instructions": "two"})),
             ("ExceptionLevel", json!({}), json!({"ExceptionLevel": "DEBUG"})),
+            (
+                "InterceptorArns",
+                json!({}),
+                json!({"InterceptorArns": "arn:aws:lambda:us-east-1:111122223333:function:both"}),
+            ),
+            ("PolicyEngineArn", json!({}), engine.clone()),
+            ("PolicyEngineMode", engine, json!({"PolicyEngineMode": "LOG_ONLY"})),
             ("KmsKeyArn", json!({}), json!({"KmsKeyArn": KEY})),
             ("Tags", json!({}), json!({"Tags": {"team": "two"}})),
         ]);

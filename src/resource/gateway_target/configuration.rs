@@ -79,6 +79,11 @@ impl Configuration {
         }
     }
 
+    /// Returns this configuration with the private endpoint of another, in whatever form it is.
+    pub(super) fn with_network_of(self, other: &Self) -> Self {
+        Self { network: other.network.clone(), ..self }
+    }
+
     /// Returns the configuration that the service reports.
     pub(super) fn live(live: &GetGatewayTargetOutput) -> Self {
         let server = mcp_server(live);

@@ -7,7 +7,8 @@ use aws_sdk_bedrockagentcorecontrol::operation::get_gateway_target::GetGatewayTa
 use aws_smithy_types::DateTime;
 
 use super::configuration::Configuration;
-use super::governed::GOVERNED;
+use super::governed::{GOVERNED, KEEPING_NETWORK};
+use super::network::Network;
 use super::preflight;
 use super::properties::Properties;
 use crate::agentcore::gateway_target::{self, GatewayTarget, TargetName, TargetRef, failure};
@@ -22,18 +23,34 @@ pub(super) struct DesiredTarget<'a> {
     pub(super) gateway: &'a GetGatewayOutput,
     pub(super) properties: &'a Properties,
     configuration: Configuration,
+    /// True if no property asks or asked for a private endpoint, so that one that exists is somebody else's.
+    keeps_network: bool,
     name: TargetName,
 }
 
 impl<'a> DesiredTarget<'a> {
-    pub(super) fn new(job: &Job<'_>, gateway: &'a GetGatewayOutput, properties: &'a Properties) -> Self {
+    /// `old` are the properties before an update.
+    pub(super) fn new(
+        job: &Job<'_>,
+        gateway: &'a GetGatewayOutput,
+        properties: &'a Properties,
+        old: Option<&Properties>,
+    ) -> Self {
         let name = properties.target_name(job.requester());
-        Self { gateway, properties, configuration: Configuration::desired(job, properties), name }
+        let is_public = |properties: &Properties| properties.network == Network::Public;
+        let keeps_network = is_public(properties) && old.is_none_or(is_public);
+        Self { gateway, properties, configuration: Configuration::desired(job, properties), keeps_network, name }
+    }
+
+    /// Returns the desired configuration of a target that exists.
+    fn configuration_of(&self, live: &GetGatewayTargetOutput) -> Configuration {
+        let desired = self.configuration.clone();
+        if self.keeps_network { desired.with_network_of(&Configuration::live(live)) } else { desired }
     }
 
     /// Returns true if nothing is left to update.
     pub(super) fn is_in_place(&self, live: &GetGatewayTargetOutput) -> bool {
-        live.phase() == Phase::Ready && Self::is_applied(&self.configuration, live)
+        live.phase() == Phase::Ready && Self::is_applied(&self.configuration_of(live), live)
     }
 }
 
@@ -54,7 +71,7 @@ impl Desired for DesiredTarget<'_> {
         if !live.is_some_and(|live| self.is_in_place(live)) {
             preflight::runtime(job, self.gateway, self.properties).await?;
         }
-        Ok(self.configuration.clone())
+        Ok(live.map_or_else(|| self.configuration.clone(), |live| self.configuration_of(live)))
     }
 
     async fn create(
@@ -82,7 +99,11 @@ impl Desired for DesiredTarget<'_> {
         _: u32,
     ) -> Result<Option<Updated<Self>>, Error> {
         let request = configuration.update_request(&job.context.agentcore).map_err(unbuildable)?;
-        match gateway_target::update(job, id, request, &GOVERNED).await {
+        let (request, governed) = match self.keeps_network {
+            true => (request.set_private_endpoint(None), &KEEPING_NETWORK),
+            false => (request, &GOVERNED),
+        };
+        match gateway_target::update(job, id, request, governed).await {
             Ok(updated) => Ok(updated.map(|receipt| Updated { receipt, live: None })),
             // The conflict may be about the new name, which may be taken.
             Err(error) if GatewayTarget::is_conflict(&error) => {

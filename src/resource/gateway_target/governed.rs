@@ -3,36 +3,45 @@
 use super::properties::HEADERS_MAX;
 use crate::agentcore::put::{Governed, Rule};
 
-/// By the members of UpdateGatewayTarget.
-pub(super) const GOVERNED: Governed = Governed {
-    read_only: &[
-        "authorizationData",
-        "createdAt",
-        "gatewayArn",
-        "lastSynchronizedAt",
-        "privateEndpointManagedResources",
-        "protocolType",
-        "status",
-        "statusReasons",
-        "targetId",
-        "updatedAt",
-    ],
-    renamed: None,
-    members: &[
-        ("credentialProviderConfigurations", Rule::Single(&CREDENTIAL)),
-        ("description", Rule::Ours),
-        (
-            "metadataConfiguration",
-            Rule::Structure(&[
-                ("allowedRequestHeaders", Rule::headers(HEADERS_MAX)),
-                ("allowedResponseHeaders", Rule::headers(HEADERS_MAX)),
-            ]),
-        ),
-        ("name", Rule::Ours),
-        ("privateEndpoint", Rule::Presence(&NETWORK)),
-        ("targetConfiguration", Rule::Union(&[("mcp", Rule::Union(&[("mcpServer", SERVER)]))])),
-    ],
-};
+/// Returns the rules by the members of UpdateGatewayTarget.
+macro_rules! governed {
+    ($($network:expr)?) => {
+        Governed {
+            read_only: &[
+                "authorizationData",
+                "createdAt",
+                "gatewayArn",
+                "lastSynchronizedAt",
+                "privateEndpointManagedResources",
+                "protocolType",
+                "status",
+                "statusReasons",
+                "targetId",
+                "updatedAt",
+            ],
+            renamed: None,
+            members: &[
+                ("credentialProviderConfigurations", Rule::Single(&CREDENTIAL)),
+                ("description", Rule::Ours),
+                (
+                    "metadataConfiguration",
+                    Rule::Structure(&[
+                        ("allowedRequestHeaders", Rule::headers(HEADERS_MAX)),
+                        ("allowedResponseHeaders", Rule::headers(HEADERS_MAX)),
+                    ]),
+                ),
+                ("name", Rule::Ours),
+                $(("privateEndpoint", $network),)?
+                ("targetConfiguration", Rule::Union(&[("mcp", Rule::Union(&[("mcpServer", SERVER)]))])),
+            ],
+        }
+    };
+}
+
+/// The rules of an update for properties that give a private endpoint, or gave one before.
+pub(super) static GOVERNED: Governed = governed!(Rule::Presence(&NETWORK));
+/// The rules of an update that keeps the private endpoint of somebody else.
+pub(super) static KEEPING_NETWORK: Governed = governed!();
 
 const SERVER: Rule = Rule::Structure(&[
     ("endpoint", Rule::Ours),

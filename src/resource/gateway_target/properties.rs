@@ -41,7 +41,8 @@ pub(crate) struct Properties {
     pub(super) description: Option<String>,
     #[property(flatten = OutboundFields, parse = |reader, fields| Outbound::new(reader, fields, &endpoint))]
     pub(super) outbound: Outbound,
-    /// Way to a server in a VPC, [in the form below](#private-endpoints).
+    /// Way to a server in a VPC, [in the form below](#private-endpoints). Without it, an endpoint that somebody else
+    /// set stays.
     #[property(name = "PrivateEndpoint", parse = Network::new)]
     pub(super) network: Network,
     #[property(flatten = ToolSourceFields, parse = ToolSource::new)]
