@@ -99,9 +99,10 @@ impl Desired for DesiredTarget<'_> {
         _: u32,
     ) -> Result<Option<Updated<Self>>, Error> {
         let request = configuration.update_request(&job.context.agentcore).map_err(unbuildable)?;
-        let (request, governed) = match self.keeps_network {
-            true => (request.set_private_endpoint(None), &KEEPING_NETWORK),
-            false => (request, &GOVERNED),
+        let (request, governed) = if self.keeps_network {
+            (request.set_private_endpoint(None), &KEEPING_NETWORK)
+        } else {
+            (request, &GOVERNED)
         };
         match gateway_target::update(job, id, request, governed).await {
             Ok(updated) => Ok(updated.map(|receipt| Updated { receipt, live: None })),
