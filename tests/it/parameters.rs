@@ -185,8 +185,8 @@ const TEMPLATE: &[Form] = &[
     },
     Form {
         parameters: &["GatewayOAuthClientSecretJsonKey"],
-        good: &["", "client_secret", "the key"],
-        bad: &[" a", "a "],
+        good: &["", "client_secret", "the key", "a"],
+        bad: &[" a", "a ", "a\"b", "a\\b", "<a>"],
     },
     Form {
         parameters: &["GatewayOAuthProviderArn"],

@@ -263,11 +263,13 @@ class Lifecycle(unittest.TestCase):
 
     def test_bad_events_create_nothing(self):
         for path in sorted(EVENTS.glob("bad-*.json")):
-            # An answer is impossible there, and its address must be the receiver's here.
-            if path.stem == "bad-response-url-not-https":
+            request = json.loads(path.read_text(encoding="utf-8"))
+            # An answer is impossible there, and its address must be the receiver's here. An event that is not
+            # CloudFormation's has no address.
+            if path.stem == "bad-response-url-not-https" or "ResponseURL" not in request:
                 continue
             with self.subTest(path.stem):
-                answer = self.fail_(json.loads(path.read_text(encoding="utf-8")))
+                answer = self.fail_(request)
                 self.assertTrue(answer["Reason"])
         self.assertEqual(self.secrets.list_secrets()["SecretList"], [])
         self.assertEqual(self.runtimes(), [])

@@ -26,6 +26,9 @@ use crate::stored_secret::{self, Document, Stored};
 /// that comes first loses nothing.
 const GOVERNED: Governed =
     Governed { read_only: READ_ONLY, renamed: None, members: &[("environmentVariables", Rule::Structure(&[]))] };
+/// Variables are removed by sending the whole environment without them.
+const GOVERNED_WHOLE: Governed =
+    Governed { read_only: READ_ONLY, renamed: None, members: &[("environmentVariables", Rule::Ours)] };
 
 /// The rotation of a runtime's secret.
 #[derive(Clone, Copy)]
@@ -44,8 +47,8 @@ pub(crate) struct Rotation<'a> {
 pub(crate) struct Rotated {
     pub(crate) arn: String,
     pub(crate) version: String,
-    /// The former values of the variables that were set.
-    former: BTreeMap<String, Sensitive>,
+    /// What puts the former variables back.
+    former: Changes,
     /// The version of the secret that they come from.
     former_version: String,
 }
@@ -88,10 +91,13 @@ pub(crate) async fn rotate(job: &Job<'_>, rotation: &Rotation<'_>) -> Result<Rot
     if !reads_itself {
         values = changed_values(job, rotation.secret, &marker, &environment).await?;
     }
-    let former = values.keys().filter_map(|key| Some((key.clone(), environment.get(key)?.clone()))).collect();
+    let former = Changes {
+        set: values.keys().filter_map(|key| Some((key.clone(), environment.get(key)?.clone()))).collect(),
+        remove: values.keys().filter(|key| !environment.contains_key(*key)).cloned().collect(),
+    };
     values.insert(SECRET_VERSION_VARIABLE.to_owned(), Marker::new(&rotation.secret.version_id).to_value());
-    let purpose = format!("rotate-{}", rotation.round);
-    let converged = converge(job, rotation, found, values, purpose).await;
+    let changes = Changes { set: values, remove: Vec::new() };
+    let converged = converge(job, rotation, found, changes, format!("rotate-{}", rotation.round)).await;
     let rotated = |arn: String, version: String| Rotated { arn, version, former, former_version: marker.in_use };
     match converged {
         Ok(found) => {
@@ -121,11 +127,11 @@ pub(crate) async fn put_back(job: &Job<'_>, rotation: &Rotation<'_>, rotated: &R
     let outcome = if rotation.delivery == CredentialDelivery::ContainerRetrieval {
         format!("the container reads the secret itself, so {advice}")
     } else {
-        let mut values = rotated.former.clone();
+        let mut former = rotated.former.clone();
         let marker =
             Marker { in_use: rotated.former_version.clone(), refused: Some(rotation.secret.version_id.clone()) };
-        values.insert(SECRET_VERSION_VARIABLE.to_owned(), marker.to_value());
-        match restore(job, rotation, values).await {
+        former.set.insert(SECRET_VERSION_VARIABLE.to_owned(), marker.to_value());
+        match restore(job, rotation, former).await {
             Ok(()) => format!("the former values were put back; {advice}"),
             Err(error) => format!("the former values could not be put back ({error}); {advice}, and update the stack"),
         }
@@ -139,21 +145,21 @@ pub(crate) async fn put_back(job: &Job<'_>, rotation: &Rotation<'_>, rotated: &R
     }
 }
 
-async fn restore(job: &Job<'_>, rotation: &Rotation<'_>, values: BTreeMap<String, Sensitive>) -> Result<(), Error> {
+async fn restore(job: &Job<'_>, rotation: &Rotation<'_>, former: Changes) -> Result<(), Error> {
     let found = provisioned::current::<Runtime>(job, rotation.id).await?;
     let found = found.ok_or_else(|| gone::<Runtime>(rotation.id))?;
-    converge(job, rotation, found, values, format!("put-back-{}", rotation.round)).await.map(|_| ())
+    converge(job, rotation, found, former, format!("put-back-{}", rotation.round)).await.map(|_| ())
 }
 
 async fn converge(
     job: &Job<'_>,
     rotation: &Rotation<'_>,
     found: Found<Runtime>,
-    values: BTreeMap<String, Sensitive>,
+    changes: Changes,
     purpose: String,
 ) -> Result<Found<Runtime>, Error> {
     let name = found.live.agent_runtime_name().to_owned();
-    let desired = DesiredEnvironment { id: rotation.id, name, secret_arn: &rotation.secret.arn, values, purpose };
+    let desired = DesiredEnvironment { id: rotation.id, name, secret_arn: &rotation.secret.arn, changes, purpose };
     Box::pin(engine::converge(job, &desired, found)).await
 }
 
@@ -215,18 +221,25 @@ async fn former_document(
     })
 }
 
-/// Variables that a runtime is to have, next to those that it has.
+/// Changes of a runtime's environment. Other variables stay.
+#[derive(Clone)]
+struct Changes {
+    set: BTreeMap<String, Sensitive>,
+    remove: Vec<String>,
+}
+
+/// The environment that a runtime should have after some changes.
 struct DesiredEnvironment<'a> {
     id: &'a String,
     name: String,
     secret_arn: &'a str,
-    values: BTreeMap<String, Sensitive>,
+    changes: Changes,
     purpose: String,
 }
 
 impl Desired for DesiredEnvironment<'_> {
     type Noun = Runtime;
-    type Configuration = BTreeMap<String, Sensitive>;
+    type Configuration = Changes;
     type Receipt = Version;
     const RECEIPT_MEMBER: Option<&'static str> = Some("version");
 
@@ -234,16 +247,12 @@ impl Desired for DesiredEnvironment<'_> {
         self.name.clone()
     }
 
-    async fn configuration(
-        &self,
-        _: &Job<'_>,
-        _: Option<&GetAgentRuntimeOutput>,
-    ) -> Result<BTreeMap<String, Sensitive>, Error> {
-        Ok(self.values.clone())
+    async fn configuration(&self, _: &Job<'_>, _: Option<&GetAgentRuntimeOutput>) -> Result<Changes, Error> {
+        Ok(self.changes.clone())
     }
 
     /// Creates nothing: only a stack creates a runtime.
-    async fn create(&self, _: &Job<'_>, _: &BTreeMap<String, Sensitive>, _: u32) -> Result<Created<Runtime>, Error> {
+    async fn create(&self, _: &Job<'_>, _: &Changes, _: u32) -> Result<Created<Runtime>, Error> {
         Err(gone::<Runtime>(self.id))
     }
 
@@ -251,25 +260,33 @@ impl Desired for DesiredEnvironment<'_> {
         &self,
         job: &Job<'_>,
         id: &String,
-        _: &GetAgentRuntimeOutput,
-        values: &BTreeMap<String, Sensitive>,
+        live: &GetAgentRuntimeOutput,
+        changes: &Changes,
         attempt: u32,
     ) -> Result<Option<Updated<Self>>, Error> {
+        let (mut values, governed) = if changes.remove.is_empty() {
+            (BTreeMap::new(), &GOVERNED)
+        } else {
+            (environment_of(live), &GOVERNED_WHOLE)
+        };
+        values.extend(changes.set.clone());
+        values.retain(|key, _| !changes.remove.contains(key));
         let values = values.iter().map(|(key, value)| (key.clone(), value.expose().to_owned())).collect();
         let request = job.context.agentcore.update_agent_runtime().set_environment_variables(Some(values));
         let request =
             request.client_token(job.requester().client_token(&format!("runtime-{}-{attempt}", self.purpose)));
-        let receipt = runtime::update(job, id, request, &GOVERNED).await?;
+        let receipt = runtime::update(job, id, request, governed).await?;
         Ok(Some(Updated { receipt, live: None }))
     }
 
-    fn is_applied(values: &BTreeMap<String, Sensitive>, live: &GetAgentRuntimeOutput) -> bool {
+    fn is_applied(changes: &Changes, live: &GetAgentRuntimeOutput) -> bool {
         let environment = environment_of(live);
-        values.iter().all(|(key, value)| environment.get(key) == Some(value))
+        changes.set.iter().all(|(key, value)| environment.get(key) == Some(value))
+            && !changes.remove.iter().any(|key| environment.contains_key(key))
     }
 
-    fn unapplied(values: &BTreeMap<String, Sensitive>, live: &GetAgentRuntimeOutput) -> Vec<&'static str> {
-        if Self::is_applied(values, live) { Vec::new() } else { vec!["environment"] }
+    fn unapplied(changes: &Changes, live: &GetAgentRuntimeOutput) -> Vec<&'static str> {
+        if Self::is_applied(changes, live) { Vec::new() } else { vec!["environment"] }
     }
 
     fn shows(live: &GetAgentRuntimeOutput, receipt: &Version) -> bool {

@@ -43,7 +43,10 @@ async fn values_that_do_not_work_are_put_back() {
         scene.deployment.aws.with(|world| world.containers.behave(broken));
     }
     scene.deployment.aws.with(|world| world.event_bus.deliver_after(&[Duration::ZERO, Duration::from_mins(30)]));
-    let refused = scene.rotate("refused").await;
+    let mut value = credentials("refused");
+    value["ZSCALER_EXTRA"] = json!("of the version that is refused");
+    let refused = scene.put(&value, &["AWSCURRENT"]);
+    scene.settle().await;
     let reports = scene.reports();
     let reason = reports[0]["reason"].as_str().expect("a reason");
     assert!(reason.contains("; the former values were put back; make the former version"), "{reason}");
