@@ -12,7 +12,6 @@ use aws_sdk_bedrockagentcorecontrol::types::{
 };
 use aws_smithy_types::error::operation::BuildError;
 
-use super::environment::SECRET_VERSION_VARIABLE;
 use super::properties::{IDLE_SECONDS_DEFAULT, LIFETIME_SECONDS_DEFAULT, Network, Properties};
 use crate::authorizer::Authorizer;
 use crate::header_name::is_service_header;
@@ -125,12 +124,9 @@ impl Configuration {
         Self { platform_version, ..self.clone() }
     }
 
-    /// Returns the same configuration with the secret's version of another one, if that has one.
-    pub(super) fn with_secret_version_of(mut self, other: &Self) -> Self {
-        if let Some(version) = other.environment.get(SECRET_VERSION_VARIABLE) {
-            self.environment.insert(SECRET_VERSION_VARIABLE.to_owned(), version.clone());
-        }
-        self
+    /// Returns the environment.
+    pub(super) fn environment(&self) -> &BTreeMap<String, Sensitive> {
+        &self.environment
     }
 
     /// Returns the platform, unless it is left to the service.

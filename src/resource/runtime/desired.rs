@@ -1,10 +1,9 @@
 //! A runtime as the engine provisions it.
 
-use std::collections::BTreeMap;
-
 use aws_sdk_bedrockagentcorecontrol::operation::get_agent_runtime::GetAgentRuntimeOutput;
 
 use super::configuration::Configuration;
+use super::environment::Environment;
 use super::governed::GOVERNED;
 use super::properties::Properties;
 use super::{environment, failure, platform, preflight};
@@ -13,14 +12,13 @@ use crate::agentcore::runtime::{self, Runtime, Version};
 use crate::agentcore::unbuildable;
 use crate::error::Error;
 use crate::job::Job;
-use crate::sensitive::Sensitive;
 use crate::tags;
 
 /// The runtime that a template asks for, with the environment that follows from it.
 pub(super) struct DesiredRuntime<'a> {
     pub(super) properties: &'a Properties,
     old: Option<&'a Properties>,
-    environment: BTreeMap<String, Sensitive>,
+    environment: Environment,
     name: String,
 }
 
@@ -57,14 +55,19 @@ impl Desired for DesiredRuntime<'_> {
         if let Some(policy) = &self.properties.resource_policy {
             policy.check_own_access(job.context.role_arn.as_deref(), self.properties.authorizer.is_some())?;
         }
-        let desired = Configuration::desired(self.properties, self.environment.clone());
         let Some(live) = live else {
+            let desired = Configuration::desired(self.properties, self.environment.variables.clone());
             platform::check_environment(&desired)?;
             preflight::check_idp(job, self.properties, None, None).await?;
             return Ok(desired);
         };
         let former = Configuration::live(live);
-        let desired = if self.keeps_secret_version() { desired.with_secret_version_of(&former) } else { desired };
+        let environment = if self.keeps_secret_version() {
+            environment::after_rotation(job, self.properties, &self.environment, former.environment()).await?
+        } else {
+            self.environment.variables.clone()
+        };
+        let desired = Configuration::desired(self.properties, environment);
         let desired = desired.on(platform::of_update(job, live, self.properties, self.old).await?);
         // The service has accepted the environment that the runtime has, whatever its size is here.
         if !former.has_environment_of(&desired) {

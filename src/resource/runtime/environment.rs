@@ -54,9 +54,49 @@ impl Marker {
     }
 }
 
+/// A whole environment.
+#[derive(Clone)]
+pub(super) struct Environment {
+    pub(super) variables: BTreeMap<String, Sensitive>,
+    /// The version of the secret whose values are among them.
+    pub(super) copied_version: Option<String>,
+}
+
 /// Builds the whole environment. Reads the secret only if its keys become variables.
-pub(super) async fn build(job: &Job<'_>, properties: &Properties) -> Result<BTreeMap<String, Sensitive>, Error> {
+pub(super) async fn build(job: &Job<'_>, properties: &Properties) -> Result<Environment, Error> {
+    build_with(job, properties, None).await
+}
+
+/// Builds the environment of an update that leaves the secret's version to the rotations. `live` is the environment of the
+/// runtime, and `current` the one that has the secret's present values.
+pub(super) async fn after_rotation(
+    job: &Job<'_>,
+    properties: &Properties,
+    current: &Environment,
+    live: &BTreeMap<String, Sensitive>,
+) -> Result<BTreeMap<String, Sensitive>, Error> {
+    let marker = Marker::of(live);
+    let (mut variables, marker) = match &current.copied_version {
+        None => (current.variables.clone(), live.get(SECRET_VERSION_VARIABLE).cloned()),
+        // A rotation found that these values do not work.
+        Some(version) if marker.refused.as_ref() == Some(version) => {
+            let former = build_with(job, properties, Some(&marker.in_use)).await?;
+            let is_former = former.copied_version.as_ref() == Some(&marker.in_use);
+            let marker = if is_former { marker.to_value() } else { Marker::new(version).to_value() };
+            (former.variables, Some(marker))
+        }
+        Some(version) if marker.in_use == *version => (current.variables.clone(), Some(marker.to_value())),
+        // The next rotation has to know whose values these are.
+        Some(version) => (current.variables.clone(), Some(Marker::new(version).to_value())),
+    };
+    variables.extend(marker.map(|marker| (SECRET_VERSION_VARIABLE.to_owned(), marker)));
+    Ok(variables)
+}
+
+/// Builds the environment with the values of this version of the secret, or of the present one.
+async fn build_with(job: &Job<'_>, properties: &Properties, version: Option<&str>) -> Result<Environment, Error> {
     let mut environment = properties.environment.clone();
+    let mut copied_version = None;
     if let Some(secret) = &properties.secret {
         match secret.delivery {
             CredentialDelivery::ContainerRetrieval => {
@@ -68,7 +108,15 @@ pub(super) async fn build(job: &Job<'_>, properties: &Properties) -> Result<BTre
             }
             CredentialDelivery::EnvironmentVariables => {
                 let stored = stored_secret::read(job, "SecretId", &secret.id).await?;
-                let texts = stored.document.texts().map_err(|key| {
+                let former = match version {
+                    Some(version) => stored_secret::version(job, &stored.arn, version).await?.zip(Some(version)),
+                    None => None,
+                };
+                let (document, version) = former
+                    .as_ref()
+                    .map_or((&stored.document, stored.version_id.as_str()), |(document, version)| (document, version));
+                copied_version = Some(version.to_owned());
+                let texts = document.texts().map_err(|key| {
                     let problem =
                         format!("names a secret whose key `{key}` is nested; an environment variable is one text");
                     Error::property("SecretId", problem)
@@ -99,7 +147,7 @@ pub(super) async fn build(job: &Job<'_>, properties: &Properties) -> Result<BTre
         return Err(replaces(name, sets));
     }
     check(properties, &environment)?;
-    Ok(environment)
+    Ok(Environment { variables: environment, copied_version })
 }
 
 fn check(properties: &Properties, environment: &BTreeMap<String, Sensitive>) -> Result<(), Error> {

@@ -53,19 +53,45 @@ async fn values_that_do_not_work_are_put_back() {
     assert_eq!(scene.last_report().1, "everything has the current version already", "a duplicate does not try again");
     let mut after = scene.deployment.environment();
     assert_eq!(after[MARKER], format!("{} refused {refused}", before[MARKER]));
-    after.insert(MARKER.to_owned(), before[MARKER].clone());
+    let after_marker = before[MARKER].clone();
+    after.insert(MARKER.to_owned(), after_marker.clone());
     assert_eq!((after, scene.versions()), (before, 3));
     scene.deployment.aws.with(|world| {
         world.event_bus.deliver_after(&[Duration::ZERO]);
         world.containers.behave(Behaviour::zscaler());
     });
+    // The update of the stack does not bring the refused values back.
+    scene.deployment.set(&[("EnableToolCallLogging", "false")]);
+    let stack = scene.deployment.update().await;
+    scene.deployment.expect(&stack, StackStatus::UpdateComplete);
+    let updated = scene.deployment.environment();
+    assert_eq!(updated["ZSCALER_PRIVATE_KEY"], canary("key"));
+    assert_eq!(updated[MARKER], format!("{} refused {refused}", after_marker));
     let version = scene.rotate("good").await;
     assert_eq!(scene.marker(), version);
     assert_eq!(scene.deployment.environment()["ZSCALER_PRIVATE_KEY"], canary("good"));
     scene.end().await;
 }
 
+/// An update copies the present values, of which the next rotation has to know the version.
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_rotation_that_nobody_noticed_does_not_end_the_later_ones() {
+    let copied = ("CredentialDelivery", "EnvironmentVariables");
+    let mut scene = Scene::create(&[copied, ("RecycleOnRotation", "false")]).await;
+    let missed = scene.rotate("missed").await;
+    scene.deployment.set(&[("RecycleOnRotation", "true"), ("EnableToolCallLogging", "false")]);
+    let stack = scene.deployment.update().await;
+    scene.deployment.expect(&stack, StackStatus::UpdateComplete);
+    assert_eq!(scene.deployment.environment()["ZSCALER_PRIVATE_KEY"], canary("missed"));
+    assert_eq!(scene.marker(), missed);
+    let noticed = scene.rotate("noticed").await;
+    assert_eq!(scene.deployment.environment()["ZSCALER_PRIVATE_KEY"], canary("noticed"));
+    assert_eq!(scene.marker(), noticed);
+    scene.end().await;
+}
+
 repeat_on_v2!("values.rs":
+    a_rotation_that_nobody_noticed_does_not_end_the_later_ones
     copied_values_are_read_again
     values_that_do_not_work_are_put_back
 );
