@@ -21,6 +21,8 @@ const SECRET_BYTES_MAX: usize = 65_536;
 const PARAMETER_BYTES_MAX: usize = 4096;
 /// Stands for a value that is not shown.
 const HIDDEN: &str = "****";
+/// The length from which a credential is looked for in settings.
+const COPY_CHARS_MIN: usize = 6;
 
 /// Arguments of `local secret`.
 #[derive(Debug, clap::Args)]
@@ -81,10 +83,14 @@ impl Parts {
         if let Some(pattern) = overrides.useless(&names) {
             return Err(format!("no variable is named {pattern}; correct --secret or --plain"));
         }
+        let mut credentials = Vec::new();
         for (name, Assignment { value, line, .. }) in last {
             if value.expose().is_empty() {
                 parts.notes.push(format!("{name} on line {line} has no value, and was left out"));
                 continue;
+            }
+            if !overrides.is_plain(&name) && kind::is_credential(&name, &value) {
+                credentials.push(value.clone());
             }
             match overrides.kind(&name, &value, &names)? {
                 Kind::Secret => drop(parts.secret.insert(name, value)),
@@ -101,7 +107,24 @@ impl Parts {
                  settings out that are the server's defaults"
             ));
         }
+        parts.move_copies(&credentials, overrides);
         Ok(parts)
+    }
+
+    /// Moves settings that contain a credential, for example by `${API_TOKEN}`, to the secret.
+    fn move_copies(&mut self, credentials: &[Sensitive], overrides: &Overrides<'_>) {
+        let contains = |value: &Sensitive| {
+            let long = |it: &&Sensitive| it.expose().chars().count() >= COPY_CHARS_MIN;
+            credentials.iter().filter(long).any(|it| value.expose().contains(it.expose()))
+        };
+        let is_copy = |name: &String, value: &Sensitive| contains(value) && !overrides.is_plain(name);
+        let moved: Vec<String> =
+            self.plain.iter().filter(|(name, value)| is_copy(name, value)).map(|(name, _)| name.clone()).collect();
+        for name in moved {
+            self.notes
+                .push(format!("{name} contains the value of a credential, and is in the secret; --plain keeps it"));
+            self.secret.extend(self.plain.remove_entry(&name));
+        }
     }
 
     /// Writes the secret's JSON to a file that does not exist yet, for its owner only. Returns the path.
@@ -192,6 +215,16 @@ LOG_LEVEL=debug
         for text in [notes, report.clone(), format!("{parts:?}")] {
             assert!(!text.contains("cAnArY") && !text.contains("AKIA"), "{text}");
         }
+    }
+
+    #[test]
+    fn a_setting_that_contains_a_credential_is_not_shown() {
+        let file = "AWS_REGION=us-east-1\nQUEUE=us-east-1-jobs\nAPI_TOKEN=abc-123-def\nARGUMENTS=-t ${API_TOKEN}\n\
+            AWS_SESSION_TOKEN=left-out-token\nCOPY=left-out-token\nKEPT=${API_TOKEN}\n";
+        let parts = parts(file, &[], &["KEPT"]).expect("parts");
+        assert_eq!(parts.secret.keys().collect::<Vec<_>>(), ["API_TOKEN", "ARGUMENTS", "COPY"]);
+        assert_eq!(parts.plain.keys().collect::<Vec<_>>(), ["KEPT", "QUEUE"]);
+        assert!(parts.notes.iter().any(|note| note.starts_with("ARGUMENTS contains the value of a credential")));
     }
 
     #[test]

@@ -24,7 +24,25 @@ const TELLING: [&str; 16] = [
     "APIKEY",
 ];
 /// Words behind such a word that do not change its meaning. So do digits.
-const SUFFIXES: [&str; 4] = ["B64", "BASE64", "JSON", "VALUE"];
+const SUFFIXES: [&str; 15] = [
+    "B64",
+    "BASE",
+    "BASE64",
+    "DEV",
+    "JSON",
+    "LIVE",
+    "NEW",
+    "OLD",
+    "PEM",
+    "PRIMARY",
+    "PROD",
+    "SECONDARY",
+    "STAGING",
+    "TEST",
+    "VALUE",
+];
+/// The length from which such a word counts at the end of a longer one, as in `PGPASSWORD`.
+const GLUED_CHARS_MIN: usize = 5;
 /// Words at the end of the name of whom a credential belongs to.
 const OWNERS: [&str; 5] = ["EMAIL", "ID", "LOGIN", "USER", "USERNAME"];
 /// Variables that no container needs from a .env file, and why.
@@ -72,6 +90,11 @@ impl Overrides<'_> {
         }
     }
 
+    /// Returns true if the command line says that a variable is a setting.
+    pub(super) fn is_plain(&self, name: &str) -> bool {
+        self.plain.iter().any(|pattern| matches(pattern, name))
+    }
+
     /// Returns a pattern that no name matches, which is usually misspelt.
     pub(super) fn useless(&self, names: &BTreeSet<String>) -> Option<&str> {
         let mut patterns = self.secret.iter().chain(self.plain);
@@ -79,15 +102,16 @@ impl Overrides<'_> {
     }
 }
 
+/// Returns true for a credential itself, by its name or its shape.
+pub(super) fn is_credential(name: &str, value: &Sensitive) -> bool {
+    is_telling(name) || looks_like_credential(value.expose())
+}
+
 fn by_itself(name: &str, value: &Sensitive, names: &BTreeSet<String>) -> Kind {
     if let Some((_, reason)) = LEFT_OUT.iter().find(|(known, _)| *known == name) {
         return Kind::LeftOut(reason);
     }
-    if is_telling(name) || belongs_to_secret(name, names) || looks_like_credential(value.expose()) {
-        Kind::Secret
-    } else {
-        Kind::Plain
-    }
+    if is_credential(name, value) || belongs_to_secret(name, names) { Kind::Secret } else { Kind::Plain }
 }
 
 /// Returns the name's words in capitals, without suffixes.
@@ -102,7 +126,10 @@ fn words(name: &str) -> Vec<String> {
 }
 
 fn is_telling(name: &str) -> bool {
-    words(name).last().is_some_and(|word| TELLING.contains(&word.as_str()))
+    let tells = |word: &String| {
+        TELLING.iter().any(|telling| word == telling || telling.len() >= GLUED_CHARS_MIN && word.ends_with(telling))
+    };
+    words(name).last().is_some_and(tells)
 }
 
 /// Returns true for `MCP_CLIENT_ID` in a file that has `MCP_CLIENT_SECRET`: servers read both from one place.
@@ -134,9 +161,21 @@ mod tests {
 
     #[test]
     fn credentials_are_told_by_their_names_their_neighbours_and_their_shapes() {
-        for name in
-            ["MCP_CLIENT_SECRET", "API_KEY", "api-key", "OPENAI_API_KEY_2", "DB_PASSWORD", "TOKEN", "SIGNING_KEY_B64"]
-        {
+        for name in [
+            "MCP_CLIENT_SECRET",
+            "API_KEY",
+            "api-key",
+            "OPENAI_API_KEY_2",
+            "DB_PASSWORD",
+            "TOKEN",
+            "SIGNING_KEY_B64",
+            "PGPASSWORD",
+            "clientSecret",
+            "ACCESSTOKEN",
+            "SECRET_KEY_BASE",
+            "API_KEY_PROD",
+            "DB_PASSWORD_OLD",
+        ] {
             assert_eq!(kind(name, "x", &[]), Kind::Secret, "{name}");
         }
         for name in [

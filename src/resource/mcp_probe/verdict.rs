@@ -301,7 +301,11 @@ impl Attempt<'_> {
             let lost = status == 404;
             // AgentCore's own failures have the code of the server's. A gateway lists the tools that it has read before, and
             // may not be allowed yet to call the server.
-            let may_pass = self.place == Place::Gateway || seen.rpc_code == Some(-32_603);
+            // A method or arguments that are refused stay refused.
+            let may_pass = match seen.rpc_code {
+                Some(-32_602 | -32_601) => false,
+                code => self.place == Place::Gateway || code == Some(-32_603),
+            };
             let may_pass = lost || (self.called.is_some() && may_pass);
             return if may_pass { self.until_propagated(code, sentence) } else { Verdict::Final(code, sentence) };
         }

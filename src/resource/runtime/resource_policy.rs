@@ -144,7 +144,8 @@ impl ResourcePolicy {
     }
 
     /// Refuses a policy that denies the function what it does with the runtime: it could neither verify nor change the
-    /// runtime, and not even take the policy back. Conditions about anything but the caller count as not met.
+    /// runtime, and not even take the policy back. A condition about anything but the caller, such as a VPC endpoint, counts
+    /// as not met for the probe, which shows it, and as met for the calls that would be needed to take the policy back.
     pub(super) fn check_own_access(&self, role: Option<&str>, takes_tokens: bool) -> Result<(), Error> {
         let denials = self.statements.iter().filter(|statement| statement["Effect"] == "Deny");
         for statement in denials {
@@ -159,7 +160,10 @@ impl ResourcePolicy {
             let probe = if takes_tokens { Caller::Token } else { Caller::Role(role) };
             let invoke = [(INVOKE, probe)];
             let mut uses = MANAGEMENT.map(|action| (action, Caller::Role(role))).into_iter().chain(invoke);
-            let denied = uses.find(|(action, caller)| has_action(statement, action) && applies(statement, caller));
+            let denied = uses.find(|(action, caller)| {
+                let applies = if *action == INVOKE { applies } else { may_apply };
+                has_action(statement, action) && applies(statement, caller)
+            });
             if let Some((action, caller)) = denied {
                 return Err(self.locks_out(action, &caller, role));
             }

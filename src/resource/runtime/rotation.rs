@@ -47,7 +47,7 @@ pub(crate) struct Rotation<'a> {
 pub(crate) struct Rotated {
     pub(crate) arn: String,
     pub(crate) version: String,
-    /// What puts the former variables back.
+    /// The changes that put the former variables back.
     former: Changes,
     /// The version of the secret that they come from.
     former_version: String,

@@ -66,7 +66,7 @@ async fn values_that_do_not_work_are_put_back() {
     scene.deployment.expect(&stack, StackStatus::UpdateComplete);
     let updated = scene.deployment.environment();
     assert_eq!(updated["ZSCALER_PRIVATE_KEY"], canary("key"));
-    assert_eq!(updated[MARKER], format!("{} refused {refused}", after_marker));
+    assert_eq!(updated[MARKER], format!("{after_marker} refused {refused}"));
     let version = scene.rotate("good").await;
     assert_eq!(scene.marker(), version);
     assert_eq!(scene.deployment.environment()["ZSCALER_PRIVATE_KEY"], canary("good"));
