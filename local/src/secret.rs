@@ -100,6 +100,7 @@ impl Parts {
                 }
             }
         }
+        parts.move_copies(&credentials, overrides);
         let bytes = json(&parts.plain, Sensitive::expose).to_string().len();
         if bytes > PARAMETER_BYTES_MAX {
             parts.notes.push(format!(
@@ -107,7 +108,6 @@ impl Parts {
                  settings out that are the server's defaults"
             ));
         }
-        parts.move_copies(&credentials, overrides);
         Ok(parts)
     }
 
