@@ -379,7 +379,15 @@ impl World {
                     identity_providers: &self.identity_providers,
                     objects: &self.objects,
                 };
-                self.agentcore.call(call, dependencies)
+                let answer = self.agentcore.call(call, dependencies)?;
+                if call.operation == "DeleteAgentRuntime" && answer["agentRuntimeVersion"].is_null() {
+                    let runtime =
+                        self.agentcore.runtime(answer["agentRuntimeId"].as_str().unwrap_or_default(), call.now);
+                    if let Some(runtime) = runtime {
+                        self.containers.end_runtime(&runtime.arn);
+                    }
+                }
+                Ok(answer)
             }
             ServiceId::AgentCore => {
                 Err(ApiError::new(404, "UnknownOperationException", "runtimes are called through HTTP only"))

@@ -3,7 +3,10 @@
 
 mod behaviour;
 mod callers;
+mod emulated_server;
 mod noise;
+mod process;
+mod program;
 mod refusal;
 mod server;
 mod session;
@@ -13,8 +16,11 @@ mod state;
 pub(crate) use self::behaviour::START;
 pub use self::behaviour::{AnswerForm, Behaviour, CallerCheck, Hints, REVISIONS, Start};
 pub(crate) use self::callers::Callers;
+pub(crate) use self::emulated_server::EmulatedServer;
+pub(crate) use self::process::Log;
+pub use self::program::{Port, Program, on_search_path};
 pub use self::refusal::RefusalStyle;
-pub(crate) use self::server::Server;
+pub(crate) use self::server::{Gone, Server};
 pub(crate) use self::session::Admission;
-pub(crate) use self::start::{Boot, Origin, SessionKey, Snapshot, Starting};
+pub(crate) use self::start::{Boot, Contents, Origin, SessionKey, Snapshot, Starting};
 pub use self::state::Containers;

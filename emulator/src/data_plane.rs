@@ -14,6 +14,8 @@ mod target;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
+
 use http::{Method, Request, Response};
 
 use self::failure::{Failure, invalid};
@@ -23,12 +25,12 @@ pub(crate) use self::target::is_data_plane;
 use self::target::{Document, Target};
 use crate::agentcore_control::{Runtime, Status, Version};
 use crate::aws::{Aws, CallRecord};
-use crate::container::{Admission, Server};
+use crate::container::{Admission, Gone, Server, SessionKey};
 use crate::faults::FaultEffect;
 use crate::model::{Model, Violation};
-use crate::reply::Reply;
+use crate::reply::{Reply, Stream, until};
 use crate::service::{ApiError, ServiceId};
-use crate::settings::ContainerRefusals;
+use crate::settings::{ContainerRefusals, Settings};
 use crate::wire;
 
 const OPERATION: &str = "InvokeAgentRuntime";
@@ -76,7 +78,7 @@ impl Aws {
         self.record(CallRecord { at, principal, service: ServiceId::AgentCore, operation: OPERATION, outcome, lost });
         match answer {
             _ if lost => Ok(Reply::Lost),
-            Ok(Some(response)) => Ok(Reply::Sent(forward::back(response, request_id))),
+            Ok(Some(response)) => Ok(Reply::Streamed(forward::back(response, request_id))),
             Ok(None) => Ok(Reply::Lost),
             Err(failure) => Err(failure),
         }
@@ -88,7 +90,7 @@ impl Aws {
         request: &Request<Vec<u8>>,
         target: &Target,
         version: Version,
-    ) -> Result<Response<Vec<u8>>, Failure> {
+    ) -> Result<Response<Stream>, Failure> {
         let (arn, now) = (target.arn.clone(), self.clock().now());
         let status = self.with(|world| world.agentcore.runtime(target.id(), now).map(|it| usable(it, now)));
         if let Some(Err(status)) = status {
@@ -113,7 +115,7 @@ impl Aws {
         if !forward::speaks_mcp(&invocation.version.configuration) {
             return Err(Failure::of_container(404));
         }
-        let response = server.handle(request).await;
+        let response = self.ask(server, request, &invocation.session).await?;
         if !response.status().is_success() && self.settings().container_refusals != ContainerRefusals::Plain {
             return Err(Failure::of_container(response.status().as_u16()));
         }
@@ -125,7 +127,30 @@ impl Aws {
         Ok(response)
     }
 
-    async fn microvm(&self, invocation: &Invocation<'_>) -> Result<std::sync::Arc<Server>, Failure> {
+    /// Passes a request on to a container, within the platform's limits of time.
+    async fn ask(
+        &self,
+        server: Arc<Server>,
+        request: Request<Vec<u8>>,
+        session: &SessionKey,
+    ) -> Result<Response<Stream>, Failure> {
+        let begun = tokio::time::Instant::now();
+        let Settings { invocation_time, streaming_time, .. } = *self.settings();
+        match tokio::time::timeout(invocation_time, server.handle(request)).await {
+            Ok(Ok(response)) if forward::is_event_stream(response.headers()) => {
+                Ok(response.map(|body| until(body, begun + streaming_time)))
+            }
+            Ok(Ok(response)) => Ok(response),
+            // The end of a container is the end of its session.
+            Ok(Err(Gone)) => {
+                self.with(|world| world.containers.end(session));
+                Err(Failure::of_container(502))
+            }
+            Err(_) => Err(Failure::of_container(504)),
+        }
+    }
+
+    async fn microvm(&self, invocation: &Invocation<'_>) -> Result<Arc<Server>, Failure> {
         let now = self.clock().now();
         let admission = self.with(|world| world.containers.admit(&invocation.session, &invocation.version, now));
         match admission {

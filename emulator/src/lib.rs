@@ -23,6 +23,7 @@ pub mod mcp_servers;
 mod microvm;
 pub mod model;
 pub mod objects;
+mod output;
 mod reply;
 pub mod response_bucket;
 pub mod secrets_manager;

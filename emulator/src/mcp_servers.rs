@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::container::{Behaviour, Callers, Server};
+use crate::container::{Behaviour, Callers, EmulatedServer};
 
 /// The servers that exist, by host name.
 #[derive(Debug, Default)]
@@ -11,7 +11,7 @@ pub struct McpServers(BTreeMap<String, McpServer>);
 
 #[derive(Debug)]
 struct McpServer {
-    server: Arc<Server>,
+    server: Arc<EmulatedServer>,
     /// True if it is in a VPC, where a gateway needs a private endpoint.
     is_private: bool,
 }
@@ -29,12 +29,12 @@ impl McpServers {
     }
 
     fn insert(&mut self, host: &str, behaviour: Behaviour, is_private: bool) {
-        let server = Arc::new(Server::new(behaviour, Callers::default(), None, false));
+        let server = Arc::new(EmulatedServer::new(behaviour, Callers::default(), None, false));
         self.0.insert(host.to_owned(), McpServer { server, is_private });
     }
 
     /// Returns the server at a host, as far as it can be reached from outside of a VPC or `through_vpc`.
-    pub(crate) fn reached_at(&self, host: &str, through_vpc: bool) -> Option<Arc<Server>> {
+    pub(crate) fn reached_at(&self, host: &str, through_vpc: bool) -> Option<Arc<EmulatedServer>> {
         self.0.get(host).filter(|it| it.is_private == through_vpc).map(|it| Arc::clone(&it.server))
     }
 }

@@ -42,6 +42,10 @@ pub struct Settings {
     /// From a create, an update or a delete of a credential provider until it is done. With none, the answer to the call
     /// says that it is.
     pub provider_transition: Duration,
+    /// The longest that AgentCore Runtime waits for a container's answer to begin: 15 minutes [DG bedrock-agentcore-limits].
+    pub invocation_time: Duration,
+    /// The longest that an event stream of a container lasts: 60 minutes [DG bedrock-agentcore-limits].
+    pub streaming_time: Duration,
     /// Each call takes so long: half before its effect, half after.
     pub call_latency: Duration,
     /// AgentCore's Gets show what was before a create, an update, a synchronization or a delete for so long. They do not
@@ -131,6 +135,8 @@ impl Default for Settings {
             target_transition: Duration::from_secs(3),
             target_deletion: Duration::from_secs(2),
             provider_transition: Duration::ZERO,
+            invocation_time: Duration::from_mins(15),
+            streaming_time: Duration::from_hours(1),
             call_latency: Duration::from_millis(20),
             get_lag: Duration::ZERO,
             list_lag: Duration::from_secs(2),

@@ -129,7 +129,7 @@ impl Aws {
     async fn ask_identity_provider(&self, url: &str, request: Request<Vec<u8>>) -> Result<Value, String> {
         let response = match self.serve_identity_provider(&request).await {
             Some(Reply::Sent(response)) => response,
-            Some(Reply::Lost) => return Err(format!("no answer from {url}")),
+            Some(Reply::Streamed(_) | Reply::Lost) => return Err(format!("no answer from {url}")),
             None => return Err(format!("no connection to {url}")),
         };
         let status = response.status();

@@ -19,10 +19,21 @@ use crate::handler;
 const TOKEN_TIMEOUT: Duration = Duration::from_mins(1);
 /// The tool that a gateway with semantic search adds to those of its targets.
 const SEARCH_TOOL: &str = "x_amz_bedrock_agentcore_search";
+/// The number of tools that are named in a list.
+const SHOWN: usize = 5;
 /// The words in which a runtime's own policy refuses a caller.
 const POLICY_DENIAL: &str = "explicit deny in a resource-based policy";
 
-/// Lists the tools at a runtime's or a gateway's address and calls the first one. Returns the outcome in lines. Signs
+/// The use that a client makes of a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Usage {
+    /// It lists the tools.
+    ListTools,
+    /// It lists the tools and calls the first one.
+    CallTool,
+}
+
+/// Uses the server at a runtime's or a gateway's address. Returns the outcome in lines. Signs
 /// as the account's administrator, or gets a token for the client that the stack's parameters name.
 ///
 /// # Errors
@@ -31,6 +42,7 @@ pub async fn call(
     aws: &Aws,
     resource: &StackResource,
     parameters: &BTreeMap<String, String>,
+    usage: Usage,
 ) -> Result<Vec<String>, String> {
     let attribute = |name: &str| resource.attributes.get(name).and_then(Value::as_str).map(str::to_owned);
     let url = attribute("McpUrl").or_else(|| attribute("GatewayUrl")).unwrap_or_default();
@@ -55,7 +67,7 @@ pub async fn call(
         };
     }
     let mut session = opened?;
-    let used = use_first_tool(&mut session).await;
+    let used = use_tools(&mut session, usage).await;
     session.end().await;
     used
 }
@@ -151,8 +163,13 @@ fn said(refusal: &Refusal) -> String {
     }
 }
 
-async fn use_first_tool(session: &mut Session) -> Result<Vec<String>, String> {
+async fn use_tools(session: &mut Session, usage: Usage) -> Result<Vec<String>, String> {
     let tools = session.tools().await.map_err(|refusal| said(&refusal))?;
+    if usage == Usage::ListTools {
+        let shown = tools.iter().take(SHOWN).map(|tool| format!("  {tool}"));
+        let rest = (tools.len() > SHOWN).then(|| "  …".to_owned());
+        return Ok([format!("{} tools", tools.len())].into_iter().chain(shown).chain(rest).collect());
+    }
     let mut lines = vec![format!("{} tools", tools.len())];
     if let Some(tool) = tools.iter().find(|tool| *tool != SEARCH_TOOL) {
         let called = session.call(tool, json!({})).await;

@@ -14,6 +14,7 @@ use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::fault::{self, FaultSpec};
+use crate::server;
 
 /// The identity provider, its one client, and the tokens' audience.
 const ISSUER: &str = "https://idp.example.com";
@@ -38,6 +39,8 @@ pub(crate) struct Arguments {
     /// own.
     #[arg(long, default_value = "2s", value_parser = crate::duration, value_name = "TIME")]
     start_latency: Duration,
+    #[command(flatten)]
+    server: server::Arguments,
     #[arg(long = "fault", value_name = "SPEC", help = "Make calls go wrong (see `local --help`)", long_help = fault::HELP)]
     faults: Vec<FaultSpec>,
 }
@@ -65,6 +68,7 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<(), String> {
     }
     let behaviour = Behaviour { start: Start::Normal(arguments.start_latency), ..Behaviour::default() };
     aws.with(|world| world.containers.behave(behaviour));
+    let _containers = arguments.server.install(&aws).await?;
     let listener = transport::listen(&aws, arguments.port)
         .await
         .map_err(|error| format!("port {} cannot be listened on: {error}", arguments.port))?;

@@ -10,6 +10,7 @@ mod request;
 mod rotation;
 mod run;
 mod secret;
+mod server;
 mod session;
 mod surroundings;
 mod template;
@@ -18,6 +19,7 @@ use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
 
 use clap::{Parser, Subcommand};
+use tokio::signal::unix::{SignalKind, signal};
 
 /// Deploys a template on an emulated AWS with the real provisioner: create, outputs, update, delete, and a check that
 /// nothing is left behind. Without arguments it deploys template.yaml with made-up credentials.
@@ -43,7 +45,8 @@ enum Command {
 fn main() -> ExitCode {
     let arguments = CommandLine::parse();
     let outcome = match &arguments.command {
-        None => Runtime::new(arguments.run.fast_forward).and_then(|runtime| runtime.run(run::run(&arguments.run))),
+        None => Runtime::new(arguments.run.fast_forward)
+            .and_then(|runtime| runtime.run(unless_interrupted(run::run(&arguments.run)))),
         Some(Command::Emulate(arguments)) => {
             Runtime::new(false).and_then(|runtime| runtime.run(emulate::run(arguments)))
         }
@@ -77,6 +80,19 @@ impl Runtime {
     /// Runs the work to its end, in a `LocalSet` for tasks that cannot leave their thread.
     fn run<T>(&self, work: impl Future<Output = T>) -> T {
         tokio::task::LocalSet::new().block_on(&self.0, work)
+    }
+}
+
+/// Gives the work up on Ctrl-C and on the other signals that ask for an end, so that its containers end with it.
+async fn unless_interrupted(work: impl Future<Output = Result<(), String>>) -> Result<(), String> {
+    let cannot_wait = |error| format!("signals cannot be waited for: {error}");
+    let mut terminated = signal(SignalKind::terminate()).map_err(cannot_wait)?;
+    let mut hung_up = signal(SignalKind::hangup()).map_err(cannot_wait)?;
+    tokio::select! {
+        outcome = work => outcome,
+        _ = tokio::signal::ctrl_c() => Err("interrupted".to_owned()),
+        _ = terminated.recv() => Err("terminated".to_owned()),
+        _ = hung_up.recv() => Err("the terminal is gone".to_owned()),
     }
 }
 

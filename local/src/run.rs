@@ -8,13 +8,14 @@ use cloudformation::{Capability, StackInput};
 use emulator::service::{Principal, ServiceId};
 use emulator::settings::Settings;
 use emulator::stacks::Status;
-use harness::client;
+use harness::client::{self, Usage};
 use serde_json::{Value, json};
 
 use crate::check::{self, Findings, Inventory};
 use crate::fault::{self, FaultSpec};
 use crate::parameters;
 use crate::rotation;
+use crate::server;
 use crate::session::Session;
 use crate::surroundings;
 use crate::template::{EXISTING_SECRET, Template};
@@ -54,8 +55,10 @@ pub(crate) struct Arguments {
     latency: Duration,
     #[arg(long = "fault", value_name = "SPEC", help = "Make calls go wrong, e.g. throttle:CreateAgentRuntimex8 (--help has all)", long_help = fault::HELP)]
     faults: Vec<FaultSpec>,
+    #[command(flatten)]
+    server: server::Arguments,
     /// Let the clock jump over waits, so that retries, time-outs and an hour of waiting take no real time.
-    #[arg(long, conflicts_with = "bootstrap")]
+    #[arg(long, conflicts_with_all = ["bootstrap", "command", "image"])]
     pub(crate) fast_forward: bool,
     /// Write the stack events to this file, as a JSON array.
     #[arg(long, value_name = "FILE")]
@@ -75,7 +78,7 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<(), String> {
     let mut parameters = template.parameters(&given);
     let changes = parameters::parse(&arguments.update)?;
 
-    let mut session = Session::open(settings(arguments), arguments.bootstrap.as_deref()).await?;
+    let mut session = Session::open(settings(arguments), arguments.bootstrap.as_deref(), &arguments.server).await?;
     for secret in &arguments.existing_secrets {
         create_secret(&session, secret)?;
     }
@@ -133,6 +136,8 @@ fn settings(arguments: &Arguments) -> Settings {
         gateway_deletion: arguments.latency,
         target_transition: arguments.latency,
         target_deletion: arguments.latency,
+        // A real server is measured, and the emulated AWS should not be in the way.
+        call_latency: if arguments.server.is_given() { Duration::ZERO } else { defaults.call_latency },
         // If this took longer, the provisioner would rightly treat the role as a wrong one.
         role_propagation: arguments.latency.min(defaults.role_propagation),
         ..defaults
@@ -213,9 +218,11 @@ impl Life<'_> {
 
     /// Calls the deployed server as an MCP client would.
     async fn use_server(&mut self, session: &mut Session) {
+        // A tool of a real server may have effects: `VerifyWithTool` names one that may be called.
+        let usage = if self.arguments.server.is_given() { Usage::ListTools } else { Usage::CallTool };
         for (id, server) in session.servers(&self.arguments.stack_name) {
             session.console.heading(&format!("Call {id}"));
-            match client::call(&session.aws, &server, &self.parameters).await {
+            match client::call(&session.aws, &server, &self.parameters, usage).await {
                 Ok(lines) => lines.iter().for_each(|line| session.console.line(format_args!("  {line}"))),
                 Err(problem) => {
                     session.console.bad(&problem);

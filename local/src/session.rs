@@ -19,6 +19,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 
 use crate::check;
 use crate::console::Console;
+use crate::server;
 
 /// The longest that a function which has answered needs to end.
 const MOMENT: Duration = Duration::from_secs(1);
@@ -35,6 +36,7 @@ pub(crate) struct Session {
     /// Secret values ever stored, by the name a finding would tell.
     secret_values: BTreeMap<String, String>,
     provisioner: Provisioner,
+    _containers: server::Containers,
 }
 
 /// The process that the provisioner runs in.
@@ -49,9 +51,14 @@ impl Session {
     /// Opens an account with these settings. With a `bootstrap` the provisioner is that binary, run as Lambda runs it.
     ///
     /// # Errors
-    /// The bootstrap is not a file, or no port is free for it to reach the account.
-    pub(crate) async fn open(settings: Settings, bootstrap: Option<&Path>) -> Result<Self, String> {
+    /// The bootstrap is not a file, the real server is not there, or no port is free for them to reach the account.
+    pub(crate) async fn open(
+        settings: Settings,
+        bootstrap: Option<&Path>,
+        server: &server::Arguments,
+    ) -> Result<Self, String> {
         let aws = Aws::new(settings);
+        let containers = server.install(&aws).await?;
         let (cloudformation, provisioner) = match bootstrap {
             None => {
                 let function: Arc<dyn Function> = Arc::new(handler::function(&aws));
@@ -77,6 +84,7 @@ impl Session {
             outputs_seen: Vec::new(),
             secret_values: BTreeMap::new(),
             provisioner,
+            _containers: containers,
         })
     }
 

@@ -7,7 +7,7 @@ use cloudformation::StackResource;
 use emulator::aws::ServiceId;
 use emulator::identity_provider::{ClaimStyle, Client, Provider};
 use emulator::stacks::StackStatus;
-use harness::client;
+use harness::client::{self, Usage};
 use serde_json::json;
 
 use crate::deployment::{Deployment, EXISTING, NAME, SHARED_GATEWAY};
@@ -208,7 +208,7 @@ impl Account {
         });
         let mut called = 0;
         for server in servers {
-            let lines = client::call(&self.deployment.aws, server, &parameters).await;
+            let lines = client::call(&self.deployment.aws, server, &parameters, Usage::CallTool).await;
             let lines = lines.unwrap_or_else(|problem| panic!("{topology:?}: {}: {problem}", server.logical_id));
             assert_eq!(lines.len(), 2, "{topology:?}: {lines:?}");
             called += 1;

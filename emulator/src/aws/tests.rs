@@ -22,7 +22,7 @@ fn send(aws: &Aws, principal: &Principal, request: http::Request<Vec<u8>>) -> Op
         Reply::Sent(response) => {
             Some((response.status().as_u16(), serde_json::from_slice(response.body()).unwrap_or(Value::Null)))
         }
-        Reply::Lost => None,
+        Reply::Streamed(_) | Reply::Lost => None,
     }
 }
 

@@ -18,8 +18,14 @@ pub(super) struct Session {
 }
 
 impl Session {
+    /// Returns the time at which it is over unless it is used again. `None` while its container is starting.
+    pub(super) fn end(&self) -> Option<SystemTime> {
+        let end = (self.used + self.idle_timeout).min(self.started + self.max_lifetime);
+        self.server.is_some().then_some(end)
+    }
+
     pub(super) fn over(&self, now: SystemTime) -> bool {
-        self.server.is_some() && (self.used + self.idle_timeout <= now || self.started + self.max_lifetime <= now)
+        self.server.as_ref().is_some_and(|server| server.has_ended()) || self.end().is_some_and(|end| end <= now)
     }
 }
 

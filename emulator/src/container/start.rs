@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::behaviour::Behaviour;
+use super::program::Program;
 use super::server::Server;
 use crate::agentcore_control::Configuration;
 
@@ -31,11 +32,20 @@ pub(crate) enum Origin {
 pub(crate) struct Boot {
     /// The runtime's ARN, and what the stream of its log is named after.
     pub(crate) key: SessionKey,
-    pub(crate) behaviour: Behaviour,
+    pub(crate) contents: Contents,
     pub(crate) role: String,
     pub(crate) environment: BTreeMap<String, String>,
     /// The version of the secret that it has read.
     pub(crate) secret_version: Option<String>,
+}
+
+/// The contents of an image.
+#[derive(Clone, Debug)]
+pub(crate) enum Contents {
+    /// A server that behaves so.
+    Emulated(Box<Behaviour>),
+    /// A real one.
+    Program(Program),
 }
 
 impl Starting {
@@ -45,9 +55,9 @@ impl Starting {
 }
 
 impl Boot {
-    pub(super) fn new(key: SessionKey, behaviour: Behaviour, configuration: &Configuration) -> Self {
+    pub(super) fn new(key: SessionKey, contents: Contents, configuration: &Configuration) -> Self {
         let role = configuration.role_arn().to_owned();
-        Self { key, behaviour, role, environment: configuration.environment(), secret_version: None }
+        Self { key, contents, role, environment: configuration.environment(), secret_version: None }
     }
 }
 
@@ -57,7 +67,7 @@ pub(crate) struct Snapshot(pub(crate) Arc<Server>);
 
 impl Snapshot {
     /// Starts a copy of it. Needs to be called inside a tokio runtime.
-    pub(crate) fn server(&self) -> Server {
+    pub(crate) fn server(&self) -> Arc<Server> {
         self.0.copy()
     }
 }

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::behaviour::{Behaviour, START, Start};
+use super::program::Program;
 use super::server::Server;
 use super::session::{Admission, Session};
-use super::start::{Boot, Origin, SessionKey, Snapshot, Starting};
+use super::start::{Boot, Contents, Origin, SessionKey, Snapshot, Starting};
 use crate::agentcore_control::{Configuration, Version};
 use crate::ids::uuid;
 
@@ -16,6 +17,8 @@ use crate::ids::uuid;
 pub struct Containers {
     /// By the start of the image's URI; the longest that fits decides.
     behaviours: BTreeMap<String, Behaviour>,
+    /// What every image holds instead.
+    program: Option<Program>,
     /// The number of containers that were started, by image.
     starts: BTreeMap<String, u64>,
     sessions: BTreeMap<SessionKey, Session>,
@@ -24,6 +27,8 @@ pub struct Containers {
     /// The number of sessions there ever were; decides the next id.
     admitted: u64,
     strips_mcp_headers: bool,
+    /// True while sessions that are over are removed as time goes by.
+    is_swept: bool,
 }
 
 impl Containers {
@@ -37,6 +42,11 @@ impl Containers {
     pub fn behave_as(&mut self, image_prefix: &str, behaviour: Behaviour) {
         self.behaviours.insert(image_prefix.to_owned(), behaviour);
         self.starts.retain(|image, _| !image.starts_with(image_prefix));
+    }
+
+    /// Makes every image this program from now on. Running microVMs are not affected.
+    pub fn run(&mut self, program: Program) {
+        self.program = Some(program);
     }
 
     /// Chooses if `Mcp-Protocol-Version`, `Mcp-Method` and `Mcp-Name` reach a container only if its runtime's allowlist
@@ -84,7 +94,8 @@ impl Containers {
         self.sessions.insert(key.clone(), session);
         // Other endpoints than `DEFAULT` have sessions of their own, and share the snapshots of the runtime's versions.
         let runtime = key.0.split("/runtime-endpoint/").next().unwrap_or_default().to_owned();
-        let origin = match self.snapshots.get(&(runtime, version.number)) {
+        let snapshot = self.snapshots.get(&(runtime, version.number)).filter(|snapshot| !snapshot.0.has_ended());
+        let origin = match snapshot {
             Some(snapshot) => Origin::Snapshot(snapshot.clone()),
             None => Origin::Boot(Box::new(self.boot(key.clone(), configuration))),
         };
@@ -95,12 +106,14 @@ impl Containers {
     pub(crate) fn boot(&mut self, key: SessionKey, configuration: &Configuration) -> Boot {
         let image = configuration.container_uri().unwrap_or_default().to_owned();
         let mut behaviour = self.behaviour(&image);
+        let program = self.program.clone();
         let starts = self.starts.entry(image).or_default();
         *starts += 1;
         if *starts > 1 && matches!(behaviour.start, Start::SlowOnce(_)) {
             behaviour.start = Start::Normal(START);
         }
-        Boot::new(key, behaviour, configuration)
+        let contents = program.map_or(Contents::Emulated(Box::new(behaviour)), Contents::Program);
+        Boot::new(key, contents, configuration)
     }
 
     /// Keeps the snapshot of a version of a runtime, by the runtime's ARN and the version's number.
@@ -128,6 +141,33 @@ impl Containers {
     /// Removes the session with its microVM.
     pub(crate) fn end(&mut self, key: &SessionKey) {
         self.sessions.remove(key);
+    }
+
+    /// Returns true for the one who is to call [`Self::sweep`] from now on.
+    pub(crate) fn takes_sweeper(&mut self) -> bool {
+        !std::mem::replace(&mut self.is_swept, true)
+    }
+
+    /// Removes the sessions that are over, with their microVMs. Returns when the next one will be. Needs no more sweeping
+    /// after `None`.
+    pub(crate) fn sweep(&mut self, now: SystemTime) -> Option<SystemTime> {
+        self.sessions.retain(|_, session| !session.over(now));
+        let next = self.sessions.values().filter_map(Session::end).min();
+        self.is_swept = next.is_some();
+        next
+    }
+
+    /// Removes the microVMs of a runtime, by its ARN.
+    pub(crate) fn end_runtime(&mut self, arn: &str) {
+        let of_endpoint = format!("{arn}/runtime-endpoint/");
+        self.sessions.retain(|(place, _), _| place != arn && !place.starts_with(&of_endpoint));
+        self.snapshots.retain(|(runtime, _), _| runtime != arn);
+    }
+
+    /// Removes all microVMs.
+    pub fn end_all(&mut self) {
+        self.sessions.clear();
+        self.snapshots.clear();
     }
 
     /// Gives the session a second id: the one that its server chose.

@@ -71,7 +71,7 @@ pub(super) fn to_container(invocation: &Invocation<'_>, strips: bool) -> Result<
 }
 
 /// Adds the session id that the caller always gets: the server's own, else the platform's.
-pub(super) fn with_session(mut response: Response<Vec<u8>>, invocation: &Invocation<'_>) -> Response<Vec<u8>> {
+pub(super) fn with_session<B>(mut response: Response<B>, invocation: &Invocation<'_>) -> Response<B> {
     if let Ok(id) = HeaderValue::from_str(&invocation.session.1) {
         let headers = response.headers_mut();
         headers.entry(MCP_SESSION).or_insert_with(|| id.clone());
@@ -80,8 +80,12 @@ pub(super) fn with_session(mut response: Response<Vec<u8>>, invocation: &Invocat
     response
 }
 
+pub(super) fn is_event_stream(headers: &HeaderMap) -> bool {
+    headers.get("content-type").is_some_and(|value| value.as_bytes().starts_with(b"text/event-stream"))
+}
+
 /// Converts the container's response to the form that the caller gets.
-pub(super) fn back(mut response: Response<Vec<u8>>, request_id: &str) -> Response<Vec<u8>> {
+pub(super) fn back<B>(mut response: Response<B>, request_id: &str) -> Response<B> {
     let kept = ["content-type", "allow", "location", MCP_SESSION, SESSION, "mcp-protocol-version"];
     let headers = std::mem::take(response.headers_mut());
     for name in kept {

@@ -11,7 +11,7 @@ use super::outbound::Outbound;
 use crate::agentcore_control::GatewayTarget;
 use crate::aws::Aws;
 use crate::data_plane::is_data_plane;
-use crate::reply::Reply;
+use crate::reply::collected;
 
 /// The time that a gateway gives a target to introduce itself, or to send its whole catalogue [gh
 /// awslabs/agentcore-samples#1030].
@@ -148,10 +148,12 @@ impl<'a> Connection<'a> {
         let settings = self.aws.settings();
         let data_plane = format!("bedrock-agentcore.{}.{}", settings.region, settings.dns_suffix);
         let response = if host == data_plane && is_data_plane(self.endpoint.path()) {
-            match self.aws.serve_data_plane(&request).await {
-                Reply::Sent(response) => response,
-                Reply::Lost => return Err(format!("the connection to {host} was closed before the reply")),
-            }
+            let reply = self.aws.serve_data_plane(&request).await;
+            let response = match reply.into_response() {
+                Ok(response) => collected(response).await,
+                Err(lost) => Err(lost),
+            };
+            response.map_err(|problem| format!("{host}: {problem}"))?
         } else {
             let server = self.aws.with(|world| world.mcp_servers.reached_at(host, self.through_vpc));
             server.ok_or_else(|| format!("no connection to {host}"))?.handle(request).await

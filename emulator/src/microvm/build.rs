@@ -65,10 +65,11 @@ async fn warm_up(server: Arc<Server>, path: Option<&str>) -> Result<Arc<Server>,
     let mut request = Request::new(Vec::new());
     *request.method_mut() = Method::POST;
     *request.uri_mut() = path.parse().map_err(|_| format!("The warm-up hook's path '{path}' is not valid."))?;
-    let status = server.handle(request).await.status();
-    if status.is_success() {
-        Ok(server)
-    } else {
-        Err(format!("The warm-up hook at '{path}' answered with status {}.", status.as_u16()))
+    match Arc::clone(&server).handle(request).await {
+        Ok(response) if response.status().is_success() => Ok(server),
+        Ok(response) => {
+            Err(format!("The warm-up hook at '{path}' answered with status {}.", response.status().as_u16()))
+        }
+        Err(_) => Err(format!("The warm-up hook at '{path}' was not answered.")),
     }
 }

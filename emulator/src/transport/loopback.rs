@@ -6,8 +6,8 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 
 use http::Request;
-use http_body_util::{BodyExt, Full};
-use hyper::body::{Bytes, Incoming};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -16,7 +16,7 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use crate::aws::Aws;
 use crate::data_plane::is_data_plane;
-use crate::reply::Reply;
+use crate::reply::Stream;
 
 /// A listener. Dropping it closes it and its connections.
 #[derive(Debug)]
@@ -72,7 +72,7 @@ async fn connection(aws: Aws, stream: TcpStream) {
     let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
 }
 
-async fn answer(aws: Aws, request: Request<Incoming>) -> Result<http::Response<Full<Bytes>>, io::Error> {
+async fn answer(aws: Aws, request: Request<Incoming>) -> io::Result<http::Response<Stream>> {
     let (parts, body) = request.into_parts();
     let body = body.collect().await.map_err(io::Error::other)?.to_bytes().to_vec();
     let request = Request::from_parts(parts, body);
@@ -81,11 +81,8 @@ async fn answer(aws: Aws, request: Request<Incoming>) -> Result<http::Response<F
     } else {
         aws.slowly(|aws| aws.serve(&request, None)).await
     };
-    match reply {
-        Reply::Sent(response) => Ok(response.map(|body| Full::new(Bytes::from(body)))),
-        // hyper closes a connection whose service fails, without a word.
-        Reply::Lost => Err(io::Error::from(io::ErrorKind::ConnectionReset)),
-    }
+    // hyper closes a connection whose service fails, without a word.
+    reply.into_response()
 }
 
 #[cfg(test)]

@@ -11,7 +11,6 @@ use http_body_util::BodyExt;
 
 use super::route;
 use crate::aws::Aws;
-use crate::reply::Reply;
 
 /// Returns a connector that reaches the services' endpoints, the gateways, the response bucket and the identity providers
 /// by their host names, and nothing else.
@@ -36,11 +35,9 @@ impl HttpConnector for InMemory {
             let Some(reply) = reply else {
                 return Err(ConnectorError::io(format!("no such host: {host}").into()).never_connected());
             };
-            match reply {
-                Reply::Sent(response) => HttpResponse::try_from(response.map(SdkBody::from))
-                    .map_err(|it| ConnectorError::other(it.into(), None)),
-                Reply::Lost => Err(ConnectorError::io("the connection was closed before the reply".into())),
-            }
+            let response = reply.into_response().map_err(|error| ConnectorError::io(error.into()))?;
+            HttpResponse::try_from(response.map(SdkBody::from_body_1_x))
+                .map_err(|it| ConnectorError::other(it.into(), None))
         })
     }
 }

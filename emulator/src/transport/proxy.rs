@@ -24,7 +24,7 @@ use super::certificates::Authority;
 use super::loopback::accept;
 use super::route;
 use crate::aws::Aws;
-use crate::reply::Reply;
+use crate::reply::{Reply, Stream};
 
 /// A listening proxy. Dropping it closes it and its connections, and deletes its file.
 #[derive(Debug)]
@@ -133,16 +133,13 @@ async fn serve_tunnel(
     Ok(http1::Builder::new().serve_connection(TokioIo::new(stream), service).await?)
 }
 
-async fn answer(aws: &Aws, authority: &str, request: Request<Incoming>) -> io::Result<Response<Full<Bytes>>> {
+async fn answer(aws: &Aws, authority: &str, request: Request<Incoming>) -> io::Result<Response<Stream>> {
     let (mut parts, body) = request.into_parts();
     parts.uri = format!("https://{authority}{}", parts.uri).parse().map_err(io::Error::other)?;
     let body = body.collect().await.map_err(io::Error::other)?.to_bytes().to_vec();
-    match route::serve(aws, &Request::from_parts(parts, body)).await {
-        Some(Reply::Sent(response)) => Ok(response.map(|body| Full::new(Bytes::from(body)))),
-        // hyper closes a connection whose service fails, without a word. That is the nearest to a host that cannot be
-        // reached, too.
-        Some(Reply::Lost) | None => Err(io::Error::from(io::ErrorKind::ConnectionReset)),
-    }
+    // hyper closes a connection whose service fails, without a word. That is the nearest to a host that cannot be
+    // reached, too.
+    route::serve(aws, &Request::from_parts(parts, body)).await.unwrap_or(Reply::Lost).into_response()
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use serde_json::{Value, json};
-use tokio::io::{AsyncBufReadExt as _, AsyncRead, BufReader};
+use tokio::io::AsyncRead;
 use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
 use tokio::sync::{mpsc, oneshot};
@@ -23,11 +23,10 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::record::{Record, lock};
+use crate::output::read_lines;
 
 /// The version in the Runtime API's paths.
 const API: &str = "/2018-06-01/runtime/";
-/// The log keeps this much of a line; a line beyond that is a fault of the function, not of the emulator's memory.
-const LINE_BYTES_MAX: usize = 256 * 1024;
 
 /// One event on its way to the process.
 pub(super) struct Delivery {
@@ -78,10 +77,10 @@ impl Process {
         server.spawn(serve(listener, Arc::clone(&api)));
         let mut readers = JoinSet::new();
         if let Some(stream) = child.stdout.take() {
-            readers.spawn(read_lines(stream, Arc::clone(&record)));
+            readers.spawn(record_lines(stream, Arc::clone(&record)));
         }
         if let Some(stream) = child.stderr.take() {
-            readers.spawn(read_lines(stream, Arc::clone(&record)));
+            readers.spawn(record_lines(stream, Arc::clone(&record)));
         }
         Ok(Self { child, environment, api, deliveries, readers, record, _server: server })
     }
@@ -218,14 +217,8 @@ async fn serve(listener: TcpListener, api: Arc<Api>) {
     }
 }
 
-async fn read_lines(stream: impl AsyncRead + Unpin, record: Arc<Record>) {
-    let mut reader = BufReader::new(stream);
-    let mut line = Vec::new();
-    while let Ok(1..) = reader.read_until(b'\n', &mut line).await {
-        line.truncate(LINE_BYTES_MAX);
-        lock(&record.logs).push(String::from_utf8_lossy(&line).trim_end().to_owned());
-        line.clear();
-    }
+async fn record_lines(output: impl AsyncRead + Unpin, record: Arc<Record>) {
+    read_lines(output, |lines| lock(&record.logs).extend(lines.lines().map(str::to_owned))).await;
 }
 
 /// Returns `ErrorType: message`, from the body that the Runtime API asks for, or from the header if that body is

@@ -1,0 +1,249 @@
+//! The processes of one container.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use http::{Request, Response, Uri};
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Bytes;
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+use tokio::net::TcpStream;
+use tokio::process::{Child, Command};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use super::server::{Gone, Server};
+use crate::output::read_lines;
+use crate::reply::Stream;
+
+/// Receives what a container prints, whole lines at a time.
+pub(crate) type Log = Arc<dyn Fn(&str) + Send + Sync>;
+
+/// The time between two looks at a process.
+pub(super) const POLL: Duration = Duration::from_millis(25);
+/// The output of an ended process is waited for this long: its children may hold it open.
+const LAST_WORDS: Duration = Duration::from_millis(200);
+/// The longest that a container engine may take to remove a container.
+const REMOVAL: Duration = Duration::from_secs(10);
+/// AgentCore calls a container from outside: a server that listens on 127.0.0.1 alone is not reached. On Linux another
+/// address of the loopback interface shows the difference.
+const FROM_OUTSIDE: Ipv4Addr =
+    if cfg!(target_os = "linux") { Ipv4Addr::new(127, 0, 0, 2) } else { Ipv4Addr::LOCALHOST };
+/// The variable in which every process of a container has the container's name, even one that left the group.
+const NAME_VARIABLE: &str = "HOSTNAME";
+
+/// A started container. Dropping it kills it, as the end of a microVM does, and deletes its temporary files.
+pub(crate) struct Process {
+    group: Arc<Group>,
+    port: u16,
+    /// True once it has ended.
+    ended: watch::Receiver<bool>,
+    client: Client<HttpConnector, Full<Bytes>>,
+    log: Log,
+    _folder: Folder,
+}
+
+/// The processes of a container.
+#[derive(Debug)]
+pub(super) struct Group {
+    name: String,
+    leader: Option<Pid>,
+    /// The container engine that runs it.
+    engine: Option<String>,
+    /// True once its end was our choice.
+    is_killed: AtomicBool,
+}
+
+impl Process {
+    pub(super) fn start(
+        mut command: Command,
+        name: String,
+        engine: Option<String>,
+        port: u16,
+        log: Log,
+    ) -> Result<Self, String> {
+        let folder = Folder::create(&name)?;
+        command.env(NAME_VARIABLE, &name).env("TMPDIR", &folder.0);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0).kill_on_drop(true);
+        let child = command.spawn().map_err(|problem| format!("the server cannot be started: {problem}"))?;
+        let leader = child.id().and_then(|id| Pid::from_raw(id.try_into().ok()?));
+        let group = Arc::new(Group { name, leader, engine, is_killed: AtomicBool::new(false) });
+        let (sender, ended) = watch::channel(false);
+        tokio::spawn(watch_over(child, Arc::clone(&group), Arc::clone(&log), sender));
+        let client = Client::builder(TokioExecutor::new()).build_http();
+        Ok(Self { group, port, ended, client, log, _folder: folder })
+    }
+
+    pub(super) fn group(&self) -> Weak<Group> {
+        Arc::downgrade(&self.group)
+    }
+
+    /// Waits until it can be reached as AgentCore reaches it, for so long at most. Returns false if it then cannot, and
+    /// says why in its log.
+    pub(crate) async fn listens_within(&self, time: Duration) -> bool {
+        let mut ended = self.ended.clone();
+        let end = async move { ended.wait_for(|ended| *ended).await.map(drop) };
+        let listens = async {
+            while !connects(FROM_OUTSIDE.into(), self.port).await {
+                tokio::time::sleep(POLL).await;
+            }
+        };
+        tokio::select! {
+            biased;
+            _ = end => false,
+            outcome = tokio::time::timeout(time, listens) => {
+                if outcome.is_err() {
+                    let found = self.found().await;
+                    (self.log)(&format!("not reached on 0.0.0.0:{} within {} seconds: {found}", self.port, time.as_secs()));
+                }
+                outcome.is_ok()
+            }
+        }
+    }
+
+    /// Says where it listens instead.
+    async fn found(&self) -> String {
+        for address in [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)] {
+            if connects(address, self.port).await {
+                return format!("the server listens on {address} only");
+            }
+        }
+        "nothing listens on this port".to_owned()
+    }
+
+    pub(crate) fn has_ended(&self) -> bool {
+        *self.ended.borrow()
+    }
+
+    /// Passes a request on, and the answer back as it comes. `owner` lives until the answer has ended.
+    pub(super) async fn handle(&self, request: Request<Vec<u8>>, owner: Arc<Server>) -> Result<Response<Stream>, Gone> {
+        let path = request.uri().path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
+        let uri: Uri = format!("http://127.0.0.1:{}{path}", self.port).parse().map_err(|_| Gone)?;
+        let (mut parts, body) = request.into_parts();
+        parts.uri = uri;
+        let request = Request::from_parts(parts, Full::new(Bytes::from(body)));
+        let response = self.client.request(request).await.map_err(|_| Gone)?;
+        Ok(response.map(|body| {
+            let broken = move |problem| {
+                let _alive = &owner;
+                std::io::Error::other(problem)
+            };
+            body.map_err(broken).boxed()
+        }))
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.group.kill();
+    }
+}
+
+impl Group {
+    /// Kills all of its processes. May be called twice.
+    pub(super) fn kill(&self) {
+        self.is_killed.store(true, Ordering::Relaxed);
+        if let Some(leader) = self.leader {
+            // Fails if all of them have ended.
+            let _ = kill_process_group(leader, Signal::KILL);
+        }
+        kill_stragglers(&self.name);
+        if let Some(engine) = &self.engine {
+            remove_container(engine, &self.name);
+        }
+    }
+}
+
+/// Kills the processes that left the group of the container, where the system shows the environment of its processes.
+fn kill_stragglers(name: &str) {
+    let mark = format!("{NAME_VARIABLE}={name}");
+    let Ok(processes) = std::fs::read_dir("/proc") else { return };
+    let ids = processes.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+    for id in ids {
+        let environment = std::fs::read(format!("/proc/{id}/environ")).unwrap_or_default();
+        if environment.split(|byte| *byte == 0).any(|variable| variable == mark.as_bytes())
+            && let Some(id) = Pid::from_raw(id)
+        {
+            let _ = kill_process(id, Signal::KILL);
+        }
+    }
+}
+
+/// Removes a container that outlives the process of the engine's that ran it.
+#[allow(clippy::disallowed_methods, reason = "the run may be at its end, where nothing can be awaited any more")]
+fn remove_container(engine: &str, name: &str) {
+    let mut command = std::process::Command::new(engine);
+    command.args(["rm", "--force", name]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let Ok(mut removal) = command.spawn() else { return };
+    let begun = std::time::Instant::now();
+    while let Ok(None) = removal.try_wait() {
+        if begun.elapsed() > REMOVAL {
+            eprintln!("`{engine} rm --force {name}` did not end within {} seconds", REMOVAL.as_secs());
+            let _ = removal.kill();
+            let _ = removal.wait();
+            return;
+        }
+        std::thread::sleep(POLL);
+    }
+}
+
+/// Passes the output on, and announces the end.
+async fn watch_over(mut child: Child, group: Arc<Group>, log: Log, ended: watch::Sender<bool>) {
+    let mut readers = JoinSet::new();
+    if let Some(output) = child.stdout.take() {
+        let log = Arc::clone(&log);
+        readers.spawn(async move { read_lines(output, |lines| log(lines)).await });
+    }
+    if let Some(output) = child.stderr.take() {
+        let log = Arc::clone(&log);
+        readers.spawn(async move { read_lines(output, |lines| log(lines)).await });
+    }
+    let status = child.wait().await;
+    let all_read = async { while readers.join_next().await.is_some() {} };
+    let _ = tokio::time::timeout(LAST_WORDS, all_read).await;
+    match status {
+        _ if group.is_killed.load(Ordering::Relaxed) => {}
+        Ok(status) => log(&format!("the server has ended: {status}")),
+        Err(problem) => log(&format!("the server has ended: {problem}")),
+    }
+    // Nobody is told if the container was dropped.
+    let _ = ended.send(true);
+}
+
+async fn connects(address: IpAddr, port: u16) -> bool {
+    TcpStream::connect((address, port)).await.is_ok()
+}
+
+impl fmt::Debug for Process {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Process").field("group", &self.group).field("port", &self.port).finish_non_exhaustive()
+    }
+}
+
+/// A folder for the temporary files of a container.
+#[derive(Debug)]
+struct Folder(PathBuf);
+
+impl Folder {
+    fn create(name: &str) -> Result<Self, String> {
+        let path = std::env::temp_dir().join(name);
+        let created = std::fs::create_dir(&path);
+        created.map_err(|problem| format!("{} cannot be created: {problem}", path.display()))?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // What cannot be deleted stays in the system's folder for temporary files.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
