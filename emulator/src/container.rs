@@ -18,6 +18,8 @@ pub use self::behaviour::{AnswerForm, Behaviour, CallerCheck, Hints, REVISIONS, 
 pub(crate) use self::callers::Callers;
 pub(crate) use self::emulated_server::EmulatedServer;
 pub(crate) use self::process::Log;
+#[cfg(test)]
+pub(crate) use self::process::tests as process_tests;
 pub use self::program::{Port, Program, on_search_path};
 pub use self::refusal::RefusalStyle;
 pub(crate) use self::server::{Gone, Server};

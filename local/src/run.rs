@@ -121,6 +121,7 @@ fn stored_parameter(text: &str) -> Result<(String, String), String> {
 
 fn settings(arguments: &Arguments) -> Settings {
     let defaults = Settings::default();
+    let is_real = arguments.server.is_given();
     Settings {
         // A process of its own signs with the real time. A clock that jumps starts at the same moment every time.
         start: if arguments.fast_forward { defaults.start } else { crate::present() },
@@ -137,7 +138,8 @@ fn settings(arguments: &Arguments) -> Settings {
         target_transition: arguments.latency,
         target_deletion: arguments.latency,
         // A real server is measured, and the emulated AWS should not be in the way.
-        call_latency: if arguments.server.is_given() { Duration::ZERO } else { defaults.call_latency },
+        call_latency: if is_real { Duration::ZERO } else { defaults.call_latency },
+        log_lag: if is_real { Duration::ZERO } else { defaults.log_lag },
         // If this took longer, the provisioner would rightly treat the role as a wrong one.
         role_propagation: arguments.latency.min(defaults.role_propagation),
         ..defaults

@@ -116,3 +116,47 @@ async fn fetch_image(engine: &str, image: &str) -> Result<(), String> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+    use std::path::PathBuf;
+
+    use super::*;
+
+    /// Writes an engine that is this shell script.
+    fn engine(name: &str, script: &str) -> PathBuf {
+        let path = std::env::temp_dir().join(format!("agentcore-local-{}-{name}", std::process::id()));
+        std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).expect("a file");
+        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).expect("permissions");
+        path
+    }
+
+    async fn fetched(name: &str, script: &str) -> Result<(), String> {
+        let path = engine(name, script);
+        let outcome = fetch_image(path.to_str().expect("plain text"), "team/server:1").await;
+        std::fs::remove_file(&path).expect("the file");
+        outcome.map_err(|sentence| sentence.replace(&*path.to_string_lossy(), "docker"))
+    }
+
+    #[tokio::test]
+    async fn an_image_is_pulled_if_the_engine_does_not_have_it() {
+        assert_eq!(fetched("has", "[ $1 = image ] && echo arm64").await, Ok(()));
+        assert_eq!(fetched("pulls", "[ \"$*\" = 'pull team/server:1' ]").await, Ok(()));
+        let refused = fetched("refuses", "exit 125").await;
+        assert_eq!(refused, Err("`docker pull team/server:1` failed (exit status: 125)".to_owned()));
+        let missing = fetch_image("/no/such/engine", "team/server:1").await.expect_err("no engine");
+        assert!(missing.starts_with("`/no/such/engine` cannot be started: "), "{missing}");
+    }
+
+    #[tokio::test]
+    async fn an_engine_that_hangs_is_given_up() {
+        let path = engine("hangs", "exec sleep 1000");
+        let mut hanging = Box::pin(fetch_image(path.to_str().expect("plain text"), "team/server:1"));
+        assert!(tokio::time::timeout(Duration::from_millis(500), &mut hanging).await.is_err());
+        tokio::time::pause();
+        let refused = hanging.await.expect_err("a sentence");
+        assert!(refused.ends_with("image inspect` did not answer within 20 seconds"), "{refused}");
+        std::fs::remove_file(&path).expect("the file");
+    }
+}

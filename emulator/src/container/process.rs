@@ -1,10 +1,13 @@
 //! The processes of one container.
 
+use std::ffi::OsStr;
 use std::fmt;
+use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::PathBuf;
 use std::process::Stdio;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -48,7 +51,7 @@ pub(crate) struct Process {
     ended: watch::Receiver<bool>,
     client: Client<HttpConnector, Full<Bytes>>,
     log: Log,
-    _folder: Folder,
+    folder: Folder,
 }
 
 /// The processes of a container.
@@ -65,12 +68,12 @@ pub(super) struct Group {
 impl Process {
     pub(super) fn start(
         mut command: Command,
-        name: String,
+        folder: Folder,
         engine: Option<String>,
         port: u16,
         log: Log,
     ) -> Result<Self, String> {
-        let folder = Folder::create(&name)?;
+        let name = folder.name().to_owned();
         command.env(NAME_VARIABLE, &name).env("TMPDIR", &folder.0);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0).kill_on_drop(true);
         let child = command.spawn().map_err(|problem| format!("the server cannot be started: {problem}"))?;
@@ -79,7 +82,7 @@ impl Process {
         let (sender, ended) = watch::channel(false);
         tokio::spawn(watch_over(child, Arc::clone(&group), Arc::clone(&log), sender));
         let client = Client::builder(TokioExecutor::new()).build_http();
-        Ok(Self { group, port, ended, client, log, _folder: folder })
+        Ok(Self { group, port, ended, client, log, folder })
     }
 
     pub(super) fn group(&self) -> Weak<Group> {
@@ -210,7 +213,8 @@ async fn watch_over(mut child: Child, group: Arc<Group>, log: Log, ended: watch:
     let all_read = async { while readers.join_next().await.is_some() {} };
     let _ = tokio::time::timeout(LAST_WORDS, all_read).await;
     match status {
-        _ if group.is_killed.load(Ordering::Relaxed) => {}
+        // Only what was not our choice is news.
+        Ok(status) if group.is_killed.load(Ordering::Relaxed) && status.signal() == Some(Signal::KILL.as_raw()) => {}
         Ok(status) => log(&format!("the server has ended: {status}")),
         Err(problem) => log(&format!("the server has ended: {problem}")),
     }
@@ -224,20 +228,36 @@ async fn connects(address: IpAddr, port: u16) -> bool {
 
 impl fmt::Debug for Process {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Process").field("group", &self.group).field("port", &self.port).finish_non_exhaustive()
+        f.debug_struct("Process")
+            .field("group", &self.group)
+            .field("folder", &self.folder)
+            .field("port", &self.port)
+            .finish_non_exhaustive()
     }
 }
 
-/// A folder for the temporary files of a container.
+/// A folder for the temporary files of a container, and its name, which is the container's.
 #[derive(Debug)]
-struct Folder(PathBuf);
+pub(super) struct Folder(PathBuf);
 
 impl Folder {
-    fn create(name: &str) -> Result<Self, String> {
-        let path = std::env::temp_dir().join(name);
-        let created = std::fs::create_dir(&path);
-        created.map_err(|problem| format!("{} cannot be created: {problem}", path.display()))?;
-        Ok(Self(path))
+    /// Creates a folder that nobody had before.
+    pub(super) fn create() -> Result<Self, String> {
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        loop {
+            let number = COUNT.fetch_add(1, Ordering::Relaxed);
+            let path = std::env::temp_dir().join(format!("agentcore-{}-{number}", std::process::id()));
+            match std::fs::create_dir(&path) {
+                Ok(()) => return Ok(Self(path)),
+                // Left by a process that was killed, and had the same id.
+                Err(problem) if problem.kind() == ErrorKind::AlreadyExists => {}
+                Err(problem) => return Err(format!("{} cannot be created: {problem}", path.display())),
+            }
+        }
+    }
+
+    pub(super) fn name(&self) -> &str {
+        self.0.file_name().and_then(OsStr::to_str).unwrap_or_default()
     }
 }
 
@@ -247,3 +267,6 @@ impl Drop for Folder {
         let _ = std::fs::remove_dir_all(&self.0);
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -3,13 +3,12 @@
 use std::collections::BTreeMap;
 use std::env;
 use std::net::{Ipv4Addr, TcpListener};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use tokio::process::Command;
 
-use super::process::{Group, Log, POLL, Process};
+use super::process::{Folder, Group, Log, POLL, Process};
 
 /// AgentCore's port, unless a runtime's protocol configuration names another one.
 pub(crate) const AGENTCORE_PORT: u16 = 8000;
@@ -25,7 +24,8 @@ pub struct Program {
     port: Port,
     /// Environment variables by which it reaches the emulated AWS.
     network: BTreeMap<String, String>,
-    containers: Arc<Containers>,
+    /// Its newest container.
+    newest: Arc<Mutex<Weak<Group>>>,
 }
 
 #[derive(Clone, Debug)]
@@ -46,14 +46,6 @@ pub enum Port {
     Fixed,
 }
 
-/// The containers of a program so far.
-#[derive(Debug, Default)]
-struct Containers {
-    count: AtomicU64,
-    /// The newest one.
-    newest: Mutex<Weak<Group>>,
-}
-
 impl Program {
     /// Creates a program from a shell command. `network` has the environment variables by which it reaches AWS.
     pub fn command(command: &str, port: Port, network: impl IntoIterator<Item = (String, String)>) -> Self {
@@ -66,7 +58,7 @@ impl Program {
     }
 
     fn new(executable: Executable, port: Port, network: impl IntoIterator<Item = (String, String)>) -> Self {
-        Self { executable, port, network: network.into_iter().collect(), containers: Arc::default() }
+        Self { executable, port, network: network.into_iter().collect(), newest: Arc::default() }
     }
 
     /// Starts a container with the runtime's environment and the platform's. Its output, and the news of its end, go to the
@@ -92,10 +84,10 @@ impl Program {
         for (name, value) in platform.into_iter().chain(self.network.clone()) {
             environment.entry(name).or_insert(value);
         }
-        let number = self.containers.count.fetch_add(1, Ordering::Relaxed);
-        let name = format!("agentcore-{}-{number}", std::process::id());
-        let process = Process::start(self.process(&name, &environment), name, self.engine(), port, log)?;
-        *self.containers.newest.lock().unwrap_or_else(PoisonError::into_inner) = process.group();
+        let folder = Folder::create()?;
+        let command = self.process(folder.name(), &environment);
+        let process = Process::start(command, folder, self.engine(), port, log)?;
+        *self.newest.lock().unwrap_or_else(PoisonError::into_inner) = process.group();
         Ok(process)
     }
 
@@ -128,7 +120,7 @@ impl Program {
 
     /// Ends the container that has AgentCore's port, and waits until the port is free.
     async fn take_fixed_port(&self) -> Result<u16, String> {
-        let newest = self.containers.newest.lock().unwrap_or_else(PoisonError::into_inner).upgrade();
+        let newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner).upgrade();
         if let Some(former) = newest {
             former.kill();
         }

@@ -5,6 +5,7 @@ mod container;
 mod endpoint;
 mod mcp;
 mod platform;
+mod process;
 
 use std::time::Duration;
 

@@ -19,6 +19,10 @@ pub struct Logs {
     pub(super) disorderly: bool,
 }
 
+/// A stream keeps its newest events of about so many bytes. CloudWatch Logs keeps all, but a real container may print
+/// more than there is memory.
+const STREAM_BYTES_KEPT: usize = 8 * 1024 * 1024;
+
 /// A log group.
 #[derive(Clone, Debug, Default)]
 pub struct Group {
@@ -35,6 +39,24 @@ pub struct Group {
 pub(super) struct Stream {
     pub(super) created: SystemTime,
     pub(super) events: Vec<Event>,
+    /// The length of all messages.
+    bytes: usize,
+}
+
+impl Stream {
+    fn push(&mut self, event: Event) {
+        self.bytes += event.message.len();
+        self.events.push(event);
+        // Rarely, because the rest moves.
+        if self.bytes > 2 * STREAM_BYTES_KEPT {
+            let mut old = 0;
+            while self.bytes > STREAM_BYTES_KEPT {
+                self.bytes -= self.events[old].message.len();
+                old += 1;
+            }
+            self.events.drain(..old);
+        }
+    }
 }
 
 /// One log event.
@@ -54,11 +76,14 @@ impl Logs {
     /// Writes lines into a stream, one event each. Creates the group and the stream if they do not exist.
     pub fn write(&mut self, group: &str, stream: &str, now: SystemTime, lines: impl IntoIterator<Item = String>) {
         let group = self.groups.entry(group.to_owned()).or_default();
-        let stream =
-            group.streams.entry(stream.to_owned()).or_insert_with(|| Stream { created: now, events: Vec::new() });
+        let stream = group.streams.entry(stream.to_owned()).or_insert_with(|| Stream {
+            created: now,
+            events: Vec::new(),
+            bytes: 0,
+        });
         for message in lines {
             self.written += 1;
-            stream.events.push(Event { at: now, id: self.written, message });
+            stream.push(Event { at: now, id: self.written, message });
         }
     }
 
