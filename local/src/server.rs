@@ -119,7 +119,6 @@ async fn fetch_image(engine: &str, image: &str) -> Result<(), String> {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt as _;
     use std::path::PathBuf;
 
     use super::*;
@@ -127,8 +126,12 @@ mod tests {
     /// Writes an engine that is this shell script.
     fn engine(name: &str, script: &str) -> PathBuf {
         let path = std::env::temp_dir().join(format!("agentcore-local-{}-{name}", std::process::id()));
-        std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).expect("a file");
-        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).expect("permissions");
+        let source = path.with_extension("sh");
+        std::fs::write(&source, format!("#!/bin/sh\n{script}\n")).expect("a file");
+        // By another process: a file that this one still has open, in a child of another test, cannot be run.
+        let installed = std::process::Command::new("install").args(["-m", "755"]).args([&source, &path]).status();
+        assert!(installed.is_ok_and(|status| status.success()));
+        std::fs::remove_file(source).expect("the file");
         path
     }
 

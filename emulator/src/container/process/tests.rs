@@ -214,8 +214,11 @@ async fn an_image_runs_in_an_engine_and_is_removed_with_its_container() {
         notes.display(),
         server()
     );
-    std::fs::write(&engine, script).expect("a file");
-    std::fs::set_permissions(&engine, std::os::unix::fs::PermissionsExt::from_mode(0o755)).expect("permissions");
+    let source = folder.0.join("docker.sh");
+    std::fs::write(&source, script).expect("a file");
+    // By another process: a file that this one still has open, in a child of another test, cannot be run.
+    let installed = std::process::Command::new("install").args(["-m", "755"]).args([&source, &engine]).status();
+    assert!(installed.is_ok_and(|status| status.success()));
     let engine = engine.to_str().expect("plain text");
     let program = Program::image(engine, "team/server:1", Port::InVariables(vec!["PORT".to_owned()]), []);
     let output = Output::default();
