@@ -50,6 +50,7 @@ pub(crate) struct Arguments {
 /// # Errors
 /// The port is not available.
 pub(crate) async fn run(arguments: &Arguments) -> Result<(), String> {
+    let defaults = Settings::default();
     let aws = Aws::new(Settings {
         // Clients sign with the real time.
         start: crate::present(),
@@ -61,7 +62,9 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<(), String> {
         target_transition: arguments.latency,
         target_deletion: arguments.latency,
         role_propagation: Duration::ZERO,
-        ..Settings::default()
+        // A real server is measured, and the emulated AWS should not be in the way.
+        call_latency: if arguments.server.is_given() { Duration::ZERO } else { defaults.call_latency },
+        ..defaults
     });
     for fault in &arguments.faults {
         fault.arm(&aws);

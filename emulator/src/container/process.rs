@@ -50,7 +50,6 @@ pub(crate) struct Process {
     /// True once it has ended.
     ended: watch::Receiver<bool>,
     client: Client<HttpConnector, Full<Bytes>>,
-    log: Log,
     folder: Folder,
 }
 
@@ -80,17 +79,20 @@ impl Process {
         let leader = child.id().and_then(|id| Pid::from_raw(id.try_into().ok()?));
         let group = Arc::new(Group { name, leader, engine, is_killed: AtomicBool::new(false) });
         let (sender, ended) = watch::channel(false);
-        tokio::spawn(watch_over(child, Arc::clone(&group), Arc::clone(&log), sender));
-        let client = Client::builder(TokioExecutor::new()).build_http();
-        Ok(Self { group, port, ended, client, log, folder })
+        tokio::spawn(watch_over(child, Arc::clone(&group), log, sender));
+        let mut connector = HttpConnector::new();
+        // Waiting to fill a packet would only show as latency.
+        connector.set_nodelay(true);
+        let client = Client::builder(TokioExecutor::new()).build(connector);
+        Ok(Self { group, port, ended, client, folder })
     }
 
     pub(super) fn group(&self) -> Weak<Group> {
         Arc::downgrade(&self.group)
     }
 
-    /// Waits until it can be reached as AgentCore reaches it, for so long at most. Returns false if it then cannot, and
-    /// says why in its log.
+    /// Waits until it can be reached as AgentCore reaches it, for so long at most. Returns false if it then cannot, or has
+    /// ended.
     pub(crate) async fn listens_within(&self, time: Duration) -> bool {
         let mut ended = self.ended.clone();
         let end = async move { ended.wait_for(|ended| *ended).await.map(drop) };
@@ -102,24 +104,19 @@ impl Process {
         tokio::select! {
             biased;
             _ = end => false,
-            outcome = tokio::time::timeout(time, listens) => {
-                if outcome.is_err() {
-                    let found = self.found().await;
-                    (self.log)(&format!("not reached on 0.0.0.0:{} within {} seconds: {found}", self.port, time.as_secs()));
-                }
-                outcome.is_ok()
-            }
+            outcome = tokio::time::timeout(time, listens) => outcome.is_ok(),
         }
     }
 
-    /// Says where it listens instead.
-    async fn found(&self) -> String {
+    /// Says why it cannot be reached, and where it listens instead.
+    pub(crate) async fn whereabouts(&self) -> String {
+        let port = self.port;
         for address in [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)] {
             if connects(address, self.port).await {
-                return format!("the server listens on {address} only");
+                return format!("the server listens on {address} only, port {port}; AgentCore reaches it on 0.0.0.0");
             }
         }
-        "nothing listens on this port".to_owned()
+        format!("nothing listens on port {port}")
     }
 
     pub(crate) fn has_ended(&self) -> bool {

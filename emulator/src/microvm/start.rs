@@ -175,7 +175,13 @@ impl Boot {
                 return None;
             }
         };
-        process.listens_within(time).await.then(|| Arc::new(Server::Process(process)))
+        if process.listens_within(time).await {
+            return Some(Arc::new(Server::Process(process)));
+        }
+        if !process.has_ended() {
+            log(&format!("not ready after {} seconds: {}", time.as_secs(), process.whereabouts().await));
+        }
+        None
     }
 
     /// Returns the environment variables that the platform adds: the Region, and the credentials of the execution role.

@@ -59,6 +59,8 @@ where
         loop {
             // An error is a client that went away again before it was accepted.
             if let Ok((stream, _)) = listener.accept().await {
+                // Waiting to fill a packet would only show as latency.
+                let _ = stream.set_nodelay(true);
                 connections.spawn(serve(stream));
             }
             while connections.try_join_next().is_some() {}
