@@ -179,6 +179,16 @@ mod tests {
     }
 
     #[test]
+    fn a_template_may_take_the_function_from_the_stack_of_another() {
+        let template = include_str!("../../examples/mcp-server.yaml");
+        let base = concat!(env!("CARGO_MANIFEST_DIR"), "/../provisioner.yaml");
+        let parameters = ["Name=mcp_mine", "Repository=mine", "ImageTag=1", "TokenUrl=https://idp.example.com/token"];
+        let credentials = ["ClientId=my-client", "ClientSecret=my-client-secret", "VerifyWithTool=tool_001"];
+        let arguments = [&["--provisioner-template-file", base, "--parameter-overrides"], &parameters[..]].concat();
+        assert_eq!(live("server.yaml", template, &[&arguments[..], &credentials].concat()), Ok(()));
+    }
+
+    #[test]
     fn durations_are_read_with_their_unit() {
         assert_eq!(duration("300ms"), Ok(Duration::from_millis(300)));
         assert_eq!(duration("1.5"), Ok(Duration::from_millis(1500)));

@@ -1,7 +1,7 @@
 //! The main command: create, outputs, update, delete, and a check of what is left.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use cloudformation::{Capability, StackInput};
@@ -18,8 +18,10 @@ use crate::rotation;
 use crate::server;
 use crate::session::Session;
 use crate::surroundings;
-use crate::template::{EXISTING_SECRET, Template};
+use crate::template::{self, EXISTING_SECRET, Template};
 
+/// The parameter by which a template names the stack that it takes the function from.
+const PROVISIONER_STACK: &str = "ProvisionerStack";
 /// A change of up to this length is shown in one line.
 const ONE_LINE_BYTES: usize = 80;
 
@@ -29,6 +31,10 @@ pub(crate) struct Arguments {
     /// The template to deploy.
     #[arg(short, long, default_value = "template.yaml", value_name = "PATH")]
     template_file: PathBuf,
+    /// The template of the stack that has the function, created first if the template has the parameter
+    /// ProvisionerStack.
+    #[arg(long, default_value = "provisioner.yaml", value_name = "PATH")]
+    provisioner_template_file: PathBuf,
     /// Name of the stack.
     #[arg(long, default_value = "agentcore-mcp", value_name = "NAME")]
     stack_name: String,
@@ -86,6 +92,10 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<(), String> {
         session.put_parameter(name, value);
     }
     surroundings::emulate(&session.aws, &mut parameters).await?;
+    let provisioner = template.value(PROVISIONER_STACK, &parameters).to_owned();
+    if !provisioner.is_empty() {
+        create_provisioner(&mut session, &provisioner, &arguments.provisioner_template_file).await?;
+    }
     for fault in &arguments.faults {
         fault.arm(&session.aws);
     }
@@ -101,6 +111,9 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<(), String> {
     }
     outcome?;
     life.check(&mut session, &before).await;
+    if !provisioner.is_empty() && session.delete(&provisioner).await? != Status::DeleteComplete {
+        life.wrong.push(format!("the stack {provisioner} cannot be deleted"));
+    }
 
     session.console.line("");
     match life.wrong.as_slice() {
@@ -111,6 +124,14 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<(), String> {
         }
         wrong => Err(wrong.join("; ")),
     }
+}
+
+/// Creates the stack that has the function, for templates that take it from there.
+async fn create_provisioner(session: &mut Session, name: &str, path: &Path) -> Result<(), String> {
+    let template = Template::read(path)?;
+    session.console.heading(&format!("Create {name} from {}", path.display()));
+    let status = session.create(StackInput::uploaded(name, &template.body).capability(Capability::Iam)).await?;
+    if status == Status::CreateComplete { Ok(()) } else { Err(format!("the stack {name} ended in {status}")) }
 }
 
 /// Reads `NAME=VALUE`.
@@ -329,7 +350,9 @@ impl Life<'_> {
     fn secrets(&self, session: &Session) -> Vec<(String, String)> {
         let mut secrets = self.template.secrets(&self.parameters);
         let known: BTreeSet<&String> = self.parameters.values().collect();
-        secrets.extend(session.secret_values().iter().filter(|(_, value)| !known.contains(value)).cloned());
+        let others = session.secret_values();
+        let others = others.into_iter().filter(|(_, value)| !known.contains(value) && template::is_findable(value));
+        secrets.extend(others);
         secrets
     }
 

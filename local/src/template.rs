@@ -37,7 +37,7 @@ pub(crate) const EXISTING_SECRET: &str = r#"{"ZSCALER_CLIENT_ID": "made-up-clien
     "ZSCALER_MCP_REQUEST_STATE_KEYS": "made-up-state-key-c41f07aa93be52d8641f0c7e8a2b5d90"}"#;
 /// The parameter an update changes if the command line names none and the template has it.
 const FIRST_CHOICE: &str = "EnableToolCallLogging";
-/// `NoEcho` values below this length are not searched for: they would turn up by chance.
+/// Secret values below this length are not searched for: they would turn up by chance.
 const SECRET_CHARS_MIN: usize = 8;
 
 /// A template, with the parameters it declares.
@@ -112,10 +112,14 @@ impl Template {
 
     /// Returns the secret values among the given ones, by parameter name.
     pub(crate) fn secrets(&self, current: &BTreeMap<String, String>) -> Vec<(String, String)> {
-        let long = |value: &str| value.chars().count() >= SECRET_CHARS_MIN;
-        let secrets = current.iter().filter(|(name, value)| self.is_secret(name) && long(value));
+        let secrets = current.iter().filter(|(name, value)| self.is_secret(name) && is_findable(value));
         secrets.map(|(name, value)| (name.clone(), value.clone())).collect()
     }
+}
+
+/// Returns true if a secret value that is found somewhere is not there by chance.
+pub(crate) fn is_findable(value: &str) -> bool {
+    value.chars().count() >= SECRET_CHARS_MIN
 }
 
 fn is_switch(parameter: &ParameterSummary) -> bool {
