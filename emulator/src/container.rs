@@ -17,12 +17,12 @@ pub(crate) use self::behaviour::START;
 pub use self::behaviour::{AnswerForm, Behaviour, CallerCheck, Hints, REVISIONS, Start};
 pub(crate) use self::callers::Callers;
 pub(crate) use self::emulated_server::EmulatedServer;
-pub(crate) use self::process::Log;
 #[cfg(test)]
 pub(crate) use self::process::tests as process_tests;
+pub(crate) use self::process::{Gone, Log};
 pub use self::program::{Port, Program, on_search_path};
 pub use self::refusal::RefusalStyle;
-pub(crate) use self::server::{Gone, Server};
+pub(crate) use self::server::Server;
 pub(crate) use self::session::Admission;
 pub(crate) use self::start::{Boot, Contents, Origin, SessionKey, Snapshot, Starting};
 pub use self::state::Containers;

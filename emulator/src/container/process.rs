@@ -23,7 +23,6 @@ use tokio::process::{Child, Command};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::server::{Gone, Server};
 use crate::output::read_lines;
 use crate::reply::Stream;
 
@@ -52,6 +51,10 @@ pub(crate) struct Process {
     client: Client<HttpConnector, Full<Bytes>>,
     folder: Folder,
 }
+
+/// The container has ended, or closed the connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Gone;
 
 /// The processes of a container.
 #[derive(Debug)]
@@ -124,7 +127,11 @@ impl Process {
     }
 
     /// Passes a request on, and the answer back as it comes. `owner` lives until the answer has ended.
-    pub(super) async fn handle(&self, request: Request<Vec<u8>>, owner: Arc<Server>) -> Result<Response<Stream>, Gone> {
+    pub(super) async fn handle(
+        &self,
+        request: Request<Vec<u8>>,
+        owner: impl Send + Sync + 'static,
+    ) -> Result<Response<Stream>, Gone> {
         let path = request.uri().path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
         let uri: Uri = format!("http://127.0.0.1:{}{path}", self.port).parse().map_err(|_| Gone)?;
         let (mut parts, body) = request.into_parts();
@@ -178,7 +185,7 @@ fn kill_stragglers(name: &str) {
 }
 
 /// Removes a container that outlives the process of the engine's that ran it.
-#[allow(clippy::disallowed_methods, reason = "the run may be at its end, where nothing can be awaited any more")]
+#[allow(clippy::disallowed_methods, reason = "the run may be at its end, where nothing can be awaited")]
 fn remove_container(engine: &str, name: &str) {
     let mut command = std::process::Command::new(engine);
     command.args(["rm", "--force", name]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());

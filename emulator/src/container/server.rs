@@ -5,7 +5,7 @@ use std::sync::Arc;
 use http::{Request, Response};
 
 use super::emulated_server::EmulatedServer;
-use super::process::Process;
+use super::process::{Gone, Process};
 use crate::reply::{Stream, whole};
 
 /// A started MCP server.
@@ -16,10 +16,6 @@ pub(crate) enum Server {
     /// A real one, as a process of this machine.
     Process(Process),
 }
-
-/// The container has ended, or closed the connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Gone;
 
 impl Server {
     /// Returns the server of a session that begins with a copy of this one: in the same state and without its sessions.

@@ -17,7 +17,7 @@ use crate::ids::uuid;
 pub struct Containers {
     /// By the start of the image's URI; the longest that fits decides.
     behaviours: BTreeMap<String, Behaviour>,
-    /// What every image holds instead.
+    /// The content of every image, in place of an emulated server.
     program: Option<Program>,
     /// The number of containers that were started, by image.
     starts: BTreeMap<String, u64>,
