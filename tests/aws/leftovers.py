@@ -18,7 +18,7 @@ from account import Account
 SECONDS_MAX = 900
 # Time after which a create that was under way must have become visible in lists.
 QUIET_SECONDS = 30
-QUIET_SECONDS_EMULATED = 2
+QUIET_SECONDS_EMULATED = 3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,7 +69,7 @@ def delete_secret(account: Account, arn: str) -> None:
 
 
 def find_log_groups(account: Account) -> list[str]:
-    """Finds the log groups of the run's runtimes, in a real account only: no emulator of ours lists log groups."""
+    """Finds the log groups of the run's runtimes, in a real account only: the emulated AWS does not list log groups."""
     if not account.is_real:
         return []
     prefix = f"/aws/bedrock-agentcore/runtimes/{account.prefix}"
@@ -100,6 +100,15 @@ OAUTH2_PROVIDERS, API_KEY_PROVIDERS = (
         "name",
     )
     for words, word in [("OAuth2", "oauth2"), ("API key", "api_key")]
+)
+WORKLOAD_IDENTITIES = of_agentcore(
+    "workload identity",
+    "list_workload_identities",
+    "workloadIdentities",
+    "name",
+    "name",
+    "delete_workload_identity",
+    "name",
 )
 SECRETS = Kind("secret", find_secrets, delete_secret)
 LOG_GROUPS = Kind(
