@@ -158,7 +158,8 @@ class LeftoversTest(unittest.TestCase):
         self.create(self.mine.prefix)
         self.secrets.delete_secret(SecretId=f"{self.mine.prefix}/one")
         self.assertEqual(leftovers.sweep(self.mine, KINDS), [])
-        self.assertEqual(self.found(self.mine), [0, 0])
+        with self.assertRaises(self.secrets.exceptions.ResourceNotFoundException):
+            self.secrets.describe_secret(SecretId=f"{self.mine.prefix}/one")
 
     def test_a_resource_that_lists_show_late_is_deleted(self):
         lists = iter([[], [], ["late"]])

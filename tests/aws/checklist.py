@@ -18,8 +18,8 @@ import leftovers
 from questions import QUESTIONS, Question
 from trial import Trial, Unanswered
 
-COST = """It creates about twenty-five runtimes, nine gateways and a few secrets and credential providers for minutes, and
-starts five containers. By the published prices that is less than 1 USD."""
+COST = """It creates about twenty runtimes, ten gateways, and a few secrets and credential providers for minutes, and starts
+six containers. By the published prices that is less than 1 USD."""
 # In the order of their deletion.
 KINDS = [
     leftovers.GATEWAYS,
@@ -38,10 +38,13 @@ def answer(question: Question, trial: Trial) -> tuple[str, str]:
     if not question.ask:
         assumption = question.assumed and f"; the emulated AWS assumes: {question.assumed}"
         return NOT_ANSWERED, f"needs {question.needs}{assumption}"
+    if question.real_only and not trial.account.is_real:
+        return NOT_ANSWERED, "needs a real account"
     try:
         found = question.ask(trial)
     except Unanswered as reason:
-        return NOT_ANSWERED, str(reason)
+        # Whatever can prevent an answer in a real account is not the case in the emulated one.
+        return NOT_ANSWERED if trial.account.is_real else FAILED, str(reason)
     except (BotoCoreError, ClientError) as error:
         return FAILED, str(error)
     if found == question.assumed or found.startswith(f"{question.assumed}: "):
@@ -55,7 +58,7 @@ def run(questions: list[Question], trial: Trial) -> int:
     for question in questions:
         outcome, words = answer(question, trial)
         outcomes[outcome] += 1
-        print(f"{outcome:12}  {question.text} {words}", flush=True)
+        print(f"{outcome:12}  {question.text} {' '.join(words.split())}", flush=True)
     print()
     print(", ".join(f"{outcomes[outcome]} {outcome}" for outcome in (AGREES, DIFFERS, NOT_ANSWERED, FAILED)))
     return int(bool(outcomes[DIFFERS] or outcomes[FAILED]))

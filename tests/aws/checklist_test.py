@@ -7,6 +7,8 @@
 import contextlib
 import io
 import unittest
+from itertools import repeat
+from types import SimpleNamespace
 
 from botocore.exceptions import ClientError
 
@@ -18,12 +20,13 @@ DENIED = {"Error": {"Code": "AccessDeniedException", "Message": "not allowed"}}
 
 
 class ChecklistTest(unittest.TestCase):
-    def run_with(self, *asks) -> tuple[int, list[str]]:
+    def run_with(self, *asks, is_real: bool = True, real_only: bool = False) -> tuple[int, list[str]]:
         """Asks questions of which ConflictException is assumed. Returns the exit status and the lines."""
-        questions = [Question(f"Question {number}?", "ConflictException", ask) for number, ask in enumerate(asks)]
+        texts = [f"Question {number}?" for number, _ in enumerate(asks)]
+        questions = [Question(*given, real_only=real_only) for given in zip(texts, repeat("ConflictException"), asks)]
         shown = io.StringIO()
         with contextlib.redirect_stdout(shown):
-            status = checklist.run(questions, trial=None)
+            status = checklist.run(questions, SimpleNamespace(account=SimpleNamespace(is_real=is_real)))
         return status, shown.getvalue().splitlines()
 
     def test_aws_may_add_words_to_the_answer_that_is_assumed(self):
@@ -40,13 +43,22 @@ class ChecklistTest(unittest.TestCase):
                     lines[0], f"differs       Question 0? found: {found}; the emulated AWS assumes: ConflictException"
                 )
 
-    def test_a_question_without_an_answer_does_not_fail_the_run(self):
+    def test_a_question_without_an_answer_fails_the_run_in_an_emulated_account_only(self):
         def ask(_):
-            raise Unanswered("the runtime was READY at once")
+            raise Unanswered("the runtime was\nREADY at once")
 
-        status, lines = self.run_with(ask, lambda _: "ConflictException")
-        self.assertEqual((status, lines[-1]), (0, "1 agrees, 0 differs, 1 not answered, 0 failed"))
-        self.assertEqual(lines[0], "not answered  Question 0? the runtime was READY at once")
+        for is_real, status, outcome in [(True, 0, "not answered"), (False, 1, "failed")]:
+            with self.subTest(is_real=is_real):
+                ended, lines = self.run_with(ask, lambda _: "ConflictException", is_real=is_real)
+                self.assertEqual(ended, status)
+                self.assertIn(f"1 {outcome}", lines[-1])
+                self.assertEqual(lines[0], f"{outcome:12}  Question 0? the runtime was READY at once")
+
+    def test_a_question_for_a_real_account_is_not_asked_elsewhere(self):
+        asked = []
+        for is_real in [True, False]:
+            self.run_with(lambda _, is_real=is_real: asked.append(is_real) or "", is_real=is_real, real_only=True)
+        self.assertEqual(asked, [True])
 
     def test_a_call_that_fails_unexpectedly_fails_the_run_but_not_the_next_question(self):
         def ask(_):

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""The lifecycle of a secret and a runtime, by the built function, in an account that this project does not emulate.
+"""The lifecycle of a secret and a runtime, by the built function, in the account of moto, of any emulator, or of AWS.
 
     python3 tests/aws/lifecycle.py target/debug/provisioner
     python3 tests/aws/lifecycle.py target/debug/provisioner --endpoint-url http://127.0.0.1:4566
 
-The first is moto's account, the second any emulator's; `--real-account` is AWS itself. Every test plays CloudFormation's
-events from `events/` under names of its own, and looks with boto3 at what exists afterwards. Needs `moto[server]` and
-`boto3`; see `.ci/requirements.in`.
+The first is moto's account, the second an emulator's, and `--real-account` is AWS itself. Every test plays
+CloudFormation's events from `events/` under names of its own, and looks with boto3 at what exists afterwards. Needs
+`moto[server]` and `boto3`; see `.ci/requirements.in`.
 """
 
 import argparse
@@ -300,6 +300,7 @@ class Lifecycle(unittest.TestCase):
                 before = self.everything()
                 answer = self.fail_(request)
                 self.assertTrue(answer["Reason"])
+                self.assertNotIn("`StackId`", answer["Reason"], "refused for what is right about it")
                 self.assertEqual(self.everything(), before)
 
     def everything(self) -> list[str]:

@@ -6,6 +6,7 @@ import time
 import urllib.parse
 from collections.abc import Callable
 
+import boto3
 from botocore.exceptions import ClientError, ParamValidationError
 
 from account import Account
@@ -38,11 +39,6 @@ class Trial:
         """Returns a name that was not used before. Runtimes take no hyphen in it, and gateways no underscore."""
         return f"{self.account.prefix}{separator}{next(self._numbers)}"
 
-    def check_real(self) -> None:
-        """Raises Unanswered if the account is emulated."""
-        if not self.account.is_real:
-            raise Unanswered("the emulated AWS does not have the calls for it")
-
     # ---- runtimes
 
     def request(self, **members) -> dict:
@@ -63,7 +59,7 @@ class Trial:
         try:
             return self.control.create_agent_runtime(**self.request(**members))["agentRuntimeId"]
         except ParamValidationError as error:
-            raise Unanswered(f"a newer boto3 is needed: {error}") from error
+            raise Unanswered(f"a newer boto3 than {boto3.__version__} is needed") from error
 
     def runtime(self, **members) -> dict:
         """Creates a runtime and returns it when it has left CREATING."""
