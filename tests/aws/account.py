@@ -15,8 +15,12 @@ import sys
 from urllib.parse import urlsplit
 
 import boto3
+from botocore.auth import AUTH_TYPE_MAPS, SigV4Auth
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+
+# boto3 signs with the AWS CRT where that is installed. An exception in the CRT's callbacks, such as Ctrl-C, is lost.
+AUTH_TYPE_MAPS["v4"] = SigV4Auth
 
 PREFIX = re.compile(r"check[0-9a-f]{10}")
 # A role and images for emulators, which look at their form.
@@ -46,7 +50,8 @@ class Account:
 
     def __post_init__(self):
         # Deleting by a shorter prefix could find what others created.
-        assert PREFIX.fullmatch(self.prefix), self.prefix
+        if not PREFIX.fullmatch(self.prefix):
+            raise ValueError(f"{self.prefix!r} is not a prefix of a run's own")
 
     @property
     def is_real(self) -> bool:

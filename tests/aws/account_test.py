@@ -136,7 +136,7 @@ class LeftoversTest(unittest.TestCase):
 
     def test_a_prefix_that_others_may_have_is_refused(self):
         for prefix in ["", "check", "check0123", "zscaler-mcp", "check0123456789x"]:
-            with self.subTest(prefix), self.assertRaises(AssertionError):
+            with self.subTest(prefix), self.assertRaises(ValueError):
                 dataclasses.replace(self.account, prefix=prefix)
 
     def test_what_the_run_created_is_deleted_however_it_ends(self):
@@ -195,8 +195,8 @@ class LeftoversTest(unittest.TestCase):
                     process.send_signal(signal.SIGINT)
                     with contextlib.suppress(subprocess.TimeoutExpired):
                         process.wait(0.2)
-                shown, _ = process.communicate(timeout=60)
-                self.assertIn("nothing that begins with", shown)
+                shown, complaint = process.communicate(timeout=60)
+                self.assertIn("nothing that begins with", shown, complaint)
                 self.assertEqual(self.found(self.mine), [0, 0])
 
 

@@ -152,34 +152,51 @@ def delete_all(account: Account, kind: Kind) -> list[str]:
 
 
 @contextlib.contextmanager
-def handling(handler, *numbers: signal.Signals) -> Iterator[None]:
-    """Handles signals in a block."""
-    former = {number: signal.signal(number, handler) for number in numbers}
+def interrupted_once() -> Iterator[Callable[[], None]]:
+    """Makes a KeyboardInterrupt of the first signal that would end the process, and ignores the others.
+
+    Yields a function after which the first one is ignored, too.
+    """
+    is_armed = True
+
+    def disarm() -> None:
+        nonlocal is_armed
+        is_armed = False
+
+    def interrupt(*_) -> None:
+        if is_armed:
+            disarm()
+            raise KeyboardInterrupt
+
+    former = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     try:
-        yield
+        yield disarm
     finally:
-        for number, previous in former.items():
-            signal.signal(number, previous)
+        for number, handler in former.items():
+            signal.signal(number, handler)
 
 
 @contextlib.contextmanager
 def deleted_at_the_end(account: Account, kinds: list[Kind]) -> Iterator[None]:
     """Deletes what the run created when the block ends: with success, an error, Ctrl-C or another signal.
 
-    Raises SystemExit after it has printed what remains, if anything does.
+    A second Ctrl-C changes nothing: it would leave resources behind that cost money. Raises SystemExit after it has
+    printed what remains, if anything does.
     """
-    with handling(signal.default_int_handler, signal.SIGTERM, signal.SIGHUP):
+    with interrupted_once() as disarm:
         try:
-            yield
+            try:
+                yield
+            finally:
+                disarm()
         finally:
-            # A second Ctrl-C would leave resources behind that cost money.
-            with handling(signal.SIG_IGN, signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-                if account.is_real:
-                    minutes = SECONDS_MAX // 60
-                    print(f"Deleting what begins with {account.prefix}, in {minutes} minutes at most …", flush=True)
-                remaining = sweep(account, kinds)
+            if account.is_real:
+                minutes = SECONDS_MAX // 60
+                print(f"Deleting what begins with {account.prefix}, in {minutes} minutes at most …", flush=True)
+            remaining = sweep(account, kinds)
             for line in remaining:
                 print(f"remains: {line}")
-            if remaining:
+            if not remaining:
+                print(f"nothing that begins with {account.prefix} remains")
+            else:
                 raise SystemExit(1)
-            print(f"nothing that begins with {account.prefix} remains")

@@ -10,8 +10,10 @@ import time
 import uuid
 from collections.abc import Callable
 
+import boto3
 from botocore.exceptions import ClientError
 
+from account import connect
 from trial import NOT_FOUND, Trial, Unanswered, answer_to, code, provider_config
 
 
@@ -122,12 +124,13 @@ def tag_scoped_get(trial: Trial) -> str:
         keys = sts.get_federation_token(Name=trial.account.prefix, Policy=policy)["Credentials"]
     except ClientError as error:
         raise Unanswered(f"only the long-term keys of an IAM user can be narrowed: {error}") from error
-    narrowed = trial.account.session.client(
-        "bedrock-agentcore-control",
+    session = boto3.Session(
+        region_name=trial.account.region,
         aws_access_key_id=keys["AccessKeyId"],
         aws_secret_access_key=keys["SecretAccessKey"],
         aws_session_token=keys["SessionToken"],
     )
+    narrowed = connect(session, "bedrock-agentcore-control", None)
     runtime = trial.runtime(tags={"owner": trial.account.prefix})
     if (answer := code(lambda: narrowed.get_agent_runtime(agentRuntimeId=runtime["agentRuntimeId"]))) != "accepted":
         raise Unanswered(f"the condition denies a runtime with the tag, too: {answer}")
