@@ -17,13 +17,20 @@ The others are left as they are, and no test depends on them:
 - Values are not validated: neither names nor patterns, lengths or roles.
 """
 
+import contextlib
 import logging
+from collections.abc import Iterator
 
+import boto3
 from moto.bedrockagentcorecontrol import models, responses
 from moto.moto_api import state_manager
 from moto.moto_api._internal import mock_random
 from moto.server import ThreadedMotoServer
 
+from account import IMAGES, Account
+
+# The account's id.
+ID = "123456789012"
 # Reads after which a runtime leaves CREATING or UPDATING, so that the provisioner has to wait.
 READS_IN_TRANSITION = 3
 
@@ -64,3 +71,20 @@ def start() -> tuple[ThreadedMotoServer, str]:
     server.start()
     host, port = server.get_host_and_port()
     return server, f"http://{host}:{port}"
+
+
+@contextlib.contextmanager
+def account() -> Iterator[Account]:
+    """Starts a server and yields its account."""
+    server, url = start()
+    keys = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing", "aws_session_token": "testing"}
+    try:
+        yield Account(
+            session=boto3.Session(region_name="us-east-1", **keys),
+            id=ID,
+            endpoint_url=url,
+            role_arn=f"arn:aws:iam::{ID}:role/execution",
+            images=IMAGES,
+        )
+    finally:
+        server.stop()

@@ -1,39 +1,39 @@
 #!/usr/bin/env python3
-"""The lifecycle of a secret and a runtime, by the built function, against a moto server.
+"""The lifecycle of a secret and a runtime, by the built function, in the account of moto, of any emulator, or of AWS.
 
-    python3 tests/moto/lifecycle.py target/debug/provisioner
+    python3 tests/aws/lifecycle.py target/debug/provisioner
+    python3 tests/aws/lifecycle.py target/debug/provisioner --endpoint-url http://127.0.0.1:4566
 
-Every test begins with an empty account, plays CloudFormation's events from `events/`, and looks with boto3 at what
-exists afterwards. Needs `moto[server]` and `boto3`; see `.ci/requirements.in`.
+The first is moto's account, the second an emulator's, and `--real-account` is AWS itself. Every test plays
+CloudFormation's events from `events/` under names of its own, and looks with boto3 at what exists afterwards. Needs
+`moto[server]` and `boto3`; see `.ci/requirements.in`.
 """
 
+import argparse
+import contextlib
 import copy
+import itertools
 import json
 import pathlib
 import sys
+import time
 import unittest
-import urllib.request
 import uuid
 
-import boto3
-
+import account
+import leftovers
 import moto_server
-from function import ACCOUNT, REGION, Function
+from account import Account
+from function import Function
 
 EVENTS = pathlib.Path(__file__).resolve().parents[2] / "events"
 STACK_ID_TAG = "agentcore-provisioner:stack-id"
 LOGICAL_ID_TAG = "agentcore-provisioner:logical-id"
 AWKWARD = 'canary-"quotes"\\back\\slashes\n\ttabs, ümläute, 漢字 and \u2028'
 CANARY = "canary"
-
-
-def event(name: str, **properties) -> dict:
-    """Returns the event in `events/<name>.json` as a new request, with some properties replaced."""
-    loaded = json.loads((EVENTS / f"{name}.json").read_text(encoding="utf-8"))
-    loaded["RequestId"] = str(uuid.uuid4())
-    loaded["StackId"] = loaded["StackId"].replace("111122223333", ACCOUNT)
-    loaded["ResourceProperties"] |= properties
-    return loaded
+LIST_SECONDS_MAX = 30
+COST = """It creates about a dozen secrets and runtimes for minutes, and starts no container. By the published prices that is
+less than 0.10 USD: secrets cost 0.40 USD a month each, and a runtime without sessions nothing."""
 
 
 def after(previous: dict, request_type: str, physical_id: str, **properties) -> dict:
@@ -47,27 +47,35 @@ def after(previous: dict, request_type: str, physical_id: str, **properties) -> 
 
 
 class Lifecycle(unittest.TestCase):
-    bootstrap = ""
-
-    @classmethod
-    def setUpClass(cls):
-        cls.server, cls.url = moto_server.start()
-        cls.function = Function(cls.bootstrap, cls.url)
-        keys = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing"}
-        session = boto3.Session(region_name=REGION, **keys)
-        cls.secrets = session.client("secretsmanager", endpoint_url=cls.url)
-        cls.agentcore = session.client("bedrock-agentcore-control", endpoint_url=cls.url)
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.function.stop()
-        cls.server.stop()
+    account: Account
+    function: Function
+    numbers = itertools.count()
 
     def setUp(self):
-        urllib.request.urlopen(urllib.request.Request(f"{self.url}/moto-api/reset", method="POST")).close()
+        # Below, the names of one test. No test needs an empty account.
+        self.prefix = f"{self.account.prefix}n{next(self.numbers)}"
+        self.secrets = self.account.client("secretsmanager")
+        self.agentcore = self.account.client("bedrock-agentcore-control")
 
     def tearDown(self):
         self.assertNotIn(CANARY, self.function.log(), "a secret value was logged")
+
+    def raw_event(self, name: str) -> dict:
+        """Returns the event in `events/<name>.json` as a new request of a stack of this account and Region."""
+        text = (EVENTS / f"{name}.json").read_text(encoding="utf-8")
+        loaded = json.loads(text.replace("111122223333", self.account.id).replace("us-east-1", self.account.region))
+        return loaded | {"RequestId": str(uuid.uuid4())}
+
+    def event(self, name: str, **properties) -> dict:
+        """Returns the event as this test's own, with some properties replaced."""
+        loaded = self.raw_event(name)
+        loaded["StackId"] = f"{loaded['StackId'].rpartition('/')[0]}/{uuid.uuid5(uuid.NAMESPACE_OID, self.prefix)}"
+        given = loaded["ResourceProperties"]
+        for key, separator in [("SecretName", "/"), ("ExistingSecretId", "/"), ("AgentRuntimeName", "_")]:
+            if key in given:
+                given[key] = f"{self.prefix}{separator}{given[key].rpartition('/')[2]}"
+        given |= properties
+        return loaded
 
     def succeed(self, request: dict) -> dict:
         answer = self.function.invoke(request)
@@ -84,18 +92,35 @@ class Lifecycle(unittest.TestCase):
     def value(self, secret_id: str) -> dict:
         return json.loads(self.secrets.get_secret_value(SecretId=secret_id)["SecretString"])
 
-    def runtimes(self) -> list:
-        return self.agentcore.list_agent_runtimes()["agentRuntimes"]
+    def secret_names(self) -> list[str]:
+        """Returns the names of this test's secrets that are not being deleted."""
+        listed = leftovers.pages(self.secrets, "list_secrets", "SecretList")
+        return [secret["Name"] for secret in listed if secret["Name"].startswith(f"{self.prefix}/")]
+
+    def assert_runtimes(self, *expected: str) -> None:
+        """Waits until lists show the runtimes of these names as all of this test's. Lists lag behind."""
+        end = time.monotonic() + LIST_SECONDS_MAX
+        while True:
+            listed = leftovers.pages(self.agentcore, "list_agent_runtimes", "agentRuntimes")
+            names = (runtime["agentRuntimeName"] for runtime in listed)
+            found = sorted(name for name in names if name.startswith(f"{self.prefix}_"))
+            if found == sorted(expected) or time.monotonic() > end:
+                return self.assertEqual(found, sorted(expected))
+            time.sleep(0.2)
 
     def create_secret(self) -> tuple[dict, dict]:
-        request = event("secret-create")
+        request = self.event("secret-create")
         request["ResourceProperties"]["Values"]["ZSCALER_CLIENT_SECRET"] = AWKWARD
         return request, self.succeed(request)
 
     def create_runtime(self, **properties) -> tuple[dict, dict]:
         _, secret = self.create_secret()
-        given = {"SecretId": secret["Data"]["Arn"], "SecretVersionId": secret["Data"]["VersionId"]} | properties
-        request = event("runtime-create", RoleArn=f"arn:aws:iam::{ACCOUNT}:role/execution", **given)
+        given = {"SecretId": secret["Data"]["Arn"], "SecretVersionId": secret["Data"]["VersionId"]}
+        given |= {"RoleArn": self.account.role_arn, "ContainerUri": self.account.images[0]}
+        if self.account.is_real:
+            # V2, which a new runtime may get otherwise, starts a container for every version.
+            given["PlatformVersion"] = "V1"
+        request = self.event("runtime-create", **given | properties)
         return request, self.succeed(request)
 
     # ---- secret
@@ -123,7 +148,7 @@ class Lifecycle(unittest.TestCase):
         again = self.succeed(request)
         self.assertEqual(again["PhysicalResourceId"], first["PhysicalResourceId"])
         self.assertEqual(again["Data"], first["Data"])
-        self.assertEqual(len(self.secrets.list_secrets()["SecretList"]), 1)
+        self.assertEqual(self.secret_names(), [request["ResourceProperties"]["SecretName"]])
 
     def test_an_update_keeps_generated_and_foreign_keys(self):
         request, created = self.create_secret()
@@ -157,10 +182,10 @@ class Lifecycle(unittest.TestCase):
     def test_a_secret_deleted_without_recovery_is_gone(self):
         request, created = self.create_secret()
         self.succeed(after(request, "Delete", created["PhysicalResourceId"], RecoveryWindowInDays="0"))
-        self.assertEqual(self.secrets.list_secrets()["SecretList"], [])
+        self.assertEqual(self.secret_names(), [])
 
     def test_a_strangers_secret_is_left_alone(self):
-        request = event("secret-create")
+        request = self.event("secret-create")
         name = request["ResourceProperties"]["SecretName"]
         self.secrets.create_secret(Name=name, SecretString='{"theirs": "canary-theirs"}')
         answer = self.fail_(request)
@@ -169,7 +194,7 @@ class Lifecycle(unittest.TestCase):
         self.assertEqual(self.value(name), {"theirs": "canary-theirs"})
 
     def test_an_existing_secret_is_verified_and_kept(self):
-        request = event("secret-create-existing")
+        request = self.event("secret-create-existing")
         name = request["ResourceProperties"]["ExistingSecretId"]
         self.assertIn("no such secret", self.fail_(request)["Reason"])
         value = {"ZSCALER_CLIENT_ID": "id", "ZSCALER_PRIVATE_KEY": "canary-key", "ZSCALER_VANITY_DOMAIN": "acme"}
@@ -196,7 +221,7 @@ class Lifecycle(unittest.TestCase):
         container = live["agentRuntimeArtifact"]["containerConfiguration"]
         self.assertEqual(container["containerUri"], wanted["ContainerUri"])
         self.assertEqual(live["networkConfiguration"], {"networkMode": "PUBLIC"})
-        self.assertEqual(live["protocolConfiguration"], {"serverProtocol": "MCP"})
+        self.assertEqual(live["protocolConfiguration"]["serverProtocol"], "MCP")
         self.assertNotIn("authorizerConfiguration", live)
         headers = live["requestHeaderConfiguration"]["requestHeaderAllowlist"]
         self.assertEqual(sorted(headers), sorted(wanted["RequestHeaders"]))
@@ -210,13 +235,13 @@ class Lifecycle(unittest.TestCase):
         data = answer["Data"]
         self.assertEqual(data["AgentRuntimeId"], answer["PhysicalResourceId"])
         self.assertEqual(data["AgentRuntimeArn"], live["agentRuntimeArn"])
-        self.assertTrue(data["McpUrl"].startswith("https://bedrock-agentcore.us-east-1.amazonaws.com/runtimes/arn%3A"))
+        self.assertTrue(data["McpUrl"].startswith(f"https://bedrock-agentcore.{self.account.region}.amazonaws.com/runtimes/arn%3A"))
 
     def test_a_runtime_updates_in_place(self):
         request, created = self.create_runtime()
         runtime_id = created["PhysicalResourceId"]
-        image = request["ResourceProperties"]["ContainerUri"].replace("1.4.0", "1.5.0")
-        environment = {"AWS_REGION": REGION, "NEW": "value"}
+        image = self.account.images[-1]
+        environment = {"AWS_REGION": self.account.region, "NEW": "value"}
         update = after(request, "Update", runtime_id, ContainerUri=image, EnvironmentVariables=environment)
         answer = self.succeed(update)
         self.assertEqual(answer["PhysicalResourceId"], runtime_id)
@@ -226,7 +251,7 @@ class Lifecycle(unittest.TestCase):
         self.assertEqual(live["agentRuntimeArtifact"]["containerConfiguration"]["containerUri"], image)
         self.assertEqual(live["environmentVariables"].get("NEW"), "value")
         self.assertNotIn("ZSCALER_MCP_PORT", live["environmentVariables"])
-        self.assertEqual(len(self.runtimes()), 1)
+        self.assert_runtimes(request["ResourceProperties"]["AgentRuntimeName"])
 
     def test_a_new_secret_version_recycles_the_runtime(self):
         request, created = self.create_runtime()
@@ -235,12 +260,13 @@ class Lifecycle(unittest.TestCase):
 
     def test_a_rename_replaces_the_runtime(self):
         request, created = self.create_runtime()
-        update = after(request, "Update", created["PhysicalResourceId"], AgentRuntimeName="mcp_renamed")
+        renamed = f"{self.prefix}_renamed"
+        update = after(request, "Update", created["PhysicalResourceId"], AgentRuntimeName=renamed)
         answer = self.succeed(update)
         self.assertNotEqual(answer["PhysicalResourceId"], created["PhysicalResourceId"])
-        self.assertEqual(len(self.runtimes()), 2)
+        self.assert_runtimes(request["ResourceProperties"]["AgentRuntimeName"], renamed)
         self.succeed(after(request, "Delete", created["PhysicalResourceId"]))
-        self.assertEqual([runtime["agentRuntimeName"] for runtime in self.runtimes()], ["mcp_renamed"])
+        self.assert_runtimes(renamed)
 
     def test_credentials_go_into_the_environment_when_asked_for(self):
         _, answer = self.create_runtime(CredentialDelivery="EnvironmentVariables")
@@ -253,30 +279,59 @@ class Lifecycle(unittest.TestCase):
         for _ in range(2):
             answer = self.succeed(after(request, "Delete", created["PhysicalResourceId"]))
             self.assertEqual(answer["PhysicalResourceId"], created["PhysicalResourceId"])
-            self.assertEqual(self.runtimes(), [])
+            self.assert_runtimes()
 
     def test_an_invented_id_finds_nothing_to_delete(self):
-        self.succeed(event("delete-after-failed-create"))
-        self.assertEqual(self.runtimes(), [])
+        self.succeed(self.event("delete-after-failed-create"))
+        self.assert_runtimes()
 
     # ---- bad events
 
     def test_bad_events_create_nothing(self):
+        if self.account.is_real:
+            self.skipTest("the names in these events are not the run's own")
         for path in sorted(EVENTS.glob("bad-*.json")):
-            request = json.loads(path.read_text(encoding="utf-8"))
+            request = self.raw_event(path.stem)
             # An answer is impossible there, and its address must be the receiver's here. An event that is not
             # CloudFormation's has no address.
             if path.stem == "bad-response-url-not-https" or "ResponseURL" not in request:
                 continue
             with self.subTest(path.stem):
+                before = self.everything()
                 answer = self.fail_(request)
                 self.assertTrue(answer["Reason"])
-        self.assertEqual(self.secrets.list_secrets()["SecretList"], [])
-        self.assertEqual(self.runtimes(), [])
+                self.assertNotIn("`StackId`", answer["Reason"], "refused for what is right about it")
+                self.assertEqual(self.everything(), before)
+
+    def everything(self) -> list[str]:
+        """Returns the identifiers of all secrets and runtimes of the account."""
+        secrets = leftovers.pages(self.secrets, "list_secrets", "SecretList")
+        runtimes = leftovers.pages(self.agentcore, "list_agent_runtimes", "agentRuntimes")
+        return sorted([item["ARN"] for item in secrets] + [item["agentRuntimeArn"] for item in runtimes])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Runs the lifecycle of a secret and a runtime.")
+    parser.add_argument("bootstrap", help="the built function")
+    parser.add_argument("tests", nargs="*", help="names of tests, `Lifecycle.test_…`")
+    account.add_arguments(parser, required=False)
+    arguments = parser.parse_args()
+    bootstrap = pathlib.Path(arguments.bootstrap).resolve()
+    if not bootstrap.is_file():
+        parser.error(f"there is no {bootstrap}")
+    with contextlib.ExitStack() as stack:
+        try:
+            if arguments.endpoint_url or arguments.real_account:
+                Lifecycle.account = account.choose(arguments, COST)
+            else:
+                Lifecycle.account = stack.enter_context(moto_server.account())
+        except account.Refusal as refusal:
+            sys.exit(f"error: {refusal}")
+        stack.enter_context(leftovers.deleted_at_the_end(Lifecycle.account, [leftovers.RUNTIMES, leftovers.SECRETS]))
+        Lifecycle.function = stack.enter_context(Function(str(bootstrap), Lifecycle.account))
+        program = unittest.main(argv=[sys.argv[0], *arguments.tests], verbosity=2, exit=False)
+    sys.exit(not program.result.wasSuccessful())
 
 
 if __name__ == "__main__":
-    if len(sys.argv) < 2 or not pathlib.Path(sys.argv[1]).is_file():
-        sys.exit("usage: lifecycle.py PATH_TO_THE_BUILT_FUNCTION [unittest options]")
-    Lifecycle.bootstrap = str(pathlib.Path(sys.argv.pop(1)).resolve())
-    unittest.main(verbosity=2)
+    main()

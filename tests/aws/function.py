@@ -2,7 +2,8 @@
 
 One HTTP server on loopback plays the Lambda Runtime API, which hands the process one event at a time, and CloudFormation,
 in which every stack is being updated. Another, with TLS, plays the bucket that the function's answers go to. The function
-reaches it under the bucket's name through a proxy, and trusts its certificate because `SSL_CERT_FILE` names it.
+reaches it under the bucket's name through a proxy, and trusts its certificate because `SSL_CERT_FILE` names it. With a real
+account, the proxy connects all other hosts as they are.
 Only what the lifecycle test needs: no deadline is enforced and nothing is retried.
 """
 
@@ -21,18 +22,18 @@ import uuid
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
+import botocore.httpsession
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-ACCOUNT = "123456789012"  # moto's
-REGION = "us-east-1"
-BUCKET_HOST = f"cloudformation-custom-resource-response-useast1.s3.{REGION}.amazonaws.com"
-FUNCTION_ARN = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:provisioner"
-# How long a test waits for an answer. The function's own limit, 900 seconds, would be too long here.
-ANSWER_SECONDS_MAX = 60
+from account import Account
+
+# The function's own limit, and a shorter one where nothing takes long.
+ANSWER_SECONDS_MAX = 900
+ANSWER_SECONDS_MAX_EMULATED = 60
 RESPONSE_BYTES_MAX = 4096
-# moto has no stack that is in progress.
+# No stack belongs to these events.
 DESCRIBE_STACKS = b"""<DescribeStacksResponse xmlns="http://cloudformation.amazonaws.com/doc/2010-05-15/">
 <DescribeStacksResult><Stacks><member><StackName>mcp</StackName><CreationTime>2026-11-01T00:00:00Z</CreationTime>
 <StackStatus>UPDATE_IN_PROGRESS</StackStatus></member></Stacks></DescribeStacksResult></DescribeStacksResponse>"""
@@ -52,10 +53,12 @@ def certificate(host: str) -> tuple[bytes, bytes]:
 
 
 class Proxy:
-    """A proxy that connects every host to one port of this machine."""
+    """A proxy that connects one host to a port of this machine, and the others to themselves or not at all."""
 
-    def __init__(self, port: int):
+    def __init__(self, host: str, port: int, *, others: bool):
+        self._host = host
         self._target = port
+        self._others = others
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
@@ -79,8 +82,11 @@ class Proxy:
             if not byte:
                 return client.close()
             head += byte
-        assert head.startswith(f"CONNECT {BUCKET_HOST}:443 ".encode()), head
-        with client, socket.create_connection(("127.0.0.1", self._target)) as server:
+        method, _, rest = head.decode().partition(" ")
+        host, _, port = rest.split(" ")[0].partition(":")
+        ours = host == self._host
+        assert method == "CONNECT" and port == "443" and (ours or self._others), head
+        with client, socket.create_connection(("127.0.0.1", self._target) if ours else (host, 443)) as server:
             client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
             back = threading.Thread(target=self._pump, args=(server, client), daemon=True)
             back.start()
@@ -98,21 +104,28 @@ class Proxy:
 
 
 class Function:
-    """A running function. `invoke` is one event; `log` is everything it wrote."""
+    """A running function, with the credentials of an account. `invoke` is one event; `log` is everything it wrote."""
 
-    def __init__(self, bootstrap: str, endpoint_url: str):
+    def __init__(self, bootstrap: str, account: Account):
+        self._account = account
+        region = account.region
+        self.arn = f"arn:aws:lambda:{region}:{account.id}:function:provisioner"
+        self._bucket_host = f"cloudformation-custom-resource-response-{region.replace('-', '')}.s3.{region}.amazonaws.com"
         self._events: queue.Queue = queue.Queue()
         self._reports: queue.Queue = queue.Queue()
         self._answers: dict[str, list] = {}
         self._log = tempfile.TemporaryFile()
         self._folder = tempfile.TemporaryDirectory()
         pem, key = pathlib.Path(self._folder.name, "certificate.pem"), pathlib.Path(self._folder.name, "key.pem")
-        for path, content in zip([pem, key], certificate(BUCKET_HOST), strict=True):
+        for path, content in zip([pem, key], certificate(self._bucket_host), strict=True):
             path.write_bytes(content)
         tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         tls.load_cert_chain(pem, key)
+        with pem.open("ab") as trusted:
+            trusted.write(pathlib.Path(botocore.httpsession.get_cert_path(True)).read_bytes())
         self._runtime_api, self._bucket = self._serve(), self._serve(tls)
-        self._proxy = Proxy(self._bucket.server_port)
+        self._proxy = Proxy(self._bucket_host, self._bucket.server_port, others=account.is_real)
+        credentials = account.session.get_credentials().get_frozen_credentials()
         # Nothing comes from our own environment: Lambda passes these variables and few others.
         environment = {
             "AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{self._runtime_api.server_port}",
@@ -120,29 +133,31 @@ class Function:
             "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "128",
             "AWS_LAMBDA_LOG_GROUP_NAME": "/aws/lambda/provisioner",
-            "AWS_LAMBDA_LOG_STREAM_NAME": "moto",
+            "AWS_LAMBDA_LOG_STREAM_NAME": account.prefix,
             "AWS_LAMBDA_LOG_LEVEL": "debug",
-            "AWS_REGION": REGION,
-            "AWS_DEFAULT_REGION": REGION,
-            "AWS_ACCESS_KEY_ID": "testing",
-            "AWS_SECRET_ACCESS_KEY": "testing",
-            "AWS_SESSION_TOKEN": "testing",
-            "AWS_ENDPOINT_URL": endpoint_url,
+            "AWS_REGION": region,
+            "AWS_DEFAULT_REGION": region,
+            "AWS_ACCESS_KEY_ID": credentials.access_key,
+            "AWS_SECRET_ACCESS_KEY": credentials.secret_key,
             "AWS_ENDPOINT_URL_CLOUDFORMATION": f"http://127.0.0.1:{self._runtime_api.server_port}",
             "HTTPS_PROXY": f"http://127.0.0.1:{self._proxy.port}",
             "SSL_CERT_FILE": str(pem),
             "_HANDLER": "bootstrap",
         }
+        if credentials.token:
+            environment["AWS_SESSION_TOKEN"] = credentials.token
+        if account.endpoint_url:
+            environment["AWS_ENDPOINT_URL"] = account.endpoint_url
         self._process = subprocess.Popen([bootstrap], env=environment, stdout=self._log, stderr=self._log)
 
     def invoke(self, event: dict) -> dict:
         """Delivers one event and returns CloudFormation's answer. Raises AssertionError unless there is exactly one."""
         key = str(uuid.uuid4())
         signed = datetime.datetime.now(datetime.timezone.utc).strftime("%Y%m%dT%H%M%SZ")
-        event = {**event, "ResponseURL": f"https://{BUCKET_HOST}/{key}?X-Amz-Date={signed}&X-Amz-Expires=7200"}
+        event = {**event, "ResponseURL": f"https://{self._bucket_host}/{key}?X-Amz-Date={signed}&X-Amz-Expires=7200"}
         self._answers[key] = []
         self._events.put(event)
-        deadline = time.monotonic() + ANSWER_SECONDS_MAX
+        deadline = time.monotonic() + (ANSWER_SECONDS_MAX if self._account.is_real else ANSWER_SECONDS_MAX_EMULATED)
         while True:
             try:
                 outcome, body = self._reports.get(timeout=0.2)
@@ -169,7 +184,10 @@ class Function:
         self._log.seek(0, os.SEEK_END)
         return text
 
-    def stop(self) -> None:
+    def __enter__(self) -> "Function":
+        return self
+
+    def __exit__(self, *_) -> None:
         """Ends the process and the servers."""
         self._process.kill()
         self._process.wait()
@@ -207,7 +225,7 @@ class Function:
                         "Content-Type": "application/json",
                         "Lambda-Runtime-Aws-Request-Id": str(uuid.uuid4()),
                         "Lambda-Runtime-Deadline-Ms": str(int((time.time() + 900) * 1000)),
-                        "Lambda-Runtime-Invoked-Function-Arn": FUNCTION_ARN,
+                        "Lambda-Runtime-Invoked-Function-Arn": function.arn,
                         "Lambda-Runtime-Trace-Id": "Root=1-00000000-000000000000000000000000;Sampled=0",
                     },
                 )

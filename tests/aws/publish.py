@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Publishing, by the built program, to a moto server's S3.
 
-    python3 tests/moto/publish.py target/debug/publish
+    python3 tests/aws/publish.py target/debug/publish
 
 Every test begins with an empty account and a checkout of its own that holds template.yaml, and publishes a function that
 is no more than the head of an executable. Needs git, `moto[server]` and `boto3`; see `.ci/requirements.in`.
