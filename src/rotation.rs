@@ -4,7 +4,7 @@
 //! Nobody waits for an answer: the result is one line in the log, and a metric. Every event may come twice, late, or
 //! together with another one. The secret's present version decides, so that all of them end in the same state.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use futures_util::future::join_all;
 use serde_json::{Map, Value, json};
@@ -39,6 +39,14 @@ pub(crate) use report::Report;
 const SECRET: &str = "SecretArn";
 /// The maximum number of times that one delivery brings everything to the current version.
 const ROUNDS_MAX: u32 = 10;
+/// The time for which one delivery waits for an operation on the stack to end. The next deliveries go on waiting: the
+/// operation needs executions of this function, and those that its owner reserves for it may all be waiting here.
+const STACK_PATIENCE: Duration = Duration::from_mins(6);
+/// The time of a delivery in which it publishes versions. The rest of its fifteen minutes is for the update of a runtime
+/// (up to four minutes on platform version V2) and for the probe.
+const PUBLISHING: Duration = Duration::from_mins(7);
+/// A refusal in the last moments of a delivery may be one for lack of time: a probe pauses that long between its attempts.
+const LAST_MOMENTS: Duration = Duration::from_secs(15);
 
 /// The result of one event.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -90,16 +98,16 @@ impl From<Error> for Unfinished {
 impl Unfinished {
     /// Returns `Err` with the errors if none of them may pass.
     fn of(mut errors: Vec<Error>) -> Result<Self, Vec<Error>> {
-        let passes = |error: &Error| error.passes() || matches!(error, Error::OutOfTime { .. });
-        match errors.iter().position(passes) {
+        match errors.iter().position(Error::may_succeed_later) {
             Some(passing) => Ok(Self::Later(errors.swap_remove(passing))),
             None => Err(errors),
         }
     }
 }
 
-/// Handles one event. May run twice for the same event, also at the same time.
+/// Handles one event, which Lambda delivers under `request_id`. May run twice for the same event, also at the same time.
 pub(crate) async fn run(
+    request_id: &str,
     payload: &[u8],
     home: &Home,
     context: &Context,
@@ -112,16 +120,21 @@ pub(crate) async fn run(
         Err(error) => return (Report::unknown(started), Err(error.into())),
     };
     let report = Report::new(started, &notice);
-    let event = Event { notice: &notice, context, deadline, mask, started };
+    let publish_until = deadline.at_most(PUBLISHING);
+    let event = Event { request_id, notice: &notice, context, deadline, publish_until, mask, started };
     let result = Box::pin(event.handle()).await;
     (report, result)
 }
 
 /// One event at work.
 struct Event<'a> {
+    /// Lambda's id of the event, from which tokens and the marks of versions follow.
+    request_id: &'a str,
     notice: &'a Notice,
     context: &'a Context,
     deadline: Deadline,
+    /// The time up to which versions are published.
+    publish_until: Deadline,
     mask: &'a Mask,
     started: SystemTime,
 }
@@ -145,14 +158,13 @@ impl Event<'_> {
         let mut written = None;
         for round in 1..=ROUNDS_MAX {
             // The update of a stack may replace what the event names, or set what the rotation sets.
-            if !stack::wait_until_complete(&job).await? {
+            if !stack::wait_until_complete(&job, STACK_PATIENCE).await? {
                 return Ok(Rotated::idle("the stack was deleted, or is being deleted"));
             }
             let secret = stored_secret::read(&job, SECRET, &self.notice.secret_arn).await?;
             info!(version = secret.version_id, round, "the secret's current version");
-            // A provider does not show the value that it has.
-            let providers = if written.as_ref() == Some(&secret.version_id) { &[][..] } else { &self.notice.providers };
-            let (done, is_current) = self.rotate(&secret, providers, round).await?;
+            let is_new = written.as_ref() != Some(&secret.version_id);
+            let (done, is_current) = self.rotate(&secret, round, is_new).await?;
             rotated.add(done);
             // Until nothing is left to do: an update of the stack that began before the rotation may have undone it, and
             // the secret may have been rotated again.
@@ -167,18 +179,15 @@ impl Event<'_> {
         Ok(rotated)
     }
 
-    /// Brings everything that reads the secret to its current version. The second result is true if everything had it.
-    async fn rotate(
-        &self,
-        secret: &Stored,
-        providers: &[ProviderEntry],
-        round: u32,
-    ) -> Result<(Rotated, bool), Unfinished> {
-        let is_provided = providers.is_empty();
+    /// Brings everything that reads the secret to its current version, which is new to this delivery or not. The second
+    /// result is true if everything had it.
+    async fn rotate(&self, secret: &Stored, round: u32, is_new: bool) -> Result<(Rotated, bool), Unfinished> {
+        // A provider does not show the value that it has.
+        let providers = if is_new { &self.notice.providers[..] } else { &[] };
+        let mut is_current = providers.is_empty();
         let providers = join_all(providers.iter().map(|entry| self.rotate_provider(entry, secret))).await;
-        let runtimes = self.notice.runtimes.iter().map(|entry| self.rotate_runtime(entry, secret, round));
+        let runtimes = self.notice.runtimes.iter().map(|entry| self.rotate_runtime(entry, secret, round, is_new));
         let (mut rotated, mut errors) = (Rotated::default(), Vec::new());
-        let mut is_current = is_provided;
         for result in join_all(runtimes).await {
             match result {
                 Ok(Progress::Current) => {}
@@ -212,24 +221,37 @@ impl Event<'_> {
         Ok(entry.physical_resource_id.clone())
     }
 
-    async fn rotate_runtime(&self, entry: &RuntimeEntry, secret: &Stored, round: u32) -> Result<Progress, Error> {
+    async fn rotate_runtime(
+        &self,
+        entry: &RuntimeEntry,
+        secret: &Stored,
+        round: u32,
+        is_new: bool,
+    ) -> Result<Progress, Error> {
         let (last_gets, status) = (LastGets::default(), StatusCell::default());
         let requester = self.requester(&entry.logical_resource_id);
         let job = &self.job(&requester, &last_gets, &status);
         check_keys(SECRET, &secret.name, &entry.required_keys, |key| secret.document.has_value(key))?;
         let id = &entry.physical_resource_id;
-        let rotation = runtime::Rotation { id, secret, delivery: entry.credential_delivery, round };
+        let (delivery, publish_until) = (entry.credential_delivery, self.publish_until);
+        let rotation = runtime::Rotation { id, secret, delivery, round, is_new, publish_until };
         let done = match runtime::rotate(job, &rotation).await? {
             runtime::RotationOutcome::Published(done) => done,
             runtime::RotationOutcome::Current => return Ok(Progress::Current),
             runtime::RotationOutcome::Superseded => return Ok(Progress::Superseded),
         };
         if let Some(verification) = &entry.verification {
-            let checked = self.verify(job, entry, verification, &done.arn).await;
-            if let Err(error @ Error::Unverified { .. }) = checked {
-                return Err(runtime::put_back(job, &rotation, &done, error).await);
+            match self.verify(job, entry, verification, &done.arn).await {
+                Ok(()) => {}
+                Err(Error::Unverified { code, .. }) if self.deadline.is_within(LAST_MOMENTS) => {
+                    let (doing, last_status) = (format!("probing runtime {id}"), code.as_str().to_owned());
+                    return Err(Error::OutOfTime { doing, last_status, in_progress_since: None });
+                }
+                Err(error @ Error::Unverified { .. }) if !error.may_succeed_later() => {
+                    return Err(runtime::put_back(job, &rotation, &done, error).await);
+                }
+                Err(error) => return Err(error),
             }
-            checked?;
         }
         Ok(Progress::Published(format!("{id} version {}", done.version)))
     }
@@ -264,7 +286,7 @@ impl Event<'_> {
         Requester {
             stack_id: self.notice.stack_id.clone(),
             logical_id: logical_id.to_owned(),
-            request_id: self.notice.event_id.clone(),
+            request_id: self.request_id.to_owned(),
             name_prefix: self.context.name_prefix.clone(),
         }
     }

@@ -70,10 +70,14 @@ pub(crate) async fn previous(job: &Job<'_>, secret_id: &str) -> Result<Option<Do
     document(job.call("secretsmanager:GetSecretValue", || request.clone().send()).await)
 }
 
-/// Reads a version of a secret, if it still exists and is a document. A text that cannot be the id of a version has none
-/// (API reference, GetSecretValue).
+/// Returns true for a text that can be the id of a version (API reference, GetSecretValue).
+pub(crate) fn is_version_id(text: &str) -> bool {
+    (32..=64).contains(&text.len())
+}
+
+/// Reads a version of a secret, if it still exists and is a document. A text that cannot be the id of a version has none.
 pub(crate) async fn version(job: &Job<'_>, secret_id: &str, version_id: &str) -> Result<Option<Document>, Error> {
-    if !(32..=64).contains(&version_id.len()) {
+    if !is_version_id(version_id) {
         return Ok(None);
     }
     let request = job.context.secretsmanager.get_secret_value().secret_id(secret_id).version_id(version_id);

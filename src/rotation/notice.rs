@@ -36,8 +36,6 @@ const PROBE_PROPERTIES: [&str; 10] = [
 /// A secret's label that moved, and the resources of one stack that read the secret.
 #[derive(Debug)]
 pub(super) struct Notice {
-    /// The id of the event: duplicates have the same.
-    pub(super) event_id: String,
     /// The stack that owns the resources.
     pub(super) stack_id: String,
     /// The secret.
@@ -108,7 +106,6 @@ struct Input {
 #[derive(Deserialize)]
 #[serde(rename_all = "kebab-case")]
 struct EventBridgeEvent {
-    id: String,
     source: String,
     detail_type: String,
     account: String,
@@ -194,7 +191,6 @@ impl Notice {
             }
         }
         Ok(Self {
-            event_id: event.id,
             stack_id,
             is_current: event.detail.label_updated == CURRENT,
             runtimes,

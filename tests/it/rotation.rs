@@ -19,6 +19,7 @@ use crate::world::{CANARY, canary};
 
 mod events;
 mod provider;
+mod redelivery;
 mod values;
 
 const MARKER: &str = "AGENTCORE_PROVISIONER_SECRET_VERSION";
@@ -86,8 +87,10 @@ impl Scene {
         self.deployment.aws.with(|world| world.agentcore.runtimes(now).next().expect("a runtime").newest().number)
     }
 
+    /// Returns the version of the secret that the runtime works with. Behind it stands what a rotation did.
     fn marker(&self) -> String {
-        self.deployment.environment()[MARKER].clone()
+        let marker = self.deployment.environment()[MARKER].clone();
+        marker.split(' ').next().unwrap_or_default().to_owned()
     }
 
     /// Returns the versions of the secret with which the runtime's sessions work.
