@@ -157,10 +157,17 @@ async fn rotate(
     };
     match result {
         Ok(rotated) => report.succeeded(&rotated, context.now()),
-        Err(Unfinished::Later(error)) => return Err(Undelivered::StillInProgress(sentence(&error, &mask))),
-        Err(Unfinished::Failed(errors)) => {
-            let reasons: Vec<_> = errors.iter().map(|error| sentence(error, &mask)).collect();
-            report.failed(&reasons.join("; "), context.now());
+        Err(Unfinished { done, later, failed }) => {
+            let sentences = |errors: &[Error]| {
+                let sentences: Vec<_> = errors.iter().map(|error| sentence(error, &mask)).collect();
+                sentences.join("; ")
+            };
+            let reason = sentences(&failed);
+            if !later.is_empty() {
+                report.interrupted(&done, &reason, context.now());
+                return Err(Undelivered::StillInProgress(sentences(&later)));
+            }
+            report.failed(&done, &reason, context.now());
         }
     }
     Ok(())

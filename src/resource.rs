@@ -120,11 +120,10 @@ async fn run_as<R: Lifecycle>(job: &Job<'_>, request: &Request) -> Outcome {
     }
 }
 
-/// Probes a server with the properties of a probe. Returns the probe's attributes.
+/// Probes a server with the properties of a probe, whatever its mode. Returns the probe's attributes.
 pub(crate) async fn probe(job: &Job<'_>, raw: &RawProperties) -> Result<BTreeMap<&'static str, String>, Error> {
     let properties = parse::<mcp_probe::McpProbe>(job, raw)?;
-    let probed = mcp_probe::McpProbe::create(job, properties).await.map_err(|failure| failure.error)?;
-    Ok(probed.attributes)
+    Ok(mcp_probe::probe(job, &properties).await?.attributes(job))
 }
 
 fn parse<R: Lifecycle>(job: &Job<'_>, raw: &RawProperties) -> Result<R::Properties, Error> {

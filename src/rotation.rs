@@ -7,7 +7,7 @@
 use std::time::{Duration, SystemTime};
 
 use futures_util::future::join_all;
-use serde_json::{Map, Value, json};
+use serde_json::json;
 use tracing::info;
 
 use crate::agentcore::runtime::{log_group_name, mcp_url};
@@ -19,6 +19,7 @@ use crate::last_get::LastGets;
 use crate::requester::Requester;
 use crate::resource;
 use crate::resource::gateway_target;
+use crate::resource::mcp_probe::Mode;
 use crate::resource::oauth2_credential_provider as provider;
 use crate::resource::runtime;
 use crate::resource::secret::check_keys;
@@ -32,7 +33,7 @@ mod notice;
 mod report;
 
 pub(crate) use notice::is_notice;
-use notice::{Notice, ProviderEntry, RuntimeEntry};
+use notice::{Notice, ProviderEntry, RuntimeEntry, Verification};
 pub(crate) use report::Report;
 
 /// The property in sentences about the secret itself.
@@ -80,28 +81,27 @@ enum Progress {
     Published(String),
 }
 
-/// The reason why an event did not end well.
-#[derive(Debug)]
-pub(crate) enum Unfinished {
-    /// The reason may pass: another delivery of the event goes on.
-    Later(Error),
-    /// Another delivery would end in the same way. There may be several reasons.
-    Failed(Vec<Error>),
+/// The result of an event that did not end well. Several resources may read one secret, and each has a result of its own.
+#[derive(Debug, Default)]
+pub(crate) struct Unfinished {
+    /// What succeeded.
+    pub(crate) done: Rotated,
+    /// Reasons that may pass: another delivery of the event goes on.
+    pub(crate) later: Vec<Error>,
+    /// Reasons that another delivery would find again.
+    pub(crate) failed: Vec<Error>,
+}
+
+impl From<Vec<Error>> for Unfinished {
+    fn from(errors: Vec<Error>) -> Self {
+        let (later, failed) = errors.into_iter().partition(Error::may_succeed_later);
+        Self { done: Rotated::default(), later, failed }
+    }
 }
 
 impl From<Error> for Unfinished {
     fn from(error: Error) -> Self {
-        Self::of(vec![error]).unwrap_or_else(Self::Failed)
-    }
-}
-
-impl Unfinished {
-    /// Returns `Err` with the errors if none of them may pass.
-    fn of(mut errors: Vec<Error>) -> Result<Self, Vec<Error>> {
-        match errors.iter().position(Error::may_succeed_later) {
-            Some(passing) => Ok(Self::Later(errors.swap_remove(passing))),
-            None => Err(errors),
-        }
+        Self::from(vec![error])
     }
 }
 
@@ -117,7 +117,7 @@ pub(crate) async fn run(
     let started = context.now();
     let notice = match Notice::decode(payload, home) {
         Ok(notice) => notice,
-        Err(error) => return (Report::unknown(started), Err(error.into())),
+        Err(error) => return (Report::undecoded(started, notice::stack_of(payload, home)), Err(error.into())),
     };
     let report = Report::new(started, &notice);
     let publish_until = deadline.at_most(PUBLISHING);
@@ -164,7 +164,14 @@ impl Event<'_> {
             let secret = stored_secret::read(&job, SECRET, &self.notice.secret_arn).await?;
             info!(version = secret.version_id, round, "the secret's current version");
             let is_new = written.as_ref() != Some(&secret.version_id);
-            let (done, is_current) = self.rotate(&secret, round, is_new).await?;
+            let (done, is_current) = match self.rotate(&secret, round, is_new).await {
+                Ok(ended) => ended,
+                Err(mut unfinished) => {
+                    rotated.add(unfinished.done);
+                    unfinished.done = rotated;
+                    return Err(unfinished);
+                }
+            };
             rotated.add(done);
             // Until nothing is left to do: an update of the stack that began before the rotation may have undone it, and
             // the secret may have been rotated again.
@@ -208,7 +215,7 @@ impl Event<'_> {
         if errors.is_empty() {
             return Ok((rotated, is_current));
         }
-        Err(Unfinished::of(errors).unwrap_or_else(Unfinished::Failed))
+        Err(Unfinished { done: rotated, ..Unfinished::from(errors) })
     }
 
     /// Returns the provider's name.
@@ -247,7 +254,9 @@ impl Event<'_> {
                     let (doing, last_status) = (format!("probing runtime {id}"), code.as_str().to_owned());
                     return Err(Error::OutOfTime { doing, last_status, in_progress_since: None });
                 }
-                Err(error @ Error::Unverified { .. }) if !error.may_succeed_later() => {
+                // A deployment with that mode says so and changes nothing, either.
+                Err(error) if error.may_succeed_later() || verification.mode == Mode::Report => return Err(error),
+                Err(error @ (Error::Unverified { .. } | Error::InvalidProperty { .. })) => {
                     return Err(runtime::put_back(job, &rotation, &done, error).await);
                 }
                 Err(error) => return Err(error),
@@ -261,10 +270,10 @@ impl Event<'_> {
         &self,
         job: &Job<'_>,
         entry: &RuntimeEntry,
-        verification: &Map<String, Value>,
+        verification: &Verification,
         arn: &str,
     ) -> Result<(), Error> {
-        let mut properties = verification.clone();
+        let mut properties = verification.probe.clone();
         properties.insert("Endpoint".to_owned(), json!(mcp_url(arn)));
         properties.insert("LogGroupName".to_owned(), json!(log_group_name(&entry.physical_resource_id)));
         properties.insert("SecretId".to_owned(), json!(self.notice.secret_arn));

@@ -40,7 +40,8 @@ mod properties;
 mod verdict;
 
 use gateway::Gateway;
-use properties::{Auth, Mode, Properties};
+pub(crate) use properties::Mode;
+use properties::{Auth, Properties};
 use verdict::{Attempt, Verdict};
 
 /// The time for all attempts together, without a synchronisation between them. It covers one slow start of a server.
@@ -86,9 +87,14 @@ fn physical_id(requester: &Requester) -> String {
     format!("probe:{}", requester.suffix())
 }
 
+/// Probes the server, whatever the mode.
+pub(super) async fn probe(job: &Job<'_>, properties: &Properties) -> Result<Finding, Error> {
+    verify(job, properties).await.map_err(|error| with_doubt(job, properties, error))
+}
+
 async fn run(job: &Job<'_>, properties: &Properties) -> Outcome {
     let id = physical_id(job.requester());
-    let finding = match verify(job, properties).await.map_err(|error| with_doubt(job, properties, error)) {
+    let finding = match probe(job, properties).await {
         Ok(finding) => finding,
         Err(error) => match (Finding::failed(&error), properties.mode) {
             (Some(finding), Mode::Report) => finding,
@@ -120,7 +126,7 @@ fn with_doubt(job: &Job<'_>, properties: &Properties, error: Error) -> Error {
 }
 
 /// The result of a probe.
-struct Finding {
+pub(crate) struct Finding {
     result: String,
     detail: String,
     catalogue: Option<Catalogue>,
@@ -133,7 +139,7 @@ impl Finding {
         Some(Self { result: format!("FAILED:{}", code.as_str()), detail: sentence.clone(), catalogue: None })
     }
 
-    fn attributes(self, job: &Job<'_>) -> BTreeMap<&'static str, String> {
+    pub(super) fn attributes(self, job: &Job<'_>) -> BTreeMap<&'static str, String> {
         /// The maximum size of `Detail`. The attributes share the answer's 4096 bytes, of which a stack's name and the
         /// like take up to one thousand.
         const DETAIL_BYTES_MAX: usize = 2000;

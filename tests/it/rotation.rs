@@ -20,6 +20,7 @@ use crate::world::{CANARY, canary};
 mod events;
 mod provider;
 mod redelivery;
+mod reports;
 mod values;
 
 const MARKER: &str = "AGENTCORE_PROVISIONER_SECRET_VERSION";
@@ -138,6 +139,10 @@ impl Scene {
         let metrics = metrics.filter(|metric| metric["_aws"].is_object());
         metrics
             .map(|metric| {
+                // Lambda drops lines below the function's level, and takes a line without a level for INFO.
+                let level = if metric["RotationFailures"] == 1 { "ERROR" } else { "INFO" };
+                assert_eq!(metric["level"], level);
+                assert!(metric["timestamp"].as_str().is_some_and(|time| time.ends_with('Z')), "{metric}");
                 let described = &metric["_aws"]["CloudWatchMetrics"][0];
                 assert_eq!(described["Namespace"], "AgentCoreProvisioner");
                 assert_eq!((&described["Dimensions"][0][0], &metric["StackName"]), (&json!("StackName"), &json!(NAME)));

@@ -191,6 +191,7 @@ pub(crate) async fn put_back(job: &Job<'_>, rotation: &Rotation<'_>, rotated: &R
         Error::TerminalStatus { what, status, reasons } => {
             Error::TerminalStatus { what, status, reasons: format!("{reasons}; {outcome}") }
         }
+        Error::InvalidProperty { name, problem } => Error::property(name, format!("{problem}; {outcome}")),
         other => other,
     }
 }

@@ -3,7 +3,7 @@
 use super::*;
 
 /// Sends the function an input as EventBridge would.
-async fn send(scene: &Scene, input: &Value) -> Result<(), String> {
+pub(super) async fn send(scene: &Scene, input: &Value) -> Result<(), String> {
     send_within(scene, input, Duration::from_mins(15)).await
 }
 
@@ -24,7 +24,7 @@ pub(super) async fn send_within(scene: &Scene, input: &Value, time: Duration) ->
 }
 
 /// Changes one member of an input, by its JSON pointer.
-fn with(input: &Value, pointer: &str, value: Value) -> Value {
+pub(super) fn with(input: &Value, pointer: &str, value: Value) -> Value {
     let mut changed = input.clone();
     *changed.pointer_mut(pointer).unwrap_or_else(|| panic!("no {pointer}")) = value;
     changed

@@ -73,6 +73,29 @@ async fn values_that_do_not_work_are_put_back() {
     scene.end().await;
 }
 
+/// The probe does not even send such a value.
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn values_that_the_probe_cannot_use_are_put_back() {
+    let mode =
+        [("CredentialDelivery", "EnvironmentVariables"), ("McpAuthMode", "api-key"), ("RequireMcpCredentials", "true")];
+    let mut scene = Scene::new(&[&[("CredentialSource", "UseExisting")], &mode[..]].concat());
+    let value = |key: &str| {
+        let mut value = credentials("key");
+        value["ZSCALER_MCP_AUTH_API_KEY"] = json!(format!("cAnArY-{key}"));
+        value
+    };
+    scene.put(&value("first"), &["AWSCURRENT"]);
+    let stack = scene.deployment.create().await;
+    scene.deployment.expect(&stack, StackStatus::CreateComplete);
+    scene.put(&value("with a line\nbreak"), &["AWSCURRENT"]);
+    scene.settle().await;
+    let (message, reason) = scene.last_report();
+    assert!(message == "ROTATION FAILED" && reason.contains("cannot be sent as a header"), "{reason}");
+    assert!(reason.contains("the former values were put back"), "{reason}");
+    assert_eq!(scene.deployment.environment()["ZSCALER_MCP_AUTH_API_KEY"], "cAnArY-first");
+    scene.end().await;
+}
+
 /// An update copies the present values, of which the next rotation has to know the version.
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn a_rotation_that_nobody_noticed_does_not_end_the_later_ones() {
@@ -94,4 +117,5 @@ repeat_on_v2!("values.rs":
     a_rotation_that_nobody_noticed_does_not_end_the_later_ones
     copied_values_are_read_again
     values_that_do_not_work_are_put_back
+    values_that_the_probe_cannot_use_are_put_back
 );
