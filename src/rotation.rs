@@ -4,6 +4,7 @@
 //! Nobody waits for an answer: the result is one line in the log, and a metric. Every event may come twice, late, or
 //! together with another one. The secret's present version decides, so that all of them end in the same state.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime};
 
 use futures_util::future::join_all;
@@ -19,7 +20,7 @@ use crate::last_get::LastGets;
 use crate::requester::Requester;
 use crate::resource;
 use crate::resource::gateway_target;
-use crate::resource::mcp_probe::Mode;
+use crate::resource::mcp_probe::{Mode, listed_by_gateway};
 use crate::resource::oauth2_credential_provider as provider;
 use crate::resource::runtime;
 use crate::resource::secret::check_keys;
@@ -33,7 +34,7 @@ mod notice;
 mod report;
 
 pub(crate) use notice::is_notice;
-use notice::{Notice, ProviderEntry, RuntimeEntry, Verification};
+use notice::{Notice, ProviderEntry, RuntimeEntry, TargetEntry, Verification};
 pub(crate) use report::Report;
 
 /// The property in sentences about the secret itself.
@@ -247,9 +248,10 @@ impl Event<'_> {
             runtime::RotationOutcome::Current => return Ok(Progress::Current),
             runtime::RotationOutcome::Superseded => return Ok(Progress::Superseded),
         };
-        if let Some(verification) = &entry.verification {
-            match self.verify(job, entry, verification, &done.arn).await {
-                Ok(()) => {}
+        let tools = match &entry.verification {
+            None => None,
+            Some(verification) => match self.verify(job, entry, verification, &done.arn).await {
+                Ok(tools) => tools,
                 Err(Error::Unverified { code, .. }) if self.deadline.is_within(LAST_MOMENTS) => {
                     let (doing, last_status) = (format!("probing runtime {id}"), code.as_str().to_owned());
                     return Err(Error::OutOfTime { doing, last_status, in_progress_since: None });
@@ -260,35 +262,38 @@ impl Event<'_> {
                     return Err(runtime::put_back(job, &rotation, &done, error).await);
                 }
                 Err(error) => return Err(error),
-            }
+            },
+        };
+        if let Some(target) = &entry.gateway_target {
+            self.refresh(target, tools).await?;
         }
         Ok(Progress::Published(format!("{id} version {}", done.version)))
     }
 
-    /// Probes the runtime's server, and lets its gateway read the tools if their number is another one than before.
+    /// Probes the runtime's server. Returns the names of its tools, as far as it was asked.
     async fn verify(
         &self,
         job: &Job<'_>,
         entry: &RuntimeEntry,
         verification: &Verification,
         arn: &str,
-    ) -> Result<(), Error> {
+    ) -> Result<Option<BTreeSet<String>>, Error> {
         let mut properties = verification.probe.clone();
         properties.insert("Endpoint".to_owned(), json!(mcp_url(arn)));
         properties.insert("LogGroupName".to_owned(), json!(log_group_name(&entry.physical_resource_id)));
         properties.insert("SecretId".to_owned(), json!(self.notice.secret_arn));
-        let found = resource::probe(job, &RawProperties::from(properties)).await?;
-        let count = found.get("ToolCount").map_or("0", String::as_str);
-        if count != "0"
-            && let Some(target) = entry.gateway_target.as_ref().filter(|target| target.tool_count != count)
-        {
-            info!(target = target.physical_resource_id, count, "the number of tools has changed");
-            let (last_gets, status) = (LastGets::default(), StatusCell::default());
-            let requester = self.requester(&target.logical_resource_id);
-            let job = &self.job(&requester, &last_gets, &status);
-            gateway_target::refresh(job, &target.physical_resource_id).await?;
-        }
-        Ok(())
+        resource::probe(job, &RawProperties::from(properties)).await
+    }
+
+    /// Lets a gateway read the server's tools again, unless it is known to have them.
+    async fn refresh(&self, target: &TargetEntry, tools: Option<BTreeSet<String>>) -> Result<(), Error> {
+        let (last_gets, status) = (LastGets::default(), StatusCell::default());
+        let requester = self.requester(&target.logical_resource_id);
+        let job = &self.job(&requester, &last_gets, &status);
+        gateway_target::refresh(job, &target.physical_resource_id, async |target| {
+            Ok(tools.is_some() && listed_by_gateway(job, target).await? == tools)
+        })
+        .await
     }
 
     fn requester(&self, logical_id: &str) -> Requester {

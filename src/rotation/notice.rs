@@ -85,8 +85,6 @@ pub(super) struct TargetEntry {
     pub(super) logical_resource_id: String,
     /// `<gateway id>/<target id>`
     pub(super) physical_resource_id: String,
-    /// The number of tools that the gateway knows.
-    pub(super) tool_count: String,
 }
 
 /// A credential provider of the kind MANAGED whose client secret comes from a secret.

@@ -87,21 +87,49 @@ fn remove_client_secret(scene: &Scene) {
     scene.deployment.somebody(ServiceId::SecretsManager, "DeleteSecret", json!({"SecretId": CLIENT}));
 }
 
+/// What the gateway has counts, and not what the deployment found.
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn the_gateway_reads_the_tools_again_only_if_their_number_has_changed() {
+async fn the_gateway_reads_the_tools_again_only_if_it_has_others() {
     let gateway = [("EnableAgentCoreGateway", "true"), ("GatewayAuthorizerType", "AWS_IAM")];
     let mut scene = Scene::create(&gateway).await;
     let calls = scene.call_count();
-    scene.rotate("rotated").await;
-    assert_eq!(scene.calls("SynchronizeGatewayTargets", calls), 0);
-    scene.deployment.aws.with(|world| world.containers.behave(Behaviour { tools: 5, ..Behaviour::zscaler() }));
-    scene.rotate("more tools").await;
-    assert_eq!((scene.calls("SynchronizeGatewayTargets", calls), scene.metrics()), (1, vec![(1, 0), (1, 0)]));
+    let named = |tool_name: &str, tools| Behaviour { tools, tool_name: tool_name.to_owned(), ..Behaviour::zscaler() };
+    for (behaviour, synchronizations) in [
+        (named("tool", 3), 0),
+        (named("tool", 5), 1),
+        (named("tool", 5), 1),
+        (named("tool", 3), 2),
+        (named("other", 3), 3),
+        (named("other", 3), 3),
+    ] {
+        scene.deployment.aws.with(|world| world.containers.behave(behaviour));
+        scene.rotate("rotated").await;
+        assert_eq!(scene.calls("SynchronizeGatewayTargets", calls), synchronizations, "{:?}", scene.last_report());
+    }
+    assert_eq!(scene.metrics(), [(1, 0); 6]);
     scene.end().await;
+}
+
+/// Nobody has told the function what the gateway has: it takes tokens, or the server was not asked.
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_gateway_that_does_not_tell_its_tools_reads_them_after_every_rotation() {
+    let jwt = [("GatewayInboundIssuer", ISSUER), ("GatewayInboundAllowedAudience", AUDIENCE)];
+    for parameters in [&jwt[..], &[("GatewayAuthorizerType", "AWS_IAM"), ("VerifyDeployment", "Off")]] {
+        let enabled = [("CredentialSource", "UseExisting"), ("EnableAgentCoreGateway", "true")];
+        let mut scene = Scene::new(&[&enabled, parameters].concat());
+        accept(&scene.deployment, "unused");
+        let stack = scene.deployment.create().await;
+        scene.deployment.expect(&stack, StackStatus::CreateComplete);
+        let calls = scene.call_count();
+        scene.rotate("rotated").await;
+        assert_eq!((scene.calls("SynchronizeGatewayTargets", calls), scene.metrics()), (1, vec![(1, 0)]));
+        scene.end().await;
+    }
 }
 
 repeat_on_v2!("provider.rs":
     a_credential_provider_gets_the_new_client_secret
-    the_gateway_reads_the_tools_again_only_if_their_number_has_changed
+    a_gateway_that_does_not_tell_its_tools_reads_them_after_every_rotation
+    the_gateway_reads_the_tools_again_only_if_it_has_others
     ; not a_client_secret_that_the_identity_provider_refuses_is_not_used
 );
