@@ -206,7 +206,7 @@ async fn verify(job: &Job<'_>, properties: &Properties) -> Result<Finding, Error
         None => None,
     };
     let of_gateway = gateway.as_ref().and_then(Gateway::authorizer);
-    let of_gateway = of_gateway.map(|it| Discovery::of_authorizer("gateway", it.discovery_url()));
+    let of_gateway = of_gateway.map(|it| Discovery::of_live("gateway", it.discovery_url()));
     let discovery = properties.discovery.clone().or(of_gateway);
     let credential = match admission(properties, gateway.as_ref()) {
         Admission::Signed => Credential::SigV4,
