@@ -19,22 +19,23 @@ use crate::job::Job;
 use crate::last_get::LastGets;
 use crate::requester::Requester;
 use crate::resource;
+use crate::resource::api_key_credential_provider;
 use crate::resource::gateway_target;
 use crate::resource::mcp_probe::{Mode, listed_by_gateway};
-use crate::resource::oauth2_credential_provider as provider;
+use crate::resource::oauth2_credential_provider;
 use crate::resource::runtime;
 use crate::resource::secret::check_keys;
 use crate::sensitive::Mask;
 use crate::stack;
 use crate::stack_status::StatusCell;
-use crate::stored_secret::{self, Stored};
+use crate::stored_secret::{self, CurrentText, Stored};
 use crate::wait::Deadline;
 
 mod notice;
 mod report;
 
 pub(crate) use notice::is_notice;
-use notice::{Notice, ProviderEntry, RuntimeEntry, TargetEntry, Verification};
+use notice::{Notice, ProviderEntry, ProviderKind, RuntimeEntry, TargetEntry, Verification};
 pub(crate) use report::Report;
 
 /// The property in sentences about the secret itself.
@@ -72,6 +73,23 @@ impl Rotated {
     }
 }
 
+/// A secret's current value, which some read as a text and others as a JSON object.
+struct Current {
+    text: CurrentText,
+    document: Result<Stored, Error>,
+}
+
+impl Current {
+    async fn read(job: &Job<'_>, arn: &str) -> Result<Self, Error> {
+        let text = stored_secret::read_any(job, SECRET, arn).await?;
+        Ok(Self { document: text.document(SECRET, arn), text })
+    }
+
+    fn document(&self) -> Result<&Stored, Error> {
+        self.document.as_ref().map_err(Clone::clone)
+    }
+}
+
 /// The result for one runtime.
 enum Progress {
     /// It had the current version.
@@ -85,7 +103,7 @@ enum Progress {
 /// The result of an event that did not end well. Several resources may read one secret, and each has a result of its own.
 #[derive(Debug, Default)]
 pub(crate) struct Unfinished {
-    /// What succeeded.
+    /// The part that succeeded.
     pub(crate) done: Rotated,
     /// Reasons that may pass: another delivery of the event goes on.
     pub(crate) later: Vec<Error>,
@@ -162,9 +180,10 @@ impl Event<'_> {
             if !stack::wait_until_complete(&job, STACK_PATIENCE).await? {
                 return Ok(Rotated::idle("the stack was deleted, or is being deleted"));
             }
-            let secret = stored_secret::read(&job, SECRET, &self.notice.secret_arn).await?;
-            info!(version = secret.version_id, round, "the secret's current version");
-            let is_new = written.as_ref() != Some(&secret.version_id);
+            let secret = Current::read(&job, &self.notice.secret_arn).await?;
+            let version_id = &secret.text.version_id;
+            info!(version = version_id, round, "the secret's current version");
+            let is_new = written.as_ref() != Some(version_id);
             let (done, is_current) = match self.rotate(&secret, round, is_new).await {
                 Ok(ended) => ended,
                 Err(mut unfinished) => {
@@ -179,7 +198,7 @@ impl Event<'_> {
             if is_current {
                 break;
             }
-            written = Some(secret.version_id);
+            written = Some(secret.text.version_id);
         }
         if rotated == Rotated::default() {
             rotated.idle = Some("everything has the current version already");
@@ -189,7 +208,7 @@ impl Event<'_> {
 
     /// Brings everything that reads the secret to its current version, which is new to this delivery or not. The second
     /// result is true if everything had it.
-    async fn rotate(&self, secret: &Stored, round: u32, is_new: bool) -> Result<(Rotated, bool), Unfinished> {
+    async fn rotate(&self, secret: &Current, round: u32, is_new: bool) -> Result<(Rotated, bool), Unfinished> {
         // A provider does not show the value that it has.
         let providers = if is_new { &self.notice.providers[..] } else { &[] };
         let mut is_current = providers.is_empty();
@@ -209,7 +228,7 @@ impl Event<'_> {
         }
         for result in providers {
             match result {
-                Ok(name) => rotated.providers.push(name),
+                Ok(name) => rotated.providers.extend(name),
                 Err(error) => errors.push(error),
             }
         }
@@ -219,23 +238,32 @@ impl Event<'_> {
         Err(Unfinished { done: rotated, ..Unfinished::from(errors) })
     }
 
-    /// Returns the provider's name.
-    async fn rotate_provider(&self, entry: &ProviderEntry, secret: &Stored) -> Result<String, Error> {
+    /// Returns the provider's name if it has the new value now.
+    async fn rotate_provider(&self, entry: &ProviderEntry, secret: &Current) -> Result<Option<String>, Error> {
         let (last_gets, status) = (LastGets::default(), StatusCell::default());
         let requester = self.requester(&entry.logical_resource_id);
         let job = &self.job(&requester, &last_gets, &status);
-        let value = secret.value(job, "JsonKey", &entry.json_key)?;
-        provider::rotate(job, &entry.physical_resource_id, &value).await?;
-        Ok(entry.physical_resource_id.clone())
+        let name = &entry.physical_resource_id;
+        let value = match (&entry.json_key, entry.kind) {
+            (Some(key), _) if !key.is_empty() => secret.document()?.value(job, "JsonKey", key)?,
+            (_, ProviderKind::ApiKey) => secret.text.whole(SECRET, &self.notice.secret_arn)?,
+            (_, ProviderKind::OAuth2) => return Err(Error::missing_property("JsonKey")),
+        };
+        let has_changed = match entry.kind {
+            ProviderKind::OAuth2 => oauth2_credential_provider::rotate(job, name, &value).await?,
+            ProviderKind::ApiKey => api_key_credential_provider::rotate(job, name, &value).await?,
+        };
+        Ok(has_changed.then(|| name.clone()))
     }
 
     async fn rotate_runtime(
         &self,
         entry: &RuntimeEntry,
-        secret: &Stored,
+        secret: &Current,
         round: u32,
         is_new: bool,
     ) -> Result<Progress, Error> {
+        let secret = secret.document()?;
         let (last_gets, status) = (LastGets::default(), StatusCell::default());
         let requester = self.requester(&entry.logical_resource_id);
         let job = &self.job(&requester, &last_gets, &status);

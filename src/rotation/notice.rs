@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use crate::error::Error;
 use crate::event::Home;
 use crate::json;
-use crate::properties::FromText;
+use crate::properties::{Choice, FromText};
 use crate::resource::mcp_probe::Mode;
 use crate::resource::runtime::CredentialDelivery;
 use crate::resource::secret::RequiredKey;
@@ -87,16 +87,28 @@ pub(super) struct TargetEntry {
     pub(super) physical_resource_id: String,
 }
 
-/// A credential provider of the kind MANAGED whose client secret comes from a secret.
+/// The kinds of credential providers.
+#[derive(Choice, Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ProviderKind {
+    #[choice("OAuth2")]
+    OAuth2,
+    #[choice("ApiKey")]
+    ApiKey,
+}
+
+/// A credential provider of the source MANAGED whose client secret or key comes from a secret.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub(super) struct ProviderEntry {
+    #[serde(default = "default_kind", deserialize_with = "chosen")]
+    pub(super) kind: ProviderKind,
     pub(super) logical_resource_id: String,
     /// The provider's name.
     pub(super) physical_resource_id: String,
     secret_arn: String,
-    /// The key of the client secret in the secret's JSON object.
-    pub(super) json_key: String,
+    /// The key of the value in the secret's JSON object. Without it, the whole value is an API key.
+    #[serde(default)]
+    pub(super) json_key: Option<String>,
 }
 
 /// The input of the function, as a rule's template writes it.
@@ -130,6 +142,10 @@ struct Detail {
 
 fn default_delivery() -> CredentialDelivery {
     CredentialDelivery::ContainerRetrieval
+}
+
+fn default_kind() -> ProviderKind {
+    ProviderKind::OAuth2
 }
 
 fn default_mode() -> Mode {

@@ -262,6 +262,21 @@ async fn one_rotation_publishes_one_version_whatever_comes() {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
+async fn two_deliveries_at_once_publish_one_version() {
+    let mut scene = Scene::create(&[]).await;
+    for rotations in 1..=3 {
+        scene.deployment.aws.with(|world| {
+            let apart = Duration::from_millis(100 * u64::from(rotations - 1));
+            world.event_bus.deliver_after(&[Duration::ZERO, apart]);
+        });
+        let version = scene.rotate("rotated").await;
+        assert_eq!((scene.versions(), scene.marker()), (1 + rotations, version));
+    }
+    assert!(scene.metrics().iter().all(|metric| *metric == (1, 0)), "{:#?}", scene.reports());
+    scene.end().await;
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
 async fn a_label_that_moves_back_is_a_rotation() {
     let mut scene = Scene::create(&[]).await;
     let former = scene.marker();
@@ -443,6 +458,7 @@ repeat_on_v2!("rotation.rs":
     every_mode_is_probed_again
     the_stacks_own_secret_may_be_rotated_too
     one_rotation_publishes_one_version_whatever_comes
+    two_deliveries_at_once_publish_one_version
     a_label_that_moves_back_is_a_rotation
     the_update_of_a_stack_keeps_what_a_rotation_has_set
     a_stack_update_that_changes_the_secret_is_no_rotation

@@ -19,16 +19,16 @@ use crate::sensitive::Sensitive;
 /// The property in sentences about a provider that cannot be rotated.
 const PROVIDER: &str = "PhysicalResourceId";
 
-/// Gives the provider another client secret, once the identity provider accepts it. Does nothing for a provider that
+/// Gives the provider another client secret, once the identity provider accepts it. Returns false for a provider that
 /// reads the secret itself, and refuses one that is not provably this stack's. May run twice.
-pub(crate) async fn rotate(job: &Job<'_>, name: &String, secret: &Sensitive) -> Result<(), Error> {
+pub(crate) async fn rotate(job: &Job<'_>, name: &String, secret: &Sensitive) -> Result<bool, Error> {
     let found = provisioned::current::<OAuth2CredentialProvider>(job, name).await?;
     let found = found.ok_or_else(|| gone::<OAuth2CredentialProvider>(name))?;
     if found.live.source == SecretSourceType::External {
-        return Ok(());
+        return Ok(false);
     }
     let properties = &properties(&found.live, secret)?;
-    named::converge(job, found, properties, None).await.map(|_| ())
+    named::converge(job, found, properties, None).await.map(|_| true)
 }
 
 /// Returns the properties that describe a provider as it is, with another secret.

@@ -87,7 +87,7 @@ fn remove_client_secret(scene: &Scene) {
     scene.deployment.somebody(ServiceId::SecretsManager, "DeleteSecret", json!({"SecretId": CLIENT}));
 }
 
-/// What the gateway has counts, and not what the deployment found.
+/// The gateway's list counts, and not that of the deployment.
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn the_gateway_reads_the_tools_again_only_if_it_has_others() {
     let gateway = [("EnableAgentCoreGateway", "true"), ("GatewayAuthorizerType", "AWS_IAM")];

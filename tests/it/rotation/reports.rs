@@ -44,7 +44,7 @@ async fn a_probe_that_only_reports_fails_the_rotation_and_puts_nothing_back() {
         Scene::create(&[("VerifyDeployment", "Report"), ("CredentialDelivery", "EnvironmentVariables")]).await;
     let start = Start::Crash("SystemExit: the key was refused".to_owned());
     scene.deployment.aws.with(|world| world.containers.behave(Behaviour { start, ..Behaviour::zscaler() }));
-    // On V2 the update fails as well, which is no matter of the mode.
+    // On V2 the update fails as well, whatever the mode is.
     let version = scene.rotate("refused").await;
     let (message, reason) = scene.last_report();
     assert_eq!((message.as_str(), scene.metrics()), ("ROTATION FAILED", vec![(0, 1)]));
