@@ -1,6 +1,6 @@
 //! Rotations behind a gateway: a credential provider's copy of a client secret, and the gateway's list of tools.
 
-use emulator::identity_provider::{ClaimStyle, Client, Provider};
+use emulator::identity_provider::{ClaimStyle, Client, Endpoint, Failure, Provider, ProviderFault};
 
 use super::*;
 
@@ -82,6 +82,24 @@ async fn a_client_secret_that_the_identity_provider_refuses_is_not_used() {
     scene.end().await;
 }
 
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn an_identity_provider_that_does_not_answer_is_asked_again_in_the_next_delivery() {
+    let mut scene = create(&[]).await;
+    let client = Client::new(&canary("client-two")).audiences(&[AUDIENCE]);
+    let silent = ProviderFault::At(Endpoint::Discovery, Failure::Unreachable);
+    let provider = Provider::new(ClaimStyle::Auth0, ISSUER).with_client("app", client).with_fault(silent);
+    scene.deployment.aws.with(|world| world.identity_providers.add(provider));
+    scene.put_into(CLIENT, &json!({"secret": canary("client-two")}), &["AWSCURRENT"]);
+    sleep(Duration::from_secs(45)).await;
+    assert!(copy(&scene).contains("client-one") && scene.reports().is_empty());
+    accept(&scene.deployment, &canary("client-two"));
+    scene.settle().await;
+    assert!(copy(&scene).contains("client-two") && scene.metrics() == [(1, 0)], "{:?}", scene.last_report());
+    assert_eq!(scene.deliveries()[0].attempts.len(), 2);
+    remove_client_secret(&scene);
+    scene.end().await;
+}
+
 /// The checks at the end expect no other secret.
 fn remove_client_secret(scene: &Scene) {
     scene.deployment.somebody(ServiceId::SecretsManager, "DeleteSecret", json!({"SecretId": CLIENT}));
@@ -132,4 +150,5 @@ repeat_on_v2!("provider.rs":
     a_gateway_that_does_not_tell_its_tools_reads_them_after_every_rotation
     the_gateway_reads_the_tools_again_only_if_it_has_others
     ; not a_client_secret_that_the_identity_provider_refuses_is_not_used
+    an_identity_provider_that_does_not_answer_is_asked_again_in_the_next_delivery
 );
