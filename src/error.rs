@@ -197,6 +197,17 @@ impl Error {
         [ApiErrorKind::Throttled, ApiErrorKind::Server, ApiErrorKind::Transport].into_iter().any(|kind| self.is(kind))
     }
 
+    /// Returns true if the same work may succeed later: a call failed for a transient reason, somebody was busy or did not
+    /// answer, or time ran out.
+    #[must_use]
+    pub fn may_succeed_later(&self) -> bool {
+        let is_moment = matches!(
+            self,
+            Self::OutOfTime { .. } | Self::Unverified { code: Code::Busy | Code::IdpUnreachable | Code::Throttled, .. }
+        );
+        is_moment || self.passes()
+    }
+
     /// Returns true if this is an API error of that kind.
     #[must_use]
     pub fn is(&self, kind: ApiErrorKind) -> bool {

@@ -68,6 +68,8 @@ pub fn deadline(header: u64, now: SystemTime) -> SystemTime {
 /// One delivery of an event by Lambda.
 #[derive(Clone, Copy)]
 pub struct Invocation<'a> {
+    /// Lambda's id of the event: the same for every delivery of it.
+    pub request_id: &'a str,
     /// The event.
     pub payload: &'a [u8],
     /// The time at which Lambda will kill the function.
@@ -80,11 +82,11 @@ pub struct Invocation<'a> {
 ///
 /// `Ok` means the answer was delivered; an error means that it was not, and that Lambda should try again.
 pub async fn handle(invocation: Invocation<'_>, context: &Context) -> Result<(), Undelivered> {
-    let Invocation { payload, deadline, function_arn } = invocation;
+    let Invocation { request_id, payload, deadline, function_arn } = invocation;
     let home = Home::new(&context.region, function_arn);
     if rotation::is_notice(payload) {
         let span = info_span!("rotation");
-        return rotate(payload, &home, deadline, context).instrument(span).await;
+        return rotate(request_id, payload, &home, deadline, context).instrument(span).await;
     }
     let request = match event::decode(payload, &home, context.name_prefix.as_deref()) {
         Ok(request) => request,
@@ -139,20 +141,33 @@ async fn work(request: &Request, deadline: SystemTime, context: &Context) -> Res
 }
 
 /// Handles the event of a rotation. Nobody waits for an answer. `Ok` means that another delivery would not help.
-async fn rotate(payload: &[u8], home: &Home, deadline: SystemTime, context: &Context) -> Result<(), Undelivered> {
+async fn rotate(
+    request_id: &str,
+    payload: &[u8],
+    home: &Home,
+    deadline: SystemTime,
+    context: &Context,
+) -> Result<(), Undelivered> {
     let mask = Mask::default();
     let time = deadline.duration_since(context.now()).unwrap_or_default().saturating_sub(ANSWER_RESERVE);
-    let run = rotation::run(payload, home, context, Deadline::after(time), &mask);
+    let run = rotation::run(request_id, payload, home, context, Deadline::after(time), &mask);
     let Ok((report, result)) = AssertUnwindSafe(Box::pin(run)).catch_unwind().await else {
         // Its place is in the log, and its words may quote a secret.
         return Err(Undelivered::Nobody(Error::Bug("it panicked".to_owned())));
     };
     match result {
         Ok(rotated) => report.succeeded(&rotated, context.now()),
-        Err(Unfinished::Later(error)) => return Err(Undelivered::StillInProgress(sentence(&error, &mask))),
-        Err(Unfinished::Failed(errors)) => {
-            let reasons: Vec<_> = errors.iter().map(|error| sentence(error, &mask)).collect();
-            report.failed(&reasons.join("; "), context.now());
+        Err(Unfinished { done, later, failed }) => {
+            let sentences = |errors: &[Error]| {
+                let sentences: Vec<_> = errors.iter().map(|error| sentence(error, &mask)).collect();
+                sentences.join("; ")
+            };
+            let reason = sentences(&failed);
+            if !later.is_empty() {
+                report.interrupted(&done, &reason, context.now());
+                return Err(Undelivered::StillInProgress(sentences(&later)));
+            }
+            report.failed(&done, &reason, context.now());
         }
     }
     Ok(())

@@ -23,7 +23,9 @@ async fn main() -> Result<(), Error> {
     lambda_runtime::run(service_fn(|event: LambdaEvent<Box<RawValue>>| async move {
         let deadline = handler::deadline(event.context.deadline, context.now());
         let (payload, function_arn) = (event.payload.get().as_bytes(), event.context.invoked_function_arn.as_str());
-        handler::handle(Invocation { payload, deadline, function_arn }, context).await.map_err(Error::from)
+        let request_id = &event.context.request_id;
+        let invocation = Invocation { request_id, payload, deadline, function_arn };
+        handler::handle(invocation, context).await.map_err(Error::from)
     }))
     .await
 }

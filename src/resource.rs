@@ -1,6 +1,6 @@
 //! The resource types, and the match over them. No AWS call.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use crate::error::{Error, Failure};
 use crate::event::{RawProperties, Request, RequestType};
@@ -120,11 +120,10 @@ async fn run_as<R: Lifecycle>(job: &Job<'_>, request: &Request) -> Outcome {
     }
 }
 
-/// Probes a server with the properties of a probe. Returns the probe's attributes.
-pub(crate) async fn probe(job: &Job<'_>, raw: &RawProperties) -> Result<BTreeMap<&'static str, String>, Error> {
-    let properties = parse::<mcp_probe::McpProbe>(job, raw)?;
-    let probed = mcp_probe::McpProbe::create(job, properties).await.map_err(|failure| failure.error)?;
-    Ok(probed.attributes)
+/// Probes a server with the properties of a probe, whatever its mode. Returns the names of its tools, or `None` if the
+/// probe has no credentials to ask with.
+pub(crate) async fn probe(job: &Job<'_>, raw: &RawProperties) -> Result<Option<BTreeSet<String>>, Error> {
+    mcp_probe::tools(job, &parse::<mcp_probe::McpProbe>(job, raw)?).await
 }
 
 fn parse<R: Lifecycle>(job: &Job<'_>, raw: &RawProperties) -> Result<R::Properties, Error> {

@@ -4,10 +4,11 @@
 //! Nobody waits for an answer: the result is one line in the log, and a metric. Every event may come twice, late, or
 //! together with another one. The secret's present version decides, so that all of them end in the same state.
 
-use std::time::SystemTime;
+use std::collections::BTreeSet;
+use std::time::{Duration, SystemTime};
 
 use futures_util::future::join_all;
-use serde_json::{Map, Value, json};
+use serde_json::json;
 use tracing::info;
 
 use crate::agentcore::runtime::{log_group_name, mcp_url};
@@ -18,27 +19,37 @@ use crate::job::Job;
 use crate::last_get::LastGets;
 use crate::requester::Requester;
 use crate::resource;
+use crate::resource::api_key_credential_provider;
 use crate::resource::gateway_target;
-use crate::resource::oauth2_credential_provider as provider;
+use crate::resource::mcp_probe::{Mode, listed_by_gateway};
+use crate::resource::oauth2_credential_provider;
 use crate::resource::runtime;
 use crate::resource::secret::check_keys;
 use crate::sensitive::Mask;
 use crate::stack;
 use crate::stack_status::StatusCell;
-use crate::stored_secret::{self, Stored};
+use crate::stored_secret::{self, CurrentText, Stored};
 use crate::wait::Deadline;
 
 mod notice;
 mod report;
 
 pub(crate) use notice::is_notice;
-use notice::{Notice, ProviderEntry, RuntimeEntry};
+use notice::{Notice, ProviderEntry, ProviderKind, RuntimeEntry, TargetEntry, Verification};
 pub(crate) use report::Report;
 
 /// The property in sentences about the secret itself.
 const SECRET: &str = "SecretArn";
 /// The maximum number of times that one delivery brings everything to the current version.
 const ROUNDS_MAX: u32 = 10;
+/// The time for which one delivery waits for an operation on the stack to end. The next deliveries go on waiting: the
+/// operation needs executions of this function, and those that its owner reserves for it may all be waiting here.
+const STACK_PATIENCE: Duration = Duration::from_mins(6);
+/// The time of a delivery in which it publishes versions. The rest of its fifteen minutes is for the update of a runtime
+/// (up to four minutes on platform version V2) and for the probe.
+const PUBLISHING: Duration = Duration::from_mins(7);
+/// A refusal in the last moments of a delivery may be one for lack of time: a probe pauses that long between its attempts.
+const LAST_MOMENTS: Duration = Duration::from_secs(15);
 
 /// The result of one event.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -62,6 +73,23 @@ impl Rotated {
     }
 }
 
+/// A secret's current value, which some read as a text and others as a JSON object.
+struct Current {
+    text: CurrentText,
+    document: Result<Stored, Error>,
+}
+
+impl Current {
+    async fn read(job: &Job<'_>, arn: &str) -> Result<Self, Error> {
+        let text = stored_secret::read_any(job, SECRET, arn).await?;
+        Ok(Self { document: text.document(SECRET, arn), text })
+    }
+
+    fn document(&self) -> Result<&Stored, Error> {
+        self.document.as_ref().map_err(Clone::clone)
+    }
+}
+
 /// The result for one runtime.
 enum Progress {
     /// It had the current version.
@@ -72,34 +100,33 @@ enum Progress {
     Published(String),
 }
 
-/// The reason why an event did not end well.
-#[derive(Debug)]
-pub(crate) enum Unfinished {
-    /// The reason may pass: another delivery of the event goes on.
-    Later(Error),
-    /// Another delivery would end in the same way. There may be several reasons.
-    Failed(Vec<Error>),
+/// The result of an event that did not end well. Several resources may read one secret, and each has a result of its own.
+#[derive(Debug, Default)]
+pub(crate) struct Unfinished {
+    /// The part that succeeded.
+    pub(crate) done: Rotated,
+    /// Reasons that may pass: another delivery of the event goes on.
+    pub(crate) later: Vec<Error>,
+    /// Reasons that another delivery would find again.
+    pub(crate) failed: Vec<Error>,
+}
+
+impl From<Vec<Error>> for Unfinished {
+    fn from(errors: Vec<Error>) -> Self {
+        let (later, failed) = errors.into_iter().partition(Error::may_succeed_later);
+        Self { done: Rotated::default(), later, failed }
+    }
 }
 
 impl From<Error> for Unfinished {
     fn from(error: Error) -> Self {
-        Self::of(vec![error]).unwrap_or_else(Self::Failed)
+        Self::from(vec![error])
     }
 }
 
-impl Unfinished {
-    /// Returns `Err` with the errors if none of them may pass.
-    fn of(mut errors: Vec<Error>) -> Result<Self, Vec<Error>> {
-        let passes = |error: &Error| error.passes() || matches!(error, Error::OutOfTime { .. });
-        match errors.iter().position(passes) {
-            Some(passing) => Ok(Self::Later(errors.swap_remove(passing))),
-            None => Err(errors),
-        }
-    }
-}
-
-/// Handles one event. May run twice for the same event, also at the same time.
+/// Handles one event, which Lambda delivers under `request_id`. May run twice for the same event, also at the same time.
 pub(crate) async fn run(
+    request_id: &str,
     payload: &[u8],
     home: &Home,
     context: &Context,
@@ -109,19 +136,24 @@ pub(crate) async fn run(
     let started = context.now();
     let notice = match Notice::decode(payload, home) {
         Ok(notice) => notice,
-        Err(error) => return (Report::unknown(started), Err(error.into())),
+        Err(error) => return (Report::undecoded(started, notice::stack_of(payload, home)), Err(error.into())),
     };
     let report = Report::new(started, &notice);
-    let event = Event { notice: &notice, context, deadline, mask, started };
+    let publish_until = deadline.at_most(PUBLISHING);
+    let event = Event { request_id, notice: &notice, context, deadline, publish_until, mask, started };
     let result = Box::pin(event.handle()).await;
     (report, result)
 }
 
 /// One event at work.
 struct Event<'a> {
+    /// Lambda's id of the event, from which tokens and the marks of versions follow.
+    request_id: &'a str,
     notice: &'a Notice,
     context: &'a Context,
     deadline: Deadline,
+    /// The time up to which versions are published.
+    publish_until: Deadline,
     mask: &'a Mask,
     started: SystemTime,
 }
@@ -145,21 +177,28 @@ impl Event<'_> {
         let mut written = None;
         for round in 1..=ROUNDS_MAX {
             // The update of a stack may replace what the event names, or set what the rotation sets.
-            if !stack::wait_until_complete(&job).await? {
+            if !stack::wait_until_complete(&job, STACK_PATIENCE).await? {
                 return Ok(Rotated::idle("the stack was deleted, or is being deleted"));
             }
-            let secret = stored_secret::read(&job, SECRET, &self.notice.secret_arn).await?;
-            info!(version = secret.version_id, round, "the secret's current version");
-            // A provider does not show the value that it has.
-            let providers = if written.as_ref() == Some(&secret.version_id) { &[][..] } else { &self.notice.providers };
-            let (done, is_current) = self.rotate(&secret, providers, round).await?;
+            let secret = Current::read(&job, &self.notice.secret_arn).await?;
+            let version_id = &secret.text.version_id;
+            info!(version = version_id, round, "the secret's current version");
+            let is_new = written.as_ref() != Some(version_id);
+            let (done, is_current) = match self.rotate(&secret, round, is_new).await {
+                Ok(ended) => ended,
+                Err(mut unfinished) => {
+                    rotated.add(unfinished.done);
+                    unfinished.done = rotated;
+                    return Err(unfinished);
+                }
+            };
             rotated.add(done);
             // Until nothing is left to do: an update of the stack that began before the rotation may have undone it, and
             // the secret may have been rotated again.
             if is_current {
                 break;
             }
-            written = Some(secret.version_id);
+            written = Some(secret.text.version_id);
         }
         if rotated == Rotated::default() {
             rotated.idle = Some("everything has the current version already");
@@ -167,18 +206,15 @@ impl Event<'_> {
         Ok(rotated)
     }
 
-    /// Brings everything that reads the secret to its current version. The second result is true if everything had it.
-    async fn rotate(
-        &self,
-        secret: &Stored,
-        providers: &[ProviderEntry],
-        round: u32,
-    ) -> Result<(Rotated, bool), Unfinished> {
-        let is_provided = providers.is_empty();
+    /// Brings everything that reads the secret to its current version, which is new to this delivery or not. The second
+    /// result is true if everything had it.
+    async fn rotate(&self, secret: &Current, round: u32, is_new: bool) -> Result<(Rotated, bool), Unfinished> {
+        // A provider does not show the value that it has.
+        let providers = if is_new { &self.notice.providers[..] } else { &[] };
+        let mut is_current = providers.is_empty();
         let providers = join_all(providers.iter().map(|entry| self.rotate_provider(entry, secret))).await;
-        let runtimes = self.notice.runtimes.iter().map(|entry| self.rotate_runtime(entry, secret, round));
+        let runtimes = self.notice.runtimes.iter().map(|entry| self.rotate_runtime(entry, secret, round, is_new));
         let (mut rotated, mut errors) = (Rotated::default(), Vec::new());
-        let mut is_current = is_provided;
         for result in join_all(runtimes).await {
             match result {
                 Ok(Progress::Current) => {}
@@ -192,79 +228,107 @@ impl Event<'_> {
         }
         for result in providers {
             match result {
-                Ok(name) => rotated.providers.push(name),
+                Ok(name) => rotated.providers.extend(name),
                 Err(error) => errors.push(error),
             }
         }
         if errors.is_empty() {
             return Ok((rotated, is_current));
         }
-        Err(Unfinished::of(errors).unwrap_or_else(Unfinished::Failed))
+        Err(Unfinished { done: rotated, ..Unfinished::from(errors) })
     }
 
-    /// Returns the provider's name.
-    async fn rotate_provider(&self, entry: &ProviderEntry, secret: &Stored) -> Result<String, Error> {
+    /// Returns the provider's name if it has the new value now.
+    async fn rotate_provider(&self, entry: &ProviderEntry, secret: &Current) -> Result<Option<String>, Error> {
         let (last_gets, status) = (LastGets::default(), StatusCell::default());
         let requester = self.requester(&entry.logical_resource_id);
         let job = &self.job(&requester, &last_gets, &status);
-        let value = secret.value(job, "JsonKey", &entry.json_key)?;
-        provider::rotate(job, &entry.physical_resource_id, &value).await?;
-        Ok(entry.physical_resource_id.clone())
+        let name = &entry.physical_resource_id;
+        let value = match (&entry.json_key, entry.kind) {
+            (Some(key), _) if !key.is_empty() => secret.document()?.value(job, "JsonKey", key)?,
+            (_, ProviderKind::ApiKey) => secret.text.whole(SECRET, &self.notice.secret_arn)?,
+            (_, ProviderKind::OAuth2) => return Err(Error::missing_property("JsonKey")),
+        };
+        let has_changed = match entry.kind {
+            ProviderKind::OAuth2 => oauth2_credential_provider::rotate(job, name, &value).await?,
+            ProviderKind::ApiKey => api_key_credential_provider::rotate(job, name, &value).await?,
+        };
+        Ok(has_changed.then(|| name.clone()))
     }
 
-    async fn rotate_runtime(&self, entry: &RuntimeEntry, secret: &Stored, round: u32) -> Result<Progress, Error> {
+    async fn rotate_runtime(
+        &self,
+        entry: &RuntimeEntry,
+        secret: &Current,
+        round: u32,
+        is_new: bool,
+    ) -> Result<Progress, Error> {
+        let secret = secret.document()?;
         let (last_gets, status) = (LastGets::default(), StatusCell::default());
         let requester = self.requester(&entry.logical_resource_id);
         let job = &self.job(&requester, &last_gets, &status);
         check_keys(SECRET, &secret.name, &entry.required_keys, |key| secret.document.has_value(key))?;
         let id = &entry.physical_resource_id;
-        let rotation = runtime::Rotation { id, secret, delivery: entry.credential_delivery, round };
+        let (delivery, publish_until) = (entry.credential_delivery, self.publish_until);
+        let rotation = runtime::Rotation { id, secret, delivery, round, is_new, publish_until };
         let done = match runtime::rotate(job, &rotation).await? {
             runtime::RotationOutcome::Published(done) => done,
             runtime::RotationOutcome::Current => return Ok(Progress::Current),
             runtime::RotationOutcome::Superseded => return Ok(Progress::Superseded),
         };
-        if let Some(verification) = &entry.verification {
-            let checked = self.verify(job, entry, verification, &done.arn).await;
-            if let Err(error @ Error::Unverified { .. }) = checked {
-                return Err(runtime::put_back(job, &rotation, &done, error).await);
-            }
-            checked?;
+        let tools = match &entry.verification {
+            None => None,
+            Some(verification) => match self.verify(job, entry, verification, &done.arn).await {
+                Ok(tools) => tools,
+                Err(Error::Unverified { code, .. }) if self.deadline.is_within(LAST_MOMENTS) => {
+                    let (doing, last_status) = (format!("probing runtime {id}"), code.as_str().to_owned());
+                    return Err(Error::OutOfTime { doing, last_status, in_progress_since: None });
+                }
+                // A deployment with that mode says so and changes nothing, either.
+                Err(error) if error.may_succeed_later() || verification.mode == Mode::Report => return Err(error),
+                Err(error @ (Error::Unverified { .. } | Error::InvalidProperty { .. })) => {
+                    return Err(runtime::put_back(job, &rotation, &done, error).await);
+                }
+                Err(error) => return Err(error),
+            },
+        };
+        if let Some(target) = &entry.gateway_target {
+            self.refresh(target, tools).await?;
         }
         Ok(Progress::Published(format!("{id} version {}", done.version)))
     }
 
-    /// Probes the runtime's server, and lets its gateway read the tools if their number is another one than before.
+    /// Probes the runtime's server. Returns the names of its tools, as far as it was asked.
     async fn verify(
         &self,
         job: &Job<'_>,
         entry: &RuntimeEntry,
-        verification: &Map<String, Value>,
+        verification: &Verification,
         arn: &str,
-    ) -> Result<(), Error> {
-        let mut properties = verification.clone();
+    ) -> Result<Option<BTreeSet<String>>, Error> {
+        let mut properties = verification.probe.clone();
         properties.insert("Endpoint".to_owned(), json!(mcp_url(arn)));
         properties.insert("LogGroupName".to_owned(), json!(log_group_name(&entry.physical_resource_id)));
         properties.insert("SecretId".to_owned(), json!(self.notice.secret_arn));
-        let found = resource::probe(job, &RawProperties::from(properties)).await?;
-        let count = found.get("ToolCount").map_or("0", String::as_str);
-        if count != "0"
-            && let Some(target) = entry.gateway_target.as_ref().filter(|target| target.tool_count != count)
-        {
-            info!(target = target.physical_resource_id, count, "the number of tools has changed");
-            let (last_gets, status) = (LastGets::default(), StatusCell::default());
-            let requester = self.requester(&target.logical_resource_id);
-            let job = &self.job(&requester, &last_gets, &status);
-            gateway_target::refresh(job, &target.physical_resource_id).await?;
-        }
-        Ok(())
+        resource::probe(job, &RawProperties::from(properties)).await
+    }
+
+    /// Lets a gateway read the server's tools again, unless it is known to have them.
+    async fn refresh(&self, target: &TargetEntry, tools: Option<BTreeSet<String>>) -> Result<(), Error> {
+        let (last_gets, status) = (LastGets::default(), StatusCell::default());
+        let requester = self.requester(&target.logical_resource_id);
+        let job = &self.job(&requester, &last_gets, &status);
+        gateway_target::refresh(job, &target.physical_resource_id, async |target| {
+            Ok(tools.is_some() && listed_by_gateway(job, target).await? == tools)
+        })
+        .await
     }
 
     fn requester(&self, logical_id: &str) -> Requester {
         Requester {
             stack_id: self.notice.stack_id.clone(),
             logical_id: logical_id.to_owned(),
-            request_id: self.notice.event_id.clone(),
+            request_id: self.request_id.to_owned(),
             name_prefix: self.context.name_prefix.clone(),
         }
     }

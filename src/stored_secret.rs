@@ -36,6 +36,7 @@ pub(crate) enum Current {
 }
 
 /// A secret's current value that is text, with its ARN, name and version.
+#[derive(Clone)]
 pub(crate) struct CurrentText {
     arn: String,
     name: String,
@@ -70,10 +71,14 @@ pub(crate) async fn previous(job: &Job<'_>, secret_id: &str) -> Result<Option<Do
     document(job.call("secretsmanager:GetSecretValue", || request.clone().send()).await)
 }
 
-/// Reads a version of a secret, if it still exists and is a document. A text that cannot be the id of a version has none
-/// (API reference, GetSecretValue).
+/// Returns true for a text that can be the id of a version (API reference, GetSecretValue).
+pub(crate) fn is_version_id(text: &str) -> bool {
+    (32..=64).contains(&text.len())
+}
+
+/// Reads a version of a secret, if it still exists and is a document. A text that cannot be the id of a version has none.
 pub(crate) async fn version(job: &Job<'_>, secret_id: &str, version_id: &str) -> Result<Option<Document>, Error> {
-    if !(32..=64).contains(&version_id.len()) {
+    if !is_version_id(version_id) {
         return Ok(None);
     }
     let request = job.context.secretsmanager.get_secret_value().secret_id(secret_id).version_id(version_id);
@@ -95,20 +100,36 @@ const KEPT_BY_AGENTCORE: &str = "bedrock-agentcore-identity!";
 
 /// Reads a secret that a property names, or says in a sentence about that property why the secret cannot be used.
 pub async fn read(job: &Job<'_>, property: &str, secret_id: &str) -> Result<Stored, Error> {
-    let current = read_text(job, property, secret_id, "a JSON object").await?;
-    let document = Document::parse(current.text.expose()).map_err(|problem| {
-        refuse(property, secret_id, &format!("whose value {problem}; store a JSON object of keys and values"))
-    })?;
-    Ok(Stored { arn: current.arn, name: current.name, version_id: current.version_id, document })
+    read_text(job, property, secret_id, "a JSON object").await?.document(property, secret_id)
+}
+
+/// Reads a secret whose readers differ in the form that they take.
+pub(crate) async fn read_any(job: &Job<'_>, property: &str, secret_id: &str) -> Result<CurrentText, Error> {
+    read_text(job, property, secret_id, "a text").await
 }
 
 /// Reads the whole text of a secret that a property names, whatever its form.
 pub(crate) async fn read_whole(job: &Job<'_>, property: &str, secret_id: &str) -> Result<Sensitive, Error> {
-    let text = read_text(job, property, secret_id, "a text").await?.text;
-    if text.expose().trim().is_empty() {
-        return Err(refuse(property, secret_id, "whose value is empty; store a text"));
+    read_any(job, property, secret_id).await?.whole(property, secret_id)
+}
+
+impl CurrentText {
+    /// Returns the secret as a JSON object of keys and values.
+    pub(crate) fn document(&self, property: &str, secret_id: &str) -> Result<Stored, Error> {
+        let document = Document::parse(self.text.expose()).map_err(|problem| {
+            refuse(property, secret_id, &format!("whose value {problem}; store a JSON object of keys and values"))
+        })?;
+        let Self { arn, name, version_id, .. } = self.clone();
+        Ok(Stored { arn, name, version_id, document })
     }
-    Ok(text)
+
+    /// Returns the whole text.
+    pub(crate) fn whole(&self, property: &str, secret_id: &str) -> Result<Sensitive, Error> {
+        if self.text.expose().trim().is_empty() {
+            return Err(refuse(property, secret_id, "whose value is empty; store a text"));
+        }
+        Ok(self.text.clone())
+    }
 }
 
 /// Masks a text that is used as a whole. If it is a JSON object, its values are masked, too.

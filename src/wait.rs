@@ -59,6 +59,12 @@ impl Deadline {
         Self(self.0.min(Instant::now() + duration))
     }
 
+    /// Returns true if at most `duration` is left.
+    #[must_use]
+    pub fn is_within(self, duration: Duration) -> bool {
+        Instant::now() + duration >= self.0
+    }
+
     /// Returns the output of `future`, or `None` if the deadline comes first.
     pub async fn limit<T>(self, future: impl Future<Output = T>) -> Option<T> {
         timeout_at(self.0, Box::pin(future)).await.ok()

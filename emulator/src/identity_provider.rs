@@ -126,7 +126,8 @@ impl IdentityProviders {
 impl Provider {
     fn endpoint(&self, url: &str) -> Option<Endpoint> {
         match url {
-            _ if url == self.token_endpoint && !self.signs_only => Some(Endpoint::Token),
+            // Its address may have a query of its own (RFC 6749, section 3.2), and requests are told apart by their path.
+            _ if self.token_endpoint.split('?').next() == Some(url) && !self.signs_only => Some(Endpoint::Token),
             _ if url == self.jwks_uri => Some(Endpoint::Jwks),
             _ if self.metadata_urls().iter().any(|known| known == url) => Some(Endpoint::Discovery),
             _ => None,

@@ -140,7 +140,7 @@ async fn token(
         scopes: if scopes.is_empty() { list("GatewayOAuthProviderScopes").collect() } else { scopes },
         parameters: parameters_of(given("GatewayOAuthCustomParameters")),
     };
-    let (deadline, discovery) = (Deadline::after(TOKEN_TIMEOUT), Discovery::of_authorizer("stack", discovery_url));
+    let (deadline, discovery) = (Deadline::after(TOKEN_TIMEOUT), Discovery::of_live("stack", discovery_url));
     let metadata = oauth::discover(context, deadline, &discovery).await.map_err(|error| error.to_string())?;
     let token = oauth::mint(context, deadline, &Mask::default(), &metadata, &client)
         .await

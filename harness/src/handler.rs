@@ -44,8 +44,8 @@ pub fn function(aws: &Aws) -> InProcess {
 }
 
 async fn run(invocation: Invocation, context: Context) -> Result<(), String> {
-    let Invocation { payload, deadline, function_arn, .. } = &invocation;
-    let invocation = handler::Invocation { payload, deadline: *deadline, function_arn };
+    let Invocation { request_id, payload, deadline, function_arn, .. } = &invocation;
+    let invocation = handler::Invocation { request_id, payload, deadline: *deadline, function_arn };
     handler::handle(invocation, &context).await.map_err(|undelivered| undelivered.to_string())
 }
 

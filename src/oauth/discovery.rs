@@ -98,6 +98,21 @@ impl SignIn {
 }
 
 impl Metadata {
+    /// Returns what is known of a server whose token endpoint was given without a document.
+    #[must_use]
+    pub fn of_server(issuer: &str, token_endpoint: &str) -> Self {
+        Self {
+            issuer: issuer.to_owned(),
+            token_endpoint: Some(token_endpoint.to_owned()),
+            authorization_endpoint: None,
+            sign_in: SignIn { registers_clients: false, takes_client_documents: false, lists_s256: false },
+            basic: true,
+            secretless_methods: None,
+            id_token_algorithms: None,
+            source: Discovery::of_live("server", issuer),
+        }
+    }
+
     /// Returns the endpoint at which a client with a secret asks for tokens.
     ///
     /// # Errors
@@ -195,9 +210,9 @@ impl Discovery {
         Ok(Self { url, given_by: format!("`{property}`"), issuer: beside })
     }
 
-    /// Returns the document of a live authorizer, which belongs to a `what` (`runtime`, `gateway`).
+    /// Returns the document of something that exists: a `what` (`runtime`, `gateway`).
     #[must_use]
-    pub fn of_authorizer(what: &str, url: &str) -> Self {
+    pub fn of_live(what: &str, url: &str) -> Self {
         Self { url: url.to_owned(), given_by: format!("the {what}'s `DiscoveryUrl`"), issuer: None }
     }
 

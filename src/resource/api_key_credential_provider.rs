@@ -15,8 +15,11 @@ use crate::resource::named;
 mod desired;
 mod governed;
 mod properties;
+mod rotation;
 
 use properties::Properties;
+
+pub(crate) use rotation::rotate;
 
 /// The type's lifecycle.
 #[derive(Debug)]

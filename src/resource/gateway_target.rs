@@ -101,16 +101,20 @@ impl Lifecycle for GatewayTarget {
     }
 }
 
-/// Lets the gateway of a target read the server's tools again. Refuses a target that is not provably this stack's, and
-/// does nothing for one whose gateway keeps no list. May run twice.
-pub(crate) async fn refresh(job: &Job<'_>, physical_id: &str) -> Result<(), Error> {
+/// Lets the gateway of a target read the server's tools again, unless `is_current`. Refuses a target that is not provably
+/// this stack's, and does nothing for one whose gateway keeps no list. May run twice.
+pub(crate) async fn refresh(
+    job: &Job<'_>,
+    physical_id: &str,
+    is_current: impl AsyncFnOnce(&TargetRef) -> Result<bool, Error>,
+) -> Result<(), Error> {
     let not_found = || {
         let problem = format!("is {}, and there is no such target in this account and Region", quote(physical_id));
         Error::property("PhysicalResourceId", problem)
     };
     let target = TargetRef::parse(physical_id).ok_or_else(not_found)?;
     let found = provisioned::current::<Noun>(job, &target).await?.ok_or_else(not_found)?;
-    if can_synchronize(&found.live) {
+    if can_synchronize(&found.live) && !is_current(&target).await? {
         synchronize(job, &target).await?;
     }
     Ok(())

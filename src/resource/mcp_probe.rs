@@ -6,7 +6,7 @@
 //! GetGateway, GetGatewayTarget, and SynchronizeGatewayTargets if the gateway's list is not the expected one.
 //! Identifier: `probe:<hash>`, always the same. Every Create and Update probes again. Delete has nothing to do.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use aws_sdk_bedrockagentcorecontrol::types::AuthorizerType;
@@ -14,6 +14,7 @@ use tokio::sync::OnceCell;
 use tokio::time::Instant;
 use tracing::info;
 
+use crate::agentcore::gateway_target::TargetRef;
 use crate::code::Code;
 use crate::container_log;
 use crate::error::Error;
@@ -40,7 +41,8 @@ mod properties;
 mod verdict;
 
 use gateway::Gateway;
-use properties::{Auth, Mode, Properties};
+pub(crate) use properties::Mode;
+use properties::{Auth, Properties};
 use verdict::{Attempt, Verdict};
 
 /// The time for all attempts together, without a synchronisation between them. It covers one slow start of a server.
@@ -56,6 +58,8 @@ const PAUSE_MIN: Duration = Duration::from_secs(2);
 const PAUSE_MAX: Duration = Duration::from_secs(10);
 /// The time for which a gateway may answer with its former list after a synchronisation.
 const CATALOGUE_PATIENCE: Duration = Duration::from_secs(20);
+/// The time for which a gateway is asked for its list where a synchronisation is the alternative.
+const LISTING_PATIENCE: Duration = Duration::from_secs(45);
 
 /// The type's lifecycle.
 #[derive(Debug)]
@@ -86,9 +90,34 @@ fn physical_id(requester: &Requester) -> String {
     format!("probe:{}", requester.suffix())
 }
 
+/// Probes the server, whatever the mode. Returns the names of its tools, or `None` if there are no credentials to ask with.
+pub(super) async fn tools(job: &Job<'_>, properties: &Properties) -> Result<Option<BTreeSet<String>>, Error> {
+    let finding = probe(job, properties).await?;
+    Ok(finding.catalogue.map(|catalogue| catalogue.tools.into_iter().collect()))
+}
+
+/// Returns the names of the tools that a gateway lists for its target, without the target's. Returns `None` if the gateway
+/// does not tell this function: its callers need a token, or it does not answer.
+pub(crate) async fn listed_by_gateway(job: &Job<'_>, target: &TargetRef) -> Result<Option<BTreeSet<String>>, Error> {
+    let gateway = Gateway::read(job, target).await?;
+    let credential = match gateway.authorizer_type() {
+        AuthorizerType::AwsIam => Credential::SigV4,
+        AuthorizerType::None => Credential::Nothing,
+        _ => return Ok(None),
+    };
+    let access = Access { credential, headers: Vec::new(), caller: job.requester().suffix() };
+    let listing = mcp::catalogue(job.context, gateway.url(), access);
+    let listed = job.deadline.at_most(LISTING_PATIENCE).limit(listing).await;
+    Ok(listed.and_then(Result::ok).map(|catalogue| gateway.own(catalogue).tools.into_iter().collect()))
+}
+
+async fn probe(job: &Job<'_>, properties: &Properties) -> Result<Finding, Error> {
+    verify(job, properties).await.map_err(|error| with_doubt(job, properties, error))
+}
+
 async fn run(job: &Job<'_>, properties: &Properties) -> Outcome {
     let id = physical_id(job.requester());
-    let finding = match verify(job, properties).await.map_err(|error| with_doubt(job, properties, error)) {
+    let finding = match probe(job, properties).await {
         Ok(finding) => finding,
         Err(error) => match (Finding::failed(&error), properties.mode) {
             (Some(finding), Mode::Report) => finding,
@@ -177,7 +206,7 @@ async fn verify(job: &Job<'_>, properties: &Properties) -> Result<Finding, Error
         None => None,
     };
     let of_gateway = gateway.as_ref().and_then(Gateway::authorizer);
-    let of_gateway = of_gateway.map(|it| Discovery::of_authorizer("gateway", it.discovery_url()));
+    let of_gateway = of_gateway.map(|it| Discovery::of_live("gateway", it.discovery_url()));
     let discovery = properties.discovery.clone().or(of_gateway);
     let credential = match admission(properties, gateway.as_ref()) {
         Admission::Signed => Credential::SigV4,

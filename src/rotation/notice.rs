@@ -7,7 +7,8 @@ use serde_json::{Map, Value};
 use crate::error::Error;
 use crate::event::Home;
 use crate::json;
-use crate::properties::FromText;
+use crate::properties::{Choice, FromText};
+use crate::resource::mcp_probe::Mode;
 use crate::resource::runtime::CredentialDelivery;
 use crate::resource::secret::RequiredKey;
 use crate::text::quote;
@@ -20,7 +21,7 @@ const CURRENT: &str = "AWSCURRENT";
 const BYTES_MAX: usize = 300 * 1024;
 /// Properties of a probe that a rule may give. The others follow from the event, or would send a client's secret to an
 /// address that whoever invokes the function chooses.
-const PROBE_PROPERTIES: [&str; 10] = [
+const PROBE_PROPERTIES: [&str; 9] = [
     "Auth",
     "CallArguments",
     "CallTool",
@@ -29,15 +30,12 @@ const PROBE_PROPERTIES: [&str; 10] = [
     "ExpectedTools",
     "Issuer",
     "MinimumTools",
-    "Mode",
     "SecretHeaders",
 ];
 
 /// A secret's label that moved, and the resources of one stack that read the secret.
 #[derive(Debug)]
 pub(super) struct Notice {
-    /// The id of the event: duplicates have the same.
-    pub(super) event_id: String,
     /// The stack that owns the resources.
     pub(super) stack_id: String,
     /// The secret.
@@ -58,16 +56,26 @@ pub(super) struct RuntimeEntry {
     /// The runtime's id.
     pub(super) physical_resource_id: String,
     secret_arn: String,
-    #[serde(default = "default_delivery", deserialize_with = "delivery")]
+    #[serde(default = "default_delivery", deserialize_with = "chosen")]
     pub(super) credential_delivery: CredentialDelivery,
     /// The keys without which the new value is not used.
     #[serde(default, deserialize_with = "required_keys")]
     pub(super) required_keys: Vec<RequiredKey>,
-    /// Properties of the probe that follows. Without them nothing is probed.
+    /// The probe that follows. Without it nothing is probed.
     #[serde(default)]
-    pub(super) verification: Option<Map<String, Value>>,
+    pub(super) verification: Option<Verification>,
     #[serde(default)]
     pub(super) gateway_target: Option<TargetEntry>,
+}
+
+/// The probe of a runtime's server.
+#[derive(Debug, Deserialize)]
+pub(super) struct Verification {
+    #[serde(default = "default_mode", rename = "Mode", deserialize_with = "chosen")]
+    pub(super) mode: Mode,
+    /// Its other properties.
+    #[serde(flatten)]
+    pub(super) probe: Map<String, Value>,
 }
 
 /// A gateway's target for a runtime's server.
@@ -77,20 +85,30 @@ pub(super) struct TargetEntry {
     pub(super) logical_resource_id: String,
     /// `<gateway id>/<target id>`
     pub(super) physical_resource_id: String,
-    /// The number of tools that the gateway knows.
-    pub(super) tool_count: String,
 }
 
-/// A credential provider of the kind MANAGED whose client secret comes from a secret.
+/// The kinds of credential providers.
+#[derive(Choice, Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ProviderKind {
+    #[choice("OAuth2")]
+    OAuth2,
+    #[choice("ApiKey")]
+    ApiKey,
+}
+
+/// A credential provider of the source MANAGED whose client secret or key comes from a secret.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub(super) struct ProviderEntry {
+    #[serde(default = "default_kind", deserialize_with = "chosen")]
+    pub(super) kind: ProviderKind,
     pub(super) logical_resource_id: String,
     /// The provider's name.
     pub(super) physical_resource_id: String,
     secret_arn: String,
-    /// The key of the client secret in the secret's JSON object.
-    pub(super) json_key: String,
+    /// The key of the value in the secret's JSON object. Without it, the whole value is an API key.
+    #[serde(default)]
+    pub(super) json_key: Option<String>,
 }
 
 /// The input of the function, as a rule's template writes it.
@@ -108,7 +126,6 @@ struct Input {
 #[derive(Deserialize)]
 #[serde(rename_all = "kebab-case")]
 struct EventBridgeEvent {
-    id: String,
     source: String,
     detail_type: String,
     account: String,
@@ -127,9 +144,17 @@ fn default_delivery() -> CredentialDelivery {
     CredentialDelivery::ContainerRetrieval
 }
 
-fn delivery<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<CredentialDelivery, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    CredentialDelivery::from_text(text).map_err(serde::de::Error::custom)
+fn default_kind() -> ProviderKind {
+    ProviderKind::OAuth2
+}
+
+fn default_mode() -> Mode {
+    Mode::Strict
+}
+
+/// Reads one of the values that a property has.
+fn chosen<'de, D: serde::Deserializer<'de>, T: FromText>(deserializer: D) -> Result<T, D::Error> {
+    T::from_text(String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
 }
 
 /// Reads a list of keys. An empty text is a key that a condition of the template left out.
@@ -155,6 +180,18 @@ struct Shape<'a> {
 pub(crate) fn is_notice(payload: &[u8]) -> bool {
     json::object::<Shape<'_>>(payload)
         .is_some_and(|shape| shape.response_url.is_none() && (shape.event.is_some() || shape.detail_type.is_some()))
+}
+
+/// Returns the stack that an event names, if it can be one that reached the function at `home`. The rest of the event may be
+/// anything.
+pub(super) fn stack_of(payload: &[u8], home: &Home) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Named<'a> {
+        #[serde(borrow, rename = "StackId")]
+        stack_id: Option<&'a RawValue>,
+    }
+    let stack_id = json::text(json::object::<Named<'_>>(payload)?.stack_id)?;
+    home.check_stack(&stack_id).is_ok().then_some(stack_id)
 }
 
 fn refuse(problem: impl Into<String>) -> Error {
@@ -187,14 +224,14 @@ impl Notice {
         };
         let is_read = |arn: &String| arn == secret_arn;
         let runtimes: Vec<_> = runtimes.into_iter().filter(|entry| is_read(&entry.secret_arn)).collect();
-        for property in runtimes.iter().flat_map(|entry| entry.verification.iter().flat_map(Map::keys)) {
+        let probes = runtimes.iter().filter_map(|entry| entry.verification.as_ref());
+        for property in probes.flat_map(|verification| verification.probe.keys()) {
             if !PROBE_PROPERTIES.contains(&property.as_str()) {
                 let known = PROBE_PROPERTIES.join(", ");
-                return Err(refuse(format!("has {} in `Verification`; known are {known}", quote(property))));
+                return Err(refuse(format!("has {} in `Verification`; known are Mode, {known}", quote(property))));
             }
         }
         Ok(Self {
-            event_id: event.id,
             stack_id,
             is_current: event.detail.label_updated == CURRENT,
             runtimes,

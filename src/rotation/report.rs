@@ -2,8 +2,10 @@
 
 use std::time::SystemTime;
 
+use aws_smithy_types::DateTime;
+use aws_smithy_types::date_time::Format;
 use serde_json::{Value, json};
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use super::Rotated;
 use super::notice::Notice;
@@ -16,22 +18,24 @@ const NAMESPACE: &str = "AgentCoreProvisioner";
 #[derive(Debug)]
 pub(crate) struct Report {
     started: SystemTime,
-    /// The stack and the secret, if the event names them.
-    about: Option<(String, String)>,
+    /// The stack, if the event names one.
+    stack_id: Option<String>,
+    /// The secret, if the event could be decoded.
+    secret: Option<String>,
 }
 
 impl Report {
     pub(super) fn new(started: SystemTime, notice: &Notice) -> Self {
-        Self { started, about: Some((notice.stack_id.clone(), notice.secret_arn.clone())) }
+        Self { started, stack_id: Some(notice.stack_id.clone()), secret: Some(notice.secret_arn.clone()) }
     }
 
-    pub(super) fn unknown(started: SystemTime) -> Self {
-        Self { started, about: None }
+    pub(super) fn undecoded(started: SystemTime, stack_id: Option<String>) -> Self {
+        Self { started, stack_id, secret: None }
     }
 
     /// Reports a success. An event that changed nothing has no metric.
     pub(crate) fn succeeded(&self, rotated: &Rotated, now: SystemTime) {
-        let (stack_id, secret) = self.ids();
+        let Self { stack_id, secret, .. } = self;
         let milliseconds = self.milliseconds(now);
         if let Some(reason) = rotated.idle {
             info!(StackId = stack_id, secret, reason, milliseconds, "UNCHANGED: nothing to rotate");
@@ -43,15 +47,20 @@ impl Report {
     }
 
     /// Reports a failure. `reason` is masked.
-    pub(crate) fn failed(&self, reason: &str, now: SystemTime) {
-        let (stack_id, secret) = self.ids();
-        error!(StackId = stack_id, secret, reason, milliseconds = self.milliseconds(now), "ROTATION FAILED");
+    pub(crate) fn failed(&self, done: &Rotated, reason: &str, now: SystemTime) {
+        let Self { stack_id, secret, .. } = self;
+        let (runtimes, providers) = (done.runtimes.join(", "), done.providers.join(", "));
+        let milliseconds = self.milliseconds(now);
+        error!(StackId = stack_id, secret, reason, runtimes, providers, milliseconds, "ROTATION FAILED");
         self.measure(true, now);
     }
 
-    fn ids(&self) -> (Option<&str>, Option<&str>) {
-        let about = self.about.as_ref();
-        (about.map(|(stack, _)| stack.as_str()), about.map(|(_, secret)| secret.as_str()))
+    /// Reports what a delivery has found before it leaves the rest to the next one. The event is measured when it ends.
+    pub(crate) fn interrupted(&self, done: &Rotated, reason: &str, now: SystemTime) {
+        let Self { stack_id, secret, .. } = self;
+        let (runtimes, providers) = (done.runtimes.join(", "), done.providers.join(", "));
+        let milliseconds = self.milliseconds(now);
+        warn!(StackId = stack_id, secret, reason, runtimes, providers, milliseconds, "ROTATION INTERRUPTED");
     }
 
     fn milliseconds(&self, now: SystemTime) -> u64 {
@@ -61,18 +70,21 @@ impl Report {
 
     /// Writes the metrics. Their dimension is the stack's name, so that an event without a stack has none.
     fn measure(&self, failed: bool, now: SystemTime) {
-        let Some((stack_id, _)) = &self.about else { return };
+        let Some(stack_id) = &self.stack_id else { return };
         let name = stack_id.split('/').nth(1).unwrap_or_default();
         logging::metric(&metric(name, failed, self.milliseconds(now), now));
     }
 }
 
-/// Returns a line in the embedded metric format (CloudWatch user guide, embedded metric format specification).
+/// Returns a line in the embedded metric format (CloudWatch user guide, embedded metric format specification). It has the
+/// members by which Lambda filters lines in JSON (Lambda developer guide, log level filtering).
 fn metric(stack_name: &str, failed: bool, milliseconds: u64, now: SystemTime) -> Value {
     let since_epoch = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let count = |name: &str| json!({"Name": name, "Unit": "Count"});
     let duration = json!({"Name": "RotationDuration", "Unit": "Milliseconds"});
     json!({
+        "timestamp": DateTime::from(now).fmt(Format::DateTime).unwrap_or_default(),
+        "level": if failed { "ERROR" } else { "INFO" },
         "_aws": {
             "Timestamp": u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX),
             "CloudWatchMetrics": [{

@@ -85,6 +85,57 @@ async fn a_stored_key_is_read_again_with_every_update() {
     }
 }
 
+/// The function hears of a rotation outside of the stack from a rule.
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_rotated_key_is_copied_again() {
+    let object = |name: &str| json!({"key": canary(name), "other": 1}).to_string();
+    for (json_key, before, after, expected) in [
+        ("key", object("one"), object("two"), canary("two")),
+        ("", canary("one"), canary("two"), canary("two")),
+        ("", object("one"), object("two"), object("two")),
+        // What cannot be used is reported, and the provider keeps its key.
+        ("key", object("one"), canary("two"), canary("one")),
+        ("", canary("one"), " ".to_owned(), canary("one")),
+    ] {
+        let mut world = World::new();
+        let arn = store(&world, &before);
+        let properties = stored(json_key, "MANAGED");
+        let id = world.send(create(properties.clone())).await.success().physical_id();
+        rotate(&world, &after);
+        let entry = json!([{"Kind": "ApiKey", "LogicalResourceId": "Provider", "PhysicalResourceId": id,
+            "SecretArn": arn, "JsonKey": json_key}]);
+        world.rotated(&arn, entry).await;
+        assert_eq!(key(&world), expected);
+        let result = if expected.contains("two") { "ROTATED" } else { "ROTATION FAILED" };
+        assert!(world.everything_said().contains(result), "{}", world.everything_said());
+        world.send(delete(&id, properties)).await.success();
+    }
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_rotation_leaves_a_providers_reference_and_somebody_elses_provider_alone() {
+    let mut world = World::new();
+    let arn = store(&world, &json!({"key": canary("one")}).to_string());
+    let id = world.send(create(stored("key", "EXTERNAL"))).await.success().physical_id();
+    let entry = |logical_id: &str, kind: &str| {
+        json!([{"Kind": kind, "LogicalResourceId": logical_id, "PhysicalResourceId": id, "SecretArn": arn,
+            "JsonKey": "key"}])
+    };
+    let before = providers(&world)[0].secret.clone();
+    rotate(&world, &json!({"key": canary("two")}).to_string());
+    let calls = world.call_count();
+    for (entry, said) in [
+        (entry("Provider", "ApiKey"), "UNCHANGED: nothing to rotate"),
+        (entry("Other", "ApiKey"), "belongs to someone else"),
+        (entry("Provider", "Password"), "cannot be read at line 1"),
+    ] {
+        world.rotated(&arn, entry).await;
+        assert!(world.everything_said().contains(said), "{}", world.everything_said());
+    }
+    assert!(!world.calls_since(calls).contains(&"UpdateApiKeyCredentialProvider"));
+    assert_eq!(providers(&world)[0].secret, before);
+}
+
 /// A gateway sends it as one text, and an agent takes it apart.
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn an_object_of_several_secrets_is_the_key_as_it_is() {

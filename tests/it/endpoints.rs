@@ -57,7 +57,8 @@ async fn handle(event: Event, variables: &[(&str, &str)]) -> (Value, Vec<String>
     let (context, hosts) = context(&world, variables);
     let deadline = world.aws.clock().now() + Duration::from_mins(15);
     let payload = event.payload();
-    let invocation = provisioner::handler::Invocation { payload: &payload, deadline, function_arn: FUNCTION_ARN };
+    let invocation =
+        provisioner::handler::Invocation { request_id: "r", payload: &payload, deadline, function_arn: FUNCTION_ARN };
     provisioner::handler::handle(invocation, &context).await.expect("answered");
     let url = event.0["ResponseURL"].as_str().expect("a URL").to_owned();
     let answer = world.aws.with(|world| world.responses.take_answer(&url)).expect("an answer");

@@ -91,6 +91,26 @@ async fn subnets_and_security_groups_of_the_function_go_together() {
     }
 }
 
+/// A rotation that waits for an update of the stack would keep that update from the function.
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn one_execution_is_too_little_for_rotations() {
+    let words = "FunctionReservedConcurrency=1 is too little for RecycleOnRotation=true";
+    let mut deployment = Deployment::new(&[("FunctionReservedConcurrency", "1")]);
+    let refusal = deployment.refused_create().await;
+    assert!(refusal.contains(words), "{refusal}");
+    deployment.set(&[("RecycleOnRotation", "false")]);
+    let stack = deployment.create().await;
+    deployment.expect(&stack, StackStatus::CreateComplete);
+    let create = async |rotates: &str| {
+        let parameters = [("FunctionReservedConcurrency", "1"), ("RecycleOnRotation", rotates)];
+        let input = crate::estate::input(PROVISIONER, "provisioner.yaml", &parameters);
+        Estate::empty().cloudformation.create_stack(input).await
+    };
+    let refusal = create("true").await.expect_err("refused").message;
+    assert!(refusal.contains(words), "{refusal}");
+    assert_eq!(create("false").await.expect("a valid request").status, StackStatus::CreateComplete);
+}
+
 /// Lambda checks the role's permissions for network interfaces and for the queue when it creates the function.
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn all_options_work_together_and_their_network_interfaces_are_for_lambda_alone() {

@@ -19,6 +19,8 @@ use crate::world::{CANARY, canary};
 
 mod events;
 mod provider;
+mod redelivery;
+mod reports;
 mod values;
 
 const MARKER: &str = "AGENTCORE_PROVISIONER_SECRET_VERSION";
@@ -86,8 +88,10 @@ impl Scene {
         self.deployment.aws.with(|world| world.agentcore.runtimes(now).next().expect("a runtime").newest().number)
     }
 
+    /// Returns the version of the secret that the runtime works with. Behind it stands what a rotation did.
     fn marker(&self) -> String {
-        self.deployment.environment()[MARKER].clone()
+        let marker = self.deployment.environment()[MARKER].clone();
+        marker.split(' ').next().unwrap_or_default().to_owned()
     }
 
     /// Returns the versions of the secret with which the runtime's sessions work.
@@ -135,6 +139,10 @@ impl Scene {
         let metrics = metrics.filter(|metric| metric["_aws"].is_object());
         metrics
             .map(|metric| {
+                // Lambda drops lines below the function's level, and takes a line without a level for INFO.
+                let level = if metric["RotationFailures"] == 1 { "ERROR" } else { "INFO" };
+                assert_eq!(metric["level"], level);
+                assert!(metric["timestamp"].as_str().is_some_and(|time| time.ends_with('Z')), "{metric}");
                 let described = &metric["_aws"]["CloudWatchMetrics"][0];
                 assert_eq!(described["Namespace"], "AgentCoreProvisioner");
                 assert_eq!((&described["Dimensions"][0][0], &metric["StackName"]), (&json!("StackName"), &json!(NAME)));
@@ -250,6 +258,21 @@ async fn one_rotation_publishes_one_version_whatever_comes() {
     let last = scene.put(&credentials("third"), &["AWSCURRENT"]);
     scene.settle().await;
     assert_eq!((scene.versions(), scene.marker()), (3, last));
+    scene.end().await;
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn two_deliveries_at_once_publish_one_version() {
+    let mut scene = Scene::create(&[]).await;
+    for rotations in 1..=3 {
+        scene.deployment.aws.with(|world| {
+            let apart = Duration::from_millis(100 * u64::from(rotations - 1));
+            world.event_bus.deliver_after(&[Duration::ZERO, apart]);
+        });
+        let version = scene.rotate("rotated").await;
+        assert_eq!((scene.versions(), scene.marker()), (1 + rotations, version));
+    }
+    assert!(scene.metrics().iter().all(|metric| *metric == (1, 0)), "{:#?}", scene.reports());
     scene.end().await;
 }
 
@@ -435,6 +458,7 @@ repeat_on_v2!("rotation.rs":
     every_mode_is_probed_again
     the_stacks_own_secret_may_be_rotated_too
     one_rotation_publishes_one_version_whatever_comes
+    two_deliveries_at_once_publish_one_version
     a_label_that_moves_back_is_a_rotation
     the_update_of_a_stack_keeps_what_a_rotation_has_set
     a_stack_update_that_changes_the_secret_is_no_rotation

@@ -94,6 +94,16 @@ impl World {
         self.put_stack(STACK_ID, status);
     }
 
+    /// Tells the function of a secret's rotation, which concerns these credential providers of the tests' stack.
+    pub(crate) async fn rotated(&self, secret_arn: &str, providers: Value) {
+        self.stack_status(StackStatus::UpdateComplete);
+        let event = json!({"id": "e", "source": "aws.secretsmanager", "detail-type": "Secret Label Updated",
+            "account": "111122223333", "region": "us-east-1", "resources": [secret_arn],
+            "detail": {"labelUpdated": "AWSCURRENT"}});
+        let input = json!({"Event": event, "StackId": STACK_ID, "CredentialProviders": providers});
+        self.invoke(input.to_string().into_bytes()).await.expect("it need not be delivered again");
+    }
+
     /// Calls an operation as somebody else in the account.
     #[track_caller]
     pub(crate) fn somebody(&self, service: ServiceId, operation: &str, input: Value) -> Value {

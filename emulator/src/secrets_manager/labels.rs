@@ -68,6 +68,13 @@ impl SecretsManager {
         }
     }
 
+    /// Deletes the versions without a label, as the service may at any time (user guide, versions of a secret).
+    pub fn delete_deprecated_versions(&mut self) {
+        for secret in self.secrets.values_mut() {
+            secret.versions.retain(|version| !version.stages.is_empty());
+        }
+    }
+
     /// Takes the events that were not published yet.
     pub(crate) fn take_events(&mut self) -> Vec<Event> {
         std::mem::take(&mut self.events)

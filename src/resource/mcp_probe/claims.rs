@@ -53,7 +53,7 @@ async fn compare(
         );
         return Err(Error::unverified(Code::Unauthorized, sentence));
     };
-    let discovery = Discovery::of_authorizer(what, authorizer.discovery_url());
+    let discovery = Discovery::of_live(what, authorizer.discovery_url());
     let metadata = oauth::discover(job.context, job.deadline, &discovery).await?;
     comparison::compare(authorizer, &metadata.issuer, client_id, claims, what)
 }

@@ -48,6 +48,11 @@ impl Gateway {
         Ok(Self { front: gateway, target: target.clone(), live })
     }
 
+    /// Returns the address for MCP clients.
+    pub(super) fn url(&self) -> &str {
+        self.front.gateway_url().unwrap_or_default()
+    }
+
     /// Returns the authorizer type of the gateway.
     pub(super) fn authorizer_type(&self) -> &AuthorizerType {
         self.front.authorizer_type()

@@ -3,14 +3,14 @@
 use std::fmt;
 
 use aws_sdk_bedrockagentcorecontrol::types::{
-    AtlassianOauth2ProviderConfigInput, ClientAuthenticationMethodType, CustomOauth2ProviderConfigInput,
-    GithubOauth2ProviderConfigInput, GoogleOauth2ProviderConfigInput, IncludedOauth2ProviderConfigInput,
-    LinkedinOauth2ProviderConfigInput, MicrosoftOauth2ProviderConfigInput, Oauth2Discovery, Oauth2ProviderConfigInput,
-    SalesforceOauth2ProviderConfigInput, SlackOauth2ProviderConfigInput,
+    AtlassianOauth2ProviderConfigInput, CustomOauth2ProviderConfigInput, GithubOauth2ProviderConfigInput,
+    GoogleOauth2ProviderConfigInput, IncludedOauth2ProviderConfigInput, LinkedinOauth2ProviderConfigInput,
+    MicrosoftOauth2ProviderConfigInput, Oauth2ProviderConfigInput, SalesforceOauth2ProviderConfigInput,
+    SlackOauth2ProviderConfigInput,
 };
 use aws_smithy_types::error::operation::BuildError;
 
-use super::properties::Idp;
+use super::properties::{Idp, Resolved};
 use super::vendor::KnownVendor;
 use crate::credential_provider::ResolvedSecret;
 
@@ -26,14 +26,6 @@ impl fmt::Debug for Configuration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "configuration of vendor {}", self.vendor)
     }
-}
-
-/// A custom IdP, and the way in which clients authenticate there.
-#[derive(Clone, Debug)]
-pub(super) struct Resolved {
-    pub(super) discovery: Oauth2Discovery,
-    /// `None` leaves it to the service's default, CLIENT_SECRET_BASIC.
-    pub(super) method: Option<ClientAuthenticationMethodType>,
 }
 
 /// Sets the members that every vendor's configuration has. The SDK's builders have no trait in common.

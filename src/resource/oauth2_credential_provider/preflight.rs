@@ -8,14 +8,14 @@ use aws_sdk_bedrockagentcorecontrol::types::{
     Oauth2Discovery,
 };
 
-use super::configuration::{Configuration, Resolved};
-use super::properties::{CLIENT_SECRET, CustomIdp, Endpoints, Idp, Properties};
+use super::configuration::Configuration;
+use super::properties::{CLIENT_SECRET, CustomIdp, DescribedIdp, Endpoints, Idp, Properties, Resolved};
 use crate::agentcore::oauth2_credential_provider::Provider;
 use crate::agentcore::unbuildable;
 use crate::code::Code;
 use crate::error::Error;
 use crate::job::Job;
-use crate::oauth::{self, ClientCredentials, Metadata};
+use crate::oauth::{self, ClientCredentials, Discovery, Metadata};
 use crate::sensitive::Sensitive;
 use crate::stack::unless_rolling_back;
 use crate::text::quote;
@@ -36,7 +36,7 @@ pub(super) async fn for_update(
     let live = live.configuration.as_ref().and_then(|config| config.as_custom_oauth2_provider_config().ok());
     let same_secret = old.is_some_and(|old| old.secret == properties.secret);
     let kept = match (&properties.idp, old.map(|old| &old.idp), live) {
-        (Idp::Custom(idp), Some(Idp::Custom(old)), Some(live))
+        (Idp::Custom(CustomIdp::Described(idp)), Some(Idp::Custom(CustomIdp::Described(old))), Some(live))
             if same_secret && live.client_id() == Some(&properties.client_id) =>
         {
             kept(idp, old, live)
@@ -50,7 +50,13 @@ async fn configuration(job: &Job<'_>, properties: &Properties, kept: Option<Reso
     let (secret, value) = properties.secret.read(job, &CLIENT_SECRET).await?;
     let idp = match (&properties.idp, kept) {
         (Idp::Custom(_), Some(kept)) => Idp::Custom(kept),
-        (Idp::Custom(idp), None) => Idp::Custom(resolve(job, idp, &properties.client_id, &value).await?),
+        (Idp::Custom(CustomIdp::Described(idp)), None) => {
+            Idp::Custom(resolve(job, idp, &properties.client_id, &value).await?)
+        }
+        (Idp::Custom(CustomIdp::Live(live)), None) => {
+            try_live(job, live, &properties.client_id, &value).await?;
+            Idp::Custom(live.clone())
+        }
         (Idp::Known(known), _) => Idp::Known(*known),
         (Idp::Microsoft { tenant_id }, _) => Idp::Microsoft { tenant_id: tenant_id.clone() },
         (Idp::Included(endpoints), _) => {
@@ -74,7 +80,7 @@ fn check_hosts(job: &Job<'_>, endpoints: &Endpoints) -> Result<(), Error> {
 }
 
 /// Reads the discovery document and tries the secret.
-async fn resolve(job: &Job<'_>, idp: &CustomIdp, client_id: &str, secret: &Sensitive) -> Result<Resolved, Error> {
+async fn resolve(job: &Job<'_>, idp: &DescribedIdp, client_id: &str, secret: &Sensitive) -> Result<Resolved, Error> {
     let found = oauth::discover(job.context, job.deadline, &idp.discovery).await;
     // AgentCore gets its tokens there.
     let found =
@@ -98,15 +104,40 @@ async fn resolve(job: &Job<'_>, idp: &CustomIdp, client_id: &str, secret: &Sensi
         unless_rolling_back(job, metadata.check_takes_secrets())?;
         (!metadata.basic).then_some(ClientAuthenticationMethodType::ClientSecretPost)
     };
-    // The template describes this client, and the document describes all clients: the template counts for more.
-    metadata.secretless_methods = None;
-    metadata.basic = method != Some(ClientAuthenticationMethodType::ClientSecretPost);
+    show_secret_by(&mut metadata, method.as_ref());
     unless_rolling_back(job, try_secret(job, &metadata, client_id, secret).await)?;
     let discovery = match &idp.token_endpoint_query {
         None => Oauth2Discovery::DiscoveryUrl(idp.discovery.url.clone()),
         Some(_) => Oauth2Discovery::AuthorizationServerMetadata(server_metadata(idp, metadata)?),
     };
     Ok(Resolved { discovery, method })
+}
+
+/// Tries a secret where the provider gets its tokens.
+async fn try_live(job: &Job<'_>, live: &Resolved, client_id: &str, secret: &Sensitive) -> Result<(), Error> {
+    let mut metadata = match &live.discovery {
+        Oauth2Discovery::DiscoveryUrl(url) => {
+            let discovery = Discovery::of_live("credential provider", url);
+            oauth::discover(job.context, job.deadline, &discovery).await?
+        }
+        Oauth2Discovery::AuthorizationServerMetadata(server) => {
+            let endpoint = server.token_endpoint();
+            if let Some(objection) = job.context.identity_provider_hosts.objection(endpoint) {
+                return Err(Error::property("TokenEndpoint", format!("must not be used: {objection}")));
+            }
+            Metadata::of_server(server.issuer(), endpoint)
+        }
+        // AgentCore has learned another way to find the IdP.
+        _ => return Ok(()),
+    };
+    show_secret_by(&mut metadata, live.method.as_ref());
+    try_secret(job, &metadata, client_id, secret).await
+}
+
+/// Settles how this client shows its secret. The document describes all clients, and counts for less.
+fn show_secret_by(metadata: &mut Metadata, method: Option<&ClientAuthenticationMethodType>) {
+    metadata.secretless_methods = None;
+    metadata.basic = method != Some(&ClientAuthenticationMethodType::ClientSecretPost);
 }
 
 /// Asks for a token. Only the refusal of the client itself counts: what the token may be used for is the target's
@@ -135,7 +166,7 @@ async fn try_secret(job: &Job<'_>, metadata: &Metadata, client_id: &str, secret:
     }
 }
 
-fn server_metadata(idp: &CustomIdp, metadata: Metadata) -> Result<Oauth2AuthorizationServerMetadata, Error> {
+fn server_metadata(idp: &DescribedIdp, metadata: Metadata) -> Result<Oauth2AuthorizationServerMetadata, Error> {
     let authorization_endpoint = metadata.authorization_endpoint.ok_or_else(|| {
         let problem = format!(
             "takes an authorization endpoint too, which the document at {} does not name; leave it out and pass the \
@@ -153,7 +184,7 @@ fn server_metadata(idp: &CustomIdp, metadata: Metadata) -> Result<Oauth2Authoriz
 }
 
 /// Returns the live settings of a custom IdP, if the template asks for them.
-fn kept(idp: &CustomIdp, old: &CustomIdp, live: &CustomOauth2ProviderConfigOutput) -> Option<Resolved> {
+fn kept(idp: &DescribedIdp, old: &DescribedIdp, live: &CustomOauth2ProviderConfigOutput) -> Option<Resolved> {
     let discovery = live.oauth_discovery()?;
     let same_endpoints = match (discovery, &idp.token_endpoint_query) {
         (Oauth2Discovery::DiscoveryUrl(url), None) => *url == idp.discovery.url,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use aws_sdk_bedrockagentcorecontrol::types::{ClientAuthenticationMethodType, SecretSourceType};
+use aws_sdk_bedrockagentcorecontrol::types::{ClientAuthenticationMethodType, Oauth2Discovery, SecretSourceType};
 
 use super::vendor::{CUSTOM, Family, KnownVendor, VENDORS, Vendor};
 use crate::credential_provider::{SECRET_ID_CHARS_MAX, SECRET_KEY_CHARS_MAX, Secret, SecretProperties, check_name};
@@ -122,9 +122,25 @@ pub(crate) enum Idp<C> {
     Included(Endpoints),
 }
 
+/// A custom IdP.
+#[derive(Clone, Debug)]
+pub(crate) enum CustomIdp {
+    Described(DescribedIdp),
+    /// As the provider has it: a rotation changes nothing but the secret.
+    Live(Resolved),
+}
+
+/// A custom IdP as requests carry it, and the way in which clients authenticate there.
+#[derive(Clone, Debug)]
+pub(crate) struct Resolved {
+    pub discovery: Oauth2Discovery,
+    /// `None` leaves it to the service's default, CLIENT_SECRET_BASIC.
+    pub method: Option<ClientAuthenticationMethodType>,
+}
+
 /// A custom IdP as the template describes it.
 #[derive(Clone, Debug)]
-pub(crate) struct CustomIdp {
+pub(crate) struct DescribedIdp {
     /// The discovery document.
     pub discovery: Discovery,
     /// The query of requests to the token endpoint.
@@ -148,7 +164,7 @@ fn idp(reader: &PropertyReader<'_>, fields: IdpFields, vendor: Vendor) -> Result
     Ok(match vendor.family {
         Family::Custom => {
             let discovery = Discovery::new("`Vendor` CustomOauth2", discovery_url, issuer)?;
-            Idp::Custom(CustomIdp { discovery, token_endpoint_query, method })
+            Idp::Custom(CustomIdp::Described(DescribedIdp { discovery, token_endpoint_query, method }))
         }
         Family::Known(known) => Idp::Known(known),
         Family::Microsoft => Idp::Microsoft { tenant_id: fields.tenant_id },

@@ -65,7 +65,7 @@ impl Desired for DesiredRuntime<'_> {
         let environment = if self.keeps_secret_version() {
             environment::after_rotation(job, self.properties, &self.environment, former.environment()).await?
         } else {
-            self.environment.variables.clone()
+            environment::with_mark(self.environment.variables.clone(), former.environment())
         };
         let desired = Configuration::desired(self.properties, environment);
         let desired = desired.on(platform::of_update(job, live, self.properties, self.old).await?);

@@ -19,38 +19,86 @@ const SHORTEN: &str = "shorten it, here or in the secret";
 /// and a delivery of the same event has to see that an earlier one already created it: this variable gives both.
 pub(super) const SECRET_VERSION_VARIABLE: &str = "AGENTCORE_PROVISIONER_SECRET_VERSION";
 
-/// The value of that variable: the version of the secret that the runtime works with, and a newer one that was tried and
-/// did not work.
+/// The value of that variable: the version of the secret that the runtime works with, and what a rotation did with it.
 #[derive(Debug)]
 pub(super) struct Marker {
     pub(super) in_use: String,
-    pub(super) refused: Option<String>,
+    pub(super) trial: Option<Trial>,
+}
+
+/// A rotation that an event asked for. The event is named, because only its own next delivery may carry on what an earlier
+/// one left.
+#[derive(Debug)]
+pub(super) enum Trial {
+    /// It published the version in use.
+    Published {
+        /// The version whose values were copied before. Empty if the container reads the secret itself.
+        former: String,
+        event: String,
+    },
+    /// It tried a newer version, which did not work, and put the former values back.
+    Refused { version: String, event: String },
 }
 
 impl Marker {
+    const AFTER: &str = " after ";
     const REFUSED: &str = " refused ";
+    const BY: &str = " by ";
 
+    /// Returns the mark of a version that no rotation brought.
     pub(super) fn new(version_id: &str) -> Self {
-        Self { in_use: version_id.to_owned(), refused: None }
+        Self { in_use: version_id.to_owned(), trial: None }
     }
 
     /// Reads the variable. A runtime without it works with no version that is known.
     pub(super) fn of(environment: &BTreeMap<String, Sensitive>) -> Self {
         let text = environment.get(SECRET_VERSION_VARIABLE).map_or("", Sensitive::expose);
-        match text.split_once(Self::REFUSED) {
-            Some((in_use, refused)) => Self { in_use: in_use.to_owned(), refused: Some(refused.to_owned()) },
-            None => Self::new(text),
+        let Some((versions, event)) = text.rsplit_once(Self::BY) else { return Self::new(text) };
+        let event = event.to_owned();
+        let (in_use, trial) = if let Some((in_use, refused)) = versions.split_once(Self::REFUSED) {
+            (in_use, Trial::Refused { version: refused.to_owned(), event })
+        } else {
+            let (in_use, former) = versions.split_once(Self::AFTER).unwrap_or((versions, ""));
+            (in_use, Trial::Published { former: former.to_owned(), event })
+        };
+        Self { in_use: in_use.to_owned(), trial: Some(trial) }
+    }
+
+    /// Returns the version that was tried and put back.
+    pub(super) fn refused(&self) -> Option<&str> {
+        match &self.trial {
+            Some(Trial::Refused { version, .. }) => Some(version),
+            _ => None,
+        }
+    }
+
+    /// Returns the version that was in use before, if its values were copied.
+    pub(super) fn former(&self) -> &str {
+        match &self.trial {
+            Some(Trial::Published { former, .. }) => former,
+            _ => "",
         }
     }
 
     /// Returns true if this version is in use, or was tried.
     pub(super) fn knows(&self, version_id: &str) -> bool {
-        self.in_use == version_id || self.refused.as_deref() == Some(version_id)
+        self.in_use == version_id || self.refused() == Some(version_id)
+    }
+
+    /// Returns true if both tell of the same versions, whichever events brought them.
+    pub(super) fn agrees(&self, other: &Self) -> bool {
+        self.in_use == other.in_use && self.refused() == other.refused()
     }
 
     pub(super) fn to_value(&self) -> Sensitive {
-        let refused = self.refused.as_ref().map(|refused| format!("{}{refused}", Self::REFUSED));
-        Sensitive::new(format!("{}{}", self.in_use, refused.unwrap_or_default()))
+        let (after, refused, by) = (Self::AFTER, Self::REFUSED, Self::BY);
+        let trial = match &self.trial {
+            None => String::new(),
+            Some(Trial::Published { former, event }) if former.is_empty() => format!("{by}{event}"),
+            Some(Trial::Published { former, event }) => format!("{after}{former}{by}{event}"),
+            Some(Trial::Refused { version, event }) => format!("{refused}{version}{by}{event}"),
+        };
+        Sensitive::new(format!("{}{trial}", self.in_use))
     }
 }
 
@@ -60,6 +108,19 @@ pub(super) struct Environment {
     pub(super) variables: BTreeMap<String, Sensitive>,
     /// The version of the secret whose values are among them.
     pub(super) copied_version: Option<String>,
+}
+
+/// Returns the variables of a template that asks for another version of the secret than before. If a rotation has brought
+/// that version already, its mark stays, because a mark that differs would publish another version of the runtime.
+pub(super) fn with_mark(
+    mut variables: BTreeMap<String, Sensitive>,
+    live: &BTreeMap<String, Sensitive>,
+) -> BTreeMap<String, Sensitive> {
+    let marker = Marker::of(live);
+    if let Some(wanted) = variables.get_mut(SECRET_VERSION_VARIABLE).filter(|it| it.expose() == marker.in_use) {
+        *wanted = marker.to_value();
+    }
+    variables
 }
 
 /// Builds the whole environment. Reads the secret only if its keys become variables.
@@ -79,7 +140,7 @@ pub(super) async fn after_rotation(
     let (mut variables, marker) = match &current.copied_version {
         None => (current.variables.clone(), live.get(SECRET_VERSION_VARIABLE).cloned()),
         // A rotation found that these values do not work.
-        Some(version) if marker.refused.as_ref() == Some(version) => {
+        Some(version) if marker.refused() == Some(version) => {
             let former = build_with(job, properties, Some(&marker.in_use)).await?;
             let is_former = former.copied_version.as_ref() == Some(&marker.in_use);
             let marker = if is_former { marker.to_value() } else { Marker::new(version).to_value() };

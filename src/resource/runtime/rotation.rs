@@ -5,15 +5,16 @@
 //! `CredentialDelivery` EnvironmentVariables.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use aws_sdk_bedrockagentcorecontrol::operation::get_agent_runtime::GetAgentRuntimeOutput;
 
-use super::environment::{Marker, SECRET_VERSION_VARIABLE};
+use super::environment::{Marker, SECRET_VERSION_VARIABLE, Trial};
 use super::failure;
 use super::governed::READ_ONLY;
 use super::properties::CredentialDelivery;
 use crate::agentcore::engine;
-use crate::agentcore::provisioned::{self, Created, Desired, Found, Updated, gone};
+use crate::agentcore::provisioned::{self, Created, Desired, Found, Provisioned, Updated, gone};
 use crate::agentcore::put::{Governed, Rule};
 use crate::agentcore::runtime::{self, Runtime, Version};
 use crate::agentcore::waiters::{Live, Phase};
@@ -21,7 +22,10 @@ use crate::error::Error;
 use crate::job::Job;
 use crate::sensitive::Sensitive;
 use crate::stored_secret::{self, Document, Stored};
+use crate::wait::Deadline;
 
+/// The remedy for a value that does not work.
+const ADVICE: &str = "make the former version of the secret current again, or store a value that works";
 /// A rotation sets single variables. Everything else goes back as the last Get showed it, so that the update of a stack
 /// that comes first loses nothing.
 const GOVERNED: Governed =
@@ -41,14 +45,18 @@ pub(crate) struct Rotation<'a> {
     pub(crate) delivery: CredentialDelivery,
     /// Counts the attempts of one event: each has its own idempotency token.
     pub(crate) round: u32,
+    /// True if this delivery of the event has not seen the version before, so that an earlier one may have left it.
+    pub(crate) is_new: bool,
+    /// The time up to which a version is published.
+    pub(crate) publish_until: Deadline,
 }
 
 /// A runtime with a new version.
 pub(crate) struct Rotated {
     pub(crate) arn: String,
     pub(crate) version: String,
-    /// The changes that put the former variables back.
-    former: Changes,
+    /// The changes that put the former variables back. `None` after an earlier delivery published the version.
+    former: Option<Changes>,
     /// The version of the secret that they come from.
     former_version: String,
 }
@@ -57,7 +65,7 @@ pub(crate) struct Rotated {
 pub(crate) enum RotationOutcome {
     /// The runtime has the secret's current version already, or that version was tried and put back.
     Current,
-    /// It has a new version.
+    /// It has a new version, which this delivery of the event or an earlier one published.
     Published(Rotated),
     /// An update by somebody else came after the rotation's, and the runtime has another version of the secret again.
     Superseded,
@@ -84,21 +92,35 @@ pub(crate) async fn rotate(job: &Job<'_>, rotation: &Rotation<'_>) -> Result<Rot
         return Err(Error::property("SecretArn", problem));
     }
     let marker = Marker::of(&environment);
-    if marker.knows(&rotation.secret.version_id) && !found.live.is_failed() {
-        return Ok(RotationOutcome::Current);
+    let version_id = &rotation.secret.version_id;
+    if marker.knows(version_id) && !found.live.is_failed() {
+        return outcome_of_earlier(job, rotation, &marker, &found.live);
+    }
+    if rotation.publish_until.is_within(Duration::ZERO) {
+        return Err(Error::OutOfTime {
+            doing: format!("preparing a version of runtime {}", rotation.id),
+            last_status: found.live.status_name(),
+            in_progress_since: None,
+        });
     }
     let mut values = BTreeMap::new();
-    if !reads_itself {
-        values = changed_values(job, rotation.secret, &marker, &environment).await?;
+    // The update with these values failed before, and the runtime shows them all the same.
+    let is_repeated = marker.in_use == *version_id;
+    let former_version = if is_repeated { marker.former().to_owned() } else { marker.in_use.clone() };
+    if !reads_itself && !is_repeated {
+        values = changed_values(job, rotation.secret, &former_version, &environment).await?;
     }
-    let former = Changes {
+    let former = (!is_repeated).then(|| Changes {
         set: values.keys().filter_map(|key| Some((key.clone(), environment.get(key)?.clone()))).collect(),
         remove: values.keys().filter(|key| !environment.contains_key(*key)).cloned().collect(),
-    };
-    values.insert(SECRET_VERSION_VARIABLE.to_owned(), Marker::new(&rotation.secret.version_id).to_value());
+    });
+    let copied_before = if reads_itself { String::new() } else { former_version.clone() };
+    let trial = Trial::Published { former: copied_before, event: event_mark(job) };
+    let published = Marker { in_use: version_id.clone(), trial: Some(trial) };
+    values.insert(SECRET_VERSION_VARIABLE.to_owned(), published.to_value());
     let changes = Changes { set: values, remove: Vec::new() };
     let converged = converge(job, rotation, found, changes, format!("rotate-{}", rotation.round)).await;
-    let rotated = |arn: String, version: String| Rotated { arn, version, former, former_version: marker.in_use };
+    let rotated = |arn: String, version: String| Rotated { arn, version, former, former_version };
     match converged {
         Ok(found) => {
             let live = found.live;
@@ -120,20 +142,48 @@ pub(crate) async fn rotate(job: &Job<'_>, rotation: &Rotation<'_>) -> Result<Rot
     }
 }
 
+/// Returns the outcome for a version of the secret that the runtime has, or has tried. What an earlier delivery of the same
+/// event began is carried on: it may have ended before the version was verified or the result was reported.
+fn outcome_of_earlier(
+    job: &Job<'_>,
+    rotation: &Rotation<'_>,
+    marker: &Marker,
+    live: &GetAgentRuntimeOutput,
+) -> Result<RotationOutcome, Error> {
+    let is_ours = |event: &String| rotation.is_new && *event == event_mark(job);
+    match &marker.trial {
+        Some(Trial::Published { former, event }) if is_ours(event) => {
+            let (arn, version) = (live.agent_runtime_arn().to_owned(), live.agent_runtime_version().to_owned());
+            Ok(RotationOutcome::Published(Rotated { arn, version, former: None, former_version: former.clone() }))
+        }
+        Some(Trial::Refused { version, event }) if *version == rotation.secret.version_id && is_ours(event) => {
+            let problem = format!(
+                "is secret {}, whose version {version} did not work in runtime {}: an earlier delivery of this event put \
+                 the former values back; {ADVICE}",
+                rotation.secret.name, rotation.id
+            );
+            Err(Error::property("SecretArn", problem))
+        }
+        _ => Ok(RotationOutcome::Current),
+    }
+}
+
+/// Returns what names the event, as Lambda delivers it, in a marker: short, because the size of an environment is limited.
+fn event_mark(job: &Job<'_>) -> String {
+    job.requester().client_token("rotation")[..8].to_owned()
+}
+
 /// Puts the former values back after the new ones did not work, and returns the reason, with what became of the runtime.
 /// A container that reads the secret itself cannot be put back: it always reads the current version.
 pub(crate) async fn put_back(job: &Job<'_>, rotation: &Rotation<'_>, rotated: &Rotated, reason: Error) -> Error {
-    let advice = "make the former version of the secret current again, or store a value that works";
     let outcome = if rotation.delivery == CredentialDelivery::ContainerRetrieval {
-        format!("the container reads the secret itself, so {advice}")
+        format!("the container reads the secret itself, so {ADVICE}")
     } else {
-        let mut former = rotated.former.clone();
-        let marker =
-            Marker { in_use: rotated.former_version.clone(), refused: Some(rotation.secret.version_id.clone()) };
-        former.set.insert(SECRET_VERSION_VARIABLE.to_owned(), marker.to_value());
-        match restore(job, rotation, former).await {
-            Ok(()) => format!("the former values were put back; {advice}"),
-            Err(error) => format!("the former values could not be put back ({error}); {advice}, and update the stack"),
+        match restore(job, rotation, rotated).await {
+            Ok(()) => format!("the former values were put back; {ADVICE}"),
+            // The next delivery of the event verifies the version again, and puts the values back.
+            Err(error) if error.may_succeed_later() => return error,
+            Err(error) => format!("the former values could not be put back ({error}); {ADVICE}, and update the stack"),
         }
     };
     match reason {
@@ -141,13 +191,21 @@ pub(crate) async fn put_back(job: &Job<'_>, rotation: &Rotation<'_>, rotated: &R
         Error::TerminalStatus { what, status, reasons } => {
             Error::TerminalStatus { what, status, reasons: format!("{reasons}; {outcome}") }
         }
+        Error::InvalidProperty { name, problem } => Error::property(name, format!("{problem}; {outcome}")),
         other => other,
     }
 }
 
-async fn restore(job: &Job<'_>, rotation: &Rotation<'_>, former: Changes) -> Result<(), Error> {
+async fn restore(job: &Job<'_>, rotation: &Rotation<'_>, rotated: &Rotated) -> Result<(), Error> {
     let found = provisioned::current::<Runtime>(job, rotation.id).await?;
     let found = found.ok_or_else(|| gone::<Runtime>(rotation.id))?;
+    let mut former = match &rotated.former {
+        Some(former) => former.clone(),
+        None => former_values(job, rotation.secret, &rotated.former_version, &environment_of(&found.live)).await?,
+    };
+    let trial = Trial::Refused { version: rotation.secret.version_id.clone(), event: event_mark(job) };
+    let marker = Marker { in_use: rotated.former_version.clone(), trial: Some(trial) };
+    former.set.insert(SECRET_VERSION_VARIABLE.to_owned(), marker.to_value());
     converge(job, rotation, found, former, format!("put-back-{}", rotation.round)).await.map(|_| ())
 }
 
@@ -179,38 +237,72 @@ fn environment_of(live: &GetAgentRuntimeOutput) -> BTreeMap<String, Sensitive> {
 async fn changed_values(
     job: &Job<'_>,
     secret: &Stored,
-    marker: &Marker,
+    former_version: &str,
     environment: &BTreeMap<String, Sensitive>,
 ) -> Result<BTreeMap<String, Sensitive>, Error> {
-    let nested = |key: String| {
-        let problem = format!("names a secret whose key `{key}` is nested; an environment variable is one text");
-        Error::property("SecretArn", problem)
+    let texts = texts(job, &secret.document)?;
+    let is_source = |document: &Document| {
+        let former = document.texts().unwrap_or_default();
+        let changed = former.iter().filter(|(key, value)| texts.get(*key) != Some(value));
+        !former.is_empty() && changed.into_iter().all(|(key, value)| environment.get(key) == Some(value))
     };
-    let texts = secret.document.texts().map_err(nested)?;
-    for value in texts.values() {
-        job.mask.add(value);
-    }
-    let former = former_document(job, secret, marker, environment).await?;
+    let former = former_document(job, secret, former_version, is_source).await?;
     let comes_from_secret =
         |key: &str| environment.get(key).is_none_or(|live| former.text(key).is_some_and(|former| former == *live));
     let changed = texts.into_iter().filter(|(key, value)| environment.get(key) != Some(value));
     Ok(changed.filter(|(key, _)| comes_from_secret(key)).collect())
 }
 
-/// Returns the version of the secret that the environment was built from.
+/// Returns the changes that bring the values of a former version back after an earlier delivery has replaced them.
+async fn former_values(
+    job: &Job<'_>,
+    secret: &Stored,
+    former_version: &str,
+    environment: &BTreeMap<String, Sensitive>,
+) -> Result<Changes, Error> {
+    let former = former_document(job, secret, former_version, |_| true).await?;
+    let (former, present) = (texts(job, &former)?, texts(job, &secret.document)?);
+    let copied = present.into_iter().filter(|(key, value)| environment.get(key) == Some(value));
+    let mut changes = Changes { set: BTreeMap::new(), remove: Vec::new() };
+    for (key, value) in copied {
+        match former.get(&key) {
+            Some(before) if *before != value => drop(changes.set.insert(key, before.clone())),
+            Some(_) => {}
+            None => changes.remove.push(key),
+        }
+    }
+    Ok(changes)
+}
+
+/// Returns the values of a document that become variables. They are masked from now on.
+fn texts(job: &Job<'_>, document: &Document) -> Result<BTreeMap<String, Sensitive>, Error> {
+    let texts = document.texts().map_err(|key| {
+        let problem = format!("names a secret whose key `{key}` is nested; an environment variable is one text");
+        Error::property("SecretArn", problem)
+    })?;
+    for value in texts.values() {
+        job.mask.add(value);
+    }
+    Ok(texts)
+}
+
+/// Returns the version of the secret that the environment was built from: the one of that id or, for a runtime whose
+/// `SecretVersionId` is another text, the previous one if `is_source`.
 async fn former_document(
     job: &Job<'_>,
     secret: &Stored,
-    marker: &Marker,
-    environment: &BTreeMap<String, Sensitive>,
+    version_id: &str,
+    is_source: impl FnOnce(&Document) -> bool,
 ) -> Result<Document, Error> {
-    if let Some(document) = stored_secret::version(job, &secret.arn, &marker.in_use).await? {
+    if let Some(document) = stored_secret::version(job, &secret.arn, version_id).await? {
         return Ok(document);
     }
-    let is_source = |document: &Document| {
-        document.texts().is_ok_and(|texts| texts.iter().any(|(key, value)| environment.get(key) == Some(value)))
+    // The previous version could be read by its id.
+    let previous = if stored_secret::is_version_id(version_id) {
+        None
+    } else {
+        stored_secret::previous(job, &secret.arn).await?.filter(is_source)
     };
-    let previous = stored_secret::previous(job, &secret.arn).await?.filter(is_source);
     previous.ok_or_else(|| {
         let problem = format!(
             "is secret {}, whose former version can no longer be read, so that it is not known which environment \
@@ -264,6 +356,12 @@ impl Desired for DesiredEnvironment<'_> {
         changes: &Changes,
         attempt: u32,
     ) -> Result<Option<Updated<Self>>, Error> {
+        // The change that an earlier attempt had to wait for may have done the same.
+        let live = if live.phase() == Phase::Ready { Some(live.clone()) } else { Runtime::get(job, id).await? };
+        let Some(live) = &live else { return Ok(None) };
+        if live.phase() == Phase::Ready && Self::is_applied(changes, live) {
+            return Ok(Some(Updated { receipt: Version::live(live), live: None }));
+        }
         let (mut values, governed) = if changes.remove.is_empty() {
             (BTreeMap::new(), &GOVERNED)
         } else {
@@ -281,8 +379,12 @@ impl Desired for DesiredEnvironment<'_> {
 
     fn is_applied(changes: &Changes, live: &GetAgentRuntimeOutput) -> bool {
         let environment = environment_of(live);
-        changes.set.iter().all(|(key, value)| environment.get(key) == Some(value))
-            && !changes.remove.iter().any(|key| environment.contains_key(key))
+        // Two events may bring the same version of the secret at the same time.
+        let has = |(key, value)| {
+            environment.get(key) == Some(value)
+                || (key == SECRET_VERSION_VARIABLE && Marker::of(&environment).agrees(&Marker::of(&changes.set)))
+        };
+        changes.set.iter().all(has) && !changes.remove.iter().any(|key| environment.contains_key(key))
     }
 
     fn unapplied(changes: &Changes, live: &GetAgentRuntimeOutput) -> Vec<&'static str> {

@@ -1,14 +1,15 @@
 //! The IdP before anything is created: its discovery document, its ways to authenticate a client, and the client's secret.
 
 use emulator::agentcore_control::{ClientAuthentication, Discovery};
+use emulator::aws::ServiceId;
 use emulator::identity_provider::{ClaimStyle, Client, Endpoint, Failure, Provider, ProviderFault};
 use emulator::settings::Settings;
 use emulator::stacks::StackStatus;
 use serde_json::json;
 
 use super::{
-    DISCOVERY_URL, ISSUER, client_secret, create, delete, idp, named, properties, provider, rotate_at_the_idp, taking,
-    update, with, with_idp, world,
+    DISCOVERY_URL, ISSUER, client_secret, create, delete, idp, named, properties, provider, rotate_at_the_idp,
+    store_secret, stored, taking, update, with, with_idp, world,
 };
 use crate::world::{Answer, Event, World, canary};
 
@@ -53,6 +54,46 @@ async fn a_query_for_the_token_endpoint_goes_into_the_metadata() {
         "{}",
         answer.reason()
     );
+}
+
+/// A rotation gives AgentCore the new secret, and tries it where AgentCore gets its tokens.
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_rotation_leaves_the_endpoints_as_they_are() {
+    let with_query = "https://tenant.auth0.com/oauth/token?tenant=one";
+    for (query, method) in
+        [("audience=urn:x", ""), ("audience=urn:x", "CLIENT_SECRET_POST"), ("", "CLIENT_SECRET_POST")]
+    {
+        let mut idp = idp();
+        with_query.clone_into(&mut idp.token_endpoint);
+        let mut world = with_idp(Settings::default(), idp.clone());
+        let arn = store_secret(&world, &canary("client"));
+        let mut properties = stored("MANAGED");
+        properties["TokenEndpointQuery"] = json!(query);
+        properties["ClientAuthenticationMethod"] = json!(method);
+        let name = world.send(create(properties.clone())).await.success().physical_id();
+        let before = provider(&world, &name);
+        let entry = json!([{"LogicalResourceId": "Provider", "PhysicalResourceId": name, "SecretArn": arn,
+            "JsonKey": "client_secret"}]);
+        let rotate = async |world: &World, secret: &str, token: &str| {
+            let text = json!({"client_secret": canary(secret)}).to_string();
+            let input = json!({"SecretId": arn, "SecretString": text, "ClientRequestToken": token.repeat(32)});
+            world.somebody(ServiceId::SecretsManager, "PutSecretValue", input);
+            world.rotated(&arn, entry.clone()).await;
+        };
+        rotate(&world, "refused", "1").await;
+        assert_eq!(client_secret(&world, &name), Some(canary("client")));
+        assert!(world.everything_said().contains("gave client \\\"app\\\" no token"), "{}", world.everything_said());
+        idp.clients.insert("app".to_owned(), Client::new(&canary("rotated")));
+        world.aws.with(|world| world.identity_providers.add(idp));
+        rotate(&world, "rotated", "2").await;
+        assert_eq!(client_secret(&world, &name), Some(canary("rotated")), "{}", world.everything_said());
+        let after = provider(&world, &name);
+        assert_eq!((&after.discovery, after.client_authentication), (&before.discovery, before.client_authentication));
+        if let Discovery::Metadata { token_endpoint, .. } = after.discovery {
+            assert_eq!(token_endpoint, format!("{with_query}&{query}"));
+        }
+        world.send(delete(&name, properties)).await.success();
+    }
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]

@@ -240,7 +240,8 @@ pub(super) async fn told_with(changes: Value, script: impl Fn(&Request<'_>) -> R
     let started = world.aws.clock().now();
     let payload = event.payload();
     let deadline = started + Duration::from_mins(15);
-    let invocation = provisioner::handler::Invocation { payload: &payload, deadline, function_arn: FUNCTION_ARN };
+    let invocation =
+        provisioner::handler::Invocation { request_id: "r", payload: &payload, deadline, function_arn: FUNCTION_ARN };
     provisioner::handler::handle(invocation, &context).await.expect("answered");
     let took = world.aws.clock().now().duration_since(started).unwrap_or_default();
     let url = event.0["ResponseURL"].as_str().expect("a URL").to_owned();

@@ -3,14 +3,19 @@
 use super::*;
 
 /// Sends the function an input as EventBridge would.
-async fn send(scene: &Scene, input: &Value) -> Result<(), String> {
+pub(super) async fn send(scene: &Scene, input: &Value) -> Result<(), String> {
+    send_within(scene, input, Duration::from_mins(15)).await
+}
+
+/// Sends the function an input, which it has so much time to handle. All of them are deliveries of one event.
+pub(super) async fn send_within(scene: &Scene, input: &Value, time: Duration) -> Result<(), String> {
     use emulator::lambda::{Function, Invocation};
     let aws = &scene.deployment.aws;
     let account = scene.deployment.cloudformation.resources(NAME)["Function"].attributes["Arn"].clone();
     let invocation = Invocation {
         request_id: "r".to_owned(),
         payload: input.to_string().into_bytes(),
-        deadline: aws.clock().now() + Duration::from_mins(15),
+        deadline: aws.clock().now() + time,
         function_arn: account.as_str().expect("text").to_owned(),
         role_arn: scene.deployment.function_role(),
         environment: std::collections::BTreeMap::new(),
@@ -19,7 +24,7 @@ async fn send(scene: &Scene, input: &Value) -> Result<(), String> {
 }
 
 /// Changes one member of an input, by its JSON pointer.
-fn with(input: &Value, pointer: &str, value: Value) -> Value {
+pub(super) fn with(input: &Value, pointer: &str, value: Value) -> Value {
     let mut changed = input.clone();
     *changed.pointer_mut(pointer).unwrap_or_else(|| panic!("no {pointer}")) = value;
     changed
@@ -150,6 +155,6 @@ async fn a_function_that_is_killed_ends_the_rotation_in_its_next_delivery() {
     let version = scene.rotate("rotated").await;
     assert_eq!((scene.versions(), scene.marker()), (2, version));
     assert_eq!(scene.deliveries()[0].attempts.len(), 2);
-    assert_eq!(scene.last_report().1, "everything has the current version already");
+    assert_eq!((scene.last_report().0.as_str(), scene.metrics()), ("ROTATED", vec![(1, 0)]));
     scene.deployment.cloudformation.delete_stack(NAME).await.expect("it exists");
 }

@@ -1,6 +1,6 @@
 //! Rotations behind a gateway: a credential provider's copy of a client secret, and the gateway's list of tools.
 
-use emulator::identity_provider::{ClaimStyle, Client, Provider};
+use emulator::identity_provider::{ClaimStyle, Client, Endpoint, Failure, Provider, ProviderFault};
 
 use super::*;
 
@@ -82,26 +82,73 @@ async fn a_client_secret_that_the_identity_provider_refuses_is_not_used() {
     scene.end().await;
 }
 
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn an_identity_provider_that_does_not_answer_is_asked_again_in_the_next_delivery() {
+    let mut scene = create(&[]).await;
+    let client = Client::new(&canary("client-two")).audiences(&[AUDIENCE]);
+    let silent = ProviderFault::At(Endpoint::Discovery, Failure::Unreachable);
+    let provider = Provider::new(ClaimStyle::Auth0, ISSUER).with_client("app", client).with_fault(silent);
+    scene.deployment.aws.with(|world| world.identity_providers.add(provider));
+    scene.put_into(CLIENT, &json!({"secret": canary("client-two")}), &["AWSCURRENT"]);
+    sleep(Duration::from_secs(45)).await;
+    assert!(copy(&scene).contains("client-one") && scene.reports().is_empty());
+    accept(&scene.deployment, &canary("client-two"));
+    scene.settle().await;
+    assert!(copy(&scene).contains("client-two") && scene.metrics() == [(1, 0)], "{:?}", scene.last_report());
+    assert_eq!(scene.deliveries()[0].attempts.len(), 2);
+    remove_client_secret(&scene);
+    scene.end().await;
+}
+
 /// The checks at the end expect no other secret.
 fn remove_client_secret(scene: &Scene) {
     scene.deployment.somebody(ServiceId::SecretsManager, "DeleteSecret", json!({"SecretId": CLIENT}));
 }
 
+/// The gateway's list counts, and not that of the deployment.
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn the_gateway_reads_the_tools_again_only_if_their_number_has_changed() {
+async fn the_gateway_reads_the_tools_again_only_if_it_has_others() {
     let gateway = [("EnableAgentCoreGateway", "true"), ("GatewayAuthorizerType", "AWS_IAM")];
     let mut scene = Scene::create(&gateway).await;
     let calls = scene.call_count();
-    scene.rotate("rotated").await;
-    assert_eq!(scene.calls("SynchronizeGatewayTargets", calls), 0);
-    scene.deployment.aws.with(|world| world.containers.behave(Behaviour { tools: 5, ..Behaviour::zscaler() }));
-    scene.rotate("more tools").await;
-    assert_eq!((scene.calls("SynchronizeGatewayTargets", calls), scene.metrics()), (1, vec![(1, 0), (1, 0)]));
+    let named = |tool_name: &str, tools| Behaviour { tools, tool_name: tool_name.to_owned(), ..Behaviour::zscaler() };
+    for (behaviour, synchronizations) in [
+        (named("tool", 3), 0),
+        (named("tool", 5), 1),
+        (named("tool", 5), 1),
+        (named("tool", 3), 2),
+        (named("other", 3), 3),
+        (named("other", 3), 3),
+    ] {
+        scene.deployment.aws.with(|world| world.containers.behave(behaviour));
+        scene.rotate("rotated").await;
+        assert_eq!(scene.calls("SynchronizeGatewayTargets", calls), synchronizations, "{:?}", scene.last_report());
+    }
+    assert_eq!(scene.metrics(), [(1, 0); 6]);
     scene.end().await;
+}
+
+/// Nobody has told the function what the gateway has: it takes tokens, or the server was not asked.
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_gateway_that_does_not_tell_its_tools_reads_them_after_every_rotation() {
+    let jwt = [("GatewayInboundIssuer", ISSUER), ("GatewayInboundAllowedAudience", AUDIENCE)];
+    for parameters in [&jwt[..], &[("GatewayAuthorizerType", "AWS_IAM"), ("VerifyDeployment", "Off")]] {
+        let enabled = [("CredentialSource", "UseExisting"), ("EnableAgentCoreGateway", "true")];
+        let mut scene = Scene::new(&[&enabled, parameters].concat());
+        accept(&scene.deployment, "unused");
+        let stack = scene.deployment.create().await;
+        scene.deployment.expect(&stack, StackStatus::CreateComplete);
+        let calls = scene.call_count();
+        scene.rotate("rotated").await;
+        assert_eq!((scene.calls("SynchronizeGatewayTargets", calls), scene.metrics()), (1, vec![(1, 0)]));
+        scene.end().await;
+    }
 }
 
 repeat_on_v2!("provider.rs":
     a_credential_provider_gets_the_new_client_secret
-    the_gateway_reads_the_tools_again_only_if_their_number_has_changed
+    a_gateway_that_does_not_tell_its_tools_reads_them_after_every_rotation
+    the_gateway_reads_the_tools_again_only_if_it_has_others
     ; not a_client_secret_that_the_identity_provider_refuses_is_not_used
+    an_identity_provider_that_does_not_answer_is_asked_again_in_the_next_delivery
 );

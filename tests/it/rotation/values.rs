@@ -52,7 +52,7 @@ async fn values_that_do_not_work_are_put_back() {
     assert!(reason.contains("; the former values were put back; make the former version"), "{reason}");
     assert_eq!(scene.last_report().1, "everything has the current version already", "a duplicate does not try again");
     let mut after = scene.deployment.environment();
-    assert_eq!(after[MARKER], format!("{} refused {refused}", before[MARKER]));
+    assert!(after[MARKER].starts_with(&format!("{} refused {refused} by ", before[MARKER])), "{}", after[MARKER]);
     let after_marker = before[MARKER].clone();
     after.insert(MARKER.to_owned(), after_marker.clone());
     assert_eq!((after, scene.versions()), (before, 3));
@@ -66,10 +66,33 @@ async fn values_that_do_not_work_are_put_back() {
     scene.deployment.expect(&stack, StackStatus::UpdateComplete);
     let updated = scene.deployment.environment();
     assert_eq!(updated["ZSCALER_PRIVATE_KEY"], canary("key"));
-    assert_eq!(updated[MARKER], format!("{after_marker} refused {refused}"));
+    assert!(updated[MARKER].starts_with(&format!("{after_marker} refused {refused} by ")), "{}", updated[MARKER]);
     let version = scene.rotate("good").await;
     assert_eq!(scene.marker(), version);
     assert_eq!(scene.deployment.environment()["ZSCALER_PRIVATE_KEY"], canary("good"));
+    scene.end().await;
+}
+
+/// The probe does not even send such a value.
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn values_that_the_probe_cannot_use_are_put_back() {
+    let mode =
+        [("CredentialDelivery", "EnvironmentVariables"), ("McpAuthMode", "api-key"), ("RequireMcpCredentials", "true")];
+    let mut scene = Scene::new(&[&[("CredentialSource", "UseExisting")], &mode[..]].concat());
+    let value = |key: &str| {
+        let mut value = credentials("key");
+        value["ZSCALER_MCP_AUTH_API_KEY"] = json!(format!("cAnArY-{key}"));
+        value
+    };
+    scene.put(&value("first"), &["AWSCURRENT"]);
+    let stack = scene.deployment.create().await;
+    scene.deployment.expect(&stack, StackStatus::CreateComplete);
+    scene.put(&value("with a line\nbreak"), &["AWSCURRENT"]);
+    scene.settle().await;
+    let (message, reason) = scene.last_report();
+    assert!(message == "ROTATION FAILED" && reason.contains("cannot be sent as a header"), "{reason}");
+    assert!(reason.contains("the former values were put back"), "{reason}");
+    assert_eq!(scene.deployment.environment()["ZSCALER_MCP_AUTH_API_KEY"], "cAnArY-first");
     scene.end().await;
 }
 
@@ -94,4 +117,5 @@ repeat_on_v2!("values.rs":
     a_rotation_that_nobody_noticed_does_not_end_the_later_ones
     copied_values_are_read_again
     values_that_do_not_work_are_put_back
+    values_that_the_probe_cannot_use_are_put_back
 );
