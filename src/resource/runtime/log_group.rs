@@ -2,11 +2,13 @@
 //! never deletes it. If a property asks for it, the function creates it instead, and keeps it.
 //!
 //! Calls: CreateLogGroup, ListTagsForResource, TagResource, UntagResource, PutRetentionPolicy, AssociateKmsKey,
-//! DeleteLogGroup; none for a runtime without these properties.
+//! DeleteLogGroup; DescribeLogGroups, DeleteRetentionPolicy and DisassociateKmsKey after an update that drops a property.
+//! None for a runtime without these properties.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use aws_sdk_cloudwatchlogs::types::LogGroup as DescribedGroup;
 use tracing::info;
 
 use crate::agentcore::runtime::log_group_name;
@@ -24,6 +26,8 @@ const RETENTION_DAYS: [i32; 22] =
     [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653];
 /// The time for which another change of the group, which CloudWatch Logs serializes, is waited for.
 const CHANGE_PATIENCE: Duration = Duration::from_mins(1);
+/// The time within which the last container of a deleted runtime may still print.
+const LAST_LINES: Duration = Duration::from_secs(10);
 /// The value with which the group is deleted.
 const DELETE: &str = "Delete";
 
@@ -115,6 +119,43 @@ pub(super) async fn converge(
     Ok(())
 }
 
+/// Takes back the retention and the key that the `former` properties asked for and the present ones do not, if they are
+/// still the group's. May run twice.
+pub(super) async fn release(
+    job: &Job<'_>,
+    id: &str,
+    former: &LogGroup,
+    wanted: Option<&LogGroup>,
+) -> Result<(), Error> {
+    let days = former.retention_days.filter(|_| wanted.is_none_or(|wanted| wanted.retention_days.is_none()));
+    let key = former.kms_key_arn.as_deref().filter(|_| wanted.is_none_or(|wanted| wanted.kms_key_arn.is_none()));
+    if days.is_none() && key.is_none() {
+        return Ok(());
+    }
+    let client = &job.context.cloudwatchlogs;
+    let name = log_group_name(id);
+    let Some(live) = describe(job, &name).await? else { return Ok(()) };
+    if days.is_some() && live.retention_in_days() == days {
+        let delete = client.delete_retention_policy().log_group_name(&name);
+        let call = async || job.call("logs:DeleteRetentionPolicy", || delete.clone().send()).await;
+        none_if_not_found(unless_aborted(job, call).await)?;
+    }
+    if key.is_some() && live.kms_key_id() == key {
+        let disassociate = client.disassociate_kms_key().log_group_name(&name);
+        let call = async || job.call("logs:DisassociateKmsKey", || disassociate.clone().send()).await;
+        none_if_not_found(unless_aborted(job, call).await)?;
+    }
+    Ok(())
+}
+
+/// Describes a group. Returns `None` if it does not exist.
+async fn describe(job: &Job<'_>, name: &str) -> Result<Option<DescribedGroup>, Error> {
+    let request = job.context.cloudwatchlogs.describe_log_groups().log_group_name_prefix(name);
+    let answer = job.call("logs:DescribeLogGroups", || request.clone().send()).await?;
+    // The groups are sorted by name (API reference, DescribeLogGroups): the one whose name is the prefix comes first.
+    Ok(answer.log_groups.into_iter().flatten().next().filter(|group| group.log_group_name() == Some(name)))
+}
+
 /// Brings the tags of a group that exists to the desired ones. Its name holds the runtime's id, so that the group of a
 /// runtime of ours is ours.
 async fn converge_tags(
@@ -143,18 +184,24 @@ pub(super) fn asks_for_deletion(raw: &RawProperties) -> bool {
     raw.text("LogGroupDeletion").as_deref() == Some(DELETE)
 }
 
-/// Deletes the log group of the runtime `id`, which was deleted before, if the group carries this resource's tags. May run
+/// Deletes the log group of the runtime `id`, which was deleted before, if the group carries this resource's tags. Looks
+/// again later, because AgentCore creates the group again, without tags, if a container ends later and prints. May run
 /// twice.
 pub(super) async fn delete(job: &Job<'_>, id: &str) -> Result<(), Error> {
     let name = log_group_name(id);
-    let Some(tags) = tags_of(job, &arn(job, &name)).await? else { return Ok(()) };
+    let arn = arn(job, &name);
+    let Some(tags) = tags_of(job, &arn).await? else { return Ok(()) };
     if job.requester().owner(&tags) != Owner::Us {
         info!(name, "the log group stays, because it does not carry the tags of this resource");
         return Ok(());
     }
     let request = job.context.cloudwatchlogs.delete_log_group().log_group_name(&name);
     let call = async || none_if_not_found(job.call("logs:DeleteLogGroup", || request.clone().send()).await);
-    unless_aborted(job, call).await.map(|_| ())
+    unless_aborted(job, call).await?;
+    if job.deadline.sleep(LAST_LINES).await.is_ok() && tags_of(job, &arn).await?.is_some_and(|tags| tags.is_empty()) {
+        unless_aborted(job, call).await?;
+    }
+    Ok(())
 }
 
 /// Reads the tags of a group. Returns `None` if the group does not exist.
