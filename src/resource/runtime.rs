@@ -112,7 +112,7 @@ async fn finish(
 ) -> Result<Success, Error> {
     let arn = found.live.agent_runtime_arn();
     let (policy, old_policy) = (&properties.resource_policy, old.and_then(|old| old.resource_policy.as_ref()));
-    resource_policy::converge(job, arn, policy.as_ref(), old_policy, old.is_some()).await?;
+    resource_policy::converge(job, arn, policy.as_ref(), old_policy).await?;
     if let Some(wanted) = &properties.log_group {
         log_group::converge(job, &found.id, wanted, &properties.tags, old.map(|old| &old.tags)).await?;
     }
