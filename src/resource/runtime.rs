@@ -113,14 +113,14 @@ async fn finish(
     let arn = found.live.agent_runtime_arn();
     let (policy, old_policy) = (&properties.resource_policy, old.and_then(|old| old.resource_policy.as_ref()));
     resource_policy::converge(job, arn, policy.as_ref(), old_policy).await?;
-    if let Some(wanted) = &properties.log_group {
-        log_group::converge(job, &found.id, wanted, &properties.tags, old.map(|old| &old.tags)).await?;
+    let (group, old_group) = (properties.log_group.as_ref(), old.and_then(|old| old.log_group.as_ref()));
+    let old_tags = old.map(|old| &old.tags);
+    let kept = log_group::converge(job, &found.id, group, old_group, &properties.tags, old_tags).await;
+    match group {
+        Some(_) => kept?,
+        None => drop(unless_rolling_back(job, kept)?),
     }
-    if let Some(former) = old.and_then(|old| old.log_group.as_ref()) {
-        let released = log_group::release(job, &found.id, former, properties.log_group.as_ref()).await;
-        unless_rolling_back(job, released)?;
-    }
-    converge_tags(job, arn, &found.ownership, &properties.tags, old.map(|old| &old.tags)).await?;
+    converge_tags(job, arn, &found.ownership, &properties.tags, old_tags).await?;
     Ok(Success { physical_id: found.id.clone(), attributes: attributes(&found.live) })
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use emulator::aws::ServiceId;
 use emulator::faults::FaultEffect;
 use emulator::logs::Group;
+use emulator::stacks::StackStatus;
 use serde_json::{Value, json};
 
 use super::{create, delete, properties, update, with};
@@ -92,6 +93,42 @@ async fn a_property_that_goes_takes_its_own_value_with_it_and_no_other() {
     world.somebody(ServiceId::Logs, "DeleteLogGroup", json!({"logGroupName": name}));
     world.send(update(&id, properties(), kept)).await.success();
     assert!(group(&world, &id).is_none(), "there is nothing to take back");
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_retention_and_a_key_of_somebody_else_are_not_replaced() {
+    let mut world = World::new();
+    let id = world.send(create(properties())).await.success().physical_id();
+    let (name, other) = (name(&id), KEY.replace("0a1b", "1a1b"));
+    let now = world.aws.clock().now();
+    world.aws.with(|world| world.logs.write(&name, "a", now, ["a line".to_owned()]));
+    world.somebody(ServiceId::Logs, "AssociateKmsKey", json!({"logGroupName": name, "kmsKeyId": other}));
+    world.somebody(ServiceId::Logs, "PutRetentionPolicy", json!({"logGroupName": name, "retentionInDays": 30}));
+    for (named, sentence) in [
+        (
+            json!({"LogRetentionInDays": 7}),
+            format!(
+                "a retention of 30 days of log group {name} exists and belongs to someone else; remove it there, or leave \
+                 out `LogRetentionInDays`"
+            ),
+        ),
+        (json!({"LogKmsKeyArn": KEY}), format!("a key {other} of log group {name} exists and belongs to someone else")),
+    ] {
+        let named = with(named);
+        world.stack_status(StackStatus::UpdateInProgress);
+        let refused = world.send(update(&id, named.clone(), properties())).await;
+        assert!(refused.failure().contains(&sentence), "{}", refused.reason());
+        world.stack_status(StackStatus::UpdateRollbackInProgress);
+        world.send(update(&id, properties(), named.clone())).await.success();
+        world.send(update(&id, named, properties())).await.success();
+        let live = group(&world, &id).expect("the group");
+        assert_eq!((live.retention_days, live.kms_key.as_ref()), (Some(30), Some(&other)));
+    }
+    world.stack_status(StackStatus::UpdateInProgress);
+    let same = with(json!({"LogRetentionInDays": 30}));
+    world.send(update(&id, same.clone(), properties())).await.success();
+    world.send(update(&id, with(json!({"LogRetentionInDays": 7})), same)).await.success();
+    assert_eq!(group(&world, &id).expect("the group").retention_days, Some(7));
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
@@ -191,6 +228,7 @@ crate::matrix::repeat_on_v2! {
     the_group_is_created_kept_and_deleted_with_the_runtime
     a_group_that_agentcore_created_is_adopted_and_stays_without_the_property
     a_property_that_goes_takes_its_own_value_with_it_and_no_other
+    a_retention_and_a_key_of_somebody_else_are_not_replaced
     what_a_container_prints_after_its_runtime_goes_with_it
     a_group_without_our_tags_is_not_deleted
     a_delete_by_name_and_a_rollback_of_a_rename_delete_the_group
