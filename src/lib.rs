@@ -57,5 +57,5 @@ mod stack;
 mod stack_status;
 pub mod stored_secret;
 mod tags;
-mod text;
+pub mod text;
 pub mod wait;

@@ -146,19 +146,17 @@ pub async fn catalogue(context: &Context, url: &str, access: impl Into<Access>) 
     listed
 }
 
-/// Does the same, and calls a tool in the same session. A tool that the server does not list, or whose annotations say
-/// that it changes something, is not called: see the catalogue. May run twice, and so may the tool.
+/// Does the same, and calls a tool in the same session if the catalogue `admits` it. May run twice, and so may the tool.
 pub async fn catalogue_and_call(
     context: &Context,
     url: &str,
     access: impl Into<Access>,
     call: &Call,
+    admits: impl Fn(&Catalogue) -> bool,
 ) -> Result<Catalogue, Failure> {
     let mut client = Client::new(context, url, access.into());
     let proven = match list(&mut client).await {
-        Ok(catalogue) if catalogue.tools.contains(&call.tool) && !catalogue.changing.contains(&call.tool) => {
-            try_call(&mut client, call).await.map(|()| catalogue)
-        }
+        Ok(catalogue) if admits(&catalogue) => try_call(&mut client, call).await.map(|()| catalogue),
         listed => listed.map_err(Failure::List),
     };
     client.end().await;

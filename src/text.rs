@@ -24,7 +24,8 @@ pub(crate) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> O
 }
 
 /// Returns true if a pattern covers the whole text. `*` stands for any characters, and `?` for one, as in IAM's policies.
-pub(crate) fn matches_pattern(pattern: &str, text: &str) -> bool {
+#[must_use]
+pub fn matches_pattern(pattern: &str, text: &str) -> bool {
     let (pattern, text): (Vec<char>, Vec<char>) = (pattern.chars().collect(), text.chars().collect());
     let (mut at, mut seen) = (0, 0);
     // The last star, and the end of what it covers.

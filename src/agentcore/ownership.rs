@@ -6,8 +6,10 @@ use std::collections::BTreeMap;
 
 use super::none_if_not_found;
 use crate::error::{ApiErrorKind, Error};
+use crate::event::RequestType;
 use crate::job::Job;
 use crate::requester::Owner;
+use crate::stack::unless_rolling_back;
 use crate::tags;
 
 /// The evidence of a resource's owner.
@@ -58,6 +60,27 @@ pub(crate) async fn by_tags_if_listed(job: &Job<'_>, arn: &str) -> Result<Option
         // The resource was seen a moment ago, so its tags are what does not exist.
         Ok(None) => Ok(Some(Ownership { proof: Proof::Missing, tags: None })),
         answer => answer,
+    }
+}
+
+/// Decides if an update governs a part of our resource that others may set, too. Otherwise the part stays as it is `live`.
+/// `wanted` is the part that the properties ask for, and `former` the one that they asked for before the update.
+///
+/// A part is taken away only if it is the former one. Where the properties begin to ask for a part, another one that is
+/// there is refused as `theirs`, except by a rollback, which keeps it. Whatever a Create finds, an earlier delivery set.
+pub(crate) fn governs<T: PartialEq>(
+    job: &Job<'_>,
+    wanted: Option<&T>,
+    former: Option<&T>,
+    live: Option<&T>,
+    theirs: impl FnOnce(&T) -> Error,
+) -> Result<bool, Error> {
+    match (wanted, live) {
+        (None, live) => Ok(live.is_some() && live == former),
+        (Some(wanted), Some(live)) if wanted != live && former.is_none() && job.request_type != RequestType::Create => {
+            Ok(unless_rolling_back(job, Err::<(), _>(theirs(live)))?.is_some())
+        }
+        (Some(_), _) => Ok(true),
     }
 }
 

@@ -25,7 +25,7 @@ use crate::wait;
 
 mod governed;
 
-pub(crate) use governed::{Governed, Members, Rule};
+pub(crate) use governed::{Governed, Rule};
 
 /// Updates the resource `id`: sends the members that `update` asks for, and every member that is not `governed` as the
 /// last Get showed it. If that Get is not recent, and before every repeat of the update, `get` is called again, so that

@@ -9,51 +9,71 @@ use serde_json::Value;
 use tracing::warn;
 
 use super::none_if_not_found;
+use super::ownership::governs;
 use crate::error::{ApiErrorKind, Error};
 use crate::job::Job;
-use crate::wait::while_refused;
+use crate::wait::{Progress, until_within, while_refused};
 
 /// The time for which a new resource may be unknown to its policy's calls.
 const ARRIVAL_PATIENCE: Duration = Duration::from_secs(30);
+/// The time for which a Get may show the former policy.
+const LAG: Duration = Duration::from_secs(30);
 
-/// Brings the policy of the resource `arn` to `wanted`. `former` is the policy that the properties before an update asked
-/// for. A policy that no property ever asked for belongs to somebody else, and stays. `is_ours` is true if another policy
-/// than the wanted one can only be an earlier one of ours, as on a resource that a create adopts. May run twice.
+/// Brings the policy of the resource `arn` to `wanted`, and waits until a Get shows it. `former` is the policy that the
+/// properties before an update asked for. A policy that no property ever asked for belongs to somebody else, and stays. May
+/// run twice.
 pub(crate) async fn converge(
     job: &Job<'_>,
     arn: &str,
     wanted: Option<&Value>,
     former: Option<&Value>,
-    is_ours: bool,
 ) -> Result<(), Error> {
     if wanted.is_none() && former.is_none() {
         return Ok(());
     }
-    let live = get(job, arn).await?.map(|live| normalized(&live));
-    let is = |policy: &Value| live.as_ref() == Some(&normalized(policy));
-    match (wanted, former) {
-        (Some(wanted), _) if is(wanted) => Ok(()),
-        (Some(wanted), former) if is_ours || live.is_none() || former.is_some() => put(job, arn, wanted).await,
-        (Some(_), _) => Err(Error::NotOurs {
-            what: format!("resource policy on {arn}"),
-            advice: "delete that policy and repeat the operation".to_owned(),
-        }),
-        (None, Some(former)) if is(former) => delete(job, arn).await,
-        (None, _) => {
-            if live.is_some() {
-                warn!(arn, "the resource policy stays, because it is not the one that the template asked for");
-            }
-            Ok(())
+    let live = get(job, arn).await?;
+    let desired = wanted.map(normalized);
+    let theirs = |_: &Value| Error::NotOurs {
+        what: format!("resource policy on {arn}"),
+        advice: "delete that policy and repeat the operation".to_owned(),
+    };
+    if !governs(job, desired.as_ref(), former.map(normalized).as_ref(), live.as_ref(), theirs)? {
+        if live.is_some() {
+            warn!(arn, "the resource policy stays, because it is not the one that the template asked for");
         }
+        return Ok(());
     }
+    if live == desired {
+        return Ok(());
+    }
+    match wanted {
+        Some(wanted) => put(job, arn, wanted).await?,
+        None => delete(job, arn).await?,
+    }
+    wait_until_shown(job, arn, desired.as_ref()).await
 }
 
-/// Gets the policy. Returns `None` if the resource has none, and null for a text that is not JSON.
+/// Waits until a Get shows this policy. An update that compared another one with its own could not take it back.
+async fn wait_until_shown(job: &Job<'_>, arn: &str, desired: Option<&Value>) -> Result<(), Error> {
+    let shown = until_within(job.deadline, LAG, "waiting for the resource policy", async || {
+        let is_shown = get(job, arn).await?.as_ref() == desired;
+        Ok(if is_shown { Progress::Done(()) } else { Progress::pending("the former one") })
+    });
+    shown.await?.ok_or_else(|| Error::TerminalStatus {
+        what: format!("resource policy on {arn}"),
+        status: "another form".to_owned(),
+        reasons: "AgentCore accepted the change, and shows a policy that says something else; repeat the operation"
+            .to_owned(),
+    })
+}
+
+/// Gets the policy in the form in which policies are compared. Returns `None` if the resource has none, and null for a text
+/// that is not JSON.
 async fn get(job: &Job<'_>, arn: &str) -> Result<Option<Value>, Error> {
     let request = job.context.agentcore.get_resource_policy().resource_arn(arn);
     let answer = job.call("bedrock-agentcore:GetResourcePolicy", || request.clone().send()).await;
     let text = none_if_not_found(answer)?.and_then(|answer| answer.policy).filter(|text| !text.is_empty());
-    Ok(text.map(|text| serde_json::from_str(&text).unwrap_or_default()))
+    Ok(text.map(|text| normalized(&serde_json::from_str(&text).unwrap_or_default())))
 }
 
 async fn put(job: &Job<'_>, arn: &str, policy: &Value) -> Result<(), Error> {
@@ -70,8 +90,9 @@ async fn delete(job: &Job<'_>, arn: &str) -> Result<(), Error> {
     none_if_not_found(answer).map(|_| ())
 }
 
-/// Returns a policy in the form in which policies are compared: IAM reads a list of one entry as that entry, and the order
-/// of a list says nothing.
+/// Returns a policy in the form in which policies are compared. IAM reads a list of one entry as that entry, a number or a
+/// boolean as text, and an account's id as its root. The order of a list says nothing, and neither do the case of an action
+/// and the ids of a policy and its statements (IAM user guide, policy elements).
 fn normalized(policy: &Value) -> Value {
     match policy {
         Value::Array(entries) => {
@@ -84,9 +105,33 @@ fn normalized(policy: &Value) -> Value {
             if members.len() == 1 && members.get("AWS").is_some_and(|name| normalized(name) == "*") {
                 return "*".into();
             }
-            members.iter().map(|(name, value)| (name.clone(), normalized(value))).collect()
+            let named = members.iter().filter(|(name, _)| !["Id", "Sid"].contains(&name.as_str()));
+            let normal = named.map(|(name, value)| {
+                let value = if name == "Action" { normalized(&lower_case(value)) } else { normalized(value) };
+                (name.clone(), value)
+            });
+            normal.collect()
         }
-        single => single.clone(),
+        Value::Number(_) | Value::Bool(_) => policy.to_string().into(),
+        Value::String(text) => account_of_root(text).unwrap_or(text).into(),
+        Value::Null => Value::Null,
+    }
+}
+
+/// Returns the account whose root this ARN names.
+fn account_of_root(arn: &str) -> Option<&str> {
+    match arn.split(':').collect::<Vec<_>>().as_slice() {
+        ["arn", _, "iam", "", account, "root"] => Some(account),
+        _ => None,
+    }
+}
+
+/// Returns a text, or each text of a list, in lower case.
+fn lower_case(value: &Value) -> Value {
+    match value {
+        Value::Array(entries) => entries.iter().map(lower_case).collect(),
+        Value::String(text) => text.to_ascii_lowercase().into(),
+        other => other.clone(),
     }
 }
 
@@ -100,9 +145,14 @@ mod tests {
     fn policies_that_say_the_same_are_the_same() {
         let policy = |principal: Value, actions: Value| json!({"Version": "2012-10-17", "Statement": {"Effect": "Deny", "Principal": principal, "Action": actions}});
         let one = normalized(&policy(json!("*"), json!(["s:A", "s:B"])));
-        let listed = json!({"Statement": [{"Action": ["s:B", "s:A", "s:A"], "Principal": {"AWS": ["*"]}, "Effect": "Deny"}],
-            "Version": "2012-10-17"});
+        let listed = json!({"Statement": [{"Action": ["s:B", "S:A", "s:a"], "Principal": {"AWS": ["*"]}, "Effect": "Deny",
+            "Sid": "Added"}], "Id": "added", "Version": "2012-10-17"});
         assert_eq!(one, normalized(&listed));
+        let root = json!({"AWS": "arn:aws:iam::111122223333:root"});
+        let account = policy(json!({"AWS": ["111122223333"]}), json!("s:A"));
+        assert_eq!(normalized(&policy(root, json!("s:A"))), normalized(&account));
+        let condition = |value: Value| normalized(&json!({"Condition": {"Bool": {"aws:SecureTransport": value}}}));
+        assert_eq!(condition(json!(true)), condition(json!(["true"])));
         for other in [policy(json!("*"), json!("s:A")), policy(json!({"AWS": "1"}), json!(["s:A", "s:B"]))] {
             assert_ne!(one, normalized(&other), "{other}");
         }

@@ -133,7 +133,7 @@ async fn change(
     found: Found<Noun>,
     old: Option<&Properties>,
 ) -> Result<Found<Noun>, Error> {
-    if !desired.is_in_place(&found.live) {
+    if !desired.is_in_place(job, &found.live)? {
         return Box::pin(engine::converge(job, desired, found)).await;
     }
     let asked = old.is_none_or(|old| old.synchronize_on != desired.properties.synchronize_on);

@@ -238,7 +238,7 @@ async fn verify(job: &Job<'_>, properties: &Properties) -> Result<Finding, Error
     let deadline = job.deadline.at_most(BUDGET);
     let (detail, catalogue) = match gateway {
         None => {
-            let catalogue = ask(job, properties, None, &access, deadline).await?;
+            let catalogue = ask(job, properties, None, &access, Calls::OnceListed, deadline).await?;
             properties.check(job, &catalogue, None)?;
             let long = long_names::objection(job, None, &catalogue);
             (format!("the server answers and lists {} tools{long}", catalogue.tools.len()), catalogue)
@@ -265,7 +265,8 @@ async fn through(
     deadline: Deadline,
 ) -> Result<Catalogue, Error> {
     let started = Instant::now();
-    let catalogue = gateway.own(ask(job, properties, Some(gateway), access, deadline).await?);
+    let calls = if gateway.is_unproven() { Calls::Never } else { Calls::OnceListed };
+    let catalogue = gateway.own(ask(job, properties, Some(gateway), access, calls, deadline).await?);
     let left = BUDGET.saturating_sub(started.elapsed());
     let checked = properties.check(job, &catalogue, Some(gateway));
     if checked.is_ok() && !gateway.is_unproven() {
@@ -279,7 +280,8 @@ async fn through(
     let deadline = job.deadline.at_most(left.max(SYNCHRONIZED_BUDGET_MIN));
     let started = Instant::now();
     loop {
-        let catalogue = gateway.own(ask(job, properties, Some(gateway), access, deadline).await?);
+        let asked = ask(job, properties, Some(gateway), access, Calls::OnceListed, deadline).await?;
+        let catalogue = gateway.own(asked);
         let checked = properties.check(job, &catalogue, Some(gateway));
         let patient = checked.is_err() && started.elapsed() < CATALOGUE_PATIENCE;
         if !patient || deadline.sleep(PAUSE_MIN).await.is_err() {
@@ -307,17 +309,27 @@ async fn token(
     Ok(token.value)
 }
 
+/// The calls of the tool that the template names. A call may have effects, so that none comes before a list of tools that
+/// will be read again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Calls {
+    Never,
+    /// The tool is called in the session that lists the expected tools.
+    OnceListed,
+}
+
 /// Probes until the server answers, the answer is final, or the budget is spent.
 async fn ask(
     job: &Job<'_>,
     properties: &Properties,
     gateway: Option<&Gateway>,
     access: &Access,
+    calls: Calls,
     deadline: Deadline,
 ) -> Result<Catalogue, Error> {
     let place = if properties.target.is_some() { Place::Gateway } else { Place::of(&properties.endpoint) };
     let listed_name = |tool: &str| gateway.map_or_else(|| tool.to_owned(), |gateway| gateway.listed_name(tool));
-    let call = properties.call.as_ref();
+    let call = properties.call.as_ref().filter(|_| calls == Calls::OnceListed);
     let call = call.map(|call| Call { tool: listed_name(&call.tool), arguments: call.arguments.clone() });
     let tool = call.as_ref().map_or("", |call| &call.tool);
     // The secret is read only when there is something to quote.
@@ -328,7 +340,7 @@ async fn ask(
     let mut cold_starts = 0;
     let mut last = None;
     let verdict = loop {
-        match deadline.limit(attempt(job, properties, access, call.as_ref())).await {
+        match deadline.limit(attempt(job, properties, gateway, access, call.as_ref())).await {
             Some(Ok(catalogue)) => return Ok(catalogue),
             Some(Err(failure)) => {
                 let refusal = failure.refusal();
@@ -363,17 +375,22 @@ async fn ask(
     Err(Error::unverified(verdict.code(), format!("{}{lines}", verdict.sentence())))
 }
 
-/// Lists the tools once, and calls the tool that the template names.
+/// Lists the tools once. If they are the expected ones, calls the tool that the template names.
 async fn attempt(
     job: &Job<'_>,
     properties: &Properties,
+    gateway: Option<&Gateway>,
     access: &Access,
     call: Option<&Call>,
 ) -> Result<Catalogue, Failure> {
     let (context, url, access) = (job.context, &properties.endpoint, access.clone());
+    let is_expected = |listed: &Catalogue| {
+        let own = gateway.map(|gateway| gateway.own(listed.clone()));
+        properties.check(job, own.as_ref().unwrap_or(listed), gateway).is_ok()
+    };
     match call {
         None => mcp::catalogue(context, url, access).await.map_err(Failure::List),
-        Some(call) => mcp::catalogue_and_call(context, url, access, call).await,
+        Some(call) => mcp::catalogue_and_call(context, url, access, call, is_expected).await,
     }
 }
 

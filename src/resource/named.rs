@@ -19,6 +19,7 @@ use crate::event::RawProperties;
 use crate::job::{Job, Outcome, Success};
 use crate::properties::PropertySet;
 use crate::requester::{Requester, pending_name};
+use crate::resource::lifecycle::Lifecycle;
 use crate::tags;
 
 /// The properties of a type whose identifier is the resource's name, and what they mean for its noun.
@@ -75,18 +76,47 @@ pub(crate) trait Named: PropertySet {
 
 type LiveOf<P> = <<P as Named>::Noun as Provisioned>::Live;
 
+/// A type whose identifier is the resource's name.
+pub(crate) trait NamedType {
+    /// The `ResourceType` in a template.
+    const TYPE: &'static str;
+    /// The desired state, as the properties declare it.
+    type Properties: Named;
+}
+
+impl<T: NamedType> Lifecycle for T {
+    const TYPE: &'static str = T::TYPE;
+    type Properties = T::Properties;
+
+    fn name(properties: &T::Properties, requester: &Requester) -> String {
+        name(properties, requester)
+    }
+
+    async fn create(job: &Job<'_>, properties: T::Properties) -> Outcome {
+        create_as(job, name(&properties, job.requester()), &properties).await
+    }
+
+    async fn update(
+        job: &Job<'_>,
+        physical_id: &str,
+        properties: T::Properties,
+        old: Option<T::Properties>,
+    ) -> Outcome {
+        update(job, physical_id, properties, old).await
+    }
+
+    async fn delete(job: &Job<'_>, physical_id: &str, raw: &RawProperties) -> Outcome {
+        delete::<T::Properties>(job, physical_id, raw).await
+    }
+}
+
 /// Returns the name of the resource, unless it replaces another.
-pub(crate) fn name<P: Named>(properties: &P, requester: &Requester) -> String {
+fn name<P: Named>(properties: &P, requester: &Requester) -> String {
     properties.name().map_or_else(|| requester.derived_name(), str::to_owned)
 }
 
-/// Creates the resource and waits until it is ready. May run twice.
-pub(crate) async fn create<P: Named>(job: &Job<'_>, properties: P) -> Outcome {
-    create_as(job, name(&properties, job.requester()), &properties).await
-}
-
 /// Brings the resource `physical_id` to `properties`, or creates a replacement. May run twice.
-pub(crate) async fn update<P: Named>(job: &Job<'_>, physical_id: &str, properties: P, old: Option<P>) -> Outcome {
+async fn update<P: Named>(job: &Job<'_>, physical_id: &str, properties: P, old: Option<P>) -> Outcome {
     if !keeps(&properties, physical_id, job.requester()) {
         return replace(job, physical_id, &properties).await;
     }
@@ -122,7 +152,7 @@ pub(crate) async fn converge<P: Named>(
 }
 
 /// Deletes the resource that the request created, if it is provably ours. May run twice.
-pub(crate) async fn delete<P: Named>(job: &Job<'_>, physical_id: &str, raw: &RawProperties) -> Outcome {
+async fn delete<P: Named>(job: &Job<'_>, physical_id: &str, raw: &RawProperties) -> Outcome {
     let given = raw.text("Name");
     let pending = pending_name(physical_id);
     let returned =

@@ -7,11 +7,7 @@
 //! `Vendor`, `ClientSecretSource`. Everything else updates in place, as a full replace, and always, because the live
 //! secret cannot be compared with the desired one.
 
-use crate::event::RawProperties;
-use crate::job::{Job, Outcome};
-use crate::requester::Requester;
-use crate::resource::lifecycle::Lifecycle;
-use crate::resource::named;
+use crate::resource::named::NamedType;
 
 mod configuration;
 mod desired;
@@ -25,27 +21,11 @@ use properties::Properties;
 
 pub(crate) use rotation::rotate;
 
-/// The type's lifecycle.
+/// The type, whose lifecycle follows from its properties.
 #[derive(Debug)]
 pub(crate) struct OAuth2CredentialProvider;
 
-impl Lifecycle for OAuth2CredentialProvider {
+impl NamedType for OAuth2CredentialProvider {
     const TYPE: &'static str = "Custom::AgentCoreOAuth2CredentialProvider";
     type Properties = Properties;
-
-    fn name(properties: &Properties, requester: &Requester) -> String {
-        named::name(properties, requester)
-    }
-
-    async fn create(job: &Job<'_>, properties: Properties) -> Outcome {
-        named::create(job, properties).await
-    }
-
-    async fn update(job: &Job<'_>, physical_id: &str, properties: Properties, old: Option<Properties>) -> Outcome {
-        named::update(job, physical_id, properties, old).await
-    }
-
-    async fn delete(job: &Job<'_>, physical_id: &str, raw: &RawProperties) -> Outcome {
-        named::delete::<Properties>(job, physical_id, raw).await
-    }
 }

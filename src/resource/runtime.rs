@@ -2,10 +2,10 @@
 //!
 //! Calls: CreateAgentRuntime, GetAgentRuntime, UpdateAgentRuntime, DeleteAgentRuntime, ListTagsForResource,
 //! TagResource, UntagResource. GetResourcePolicy, PutResourcePolicy and DeleteResourcePolicy only if a property asks or
-//! asked for a policy; calls of CloudWatch Logs only if a property asks for the log group. ListAgentRuntimes only if a name has to be looked up. GetSecretValue only for
-//! `CredentialDelivery` EnvironmentVariables and before a container's log is quoted. FilterLogEvents if the runtime's
-//! container did not start. Identifier: the runtime's id. Replaces: `AgentRuntimeName`. Everything else updates in
-//! place, as a full replace.
+//! asked for a policy; calls of CloudWatch Logs only if a property asks or asked for the log group. ListAgentRuntimes only
+//! if a name has to be looked up. GetSecretValue only for `CredentialDelivery` EnvironmentVariables and before a container's
+//! log is quoted. FilterLogEvents if the runtime's container did not start. Identifier: the runtime's id. Replaces:
+//! `AgentRuntimeName`. Everything else updates in place, as a full replace.
 
 use std::collections::BTreeMap;
 
@@ -22,6 +22,7 @@ use crate::event::RawProperties;
 use crate::job::{Job, Outcome, Success};
 use crate::requester::{Requester, pending_name};
 use crate::resource::lifecycle::Lifecycle;
+use crate::stack::unless_rolling_back;
 
 mod configuration;
 mod desired;
@@ -111,11 +112,15 @@ async fn finish(
 ) -> Result<Success, Error> {
     let arn = found.live.agent_runtime_arn();
     let (policy, old_policy) = (&properties.resource_policy, old.and_then(|old| old.resource_policy.as_ref()));
-    resource_policy::converge(job, arn, policy.as_ref(), old_policy, old.is_some()).await?;
-    if let Some(wanted) = &properties.log_group {
-        log_group::converge(job, &found.id, wanted, &properties.tags, old.map(|old| &old.tags)).await?;
+    resource_policy::converge(job, arn, policy.as_ref(), old_policy).await?;
+    let (group, old_group) = (properties.log_group.as_ref(), old.and_then(|old| old.log_group.as_ref()));
+    let old_tags = old.map(|old| &old.tags);
+    let kept = log_group::converge(job, &found.id, group, old_group, &properties.tags, old_tags).await;
+    match group {
+        Some(_) => kept?,
+        None => drop(unless_rolling_back(job, kept)?),
     }
-    converge_tags(job, arn, &found.ownership, &properties.tags, old.map(|old| &old.tags)).await?;
+    converge_tags(job, arn, &found.ownership, &properties.tags, old_tags).await?;
     Ok(Success { physical_id: found.id.clone(), attributes: attributes(&found.live) })
 }
 

@@ -350,6 +350,32 @@ async fn a_tool_is_called_through_the_gateway() {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
+async fn a_tool_is_called_once_and_after_the_list_is_the_expected_one() {
+    let stale = async || {
+        let mut scene = Scene::new().await;
+        let target = scene.target(json!({})).await;
+        scene.behave(Behaviour { tools: 5, ..Behaviour::default() });
+        (scene, target)
+    };
+    let mut invocations = Vec::new();
+    for changes in [json!({}), json!({"CallTool": "tool_002"})] {
+        let (mut scene, target) = stale().await;
+        let before = scene.world.call_count();
+        probe(&mut scene, &target, merged(json!({"ExpectedToolCount": 5}), changes)).await.success();
+        let calls = scene.world.calls_since(before);
+        invocations.push(calls.into_iter().filter(|call| *call == "InvokeGateway").count());
+    }
+    assert_eq!(invocations[1], invocations[0] + 1, "the tool's call comes on top");
+
+    let (mut scene, target) = stale().await;
+    let upstream = Some(("API_SECRET".to_owned(), "right".to_owned()));
+    scene.behave(Behaviour { tools: 5, upstream, ..Behaviour::default() });
+    let answer = probe(&mut scene, &target, json!({"ExpectedToolCount": 6, "CallTool": "tool_002"})).await;
+    let expected = "the gateway lists 5 tools of target server where `ExpectedToolCount` is 6";
+    assert!(answer.failure().starts_with(expected), "the failing tool is not called: {}", answer.reason());
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
 async fn a_tool_that_changes_something_is_not_called_through_the_gateway() {
     let mut scene = Scene::new().await;
     let hints = Hints { read_only: Some(false), destructive: None };

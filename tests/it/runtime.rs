@@ -9,6 +9,7 @@ mod role;
 use emulator::agentcore_control::Status;
 use emulator::aws::ServiceId;
 use emulator::identity_provider::{ClaimStyle, Endpoint, Failure, ProviderFault};
+use emulator::stacks::StackStatus;
 use serde_json::{Value, json};
 
 use crate::world::{CANARY, EXECUTION_ROLE, Event, IMAGE, REGION_ACCOUNT, STACK_ID, World, canary};
@@ -250,6 +251,44 @@ async fn credential_delivery_switches_in_both_directions() {
     assert!(!format!("{:?}", environment(&world)).contains(CANARY));
 }
 
+/// CloudFormation takes no further update of a stack whose rollback was refused.
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_secret_that_has_changed_meanwhile_does_not_break_the_rollback() {
+    let large: Value =
+        (0..40).map(|n| (format!("KEY_{n}"), json!("x".repeat(200)))).collect::<serde_json::Map<_, _>>().into();
+    for (secret_now, sentence) in [
+        (Some(json!({"SECRET": canary("s"), "LOG_LEVEL": "of the secret"})), "sets \"LOG_LEVEL\", which the secret of"),
+        (Some(json!({"SECRET": {"nested": canary("s")}})), "key `SECRET` is nested"),
+        (Some(large), "where AgentCore takes at most"),
+        (None, "because it was deleted"),
+    ] {
+        let mut world = World::new();
+        secret(&world, "mcp/credentials", &json!({"SECRET": canary("s"), "MODE": "1"}).to_string());
+        let old = with(json!({"SecretId": "mcp/credentials", "CredentialDelivery": "EnvironmentVariables",
+            "EnvironmentVariables": {"MODE": "old"}, "ExtraEnvironmentVariables": {"LOG_LEVEL": "info"}}));
+        let id = world.send(create(old.clone())).await.success().physical_id();
+        let environment = |world: &World| world.runtime(&id, |it| it.configuration().environment());
+        let before = environment(&world);
+        let mut new = old.clone();
+        new["EnvironmentVariables"] = json!({"MODE": "new", "ADDED": "1"});
+        world.send(update(&id, new.clone(), old.clone())).await.success();
+        if let Some(text) = secret_now {
+            let input = json!({"SecretId": "mcp/credentials", "SecretString": text.to_string(),
+                "ClientRequestToken": "e".repeat(32)});
+            world.somebody(ServiceId::SecretsManager, "PutSecretValue", input);
+        } else {
+            let input = json!({"SecretId": "mcp/credentials", "ForceDeleteWithoutRecovery": true});
+            world.somebody(ServiceId::SecretsManager, "DeleteSecret", input);
+        }
+        world.stack_status(StackStatus::UpdateInProgress);
+        let refused = world.send(update(&id, old.clone(), new.clone())).await;
+        assert!(refused.failure().contains(sentence), "{sentence}: {}", refused.reason());
+        world.stack_status(StackStatus::UpdateRollbackInProgress);
+        world.send(update(&id, old, new)).await.success();
+        assert_eq!(environment(&world), before, "{sentence}");
+    }
+}
+
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn injecting_a_secret_that_cannot_be_used_is_refused_and_creates_nothing() {
     for (text, expected) in [("[]", "not a JSON object"), (r#"{"A": {"b": "cAnArY-"}}"#, "key `A` is nested")] {
@@ -342,6 +381,7 @@ crate::matrix::repeat_on_v2! {
     tags_change_without_a_new_version
     a_new_secret_version_recycles_once_however_often_the_update_is_delivered
     credential_delivery_switches_in_both_directions
+    a_secret_that_has_changed_meanwhile_does_not_break_the_rollback
     injecting_a_secret_that_cannot_be_used_is_refused_and_creates_nothing
     ; not bad_properties_are_refused_before_any_call
 }

@@ -84,13 +84,18 @@ async fn the_containers_log_belongs_to_the_stack_if_it_has_a_retention() {
     deployment.expect(&stack, StackStatus::CreateComplete);
     let name = format!("/aws/bedrock-agentcore/runtimes/{}-DEFAULT", stack.output("AgentRuntimeId").expect("an id"));
     assert_eq!(groups(&deployment), [(name.clone(), Some(30))]);
-    for days in ["7", ""] {
+    for (days, kept) in [("7", Some(7)), ("", None)] {
         deployment.set(&[("ContainerLogRetentionDays", days)]);
         let updated = deployment.update().await;
         deployment.expect(&updated, StackStatus::UpdateComplete);
-        assert_eq!(groups(&deployment), [(name.clone(), Some(7))], "{days}");
+        assert_eq!(groups(&deployment), [(name.clone(), kept)], "{days}");
     }
-    deployment.set(&[("ContainerLogRetentionDays", "7")]);
+    // A rollback takes the retention back, too.
+    deployment.set(&[("ContainerLogRetentionDays", "7"), ("VerifyWithTool", "no_such_tool")]);
+    let failed = deployment.update().await;
+    deployment.expect(&failed, StackStatus::UpdateRollbackComplete);
+    assert_eq!(groups(&deployment), [(name.clone(), None)]);
+    deployment.set(&[("VerifyWithTool", "")]);
     let updated = deployment.update().await;
     deployment.expect(&updated, StackStatus::UpdateComplete);
     let deleted = deployment.delete().await;

@@ -121,6 +121,9 @@ pub(super) fn server(members: &Map<String, Value>) -> &Value {
     configuration.and_then(|it| it.get("mcpServer")).unwrap_or(NONE)
 }
 
+/// The tag of the VPC Lattice resources that AgentCore manages [DG vpc-egress-private-endpoints].
+pub(super) const RESERVED_TAG: &str = "BedrockAgentCoreGatewayManaged";
+
 /// Returns `privateEndpoint.managedVpcResource` in the members of a create or an update.
 pub(super) fn managed_vpc(members: &Map<String, Value>) -> Option<&Map<String, Value>> {
     members.get("privateEndpoint")?.get("managedVpcResource")?.as_object()

@@ -9,7 +9,7 @@ use super::access::GATEWAY_NETWORK;
 use super::errors::{conflict, invalid, not_found, quota};
 use super::gateway::Gateway;
 use super::gateway_calls::busy;
-use super::gateway_target::{GatewayTarget, managed_vpc};
+use super::gateway_target::{GatewayTarget, RESERVED_TAG, managed_vpc};
 use super::gateway_target_rules::Catalogue;
 use super::state::{AgentCoreControl, Dependencies};
 use super::status::{CREATE, Course, DELETE, SYNCHRONIZE, Status, Transition, UPDATE};
@@ -22,6 +22,9 @@ use crate::service::{Answer, ApiError, Call, Outcome, iso8601};
 const MAX_TARGETS: usize = 100;
 /// Operations on the targets of one gateway that may be under way at once.
 const MAX_OPERATIONS: usize = 5;
+
+/// The group of a private endpoint whose VPC was given without one.
+const DEFAULT_SECURITY_GROUP: &str = "sg-0defa017";
 
 /// The members of a create or an update that are not part of a target, and those that are kept apart. Every other one
 /// is, also one that no service model has, and an update that leaves it out resets it.
@@ -241,7 +244,12 @@ fn shown(gateway: &Gateway, target: &GatewayTarget, now: SystemTime) -> Value {
     for (member, value) in &target.members {
         answer[member] = value.clone();
     }
-    if managed_vpc(&target.members).is_some() {
+    // AWS does not document if a Get shows what AgentCore adds to a private endpoint; here it does.
+    if let Some(vpc) = answer.pointer_mut("/privateEndpoint/managedVpcResource") {
+        if vpc.get("securityGroupIds").is_none() {
+            vpc["securityGroupIds"] = json!([DEFAULT_SECURITY_GROUP]);
+        }
+        vpc["tags"][RESERVED_TAG] = json!("true");
         let domain = target.endpoint().split('/').nth(2).unwrap_or_default();
         answer["privateEndpointManagedResources"] = json!([{"domain": domain}]);
     }

@@ -8,8 +8,8 @@ use serde_json::{Map, Value};
 use super::errors::invalid;
 use super::gateway::Gateway;
 use super::gateway_target::{
-    POLICY_SESSION_HEADER, api_key, api_key_provider_arn, credential, is_dynamic, managed_vpc, oauth, provider_arn,
-    server,
+    POLICY_SESSION_HEADER, RESERVED_TAG, api_key, api_key_provider_arn, credential, is_dynamic, managed_vpc, oauth,
+    provider_arn, server,
 };
 use super::headers;
 use super::state::AgentCoreControl;
@@ -117,8 +117,8 @@ fn check_network(members: &Map<String, Value>) -> Result<(), ApiError> {
     if texts(vpc, "subnetIds").is_empty() {
         return Err(invalid("subnetIds must have at least one subnet."));
     }
-    if text_map(vpc, "tags").contains_key("BedrockAgentCoreGatewayManaged") {
-        return Err(invalid("The tag key BedrockAgentCoreGatewayManaged is reserved."));
+    if text_map(vpc, "tags").contains_key(RESERVED_TAG) {
+        return Err(invalid(format!("The tag key {RESERVED_TAG} is reserved.")));
     }
     Ok(())
 }

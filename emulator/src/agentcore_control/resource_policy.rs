@@ -2,7 +2,8 @@
 //! `DeleteResourcePolicy` [DG resource-based-policies]. They are evaluated where the resources are invoked, and an explicit
 //! deny in one also where its resource is managed.
 //!
-//! AWS does not document if Get and Delete of a policy that does not exist are refused; here they are.
+//! AWS does not document if Get and Delete of a policy that does not exist are refused; here they are. It does not document
+//! either in which form a Get shows a policy; here it is an equivalent one.
 
 use std::collections::BTreeMap;
 use std::time::SystemTime;
@@ -43,7 +44,7 @@ impl AgentCoreControl {
     pub(super) fn get_resource_policy(&self, call: &Call) -> Answer {
         let (arn, _) = self.resource(call)?;
         let policy = self.resource_policies.get(arn).ok_or_else(|| no_policy(arn))?;
-        Ok(json!({"policy": policy.to_string()}))
+        Ok(json!({"policy": equivalent(policy).to_string()}))
     }
 
     pub(super) fn delete_resource_policy(&mut self, call: &Call) -> Answer {
@@ -138,6 +139,26 @@ fn check_statement(statement: &Map<String, Value>, arn: &str, takes_tokens: bool
         return Err(malformed("the Resource must be the exact ARN of the resource that has the policy"));
     }
     Ok(())
+}
+
+/// Returns a policy that says the same: lists of one entry are that entry, other lists are reversed, and every statement
+/// has an id.
+fn equivalent(policy: &Value) -> Value {
+    match policy {
+        Value::Array(entries) => match entries.as_slice() {
+            [single] => equivalent(single),
+            entries => entries.iter().rev().map(equivalent).collect(),
+        },
+        Value::Object(members) => {
+            let mut same: Map<String, Value> =
+                members.iter().map(|(name, value)| (name.clone(), equivalent(value))).collect();
+            if members.contains_key("Effect") {
+                same.entry("Sid").or_insert_with(|| "Statement".into());
+            }
+            same.into()
+        }
+        other => other.clone(),
+    }
 }
 
 /// Returns the texts of a text or a list of texts; none of any other value.

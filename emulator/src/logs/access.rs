@@ -20,7 +20,7 @@ impl Logs {
             let needed = need(call.operation, resource.to_owned(), group_of_arn(resource));
             return vec![needed.with_request_tags(&tags)];
         }
-        // Without a group the call itself is refused.
+        // Without a group the call itself is refused, or it lists them and is authorized against all.
         let group = group_name(&call.input).unwrap_or_default();
         let stream = if call.operation == "GetLogEvents" { required(&call.input, "logStreamName") } else { "" };
         let on_group = |operation| need(operation, arn(&self.settings, group, stream), group).with_request_tags(&tags);

@@ -238,6 +238,6 @@ pub(super) fn invalid(message: &str) -> ApiError {
     ApiError::new(400, "InvalidParameterException", message)
 }
 
-fn bad_token() -> ApiError {
+pub(super) fn bad_token() -> ApiError {
     invalid("The specified nextToken is invalid.")
 }

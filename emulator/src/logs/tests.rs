@@ -58,7 +58,9 @@ async fn a_group_is_kept_by_its_owner_and_lines_go_into_it() {
     for (operation, input) in [
         ("DeleteLogGroup", of_group(json!({}))),
         ("PutRetentionPolicy", of_group(json!({"retentionInDays": 7}))),
+        ("DeleteRetentionPolicy", of_group(json!({}))),
         ("AssociateKmsKey", of_group(json!({"kmsKeyId": key}))),
+        ("DisassociateKmsKey", of_group(json!({}))),
         ("TagResource", json!({"resourceArn": arn, "tags": {"team": "one"}})),
         ("ListTagsForResource", json!({"resourceArn": arn})),
     ] {
@@ -83,8 +85,43 @@ async fn a_group_is_kept_by_its_owner_and_lines_go_into_it() {
         let group = world.logs.group(GROUP).expect("the group");
         assert_eq!((group.retention_days, group.kms_key.as_deref()), (Some(7), Some(key)));
     });
+    let by_prefix = json!({"logGroupNamePrefix": GROUP});
+    let listed = call(&aws, "DescribeLogGroups", by_prefix.clone()).expect("the group");
+    let entry = json!({"logGroupName": GROUP, "arn": format!("{arn}:*"), "logGroupArn": arn, "retentionInDays": 7,
+        "kmsKeyId": key});
+    assert_eq!(listed, json!({"logGroups": [entry]}));
+    call(&aws, "DeleteRetentionPolicy", of_group(json!({}))).expect("kept for ever");
+    call(&aws, "DisassociateKmsKey", of_group(json!({}))).expect("without a key");
+    let listed = call(&aws, "DescribeLogGroups", by_prefix).expect("the group");
+    assert_eq!(listed["logGroups"][0].as_object().expect("an entry").len(), 3);
     call(&aws, "DeleteLogGroup", of_group(json!({}))).expect("deleted");
     assert!(aws.with(|world| world.logs.groups().next().is_none() && world.logs.lines(GROUP).is_empty()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn groups_are_listed_by_the_beginning_of_their_names_and_with_a_permission_on_all() {
+    let aws = Aws::new(Settings::default());
+    for name in ["/a/2", "/b/1", "/a/1"] {
+        call(&aws, "CreateLogGroup", json!({"logGroupName": name})).expect("a group");
+    }
+    let page = call(&aws, "DescribeLogGroups", json!({"logGroupNamePrefix": "/a/", "limit": 1})).expect("a page");
+    assert_eq!(page["logGroups"][0]["logGroupName"], "/a/1");
+    let rest = json!({"logGroupNamePrefix": "/a/", "nextToken": page["nextToken"]});
+    let rest = call(&aws, "DescribeLogGroups", rest).expect("the rest");
+    assert_eq!((&rest["logGroups"][0]["logGroupName"], rest.get("nextToken")), (&json!("/a/2"), None));
+    let by_pattern = call(&aws, "DescribeLogGroups", json!({"logGroupNamePattern": "a"}));
+    assert_eq!(code(by_pattern), "InvalidParameterException");
+
+    let now = aws.clock().now();
+    for (group, may) in [("/a/*", false), ("*", true)] {
+        let resource = format!("arn:aws:logs:us-east-1:111122223333:log-group:{group}");
+        let policy =
+            json!({"Statement": {"Effect": "Allow", "Action": "logs:DescribeLogGroups", "Resource": resource}});
+        aws.with(|world| world.iam.put_role(Role::new(ROLE, now, json!({}), vec![policy])));
+        let principal = Principal::Role(ROLE.to_owned());
+        let listed = aws.call(&principal, ServiceId::Logs, "DescribeLogGroups", json!({"logGroupNamePrefix": "/a/1"}));
+        assert_eq!(listed.is_ok(), may, "{group}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

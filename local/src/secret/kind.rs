@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use provisioner::sensitive::{Sensitive, looks_like_credential};
+use provisioner::text::matches_pattern;
 
 /// Words at the end of a name that tell that its value is a credential.
 const TELLING: [&str; 16] = [
@@ -81,7 +82,7 @@ impl Overrides<'_> {
     /// # Errors
     /// The command line says both.
     pub(super) fn kind(&self, name: &str, value: &Sensitive, names: &BTreeSet<String>) -> Result<Kind, String> {
-        let given = |patterns: &[String]| patterns.iter().any(|pattern| matches(pattern, name));
+        let given = |patterns: &[String]| patterns.iter().any(|pattern| matches_pattern(pattern, name));
         match (given(self.secret), given(self.plain)) {
             (true, true) => Err(format!("{name} is given by --secret and by --plain; remove one of them")),
             (true, false) => Ok(Kind::Secret),
@@ -92,13 +93,13 @@ impl Overrides<'_> {
 
     /// Returns true if the command line says that a variable is a setting.
     pub(super) fn is_plain(&self, name: &str) -> bool {
-        self.plain.iter().any(|pattern| matches(pattern, name))
+        self.plain.iter().any(|pattern| matches_pattern(pattern, name))
     }
 
     /// Returns a pattern that no name matches, which is usually misspelt.
     pub(super) fn useless(&self, names: &BTreeSet<String>) -> Option<&str> {
         let mut patterns = self.secret.iter().chain(self.plain);
-        patterns.find(|pattern| !names.iter().any(|name| matches(pattern, name))).map(String::as_str)
+        patterns.find(|pattern| !names.iter().any(|name| matches_pattern(pattern, name))).map(String::as_str)
     }
 }
 
@@ -141,13 +142,6 @@ fn belongs_to_secret(name: &str, names: &BTreeSet<String>) -> bool {
             let others = self::words(other);
             is_telling(other) && others.split_last().is_some_and(|(_, its)| its == owner && !owner.is_empty())
         })
-}
-
-/// Returns true if a name matches a pattern, in which `*` stands for any characters.
-fn matches(pattern: &str, name: &str) -> bool {
-    let Some((start, rest)) = pattern.split_once('*') else { return pattern == name };
-    let Some(name) = name.strip_prefix(start) else { return false };
-    (0..=name.len()).any(|at| name.is_char_boundary(at) && matches(rest, &name[at..]))
 }
 
 #[cfg(test)]

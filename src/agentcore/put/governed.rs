@@ -52,6 +52,13 @@ pub(crate) enum Rule {
         /// The value.
         value: &'static str,
     },
+    /// A list that is ours. An entry keeps the members that are not ours of the entry with the same `key`, a JSON pointer.
+    Keyed {
+        /// The part of an entry that tells it from others.
+        key: &'static str,
+        /// The rules of an entry's members.
+        members: Members,
+    },
     /// A list that is ours except for some entries.
     ListExcept {
         /// Decides whether an entry is not ours.
@@ -133,6 +140,9 @@ impl Rule {
                 }
                 Some(asked.into())
             }
+            (Self::Keyed { key, members }, Some(Value::Array(asked)), Value::Array(shown)) => {
+                Some(keyed(key, members, asked, shown).into())
+            }
             (Self::ListExcept { is_kept, most }, asked, Value::Array(shown)) => list(*is_kept, *most, asked, shown),
             (_, asked, _) => asked,
         }
@@ -148,6 +158,20 @@ fn union(rules: Members, asked: Option<Value>, shown: &Map<String, Value>) -> Op
     let is_same = asked.is_empty() || asked.keys().all(|alternative| shown.contains_key(alternative));
     let merged = if is_same { structure(rules, asked, shown) } else { asked };
     (!merged.is_empty()).then(|| merged.into())
+}
+
+/// Returns the desired entries, each with the members of one that has the same key.
+fn keyed(key: &str, rules: Members, asked: Vec<Value>, shown: &[Value]) -> Vec<Value> {
+    let mut shown: Vec<&Value> = shown.iter().collect();
+    let merged = asked.into_iter().map(|asked| {
+        let same = |shown: &&Value| asked.pointer(key).is_some_and(|key_of| shown.pointer(key) == Some(key_of));
+        let found = shown.iter().position(same).map(|at| shown.remove(at));
+        match (asked, found) {
+            (Value::Object(asked), Some(Value::Object(shown))) => structure(rules, asked, shown).into(),
+            (asked, _) => asked,
+        }
+    });
+    merged.collect()
 }
 
 fn list(is_kept: fn(&Value) -> bool, most: usize, asked: Option<Value>, shown: &[Value]) -> Option<Value> {
@@ -195,6 +219,13 @@ mod tests {
             ("method", Rule::Ours),
             ("methodKey", Rule::With { tag: "method", value: "KEY" }),
             ("metadata", Rule::Structure(&[("list", Rule::headers(2))])),
+            (
+                "mirrors",
+                Rule::Keyed {
+                    key: "/at/id",
+                    members: &[("at", Rule::Structure(&[("id", Rule::Ours)])), ("on", Rule::Ours)],
+                },
+            ),
             ("network", Rule::Tagged { tag: "mode", default: "PUBLIC", members: &[("mode", Rule::Ours)] }),
             ("providers", Rule::Single(&Rule::Structure(&[("ours", Rule::Ours)]))),
         ],
@@ -280,6 +311,21 @@ mod tests {
         merges(json!({"headers": ["A", "B"]}), json!({"headers": ["A", policy]}), json!({"headers": ["A", "B"]}));
         let shown = || json!({"providers": [{"ours": 1, "theirs": 2}]});
         merges(json!({"providers": [{"ours": 3}]}), shown(), json!({"providers": [{"ours": 3, "theirs": 2}]}));
+        merges(json!({}), shown(), json!({}));
+    }
+
+    #[test]
+    fn an_entry_keeps_its_members_under_the_same_key_only() {
+        let entry =
+            |id: &str, on: i64, theirs: Value| json!({"at": {"id": id, "theirs": theirs}, "on": on, "theirs": theirs});
+        let bare = |id: &str, on: i64| json!({"at": {"id": id}, "on": on});
+        let shown = || json!({"mirrors": [entry("a", 1, json!(1)), entry("b", 1, json!(2)), entry("b", 2, json!(3))]});
+        merges(
+            json!({"mirrors": [bare("b", 3), bare("c", 4), bare("b", 5)]}),
+            shown(),
+            json!({"mirrors": [entry("b", 3, json!(2)), bare("c", 4), entry("b", 5, json!(3))]}),
+        );
+        merges(json!({"mirrors": [{"on": 1}]}), json!({"mirrors": [{"theirs": 1}]}), json!({"mirrors": [{"on": 1}]}));
         merges(json!({}), shown(), json!({}));
     }
 

@@ -13,9 +13,12 @@ use aws_sdk_bedrockagentcorecontrol::types::{
 };
 use aws_smithy_types::error::operation::BuildError;
 
-use super::governed::Releases;
+use super::governed::Guards;
 use super::properties::{Interceptors, PolicyEngine, Properties, VERSIONS};
+use crate::agentcore::ownership;
 use crate::authorizer::Authorizer;
+use crate::error::Error;
+use crate::job::Job;
 
 /// Everything that our properties govern (see [`super::governed`]), and nothing else.
 #[derive(Debug, PartialEq, Eq)]
@@ -31,10 +34,12 @@ pub(super) struct Configuration {
     instructions: Option<String>,
     debug: bool,
     kms_key_arn: Option<String>,
-    /// Each point of interception, with the ARN of a function that intercepts there.
-    interceptors: BTreeSet<(GatewayInterceptionPoint, String)>,
+    interceptors: Option<Points>,
     policy_engine: Option<PolicyEngine>,
 }
+
+/// Each point of interception with the ARN of a function, of which there is at least one.
+type Points = BTreeSet<(GatewayInterceptionPoint, String)>;
 
 /// Sets the members that a create and an update share: every member is sent every time. The SDK's builders have no
 /// trait in common.
@@ -54,22 +59,15 @@ macro_rules! with_members {
 
 impl Configuration {
     /// Returns the desired configuration, with the authorizer that was checked with the IdP. If the properties ask for
-    /// no versions or no key, a gateway keeps those it has, and the same applies to interceptors and a policy engine, unless
-    /// the `old` properties asked for them. A new gateway speaks all versions.
+    /// no versions or no key, a gateway keeps those it has, and the same applies to `guards` that are not governed. A new
+    /// gateway speaks all versions.
     pub(super) fn desired(
         properties: &Properties,
-        old: Option<&Properties>,
+        guards: Guards,
         authorizer: Option<Authorizer>,
         live: Option<&GetGatewayOutput>,
     ) -> Self {
         let all = || VERSIONS.iter().map(|version| (*version).to_owned()).collect();
-        let releases = releases(properties, old);
-        let interceptors = match &properties.interceptors {
-            Some(wanted) => wanted.points(),
-            None if releases.interceptors => BTreeSet::new(),
-            None => live.map(interceptors).unwrap_or_default(),
-        };
-        let kept_engine = || live.filter(|_| !releases.policy_engine).and_then(policy_engine);
         let versions = properties.versions.clone().or_else(|| live.map(versions)).unwrap_or_else(all);
         Self {
             role_arn: properties.role_arn.clone(),
@@ -82,8 +80,16 @@ impl Configuration {
             instructions: properties.instructions.clone(),
             debug: properties.debug,
             kms_key_arn: properties.kms_key_arn.clone().or_else(|| live.and_then(key)),
-            interceptors,
-            policy_engine: properties.policy_engine.clone().or_else(kept_engine),
+            interceptors: if guards.interceptors {
+                properties.interceptors.as_ref().map(Interceptors::points)
+            } else {
+                live.and_then(interceptors)
+            },
+            policy_engine: if guards.policy_engine {
+                properties.policy_engine.clone()
+            } else {
+                live.and_then(policy_engine)
+            },
         }
     }
 
@@ -142,17 +148,41 @@ impl Configuration {
     }
 }
 
-/// Returns the members that an update from `old` takes away.
-pub(super) fn releases(properties: &Properties, old: Option<&Properties>) -> Releases {
-    Releases {
-        interceptors: properties.interceptors.is_none() && old.is_some_and(|old| old.interceptors.is_some()),
-        policy_engine: properties.policy_engine.is_none() && old.is_some_and(|old| old.policy_engine.is_some()),
+/// Returns the guards of the gateway `live` that an update from `old` governs. Refuses to replace those that somebody else
+/// set.
+pub(super) fn guards(
+    job: &Job<'_>,
+    properties: &Properties,
+    old: Option<&Properties>,
+    live: &GetGatewayOutput,
+) -> Result<Guards, Error> {
+    let points = |properties: &Properties| properties.interceptors.as_ref().map(Interceptors::points);
+    let (wanted, former) = (points(properties), old.and_then(points));
+    let others = |points: &Points| {
+        let functions: BTreeSet<_> = points.iter().map(|(_, function)| function.as_str()).collect();
+        let functions = functions.into_iter().collect::<Vec<_>>().join(", ");
+        not_ours("list of interceptors", &functions, "InterceptorArns", live)
+    };
+    let interceptors = ownership::governs(job, wanted.as_ref(), former.as_ref(), interceptors(live).as_ref(), others)?;
+    let wanted = properties.policy_engine.as_ref();
+    let former = old.and_then(|old| old.policy_engine.as_ref());
+    let others = |engine: &PolicyEngine| {
+        not_ours("policy engine", &format!("{} {}", engine.arn, engine.mode), "PolicyEngineArn", live)
+    };
+    let policy_engine = ownership::governs(job, wanted, former, policy_engine(live).as_ref(), others)?;
+    Ok(Guards { interceptors, policy_engine })
+}
+
+fn not_ours(what: &str, found: &str, property: &str, live: &GetGatewayOutput) -> Error {
+    Error::NotOurs {
+        what: format!("{what} of gateway {} ({found})", live.gateway_id()),
+        advice: format!("remove it from the gateway, or leave out `{property}`"),
     }
 }
 
 impl Interceptors {
     /// Returns each point of interception with its function.
-    fn points(&self) -> BTreeSet<(GatewayInterceptionPoint, String)> {
+    fn points(&self) -> Points {
         let (requests, responses) = match self {
             Self::Both(both) => (both, both),
             Self::Each { requests, responses } => (requests, responses),
@@ -190,14 +220,15 @@ impl PolicyEngine {
     }
 }
 
-/// Returns each point of interception of a gateway with its function.
-fn interceptors(live: &GetGatewayOutput) -> BTreeSet<(GatewayInterceptionPoint, String)> {
+/// Returns each point of interception of a gateway with its function, or `None` if there is none.
+fn interceptors(live: &GetGatewayOutput) -> Option<Points> {
     let points = live.interceptor_configurations().iter().flat_map(|it| {
         let function = it.interceptor().and_then(|interceptor| interceptor.as_lambda().ok());
         let arn = function.map(LambdaInterceptorConfiguration::arn).unwrap_or_default();
         it.interception_points().iter().map(move |point| (point.clone(), arn.to_owned()))
     });
-    points.collect()
+    let points: Points = points.collect();
+    (!points.is_empty()).then_some(points)
 }
 
 fn policy_engine(live: &GetGatewayOutput) -> Option<PolicyEngine> {
@@ -298,9 +329,10 @@ mod tests {
     #[test]
     fn a_key_of_somebody_else_stays_and_one_of_ours_does_not() {
         let (none, ours) = (properties(None), properties(Some(KEY)));
+        let guards = Guards { interceptors: false, policy_engine: false };
         assert_eq!(unchangeable(&none, Some(&none), &live(Some(KEY))), None);
         assert_eq!(
-            Configuration::desired(&none, Some(&none), None, Some(&live(Some(KEY)))).kms_key_arn.as_deref(),
+            Configuration::desired(&none, guards, None, Some(&live(Some(KEY)))).kms_key_arn.as_deref(),
             Some(KEY)
         );
         for (new, old, key) in [(&none, &ours, Some(KEY)), (&ours, &none, None), (&ours, &ours, None)] {

@@ -4,8 +4,8 @@ use aws_sdk_bedrockagentcorecontrol::operation::get_gateway::GetGatewayOutput;
 use aws_sdk_bedrockagentcorecontrol::types::{GatewayInterceptorConfiguration, GatewayPolicyEngineConfiguration};
 use aws_smithy_types::DateTime;
 
-use super::configuration::{Configuration, releases, unchangeable};
-use super::governed::governed;
+use super::configuration::{Configuration, guards, unchangeable};
+use super::governed::{Guards, governed};
 use super::preflight;
 use super::properties::{Interceptors, PolicyEngine, Properties};
 use crate::agentcore::gateway::{self, Gateway};
@@ -25,14 +25,18 @@ pub(super) struct DesiredGateway<'a> {
     pub(super) name: String,
 }
 
-/// The members of a request that a property asks for, each of which is left out otherwise.
-type Guards = (Option<Vec<GatewayInterceptorConfiguration>>, Option<GatewayPolicyEngineConfiguration>);
+/// The members of a request for the guards, each of which is left out if it is not governed.
+type GuardMembers = (Option<Vec<GatewayInterceptorConfiguration>>, Option<GatewayPolicyEngineConfiguration>);
+/// A new gateway has no guards but ours.
+const ALL_GUARDS: Guards = Guards { interceptors: true, policy_engine: true };
 
 impl DesiredGateway<'_> {
-    /// Returns the interceptors and the policy engine that properties ask for. Others are kept with all their members.
-    fn guards(&self) -> Result<Guards, Error> {
-        let interceptors = self.properties.interceptors.as_ref().map(Interceptors::to_api).transpose();
-        let engine = self.properties.policy_engine.as_ref().map(PolicyEngine::to_api).transpose();
+    /// Returns the interceptors and the policy engine that the properties ask for.
+    fn guard_members(&self, governed: Guards) -> Result<GuardMembers, Error> {
+        let interceptors = self.properties.interceptors.as_ref().filter(|_| governed.interceptors);
+        let interceptors = interceptors.map(Interceptors::to_api).transpose();
+        let engine = self.properties.policy_engine.as_ref().filter(|_| governed.policy_engine);
+        let engine = engine.map(PolicyEngine::to_api).transpose();
         Ok((interceptors.map_err(unbuildable)?, engine.map_err(unbuildable)?))
     }
 }
@@ -47,8 +51,9 @@ impl Desired for DesiredGateway<'_> {
     }
 
     async fn configuration(&self, job: &Job<'_>, live: Option<&GetGatewayOutput>) -> Result<Configuration, Error> {
+        let guards = live.map_or(Ok(ALL_GUARDS), |live| guards(job, self.properties, self.old, live))?;
         let authorizer = preflight::authorizer(job, self.properties, live, self.old).await?;
-        Ok(Configuration::desired(self.properties, self.old, authorizer, live))
+        Ok(Configuration::desired(self.properties, guards, authorizer, live))
     }
 
     async fn create(
@@ -58,7 +63,7 @@ impl Desired for DesiredGateway<'_> {
         attempt: u32,
     ) -> Result<Created<Gateway>, Error> {
         let request = configuration.create_request(&job.context.agentcore).map_err(unbuildable)?;
-        let (interceptors, engine) = self.guards()?;
+        let (interceptors, engine) = self.guard_members(ALL_GUARDS)?;
         let request = request
             .name(&self.name)
             .set_interceptor_configurations(interceptors)
@@ -77,10 +82,10 @@ impl Desired for DesiredGateway<'_> {
         _: u32,
     ) -> Result<Option<Updated<Self>>, Error> {
         let request = configuration.update_request(&job.context.agentcore).map_err(unbuildable)?;
-        let (interceptors, engine) = self.guards()?;
+        let guards = guards(job, self.properties, self.old, live)?;
+        let (interceptors, engine) = self.guard_members(guards)?;
         let request = request.set_interceptor_configurations(interceptors).set_policy_engine_configuration(engine);
-        let governed = governed(releases(self.properties, self.old));
-        let receipt = gateway::update(job, live, request, governed).await?;
+        let receipt = gateway::update(job, live, request, governed(guards)).await?;
         Ok(Some(Updated { receipt, live: None }))
     }
 

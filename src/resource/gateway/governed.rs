@@ -1,29 +1,29 @@
 //! The parts of a gateway that our properties govern. The rest survives an update.
 
-use crate::agentcore::put::{Governed, Members, Rule};
+use crate::agentcore::put::{Governed, Rule};
 use crate::authorizer;
 
-/// Returns the rules by the members of UpdateGateway. Interceptors and a policy engine are ours while a property asks for
-/// them: an update that `releases` the property takes them away, and others are kept.
-pub(super) fn governed(releases: Releases) -> &'static Governed {
-    match releases {
-        Releases { interceptors: false, policy_engine: false } => &GOVERNED,
-        Releases { interceptors: true, policy_engine: false } => &WITHOUT_INTERCEPTORS,
-        Releases { interceptors: false, policy_engine: true } => &WITHOUT_POLICY_ENGINE,
-        Releases { interceptors: true, policy_engine: true } => &WITHOUT_BOTH,
-    }
-}
-
-/// The members that an update takes away, because the property that asked for them is gone.
+/// The guards of a gateway that an update sets or takes away. Those that it does not govern are kept with all their
+/// members.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Releases {
+pub(super) struct Guards {
     pub(super) interceptors: bool,
     pub(super) policy_engine: bool,
 }
 
-/// Returns the rules with which an update sends back neither what it cannot set nor what it takes away.
-macro_rules! without {
-    ($($taken:literal),*) => {
+/// Returns the rules by the members of UpdateGateway.
+pub(super) fn governed(guards: Guards) -> &'static Governed {
+    match guards {
+        Guards { interceptors: false, policy_engine: false } => &WITHOUT_GUARDS,
+        Guards { interceptors: true, policy_engine: false } => &WITH_INTERCEPTORS,
+        Guards { interceptors: false, policy_engine: true } => &WITH_POLICY_ENGINE,
+        Guards { interceptors: true, policy_engine: true } => &WITH_BOTH,
+    }
+}
+
+/// Returns the rules of an update that governs these guards.
+macro_rules! governed {
+    ($($guard:literal: $rule:expr),*) => {
         Governed {
             read_only: &[
                 "createdAt",
@@ -35,37 +35,40 @@ macro_rules! without {
                 "updatedAt",
                 "webAclArn",
                 "workloadIdentityDetails",
-                $($taken),*
             ],
             renamed: None,
-            members: MEMBERS,
+            members: &[
+                ("authorizerConfiguration", authorizer::GOVERNED),
+                ("authorizerType", Rule::Ours),
+                ("description", Rule::Ours),
+                ("exceptionLevel", Rule::Ours),
+                ("kmsKeyArn", Rule::Ours),
+                ("name", Rule::Ours),
+                ("protocolConfiguration", Rule::Union(&[("mcp", MCP)])),
+                ("protocolType", Rule::Ours),
+                ("roleArn", Rule::Ours),
+                $(($guard, $rule),)*
+            ],
         }
     };
 }
 
-static GOVERNED: Governed = without!();
-static WITHOUT_INTERCEPTORS: Governed = without!("interceptorConfigurations");
-static WITHOUT_POLICY_ENGINE: Governed = without!("policyEngineConfiguration");
-static WITHOUT_BOTH: Governed = without!("interceptorConfigurations", "policyEngineConfiguration");
+static WITHOUT_GUARDS: Governed = governed!();
+static WITH_INTERCEPTORS: Governed = governed!("interceptorConfigurations": INTERCEPTORS);
+static WITH_POLICY_ENGINE: Governed = governed!("policyEngineConfiguration": POLICY_ENGINE);
+static WITH_BOTH: Governed =
+    governed!("interceptorConfigurations": INTERCEPTORS, "policyEngineConfiguration": POLICY_ENGINE);
 
-const MEMBERS: Members = &[
-    ("authorizerConfiguration", authorizer::GOVERNED),
-    ("authorizerType", Rule::Ours),
-    ("description", Rule::Ours),
-    ("exceptionLevel", Rule::Ours),
-    ("kmsKeyArn", Rule::Ours),
-    ("name", Rule::Ours),
-    (
-        "protocolConfiguration",
-        Rule::Union(&[(
-            "mcp",
-            Rule::Structure(&[
-                ("instructions", Rule::Ours),
-                ("searchType", Rule::Ours),
-                ("supportedVersions", Rule::Ours),
-            ]),
-        )]),
-    ),
-    ("protocolType", Rule::Ours),
-    ("roleArn", Rule::Ours),
-];
+const MCP: Rule =
+    Rule::Structure(&[("instructions", Rule::Ours), ("searchType", Rule::Ours), ("supportedVersions", Rule::Ours)]);
+
+const INTERCEPTORS: Rule = Rule::Keyed {
+    key: "/interceptor/lambda/arn",
+    members: &[
+        ("interceptionPoints", Rule::Ours),
+        ("interceptor", Rule::Union(&[("lambda", Rule::Structure(&[("arn", Rule::Ours)]))])),
+    ],
+};
+
+const POLICY_ENGINE: Rule =
+    Rule::Tagged { tag: "arn", default: "", members: &[("arn", Rule::Ours), ("mode", Rule::Ours)] };

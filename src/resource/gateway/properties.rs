@@ -74,8 +74,8 @@ pub(crate) struct Properties {
     #[property(name = "KmsKeyArn", check = check_kms_key, replaces)]
     pub(crate) kms_key_arn: Option<String>,
     /// One or two Lambda functions, by ARN, which `RoleArn` has to be allowed to invoke. One intercepts requests and
-    /// responses; of two, the first intercepts requests and the second responses. Interceptors that somebody else sets are
-    /// kept.
+    /// responses; of two, the first intercepts requests and the second responses. Without it, interceptors that somebody
+    /// else sets are kept.
     #[property(name = "InterceptorArns", parse = interceptors)]
     pub(crate) interceptors: Option<Interceptors>,
     #[property(flatten = PolicyEngineFields, parse = policy_engine)]
@@ -115,8 +115,8 @@ impl Choice for GatewayPolicyEngineMode {
 /// The properties of the policy engine.
 #[derive(Debug, PropertySet)]
 struct PolicyEngineFields {
-    /// Policy engine that decides over calls of tools, by ARN. `RoleArn` has to be allowed to use it. An engine that
-    /// somebody else sets is kept.
+    /// Policy engine that decides over calls of tools, by ARN. `RoleArn` has to be allowed to use it. Without it, an engine
+    /// that somebody else sets is kept.
     #[property(name = "PolicyEngineArn", check = check_policy_engine)]
     arn: Option<String>,
     /// `ENFORCE`: calls that the engine's policies do not permit are refused. `LOG_ONLY`: they are only logged.

@@ -27,7 +27,7 @@ pub(super) struct Configuration {
     pub(super) description: String,
     endpoint: Option<String>,
     outbound: Option<Outbound>,
-    network: Option<Network>,
+    pub(super) network: Network,
     tool_source: Option<ToolSource>,
     request_headers: BTreeSet<String>,
     response_headers: BTreeSet<String>,
@@ -49,7 +49,7 @@ macro_rules! with_members {
             .set_credential_provider_configurations(
                 $it.outbound.as_ref().map(Outbound::to_api).transpose()?.flatten().map(|outbound| vec![outbound]),
             )
-            .set_private_endpoint($it.network.as_ref().map(Network::to_api).transpose()?.flatten())
+            .set_private_endpoint($it.network.to_api()?)
             .set_metadata_configuration($it.metadata())
     };
 }
@@ -72,16 +72,16 @@ impl Configuration {
             },
             endpoint: Some(properties.endpoint.clone()),
             outbound: Some(outbound),
-            network: Some(properties.network.clone()),
+            network: properties.network.clone(),
             tool_source: Some(properties.tool_source.clone()),
             request_headers: ours(&properties.request_headers),
             response_headers: ours(&properties.response_headers),
         }
     }
 
-    /// Returns this configuration with the private endpoint of another, in whatever form it is.
-    pub(super) fn with_network_of(self, other: &Self) -> Self {
-        Self { network: other.network.clone(), ..self }
+    /// Returns the same configuration with this way to the server.
+    pub(super) fn through(&self, network: Network) -> Self {
+        Self { network, ..self.clone() }
     }
 
     /// Returns the configuration that the service reports.
@@ -108,6 +108,7 @@ impl Configuration {
             ("name", self.name == live.name),
             ("endpoint", self.endpoint == live.endpoint),
             ("outbound authorization", self.outbound == live.outbound),
+            ("private endpoint", self.network == live.network || self.network.is_met_by(&live.network, None)),
         ];
         members.into_iter().filter_map(|(name, taken)| (!taken).then_some(name)).collect()
     }

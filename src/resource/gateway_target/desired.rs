@@ -12,6 +12,7 @@ use super::network::Network;
 use super::preflight;
 use super::properties::Properties;
 use crate::agentcore::gateway_target::{self, GatewayTarget, TargetName, TargetRef, failure};
+use crate::agentcore::ownership;
 use crate::agentcore::provisioned::{self, Created, Desired, Provisioned, Updated};
 use crate::agentcore::unbuildable;
 use crate::agentcore::waiters::{Live, Phase, is_at_least_as_recent};
@@ -23,8 +24,8 @@ pub(super) struct DesiredTarget<'a> {
     pub(super) gateway: &'a GetGatewayOutput,
     pub(super) properties: &'a Properties,
     configuration: Configuration,
-    /// True if no property asks or asked for a private endpoint, so that one that exists is somebody else's.
-    keeps_network: bool,
+    /// The way to the server before an update.
+    former_network: Option<Network>,
     name: TargetName,
 }
 
@@ -37,20 +38,32 @@ impl<'a> DesiredTarget<'a> {
         old: Option<&Properties>,
     ) -> Self {
         let name = properties.target_name(job.requester());
-        let is_public = |properties: &Properties| properties.network == Network::Public;
-        let keeps_network = is_public(properties) && old.is_none_or(is_public);
-        Self { gateway, properties, configuration: Configuration::desired(job, properties), keeps_network, name }
+        let former_network = old.map(|old| old.network.clone());
+        Self { gateway, properties, configuration: Configuration::desired(job, properties), former_network, name }
     }
 
-    /// Returns the desired configuration of a target that exists.
-    fn configuration_of(&self, live: &GetGatewayTargetOutput) -> Configuration {
-        let desired = self.configuration.clone();
-        if self.keeps_network { desired.with_network_of(&Configuration::live(live)) } else { desired }
+    /// Returns the desired configuration of a target that exists, and if it governs the private endpoint. Refuses to
+    /// replace one that somebody else set.
+    fn of(&self, job: &Job<'_>, live: &GetGatewayTargetOutput) -> Result<(Configuration, bool), Error> {
+        let shown = Network::from_api(live.private_endpoint());
+        let (wanted, former) = (&self.configuration.network, self.former_network.as_ref());
+        let is_met = wanted.is_met_by(&shown, former);
+        let is_former = |former: &&Network| former.is_met_by(&shown, None);
+        let found = if is_met { wanted } else { former.filter(is_former).unwrap_or(&shown) };
+        let theirs = |_: &Network| Error::NotOurs {
+            what: format!("private endpoint of target {}", live.name()),
+            advice: "remove it from the target, or leave out `PrivateEndpoint`".to_owned(),
+        };
+        let former = former.and_then(Network::private);
+        let governs = ownership::governs(job, wanted.private(), former, found.private(), theirs)?;
+        let network = if governs && !is_met { wanted.clone() } else { shown };
+        Ok((self.configuration.through(network), governs))
     }
 
     /// Returns true if nothing is left to update.
-    pub(super) fn is_in_place(&self, live: &GetGatewayTargetOutput) -> bool {
-        live.phase() == Phase::Ready && Self::is_applied(&self.configuration_of(live), live)
+    pub(super) fn is_in_place(&self, job: &Job<'_>, live: &GetGatewayTargetOutput) -> Result<bool, Error> {
+        let (configuration, _) = self.of(job, live)?;
+        Ok(live.phase() == Phase::Ready && Self::is_applied(&configuration, live))
     }
 }
 
@@ -68,10 +81,15 @@ impl Desired for DesiredTarget<'_> {
         job: &Job<'_>,
         live: Option<&GetGatewayTargetOutput>,
     ) -> Result<Configuration, Error> {
-        if !live.is_some_and(|live| self.is_in_place(live)) {
+        let Some(live) = live else {
+            preflight::runtime(job, self.gateway, self.properties).await?;
+            return Ok(self.configuration.clone());
+        };
+        let (configuration, _) = self.of(job, live)?;
+        if !self.is_in_place(job, live)? {
             preflight::runtime(job, self.gateway, self.properties).await?;
         }
-        Ok(live.map_or_else(|| self.configuration.clone(), |live| self.configuration_of(live)))
+        Ok(configuration)
     }
 
     async fn create(
@@ -94,16 +112,14 @@ impl Desired for DesiredTarget<'_> {
         &self,
         job: &Job<'_>,
         id: &TargetRef,
-        _: &GetGatewayTargetOutput,
+        live: &GetGatewayTargetOutput,
         configuration: &Configuration,
         _: u32,
     ) -> Result<Option<Updated<Self>>, Error> {
         let request = configuration.update_request(&job.context.agentcore).map_err(unbuildable)?;
-        let (request, governed) = if self.keeps_network {
-            (request.set_private_endpoint(None), &KEEPING_NETWORK)
-        } else {
-            (request, &GOVERNED)
-        };
+        let (_, governs_network) = self.of(job, live)?;
+        let (request, governed) =
+            if governs_network { (request, &GOVERNED) } else { (request.set_private_endpoint(None), &KEEPING_NETWORK) };
         match gateway_target::update(job, id, request, governed).await {
             Ok(updated) => Ok(updated.map(|receipt| Updated { receipt, live: None })),
             // The conflict may be about the new name, which may be taken.

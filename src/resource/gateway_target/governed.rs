@@ -1,11 +1,12 @@
 //! The parts of a target that our properties govern. The rest survives an update.
 
+use super::network::RESERVED_TAG;
 use super::properties::HEADERS_MAX;
 use crate::agentcore::put::{Governed, Rule};
 
 /// Returns the rules by the members of UpdateGatewayTarget.
 macro_rules! governed {
-    ($($network:expr)?) => {
+    ($network:expr) => {
         Governed {
             read_only: &[
                 "authorizationData",
@@ -31,7 +32,7 @@ macro_rules! governed {
                     ]),
                 ),
                 ("name", Rule::Ours),
-                $(("privateEndpoint", $network),)?
+                ("privateEndpoint", $network),
                 ("targetConfiguration", Rule::Union(&[("mcp", Rule::Union(&[("mcpServer", SERVER)]))])),
             ],
         }
@@ -40,8 +41,11 @@ macro_rules! governed {
 
 /// The rules of an update for properties that give a private endpoint, or gave one before.
 pub(super) static GOVERNED: Governed = governed!(Rule::Presence(&NETWORK));
-/// The rules of an update that keeps the private endpoint of somebody else.
-pub(super) static KEEPING_NETWORK: Governed = governed!();
+/// The rules of an update that keeps the private endpoint of somebody else, without the tag that no request may contain.
+pub(super) static KEEPING_NETWORK: Governed = governed!(Rule::Union(&[(
+    "managedVpcResource",
+    Rule::Structure(&[("tags", Rule::Structure(&[(RESERVED_TAG, Rule::Ours)]))]),
+)]));
 
 const SERVER: Rule = Rule::Structure(&[
     ("endpoint", Rule::Ours),

@@ -17,7 +17,7 @@ const SECURITY_GROUPS_MAX: usize = 5;
 const ROUTING_DOMAIN_CHARS_MIN: usize = 3;
 const ROUTING_DOMAIN_CHARS_MAX: usize = 255;
 /// The tag that AgentCore sets itself (developer guide, private endpoints).
-const RESERVED_TAG: &str = "BedrockAgentCoreGatewayManaged";
+pub(super) const RESERVED_TAG: &str = "BedrockAgentCoreGatewayManaged";
 
 /// The way of the gateway to the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +28,8 @@ pub(super) enum Network {
     Managed(Managed),
     /// A VPC, by a VPC Lattice resource configuration: id or ARN.
     SelfManaged(String),
+    /// A way in a form that we never write.
+    Other,
 }
 
 /// The alternatives, of which a template gives one. All names are those of `AWS::BedrockAgentCore::GatewayTarget`.
@@ -96,29 +98,55 @@ impl Network {
         }
     }
 
-    /// Returns our form of the service's member, or `None` for a form that we never write.
-    pub(super) fn from_api(live: Option<&PrivateEndpoint>) -> Option<Self> {
+    /// Returns our form of the service's member, without the service's own tag.
+    pub(super) fn from_api(live: Option<&PrivateEndpoint>) -> Self {
         match live {
-            None => Some(Self::Public),
-            Some(PrivateEndpoint::ManagedVpcResource(managed)) => Some(Self::Managed(Managed {
+            None => Self::Public,
+            Some(PrivateEndpoint::ManagedVpcResource(managed)) => Self::Managed(Managed {
                 vpc: managed.vpc_identifier().to_owned(),
                 subnets: managed.subnet_ids().iter().cloned().collect(),
                 ip_type: managed.endpoint_ip_address_type().clone(),
                 groups: managed.security_group_ids().iter().cloned().collect(),
                 routing_domain: managed.routing_domain().map(str::to_owned),
-                tags: managed.tags().into_iter().flatten().map(|(key, value)| (key.clone(), value.clone())).collect(),
-            })),
+                tags: managed
+                    .tags()
+                    .into_iter()
+                    .flatten()
+                    .filter(|(key, _)| *key != RESERVED_TAG)
+                    .map(|(key, value)| (key.clone(), value.clone()))
+                    .collect(),
+            }),
             Some(PrivateEndpoint::SelfManagedLatticeResource(
                 SelfManagedLatticeResource::ResourceConfigurationIdentifier(id),
-            )) => Some(Self::SelfManaged(id.clone())),
-            Some(_) => None,
+            )) => Self::SelfManaged(id.clone()),
+            Some(_) => Self::Other,
         }
+    }
+
+    /// Returns true if a target with the way `live` needs no update. A VPC's default security group, whose id nobody gives,
+    /// is one that the `former` way did not name. The id of a resource configuration and its ARN mean the same.
+    pub(super) fn is_met_by(&self, live: &Self, former: Option<&Self>) -> bool {
+        match (self, live) {
+            (Self::Managed(wanted), Self::Managed(live)) if wanted.groups.is_empty() && live.groups.len() == 1 => {
+                let is_former = matches!(former, Some(Self::Managed(former)) if former.groups == live.groups);
+                !is_former && Managed { groups: BTreeSet::new(), ..live.clone() } == *wanted
+            }
+            (Self::SelfManaged(wanted), Self::SelfManaged(live)) => {
+                bare_configuration(wanted) == bare_configuration(live)
+            }
+            _ => self == live,
+        }
+    }
+
+    /// Returns the way, unless it is the internet.
+    pub(super) fn private(&self) -> Option<&Self> {
+        (*self != Self::Public).then_some(self)
     }
 
     /// Returns the API's form.
     pub(super) fn to_api(&self) -> Result<Option<PrivateEndpoint>, BuildError> {
         Ok(match self {
-            Self::Public => None,
+            Self::Public | Self::Other => None,
             Self::Managed(managed) => {
                 let list = |set: &BTreeSet<String>| (!set.is_empty()).then(|| set.iter().cloned().collect::<Vec<_>>());
                 let tags = managed.tags.iter().map(|(key, value)| (key.clone(), value.clone()));
@@ -193,12 +221,17 @@ fn check_tags(property: &str, given: &BTreeMap<String, String>) -> Result<(), Er
     tags::check(property, given)
 }
 
-/// Checks an id `rcfg-…` or its ARN (API reference, SelfManagedLatticeResource).
-fn check_configuration(property: &str, id: &str) -> Result<(), Error> {
-    let bare = match id.splitn(6, ':').collect::<Vec<_>>().as_slice() {
+/// Returns the id of a resource configuration that is given by id or by ARN.
+fn bare_configuration(id: &str) -> Option<&str> {
+    match id.splitn(6, ':').collect::<Vec<_>>().as_slice() {
         ["arn", _, "vpc-lattice", _, _, resource] => resource.strip_prefix("resourceconfiguration/"),
         _ => Some(id),
-    };
+    }
+}
+
+/// Checks an id `rcfg-…` or its ARN (API reference, SelfManagedLatticeResource).
+fn check_configuration(property: &str, id: &str) -> Result<(), Error> {
+    let bare = bare_configuration(id);
     if bare.is_some_and(|id| is_id(id, "rcfg") && id.len() == "rcfg-".len() + 17) {
         return Ok(());
     }

@@ -128,9 +128,9 @@ struct AuthFields {
 /// The properties of a call.
 #[derive(Debug, PropertySet)]
 struct CallFields {
-    /// Name of a tool, as the server lists it, that is called once the tools are listed: wrong credentials for what is behind
-    /// the server then fail the probe, too. The tool may be called several times, so name one that only reads. It is not
-    /// called if its annotations say that it changes something (`readOnlyHint` false, or `destructiveHint` true without
+    /// Name of a tool, as the server lists it, that is called once the expected tools are listed: wrong credentials for what
+    /// is behind the server then fail the probe, too. A call that fails may be repeated, so name a tool that only reads. It
+    /// is not called if its annotations say that it changes something (`readOnlyHint` false, or `destructiveHint` true without
     /// `readOnlyHint`), and the probe fails; a tool without annotations is called. The result is not looked at, but
     /// `isError` fails the probe with the tool's words. Refused with `ANONYMOUS`.
     #[property(name = "CallTool", chars = 128)]

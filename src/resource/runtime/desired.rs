@@ -5,20 +5,22 @@ use aws_sdk_bedrockagentcorecontrol::operation::get_agent_runtime::GetAgentRunti
 use super::configuration::Configuration;
 use super::environment::Environment;
 use super::governed::GOVERNED;
-use super::properties::Properties;
+use super::properties::{Properties, Variables};
 use super::{environment, failure, platform, preflight};
 use crate::agentcore::provisioned::{Created, Desired, Updated};
 use crate::agentcore::runtime::{self, Runtime, Version};
 use crate::agentcore::unbuildable;
 use crate::error::Error;
 use crate::job::Job;
+use crate::stack::unless_rolling_back;
 use crate::tags;
 
 /// The runtime that a template asks for, with the environment that follows from it.
 pub(super) struct DesiredRuntime<'a> {
     pub(super) properties: &'a Properties,
     old: Option<&'a Properties>,
-    environment: Environment,
+    /// `None` in a rollback that the secret, as it is now, does not allow.
+    environment: Option<Environment>,
     name: String,
 }
 
@@ -30,8 +32,18 @@ impl<'a> DesiredRuntime<'a> {
         properties: &'a Properties,
         old: Option<&'a Properties>,
     ) -> Result<Self, Error> {
-        let environment = environment::build(job, properties).await?;
+        let environment = unless_rolling_back(job, environment::build(job, properties).await)?;
         Ok(Self { properties, old, environment, name: properties.name(job.requester()) })
+    }
+
+    /// Returns the environment that the update of a runtime with the `live` one asks for. Returns `None` in a rollback that the
+    /// secret does not allow.
+    async fn updated(&self, job: &Job<'_>, live: &Variables) -> Result<Option<Variables>, Error> {
+        let Some(environment) = &self.environment else { return Ok(None) };
+        if !self.keeps_secret_version() {
+            return Ok(Some(environment::with_mark(environment.variables.clone(), live)));
+        }
+        unless_rolling_back(job, environment::after_rotation(job, self.properties, environment, live).await)
     }
 
     /// Returns true if the template asks for the same version of the secret as before: a rotation since then stays.
@@ -56,22 +68,25 @@ impl Desired for DesiredRuntime<'_> {
             policy.check_own_access(job.context.role_arn.as_deref(), self.properties.authorizer.is_some())?;
         }
         let Some(live) = live else {
-            let desired = Configuration::desired(self.properties, self.environment.variables.clone());
+            let environment = match &self.environment {
+                Some(environment) => environment.variables.clone(),
+                None => environment::build(job, self.properties).await?.variables,
+            };
+            let desired = Configuration::desired(self.properties, environment);
             platform::check_environment(&desired)?;
             preflight::check_idp(job, self.properties, None, None).await?;
             return Ok(desired);
         };
         let former = Configuration::live(live);
-        let environment = if self.keeps_secret_version() {
-            environment::after_rotation(job, self.properties, &self.environment, former.environment()).await?
-        } else {
-            environment::with_mark(self.environment.variables.clone(), former.environment())
-        };
-        let desired = Configuration::desired(self.properties, environment);
-        let desired = desired.on(platform::of_update(job, live, self.properties, self.old).await?);
+        let kept = || environment::kept(self.properties, self.old, former.environment());
+        let environment = self.updated(job, former.environment()).await?.unwrap_or_else(kept);
+        let platform = platform::of_update(job, live, self.properties, self.old).await?;
+        let mut desired = Configuration::desired(self.properties, environment).on(platform.clone());
         // The service has accepted the environment that the runtime has, whatever its size is here.
-        if !former.has_environment_of(&desired) {
-            platform::check_environment(&desired)?;
+        if !former.has_environment_of(&desired)
+            && unless_rolling_back(job, platform::check_environment(&desired))?.is_none()
+        {
+            desired = Configuration::desired(self.properties, kept()).on(platform);
         }
         preflight::check_idp(job, self.properties, Some(&former), self.old).await?;
         Ok(desired)

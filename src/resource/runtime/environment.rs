@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::properties::{CredentialDelivery, ENVIRONMENT, EXTRA_ENVIRONMENT, Properties, SecretSource, replaces};
+use super::properties::{
+    CredentialDelivery, ENVIRONMENT, EXTRA_ENVIRONMENT, Properties, SecretSource, Variables, replaces,
+};
 use crate::error::Error;
 use crate::job::Job;
 use crate::sensitive::Sensitive;
@@ -152,6 +154,19 @@ pub(super) async fn after_rotation(
     };
     variables.extend(marker.map(|marker| (SECRET_VERSION_VARIABLE.to_owned(), marker)));
     Ok(variables)
+}
+
+/// Builds the environment of a rollback that the secret, as it is now, does not allow: the template's variables, and those
+/// that the runtime has from the secret. `undone` are the properties of the update that is undone.
+pub(super) fn kept(properties: &Properties, undone: Option<&Properties>, live: &Variables) -> Variables {
+    let of_template =
+        |it: &Properties| [&it.environment, &it.extra_environment].map(Clone::clone).into_iter().flatten();
+    let mut variables = live.clone();
+    for (name, _) in undone.into_iter().flat_map(of_template) {
+        variables.remove(&name);
+    }
+    variables.extend(of_template(properties));
+    variables
 }
 
 /// Builds the environment with the values of this version of the secret, or of the present one.

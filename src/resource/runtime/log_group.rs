@@ -2,13 +2,16 @@
 //! never deletes it. If a property asks for it, the function creates it instead, and keeps it.
 //!
 //! Calls: CreateLogGroup, ListTagsForResource, TagResource, UntagResource, PutRetentionPolicy, AssociateKmsKey,
-//! DeleteLogGroup; none for a runtime without these properties.
+//! DeleteLogGroup; DescribeLogGroups for a group that is there, DeleteRetentionPolicy and DisassociateKmsKey after an update
+//! that drops a property. None for a runtime without these properties.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use aws_sdk_cloudwatchlogs::types::LogGroup as DescribedGroup;
 use tracing::info;
 
+use crate::agentcore::ownership::governs;
 use crate::agentcore::runtime::log_group_name;
 use crate::agentcore::{check_kms_key, none_if_not_found};
 use crate::error::Error;
@@ -24,6 +27,8 @@ const RETENTION_DAYS: [i32; 22] =
     [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653];
 /// The time for which another change of the group, which CloudWatch Logs serializes, is waited for.
 const CHANGE_PATIENCE: Duration = Duration::from_mins(1);
+/// The time within which the last container of a deleted runtime may still print.
+const LAST_LINES: Duration = Duration::from_secs(10);
 /// The value with which the group is deleted.
 const DELETE: &str = "Delete";
 
@@ -83,36 +88,100 @@ fn retention(property: &str, given: Option<i32>) -> Result<Option<i32>, Error> {
     }
 }
 
-/// Creates the log group of the runtime `id`, or adopts the one that AgentCore has created, and brings its tags, retention
-/// and key to the desired state. `user` are the user's tags, and `old` those before an update. May run twice.
+/// Brings the log group of the runtime `id` to the desired state: creates it, or adopts the one that AgentCore has created,
+/// and brings its tags, retention and key to the `wanted` ones. `former` and `old` are the group and the user's tags before an
+/// update. A retention or a key that somebody else set is neither replaced nor removed. May run twice.
 pub(super) async fn converge(
     job: &Job<'_>,
     id: &str,
-    wanted: &LogGroup,
+    wanted: Option<&LogGroup>,
+    former: Option<&LogGroup>,
     user: &BTreeMap<String, String>,
     old: Option<&BTreeMap<String, String>>,
 ) -> Result<(), Error> {
-    let client = &job.context.cloudwatchlogs;
+    // A runtime whose template never asked for the group needs no permission for it.
+    if wanted.is_none() && former.is_none() {
+        return Ok(());
+    }
     let name = log_group_name(id);
-    let tags = tags::wanted(user, job.requester());
-    let create = client.create_log_group().log_group_name(&name).set_tags(Some(tags.clone().into_iter().collect()));
-    let created = unless_aborted(job, async || job.call("logs:CreateLogGroup", || create.clone().send()).await).await;
-    match created {
-        Ok(_) => {}
-        Err(error) if error.code() == Some("ResourceAlreadyExistsException") => {
-            converge_tags(job, &name, &tags, old).await?;
-        }
-        Err(error) => return Err(error),
+    let is_new = wanted.is_some() && create(job, &name, user, old).await?;
+    let live = if is_new { None } else { describe(job, &name).await? };
+    let of = |group: Option<&LogGroup>| {
+        (group.and_then(|group| group.retention_days), group.and_then(|group| group.kms_key_arn.clone()))
+    };
+    let ((wanted_days, wanted_key), (former_days, former_key)) = (of(wanted), of(former));
+    let live_days = live.as_ref().and_then(DescribedGroup::retention_in_days);
+    let live_key = live.and_then(|live| live.kms_key_id);
+    let theirs = |found: String, property: &str| Error::NotOurs {
+        what: format!("{found} of log group {name}"),
+        advice: format!("remove it there, or leave out `{property}`"),
+    };
+    let others_days = |days: &i32| theirs(format!("retention of {days} days"), "LogRetentionInDays");
+    let sets_days = governs(job, wanted_days.as_ref(), former_days.as_ref(), live_days.as_ref(), others_days)?;
+    let others_key = |key: &String| theirs(format!("key {key}"), "LogKmsKeyArn");
+    let sets_key = governs(job, wanted_key.as_ref(), former_key.as_ref(), live_key.as_ref(), others_key)?;
+    if sets_days && wanted_days != live_days {
+        set_retention(job, &name, wanted_days).await?;
     }
-    if let Some(days) = wanted.retention_days {
-        let put = client.put_retention_policy().log_group_name(&name).retention_in_days(days);
-        unless_aborted(job, async || job.call("logs:PutRetentionPolicy", || put.clone().send()).await).await?;
-    }
-    if let Some(key) = &wanted.kms_key_arn {
-        let associate = client.associate_kms_key().log_group_name(&name).kms_key_id(key);
-        unless_aborted(job, async || job.call("logs:AssociateKmsKey", || associate.clone().send()).await).await?;
+    if sets_key && wanted_key != live_key {
+        set_key(job, &name, wanted_key).await?;
     }
     Ok(())
+}
+
+/// Creates the group with its tags, or brings the tags of the one that is there to the desired ones. Returns true if it is
+/// new.
+async fn create(
+    job: &Job<'_>,
+    name: &str,
+    user: &BTreeMap<String, String>,
+    old: Option<&BTreeMap<String, String>>,
+) -> Result<bool, Error> {
+    let tags = tags::wanted(user, job.requester());
+    let request = job.context.cloudwatchlogs.create_log_group().log_group_name(name);
+    let request = request.set_tags(Some(tags.clone().into_iter().collect()));
+    let call = async || job.call("logs:CreateLogGroup", || request.clone().send()).await;
+    match unless_aborted(job, call).await {
+        Ok(_) => Ok(true),
+        Err(error) if error.code() == Some("ResourceAlreadyExistsException") => {
+            converge_tags(job, name, &tags, old).await.map(|()| false)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Sets the retention of a group, or lets it keep its lines for ever.
+async fn set_retention(job: &Job<'_>, name: &str, days: Option<i32>) -> Result<(), Error> {
+    let client = &job.context.cloudwatchlogs;
+    if let Some(days) = days {
+        let put = client.put_retention_policy().log_group_name(name).retention_in_days(days);
+        let call = async || job.call("logs:PutRetentionPolicy", || put.clone().send()).await;
+        return unless_aborted(job, call).await.map(drop);
+    }
+    let delete = client.delete_retention_policy().log_group_name(name);
+    let call = async || job.call("logs:DeleteRetentionPolicy", || delete.clone().send()).await;
+    none_if_not_found(unless_aborted(job, call).await).map(drop)
+}
+
+/// Sets the key of a group, or gives it CloudWatch's own one.
+async fn set_key(job: &Job<'_>, name: &str, key: Option<String>) -> Result<(), Error> {
+    let client = &job.context.cloudwatchlogs;
+    if let Some(key) = key {
+        let associate = client.associate_kms_key().log_group_name(name).kms_key_id(key);
+        let call = async || job.call("logs:AssociateKmsKey", || associate.clone().send()).await;
+        return unless_aborted(job, call).await.map(drop);
+    }
+    let disassociate = client.disassociate_kms_key().log_group_name(name);
+    let call = async || job.call("logs:DisassociateKmsKey", || disassociate.clone().send()).await;
+    none_if_not_found(unless_aborted(job, call).await).map(drop)
+}
+
+/// Describes a group. Returns `None` if it does not exist.
+async fn describe(job: &Job<'_>, name: &str) -> Result<Option<DescribedGroup>, Error> {
+    let request = job.context.cloudwatchlogs.describe_log_groups().log_group_name_prefix(name);
+    let answer = job.call("logs:DescribeLogGroups", || request.clone().send()).await?;
+    // The groups are sorted by name (API reference, DescribeLogGroups): the one whose name is the prefix comes first.
+    Ok(answer.log_groups.into_iter().flatten().next().filter(|group| group.log_group_name() == Some(name)))
 }
 
 /// Brings the tags of a group that exists to the desired ones. Its name holds the runtime's id, so that the group of a
@@ -143,18 +212,24 @@ pub(super) fn asks_for_deletion(raw: &RawProperties) -> bool {
     raw.text("LogGroupDeletion").as_deref() == Some(DELETE)
 }
 
-/// Deletes the log group of the runtime `id`, which was deleted before, if the group carries this resource's tags. May run
+/// Deletes the log group of the runtime `id`, which was deleted before, if the group carries this resource's tags. Looks
+/// again later, because AgentCore creates the group again, without tags, if a container ends later and prints. May run
 /// twice.
 pub(super) async fn delete(job: &Job<'_>, id: &str) -> Result<(), Error> {
     let name = log_group_name(id);
-    let Some(tags) = tags_of(job, &arn(job, &name)).await? else { return Ok(()) };
+    let arn = arn(job, &name);
+    let Some(tags) = tags_of(job, &arn).await? else { return Ok(()) };
     if job.requester().owner(&tags) != Owner::Us {
         info!(name, "the log group stays, because it does not carry the tags of this resource");
         return Ok(());
     }
     let request = job.context.cloudwatchlogs.delete_log_group().log_group_name(&name);
     let call = async || none_if_not_found(job.call("logs:DeleteLogGroup", || request.clone().send()).await);
-    unless_aborted(job, call).await.map(|_| ())
+    unless_aborted(job, call).await?;
+    if job.deadline.sleep(LAST_LINES).await.is_ok() && tags_of(job, &arn).await?.is_some_and(|tags| tags.is_empty()) {
+        unless_aborted(job, call).await?;
+    }
+    Ok(())
 }
 
 /// Reads the tags of a group. Returns `None` if the group does not exist.

@@ -97,7 +97,7 @@ pub(crate) enum Network {
 }
 
 /// Environment variables, by name.
-type Variables = BTreeMap<String, Sensitive>;
+pub(super) type Variables = BTreeMap<String, Sensitive>;
 
 /// The desired state.
 #[derive(Debug, PropertySet)]

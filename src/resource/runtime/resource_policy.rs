@@ -198,19 +198,17 @@ impl ResourcePolicy {
     }
 }
 
-/// Brings the policies of a runtime and its endpoint to the desired state. `former` is the policy before an update, and
-/// `is_update` is false for a runtime that is created or adopted.
+/// Brings the policies of a runtime and its endpoint to the desired state. `former` is the policy before an update.
 pub(super) async fn converge(
     job: &Job<'_>,
     runtime_arn: &str,
     wanted: Option<&ResourcePolicy>,
     former: Option<&ResourcePolicy>,
-    is_update: bool,
 ) -> Result<(), Error> {
     for arn in [runtime_arn.to_owned(), endpoint_arn(runtime_arn)] {
         let document = |policy: &ResourcePolicy| policy.document(&arn);
         let (wanted, former) = (wanted.map(document), former.map(document));
-        resource_policy::converge(job, &arn, wanted.as_ref(), former.as_ref(), !is_update).await?;
+        resource_policy::converge(job, &arn, wanted.as_ref(), former.as_ref()).await?;
     }
     Ok(())
 }
@@ -293,7 +291,7 @@ impl Caller<'_> {
         names.into_iter().any(|name| match self {
             _ if name == "*" => true,
             Self::Token => false,
-            Self::Role(arn) => name == *arn || of_account(name, arn),
+            Self::Role(arn) => name == *arn || of_account(name, arn) || is_session_of(name, arn),
         })
     }
 }
@@ -304,6 +302,17 @@ enum KeyValue<'a> {
     Absent,
     /// Nothing is known about the key here.
     Unknown,
+}
+
+/// Returns true for the ARN of a session of this role, `arn:…:sts::<account>:assumed-role/<name>/<session>`, which has the
+/// role's name without its path (IAM user guide, principals of role sessions).
+fn is_session_of(arn: &str, role: &str) -> bool {
+    let session = match arn.splitn(6, ':').collect::<Vec<_>>().as_slice() {
+        ["arn", _, "sts", "", _, resource] => resource.strip_prefix("assumed-role/"),
+        _ => None,
+    };
+    let name = session.and_then(|session| session.split('/').next());
+    name.is_some() && name == role.rsplit('/').next() && account(arn) == account(role)
 }
 
 /// Returns the account in an ARN.

@@ -1,6 +1,8 @@
 //! Interceptors and the policy engine of a gateway: the property's while there is one, and otherwise somebody else's.
 
 use emulator::aws::ServiceId;
+use emulator::settings::Settings;
+use emulator::stacks::StackStatus;
 use serde_json::{Value, json};
 
 use super::{create, properties, update, with};
@@ -81,6 +83,74 @@ async fn guards_of_somebody_else_stay_with_all_their_members() {
     let described = with(json!({"Description": "another"}));
     world.send(update(&id, described, properties())).await.success();
     assert_eq!(guards(&world, &id), before);
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn guards_of_somebody_else_are_neither_replaced_nor_removed() {
+    let mut world = World::new();
+    let id = world.send(create(properties())).await.success().physical_id();
+    set_guards(&world, &id, [json!([interceptor("theirs", &["REQUEST"])]), json!({"arn": ENGINE, "mode": "LOG_ONLY"})])
+        .await;
+    let before = guards(&world, &id);
+    let (theirs, other) = (function("theirs"), function("other"));
+    for (given, sentence) in [
+        (
+            json!({"InterceptorArns": other}),
+            format!(
+                "a list of interceptors of gateway {id} ({theirs}) exists and belongs to someone else; remove it from the \
+                 gateway, or leave out `InterceptorArns`"
+            ),
+        ),
+        (
+            json!({"PolicyEngineArn": ENGINE}),
+            format!(
+                "a policy engine of gateway {id} ({ENGINE} LOG_ONLY) exists and belongs to someone else; remove it"
+            ),
+        ),
+    ] {
+        let named = with(given);
+        world.stack_status(StackStatus::UpdateInProgress);
+        let refused = world.send(update(&id, named.clone(), properties())).await;
+        assert!(refused.failure().contains(&sentence), "{}", refused.reason());
+        world.stack_status(StackStatus::UpdateRollbackInProgress);
+        world.send(update(&id, properties(), named.clone())).await.success();
+        assert_eq!(guards(&world, &id), before);
+        // The rollback of an update that removed the property, after which somebody else set another guard.
+        let mut described = named;
+        described["Description"] = json!("another");
+        world.send(update(&id, described, properties())).await.success();
+        assert_eq!(guards(&world, &id), before);
+    }
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn guards_that_somebody_set_in_place_of_ours_stay_when_the_property_goes() {
+    let mut world = World::new();
+    let ours = with(json!({"InterceptorArns": function("ours"), "PolicyEngineArn": ENGINE}));
+    let id = world.send(create(ours.clone())).await.success().physical_id();
+    let theirs = [json!([interceptor("theirs", &["REQUEST"])]), json!({"arn": ENGINE, "mode": "LOG_ONLY"})];
+    set_guards(&world, &id, theirs.clone()).await;
+    world.send(update(&id, properties(), ours)).await.success();
+    assert_eq!(guards(&world, &id), theirs);
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn members_that_somebody_adds_to_our_guards_stay() {
+    let settings = Settings { future_members: true, ..Settings::default() };
+    let mut world = World::with_settings(settings);
+    let one = with(json!({"InterceptorArns": [function("in"), function("out")], "PolicyEngineArn": ENGINE}));
+    let id = world.send(create(one.clone())).await.success().physical_id();
+    let [mut requests, responses] = [interceptor("in", &["REQUEST"]), interceptor("out", &["RESPONSE"])];
+    requests["inputConfiguration"] = json!({"passRequestHeaders": true});
+    requests["futureMember"] = json!("a");
+    let engine = |mode: &str| json!({"arn": ENGINE, "mode": mode, "futureMember": "b"});
+    set_guards(&world, &id, [json!([requests, responses]), engine("ENFORCE")]).await;
+
+    let two = with(json!({"InterceptorArns": [function("in"), function("other")], "PolicyEngineArn": ENGINE,
+        "PolicyEngineMode": "LOG_ONLY"}));
+    world.send(update(&id, two, one)).await.success();
+    let others = interceptor("other", &["RESPONSE"]);
+    assert_eq!(guards(&world, &id), [json!([requests, others]), engine("LOG_ONLY")]);
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]

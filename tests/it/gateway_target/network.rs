@@ -1,12 +1,17 @@
 //! A server in a VPC, behind a private endpoint.
 
+use std::time::Duration;
+
+use emulator::aws::ServiceId;
 use emulator::container::Behaviour;
+use emulator::stacks::StackStatus;
 use serde_json::{Value, json};
 
 use super::{NAME, Scene, TYPE, merged};
 use crate::world::{Event, World};
 
 const HOST: &str = "mcp.internal.example.com";
+const RESERVED: &str = "BedrockAgentCoreGatewayManaged";
 const CONFIGURATION: &str = "rcfg-0123456789abcdefg";
 
 /// Creates a scene with a server in a VPC.
@@ -34,8 +39,7 @@ fn lattice(id: &str) -> Value {
 fn shown(scene: &Scene, id: &str) -> Value {
     let (gateway_id, target_id) = id.split_once('/').expect("both ids");
     let input = json!({"gatewayIdentifier": gateway_id, "targetId": target_id});
-    scene.world.somebody(emulator::aws::ServiceId::AgentCoreControl, "GetGatewayTarget", input)["privateEndpoint"]
-        .clone()
+    scene.world.somebody(ServiceId::AgentCoreControl, "GetGatewayTarget", input)["privateEndpoint"].clone()
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
@@ -50,10 +54,14 @@ async fn a_server_in_a_vpc_is_reached_through_either_kind_of_endpoint() {
     );
     let configuration = |id: &str| json!({"selfManagedLatticeResource": {"resourceConfigurationIdentifier": id}});
     let arn = format!("arn:aws:vpc-lattice:us-east-1:444455556666:resourceconfiguration/{CONFIGURATION}");
+    // The default security group and AgentCore's own tag.
+    let added = |vpc: &Value, more: Value| json!({"managedVpcResource": merged(vpc.clone(), more)});
+    let default = added(&vpc, json!({"securityGroupIds": ["sg-0defa017"], "tags": {RESERVED: "true"}}));
+    let with_more = added(&with_more, json!({"tags": {"a": "b", RESERVED: "true"}}));
     for (given, expected) in [
-        (managed(json!({})), json!({"managedVpcResource": vpc})),
-        (managed(more.clone()), json!({"managedVpcResource": with_more})),
-        (json!(managed(more).to_string()), json!({"managedVpcResource": with_more})),
+        (managed(json!({})), default),
+        (managed(more.clone()), with_more.clone()),
+        (json!(managed(more).to_string()), with_more),
         (lattice(CONFIGURATION), configuration(CONFIGURATION)),
         (lattice(&arn), configuration(&arn)),
     ] {
@@ -62,10 +70,79 @@ async fn a_server_in_a_vpc_is_reached_through_either_kind_of_endpoint() {
         assert_eq!(shown(&scene, &id), expected);
         assert_eq!(scene.look(&id, |target| target.tools.len()), 3);
         let before = scene.world.call_count();
-        let update = scene.update(&id, private(given.clone()), private(given));
+        let update = scene.update(&id, private(given.clone()), private(given.clone()));
         scene.world.send(update).await.success();
         assert_eq!(scene.world.calls_since(before), ["GetGateway", "GetGatewayTarget"], "nothing differs");
+        let described = merged(private(given.clone()), json!({"Description": "another"}));
+        let update = scene.update(&id, described, private(given));
+        scene.world.send(update).await.success();
+        assert_eq!(shown(&scene, &id), expected, "it stays");
     }
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn security_groups_that_are_no_longer_given_are_the_default_ones_again() {
+    let mut scene = scene().await;
+    let (with_group, without) =
+        (private(managed(json!({"SecurityGroupIds": "sg-0a1b2c3d"}))), private(managed(json!({}))));
+    let id = scene.target(with_group.clone()).await.physical_id();
+    let update = scene.update(&id, without, with_group);
+    scene.world.send(update).await.success();
+    assert_eq!(shown(&scene, &id)["managedVpcResource"]["securityGroupIds"], json!(["sg-0defa017"]));
+}
+
+/// Sets the private endpoint of a target as somebody else.
+async fn set_endpoint(scene: &Scene, id: &str, endpoint: &Value) {
+    let (gateway_id, target_id) = id.split_once('/').expect("both ids");
+    let key = json!({"gatewayIdentifier": gateway_id, "targetId": target_id});
+    let mut target = scene.world.somebody(ServiceId::AgentCoreControl, "GetGatewayTarget", key.clone());
+    let settable = ["name", "description", "targetConfiguration", "credentialProviderConfigurations"];
+    let members = target.as_object_mut().expect("an object");
+    members.retain(|member, value| settable.contains(&member.as_str()) && *value != json!([]));
+    let update = merged(merged(target, key), json!({"privateEndpoint": endpoint}));
+    scene.world.somebody(ServiceId::AgentCoreControl, "UpdateGatewayTarget", update);
+    tokio::time::sleep(Duration::from_mins(1)).await;
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn an_endpoint_of_somebody_else_is_neither_replaced_nor_removed() {
+    let theirs = json!({"managedVpcResource": {"vpcIdentifier": "vpc-1a1b2c3d", "subnetIds": ["subnet-2a1b2c3d"],
+        "endpointIpAddressType": "IPV4"}});
+    let mut scene = scene().await;
+    // Then the gateway does not ask the server, which it would not reach on every way.
+    let tool = json!({"name": "one", "description": "one", "inputSchema": {"type": "object"}});
+    let with_schema = |endpoint: Value| merged(private(endpoint), json!({"ToolSchema": {"tools": [tool]}}));
+    let public = with_schema(json!(""));
+    let id = scene.target(public.clone()).await.physical_id();
+    set_endpoint(&scene, &id, &theirs).await;
+    let before = shown(&scene, &id);
+    let described = merged(public.clone(), json!({"Description": "another"}));
+    let update = scene.update(&id, described, public.clone());
+    scene.world.send(update).await.success();
+    assert_eq!(shown(&scene, &id), before, "nobody asked for one");
+
+    let ours = with_schema(lattice(CONFIGURATION));
+    scene.world.stack_status(StackStatus::UpdateInProgress);
+    let update = scene.update(&id, ours.clone(), public.clone());
+    let refused = scene.world.send(update).await;
+    let sentence = "a private endpoint of target server exists and belongs to someone else; remove it from the target, or \
+                    leave out `PrivateEndpoint`";
+    assert!(refused.failure().contains(sentence), "{}", refused.reason());
+    scene.world.stack_status(StackStatus::UpdateRollbackInProgress);
+    for (new, old) in [(&public, &ours), (&ours, &public)] {
+        let update = scene.update(&id, new.clone(), old.clone());
+        scene.world.send(update).await.success();
+        assert_eq!(shown(&scene, &id), before, "a rollback leaves it");
+    }
+
+    // Somebody replaces ours.
+    scene.world.stack_status(StackStatus::UpdateInProgress);
+    let other = merged(ours.clone(), json!({"TargetName": "other"}));
+    let id = scene.target(other.clone()).await.physical_id();
+    set_endpoint(&scene, &id, &theirs).await;
+    let update = scene.update(&id, merged(public, json!({"TargetName": "other"})), other);
+    scene.world.send(update).await.success();
+    assert_eq!(shown(&scene, &id), before);
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
@@ -122,7 +199,7 @@ async fn bad_endpoints_are_refused_before_any_call() {
             "SecurityGroupIds` has 6 entries; AgentCore takes at most 5",
         ),
         (managed(json!({"RoutingDomain": "https://a.example.com"})), "give a domain, without scheme"),
-        (managed(json!({"Tags": {"BedrockAgentCoreGatewayManaged": "x"}})), "is AgentCore's own tag; remove it"),
+        (managed(json!({"Tags": {RESERVED: "x"}})), "is AgentCore's own tag; remove it"),
         (lattice("rcfg-1"), "ResourceConfigurationIdentifier` is \"rcfg-1\"; give the id or the ARN"),
         (
             lattice(&format!("arn:aws:vpc-lattice:us-east-1:444455556666:resourcegateway/{CONFIGURATION}")),

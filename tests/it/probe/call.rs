@@ -95,6 +95,21 @@ async fn a_tool_that_says_that_it_changes_something_is_not_called() {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
+async fn no_tool_is_called_if_the_list_is_not_the_expected_one() {
+    for (expectation, code) in [
+        (json!({"ExpectedToolCount": 2}), "OTHER_TOOL_COUNT"),
+        (json!({"MinimumTools": 2}), "TOO_FEW_TOOLS"),
+        (json!({"ExpectedTools": "other"}), "TOOLS_MISSING"),
+    ] {
+        let mut changes = expectation.clone();
+        changes["CallTool"] = json!("tool_0");
+        let told = told_with(changes, calling(|_| result(json!({"content": []})))).await;
+        let expected = (format!("FAILED:{code}"), 0);
+        assert_eq!((told.code().to_owned(), told.count("tools/call")), expected, "{expectation}");
+    }
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
 async fn a_tool_that_is_not_listed_is_answered_with_the_nearest() {
     for (name, expected) in [
         ("tool_01", "the server does not list \"tool_01\" of `CallTool`; it lists 3 tools; did you mean \"tool_001\"?"),

@@ -1,8 +1,11 @@
 //! The log group of the container, which AgentCore otherwise creates for ever.
 
+use std::time::Duration;
+
 use emulator::aws::ServiceId;
 use emulator::faults::FaultEffect;
 use emulator::logs::Group;
+use emulator::stacks::StackStatus;
 use serde_json::{Value, json};
 
 use super::{create, delete, properties, update, with};
@@ -62,7 +65,88 @@ async fn a_group_that_agentcore_created_is_adopted_and_stays_without_the_propert
     assert!(world.aws.with(|world| world.logs.lines(&name(&id)).contains(&"a line")), "it is the same group");
     world.send(update(&id, properties(), kept)).await.success();
     world.send(delete(&id, properties())).await.success();
-    assert_eq!(group(&world, &id).expect("it stays").retention_days, Some(7));
+    assert_eq!(group(&world, &id).expect("it stays").retention_days, None);
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_property_that_goes_takes_its_own_value_with_it_and_no_other() {
+    let mut world = World::new();
+    let kept = with(json!({"LogRetentionInDays": 7, "LogKmsKeyArn": KEY}));
+    let id = world.send(create(kept.clone())).await.success().physical_id();
+    let live = |world: &World| {
+        let group = group(world, &id).expect("a group");
+        (group.retention_days, group.kms_key)
+    };
+    let with_key = with(json!({"LogKmsKeyArn": KEY}));
+    world.send(update(&id, with_key.clone(), kept.clone())).await.success();
+    assert_eq!(live(&world), (None, Some(KEY.to_owned())));
+    world.send(update(&id, kept.clone(), with_key)).await.success();
+    world.send(update(&id, properties(), kept.clone())).await.success();
+    assert_eq!(live(&world), (None, None));
+
+    world.send(update(&id, kept.clone(), properties())).await.success();
+    let (name, other) = (name(&id), KEY.replace("0a1b", "1a1b"));
+    world.somebody(ServiceId::Logs, "PutRetentionPolicy", json!({"logGroupName": name, "retentionInDays": 30}));
+    world.somebody(ServiceId::Logs, "AssociateKmsKey", json!({"logGroupName": name, "kmsKeyId": other}));
+    world.send(update(&id, properties(), kept.clone())).await.success();
+    assert_eq!(live(&world), (Some(30), Some(other)));
+    world.somebody(ServiceId::Logs, "DeleteLogGroup", json!({"logGroupName": name}));
+    world.send(update(&id, properties(), kept)).await.success();
+    assert!(group(&world, &id).is_none(), "there is nothing to take back");
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_retention_and_a_key_of_somebody_else_are_not_replaced() {
+    let mut world = World::new();
+    let id = world.send(create(properties())).await.success().physical_id();
+    let (name, other) = (name(&id), KEY.replace("0a1b", "1a1b"));
+    let now = world.aws.clock().now();
+    world.aws.with(|world| world.logs.write(&name, "a", now, ["a line".to_owned()]));
+    world.somebody(ServiceId::Logs, "AssociateKmsKey", json!({"logGroupName": name, "kmsKeyId": other}));
+    world.somebody(ServiceId::Logs, "PutRetentionPolicy", json!({"logGroupName": name, "retentionInDays": 30}));
+    for (named, sentence) in [
+        (
+            json!({"LogRetentionInDays": 7}),
+            format!(
+                "a retention of 30 days of log group {name} exists and belongs to someone else; remove it there, or leave \
+                 out `LogRetentionInDays`"
+            ),
+        ),
+        (json!({"LogKmsKeyArn": KEY}), format!("a key {other} of log group {name} exists and belongs to someone else")),
+    ] {
+        let named = with(named);
+        world.stack_status(StackStatus::UpdateInProgress);
+        let refused = world.send(update(&id, named.clone(), properties())).await;
+        assert!(refused.failure().contains(&sentence), "{}", refused.reason());
+        world.stack_status(StackStatus::UpdateRollbackInProgress);
+        world.send(update(&id, properties(), named.clone())).await.success();
+        world.send(update(&id, named, properties())).await.success();
+        let live = group(&world, &id).expect("the group");
+        assert_eq!((live.retention_days, live.kms_key.as_ref()), (Some(30), Some(&other)));
+    }
+    world.stack_status(StackStatus::UpdateInProgress);
+    let same = with(json!({"LogRetentionInDays": 30}));
+    world.send(update(&id, same.clone(), properties())).await.success();
+    world.send(update(&id, with(json!({"LogRetentionInDays": 7})), same)).await.success();
+    assert_eq!(group(&world, &id).expect("the group").retention_days, Some(7));
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn what_a_container_prints_after_its_runtime_goes_with_it() {
+    let mut world = World::new();
+    let kept = with(json!({"LogRetentionInDays": 7, "LogGroupDeletion": "Delete"}));
+    let id = world.send(create(kept.clone())).await.success().physical_id();
+    let (aws, name) = (world.aws.clone(), name(&id));
+    let last_words = async {
+        while aws.with(|world| world.logs.group(&name).is_some()) {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        let now = aws.clock().now();
+        aws.with(|world| world.logs.write(&name, "a", now, ["ended".to_owned()]));
+    };
+    let (deleted, ()) = tokio::join!(world.send(delete(&id, kept)), last_words);
+    deleted.success();
+    assert!(group(&world, &id).is_none());
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
@@ -97,8 +181,16 @@ async fn a_delete_by_name_and_a_rollback_of_a_rename_delete_the_group() {
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn every_call_about_the_group_may_fail_once() {
     let kept = with(json!({"LogRetentionInDays": 7, "LogKmsKeyArn": KEY, "LogGroupDeletion": "Delete"}));
-    let operations =
-        ["CreateLogGroup", "PutRetentionPolicy", "AssociateKmsKey", "ListTagsForResource", "DeleteLogGroup"];
+    let operations = [
+        "CreateLogGroup",
+        "PutRetentionPolicy",
+        "AssociateKmsKey",
+        "ListTagsForResource",
+        "DescribeLogGroups",
+        "DeleteRetentionPolicy",
+        "DisassociateKmsKey",
+        "DeleteLogGroup",
+    ];
     for operation in operations {
         for effect in [FaultEffect::Throttled, FaultEffect::ReplyLostBefore, FaultEffect::ReplyLostAfter] {
             let mut world = World::new();
@@ -106,7 +198,11 @@ async fn every_call_about_the_group_may_fail_once() {
             let id = world.send(create(kept.clone())).await.success().physical_id();
             let live = group(&world, &id).expect("a group");
             assert_eq!((live.retention_days, live.kms_key.as_deref(), live.tags.len()), (Some(7), Some(KEY), 2));
-            world.send(delete(&id, kept.clone())).await.success();
+            let deleted = with(json!({"LogGroupDeletion": "Delete"}));
+            world.send(update(&id, deleted.clone(), kept.clone())).await.success();
+            let live = group(&world, &id).expect("a group");
+            assert_eq!((live.retention_days, live.kms_key.as_deref()), (None, None));
+            world.send(delete(&id, deleted)).await.success();
             assert!(group(&world, &id).is_none(), "{operation}");
         }
     }
@@ -131,6 +227,9 @@ crate::matrix::repeat_on_v2! {
     "log_group.rs":
     the_group_is_created_kept_and_deleted_with_the_runtime
     a_group_that_agentcore_created_is_adopted_and_stays_without_the_property
+    a_property_that_goes_takes_its_own_value_with_it_and_no_other
+    a_retention_and_a_key_of_somebody_else_are_not_replaced
+    what_a_container_prints_after_its_runtime_goes_with_it
     a_group_without_our_tags_is_not_deleted
     a_delete_by_name_and_a_rollback_of_a_rename_delete_the_group
     every_call_about_the_group_may_fail_once

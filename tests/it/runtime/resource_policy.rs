@@ -2,6 +2,7 @@
 
 use emulator::aws::ServiceId;
 use emulator::identity_provider::ClaimStyle;
+use emulator::stacks::StackStatus;
 use serde_json::{Value, json};
 
 use super::{create, delete, properties, update, with};
@@ -20,6 +21,11 @@ fn put_policy(world: &World, arn: &str, action: &str) {
         "Action": action, "Resource": arn}]});
     let input = json!({"resourceArn": arn, "policy": policy.to_string()});
     world.somebody(ServiceId::AgentCoreControl, "PutResourcePolicy", input);
+}
+
+/// Returns the ARN of a session of a role.
+fn session(role: &str, name: &str) -> String {
+    format!("arn:aws:sts::111122223333:assumed-role/{role}/{name}")
 }
 
 /// Returns the calls about policies since call number `from`.
@@ -111,6 +117,35 @@ async fn a_policy_of_somebody_else_stays() {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
+async fn a_policy_that_is_shown_in_another_form_is_taken_back() {
+    let mut world = World::new();
+    let statement = |action: &str| json!({"Effect": "Allow", "Principal": {"AWS": [GATEWAY_ROLE]}, "Action": [action]});
+    let statements =
+        [statement("bedrock-agentcore:InvokeAgentRuntime"), statement("bedrock-agentcore:GetAgentRuntime")];
+    let locked = with(json!({"ResourcePolicy": {"Statement": statements}}));
+    let id = world.send(create(locked.clone())).await.success().physical_id();
+    assert_eq!(world.resource_policies().len(), 2);
+    world.send(update(&id, properties(), locked)).await.success();
+    assert!(world.resource_policies().is_empty());
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_policy_stays_if_nobody_knows_what_the_template_asked_for_before() {
+    let mut world = World::new();
+    let id = world.send(create(properties())).await.success().physical_id();
+    let [arn, _] = arns(&id);
+    put_policy(&world, &arn, "bedrock-agentcore:InvokeAgentRuntime");
+    let foreign = world.resource_policies();
+    let (locked, unreadable) = (with(json!({"AllowedCallers": FUNCTION_ROLE})), with(json!({"AllowedCallers": "x"})));
+    let refused = world.send(update(&id, locked.clone(), unreadable.clone())).await;
+    assert!(refused.failure().contains("exists and belongs to someone else"), "{}", refused.reason());
+    assert_eq!(world.resource_policies(), foreign);
+    world.stack_status(StackStatus::UpdateRollbackInProgress);
+    world.send(update(&id, locked, unreadable)).await.success();
+    assert_eq!(world.resource_policies()[&arn], foreign[&arn], "a rollback succeeds and leaves it");
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
 async fn a_policy_that_locks_the_function_out_is_refused_before_anything_is_created() {
     let mut world = World::new();
     let statement = |principal: Value, action: &str, condition: Value| {
@@ -119,6 +154,7 @@ async fn a_policy_that_locks_the_function_out_is_refused_before_anything_is_crea
     };
     let not_arn = |operator: &str, arn: &str| json!({operator: {"AWS:PrincipalArn": arn}});
     let account = json!({"AWS": "arn:aws:iam::111122223333:root"});
+    let role_name = FUNCTION_ROLE.rsplit('/').next().expect("a name");
     let role =
         format!("`ResourcePolicy` denies the function's own role {FUNCTION_ROLE} the action `bedrock-agentcore:");
     let leaves_out =
@@ -129,6 +165,7 @@ async fn a_policy_that_locks_the_function_out_is_refused_before_anything_is_crea
         (statement(json!({"AWS": "*"}), "invokeagentruntime", json!({})), &role),
         (statement(json!({"AWS": [FUNCTION_ROLE]}), "UpdateAgentRuntime", json!({})), &role),
         (statement(account, "Delete*Policy", json!({})), &role),
+        (statement(json!({"AWS": session(role_name, "fn")}), "Invoke*", json!({})), &role),
         (statement(json!({"AWS": "111122223333"}), "*", json!({})), &role),
         (statement(json!("*"), "*", not_arn("ArnNotEquals", GATEWAY_ROLE)), &role),
         (statement(json!("*"), "*", not_arn("StringNotLikeIfExists", "arn:aws:iam::*:role/team/*")), &role),
@@ -152,6 +189,7 @@ async fn a_policy_that_spares_the_function_passes() {
         (json!("*"), "*", others),
         (json!("*"), "*", json!({"Bool": {"aws:SecureTransport": "false"}})),
         (json!({"AWS": [GATEWAY_ROLE, "444455556666"]}), "*", json!({})),
+        (json!({"AWS": session("gateway", "one")}), "*", json!({})),
         (json!("*"), "InvokeAgentRuntimeForUser", json!({})),
     ] {
         let statement = json!({"Effect": "Deny", "Principal": principal, "Condition": condition,
@@ -232,6 +270,8 @@ crate::matrix::repeat_on_v2! {
     allowed_callers_are_let_in_and_nobody_else_until_an_update_undoes_it
     a_policy_of_ones_own_gets_the_arns_and_follows_its_property
     a_policy_of_somebody_else_stays
+    a_policy_that_is_shown_in_another_form_is_taken_back
+    a_policy_stays_if_nobody_knows_what_the_template_asked_for_before
     a_policy_that_locks_the_function_out_is_refused_before_anything_is_created
     a_policy_that_spares_the_function_passes
     a_policy_that_agentcore_would_refuse_gets_a_sentence

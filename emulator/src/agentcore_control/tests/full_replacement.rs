@@ -106,7 +106,9 @@ fn a_target_of_a_gateway_with_a_policy_engine_passes_its_header_until_an_update_
         account.pass(10);
         let shown = account.ok("GetGatewayTarget", key);
         assert_eq!(shown.get("metadataConfiguration"), None);
-        assert_eq!(shown["privateEndpoint"], private_endpoint());
+        let mut expected = private_endpoint();
+        expected["managedVpcResource"]["tags"]["BedrockAgentCoreGatewayManaged"] = json!("true");
+        assert_eq!(shown["privateEndpoint"], expected);
         assert!(shown["privateEndpointManagedResources"].is_array());
     }
 }

@@ -35,7 +35,11 @@ fn a_policy_lasts_until_it_or_its_resource_is_deleted() {
         let policy = policy(arn, &json!({"AWS": ROLE}));
         account.ok("PutResourcePolicy", put(arn, &policy));
         let got = account.ok("GetResourcePolicy", resource);
-        assert_eq!(got["policy"].as_str().map(serde_json::from_str::<Value>).and_then(Result::ok), Some(policy));
+        let got: Value = serde_json::from_str(got["policy"].as_str().expect("a text")).expect("JSON");
+        assert_eq!(account.service.resource_policies()[arn], policy);
+        let mut same = policy["Statement"][0].clone();
+        same["Sid"] = json!("Statement");
+        assert_eq!(got, json!({"Version": "2012-10-17", "Statement": same}), "another form");
     }
     assert_eq!(account.service.holdings(account.now).keys().filter(|it| it.starts_with("resource policy")).count(), 4);
     account.ok("PutResourcePolicy", put(&runtime, &policy(&runtime, &json!("*"))));
