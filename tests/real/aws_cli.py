@@ -27,8 +27,7 @@ class AwsCliTest(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls) -> None:
-        cls.emulator = Emulator(cls.binary)
-        cls.addClassCleanup(cls.emulator.stop)
+        cls.emulator = cls.enterClassContext(Emulator(cls.binary))
 
     def run_command(self, *arguments: str) -> subprocess.CompletedProcess:
         environment = self.emulator.environment(AWS_PAGER="")

@@ -132,8 +132,7 @@ class ClientsTest(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls) -> None:
-        cls.emulator = Emulator(cls.binary)
-        cls.addClassCleanup(cls.emulator.stop)
+        cls.emulator = cls.enterClassContext(Emulator(cls.binary))
         cls.account = Account(cls.emulator)
 
     def test_clients_with_tokens_use_a_runtime(self) -> None:

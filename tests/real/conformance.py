@@ -5,8 +5,8 @@
     target/real/mcp-2/bin/python tests/real/conformance.py target/debug/local --all --write
 
 Runs the suite's clients against an emulated runtime and an emulated gateway; a forwarder signs their requests. With `--all`
-it also deploys template.yaml with a container that forwards to one of the suite's servers, which judges the requests of the
-verification. `conformance.toml` says what has to come out. `--write` writes the table of docs/real-software.md; without it,
+they also call a runtime whose container is a real server, and template.yaml is deployed with a container that forwards to one
+of the suite's servers, which judges the requests of the verification. `conformance.toml` says what has to come out. `--write` writes the table of docs/real-software.md; without it,
 the table has to say what was seen.
 """
 
@@ -66,21 +66,28 @@ class Comparison:
         self.passed += seen[0]
 
 
-def judge_servers(binary: str) -> list[Comparison]:
-    emulator = Emulator(binary)
-    runtime = emulator.runtime("server")
-    gateway, gateway_url = emulator.gateway("gateway", authorizerType="AWS_IAM")
-    emulator.signed_target(gateway, "server", runtime)
-    comparisons = []
-    for place, url in [("runtime", runtime), ("gateway", gateway_url)]:
-        comparison, forwarder = Comparison(place), signing(emulator, url)
-        for scenario in EXPECTED["server"]:
+def judge_server(place: str, emulator: Emulator, url: str) -> Comparison:
+    comparison, forwarder = Comparison(place), signing(emulator, url)
+    for scenario in EXPECTED["server"]:
+        if place in scenario["passed"]:
             seen = run_scenario("server", scenario["name"], "--url", forwarder.url)
             comparison.add(scenario, scenario["passed"][place], seen)
-        forwarder.stop()
-        comparisons.append(comparison)
-    emulator.stop()
-    return comparisons
+    forwarder.stop()
+    return comparison
+
+
+def judge_servers(binary: str) -> list[Comparison]:
+    with Emulator(binary) as emulator:
+        runtime = emulator.runtime("server")
+        gateway, gateway_url = emulator.gateway("gateway", authorizerType="AWS_IAM")
+        emulator.signed_target(gateway, "server", runtime)
+        return [judge_server(place, emulator, url) for place, url in [("runtime", runtime), ("gateway", gateway_url)]]
+
+
+def judge_container(binary: str) -> list[Comparison]:
+    container = shlex.join([str(NODE / "bin/node"), str(NODE / "everything.mjs")])
+    with Emulator(binary, "--server", container) as emulator:
+        return [judge_server("container", emulator, emulator.runtime("server"))]
 
 
 def judge_clients(binary: str) -> list[Comparison]:
@@ -115,7 +122,7 @@ def scenarios(kind: str) -> int:
 def main() -> None:
     parser = argparse.ArgumentParser(description="Runs the official conformance suite for MCP.")
     parser.add_argument("binary")
-    parser.add_argument("--all", action="store_true", help="judge the verification of a deployment, too")
+    parser.add_argument("--all", action="store_true", help="judge a real container and the verification of a deployment, too")
     parser.add_argument("--write", action="store_true", help="write the table of the documentation; needs --all")
     # The command that the suite calls.
     parser.add_argument("--verify", nargs=2, metavar=("TOOL", "URL"), help=argparse.SUPPRESS)
@@ -126,6 +133,7 @@ def main() -> None:
         parser.error("--write needs --all")
     judged = [(scenarios("server"), comparison) for comparison in judge_servers(arguments.binary)]
     if arguments.all:
+        judged += [(scenarios("server"), comparison) for comparison in judge_container(arguments.binary)]
         judged += [(scenarios("client"), comparison) for comparison in judge_clients(arguments.binary)]
     if any(comparison.failed for _, comparison in judged):
         sys.exit("the conformance suite ends otherwise than conformance.toml says")

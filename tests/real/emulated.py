@@ -16,8 +16,8 @@ NEWEST = REVISIONS[-1]
 class Emulator:
     """A running `local emulate`, and what it printed."""
 
-    def __init__(self, binary: str) -> None:
-        command = [binary, "emulate", "--port", "0", "--latency", "100ms", "--start-latency", "100ms"]
+    def __init__(self, binary: str, *arguments: str) -> None:
+        command = [binary, "emulate", "--port", "0", "--latency", "100ms", "--start-latency", "100ms", *arguments]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         self.exports: dict[str, str] = {}
         for line in self.process.stdout:
@@ -124,7 +124,10 @@ class Emulator:
         credential = {"oauthCredentialProvider": {"providerArn": provider, "scopes": [self["IDP_SCOPE"]]}}
         self.target(gateway, name, url, "OAUTH", credential)
 
-    def stop(self) -> None:
+    def __enter__(self) -> "Emulator":
+        return self
+
+    def __exit__(self, *_) -> None:
         self.process.terminate()
         self.process.wait()
         self.process.stdout.close()

@@ -16,6 +16,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from botocore.httpsession import URLLib3Session
 from emulated import Emulator
+from urllib3.exceptions import ProtocolError
 
 # They belong to one connection.
 HOP_BY_HOP = {"connection", "content-length", "host", "transfer-encoding"}
@@ -37,16 +38,19 @@ class Forwarder(http.server.ThreadingHTTPServer):
             def forward(self) -> None:
                 body = self.rfile.read(int(self.headers.get("content-length", 0)))
                 headers = {name: value for name, value in self.headers.items() if name.lower() not in HOP_BY_HOP}
-                request = AWSRequest(method=self.command, url=url, headers=headers, data=body)
+                request = AWSRequest(method=self.command, url=url, headers=headers, data=body, stream_output=True)
                 sign(request)
                 response = session.send(request.prepare())
                 self.send_response(response.status_code)
                 for name, value in response.headers.items():
                     if name.lower() not in HOP_BY_HOP:
                         self.send_header(name, value)
-                self.send_header("content-length", str(len(response.content)))
+                self.send_header("transfer-encoding", "chunked")
                 self.end_headers()
-                self.wfile.write(response.content)
+                # Each event of a stream as soon as it comes.
+                for part in response.raw.stream():
+                    self.wfile.write(b"%x\r\n%b\r\n" % (len(part), part))
+                self.wfile.write(b"0\r\n\r\n")
 
             do_DELETE = do_GET = do_POST = forward
 
@@ -57,8 +61,8 @@ class Forwarder(http.server.ThreadingHTTPServer):
         self.url = f"http://localhost:{self.server_port}/mcp"
 
     def handle_error(self, request, client_address) -> None:
-        # A client may go away without a word.
-        if not isinstance(sys.exc_info()[1], ConnectionError):
+        # Both sides may go away without a word.
+        if not isinstance(sys.exc_info()[1], (ConnectionError, ProtocolError)):
             super().handle_error(request, client_address)
 
     def stop(self) -> None:

@@ -173,21 +173,20 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.write and not arguments.all:
         parser.error("--write needs --all")
-    emulator = Emulator(arguments.binary)
-    secrets = emulator.client("secretsmanager")
-    secrets.create_secret(Name=SECRET_NAME, SecretString=json.dumps(SECRET))
     seen, failures = [], 0
-    for server in SERVERS:
-        try:
-            revisions, count = list_and_call(server, emulator)
-            row = [server["name"], version(server["package"], server.get("list", "")), revisions, str(count)]
-            if arguments.all or server.get("core"):
-                seen.append([*row, deploy(server, arguments.binary, count)])
-            print("ok   " + ", ".join(row), flush=True)
-        except Exception as error:
-            failures += 1
-            print(f"FAIL {server['name']}: {''.join(traceback.format_exception(error))}", flush=True)
-    emulator.stop()
+    with Emulator(arguments.binary) as emulator:
+        secrets = emulator.client("secretsmanager")
+        secrets.create_secret(Name=SECRET_NAME, SecretString=json.dumps(SECRET))
+        for server in SERVERS:
+            try:
+                revisions, count = list_and_call(server, emulator)
+                row = [server["name"], version(server["package"], server.get("list", "")), revisions, str(count)]
+                if arguments.all or server.get("core"):
+                    seen.append([*row, deploy(server, arguments.binary, count)])
+                print("ok   " + " | ".join(row), flush=True)
+            except Exception as error:
+                failures += 1
+                print(f"FAIL {server['name']}: {''.join(traceback.format_exception(error))}", flush=True)
     if failures:
         sys.exit(f"{failures} of {len(SERVERS)} servers failed")
     document("servers", seen, arguments.write)
