@@ -10,11 +10,11 @@ import sys
 import tempfile
 import time
 import unittest
-from pathlib import Path
 
+from documented import ROOT
 from emulated import IMAGE, Emulator
 
-AWS = Path(__file__).parents[2] / "target/real/aws-cli/bin/aws"
+AWS = ROOT / "target/real/aws-cli/bin/aws"
 
 SECRET_NAME = "zscaler/mcp/credentials"
 SECRET = {"ZSCALER_CLIENT_ID": "your-client-id", "ZSCALER_CLIENT_SECRET": "your-client-secret"}
@@ -30,10 +30,8 @@ class AwsCliTest(unittest.TestCase):
         cls.emulator = cls.enterClassContext(Emulator(cls.binary))
 
     def run_command(self, *arguments: str) -> subprocess.CompletedProcess:
-        environment = self.emulator.environment(AWS_PAGER="")
-        return subprocess.run(
-            [AWS, "--output", "json", *arguments], env=environment, capture_output=True, text=True, timeout=60, check=False
-        )
+        command, environment = [AWS, "--output", "json", *arguments], self.emulator.environment(AWS_PAGER="")
+        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
 
     def aws(self, *arguments: str):
         """Runs a command that has to succeed, and returns its answer."""
@@ -89,7 +87,8 @@ class AwsCliTest(unittest.TestCase):
         created = self.aws(*self.create_runtime("zscalermcp"))
         runtime, arn = created["agentRuntimeId"], created["agentRuntimeArn"]
         self.wait_until_ready(runtime)
-        listed = self.aws("bedrock-agentcore-control", "list-agent-runtimes", "--query", "agentRuntimes[].agentRuntimeId")
+        query = ["--query", "agentRuntimes[].agentRuntimeId"]
+        listed = self.aws("bedrock-agentcore-control", "list-agent-runtimes", *query)
         self.assertEqual(listed, [runtime])
         self.assertEqual(self.aws(*self.get_runtime(runtime), "--query", "environmentVariables"), ENVIRONMENT)
 

@@ -17,18 +17,17 @@ import subprocess
 import sys
 import traceback
 import unittest
-from pathlib import Path
 
 import httpx2
 from botocore.exceptions import ClientError
-from documented import PAGE, version
+from documented import PAGE, ROOT, version
 from emulated import NEWEST, Emulator
 from mcp import Client, StdioServerParameters
 from mcp.client.auth.extensions.client_credentials import ClientCredentialsOAuthProvider
 from mcp.client.stdio import stdio_client
 from mcp.client.streamable_http import streamable_http_client
 
-REAL = Path(__file__).parents[2] / "target/real"
+REAL = ROOT / "target/real"
 HANDSHAKE = "2025-11-25"
 TOOLS = ["tool_001", "tool_002", "tool_003"]
 TARGETS = ["signed", "bearer"]

@@ -58,7 +58,8 @@ class Comparison:
     def add(self, scenario: dict, passed: int, seen: tuple[int, list[str]]) -> None:
         others = [other for other in scenario.get("other", []) if self.place in other.get("places", [self.place])]
         expected = (passed, sorted(check for other in others for check in other["checks"]))
-        print(f"{'ok  ' if seen == expected else 'FAIL'} {scenario['name']}, {self.place}: {seen[0]} passed", flush=True)
+        verdict = "ok  " if seen == expected else "FAIL"
+        print(f"{verdict} {scenario['name']}, {self.place}: {seen[0]} passed", flush=True)
         if seen != expected:
             print(f"     expected {expected}\n     seen     {seen}", flush=True)
             self.failed = True
@@ -122,7 +123,7 @@ def scenarios(kind: str) -> int:
 def main() -> None:
     parser = argparse.ArgumentParser(description="Runs the official conformance suite for MCP.")
     parser.add_argument("binary")
-    parser.add_argument("--all", action="store_true", help="judge a real container and the verification of a deployment, too")
+    parser.add_argument("--all", action="store_true", help="judge a real container and a verification, too")
     parser.add_argument("--write", action="store_true", help="write the table of the documentation; needs --all")
     # The command that the suite calls.
     parser.add_argument("--verify", nargs=2, metavar=("TOOL", "URL"), help=argparse.SUPPRESS)

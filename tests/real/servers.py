@@ -15,6 +15,7 @@ was seen.
 
 import argparse
 import asyncio
+import contextlib
 import json
 import os
 import re
@@ -56,6 +57,8 @@ ENVIRONMENT = {
 }
 # Seconds in which AgentCore wants a container to serve.
 START = 30
+# What the last server wrote.
+LOG = ROOT / "target/real/server.log"
 
 
 class Container:
@@ -64,11 +67,10 @@ class Container:
     def __init__(self, server: dict, environment: dict[str, str]) -> None:
         self.port = free_port()
         environment = {**environment, server["port-variable"]: str(self.port)}
-        self.log = (ROOT / "target/real/server.log").open("w+")
-        # In a process group of its own, so that all of it ends.
-        self.process = subprocess.Popen(
-            shlex.split(server["command"]), env=environment, stdout=self.log, stderr=self.log, start_new_session=True
-        )
+        command = shlex.split(server["command"])
+        with LOG.open("w") as log:
+            # In a process group of its own, so that all of it ends.
+            self.process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
 
     def wait_until_it_serves(self) -> None:
         for _ in range(START * 10):
@@ -78,18 +80,13 @@ class Container:
                 if client.connect_ex(("127.0.0.1", self.port)) == 0:
                     return
             time.sleep(0.1)
-        raise AssertionError(f"does not serve within {START} s:\n{self.words()}")
-
-    def words(self, everything: bool = False) -> str:
-        """Returns the end of what the server wrote, or all of it."""
-        self.log.seek(0)
-        written = self.log.read()
-        return written if everything else written[-2000:]
+        raise AssertionError(f"does not serve within {START} s")
 
     def stop(self) -> None:
-        os.killpg(self.process.pid, signal.SIGKILL)
+        # It may have ended by itself.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
-        self.log.close()
 
 
 def free_port() -> int:
@@ -140,11 +137,11 @@ def list_and_call(server: dict, emulator: Emulator) -> tuple[str, int]:
             if missing := set(server["tools"]) - set(tools):
                 raise AssertionError(f"does not list {missing} in {revision}, but {tools}")
             if server["answer"] not in answer:
-                raise AssertionError(f"says {answer!r} in {revision} when {call} is called:\n{container.words()}")
+                raise AssertionError(f"says {answer!r} in {revision} when {call} is called")
             revisions.append(revision)
             counts.add(len(tools))
-        if server.get("logs", "") not in container.words(everything=True):
-            raise AssertionError(f"does not log {server['logs']!r}:\n{container.words()}")
+        if server.get("logs", "") not in LOG.read_text():
+            raise AssertionError(f"does not log {server['logs']!r}")
         [count] = counts
         return ", ".join(dict.fromkeys(revisions)), count
     finally:
@@ -159,7 +156,8 @@ def deploy(server: dict, binary: str, count: int) -> str:
         command += ["--parameter-overrides", f"VerifyWithTool={server['call']}"]
         expected += f'; a call of the tool "{server["call"]}" succeeded'
         did += f" and called `{server['call']}`"
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=300, check=False)
+    together = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    done = subprocess.run(command, **together, text=True, timeout=300, check=False)
     if done.returncode or not re.search(rf"^ *VerificationResult *{re.escape(expected)}$", done.stdout, re.MULTILINE):
         raise AssertionError(f"is not deployed with {expected!r}:\n{done.stdout}")
     return did
@@ -186,7 +184,8 @@ def main() -> None:
                 print("ok   " + " | ".join(row), flush=True)
             except Exception as error:
                 failures += 1
-                print(f"FAIL {server['name']}: {''.join(traceback.format_exception(error))}", flush=True)
+                print(f"FAIL {server['name']}: {''.join(traceback.format_exception(error))}")
+                print(f"     what it wrote: {LOG.read_text()[-2000:]}", flush=True)
     if failures:
         sys.exit(f"{failures} of {len(SERVERS)} servers failed")
     document("servers", seen, arguments.write)

@@ -1,4 +1,4 @@
-"""A server of the Python SDK before its second major version: `stateful` with server-sent events, `stateless` with JSON."""
+"""A server of the Python SDK 1: `stateful` with server-sent events, `stateless` with JSON."""
 
 from mcp.server.fastmcp import FastMCP
 from tools import PORT, STATELESS, read_secret, word

@@ -1,4 +1,4 @@
-"""A server of the Python SDK: `stateful` with server-sent events, `stateless` with JSON."""
+"""A server of the Python SDK 2: `stateful` with server-sent events, `stateless` with JSON."""
 
 from mcp.server import MCPServer
 from tools import PORT, STATELESS, read_secret, word
