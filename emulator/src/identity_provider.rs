@@ -8,6 +8,7 @@ mod discovery;
 mod fault;
 mod keys;
 mod provider;
+mod real;
 mod token_endpoint;
 
 use std::time::SystemTime;
@@ -20,11 +21,14 @@ pub(crate) use self::fault::HANGS_FOR;
 pub use self::fault::{Endpoint, Failure, ProviderFault};
 pub(crate) use self::keys::{header_and_claims, verify_rs256};
 pub use self::provider::{ClaimStyle, Client, Provider};
+pub use self::real::RealProvider;
 
 /// Every identity provider that exists.
 #[derive(Debug, Default)]
 pub struct IdentityProviders {
     providers: Vec<Provider>,
+    /// Providers that are not emulated.
+    real: Vec<RealProvider>,
     requests: Vec<ProviderRequest>,
 }
 
@@ -48,6 +52,22 @@ impl IdentityProviders {
         self.providers.push(provider);
     }
 
+    /// Adds a real provider. It comes before an emulated one at the same host.
+    pub fn add_real(&mut self, provider: RealProvider) {
+        self.real.retain(|known| known.issuer() != provider.issuer());
+        self.real.push(provider);
+    }
+
+    /// Returns the real provider at a host, with its port unless that is 443.
+    pub(crate) fn real_at(&self, authority: &str) -> Option<RealProvider> {
+        self.real.iter().find(|provider| provider.is_at(authority)).cloned()
+    }
+
+    /// Keeps the documents of real providers as they were read last.
+    pub(crate) fn note(&mut self, request: &Request<Vec<u8>>, response: &Response<Vec<u8>>) {
+        self.real.iter_mut().for_each(|provider| provider.note(request, response));
+    }
+
     /// Returns the provider of an issuer, as its documents spell it.
     #[must_use]
     pub fn provider(&self, issuer: &str) -> Option<&Provider> {
@@ -61,7 +81,7 @@ impl IdentityProviders {
 
     /// Returns true if a provider has this host, with its port unless that is 443.
     pub(crate) fn is_host(&self, authority: &str) -> bool {
-        self.providers.iter().any(|provider| provider.is_at(authority))
+        self.providers.iter().any(|provider| provider.is_at(authority)) || self.real_at(authority).is_some()
     }
 
     /// Returns every request that reached a provider, in order.
@@ -102,6 +122,9 @@ impl IdentityProviders {
 
     /// Reads the JSON document at a URL as an authorizer of AWS does: without a trace, and without wearing out a fault.
     pub(crate) fn read(&self, url: &str, now: SystemTime) -> Option<Value> {
+        if let Some(document) = self.real.iter().find_map(|provider| provider.document(url)) {
+            return Some(document);
+        }
         let request = Request::get(url).body(Vec::new()).ok()?;
         let (index, endpoint) = self.find(&url_of(request.uri()))?;
         match self.providers[index].answer(endpoint, &request, now) {

@@ -14,6 +14,7 @@ use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::fault::{self, FaultSpec};
+use crate::identity_provider;
 use crate::server;
 
 /// The identity provider, its one client, and the tokens' audience.
@@ -41,6 +42,8 @@ pub(crate) struct Arguments {
     start_latency: Duration,
     #[command(flatten)]
     server: server::Arguments,
+    #[command(flatten)]
+    identity_provider: identity_provider::Arguments,
     #[arg(long = "fault", value_name = "SPEC", help = "Make calls go wrong (see `local --help`)", long_help = fault::HELP)]
     faults: Vec<FaultSpec>,
 }
@@ -72,6 +75,7 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<(), String> {
     let behaviour = Behaviour { start: Start::Normal(arguments.start_latency), ..Behaviour::default() };
     aws.with(|world| world.containers.behave(behaviour));
     let _containers = arguments.server.install(&aws).await?;
+    arguments.identity_provider.install(&aws).await?;
     let listener = transport::listen(&aws, arguments.port)
         .await
         .map_err(|error| format!("port {} cannot be listened on: {error}", arguments.port))?;

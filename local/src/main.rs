@@ -5,6 +5,7 @@ mod check;
 mod console;
 mod emulate;
 mod fault;
+mod identity_provider;
 mod parameters;
 mod request;
 mod rotation;

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use crate::check::{self, Findings, Inventory};
 use crate::fault::{self, FaultSpec};
+use crate::identity_provider;
 use crate::parameters;
 use crate::rotation;
 use crate::server;
@@ -63,8 +64,10 @@ pub(crate) struct Arguments {
     faults: Vec<FaultSpec>,
     #[command(flatten)]
     server: server::Arguments,
+    #[command(flatten)]
+    identity_provider: identity_provider::Arguments,
     /// Let the clock jump over waits, so that retries, time-outs and an hour of waiting take no real time.
-    #[arg(long, conflicts_with_all = ["bootstrap", "command", "image"])]
+    #[arg(long, conflicts_with_all = ["bootstrap", "command", "image", "providers"])]
     pub(crate) fast_forward: bool,
     /// Write the stack events to this file, as a JSON array.
     #[arg(long, value_name = "FILE")]
@@ -85,6 +88,7 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<(), String> {
     let changes = parameters::parse(&arguments.update)?;
 
     let mut session = Session::open(settings(arguments), arguments.bootstrap.as_deref(), &arguments.server).await?;
+    arguments.identity_provider.install(&session.aws).await?;
     for secret in &arguments.existing_secrets {
         create_secret(&session, secret)?;
     }

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""A certified OpenID provider on https, with an authority of its own: the tokens that it gives to a client.
+"""A certified OpenID provider on https, with an authority of its own: the tokens that it gives to a client, and deployments of
+template.yaml whose runtime and gateway take them.
 
-    target/real/mcp-2/bin/python tests/real/provider.py
+    target/real/mcp-2/bin/python tests/real/provider.py target/debug/local
 """
 
 import datetime
@@ -130,6 +131,44 @@ class ProviderTest(unittest.TestCase):
         ]:
             self.assertEqual(answer.json()["error"], error, json.dumps(answer.json()))
 
+    def deploy(self, **changes: str) -> subprocess.CompletedProcess:
+        """Deploys a runtime and a gateway for the provider's tokens, and calls both as a client of the provider."""
+        parameters = {
+            "McpAuthMode": "jwt",
+            "JwtIssuer": ISSUER,
+            "JwtAudience": RESOURCE,
+            "JwtJwksUri": self.metadata["jwks_uri"],
+            "EnableAgentCoreGateway": "true",
+            "GatewayInboundIssuer": ISSUER,
+            "GatewayInboundAllowedAudience": RESOURCE,
+            "GatewayOAuthClientId": CLIENT_ID,
+            "GatewayOAuthClientSecret": CLIENT_SECRET,
+            "GatewayOAuthProviderScopes": SCOPE,
+            "GatewayOAuthCustomParameters": json.dumps({"resource": RESOURCE}),
+        }
+        provider = f"{ISSUER}=127.0.0.1:{self.provider.port}"
+        command = [LOCAL, "--latency", "100ms", "--identity-provider", provider]
+        command += ["--identity-provider-ca", str(self.provider.authority), "--parameter-overrides"]
+        command += [f"{name}={value}" for name, value in (parameters | changes).items()]
+        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
+
+    def test_a_deployment_is_verified_with_its_tokens(self) -> None:
+        run = self.deploy()
+        self.assertEqual(run.returncode, 0, run.stdout + run.stderr)
+        for line in [
+            r"VerificationResult +PASSED - the server answers and lists 3 tools",
+            r"GatewayVerificationResult +PASSED - the gateway answers and lists 3 tools",
+            r"zscaler___tool_001 → tool_001 was called",
+        ]:
+            self.assertRegex(run.stdout, line)
+
+    def test_an_opaque_token_fails_the_deployment_in_a_sentence(self) -> None:
+        run = self.deploy(GatewayOAuthCustomParameters="")
+        self.assertEqual(run.returncode, 1, run.stdout)
+        self.assertIn("opaque or encrypted token, which no authorizer can check", run.stdout)
+        self.assertIn("nothing is left behind", run.stdout)
+
 
 if __name__ == "__main__":
+    LOCAL = str(Path(sys.argv[1]).resolve())
     unittest.main(argv=sys.argv[:1])
