@@ -7,8 +7,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::PathBuf;
 use std::process::Stdio;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use http::{Request, Response, Uri};
@@ -63,8 +63,17 @@ pub(super) struct Group {
     leader: Option<Pid>,
     /// The container engine that runs it.
     engine: Option<String>,
-    /// True once its end was our choice.
-    is_killed: AtomicBool,
+    /// The reason for its end, if that was our choice.
+    end: OnceLock<End>,
+}
+
+/// The reason why a container was killed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// Its session is over.
+    Session,
+    /// Another container needs its port.
+    Port,
 }
 
 impl Process {
@@ -80,7 +89,7 @@ impl Process {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0).kill_on_drop(true);
         let child = command.spawn().map_err(|problem| format!("the server cannot be started: {problem}"))?;
         let leader = child.id().and_then(|id| Pid::from_raw(id.try_into().ok()?));
-        let group = Arc::new(Group { name, leader, engine, is_killed: AtomicBool::new(false) });
+        let group = Arc::new(Group { name, leader, engine, end: OnceLock::new() });
         let (sender, ended) = watch::channel(false);
         tokio::spawn(watch_over(child, Arc::clone(&group), log, sender));
         let mut connector = HttpConnector::new();
@@ -150,14 +159,15 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        self.group.kill();
+        self.group.kill(End::Session);
     }
 }
 
 impl Group {
     /// Kills all of its processes. May be called twice.
-    pub(super) fn kill(&self) {
-        self.is_killed.store(true, Ordering::Relaxed);
+    pub(super) fn kill(&self, end: End) {
+        // The first reason counts.
+        let _ = self.end.set(end);
         if let Some(leader) = self.leader {
             // Fails if all of them have ended.
             let _ = kill_process_group(leader, Signal::KILL);
@@ -217,8 +227,8 @@ async fn watch_over(mut child: Child, group: Arc<Group>, log: Log, ended: watch:
     let all_read = async { while readers.join_next().await.is_some() {} };
     let _ = tokio::time::timeout(LAST_WORDS, all_read).await;
     match status {
-        // Only what was not our choice is news.
-        Ok(status) if group.is_killed.load(Ordering::Relaxed) && status.signal() == Some(Signal::KILL.as_raw()) => {}
+        Ok(status) if status.signal() == Some(Signal::KILL.as_raw()) && group.end.get() == Some(&End::Session) => {}
+        Ok(_) if group.end.get() == Some(&End::Port) => log("the server was ended: another session needs its port"),
         Ok(status) => log(&format!("the server has ended: {status}")),
         Err(problem) => log(&format!("the server has ended: {problem}")),
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::process::Command;
 
-use super::process::{Folder, Group, Log, POLL, Process};
+use super::process::{End, Folder, Group, Log, POLL, Process};
 
 /// AgentCore's port, unless a runtime's protocol configuration names another one.
 pub(crate) const AGENTCORE_PORT: u16 = 8000;
@@ -122,7 +122,7 @@ impl Program {
     async fn take_fixed_port(&self) -> Result<u16, String> {
         let newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner).upgrade();
         if let Some(former) = newest {
-            former.kill();
+            former.kill(End::Port);
         }
         let begun = tokio::time::Instant::now();
         while let Err(problem) = TcpListener::bind((Ipv4Addr::UNSPECIFIED, AGENTCORE_PORT)) {

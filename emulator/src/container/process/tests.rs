@@ -200,6 +200,8 @@ async fn a_fixed_port_belongs_to_the_newest_container() {
     let second = start(&program, &output).await.expect("a process");
     assert!(second.listens_within(Duration::from_mins(1)).await, "{}", output.text());
     assert!(eventually(|| first.has_ended()).await && !second.has_ended());
+    let words = "the server was ended: another session needs its port\n";
+    assert!(output.text().contains(words), "{}", output.text());
 }
 
 #[tokio::test]
