@@ -253,6 +253,11 @@ impl ServerHandler for Tools {
         if !known {
             return Err(ErrorData::invalid_params(format!("Unknown tool: {}", request.name), None));
         }
+        // Servers that check a call by the tool's schema find no object: the TypeScript SDK's, for example.
+        if request.arguments.is_none() {
+            let text = format!("Invalid arguments for tool {}: expected object, received undefined", request.name);
+            return Ok(CallToolResult::error(vec![ContentBlock::text(text)]).into());
+        }
         if self.is_refused_upstream {
             let text = "the API answered HTTP 401: invalid client credentials";
             return Ok(CallToolResult::error(vec![ContentBlock::text(text)]).into());

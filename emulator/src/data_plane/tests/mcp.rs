@@ -127,6 +127,17 @@ async fn no_tools_and_no_such_tool() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_call_without_arguments_fails_as_by_a_schema() {
+    let scene = Scene::new(Behaviour::default()).await;
+    let mut call = json!({"jsonrpc": "2.0", "id": 9, "method": "tools/call", "params": {"name": "tool_001"}});
+    let answer = scene.post(call.clone(), &[]).await;
+    assert_eq!(answer.body["result"]["isError"], true, "{}", answer.text);
+    call["params"]["arguments"] = json!({});
+    let answer = scene.post(call, &[]).await;
+    assert_eq!(answer.body["result"]["content"][0]["text"], "tool_001 was called", "{}", answer.text);
+}
+
+#[tokio::test(start_paused = true)]
 async fn only_modelled_and_listed_headers_reach_the_container() {
     let scene = Scene::with(
         Behaviour::default(),
