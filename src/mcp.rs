@@ -5,7 +5,8 @@
 //!
 //! Revisions: the newest first, through `server/discover`. Every answer other than a good one leads to the `initialize`
 //! of the older revisions, without a version header, because it negotiates in its body. A server that refuses the
-//! offered revision instead of naming its own is offered the next older one. Only a request that AgentCore itself
+//! offered revision instead of naming its own is offered the next older one. A refusal by error -32022 names the revisions
+//! that the server supports, and the newest common one is tried next, once. Only a request that AgentCore itself
 //! certainly refuses is not sent in another revision. All requests of an attempt are in one session of the platform, so
 //! that it starts one container.
 

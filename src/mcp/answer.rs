@@ -27,6 +27,8 @@ pub struct LastResponse {
     pub content_type: String,
     /// The code of a JSON-RPC error, if the body is one.
     pub rpc_code: Option<i64>,
+    /// The revisions that a JSON-RPC error names as those that the server supports.
+    pub supported: Vec<String>,
     /// The message of a JSON-RPC error, or a body that is not MCP. It is not cut, because a text is masked first.
     pub text: String,
     /// The challenge of a 401 or 403.
@@ -77,6 +79,15 @@ struct RpcError<'a> {
     code: Option<&'a RawValue>,
     #[serde(borrow)]
     message: Option<&'a RawValue>,
+    #[serde(borrow)]
+    data: Option<&'a RawValue>,
+}
+
+/// The data of an error about the revision of its request (MCP 2026-07-28, UnsupportedProtocolVersionError).
+#[derive(Deserialize)]
+struct RevisionProblem<'a> {
+    #[serde(borrow)]
+    supported: Option<&'a RawValue>,
 }
 
 impl LastResponse {
@@ -159,13 +170,15 @@ impl LastResponse {
         // Some servers repeat a number as a text, and errors often have an id of their own or none.
         let is_ours = id.is_none_or(|id| message.id.is_some_and(|it| it.get().trim_matches('"') == id.to_string()));
         let error = message.error.and_then(|json| Some((json, read::<RpcError<'_>>(json.get().as_bytes())?)));
-        if let Some((json, RpcError { code, message: words })) = error {
+        if let Some((json, RpcError { code, message: words, data })) = error {
             let of_another = !is_ours && message.id.is_some_and(|it| it.get().parse::<u64>().is_ok());
             if of_another {
                 return None;
             }
             let words = words.and_then(|words| read::<String>(words.get().as_bytes()));
             self.rpc_code = code.and_then(|code| read(code.get().trim_matches('"').as_bytes()));
+            let problem = data.and_then(|data| json::object::<RevisionProblem<'_>>(data.get().as_bytes()));
+            self.supported = problem.and_then(|it| json::texts(it.supported)).unwrap_or_default();
             self.text = words.unwrap_or_else(|| json.get().to_owned());
             return Some(Err(Unread::no_result("the server answers with an error")));
         }

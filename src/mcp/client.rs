@@ -1,5 +1,6 @@
 //! The conversation with one server: the choice of the revision, the list of its tools, and the end of the session.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
@@ -21,9 +22,11 @@ use crate::json::Lenient;
 const NEWEST: &str = "2026-07-28";
 /// Revisions in the order in which they are tried.
 const REVISIONS: [&str; 4] = [NEWEST, "2025-11-25", "2025-06-18", "2025-03-26"];
-/// Revisions that a server may name instead of the offered one.
-const COUNTERED: [&str; 4] = ["2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"];
+/// The revision that is spoken with servers that name it, and not offered to others.
+const OLDEST: &str = "2024-11-05";
 const SESSION: &str = "mcp-session-id";
+/// The code of an error that names the revisions that the server supports (MCP 2026-07-28).
+const UNSUPPORTED_REVISION: i64 = -32_022;
 /// JSON-RPC's code for a method that the server does not have.
 const METHOD_NOT_FOUND: i64 = -32_601;
 /// Codes of errors that say nothing about what a server has: JSON-RPC's for a failure inside, and the one that SDKs
@@ -85,8 +88,10 @@ pub(super) struct Client {
     wire: Wire,
     /// The revisions that were refused.
     tried: Vec<Tried>,
-    /// The index of the revision that is tried next.
-    next: usize,
+    /// The revisions that are left to try, in their order.
+    left: VecDeque<&'static str>,
+    /// True if a revision was tried because a refusal named it. This happens once.
+    has_followed: bool,
     /// The finding that counts if the server takes none of the revisions that are left.
     kept: Option<Result<Catalogue, Refusal>>,
     /// The revision agreed on.
@@ -109,7 +114,8 @@ impl Client {
         Self {
             wire: Wire::new(context, url, access),
             tried: Vec::new(),
-            next: 0,
+            left: REVISIONS.into(),
+            has_followed: false,
             kept: None,
             revision: None,
             session: None,
@@ -150,8 +156,7 @@ impl Client {
     /// Tries the revisions that were not tried yet until the server takes one. The failure is the last one.
     async fn negotiate(&mut self) -> Result<(), Failure> {
         let mut last = Failure::NoAnswer("no revision is left".to_owned());
-        while let Some(revision) = REVISIONS.get(self.next).copied() {
-            self.next += 1;
+        while let Some(revision) = self.next_revision() {
             // Nothing that an answer in another revision said holds for this one.
             (self.revision, self.session, self.introduction, self.pages) = (None, None, None, 0);
             let opened = if revision == NEWEST { self.discover().await } else { self.initialize(revision).await };
@@ -167,6 +172,20 @@ impl Client {
             last = failure;
         }
         Err(last)
+    }
+
+    /// Returns the revision to try now: the newest one that the last refusal names and that is spoken here, else the next
+    /// one that is left. A server that goes on refusing what it names is not followed again, nor into the newest revision
+    /// if that has led to a finding.
+    fn next_revision(&mut self) -> Option<&'static str> {
+        let refusal =
+            self.seen.as_ref().filter(|seen| seen.rpc_code == Some(UNSUPPORTED_REVISION) && !self.has_followed);
+        let mut followed = spoken().filter(|revision| *revision != NEWEST || self.kept.is_none());
+        let named = refusal.and_then(|seen| followed.find(|revision| seen.supported.iter().any(|it| it == revision)));
+        let Some(named) = named else { return self.left.pop_front() };
+        self.has_followed = true;
+        self.left.retain(|revision| *revision != named);
+        Some(named)
     }
 
     /// Decides which finding counts after the last failure. A refusal of an older revision says less than the server's
@@ -194,7 +213,7 @@ impl Client {
         let result = self.ask("initialize", params).await?;
         let introduction: Option<Introduction> = read(result.get().as_bytes());
         let revision = introduction.as_ref().and_then(|it| it.protocol_version.clone()).unwrap_or_default();
-        if !COUNTERED.contains(&revision.as_str()) {
+        if !spoken().any(|it| it == revision && it != NEWEST) {
             self.session = None;
             let words = "the result of initialize does not name a revision that the probe speaks".to_owned();
             return Err(Failure::Unread(Unread::NoResult(words)));
@@ -393,6 +412,11 @@ impl Client {
 fn headers_of<'a>(session: Option<&'a str>, revision: Option<&'a str>) -> Vec<(&'static str, &'a str)> {
     let session = session.map(|session| (SESSION, session));
     session.into_iter().chain(revision.map(|revision| ("mcp-protocol-version", revision))).collect()
+}
+
+/// Returns every revision that is spoken, the newest first.
+fn spoken() -> impl Iterator<Item = &'static str> {
+    REVISIONS.into_iter().chain([OLDEST])
 }
 
 fn client_info() -> Value {

@@ -16,6 +16,7 @@ mod call;
 mod clients;
 mod elsewhere;
 mod masking;
+mod named_revisions;
 mod oddities;
 mod reasons;
 mod refusals;

@@ -52,7 +52,8 @@ async fn every_combination_deploys_with_one_container_start() {
                 for &counters in both {
                     let cost = deploy(passing, Behaviour { counters, ..server(revision, refusal) }).await;
                     // An older revision costs server/discover, then initialize, its notification, a page, and the end.
-                    let offers = if counters { 0 } else { 2 };
+                    let is_named = refusal == RefusalStyle::UnsupportedRevision && passing == ContainerRefusals::Plain;
+                    let offers = if counters || is_named { 0 } else { 2 };
                     let requests = if revision == "2026-07-28" { 2 } else { 1 + 4 + offers };
                     let what = format!("{revision} {passing:?} {refusal:?} counters: {counters}");
                     assert_eq!((cost.requests, cost.starts), (requests, 1), "{what}");
@@ -114,7 +115,7 @@ async fn a_server_that_refuses_every_revision_is_named_at_once() {
     for (passing, _) in ContainerRefusals::ALL {
         for refusal in [RefusalStyle::InvalidRequest, RefusalStyle::UnsupportedRevision, RefusalStyle::Empty] {
             let mut world = World::with_settings(Settings { container_refusals: passing, ..Settings::default() });
-            behave(&world, Behaviour { counters: false, ..server("2024-11-05", refusal) });
+            behave(&world, Behaviour { counters: false, ..server("2024-10-07", refusal) });
             let runtime = runtime(&mut world, json!({})).await;
             let answer = probe(&mut world, &runtime, json!({})).await;
             let said = answer.failure();
@@ -125,6 +126,13 @@ async fn a_server_that_refuses_every_revision_is_named_at_once() {
             assert_eq!(world.aws.with(|world| world.containers.starts()), 1, "{said}");
         }
     }
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_revision_that_is_not_offered_is_spoken_with_a_server_that_names_it() {
+    let behaviour = server("2024-11-05", RefusalStyle::UnsupportedRevision);
+    let cost = deploy(ContainerRefusals::Plain, Behaviour { counters: false, ..behaviour }).await;
+    assert_eq!((cost.requests, cost.starts), (1 + 4, 1));
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]

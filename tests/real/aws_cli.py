@@ -65,7 +65,7 @@ class AwsCliTest(unittest.TestCase):
             time.sleep(0.2)
         self.fail(f"{runtime} does not become READY")
 
-    def invoke(self, arn: str, method: str, **params: str) -> dict:
+    def invoke(self, arn: str, method: str, **params: object) -> dict:
         message = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
         with tempfile.NamedTemporaryFile() as answer:
             status = self.aws(
@@ -93,7 +93,7 @@ class AwsCliTest(unittest.TestCase):
         self.assertEqual(self.aws(*self.get_runtime(runtime), "--query", "environmentVariables"), ENVIRONMENT)
 
         self.assertEqual([tool["name"] for tool in self.invoke(arn, "tools/list")["tools"]], TOOLS)
-        called = self.invoke(arn, "tools/call", name="tool_002")
+        called = self.invoke(arn, "tools/call", name="tool_002", arguments={})
         self.assertEqual(called["content"][0]["text"], "tool_002 was called")
         group = f"/aws/bedrock-agentcore/runtimes/{runtime}-DEFAULT"
         written = self.aws("logs", "filter-log-events", "--log-group-name", group, "--query", "events[].message")

@@ -182,7 +182,10 @@ class ClientsTest(unittest.TestCase):
         arn = next(it["agentRuntimeArn"] for it in runtime if it["agentRuntimeName"] == "signed")
         for method, params, expected in [
             ("tools/list", {}, lambda result: [tool["name"] for tool in result["tools"]] == TOOLS),
-            ("tools/call", {"name": "tool_002"}, lambda result: "tool_002 was called" in str(result["content"])),
+            (
+                *("tools/call", {"name": "tool_002", "arguments": {}}),
+                lambda result: "tool_002 was called" in str(result["content"]),
+            ),
         ]:
             answer = self.emulator.client("bedrock-agentcore").invoke_agent_runtime(
                 agentRuntimeArn=arn,

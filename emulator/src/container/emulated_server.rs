@@ -18,7 +18,7 @@ use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, Stream
 use rmcp::{ErrorData, RoleServer, ServerHandler};
 use serde_json::{Map, Value, json};
 
-use super::behaviour::{AnswerForm, Behaviour, Hints};
+use super::behaviour::{AnswerForm, Behaviour, Hints, REVISIONS};
 use super::callers::Callers;
 use super::noise;
 use super::refusal::{RefusalStyle, plain};
@@ -49,6 +49,8 @@ impl EmulatedServer {
             .with_legacy_session_mode(behaviour.stateful)
             .with_json_response(behaviour.answers == AnswerForm::Json)
             .with_sse_keep_alive(None)
+            // Without an older revision, a request without a header does not count as one of 2025-03-26.
+            .with_stateless_protocol_metadata_required(behaviour.revisions.iter().all(|it| is_without_handshake(it)))
             // The platform, not the server, decides who may come in.
             .disable_allowed_hosts();
         let tools =
@@ -143,32 +145,40 @@ impl EmulatedServer {
         api_key.as_ref().is_none_or(in_header) && query_key.as_ref().is_none_or(in_query)
     }
 
-    /// Refuses a session that does not exist, and what this server does not know. The SDK itself answers to what comes
-    /// with the envelope of 2026-07-28, unless the server is too old to know that envelope.
+    /// Refuses a session that does not exist, and what this server does not know. The SDK itself answers to what belongs
+    /// to the revision without a handshake, and refuses it without the envelope, unless the server is too old to know it.
     fn refuse(&self, request: &Request<Vec<u8>>) -> Option<Response<Vec<u8>>> {
         let behaviour = &self.behaviour;
         let knows = |version: &str| behaviour.revisions.iter().any(|known| known == version);
         let body: Value = serde_json::from_slice(request.body()).unwrap_or_default();
+        let respond = |style: RefusalStyle, what: &str| style.respond(&body["id"], what, &behaviour.revisions);
         let method = body["method"].as_str().unwrap_or_default();
-        let modern = behaviour.revisions.iter().any(|known| known.as_str() >= "2026-07-28");
-        let enveloped = modern && body["params"]["_meta"]["io.modelcontextprotocol/protocolVersion"].is_string();
-        if enveloped {
-            let refused = behaviour.discovers_only && method != "server/discover";
-            return refused.then(|| behaviour.refusal.respond(&body["id"], method));
+        let version = request.headers().get("mcp-protocol-version").and_then(|it| it.to_str().ok());
+        let is_discovery = method == "server/discover";
+        if behaviour.revisions.iter().any(|known| is_without_handshake(known)) {
+            let in_envelope = body["params"]["_meta"]["io.modelcontextprotocol/protocolVersion"].as_str();
+            let in_header = version.filter(|version| knows(version) && is_without_handshake(version));
+            if in_envelope.is_some() || (method != "initialize" && (is_discovery || in_header.is_some())) {
+                let what = in_envelope.or(in_header).unwrap_or_default();
+                return (behaviour.discovers_only && !is_discovery).then(|| respond(behaviour.refusal, what));
+            }
         }
         if method == "initialize" {
             let offered = body["params"]["protocolVersion"].as_str().unwrap_or_default();
-            let refused = !behaviour.counters && !knows(offered);
-            return refused.then(|| behaviour.refusal.respond(&body["id"], offered));
+            return (!behaviour.counters && !knows(offered)).then(|| respond(behaviour.refusal, offered));
         }
         let session = session_of(request.headers()).filter(|_| behaviour.stateful);
         if session.is_some_and(|it| !self.sessions.lock().unwrap_or_else(PoisonError::into_inner).contains(&it)) {
-            return Some(RefusalStyle::SessionNotFound.respond(&body["id"], ""));
+            return Some(respond(RefusalStyle::SessionNotFound, ""));
         }
-        let version = request.headers().get("mcp-protocol-version").and_then(|it| it.to_str().ok());
-        let unknown = version.filter(|version| !knows(version)).or((method == "server/discover").then_some(method));
-        unknown.map(|what| behaviour.refusal.respond(&body["id"], what))
+        let unknown = version.filter(|version| !knows(version)).or(is_discovery.then_some(method));
+        unknown.map(|what| respond(behaviour.refusal, what))
     }
+}
+
+/// Returns true for a revision whose requests carry its name in an envelope, `_meta`, and which has no `initialize`.
+fn is_without_handshake(revision: &str) -> bool {
+    revision >= REVISIONS[0]
 }
 
 fn session_of(headers: &http::HeaderMap) -> Option<String> {
@@ -252,6 +262,11 @@ impl ServerHandler for Tools {
         let known = (1..=self.behaviour.tools).any(|number| self.tool(number).name == request.name);
         if !known {
             return Err(ErrorData::invalid_params(format!("Unknown tool: {}", request.name), None));
+        }
+        // Servers that check a call by the tool's schema find no object: the TypeScript SDK's, for example.
+        if request.arguments.is_none() {
+            let text = format!("Invalid arguments for tool {}: expected object, received undefined", request.name);
+            return Ok(CallToolResult::error(vec![ContentBlock::text(text)]).into());
         }
         if self.is_refused_upstream {
             let text = "the API answered HTTP 401: invalid client credentials";

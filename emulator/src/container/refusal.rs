@@ -1,7 +1,7 @@
 //! The ways in which servers refuse a revision or a method that they do not know. No two SDKs do it alike.
 
 use http::{HeaderValue, Response, StatusCode};
-use serde_json::json;
+use serde_json::{Value, json};
 
 const JSON: &str = "application/json";
 const TEXT: &str = "text/plain; charset=utf-8";
@@ -15,7 +15,7 @@ pub enum RefusalStyle {
     ServerError,
     /// 400 with -32602.
     InvalidParams,
-    /// 400 with -32022: servers that know the newest revision's code.
+    /// 400 with -32022 and the revisions that the server supports: servers that know the newest revision's code.
     UnsupportedRevision,
     /// 400 and a sentence: Go, Rust.
     PlainText,
@@ -64,21 +64,23 @@ impl RefusalStyle {
         (Self::EmptyAnswer, "HTTP 200, empty"),
     ];
 
-    /// Returns the refusal of the request `id`, in which `what` was asked for.
-    pub(super) fn respond(self, id: &serde_json::Value, what: &str) -> Response<Vec<u8>> {
-        let error = |id: &serde_json::Value, code: i64, message: &str| {
-            json!({"jsonrpc": "2.0", "id": id, "error": {"code": code, "message": message}}).to_string()
-        };
+    /// Returns the refusal of the request `id`, in which `what` was asked for, by a server that supports `revisions`.
+    pub(super) fn respond(self, id: &Value, what: &str, revisions: &[String]) -> Response<Vec<u8>> {
+        let refusal = |id: &Value, error: Value| json!({"jsonrpc": "2.0", "id": id, "error": error}).to_string();
+        let error = |id: &Value, code: i64, message: &str| refusal(id, json!({"code": code, "message": message}));
         let unsupported = format!("Bad Request: Unsupported protocol version: {what}");
         let unknown = "Method not found";
-        let none = serde_json::Value::Null;
+        let none = Value::Null;
         let bad = StatusCode::BAD_REQUEST;
         match self {
             // Python gives such errors an id of their own.
             Self::InvalidRequest => plain(bad, JSON, error(&json!("server-error"), -32_600, &unsupported)),
             Self::ServerError => plain(bad, JSON, error(&none, -32_000, &unsupported)),
             Self::InvalidParams => plain(bad, JSON, error(id, -32_602, &unsupported)),
-            Self::UnsupportedRevision => plain(bad, JSON, error(id, -32_022, &unsupported)),
+            Self::UnsupportedRevision => {
+                let data = json!({"requested": what, "supported": revisions});
+                plain(bad, JSON, refusal(id, json!({"code": -32_022, "message": unsupported, "data": data})))
+            }
             Self::PlainText => plain(bad, TEXT, unsupported),
             Self::Empty => plain(bad, TEXT, String::new()),
             Self::MethodNotFound => plain(StatusCode::NOT_FOUND, JSON, error(id, -32_601, unknown)),

@@ -30,11 +30,16 @@ impl Provider {
             "id_token_signing_alg_values_supported": algorithms,
             "token_endpoint_auth_methods_supported": methods,
         });
+        // Cognito and Entra ID support S256 as the others do, and their documents do not say so.
+        if !matches!(self.style, ClaimStyle::Cognito | ClaimStyle::EntraV1 | ClaimStyle::EntraV2) {
+            document["code_challenge_methods_supported"] = json!(["S256"]);
+        }
         if self.signs_only
             && let Some(members) = document.as_object_mut()
         {
             for of_clients in [
                 "authorization_endpoint",
+                "code_challenge_methods_supported",
                 "token_endpoint",
                 "grant_types_supported",
                 "token_endpoint_auth_methods_supported",

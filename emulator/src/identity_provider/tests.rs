@@ -94,6 +94,9 @@ fn every_product_has_its_documents_where_they_are_looked_for() {
         let discovery = document(&mut world, &url);
         assert_eq!(discovery["issuer"], issuer);
         assert_eq!(discovery["id_token_signing_alg_values_supported"], json!(["RS256"]));
+        let silent = matches!(style, ClaimStyle::Cognito | ClaimStyle::EntraV1 | ClaimStyle::EntraV2);
+        let s256 = if silent { Value::Null } else { json!(["S256"]) };
+        assert_eq!(discovery["code_challenge_methods_supported"], s256, "{style:?}");
         let keys = document(&mut world, discovery["jwks_uri"].as_str().expect("keys"));
         assert_eq!(keys["keys"][0]["kty"], "RSA");
         assert_eq!(world.provider(issuer).expect("it").token_endpoint, discovery["token_endpoint"]);

@@ -9,7 +9,7 @@ use harness::{handler, put_role};
 use serde_json::{Value, json};
 
 use super::calls::counted;
-use super::stack::{self, RotationNumbers, StackNumbers};
+use super::stack::{self, StackNumbers};
 use crate::Runtime;
 use crate::request::{Request, Requests};
 
@@ -33,7 +33,7 @@ pub(super) struct InProcessNumbers {
     /// Whole stacks with a gateway.
     pub(super) stacks: Vec<(&'static str, StackNumbers)>,
     /// A rotation outside of the stack.
-    pub(super) rotation: RotationNumbers,
+    pub(super) rotation: StackNumbers,
     /// On platform version V2: the change to a stack, its duration, and the longest chain.
     pub(super) on_v2: Vec<(&'static str, Duration, Duration)>,
 }

@@ -64,6 +64,26 @@ async fn list_and_call_share_one_container() {
     }
 }
 
+/// Servers that check a call by the tool's schema refuse one without `arguments`, although MCP allows it.
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_call_without_arguments_has_an_empty_object() {
+    for (properties, expected) in [
+        (json!({"CallTool": "tool_0"}), json!({})),
+        (json!({"CallTool": "tool_0", "CallArguments": ""}), json!({})),
+        (json!({"CallTool": "tool_0", "CallArguments": {}}), json!({})),
+        (json!({"CallTool": "tool_0", "CallArguments": "{\"a\": 1}"}), json!({"a": 1})),
+    ] {
+        let told = told_with(properties, move |request: &Request<'_>| match request.method {
+            "tools/list" => page(1, None),
+            "tools/call" if request.params["arguments"] == expected => result(json!({"content": []})),
+            "tools/call" => Reply::error(200, -32_602, "other arguments"),
+            _ => discovered(json!({"tools": {}})),
+        });
+        let told = told.await;
+        assert_eq!((told.code(), told.count("tools/call")), ("PASSED", 1), "{}", told.detail());
+    }
+}
+
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn a_tool_that_says_that_it_changes_something_is_not_called() {
     let hints = |read_only, destructive| Hints { read_only, destructive };

@@ -43,6 +43,22 @@ async fn clients_without_a_registered_id_need_registration_or_documents_and_s256
     assert!(without.ends_with("does not list S256 in `code_challenge_methods_supported`"), "{without}");
 }
 
+/// Clients that follow MCP need S256 in the document. Some products have it, and their documents do not say so.
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn identity_providers_that_do_not_list_s256_are_named() {
+    const ENTRA: &str = "https://login.microsoftonline.com/11111111-2222-3333-4444-555555555555/v2.0";
+    for (style, issuer, lists) in [
+        (ClaimStyle::Auth0, ISSUER, true),
+        (ClaimStyle::Okta, "https://dev-1.okta.com/oauth2/default", true),
+        (ClaimStyle::Keycloak, "https://id.example.com/realms/main", true),
+        (ClaimStyle::Cognito, COGNITO, false),
+        (ClaimStyle::EntraV2, ENTRA, false),
+    ] {
+        let said = detail(style, issuer, json!({})).await;
+        assert_eq!(!said.contains("does not list S256"), lists, "{style:?}: {said}");
+    }
+}
+
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn an_issuer_that_differs_in_its_slash_is_named() {
     let exact = detail(ClaimStyle::Cognito, COGNITO, json!({})).await;

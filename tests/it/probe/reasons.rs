@@ -101,7 +101,7 @@ async fn a_server_that_stops_answering_is_named() {
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn an_error_on_a_later_page_does_not_take_the_tools_away() {
     for capabilities in [json!({}), json!({"tools": {}})] {
-        let told = told(move |request: &Request<'_>| match (request.method, request.cursor) {
+        let told = told(move |request: &Request<'_>| match (request.method, request.params["cursor"].as_str()) {
             ("initialize", _) => initialized(capabilities.clone()),
             ("tools/list", None) => page(30, Some("2")),
             _ => unknown(),

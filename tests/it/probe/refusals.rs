@@ -116,7 +116,7 @@ async fn no_sentence_names_a_type_of_the_program() {
     let mut sentences = Vec::new();
     for (passing, _) in ContainerRefusals::ALL {
         for (refusal, _) in RefusalStyle::ALL {
-            let revisions = vec!["2024-11-05".to_owned()];
+            let revisions = vec!["2024-10-07".to_owned()];
             let never = Behaviour { refusal, revisions, counters: false, ..Behaviour::default() };
             sentences.push(told(passing, never).await.0);
         }

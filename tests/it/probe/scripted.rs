@@ -149,7 +149,8 @@ pub(super) fn result(result: Value) -> Reply {
 pub(super) struct Request<'a> {
     pub(super) method: &'a str,
     pub(super) before: usize,
-    pub(super) cursor: Option<&'a str>,
+    /// The parameters of the message.
+    pub(super) params: &'a Value,
     /// The URL of the request.
     pub(super) url: &'a str,
 }
@@ -182,8 +183,7 @@ impl HttpConnector for Server {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let before = seen.iter().filter(|it| *it == method).count();
         seen.push(method.to_owned());
-        let cursor = message["params"]["cursor"].as_str();
-        (self.script)(&Request { method, before, cursor, url: request.uri() }).send()
+        (self.script)(&Request { method, before, params: &message["params"], url: request.uri() }).send()
     }
 }
 

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::container::{AnswerForm, REVISIONS};
+use crate::container::{AnswerForm, REVISIONS, RefusalStyle};
 
 fn enveloped(method: &str, revision: &str) -> Value {
     json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": {"_meta": {
@@ -100,6 +100,45 @@ async fn a_new_server_refuses_a_revision_with_its_list() {
     assert_eq!((answer.status, answer.error_code()), (400, -32022), "{}", answer.text);
     let answer = scene.post(initialize("2025-11-25"), &[]).await;
     assert!(answer.body["error"].is_object(), "{}", answer.text);
+    assert_eq!(scene.list(&[]).await.error_code(), -32020, "a request without a revision is not of an older one");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_error_of_an_unsupported_revision_names_those_that_are_supported() {
+    let revisions = vec!["2025-06-18".to_owned(), "2025-03-26".to_owned()];
+    let refusal = RefusalStyle::UnsupportedRevision;
+    let scene = Scene::new(Behaviour { revisions, refusal, counters: false, ..Behaviour::default() }).await;
+    let headers = [("mcp-protocol-version", "2026-07-28"), ("mcp-method", "server/discover")];
+    for (message, headers, requested) in [
+        (enveloped("server/discover", "2026-07-28"), &headers[..], "2026-07-28"),
+        (initialize("2025-11-25"), &[][..], "2025-11-25"),
+    ] {
+        let answer = scene.post(message, headers).await;
+        assert_eq!((answer.status, answer.error_code()), (400, -32022), "{}", answer.text);
+        let expected = json!({"requested": requested, "supported": ["2025-06-18", "2025-03-26"]});
+        assert_eq!(answer.body["error"]["data"], expected, "{}", answer.text);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_newest_revision_needs_its_envelope() {
+    for stateful in [false, true] {
+        let scene = Scene::new(with(AnswerForm::Json, stateful)).await;
+        let parts = &enveloped("tools/list", "2026-07-28")["params"]["_meta"];
+        let mut without_revision = parts.clone();
+        without_revision["io.modelcontextprotocol/protocolVersion"].take();
+        let mut without_capabilities = parts.clone();
+        without_capabilities["io.modelcontextprotocol/clientCapabilities"].take();
+        for method in ["server/discover", "tools/list"] {
+            let headers = [("mcp-protocol-version", "2026-07-28"), ("mcp-method", method)];
+            for params in [json!({}), json!({"_meta": without_revision}), json!({"_meta": without_capabilities})] {
+                let message = json!({"jsonrpc": "2.0", "id": 17, "method": method, "params": params});
+                let answer = scene.post(message, &headers).await;
+                let seen = (answer.status, answer.error_code(), &answer.body["id"]);
+                assert_eq!(seen, (400, -32602, &json!(17)), "{method} {params}: {}", answer.text);
+            }
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -124,6 +163,17 @@ async fn no_tools_and_no_such_tool() {
     assert_eq!(scene.list(&[]).await.body["result"]["tools"], json!([]));
     let call = json!({"jsonrpc": "2.0", "id": 9, "method": "tools/call", "params": {"name": "x", "arguments": {}}});
     assert_eq!(scene.post(call, &[]).await.error_code(), -32602);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_without_arguments_fails_as_by_a_schema() {
+    let scene = Scene::new(Behaviour::default()).await;
+    let mut call = json!({"jsonrpc": "2.0", "id": 9, "method": "tools/call", "params": {"name": "tool_001"}});
+    let answer = scene.post(call.clone(), &[]).await;
+    assert_eq!(answer.body["result"]["isError"], true, "{}", answer.text);
+    call["params"]["arguments"] = json!({});
+    let answer = scene.post(call, &[]).await;
+    assert_eq!(answer.body["result"]["content"][0]["text"], "tool_001 was called", "{}", answer.text);
 }
 
 #[tokio::test(start_paused = true)]
