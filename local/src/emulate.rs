@@ -1,6 +1,7 @@
 //! `emulate`: the emulated account for any SDK, behind one port of this machine and, through a proxy, at its real host
 //! names.
 
+use std::pin::pin;
 use std::time::{Duration, SystemTime};
 
 use emulator::aws::Aws;
@@ -11,10 +12,10 @@ use emulator::service::{Principal, ServiceId};
 use emulator::settings::Settings;
 use emulator::transport;
 use serde_json::json;
-use tokio::signal::unix::{SignalKind, signal};
 
 use crate::fault::{self, FaultSpec};
 use crate::identity_provider;
+use crate::interruption::interruption;
 use crate::server;
 
 /// The identity provider, its one client, and the tokens' audience.
@@ -118,15 +119,11 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<(), String> {
     );
     println!("export RESPONSE_URL='{response_url}'");
     println!("# Ctrl-C ends it, and everything in it is gone.");
-    let mut terminated =
-        signal(SignalKind::terminate()).map_err(|error| format!("signals cannot be waited for: {error}"))?;
+    let mut interruption = pin!(interruption());
     loop {
         tokio::select! {
-            // As after Ctrl-C, the file of the proxy is deleted.
-            _ = terminated.recv() => return Ok(()),
-            ended = tokio::signal::ctrl_c() => {
-                return ended.map_err(|error| format!("Ctrl-C cannot be waited for: {error}"));
-            }
+            // The files of the proxy and of the containers are deleted.
+            ended = &mut interruption => return ended.map(drop),
             () = responses.notified() => {
                 if let Some(answer) = aws.with(|world| world.responses.take_answer(&response_url)) {
                     eprintln!("answer: {}", String::from_utf8_lossy(&answer));

@@ -6,6 +6,7 @@ mod console;
 mod emulate;
 mod fault;
 mod identity_provider;
+mod interruption;
 mod parameters;
 mod request;
 mod rotation;
@@ -20,7 +21,8 @@ use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
 
 use clap::{Parser, Subcommand};
-use tokio::signal::unix::{SignalKind, signal};
+
+use self::interruption::interruption;
 
 /// Deploys a template on an emulated AWS with the real provisioner: create, outputs, update, delete, and a check that
 /// nothing is left behind. Without arguments it deploys template.yaml with made-up credentials.
@@ -84,16 +86,11 @@ impl Runtime {
     }
 }
 
-/// Gives the work up on Ctrl-C and on the other signals that ask for an end, so that its containers end with it.
+/// Gives the work up if a signal asks for an end.
 async fn unless_interrupted(work: impl Future<Output = Result<(), String>>) -> Result<(), String> {
-    let cannot_wait = |error| format!("signals cannot be waited for: {error}");
-    let mut terminated = signal(SignalKind::terminate()).map_err(cannot_wait)?;
-    let mut hung_up = signal(SignalKind::hangup()).map_err(cannot_wait)?;
     tokio::select! {
         outcome = work => outcome,
-        _ = tokio::signal::ctrl_c() => Err("interrupted".to_owned()),
-        _ = terminated.recv() => Err("terminated".to_owned()),
-        _ = hung_up.recv() => Err("the terminal is gone".to_owned()),
+        signal = interruption() => Err(signal?.to_owned()),
     }
 }
 

@@ -12,6 +12,7 @@ use super::none_if_not_found;
 use super::ownership::governs;
 use crate::error::{ApiErrorKind, Error};
 use crate::job::Job;
+use crate::stack::unless_rolling_back;
 use crate::wait::{Progress, until_within, while_refused};
 
 /// The time for which a new resource may be unknown to its policy's calls.
@@ -50,7 +51,9 @@ pub(crate) async fn converge(
         Some(wanted) => put(job, arn, wanted).await?,
         None => delete(job, arn).await?,
     }
-    wait_until_shown(job, arn, desired.as_ref()).await
+    // A rollback has nothing to come back to.
+    unless_rolling_back(job, wait_until_shown(job, arn, desired.as_ref()).await)?;
+    Ok(())
 }
 
 /// Waits until a Get shows this policy. An update that compared another one with its own could not take it back.

@@ -183,7 +183,8 @@ class ClientsTest(unittest.TestCase):
         for method, params, expected in [
             ("tools/list", {}, lambda result: [tool["name"] for tool in result["tools"]] == TOOLS),
             (
-                *("tools/call", {"name": "tool_002", "arguments": {}}),
+                "tools/call",
+                {"name": "tool_002", "arguments": {}},
                 lambda result: "tool_002 was called" in str(result["content"]),
             ),
         ]:

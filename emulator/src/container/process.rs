@@ -8,7 +8,7 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 use http::{Request, Response, Uri};
@@ -20,6 +20,7 @@ use hyper_util::rt::TokioExecutor;
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -60,7 +61,8 @@ pub(crate) struct Gone;
 #[derive(Debug)]
 pub(super) struct Group {
     name: String,
-    leader: Option<Pid>,
+    /// The first process, and the group's id, until they have ended.
+    leader: Mutex<Option<Pid>>,
     /// The container engine that runs it.
     engine: Option<String>,
     /// The reason for its end, if that was our choice.
@@ -89,7 +91,7 @@ impl Process {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0).kill_on_drop(true);
         let child = command.spawn().map_err(|problem| format!("the server cannot be started: {problem}"))?;
         let leader = child.id().and_then(|id| Pid::from_raw(id.try_into().ok()?));
-        let group = Arc::new(Group { name, leader, engine, end: OnceLock::new() });
+        let group = Arc::new(Group { name, leader: Mutex::new(leader), engine, end: OnceLock::new() });
         let (sender, ended) = watch::channel(false);
         tokio::spawn(watch_over(child, Arc::clone(&group), log, sender));
         let mut connector = HttpConnector::new();
@@ -168,14 +170,24 @@ impl Group {
     pub(super) fn kill(&self, end: End) {
         // The first reason counts.
         let _ = self.end.set(end);
-        if let Some(leader) = self.leader {
+        self.kill_processes();
+        let Some(engine) = self.engine.clone() else { return };
+        let name = self.name.clone();
+        let removal = move || remove_container(&engine, &name);
+        match Handle::try_current() {
+            // The runtime waits for it at its own end.
+            Ok(runtime) => drop(runtime.spawn_blocking(removal)),
+            Err(_) => removal(),
+        }
+    }
+
+    fn kill_processes(&self) {
+        // Once only: the id may be a stranger's after that.
+        if let Some(leader) = self.leader.lock().unwrap_or_else(PoisonError::into_inner).take() {
             // Fails if all of them have ended.
             let _ = kill_process_group(leader, Signal::KILL);
         }
         kill_stragglers(&self.name);
-        if let Some(engine) = &self.engine {
-            remove_container(engine, &self.name);
-        }
     }
 }
 
@@ -195,7 +207,7 @@ fn kill_stragglers(name: &str) {
 }
 
 /// Removes a container that outlives the process of the engine's that ran it.
-#[allow(clippy::disallowed_methods, reason = "the run may be at its end, where nothing can be awaited")]
+#[allow(clippy::disallowed_methods, reason = "it runs on a thread where nothing can be awaited")]
 fn remove_container(engine: &str, name: &str) {
     let mut command = std::process::Command::new(engine);
     command.args(["rm", "--force", name]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
@@ -224,6 +236,8 @@ async fn watch_over(mut child: Child, group: Arc<Group>, log: Log, ended: watch:
         readers.spawn(async move { read_lines(output, |lines| log(lines)).await });
     }
     let status = child.wait().await;
+    // The end of the first process is the end of the container.
+    group.kill_processes();
     let all_read = async { while readers.join_next().await.is_some() {} };
     let _ = tokio::time::timeout(LAST_WORDS, all_read).await;
     match status {

@@ -116,8 +116,10 @@ impl Containers {
         Boot::new(key, contents, configuration)
     }
 
-    /// Keeps the snapshot of a version of a runtime, by the runtime's ARN and the version's number.
+    /// Keeps the snapshot of a version of a runtime, by the runtime's ARN and the version's number. It takes the place of a
+    /// process that served an earlier version: processes would become more and more.
     pub(crate) fn keep(&mut self, version: (String, u32), snapshot: Snapshot) {
+        self.snapshots.retain(|(arn, _), former| *arn != version.0 || !matches!(*former.0, Server::Process(_)));
         self.snapshots.insert(version, snapshot);
     }
 

@@ -47,8 +47,12 @@ impl Aws {
         }
         let now = self.clock().now();
         self.with(|world| {
+            let runtime = world.agentcore.runtime(&build.runtime_id, now);
+            let is_kept = runtime.is_some_and(|runtime| runtime.deletion.is_none());
             let result = started.map(|server| {
-                world.containers.keep((arn, build.version), Snapshot(server));
+                if is_kept {
+                    world.containers.keep((arn, build.version), Snapshot(server));
+                }
             });
             world.agentcore.finish_build(&build, result, now);
         });

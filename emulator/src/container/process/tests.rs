@@ -229,7 +229,9 @@ async fn an_image_runs_in_an_engine_and_is_removed_with_its_container() {
     assert!(process.listens_within(Duration::from_mins(1)).await, "{}", output.text());
     let name = process.group.name.clone();
     drop(process);
-    let notes = std::fs::read_to_string(notes).expect("a file");
+    let notes = || std::fs::read_to_string(&notes).expect("a file");
+    assert!(eventually(|| notes().contains("rm --force")).await, "{}", notes());
+    let notes = notes();
     let run = format!("run --rm --network host --name {name} --env API_KEY --env PORT team/server:1");
     assert_eq!(notes.lines().collect::<Vec<_>>(), [run, format!("rm --force {name}")]);
 }
