@@ -25,7 +25,7 @@ pub(crate) use self::target::is_data_plane;
 use self::target::{Document, Target};
 use crate::agentcore_control::{Runtime, Status, Version};
 use crate::aws::{Aws, CallRecord};
-use crate::container::{Admission, Gone, Server, SessionKey};
+use crate::container::{Admission, Gone, Server};
 use crate::faults::FaultEffect;
 use crate::model::{Model, Violation};
 use crate::reply::{Reply, Stream, until};
@@ -115,7 +115,7 @@ impl Aws {
         if !forward::speaks_mcp(&invocation.version.configuration) {
             return Err(Failure::of_container(404));
         }
-        let response = self.ask(server, request, &invocation.session).await?;
+        let response = self.ask(server, request).await?;
         if !response.status().is_success() && self.settings().container_refusals != ContainerRefusals::Plain {
             return Err(Failure::of_container(response.status().as_u16()));
         }
@@ -128,12 +128,7 @@ impl Aws {
     }
 
     /// Passes a request on to a container, within the platform's limits of time.
-    async fn ask(
-        &self,
-        server: Arc<Server>,
-        request: Request<Vec<u8>>,
-        session: &SessionKey,
-    ) -> Result<Response<Stream>, Failure> {
+    async fn ask(&self, server: Arc<Server>, request: Request<Vec<u8>>) -> Result<Response<Stream>, Failure> {
         let begun = tokio::time::Instant::now();
         let Settings { invocation_time, streaming_time, .. } = *self.settings();
         match tokio::time::timeout(invocation_time, server.handle(request)).await {
@@ -141,11 +136,7 @@ impl Aws {
                 Ok(response.map(|body| until(body, begun + streaming_time)))
             }
             Ok(Ok(response)) => Ok(response),
-            // The end of a container is the end of its session.
-            Ok(Err(Gone)) => {
-                self.with(|world| world.containers.end(session));
-                Err(Failure::of_container(502))
-            }
+            Ok(Err(Gone)) => Err(Failure::of_container(502)),
             Err(_) => Err(Failure::of_container(504)),
         }
     }

@@ -97,7 +97,8 @@ impl Process {
         let mut connector = HttpConnector::new();
         // Waiting to fill a packet would only show as latency.
         connector.set_nodelay(true);
-        let client = Client::builder(TokioExecutor::new()).build(connector);
+        // Without connections for later requests: a server may close them at any time.
+        let client = Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(connector);
         Ok(Self { group, port, ended, client, folder })
     }
 
