@@ -10,7 +10,7 @@ use emulator::identity_provider::RealProvider;
 #[group(skip)]
 pub(crate) struct Arguments {
     /// A real OpenID provider, by its issuer, and the address that it listens on, for example
-    /// https://login.example.org=127.0.0.1:8443. Several if given several times.
+    /// `https://login.example.org=127.0.0.1:8443`. Several if given several times.
     #[arg(long = "identity-provider", value_name = "ISSUER=ADDRESS", requires = "authorities", value_parser = place)]
     providers: Vec<(String, String)>,
     /// The file with the certificate of the authority that vouches for the issuer's host, as PEM.
