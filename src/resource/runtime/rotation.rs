@@ -22,6 +22,7 @@ use crate::error::Error;
 use crate::job::Job;
 use crate::sensitive::Sensitive;
 use crate::stored_secret::{self, Document, Stored};
+use crate::text::quote;
 use crate::wait::Deadline;
 
 /// The remedy for a value that does not work.
@@ -84,13 +85,7 @@ pub(crate) async fn rotate(job: &Job<'_>, rotation: &Rotation<'_>) -> Result<Rot
     };
     let environment = environment_of(&found.live);
     let reads_itself = rotation.delivery == CredentialDelivery::ContainerRetrieval;
-    if reads_itself && !environment.values().any(|value| names(rotation.secret, value.expose())) {
-        let problem = format!(
-            "is secret {}, which no variable of runtime {} names; name the secret that the runtime reads",
-            rotation.secret.name, rotation.id
-        );
-        return Err(Error::property("SecretArn", problem));
-    }
+    check_delivery(rotation, &environment)?;
     let marker = Marker::of(&environment);
     let version_id = &rotation.secret.version_id;
     if marker.knows(version_id) && !found.live.is_failed() {
@@ -139,6 +134,31 @@ pub(crate) async fn rotate(job: &Job<'_>, rotation: &Rotation<'_>) -> Result<Rot
             Err(put_back(job, rotation, &done, error).await)
         }
         Err(error) => Err(error),
+    }
+}
+
+/// Refuses a rule that is mistaken about how the runtime gets the secret. A secret whose name the container knows must not
+/// become variables, which everybody sees who may describe the runtime.
+fn check_delivery(rotation: &Rotation<'_>, environment: &BTreeMap<String, Sensitive>) -> Result<(), Error> {
+    let Rotation { id, secret, delivery, .. } = rotation;
+    let is_named = environment.values().any(|value| names(secret, value.expose()));
+    match delivery {
+        CredentialDelivery::ContainerRetrieval if !is_named => {
+            let name = &secret.name;
+            let problem = format!(
+                "is secret {name}, which no variable of runtime {id} names; name the secret that the runtime reads"
+            );
+            Err(Error::property("SecretArn", problem))
+        }
+        CredentialDelivery::EnvironmentVariables if is_named => {
+            let name = &secret.name;
+            let problem = format!(
+                "is EnvironmentVariables, and a variable of runtime {id} names secret {name}, so that the container reads \
+                 it itself; give ContainerRetrieval"
+            );
+            Err(Error::property("CredentialDelivery", problem))
+        }
+        CredentialDelivery::ContainerRetrieval | CredentialDelivery::EnvironmentVariables => Ok(()),
     }
 }
 
@@ -246,9 +266,18 @@ async fn changed_values(
         let changed = former.iter().filter(|(key, value)| texts.get(*key) != Some(value));
         !former.is_empty() && changed.into_iter().all(|(key, value)| environment.get(key) == Some(value))
     };
-    let former = former_document(job, secret, former_version, is_source).await?;
-    let comes_from_secret =
-        |key: &str| environment.get(key).is_none_or(|live| former.text(key).is_some_and(|former| former == *live));
+    let former = former_document(job, secret, former_version, is_source).await?.texts().unwrap_or_default();
+    // Nothing of a secret that the runtime does not have becomes a variable.
+    if !former.iter().any(|(key, value)| environment.get(key) == Some(value)) {
+        let problem = format!(
+            "is secret {}, of whose former version {} no variable of the runtime has a value; name the secret whose values \
+             the runtime has, or update the stack",
+            secret.name,
+            quote(former_version)
+        );
+        return Err(Error::property("SecretArn", problem));
+    }
+    let comes_from_secret = |key: &str| environment.get(key).is_none_or(|live| former.get(key) == Some(live));
     let changed = texts.into_iter().filter(|(key, value)| environment.get(key) != Some(value));
     Ok(changed.filter(|(key, _)| comes_from_secret(key)).collect())
 }

@@ -113,8 +113,46 @@ async fn a_rotation_that_nobody_noticed_does_not_end_the_later_ones() {
     scene.end().await;
 }
 
+/// Whoever may describe a runtime sees its variables.
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_rule_cannot_make_variables_of_a_secret_that_the_runtime_has_not_copied() {
+    for (delivery, reason) in [
+        ("ContainerRetrieval", "so that the container reads it itself; give ContainerRetrieval"),
+        ("EnvironmentVariables", "no variable of the runtime has a value; name the secret whose values"),
+    ] {
+        let mut scene = Scene::create(&[("CredentialDelivery", delivery)]).await;
+        scene.deployment.aws.with(|world| world.event_bus.deliver_after(&[Duration::from_hours(1)]));
+        scene.put(&credentials("rotated"), &["AWSCURRENT"]);
+        let input =
+            events::with(&scene.deliveries()[0].input, "/Runtimes/0/CredentialDelivery", json!("EnvironmentVariables"));
+        if delivery == "EnvironmentVariables" {
+            set_environment(&scene, &json!({MARKER: scene.marker(), "ZSCALER_CLIENT_ID": "of the template"}));
+        }
+        let before = (scene.deployment.environment(), scene.versions());
+        assert_eq!(events::send(&scene, &input).await, Ok(()));
+        let (message, said) = scene.last_report();
+        assert!(message == "ROTATION FAILED" && said.contains(reason), "{said}");
+        assert_eq!((scene.deployment.environment(), scene.versions()), before);
+        scene.settle().await;
+        scene.end().await;
+    }
+}
+
+/// Replaces the environment of the runtime from outside of the stack.
+fn set_environment(scene: &Scene, environment: &Value) {
+    let control = ServiceId::AgentCoreControl;
+    let id = scene.deployment.cloudformation.resources(NAME)["Runtime"].physical_id.clone().expect("an id");
+    let live = scene.deployment.somebody(control, "GetAgentRuntime", json!({"agentRuntimeId": id}));
+    let mut input = json!({"agentRuntimeId": id, "environmentVariables": environment});
+    for member in ["agentRuntimeArtifact", "roleArn", "networkConfiguration", "protocolConfiguration"] {
+        input[member] = live[member].clone();
+    }
+    scene.deployment.somebody(control, "UpdateAgentRuntime", input);
+}
+
 repeat_on_v2!("values.rs":
     a_rotation_that_nobody_noticed_does_not_end_the_later_ones
+    a_rule_cannot_make_variables_of_a_secret_that_the_runtime_has_not_copied
     copied_values_are_read_again
     values_that_do_not_work_are_put_back
     values_that_the_probe_cannot_use_are_put_back
