@@ -17,8 +17,9 @@ const KEY_CHARS_MAX: usize = 100;
 const VALUE_CHARS_MAX: usize = 5000;
 const SHORTEN: &str = "shorten it, here or in the secret";
 
-/// The variable that carries `SecretVersionId`. Only a configuration that differs creates a new version of a runtime,
-/// and a delivery of the same event has to see that an earlier one already created it: this variable gives both.
+/// The variable that carries `SecretVersionId`, or the version of the secret whose values were copied. Only a configuration
+/// that differs creates a new version of a runtime, and a delivery of the same event has to see that an earlier one already
+/// created it: this variable gives both.
 pub(super) const SECRET_VERSION_VARIABLE: &str = "AGENTCORE_PROVISIONER_SECRET_VERSION";
 
 /// The value of that variable: the version of the secret that the runtime works with, and what a rotation did with it.
@@ -206,6 +207,9 @@ async fn build_with(job: &Job<'_>, properties: &Properties, version: Option<&str
         }
     }
     if let Some(version) = &properties.secret_version_id {
+        // The next rotation has to know whose values these are: the secret may have been rotated since the template's
+        // version was read, and the template may give any text.
+        let version = copied_version.as_ref().unwrap_or(version);
         environment.insert(SECRET_VERSION_VARIABLE.to_owned(), Sensitive::new(version.as_str()));
     }
     for (name, value) in &properties.extra_environment {

@@ -1,5 +1,7 @@
 //! Secrets whose values are copied into the runtime's environment.
 
+use cloudformation::{StackInput, TemplateSource};
+
 use super::*;
 
 async fn create() -> Scene {
@@ -113,6 +115,73 @@ async fn a_rotation_that_nobody_noticed_does_not_end_the_later_ones() {
     scene.end().await;
 }
 
+/// Creates a stack whose runtime has this `SecretVersionId`, and rotates the secret after it was read for that property. Returns
+/// the new version.
+async fn create_with_version_id(scene: &mut Scene, version_id: &str) -> String {
+    let input = with_version_id(scene, version_id);
+    let mut creation = std::pin::pin!(scene.deployment.cloudformation.create_stack(input));
+    loop {
+        tokio::select! {
+            biased;
+            _ = &mut creation => panic!("the creation takes longer"),
+            () = sleep(Duration::from_millis(1)) => {}
+        }
+        let resources = scene.deployment.cloudformation.resources(NAME);
+        if resources.get("Secret").is_some_and(|secret| secret.attributes.contains_key("VersionId")) {
+            break;
+        }
+    }
+    let version = put(&scene.deployment, EXISTING, &credentials("missed"), &["AWSCURRENT"], 100);
+    let stack = creation.await.expect("the template is valid");
+    scene.deployment.expect(&stack, StackStatus::CreateComplete);
+    version
+}
+
+fn with_version_id(scene: &Scene, version_id: &str) -> StackInput {
+    let of_template = "SecretVersionId: !GetAtt Secret.VersionId";
+    let template = include_str!("../../../template.yaml");
+    assert_eq!(template.matches(of_template).count(), 1);
+    let template = TemplateSource::Uploaded(template.replace(of_template, &format!("SecretVersionId: {version_id}")));
+    StackInput { template, ..scene.deployment.input() }
+}
+
+/// The property may be older than the values, or not the id of a version at all.
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn the_mark_is_the_version_whose_values_were_copied() {
+    for (version_id, other) in [
+        ("!GetAtt Secret.VersionId", None),
+        ("!Sub '${Secret.VersionId}-1'", Some("!Sub '${Secret.VersionId}-2'")),
+        ("'1'", Some("'2'")),
+    ] {
+        let mut scene =
+            Scene::new(&[("CredentialSource", "UseExisting"), ("CredentialDelivery", "EnvironmentVariables")]);
+        let copied = create_with_version_id(&mut scene, version_id).await;
+        let state = |scene: &Scene| (scene.marker(), scene.deployment.environment()["ZSCALER_PRIVATE_KEY"].clone());
+        assert_eq!(state(&scene), (copied, canary("missed")), "{version_id}");
+        scene.deployment.set(&[("Tags", r#"{"team": "one"}"#)]);
+        let update = scene.deployment.cloudformation.update_stack(with_version_id(&scene, version_id));
+        let stack = update.await.expect("the template is valid");
+        scene.deployment.expect(&stack, StackStatus::UpdateComplete);
+        assert_eq!(scene.versions(), 1, "{version_id}: nothing is different");
+        for name in ["second", "third"] {
+            let version = scene.rotate(name).await;
+            assert_eq!(state(&scene), (version, canary(name)), "{version_id}: {:?}", scene.last_report());
+        }
+        // A new text of the property copies the values again.
+        if let Some(other) = other {
+            scene.deployment.aws.with(|world| world.event_bus.deliver_after(&[Duration::from_hours(1)]));
+            let version = scene.put(&credentials("fourth"), &["AWSCURRENT"]);
+            let update = scene.deployment.cloudformation.update_stack(with_version_id(&scene, other));
+            let stack = update.await.expect("the template is valid");
+            scene.deployment.expect(&stack, StackStatus::UpdateComplete);
+            assert_eq!(state(&scene), (version, canary("fourth")), "{other}");
+            scene.settle().await;
+            assert_eq!(scene.last_report().1, "everything has the current version already");
+        }
+        scene.end().await;
+    }
+}
+
 /// Whoever may describe a runtime sees its variables.
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn a_rule_cannot_make_variables_of_a_secret_that_the_runtime_has_not_copied() {
@@ -154,6 +223,7 @@ repeat_on_v2!("values.rs":
     a_rotation_that_nobody_noticed_does_not_end_the_later_ones
     a_rule_cannot_make_variables_of_a_secret_that_the_runtime_has_not_copied
     copied_values_are_read_again
+    the_mark_is_the_version_whose_values_were_copied
     values_that_do_not_work_are_put_back
     values_that_the_probe_cannot_use_are_put_back
 );
