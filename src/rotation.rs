@@ -4,7 +4,7 @@
 //! Nobody waits for an answer: the result is one line in the log, and a metric. Every event may come twice, late, or
 //! together with another one. The secret's present version decides, so that all of them end in the same state.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, SystemTime};
 
 use futures_util::future::join_all;
@@ -94,11 +94,12 @@ impl Current {
 enum Progress {
     /// It had the current version.
     Current,
-    /// Another update replaced what the rotation had set.
-    Superseded,
     /// It has a new version, which this text names.
     Published(String),
 }
+
+/// The ids of runtimes that something else changed before the rotation was verified, each with the error that says so.
+type Superseded = BTreeMap<String, Error>;
 
 /// The result of an event that did not end well. Several resources may read one secret, and each has a result of its own.
 #[derive(Debug, Default)]
@@ -175,6 +176,7 @@ impl Event<'_> {
         let job = self.job(&requester, &last_gets, &status);
         let mut rotated = Rotated::default();
         let mut written = None;
+        let mut superseded = Superseded::default();
         for round in 1..=ROUNDS_MAX {
             // The update of a stack may replace what the event names, or set what the rotation sets.
             if !stack::wait_until_complete(&job, STACK_PATIENCE).await? {
@@ -184,7 +186,7 @@ impl Event<'_> {
             let version_id = &secret.text.version_id;
             info!(version = version_id, round, "the secret's current version");
             let is_new = written.as_ref() != Some(version_id);
-            let (done, is_current) = match self.rotate(&secret, round, is_new).await {
+            let (done, is_current) = match self.rotate(&secret, round, is_new, &mut superseded).await {
                 Ok(ended) => ended,
                 Err(mut unfinished) => {
                     rotated.add(unfinished.done);
@@ -200,6 +202,9 @@ impl Event<'_> {
             }
             written = Some(secret.text.version_id);
         }
+        if let Some(error) = superseded.into_values().next() {
+            return Err(Unfinished { done: rotated, ..Unfinished::from(error) });
+        }
         if rotated == Rotated::default() {
             rotated.idle = Some("everything has the current version already");
         }
@@ -207,21 +212,36 @@ impl Event<'_> {
     }
 
     /// Brings everything that reads the secret to its current version, which is new to this delivery or not. The second
-    /// result is true if everything had it.
-    async fn rotate(&self, secret: &Current, round: u32, is_new: bool) -> Result<(Rotated, bool), Unfinished> {
+    /// result is true if everything had it. `superseded` are the runtimes for which the former round gave up, and then those
+    /// for which this one does.
+    async fn rotate(
+        &self,
+        secret: &Current,
+        round: u32,
+        is_new: bool,
+        superseded: &mut Superseded,
+    ) -> Result<(Rotated, bool), Unfinished> {
         // A provider does not show the value that it has.
         let providers = if is_new { &self.notice.providers[..] } else { &[] };
         let mut is_current = providers.is_empty();
         let providers = join_all(providers.iter().map(|entry| self.rotate_provider(entry, secret))).await;
-        let runtimes = self.notice.runtimes.iter().map(|entry| self.rotate_runtime(entry, secret, round, is_new));
+        let before = std::mem::take(superseded);
+        let runtimes = self.notice.runtimes.iter().map(|entry| {
+            // The version may have been published, and was not verified.
+            let is_new = is_new || before.contains_key(&entry.physical_resource_id);
+            self.rotate_runtime(entry, secret, round, is_new)
+        });
         let (mut rotated, mut errors) = (Rotated::default(), Vec::new());
-        for result in join_all(runtimes).await {
+        for (entry, result) in self.notice.runtimes.iter().zip(join_all(runtimes).await) {
             match result {
                 Ok(Progress::Current) => {}
-                Ok(Progress::Superseded) => is_current = false,
                 Ok(Progress::Published(version)) => {
                     is_current = false;
                     rotated.runtimes.push(version);
+                }
+                Err(error @ Error::Superseded { .. }) => {
+                    is_current = false;
+                    superseded.insert(entry.physical_resource_id.clone(), error);
                 }
                 Err(error) => errors.push(error),
             }
@@ -235,6 +255,7 @@ impl Event<'_> {
         if errors.is_empty() {
             return Ok((rotated, is_current));
         }
+        errors.extend(std::mem::take(superseded).into_values());
         Err(Unfinished { done: rotated, ..Unfinished::from(errors) })
     }
 
@@ -274,7 +295,6 @@ impl Event<'_> {
         let done = match runtime::rotate(job, &rotation).await? {
             runtime::RotationOutcome::Published(done) => done,
             runtime::RotationOutcome::Current => return Ok(Progress::Current),
-            runtime::RotationOutcome::Superseded => return Ok(Progress::Superseded),
         };
         let tools = match &entry.verification {
             None => None,
@@ -284,10 +304,14 @@ impl Event<'_> {
                     let (doing, last_status) = (format!("probing runtime {id}"), code.as_str().to_owned());
                     return Err(Error::OutOfTime { doing, last_status, in_progress_since: None });
                 }
-                // A deployment with that mode says so and changes nothing, either.
-                Err(error) if error.may_succeed_later() || verification.mode == Mode::Report => return Err(error),
+                Err(error) if error.may_succeed_later() => return Err(error),
                 Err(error @ (Error::Unverified { .. } | Error::InvalidProperty { .. })) => {
-                    return Err(runtime::put_back(job, &rotation, &done, error).await);
+                    let found = runtime::unchanged(job, &rotation, &done).await?;
+                    // A deployment with that mode says so and changes nothing, either.
+                    if verification.mode == Mode::Report {
+                        return Err(error);
+                    }
+                    return Err(runtime::put_back(job, &rotation, &done, found, error).await);
                 }
                 Err(error) => return Err(error),
             },
