@@ -206,13 +206,11 @@ impl Error {
     /// answer, something else came first, or time ran out.
     #[must_use]
     pub fn may_succeed_later(&self) -> bool {
-        let is_moment = matches!(
-            self,
-            Self::OutOfTime { .. }
-                | Self::Superseded { .. }
-                | Self::Unverified { code: Code::Busy | Code::IdpUnreachable | Code::Throttled, .. }
-        );
-        is_moment || self.passes()
+        match self {
+            Self::OutOfTime { .. } | Self::Superseded { .. } => true,
+            Self::Unverified { code, .. } => code.may_pass_later(),
+            _ => self.passes(),
+        }
     }
 
     /// Returns true if this is an API error of that kind.

@@ -146,6 +146,16 @@ pub(crate) async fn run(
     (report, result)
 }
 
+/// Returns true for a finding of a probe that may be due to the secret's value.
+fn blames_value(error: &Error) -> bool {
+    match error {
+        Error::Unverified { code, .. } => code.blames_server(),
+        // The probe cannot send the value.
+        Error::InvalidProperty { .. } => true,
+        _ => false,
+    }
+}
+
 /// One event at work.
 struct Event<'a> {
     /// Lambda's id of the event, from which tokens and the marks of versions follow.
@@ -305,7 +315,7 @@ impl Event<'_> {
                     return Err(Error::OutOfTime { doing, last_status, in_progress_since: None });
                 }
                 Err(error) if error.may_succeed_later() => return Err(error),
-                Err(error @ (Error::Unverified { .. } | Error::InvalidProperty { .. })) => {
+                Err(error) if blames_value(&error) => {
                     let found = runtime::unchanged(job, &rotation, &done).await?;
                     // A deployment with that mode says so and changes nothing, either.
                     if verification.mode == Mode::Report {
