@@ -18,7 +18,7 @@ use crate::event::{Home, RawProperties, RequestType};
 use crate::job::Job;
 use crate::last_get::LastGets;
 use crate::requester::Requester;
-use crate::resource;
+use crate::resource::Probe;
 use crate::resource::api_key_credential_provider;
 use crate::resource::gateway_target;
 use crate::resource::mcp_probe::{Mode, listed_by_gateway};
@@ -301,14 +301,16 @@ impl Event<'_> {
         check_keys(SECRET, &secret.name, &entry.required_keys, |key| secret.document.has_value(key))?;
         let id = &entry.physical_resource_id;
         let (delivery, publish_until) = (entry.credential_delivery, self.publish_until);
-        let rotation = runtime::Rotation { id, secret, delivery, round, is_new, publish_until };
+        let check =
+            |arn: &str| entry.verification.as_ref().map_or(Ok(()), |it| self.probe(job, entry, it, arn).map(drop));
+        let rotation = runtime::Rotation { id, secret, delivery, round, is_new, publish_until, check: &check };
         let done = match runtime::rotate(job, &rotation).await? {
             runtime::RotationOutcome::Published(done) => done,
             runtime::RotationOutcome::Current => return Ok(Progress::Current),
         };
         let tools = match &entry.verification {
             None => None,
-            Some(verification) => match self.verify(job, entry, verification, &done.arn).await {
+            Some(verification) => match self.probe(job, entry, verification, &done.arn)?.run(job).await {
                 Ok(tools) => tools,
                 Err(Error::Unverified { code, .. }) if self.deadline.is_within(LAST_MOMENTS) => {
                     let (doing, last_status) = (format!("probing runtime {id}"), code.as_str().to_owned());
@@ -332,19 +334,19 @@ impl Event<'_> {
         Ok(Progress::Published(format!("{id} version {}", done.version)))
     }
 
-    /// Probes the runtime's server. Returns the names of its tools, as far as it was asked.
-    async fn verify(
+    /// Returns the probe of the runtime's server. An error is the rule's.
+    fn probe(
         &self,
         job: &Job<'_>,
         entry: &RuntimeEntry,
         verification: &Verification,
         arn: &str,
-    ) -> Result<Option<BTreeSet<String>>, Error> {
+    ) -> Result<Probe, Error> {
         let mut properties = verification.probe.clone();
         properties.insert("Endpoint".to_owned(), json!(mcp_url(arn)));
         properties.insert("LogGroupName".to_owned(), json!(log_group_name(&entry.physical_resource_id)));
         properties.insert("SecretId".to_owned(), json!(self.notice.secret_arn));
-        resource::probe(job, &RawProperties::from(properties)).await
+        Probe::parse(job, &RawProperties::from(properties))
     }
 
     /// Lets a gateway read the server's tools again, unless it is known to have them.

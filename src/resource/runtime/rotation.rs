@@ -51,6 +51,8 @@ pub(crate) struct Rotation<'a> {
     pub(crate) is_new: bool,
     /// The time up to which a version is published.
     pub(crate) publish_until: Deadline,
+    /// Checks, with the runtime's ARN, that the new version can be verified.
+    pub(crate) check: &'a (dyn Fn(&str) -> Result<(), Error> + Sync),
 }
 
 /// A runtime with a new version.
@@ -101,6 +103,7 @@ pub(crate) async fn rotate(job: &Job<'_>, rotation: &Rotation<'_>) -> Result<Rot
     if marker.knows(version_id) && !found.live.is_failed() {
         return outcome_of_earlier(job, rotation, &marker, &found.live);
     }
+    (rotation.check)(found.live.agent_runtime_arn())?;
     if rotation.publish_until.is_within(Duration::ZERO) {
         return Err(Error::OutOfTime {
             doing: format!("preparing a version of runtime {}", rotation.id),

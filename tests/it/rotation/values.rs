@@ -98,6 +98,30 @@ async fn values_that_the_probe_cannot_use_are_put_back() {
     scene.end().await;
 }
 
+/// Such a rule would publish a version and put it back with each rotation.
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_rule_whose_probe_is_invalid_changes_nothing() {
+    let mut scene = create().await;
+    scene.deployment.aws.with(|world| world.event_bus.deliver_after(&[Duration::from_hours(1)]));
+    let version = scene.put(&credentials("good"), &["AWSCURRENT"]);
+    let before = scene.deployment.environment();
+    let input = scene.deliveries()[0].input.clone();
+    for (property, value) in
+        [("MinimumTools", "many"), ("Auth", "BEARER"), ("CallArguments", "{"), ("SecretHeaders", "no map")]
+    {
+        let mut invalid = input.clone();
+        invalid["Runtimes"][0]["Verification"][property] = json!(value);
+        assert_eq!(events::send(&scene, &invalid).await, Ok(()), "Lambda need not deliver it again");
+        let (message, reason) = scene.last_report();
+        assert!(message == "ROTATION FAILED" && reason.contains(property), "{property}: {reason}");
+        assert_eq!((scene.deployment.environment(), scene.versions()), (before.clone(), 1), "{property}");
+    }
+    // The value is not refused.
+    scene.settle().await;
+    assert_eq!((scene.marker(), scene.versions()), (version, 2));
+    scene.end().await;
+}
+
 /// An update copies the present values, of which the next rotation has to know the version.
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn a_rotation_that_nobody_noticed_does_not_end_the_later_ones() {
@@ -222,6 +246,7 @@ fn set_environment(scene: &Scene, environment: &Value) {
 repeat_on_v2!("values.rs":
     a_rotation_that_nobody_noticed_does_not_end_the_later_ones
     a_rule_cannot_make_variables_of_a_secret_that_the_runtime_has_not_copied
+    a_rule_whose_probe_is_invalid_changes_nothing
     copied_values_are_read_again
     the_mark_is_the_version_whose_values_were_copied
     values_that_do_not_work_are_put_back
