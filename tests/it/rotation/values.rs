@@ -9,6 +9,16 @@ async fn create() -> Scene {
     Scene::create(&[("CredentialDelivery", value)]).await
 }
 
+/// Lets the server fail with the next version of the runtime: in its update on V2, and otherwise in the probe.
+fn break_next_version(scene: &Scene) {
+    if matrix::platform() == emulator::agentcore_control::PlatformVersion::V2 {
+        scene.fault("UpdateAgentRuntime", 1, FaultEffect::BecomesFailed("The container exited".to_owned()));
+    } else {
+        let start = Start::Crash("SystemExit: the key was refused".to_owned());
+        scene.deployment.aws.with(|world| world.containers.behave(Behaviour { start, ..Behaviour::zscaler() }));
+    }
+}
+
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn copied_values_are_read_again() {
     let mut scene = create().await;
@@ -36,14 +46,7 @@ async fn copied_values_are_read_again() {
 async fn values_that_do_not_work_are_put_back() {
     let mut scene = create().await;
     let before = scene.deployment.environment();
-    let broken =
-        Behaviour { start: Start::Crash("SystemExit: the key was refused".to_owned()), ..Behaviour::zscaler() };
-    let on_v2 = matrix::platform() == emulator::agentcore_control::PlatformVersion::V2;
-    if on_v2 {
-        scene.fault("UpdateAgentRuntime", 1, FaultEffect::BecomesFailed("The container exited".to_owned()));
-    } else {
-        scene.deployment.aws.with(|world| world.containers.behave(broken));
-    }
+    break_next_version(&scene);
     scene.deployment.aws.with(|world| world.event_bus.deliver_after(&[Duration::ZERO, Duration::from_mins(30)]));
     let mut value = credentials("refused");
     value["ZSCALER_EXTRA"] = json!("of the version that is refused");
@@ -96,6 +99,41 @@ async fn values_that_the_probe_cannot_use_are_put_back() {
     assert!(reason.contains("the former values were put back"), "{reason}");
     assert_eq!(scene.deployment.environment()["ZSCALER_MCP_AUTH_API_KEY"], "cAnArY-first");
     scene.end().await;
+}
+
+/// Its probe might pass, because the update brings another image, or because nothing is probed.
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn refused_values_stay_away_even_if_the_former_ones_are_forgotten() {
+    for version_id in ["!Ref AWS::NoValue", "'1'", "!GetAtt Secret.VersionId"] {
+        let mut scene =
+            Scene::new(&[("CredentialSource", "UseExisting"), ("CredentialDelivery", "EnvironmentVariables")]);
+        let copied = create_with_version_id(&mut scene, version_id).await;
+        break_next_version(&scene);
+        let refused = scene.rotate("refused").await;
+        assert!(scene.last_report().1.contains("the former values were put back"), "{:?}", scene.last_report());
+        scene.move_label("AWSPREVIOUS", &copied, &refused);
+        scene.deployment.aws.with(|world| {
+            world.secrets.delete_deprecated_versions();
+            world.containers.behave(Behaviour::zscaler());
+        });
+        let before = scene.deployment.environment();
+        scene.deployment.set(&[("DisabledTools", "zia_delete")]);
+        let update = scene.deployment.cloudformation.update_stack(with_version_id(&scene, version_id));
+        let stack = update.await.expect("the template is valid");
+        scene.deployment.expect(&stack, StackStatus::UpdateComplete);
+        let mut after = scene.deployment.environment();
+        assert_eq!(after.remove("ZSCALER_MCP_DISABLED_TOOLS").as_deref(), Some("zia_delete"), "{version_id}");
+        assert_eq!(
+            (after["ZSCALER_PRIVATE_KEY"].as_str(), after == before),
+            (&*canary("missed"), true),
+            "{version_id}"
+        );
+        // The next value is compared with what the runtime has, or is refused in plain words.
+        scene.rotate("good").await;
+        let (message, reason) = scene.last_report();
+        assert!(message == "ROTATED" || reason.contains("update the stack"), "{version_id}: {reason}");
+        scene.end().await;
+    }
 }
 
 /// Such a rule would publish a version and put it back with each rotation.
@@ -248,6 +286,7 @@ repeat_on_v2!("values.rs":
     a_rule_cannot_make_variables_of_a_secret_that_the_runtime_has_not_copied
     a_rule_whose_probe_is_invalid_changes_nothing
     copied_values_are_read_again
+    refused_values_stay_away_even_if_the_former_ones_are_forgotten
     the_mark_is_the_version_whose_values_were_copied
     values_that_do_not_work_are_put_back
     values_that_the_probe_cannot_use_are_put_back
