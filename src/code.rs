@@ -42,6 +42,7 @@ codes! {
     Redirected = "REDIRECTED",
     ServerError = "SERVER_ERROR",
     PlatformRefused = "PLATFORM_REFUSED",
+    PlatformFailed = "PLATFORM_FAILED",
     Unauthorized = "UNAUTHORIZED",
     ClaimMismatch = "CLAIM_MISMATCH",
     ClientRefused = "CLIENT_REFUSED",
@@ -56,6 +57,44 @@ codes! {
     QuotaExceeded = "QUOTA_EXCEEDED",
     Busy = "BUSY",
     TimedOut = "TIMED_OUT",
+}
+
+impl Code {
+    /// Returns true if the server is to blame, with its tools and the credentials that it was given. Otherwise AgentCore, the
+    /// network, an identity provider or the access of whoever verified it is.
+    pub(crate) fn blames_server(self) -> bool {
+        matches!(
+            self,
+            Self::ContainerDidNotStart
+                | Self::ContainerFailed
+                | Self::TooFewTools
+                | Self::ToolsMissing
+                | Self::OtherToolCount
+                | Self::ToolFailed
+                | Self::ToolNotReadOnly
+                | Self::NotMcp
+                | Self::CatalogueTooLarge
+                | Self::McpError
+                | Self::RevisionRefused
+                | Self::ServerRefused
+                | Self::Redirected
+                | Self::ServerError
+        )
+    }
+
+    /// Returns true if the same verification may pass later, whatever is verified.
+    pub(crate) fn may_pass_later(self) -> bool {
+        matches!(
+            self,
+            Self::Busy
+                | Self::IdpUnreachable
+                | Self::PlatformFailed
+                | Self::QuotaExceeded
+                | Self::Throttled
+                | Self::TimedOut
+                | Self::Unreachable
+        )
+    }
 }
 
 #[cfg(test)]

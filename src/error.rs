@@ -124,6 +124,11 @@ pub enum Error {
         /// The time since which the resource has been in progress, from its own timestamps.
         in_progress_since: Option<SystemTime>,
     },
+    /// Somebody else changed a resource, so that what was found before says nothing about it.
+    Superseded {
+        /// `runtime my_server`.
+        what: String,
+    },
     /// A resource of that name exists and carries no proof that this stack created it.
     NotOurs {
         /// `runtime named my_server (my_server-abc…)`.
@@ -198,14 +203,14 @@ impl Error {
     }
 
     /// Returns true if the same work may succeed later: a call failed for a transient reason, somebody was busy or did not
-    /// answer, or time ran out.
+    /// answer, something else came first, or time ran out.
     #[must_use]
     pub fn may_succeed_later(&self) -> bool {
-        let is_moment = matches!(
-            self,
-            Self::OutOfTime { .. } | Self::Unverified { code: Code::Busy | Code::IdpUnreachable | Code::Throttled, .. }
-        );
-        is_moment || self.passes()
+        match self {
+            Self::OutOfTime { .. } | Self::Superseded { .. } => true,
+            Self::Unverified { code, .. } => code.may_pass_later(),
+            _ => self.passes(),
+        }
     }
 
     /// Returns true if this is an API error of that kind.
@@ -224,6 +229,9 @@ impl fmt::Display for Error {
             Self::TerminalStatus { what, status, reasons } => write!(f, "{what} ended in {status}: {reasons}"),
             Self::OutOfTime { doing, last_status, .. } => {
                 write!(f, "ran out of time {doing}; the last status was {last_status}; repeat the operation")
+            }
+            Self::Superseded { what } => {
+                write!(f, "{what} was changed by something else meanwhile; repeat the operation")
             }
             Self::NotOurs { what, advice } => write!(f, "a {what} exists and belongs to someone else; {advice}"),
             Self::InUse { what, dependents } => {

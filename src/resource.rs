@@ -120,10 +120,20 @@ async fn run_as<R: Lifecycle>(job: &Job<'_>, request: &Request) -> Outcome {
     }
 }
 
-/// Probes a server with the properties of a probe, whatever its mode. Returns the names of its tools, or `None` if the
-/// probe has no credentials to ask with.
-pub(crate) async fn probe(job: &Job<'_>, raw: &RawProperties) -> Result<Option<BTreeSet<String>>, Error> {
-    mcp_probe::tools(job, &parse::<mcp_probe::McpProbe>(job, raw)?).await
+/// A probe of a server whose properties are valid.
+pub(crate) struct Probe(<mcp_probe::McpProbe as Lifecycle>::Properties);
+
+impl Probe {
+    /// Parses the properties of a probe. Calls nothing.
+    pub(crate) fn parse(job: &Job<'_>, raw: &RawProperties) -> Result<Self, Error> {
+        parse::<mcp_probe::McpProbe>(job, raw).map(Self)
+    }
+
+    /// Probes the server, whatever the mode. Returns the names of its tools, or `None` if the probe has no credentials to ask
+    /// with.
+    pub(crate) async fn run(&self, job: &Job<'_>) -> Result<Option<BTreeSet<String>>, Error> {
+        mcp_probe::tools(job, &self.0).await
+    }
 }
 
 fn parse<R: Lifecycle>(job: &Job<'_>, raw: &RawProperties) -> Result<R::Properties, Error> {

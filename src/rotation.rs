@@ -4,7 +4,7 @@
 //! Nobody waits for an answer: the result is one line in the log, and a metric. Every event may come twice, late, or
 //! together with another one. The secret's present version decides, so that all of them end in the same state.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, SystemTime};
 
 use futures_util::future::join_all;
@@ -18,7 +18,7 @@ use crate::event::{Home, RawProperties, RequestType};
 use crate::job::Job;
 use crate::last_get::LastGets;
 use crate::requester::Requester;
-use crate::resource;
+use crate::resource::Probe;
 use crate::resource::api_key_credential_provider;
 use crate::resource::gateway_target;
 use crate::resource::mcp_probe::{Mode, listed_by_gateway};
@@ -94,11 +94,12 @@ impl Current {
 enum Progress {
     /// It had the current version.
     Current,
-    /// Another update replaced what the rotation had set.
-    Superseded,
     /// It has a new version, which this text names.
     Published(String),
 }
+
+/// The ids of runtimes that something else changed before the rotation was verified, each with the error that says so.
+type Superseded = BTreeMap<String, Error>;
 
 /// The result of an event that did not end well. Several resources may read one secret, and each has a result of its own.
 #[derive(Debug, Default)]
@@ -145,6 +146,16 @@ pub(crate) async fn run(
     (report, result)
 }
 
+/// Returns true for a finding of a probe that may be due to the secret's value.
+fn blames_value(error: &Error) -> bool {
+    match error {
+        Error::Unverified { code, .. } => code.blames_server(),
+        // The probe cannot send the value.
+        Error::InvalidProperty { .. } => true,
+        _ => false,
+    }
+}
+
 /// One event at work.
 struct Event<'a> {
     /// Lambda's id of the event, from which tokens and the marks of versions follow.
@@ -175,6 +186,7 @@ impl Event<'_> {
         let job = self.job(&requester, &last_gets, &status);
         let mut rotated = Rotated::default();
         let mut written = None;
+        let mut superseded = Superseded::default();
         for round in 1..=ROUNDS_MAX {
             // The update of a stack may replace what the event names, or set what the rotation sets.
             if !stack::wait_until_complete(&job, STACK_PATIENCE).await? {
@@ -184,7 +196,7 @@ impl Event<'_> {
             let version_id = &secret.text.version_id;
             info!(version = version_id, round, "the secret's current version");
             let is_new = written.as_ref() != Some(version_id);
-            let (done, is_current) = match self.rotate(&secret, round, is_new).await {
+            let (done, is_current) = match self.rotate(&secret, round, is_new, &mut superseded).await {
                 Ok(ended) => ended,
                 Err(mut unfinished) => {
                     rotated.add(unfinished.done);
@@ -200,6 +212,9 @@ impl Event<'_> {
             }
             written = Some(secret.text.version_id);
         }
+        if let Some(error) = superseded.into_values().next() {
+            return Err(Unfinished { done: rotated, ..Unfinished::from(error) });
+        }
         if rotated == Rotated::default() {
             rotated.idle = Some("everything has the current version already");
         }
@@ -207,21 +222,36 @@ impl Event<'_> {
     }
 
     /// Brings everything that reads the secret to its current version, which is new to this delivery or not. The second
-    /// result is true if everything had it.
-    async fn rotate(&self, secret: &Current, round: u32, is_new: bool) -> Result<(Rotated, bool), Unfinished> {
+    /// result is true if everything had it. `superseded` are the runtimes for which the former round gave up, and then those
+    /// for which this one does.
+    async fn rotate(
+        &self,
+        secret: &Current,
+        round: u32,
+        is_new: bool,
+        superseded: &mut Superseded,
+    ) -> Result<(Rotated, bool), Unfinished> {
         // A provider does not show the value that it has.
         let providers = if is_new { &self.notice.providers[..] } else { &[] };
         let mut is_current = providers.is_empty();
         let providers = join_all(providers.iter().map(|entry| self.rotate_provider(entry, secret))).await;
-        let runtimes = self.notice.runtimes.iter().map(|entry| self.rotate_runtime(entry, secret, round, is_new));
+        let before = std::mem::take(superseded);
+        let runtimes = self.notice.runtimes.iter().map(|entry| {
+            // The version may have been published, and was not verified.
+            let is_new = is_new || before.contains_key(&entry.physical_resource_id);
+            self.rotate_runtime(entry, secret, round, is_new)
+        });
         let (mut rotated, mut errors) = (Rotated::default(), Vec::new());
-        for result in join_all(runtimes).await {
+        for (entry, result) in self.notice.runtimes.iter().zip(join_all(runtimes).await) {
             match result {
                 Ok(Progress::Current) => {}
-                Ok(Progress::Superseded) => is_current = false,
                 Ok(Progress::Published(version)) => {
                     is_current = false;
                     rotated.runtimes.push(version);
+                }
+                Err(error @ Error::Superseded { .. }) => {
+                    is_current = false;
+                    superseded.insert(entry.physical_resource_id.clone(), error);
                 }
                 Err(error) => errors.push(error),
             }
@@ -235,6 +265,7 @@ impl Event<'_> {
         if errors.is_empty() {
             return Ok((rotated, is_current));
         }
+        errors.extend(std::mem::take(superseded).into_values());
         Err(Unfinished { done: rotated, ..Unfinished::from(errors) })
     }
 
@@ -270,24 +301,29 @@ impl Event<'_> {
         check_keys(SECRET, &secret.name, &entry.required_keys, |key| secret.document.has_value(key))?;
         let id = &entry.physical_resource_id;
         let (delivery, publish_until) = (entry.credential_delivery, self.publish_until);
-        let rotation = runtime::Rotation { id, secret, delivery, round, is_new, publish_until };
+        let check =
+            |arn: &str| entry.verification.as_ref().map_or(Ok(()), |it| self.probe(job, entry, it, arn).map(drop));
+        let rotation = runtime::Rotation { id, secret, delivery, round, is_new, publish_until, check: &check };
         let done = match runtime::rotate(job, &rotation).await? {
             runtime::RotationOutcome::Published(done) => done,
             runtime::RotationOutcome::Current => return Ok(Progress::Current),
-            runtime::RotationOutcome::Superseded => return Ok(Progress::Superseded),
         };
         let tools = match &entry.verification {
             None => None,
-            Some(verification) => match self.verify(job, entry, verification, &done.arn).await {
+            Some(verification) => match self.probe(job, entry, verification, &done.arn)?.run(job).await {
                 Ok(tools) => tools,
                 Err(Error::Unverified { code, .. }) if self.deadline.is_within(LAST_MOMENTS) => {
                     let (doing, last_status) = (format!("probing runtime {id}"), code.as_str().to_owned());
                     return Err(Error::OutOfTime { doing, last_status, in_progress_since: None });
                 }
-                // A deployment with that mode says so and changes nothing, either.
-                Err(error) if error.may_succeed_later() || verification.mode == Mode::Report => return Err(error),
-                Err(error @ (Error::Unverified { .. } | Error::InvalidProperty { .. })) => {
-                    return Err(runtime::put_back(job, &rotation, &done, error).await);
+                Err(error) if error.may_succeed_later() => return Err(error),
+                Err(error) if blames_value(&error) => {
+                    let found = runtime::unchanged(job, &rotation, &done).await?;
+                    // A deployment with that mode says so and changes nothing, either.
+                    if verification.mode == Mode::Report {
+                        return Err(error);
+                    }
+                    return Err(runtime::put_back(job, &rotation, &done, found, error).await);
                 }
                 Err(error) => return Err(error),
             },
@@ -298,19 +334,19 @@ impl Event<'_> {
         Ok(Progress::Published(format!("{id} version {}", done.version)))
     }
 
-    /// Probes the runtime's server. Returns the names of its tools, as far as it was asked.
-    async fn verify(
+    /// Returns the probe of the runtime's server. An error is the rule's.
+    fn probe(
         &self,
         job: &Job<'_>,
         entry: &RuntimeEntry,
         verification: &Verification,
         arn: &str,
-    ) -> Result<Option<BTreeSet<String>>, Error> {
+    ) -> Result<Probe, Error> {
         let mut properties = verification.probe.clone();
         properties.insert("Endpoint".to_owned(), json!(mcp_url(arn)));
         properties.insert("LogGroupName".to_owned(), json!(log_group_name(&entry.physical_resource_id)));
         properties.insert("SecretId".to_owned(), json!(self.notice.secret_arn));
-        resource::probe(job, &RawProperties::from(properties)).await
+        Probe::parse(job, &RawProperties::from(properties))
     }
 
     /// Lets a gateway read the server's tools again, unless it is known to have them.

@@ -71,6 +71,11 @@ pub(crate) async fn wait_until_complete(job: &Job<'_>, patience: Duration) -> Re
     .await
 }
 
+/// Returns true if an operation on the stack is in progress, or if the stack was deleted.
+pub(crate) async fn is_changing(job: &Job<'_>) -> Result<bool, Error> {
+    Ok(status(job).await?.is_none_or(|status| is_in_progress(&status) || is_gone(&status)))
+}
+
 fn is_gone(status: &StackStatus) -> bool {
     let word = status.as_str();
     word.starts_with("DELETE_") || word.starts_with("REVIEW_") || word.starts_with("ROLLBACK_")

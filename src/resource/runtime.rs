@@ -42,7 +42,7 @@ use log_group::LogGroup;
 use properties::{Properties, default_name};
 
 pub(crate) use properties::CredentialDelivery;
-pub(crate) use rotation::{Rotation, RotationOutcome, put_back, rotate};
+pub(crate) use rotation::{Rotation, RotationOutcome, put_back, rotate, unchanged};
 
 /// The type's lifecycle.
 #[derive(Debug)]

@@ -21,6 +21,7 @@ mod events;
 mod provider;
 mod redelivery;
 mod reports;
+mod superseded;
 mod values;
 
 const MARKER: &str = "AGENTCORE_PROVISIONER_SECRET_VERSION";

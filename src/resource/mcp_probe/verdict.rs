@@ -140,7 +140,7 @@ impl Attempt<'_> {
                 if seen.status < 500 {
                     Verdict::Final(Code::PlatformRefused, sentence("refuses the probe's request with the error"))
                 } else {
-                    Verdict::Retry(Code::ServerError, sentence("kept failing with the error"))
+                    Verdict::Retry(Code::PlatformFailed, sentence("kept failing with the error"))
                 }
             }
             PlatformRefusal::Throttled => {

@@ -36,20 +36,21 @@ impl<'a> DesiredRuntime<'a> {
         Ok(Self { properties, old, environment, name: properties.name(job.requester()) })
     }
 
-    /// Returns the environment that the update of a runtime with the `live` one asks for. Returns `None` in a rollback that the
-    /// secret does not allow.
+    /// Returns the environment that the update of a runtime with the `live` one asks for. Returns `None` if the secret's
+    /// values cannot be used: in a rollback that the secret does not allow, or after a rotation that refused them.
     async fn updated(&self, job: &Job<'_>, live: &Variables) -> Result<Option<Variables>, Error> {
         let Some(environment) = &self.environment else { return Ok(None) };
         if !self.keeps_secret_version() {
             return Ok(Some(environment::with_mark(environment.variables.clone(), live)));
         }
-        unless_rolling_back(job, environment::after_rotation(job, self.properties, environment, live).await)
+        let updated = environment::after_rotation(job, self.properties, environment, live).await;
+        Ok(unless_rolling_back(job, updated)?.flatten())
     }
 
-    /// Returns true if the template asks for the same version of the secret as before: a rotation since then stays.
+    /// Returns true if the template asks for the same version of the secret as before, or for none: a rotation since then
+    /// stays.
     fn keeps_secret_version(&self) -> bool {
-        let version = &self.properties.secret_version_id;
-        version.is_some() && self.old.is_some_and(|old| old.secret_version_id == *version)
+        self.old.is_some_and(|old| old.secret_version_id == self.properties.secret_version_id)
     }
 }
 

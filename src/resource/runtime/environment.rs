@@ -8,7 +8,7 @@ use super::properties::{
 use crate::error::Error;
 use crate::job::Job;
 use crate::sensitive::Sensitive;
-use crate::stored_secret;
+use crate::stored_secret::{self, Document, Stored};
 use crate::text::quote;
 
 /// Bounds of EnvironmentVariablesMap (API reference, CreateAgentRuntime).
@@ -17,8 +17,9 @@ const KEY_CHARS_MAX: usize = 100;
 const VALUE_CHARS_MAX: usize = 5000;
 const SHORTEN: &str = "shorten it, here or in the secret";
 
-/// The variable that carries `SecretVersionId`. Only a configuration that differs creates a new version of a runtime,
-/// and a delivery of the same event has to see that an earlier one already created it: this variable gives both.
+/// The variable that carries `SecretVersionId`, or the version of the secret whose values were copied. Only a configuration
+/// that differs creates a new version of a runtime, and a delivery of the same event has to see that an earlier one already
+/// created it: this variable gives both.
 pub(super) const SECRET_VERSION_VARIABLE: &str = "AGENTCORE_PROVISIONER_SECRET_VERSION";
 
 /// The value of that variable: the version of the secret that the runtime works with, and what a rotation did with it.
@@ -127,36 +128,55 @@ pub(super) fn with_mark(
 
 /// Builds the whole environment. Reads the secret only if its keys become variables.
 pub(super) async fn build(job: &Job<'_>, properties: &Properties) -> Result<Environment, Error> {
-    build_with(job, properties, None).await
+    let Some(secret) = copied_secret(properties) else { return build_with(job, properties, None) };
+    let Stored { version_id, document, .. } = stored_secret::read(job, "SecretId", &secret.id).await?;
+    build_with(job, properties, Some((&version_id, &document)))
+}
+
+/// Builds the environment with the values of a version of the secret. Returns `None` if it can no longer be read.
+async fn build_former(job: &Job<'_>, properties: &Properties, version_id: &str) -> Result<Option<Environment>, Error> {
+    let Some(secret) = copied_secret(properties) else { return Ok(None) };
+    let document = stored_secret::version(job, &job.requester().secret_id(&secret.id), version_id).await?;
+    document.map(|document| build_with(job, properties, Some((version_id, &document)))).transpose()
+}
+
+/// Returns the secret if its values become variables.
+fn copied_secret(properties: &Properties) -> Option<&SecretSource> {
+    properties.secret.as_ref().filter(|secret| secret.delivery == CredentialDelivery::EnvironmentVariables)
 }
 
 /// Builds the environment of an update that leaves the secret's version to the rotations. `live` is the environment of the
-/// runtime, and `current` the one that has the secret's present values.
+/// runtime, and `current` the one that has the secret's present values. Returns `None` if a rotation has found that those do
+/// not work, and the former ones can no longer be read.
 pub(super) async fn after_rotation(
     job: &Job<'_>,
     properties: &Properties,
     current: &Environment,
     live: &BTreeMap<String, Sensitive>,
-) -> Result<BTreeMap<String, Sensitive>, Error> {
+) -> Result<Option<BTreeMap<String, Sensitive>>, Error> {
     let marker = Marker::of(live);
     let (mut variables, marker) = match &current.copied_version {
-        None => (current.variables.clone(), live.get(SECRET_VERSION_VARIABLE).cloned()),
-        // A rotation found that these values do not work.
+        None => {
+            let marker = live.get(SECRET_VERSION_VARIABLE).filter(|_| properties.secret.is_some());
+            (current.variables.clone(), marker.cloned())
+        }
         Some(version) if marker.refused() == Some(version) => {
-            let former = build_with(job, properties, Some(&marker.in_use)).await?;
-            let is_former = former.copied_version.as_ref() == Some(&marker.in_use);
-            let marker = if is_former { marker.to_value() } else { Marker::new(version).to_value() };
-            (former.variables, Some(marker))
+            let Some(former) = build_former(job, properties, &marker.in_use).await? else { return Ok(None) };
+            (former.variables, Some(marker.to_value()))
         }
         Some(version) if marker.in_use == *version => (current.variables.clone(), Some(marker.to_value())),
-        // The next rotation has to know whose values these are.
-        Some(version) => (current.variables.clone(), Some(Marker::new(version).to_value())),
+        // The next rotation has to know whose values these are, unless the template wants no mark and no rotation has left
+        // one.
+        Some(version) => {
+            let is_marked = properties.secret_version_id.is_some() || live.contains_key(SECRET_VERSION_VARIABLE);
+            (current.variables.clone(), is_marked.then(|| Marker::new(version).to_value()))
+        }
     };
     variables.extend(marker.map(|marker| (SECRET_VERSION_VARIABLE.to_owned(), marker)));
-    Ok(variables)
+    Ok(Some(variables))
 }
 
-/// Builds the environment of a rollback that the secret, as it is now, does not allow: the template's variables, and those
+/// Builds the environment of an update for which the secret's values cannot be used: the template's variables, and those
 /// that the runtime has from the secret. `undone` are the properties of the update that is undone.
 pub(super) fn kept(properties: &Properties, undone: Option<&Properties>, live: &Variables) -> Variables {
     let of_template =
@@ -169,43 +189,33 @@ pub(super) fn kept(properties: &Properties, undone: Option<&Properties>, live: &
     variables
 }
 
-/// Builds the environment with the values of this version of the secret, or of the present one.
-async fn build_with(job: &Job<'_>, properties: &Properties, version: Option<&str>) -> Result<Environment, Error> {
+/// Builds the environment with the values of a version of the secret, if they become variables.
+fn build_with(job: &Job<'_>, properties: &Properties, copied: Option<(&str, &Document)>) -> Result<Environment, Error> {
     let mut environment = properties.environment.clone();
-    let mut copied_version = None;
-    if let Some(secret) = &properties.secret {
-        match secret.delivery {
-            CredentialDelivery::ContainerRetrieval => {
-                let name = name_for_container(secret, &properties.role_arn);
-                if environment.insert(secret.variable.clone(), Sensitive::new(name)).is_some() {
-                    let problem = format!("sets {}, which `SecretId` sets; leave it out", secret.variable);
-                    return Err(Error::property(ENVIRONMENT, problem));
-                }
-            }
-            CredentialDelivery::EnvironmentVariables => {
-                let stored = stored_secret::read(job, "SecretId", &secret.id).await?;
-                let former = match version {
-                    Some(version) => stored_secret::version(job, &stored.arn, version).await?.zip(Some(version)),
-                    None => None,
-                };
-                let (document, version) = former
-                    .as_ref()
-                    .map_or((&stored.document, stored.version_id.as_str()), |(document, version)| (document, version));
-                copied_version = Some(version.to_owned());
-                let texts = document.texts().map_err(|key| {
-                    let problem =
-                        format!("names a secret whose key `{key}` is nested; an environment variable is one text");
-                    Error::property("SecretId", problem)
-                })?;
-                for (key, value) in texts {
-                    job.mask.add(&value);
-                    // A variable in the template wins over the same key in the secret.
-                    environment.entry(key).or_insert(value);
-                }
-            }
+    let retrieved = properties.secret.as_ref().filter(|it| it.delivery == CredentialDelivery::ContainerRetrieval);
+    if let Some(secret) = retrieved {
+        let name = name_for_container(secret, &properties.role_arn);
+        if environment.insert(secret.variable.clone(), Sensitive::new(name)).is_some() {
+            let problem = format!("sets {}, which `SecretId` sets; leave it out", secret.variable);
+            return Err(Error::property(ENVIRONMENT, problem));
         }
     }
+    if let Some((_, document)) = copied {
+        let texts = document.texts().map_err(|key| {
+            let problem = format!("names a secret whose key `{key}` is nested; an environment variable is one text");
+            Error::property("SecretId", problem)
+        })?;
+        for (key, value) in texts {
+            job.mask.add(&value);
+            // A variable in the template wins over the same key in the secret.
+            environment.entry(key).or_insert(value);
+        }
+    }
+    let copied_version = copied.map(|(version_id, _)| version_id.to_owned());
     if let Some(version) = &properties.secret_version_id {
+        // The next rotation has to know whose values these are: the secret may have been rotated since the template's
+        // version was read, and the template may give any text.
+        let version = copied_version.as_ref().unwrap_or(version);
         environment.insert(SECRET_VERSION_VARIABLE.to_owned(), Sensitive::new(version.as_str()));
     }
     for (name, value) in &properties.extra_environment {

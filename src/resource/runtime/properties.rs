@@ -131,7 +131,8 @@ pub(crate) struct Properties {
     #[property(flatten = SecretFields, map = secret)]
     pub secret: Option<SecretSource>,
     /// Opaque. A new value creates a new version of the runtime, so that new sessions have the new secret; on V2 there is
-    /// no other way. Reaches the container as `AGENTCORE_PROVISIONER_SECRET_VERSION`.
+    /// no other way. Reaches the container as `AGENTCORE_PROVISIONER_SECRET_VERSION`. With `CredentialDelivery`
+    /// EnvironmentVariables, a new value copies the secret's values again, and the variable is the id of their version.
     #[property(name = "SecretVersionId")]
     pub secret_version_id: Option<String>,
     #[property(flatten = NetworkFields, parse = network)]

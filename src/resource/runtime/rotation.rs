@@ -14,14 +14,16 @@ use super::failure;
 use super::governed::READ_ONLY;
 use super::properties::CredentialDelivery;
 use crate::agentcore::engine;
-use crate::agentcore::provisioned::{self, Created, Desired, Found, Provisioned, Updated, gone};
+use crate::agentcore::provisioned::{self, Created, Desired, Found, Updated, gone};
 use crate::agentcore::put::{Governed, Rule};
 use crate::agentcore::runtime::{self, Runtime, Version};
 use crate::agentcore::waiters::{Live, Phase};
 use crate::error::Error;
 use crate::job::Job;
 use crate::sensitive::Sensitive;
+use crate::stack;
 use crate::stored_secret::{self, Document, Stored};
+use crate::text::quote;
 use crate::wait::Deadline;
 
 /// The remedy for a value that does not work.
@@ -49,11 +51,14 @@ pub(crate) struct Rotation<'a> {
     pub(crate) is_new: bool,
     /// The time up to which a version is published.
     pub(crate) publish_until: Deadline,
+    /// Checks, with the runtime's ARN, that the new version can be verified.
+    pub(crate) check: &'a (dyn Fn(&str) -> Result<(), Error> + Sync),
 }
 
 /// A runtime with a new version.
 pub(crate) struct Rotated {
     pub(crate) arn: String,
+    /// The runtime's version. Empty if the update failed.
     pub(crate) version: String,
     /// The changes that put the former variables back. `None` after an earlier delivery published the version.
     former: Option<Changes>,
@@ -67,12 +72,20 @@ pub(crate) enum RotationOutcome {
     Current,
     /// It has a new version, which this delivery of the event or an earlier one published.
     Published(Rotated),
-    /// An update by somebody else came after the rotation's, and the runtime has another version of the secret again.
-    Superseded,
+}
+
+impl Rotated {
+    /// Returns true if the runtime still is as the rotation left it. If the update failed, it may show its former variables.
+    fn is_live(&self, rotation: &Rotation<'_>, live: &GetAgentRuntimeOutput) -> bool {
+        let Marker { in_use, .. } = Marker::of(&environment_of(live));
+        (self.version.is_empty() || self.version == live.agent_runtime_version())
+            && (in_use == rotation.secret.version_id || (live.is_failed() && in_use == self.former_version))
+    }
 }
 
 /// Publishes a version of the runtime for the secret's current version. Refuses a runtime that is not provably this
-/// stack's. May run twice.
+/// stack's. Fails with [`Error::Superseded`] if something else changed the runtime, the stack or the secret meanwhile. May run
+/// twice.
 pub(crate) async fn rotate(job: &Job<'_>, rotation: &Rotation<'_>) -> Result<RotationOutcome, Error> {
     let Some(found) = provisioned::current::<Runtime>(job, rotation.id).await? else {
         return Err(Error::TerminalStatus {
@@ -84,18 +97,13 @@ pub(crate) async fn rotate(job: &Job<'_>, rotation: &Rotation<'_>) -> Result<Rot
     };
     let environment = environment_of(&found.live);
     let reads_itself = rotation.delivery == CredentialDelivery::ContainerRetrieval;
-    if reads_itself && !environment.values().any(|value| names(rotation.secret, value.expose())) {
-        let problem = format!(
-            "is secret {}, which no variable of runtime {} names; name the secret that the runtime reads",
-            rotation.secret.name, rotation.id
-        );
-        return Err(Error::property("SecretArn", problem));
-    }
+    check_delivery(rotation, &environment)?;
     let marker = Marker::of(&environment);
     let version_id = &rotation.secret.version_id;
     if marker.knows(version_id) && !found.live.is_failed() {
         return outcome_of_earlier(job, rotation, &marker, &found.live);
     }
+    (rotation.check)(found.live.agent_runtime_arn())?;
     if rotation.publish_until.is_within(Duration::ZERO) {
         return Err(Error::OutOfTime {
             doing: format!("preparing a version of runtime {}", rotation.id),
@@ -128,17 +136,36 @@ pub(crate) async fn rotate(job: &Job<'_>, rotation: &Rotation<'_>) -> Result<Rot
             Ok(RotationOutcome::Published(rotated(arn, version)))
         }
         Err(error @ Error::TerminalStatus { .. }) => {
-            let found = provisioned::current::<Runtime>(job, rotation.id).await?;
-            let is_usable = found.filter(|found| found.live.phase() == Phase::Ready);
-            if is_usable
-                .is_some_and(|found| !Marker::of(&environment_of(&found.live)).knows(&rotation.secret.version_id))
-            {
-                return Ok(RotationOutcome::Superseded);
-            }
             let done = rotated(String::new(), String::new());
-            Err(put_back(job, rotation, &done, error).await)
+            let found = unchanged(job, rotation, &done).await?;
+            Err(put_back(job, rotation, &done, found, error).await)
         }
         Err(error) => Err(error),
+    }
+}
+
+/// Refuses a rule that is mistaken about how the runtime gets the secret. A secret whose name the container knows must not
+/// become variables, which everybody sees who may describe the runtime.
+fn check_delivery(rotation: &Rotation<'_>, environment: &BTreeMap<String, Sensitive>) -> Result<(), Error> {
+    let Rotation { id, secret, delivery, .. } = rotation;
+    let is_named = environment.values().any(|value| names(secret, value.expose()));
+    match delivery {
+        CredentialDelivery::ContainerRetrieval if !is_named => {
+            let name = &secret.name;
+            let problem = format!(
+                "is secret {name}, which no variable of runtime {id} names; name the secret that the runtime reads"
+            );
+            Err(Error::property("SecretArn", problem))
+        }
+        CredentialDelivery::EnvironmentVariables if is_named => {
+            let name = &secret.name;
+            let problem = format!(
+                "is EnvironmentVariables, and a variable of runtime {id} names secret {name}, so that the container reads \
+                 it itself; give ContainerRetrieval"
+            );
+            Err(Error::property("CredentialDelivery", problem))
+        }
+        CredentialDelivery::ContainerRetrieval | CredentialDelivery::EnvironmentVariables => Ok(()),
     }
 }
 
@@ -173,15 +200,42 @@ fn event_mark(job: &Job<'_>) -> String {
     job.requester().client_token("rotation")[..8].to_owned()
 }
 
+/// Returns the runtime if a failure can only be due to the secret's version: the runtime still is as the rotation left it, no
+/// operation on the stack is in progress, and the secret was not rotated again. Fails with [`Error::Superseded`] otherwise.
+pub(crate) async fn unchanged(
+    job: &Job<'_>,
+    rotation: &Rotation<'_>,
+    rotated: &Rotated,
+) -> Result<Found<Runtime>, Error> {
+    let superseded = || superseded(rotation.id);
+    let found = provisioned::current::<Runtime>(job, rotation.id).await?.ok_or_else(superseded)?;
+    let Stored { arn, version_id, .. } = rotation.secret;
+    let is_latest = rotated.is_live(rotation, &found.live)
+        && !stack::is_changing(job).await?
+        && stored_secret::read_any(job, "SecretArn", arn).await?.version_id == *version_id;
+    if is_latest { Ok(found) } else { Err(superseded()) }
+}
+
+fn superseded(id: &str) -> Error {
+    Error::Superseded { what: format!("runtime {id}, its stack or its secret") }
+}
+
 /// Puts the former values back after the new ones did not work, and returns the reason, with what became of the runtime.
-/// A container that reads the secret itself cannot be put back: it always reads the current version.
-pub(crate) async fn put_back(job: &Job<'_>, rotation: &Rotation<'_>, rotated: &Rotated, reason: Error) -> Error {
+/// A container that reads the secret itself cannot be put back: it always reads the current version. `found` is what
+/// [`unchanged`] returned.
+pub(crate) async fn put_back(
+    job: &Job<'_>,
+    rotation: &Rotation<'_>,
+    rotated: &Rotated,
+    found: Found<Runtime>,
+    reason: Error,
+) -> Error {
     let outcome = if rotation.delivery == CredentialDelivery::ContainerRetrieval {
         format!("the container reads the secret itself, so {ADVICE}")
     } else {
-        match restore(job, rotation, rotated).await {
+        match restore(job, rotation, rotated, found).await {
             Ok(()) => format!("the former values were put back; {ADVICE}"),
-            // The next delivery of the event verifies the version again, and puts the values back.
+            // The version is verified again, by the next delivery of the event at the latest.
             Err(error) if error.may_succeed_later() => return error,
             Err(error) => format!("the former values could not be put back ({error}); {ADVICE}, and update the stack"),
         }
@@ -196,9 +250,12 @@ pub(crate) async fn put_back(job: &Job<'_>, rotation: &Rotation<'_>, rotated: &R
     }
 }
 
-async fn restore(job: &Job<'_>, rotation: &Rotation<'_>, rotated: &Rotated) -> Result<(), Error> {
-    let found = provisioned::current::<Runtime>(job, rotation.id).await?;
-    let found = found.ok_or_else(|| gone::<Runtime>(rotation.id))?;
+async fn restore(
+    job: &Job<'_>,
+    rotation: &Rotation<'_>,
+    rotated: &Rotated,
+    found: Found<Runtime>,
+) -> Result<(), Error> {
     let mut former = match &rotated.former {
         Some(former) => former.clone(),
         None => former_values(job, rotation.secret, &rotated.former_version, &environment_of(&found.live)).await?,
@@ -217,7 +274,8 @@ async fn converge(
     purpose: String,
 ) -> Result<Found<Runtime>, Error> {
     let name = found.live.agent_runtime_name().to_owned();
-    let desired = DesiredEnvironment { id: rotation.id, name, secret_arn: &rotation.secret.arn, changes, purpose };
+    let (id, secret_arn, replaced) = (rotation.id, &rotation.secret.arn, Version::live(&found.live));
+    let desired = DesiredEnvironment { id, name, secret_arn, replaced, changes, purpose };
     Box::pin(engine::converge(job, &desired, found)).await
 }
 
@@ -246,9 +304,18 @@ async fn changed_values(
         let changed = former.iter().filter(|(key, value)| texts.get(*key) != Some(value));
         !former.is_empty() && changed.into_iter().all(|(key, value)| environment.get(key) == Some(value))
     };
-    let former = former_document(job, secret, former_version, is_source).await?;
-    let comes_from_secret =
-        |key: &str| environment.get(key).is_none_or(|live| former.text(key).is_some_and(|former| former == *live));
+    let former = former_document(job, secret, former_version, is_source).await?.texts().unwrap_or_default();
+    // Nothing of a secret that the runtime does not have becomes a variable.
+    if !former.iter().any(|(key, value)| environment.get(key) == Some(value)) {
+        let problem = format!(
+            "is secret {}, of whose former version {} no variable of the runtime has a value; name the secret whose values \
+             the runtime has, or update the stack",
+            secret.name,
+            quote(former_version)
+        );
+        return Err(Error::property("SecretArn", problem));
+    }
+    let comes_from_secret = |key: &str| environment.get(key).is_none_or(|live| former.get(key) == Some(live));
     let changed = texts.into_iter().filter(|(key, value)| environment.get(key) != Some(value));
     Ok(changed.filter(|(key, _)| comes_from_secret(key)).collect())
 }
@@ -325,6 +392,8 @@ struct DesiredEnvironment<'a> {
     id: &'a String,
     name: String,
     secret_arn: &'a str,
+    /// The version of the runtime from which the changes follow. They may be wrong for another one.
+    replaced: Version,
     changes: Changes,
     purpose: String,
 }
@@ -356,11 +425,18 @@ impl Desired for DesiredEnvironment<'_> {
         changes: &Changes,
         attempt: u32,
     ) -> Result<Option<Updated<Self>>, Error> {
-        // The change that an earlier attempt had to wait for may have done the same.
-        let live = if live.phase() == Phase::Ready { Some(live.clone()) } else { Runtime::get(job, id).await? };
+        // The change that an earlier attempt had to wait for may have done the same, or something newer.
+        let live = if live.phase() == Phase::Ready {
+            Some(live.clone())
+        } else {
+            provisioned::wait_settled::<Runtime>(job, id).await?
+        };
         let Some(live) = &live else { return Ok(None) };
         if live.phase() == Phase::Ready && Self::is_applied(changes, live) {
             return Ok(Some(Updated { receipt: Version::live(live), live: None }));
+        }
+        if Version::live(live) != self.replaced {
+            return Err(superseded(id));
         }
         let (mut values, governed) = if changes.remove.is_empty() {
             (BTreeMap::new(), &GOVERNED)

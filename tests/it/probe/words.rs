@@ -102,7 +102,7 @@ async fn agentcores_other_errors_are_named_as_its_own() {
     for (status, name, words, code) in [
         (400, "ValidationException", "the runtime is not MMDSv2-enabled", "PLATFORM_REFUSED"),
         (404, "UnknownOperationException", "no such operation", "PLATFORM_REFUSED"),
-        (500, "InternalServerException", "an internal error", "SERVER_ERROR"),
+        (500, "InternalServerException", "an internal error", "PLATFORM_FAILED"),
     ] {
         let body = json!({"message": words}).to_string();
         let told = told(move |_: &Request<'_>| Reply::new(status, &body).with("x-amzn-errortype", name)).await;

@@ -105,6 +105,41 @@ async fn a_probe_that_is_cut_short_is_repeated() {
     scene.end().await;
 }
 
+/// Such a failure says nothing about the value.
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_value_is_not_refused_because_of_agentcore_or_the_network() {
+    for effect in [FaultEffect::QuotaExceeded, FaultEffect::ReplyLostBefore] {
+        let mut scene = create(Duration::from_secs(3), &[("CredentialDelivery", "EnvironmentVariables")]).await;
+        scene.fault("InvokeAgentRuntime", 100_000, effect.clone());
+        let version = scene.put(&credentials("good"), &["AWSCURRENT"]);
+        while scene.deliveries().first().is_none_or(|delivery| delivery.attempts.is_empty()) {
+            sleep(Duration::from_secs(1)).await;
+        }
+        let first = scene.deliveries()[0].attempts[0].outcome.clone();
+        assert!(first.is_err() && scene.metrics().is_empty(), "{effect:?}: {first:?}, {:#?}", scene.reports());
+        scene.deployment.aws.faults().clear();
+        scene.settle().await;
+        assert_eq!(
+            (scene.versions(), scene.deployment.environment()["ZSCALER_PRIVATE_KEY"].clone()),
+            (2, canary("good"))
+        );
+        assert_eq!((scene.marker(), scene.metrics()), (version, vec![(1, 0)]), "{effect:?}");
+        scene.end().await;
+    }
+    // A refusal of the probe does not pass, and says as little.
+    let mut scene = create(Duration::from_secs(3), &[("CredentialDelivery", "EnvironmentVariables")]).await;
+    scene.fault("InvokeAgentRuntime", 100_000, FaultEffect::Denied);
+    let version = scene.rotate("good").await;
+    let (message, reason) = scene.last_report();
+    assert!(
+        message == "ROTATION FAILED" && reason.starts_with("AgentCore refused the probe's credentials"),
+        "{reason}"
+    );
+    assert!(!reason.contains("put back"), "{reason}");
+    assert_eq!((scene.versions(), scene.marker(), scene.metrics()), (2, version, vec![(0, 1)]));
+    scene.end().await;
+}
+
 /// The stack's own requests need executions of the function, and its owner may have reserved few.
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn a_delivery_waits_for_the_stack_for_some_minutes_only() {

@@ -1,10 +1,22 @@
 //! Secrets whose values are copied into the runtime's environment.
 
+use cloudformation::{StackInput, TemplateSource};
+
 use super::*;
 
 async fn create() -> Scene {
     let value = "EnvironmentVariables";
     Scene::create(&[("CredentialDelivery", value)]).await
+}
+
+/// Lets the server fail with the next version of the runtime: in its update on V2, and otherwise in the probe.
+fn break_next_version(scene: &Scene) {
+    if matrix::platform() == emulator::agentcore_control::PlatformVersion::V2 {
+        scene.fault("UpdateAgentRuntime", 1, FaultEffect::BecomesFailed("The container exited".to_owned()));
+    } else {
+        let start = Start::Crash("SystemExit: the key was refused".to_owned());
+        scene.deployment.aws.with(|world| world.containers.behave(Behaviour { start, ..Behaviour::zscaler() }));
+    }
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
@@ -34,14 +46,7 @@ async fn copied_values_are_read_again() {
 async fn values_that_do_not_work_are_put_back() {
     let mut scene = create().await;
     let before = scene.deployment.environment();
-    let broken =
-        Behaviour { start: Start::Crash("SystemExit: the key was refused".to_owned()), ..Behaviour::zscaler() };
-    let on_v2 = matrix::platform() == emulator::agentcore_control::PlatformVersion::V2;
-    if on_v2 {
-        scene.fault("UpdateAgentRuntime", 1, FaultEffect::BecomesFailed("The container exited".to_owned()));
-    } else {
-        scene.deployment.aws.with(|world| world.containers.behave(broken));
-    }
+    break_next_version(&scene);
     scene.deployment.aws.with(|world| world.event_bus.deliver_after(&[Duration::ZERO, Duration::from_mins(30)]));
     let mut value = credentials("refused");
     value["ZSCALER_EXTRA"] = json!("of the version that is refused");
@@ -96,6 +101,65 @@ async fn values_that_the_probe_cannot_use_are_put_back() {
     scene.end().await;
 }
 
+/// Its probe might pass, because the update brings another image, or because nothing is probed.
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn refused_values_stay_away_even_if_the_former_ones_are_forgotten() {
+    for version_id in ["!Ref AWS::NoValue", "'1'", "!GetAtt Secret.VersionId"] {
+        let mut scene =
+            Scene::new(&[("CredentialSource", "UseExisting"), ("CredentialDelivery", "EnvironmentVariables")]);
+        let copied = create_with_version_id(&mut scene, version_id).await;
+        break_next_version(&scene);
+        let refused = scene.rotate("refused").await;
+        assert!(scene.last_report().1.contains("the former values were put back"), "{:?}", scene.last_report());
+        scene.move_label("AWSPREVIOUS", &copied, &refused);
+        scene.deployment.aws.with(|world| {
+            world.secrets.delete_deprecated_versions();
+            world.containers.behave(Behaviour::zscaler());
+        });
+        let before = scene.deployment.environment();
+        scene.deployment.set(&[("DisabledTools", "zia_delete")]);
+        let update = scene.deployment.cloudformation.update_stack(with_version_id(&scene, version_id));
+        let stack = update.await.expect("the template is valid");
+        scene.deployment.expect(&stack, StackStatus::UpdateComplete);
+        let mut after = scene.deployment.environment();
+        assert_eq!(after.remove("ZSCALER_MCP_DISABLED_TOOLS").as_deref(), Some("zia_delete"), "{version_id}");
+        assert_eq!(
+            (after["ZSCALER_PRIVATE_KEY"].as_str(), after == before),
+            (&*canary("missed"), true),
+            "{version_id}"
+        );
+        // The next value is compared with what the runtime has, or is refused in plain words.
+        scene.rotate("good").await;
+        let (message, reason) = scene.last_report();
+        assert!(message == "ROTATED" || reason.contains("update the stack"), "{version_id}: {reason}");
+        scene.end().await;
+    }
+}
+
+/// Such a rule would publish a version and put it back with each rotation.
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_rule_whose_probe_is_invalid_changes_nothing() {
+    let mut scene = create().await;
+    scene.deployment.aws.with(|world| world.event_bus.deliver_after(&[Duration::from_hours(1)]));
+    let version = scene.put(&credentials("good"), &["AWSCURRENT"]);
+    let before = scene.deployment.environment();
+    let input = scene.deliveries()[0].input.clone();
+    for (property, value) in
+        [("MinimumTools", "many"), ("Auth", "BEARER"), ("CallArguments", "{"), ("SecretHeaders", "no map")]
+    {
+        let mut invalid = input.clone();
+        invalid["Runtimes"][0]["Verification"][property] = json!(value);
+        assert_eq!(events::send(&scene, &invalid).await, Ok(()), "Lambda need not deliver it again");
+        let (message, reason) = scene.last_report();
+        assert!(message == "ROTATION FAILED" && reason.contains(property), "{property}: {reason}");
+        assert_eq!((scene.deployment.environment(), scene.versions()), (before.clone(), 1), "{property}");
+    }
+    // The value is not refused.
+    scene.settle().await;
+    assert_eq!((scene.marker(), scene.versions()), (version, 2));
+    scene.end().await;
+}
+
 /// An update copies the present values, of which the next rotation has to know the version.
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn a_rotation_that_nobody_noticed_does_not_end_the_later_ones() {
@@ -113,9 +177,117 @@ async fn a_rotation_that_nobody_noticed_does_not_end_the_later_ones() {
     scene.end().await;
 }
 
+/// Creates a stack whose runtime has this `SecretVersionId`, and rotates the secret after it was read for that property. Returns
+/// the new version.
+async fn create_with_version_id(scene: &mut Scene, version_id: &str) -> String {
+    let input = with_version_id(scene, version_id);
+    let mut creation = std::pin::pin!(scene.deployment.cloudformation.create_stack(input));
+    loop {
+        tokio::select! {
+            biased;
+            _ = &mut creation => panic!("the creation takes longer"),
+            () = sleep(Duration::from_millis(1)) => {}
+        }
+        let resources = scene.deployment.cloudformation.resources(NAME);
+        if resources.get("Secret").is_some_and(|secret| secret.attributes.contains_key("VersionId")) {
+            break;
+        }
+    }
+    let version = put(&scene.deployment, EXISTING, &credentials("missed"), &["AWSCURRENT"], 100);
+    let stack = creation.await.expect("the template is valid");
+    scene.deployment.expect(&stack, StackStatus::CreateComplete);
+    version
+}
+
+fn with_version_id(scene: &Scene, version_id: &str) -> StackInput {
+    let of_template = "SecretVersionId: !GetAtt Secret.VersionId";
+    let template = include_str!("../../../template.yaml");
+    assert_eq!(template.matches(of_template).count(), 1);
+    let template = TemplateSource::Uploaded(template.replace(of_template, &format!("SecretVersionId: {version_id}")));
+    StackInput { template, ..scene.deployment.input() }
+}
+
+/// The property may be older than the values, or not the id of a version at all.
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn the_mark_is_the_version_whose_values_were_copied() {
+    for (version_id, other) in [
+        ("!GetAtt Secret.VersionId", None),
+        ("!Sub '${Secret.VersionId}-1'", Some("!Sub '${Secret.VersionId}-2'")),
+        ("'1'", Some("'2'")),
+    ] {
+        let mut scene =
+            Scene::new(&[("CredentialSource", "UseExisting"), ("CredentialDelivery", "EnvironmentVariables")]);
+        let copied = create_with_version_id(&mut scene, version_id).await;
+        let state = |scene: &Scene| (scene.marker(), scene.deployment.environment()["ZSCALER_PRIVATE_KEY"].clone());
+        assert_eq!(state(&scene), (copied, canary("missed")), "{version_id}");
+        scene.deployment.set(&[("Tags", r#"{"team": "one"}"#)]);
+        let update = scene.deployment.cloudformation.update_stack(with_version_id(&scene, version_id));
+        let stack = update.await.expect("the template is valid");
+        scene.deployment.expect(&stack, StackStatus::UpdateComplete);
+        assert_eq!(scene.versions(), 1, "{version_id}: nothing is different");
+        for name in ["second", "third"] {
+            let version = scene.rotate(name).await;
+            assert_eq!(state(&scene), (version, canary(name)), "{version_id}: {:?}", scene.last_report());
+        }
+        // A new text of the property copies the values again.
+        if let Some(other) = other {
+            scene.deployment.aws.with(|world| world.event_bus.deliver_after(&[Duration::from_hours(1)]));
+            let version = scene.put(&credentials("fourth"), &["AWSCURRENT"]);
+            let update = scene.deployment.cloudformation.update_stack(with_version_id(&scene, other));
+            let stack = update.await.expect("the template is valid");
+            scene.deployment.expect(&stack, StackStatus::UpdateComplete);
+            assert_eq!(state(&scene), (version, canary("fourth")), "{other}");
+            scene.settle().await;
+            assert_eq!(scene.last_report().1, "everything has the current version already");
+        }
+        scene.end().await;
+    }
+}
+
+/// Whoever may describe a runtime sees its variables.
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_rule_cannot_make_variables_of_a_secret_that_the_runtime_has_not_copied() {
+    for (delivery, reason) in [
+        ("ContainerRetrieval", "so that the container reads it itself; give ContainerRetrieval"),
+        ("EnvironmentVariables", "no variable of the runtime has a value; name the secret whose values"),
+    ] {
+        let mut scene = Scene::create(&[("CredentialDelivery", delivery)]).await;
+        scene.deployment.aws.with(|world| world.event_bus.deliver_after(&[Duration::from_hours(1)]));
+        scene.put(&credentials("rotated"), &["AWSCURRENT"]);
+        let input =
+            events::with(&scene.deliveries()[0].input, "/Runtimes/0/CredentialDelivery", json!("EnvironmentVariables"));
+        if delivery == "EnvironmentVariables" {
+            set_environment(&scene, &json!({MARKER: scene.marker(), "ZSCALER_CLIENT_ID": "of the template"}));
+        }
+        let before = (scene.deployment.environment(), scene.versions());
+        assert_eq!(events::send(&scene, &input).await, Ok(()));
+        let (message, said) = scene.last_report();
+        assert!(message == "ROTATION FAILED" && said.contains(reason), "{said}");
+        assert_eq!((scene.deployment.environment(), scene.versions()), before);
+        scene.settle().await;
+        scene.end().await;
+    }
+}
+
+/// Replaces the environment of the runtime from outside of the stack.
+fn set_environment(scene: &Scene, environment: &Value) {
+    let control = ServiceId::AgentCoreControl;
+    let id = scene.deployment.cloudformation.resources(NAME)["Runtime"].physical_id.clone().expect("an id");
+    let live = scene.deployment.somebody(control, "GetAgentRuntime", json!({"agentRuntimeId": id}));
+    let mut input = json!({"agentRuntimeId": id, "environmentVariables": environment});
+    for member in ["agentRuntimeArtifact", "roleArn", "networkConfiguration", "protocolConfiguration"] {
+        input[member] = live[member].clone();
+    }
+    scene.deployment.somebody(control, "UpdateAgentRuntime", input);
+}
+
 repeat_on_v2!("values.rs":
     a_rotation_that_nobody_noticed_does_not_end_the_later_ones
+    a_rule_cannot_make_variables_of_a_secret_that_the_runtime_has_not_copied
+    a_rule_whose_probe_is_invalid_changes_nothing
     copied_values_are_read_again
+    refused_values_stay_away_even_if_the_former_ones_are_forgotten
+    the_mark_is_the_version_whose_values_were_copied
     values_that_do_not_work_are_put_back
     values_that_the_probe_cannot_use_are_put_back
 );
