@@ -58,9 +58,10 @@ impl IdentityProviders {
         self.real.push(provider);
     }
 
-    /// Returns the real provider at a host, with its port unless that is 443.
-    pub(crate) fn real_at(&self, authority: &str) -> Option<RealProvider> {
-        self.real.iter().find(|provider| provider.is_at(authority)).cloned()
+    /// Returns the real provider that a request, whose URI is absolute, is meant for.
+    pub(crate) fn real_for(&self, request: &Request<Vec<u8>>) -> Option<RealProvider> {
+        let url = url_of(request.uri());
+        self.real.iter().find(|real| real.is_at(provider::authority_of(&url))).cloned()
     }
 
     /// Keeps the documents of real providers as they were read last.
@@ -81,7 +82,8 @@ impl IdentityProviders {
 
     /// Returns true if a provider has this host, with its port unless that is 443.
     pub(crate) fn is_host(&self, authority: &str) -> bool {
-        self.providers.iter().any(|provider| provider.is_at(authority)) || self.real_at(authority).is_some()
+        self.providers.iter().any(|provider| provider.is_at(authority))
+            || self.real.iter().any(|provider| provider.is_at(authority))
     }
 
     /// Returns every request that reached a provider, in order.

@@ -9,9 +9,7 @@ use crate::reply::Reply;
 impl Aws {
     /// Serves one request to an identity provider. `None`: nothing listens there.
     pub(crate) async fn serve_identity_provider(&self, request: &Request<Vec<u8>>) -> Option<Reply> {
-        let authority = request.uri().authority().map_or("", http::uri::Authority::as_str);
-        let host = authority.strip_suffix(":443").unwrap_or(authority);
-        if let Some(real) = self.with(|world| world.identity_providers.real_at(host)) {
+        if let Some(real) = self.with(|world| world.identity_providers.real_for(request)) {
             let response = real.forward(request).await.ok()?;
             self.with(|world| world.identity_providers.note(request, &response));
             return Some(Reply::Sent(response));

@@ -1,14 +1,28 @@
 //! The output of processes.
 
 use tokio::io::{AsyncRead, AsyncReadExt as _};
+use tokio::process::Child;
+use tokio::task::JoinSet;
 
 /// A line beyond this length is continued as another one: CloudWatch Logs has no longer events.
 const LINE_BYTES_MAX: usize = 256 * 1024;
 /// The most that is read at once.
 const CHUNK_BYTES: usize = 64 * 1024;
 
+/// Starts to read both outputs of a process, as far as they are piped. Needs to be called inside a tokio runtime.
+pub(crate) fn spawn_readers(child: &mut Child, take: impl Fn(&str) + Clone + Send + 'static) -> JoinSet<()> {
+    let mut readers = JoinSet::new();
+    if let Some(output) = child.stdout.take() {
+        readers.spawn(read_lines(output, take.clone()));
+    }
+    if let Some(output) = child.stderr.take() {
+        readers.spawn(read_lines(output, take));
+    }
+    readers
+}
+
 /// Reads an output to its end and passes on whole lines, as many as there are at a time, with their ends.
-pub(crate) async fn read_lines(mut output: impl AsyncRead + Unpin, mut take: impl FnMut(&str)) {
+async fn read_lines(mut output: impl AsyncRead + Unpin, mut take: impl FnMut(&str)) {
     let mut pending = Vec::new();
     loop {
         pending.reserve(CHUNK_BYTES);

@@ -22,9 +22,8 @@ use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
-use tokio::task::JoinSet;
 
-use crate::output::read_lines;
+use crate::output::spawn_readers;
 use crate::reply::Stream;
 
 /// Receives what a container prints, whole lines at a time.
@@ -227,15 +226,8 @@ fn remove_container(engine: &str, name: &str) {
 
 /// Passes the output on, and announces the end.
 async fn watch_over(mut child: Child, group: Arc<Group>, log: Log, ended: watch::Sender<bool>) {
-    let mut readers = JoinSet::new();
-    if let Some(output) = child.stdout.take() {
-        let log = Arc::clone(&log);
-        readers.spawn(async move { read_lines(output, |lines| log(lines)).await });
-    }
-    if let Some(output) = child.stderr.take() {
-        let log = Arc::clone(&log);
-        readers.spawn(async move { read_lines(output, |lines| log(lines)).await });
-    }
+    let output = Arc::clone(&log);
+    let mut readers = spawn_readers(&mut child, move |lines| output(lines));
     let status = child.wait().await;
     // The end of the first process is the end of the container.
     group.kill_processes();

@@ -15,7 +15,6 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use serde_json::{Value, json};
-use tokio::io::AsyncRead;
 use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
 use tokio::sync::{mpsc, oneshot};
@@ -23,7 +22,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::record::{Record, lock};
-use crate::output::read_lines;
+use crate::output::spawn_readers;
 
 /// The version in the Runtime API's paths.
 const API: &str = "/2018-06-01/runtime/";
@@ -75,13 +74,8 @@ impl Process {
         let mut child = command.spawn()?;
         let mut server = JoinSet::new();
         server.spawn(serve(listener, Arc::clone(&api)));
-        let mut readers = JoinSet::new();
-        if let Some(stream) = child.stdout.take() {
-            readers.spawn(record_lines(stream, Arc::clone(&record)));
-        }
-        if let Some(stream) = child.stderr.take() {
-            readers.spawn(record_lines(stream, Arc::clone(&record)));
-        }
+        let lines = Arc::clone(&record);
+        let readers = spawn_readers(&mut child, move |text| lock(&lines.logs).extend(text.lines().map(str::to_owned)));
         Ok(Self { child, environment, api, deliveries, readers, record, _server: server })
     }
 
@@ -215,10 +209,6 @@ async fn serve(listener: TcpListener, api: Arc<Api>) {
                 http1::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), service).await;
         });
     }
-}
-
-async fn record_lines(output: impl AsyncRead + Unpin, record: Arc<Record>) {
-    read_lines(output, |lines| lock(&record.logs).extend(lines.lines().map(str::to_owned))).await;
 }
 
 /// Returns `ErrorType: message`, from the body that the Runtime API asks for, or from the header if that body is
