@@ -140,23 +140,25 @@ async fn a_value_is_not_refused_because_of_agentcore_or_the_network() {
     scene.end().await;
 }
 
+/// Shows the stack in this status to the function. CloudFormation itself does nothing.
+fn set_status(scene: &Scene, status: StackStatus) {
+    let id = scene.deployment.cloudformation.stack(NAME).expect("it").id;
+    let start = std::time::SystemTime::UNIX_EPOCH;
+    scene.deployment.aws.with(|world| world.stacks.put(Stack::bare(&id, status, start)));
+}
+
 /// The stack's own requests need executions of the function, and its owner may have reserved few.
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn a_delivery_waits_for_the_stack_for_some_minutes_only() {
     let scene = Scene::create(&[]).await;
-    let id = scene.deployment.cloudformation.stack(NAME).expect("it").id;
-    let status = |status| {
-        let start = std::time::SystemTime::UNIX_EPOCH;
-        scene.deployment.aws.with(|world| world.stacks.put(Stack::bare(&id, status, start)));
-    };
-    status(StackStatus::UpdateInProgress);
+    set_status(&scene, StackStatus::UpdateInProgress);
     let version = put(&scene.deployment, EXISTING, &credentials("rotated"), &["AWSCURRENT"], 100);
     sleep(Duration::from_mins(10)).await;
     let attempts = scene.deliveries()[0].attempts.clone();
     let took = attempts[0].ended.duration_since(attempts[0].started).expect("it ends later");
     assert!(attempts[0].outcome.is_err() && took <= Duration::from_mins(6), "{took:?}");
     assert_eq!(scene.versions(), 1);
-    status(StackStatus::UpdateComplete);
+    set_status(&scene, StackStatus::UpdateComplete);
     scene.settle().await;
     assert_eq!((scene.versions(), scene.marker(), scene.metrics()), (2, version, vec![(1, 0)]));
     scene.end().await;
@@ -166,16 +168,11 @@ async fn a_delivery_waits_for_the_stack_for_some_minutes_only() {
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn a_version_is_published_while_enough_time_is_left() {
     let scene = Scene::create(&[]).await;
-    let id = scene.deployment.cloudformation.stack(NAME).expect("it").id;
-    let status = |status| {
-        let start = std::time::SystemTime::UNIX_EPOCH;
-        scene.deployment.aws.with(|world| world.stacks.put(Stack::bare(&id, status, start)));
-    };
     let calls = scene.call_count();
-    status(StackStatus::UpdateInProgress);
+    set_status(&scene, StackStatus::UpdateInProgress);
     let version = put(&scene.deployment, EXISTING, &credentials("rotated"), &["AWSCURRENT"], 100);
     sleep(Duration::from_secs(350)).await;
-    status(StackStatus::UpdateComplete);
+    set_status(&scene, StackStatus::UpdateComplete);
     scene.fault("GetAgentRuntime", 25, FaultEffect::Throttled);
     scene.settle().await;
     let attempts = scene.deliveries()[0].attempts.clone();
