@@ -20,6 +20,8 @@ pub(crate) mod put;
 mod refusal;
 pub(crate) mod resource_policy;
 pub(crate) mod runtime;
+pub(crate) mod synchronization;
+pub(crate) mod target_failure;
 pub(crate) mod waiters;
 pub(crate) mod workload_identity;
 

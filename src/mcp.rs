@@ -13,131 +13,32 @@
 use std::time::Duration;
 
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use tokio::time::timeout;
 
 use crate::aws::Context;
-use crate::sensitive::Sensitive;
 
+mod access;
 mod answer;
 mod client;
 mod events;
 mod origin;
+mod outcome;
 mod tools;
 pub mod url;
 mod wire;
 
+pub use access::{Access, Credential};
 pub use answer::LastResponse;
 use client::Client;
 pub use origin::PlatformRefusal;
+pub use outcome::{Call, Catalogue, Failure, Refusal, Tried};
 
 /// The maximum time of one attempt. The platform reports a cold start after up to 30 s, and one more exchange has to
 /// fit behind it.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(45);
 /// The maximum time of one call of a tool, which waits for what is behind the server.
 const CALL_TIMEOUT: Duration = Duration::from_mins(1);
-
-/// The way in which requests are authorized.
-#[derive(Clone, Debug)]
-pub enum Credential {
-    /// Requests are signed as the function's role.
-    SigV4,
-    /// Requests carry a token.
-    Bearer(Sensitive),
-    /// Requests are not authorized.
-    Nothing,
-}
-
-/// The credential, the headers and the caller with which a server is asked.
-#[derive(Clone, Debug)]
-pub struct Access {
-    /// The credential that authorizes each request.
-    pub credential: Credential,
-    /// Further headers of each request, with lower-case names. Their values are secret.
-    pub headers: Vec<(String, Sensitive)>,
-    /// The caller, so that two callers at the same time do not share a session.
-    pub caller: String,
-}
-
-impl From<&Credential> for Access {
-    fn from(credential: &Credential) -> Self {
-        Self { credential: credential.clone(), headers: Vec::new(), caller: String::new() }
-    }
-}
-
-/// The server's name, its version and its tools.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Catalogue {
-    /// The server's name for itself.
-    pub server_name: String,
-    /// The server's version.
-    pub server_version: String,
-    /// The protocol revision agreed on.
-    pub protocol_version: String,
-    /// The names of its tools, in the server's order.
-    pub tools: Vec<String>,
-    /// The names of those whose annotations say that they change something.
-    pub changing: Vec<String>,
-}
-
-/// A call of one tool.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Call {
-    /// The tool's name.
-    pub tool: String,
-    /// The arguments.
-    pub arguments: Map<String, Value>,
-}
-
-/// The reason why a server is not proven to work.
-#[derive(Clone, Debug)]
-pub enum Failure {
-    /// The server does not list its tools.
-    List(Refusal),
-    /// The server lists the tool, and does not answer its call with a result.
-    Call(Refusal),
-    /// The tool failed, with these words of its own.
-    Tool(String),
-    /// The tool's result is not one, for this reason.
-    Result(&'static str),
-}
-
-/// The reason why there is no catalogue.
-#[derive(Clone, Debug)]
-pub struct Refusal {
-    /// The last answer seen on the wire, if there was one.
-    pub seen: Option<Box<LastResponse>>,
-    /// The problem of that answer, or of the connection.
-    pub problem: String,
-    /// The excess, if the server sends too much: "lists …; what to do". The next answer would be the same.
-    pub excess: Option<&'static str>,
-    /// True if the connection or the time was the problem, and not the server's answer.
-    pub transient: bool,
-    /// True if the server had accepted a revision before.
-    pub accepted: bool,
-    /// The revisions that were refused, with the refusals.
-    pub tried: Vec<Tried>,
-}
-
-impl Failure {
-    /// Returns the refusal, if the server refused.
-    #[must_use]
-    pub fn refusal(&self) -> Option<&Refusal> {
-        match self {
-            Self::List(refusal) | Self::Call(refusal) => Some(refusal),
-            Self::Tool(_) | Self::Result(_) => None,
-        }
-    }
-}
-
-/// A revision that was refused.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Tried {
-    /// The revision.
-    pub revision: &'static str,
-    /// The refusal: "HTTP 400, error -32600".
-    pub how: String,
-}
 
 /// Lists all tools of the server at `url`, in a session of its own that is ended afterwards. May run twice.
 pub async fn catalogue(context: &Context, url: &str, access: impl Into<Access>) -> Result<Catalogue, Refusal> {

@@ -32,10 +32,12 @@ use crate::stored_secret::{self, CurrentText, Stored};
 use crate::wait::Deadline;
 
 mod notice;
+mod outcome;
 mod report;
 
 pub(crate) use notice::is_notice;
 use notice::{Notice, ProviderEntry, ProviderKind, RuntimeEntry, TargetEntry, Verification};
+pub(crate) use outcome::{Rotated, Unfinished};
 pub(crate) use report::Report;
 
 /// The property in sentences about the secret itself.
@@ -50,28 +52,6 @@ const STACK_PATIENCE: Duration = Duration::from_mins(6);
 const PUBLISHING: Duration = Duration::from_mins(7);
 /// A refusal in the last moments of a delivery may be one for lack of time: a probe pauses that long between its attempts.
 const LAST_MOMENTS: Duration = Duration::from_secs(15);
-
-/// The result of one event.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Rotated {
-    /// The runtimes that have a new version.
-    pub(crate) runtimes: Vec<String>,
-    /// The credential providers that have the new value.
-    pub(crate) providers: Vec<String>,
-    /// The reason why nothing had to be done.
-    pub(crate) idle: Option<&'static str>,
-}
-
-impl Rotated {
-    fn idle(reason: &'static str) -> Self {
-        Self { idle: Some(reason), ..Self::default() }
-    }
-
-    fn add(&mut self, other: Self) {
-        self.runtimes.extend(other.runtimes);
-        self.providers.extend(other.providers);
-    }
-}
 
 /// A secret's current value, which some read as a text and others as a JSON object.
 struct Current {
@@ -100,30 +80,6 @@ enum Progress {
 
 /// The ids of runtimes that something else changed before the rotation was verified, each with the error that says so.
 type Superseded = BTreeMap<String, Error>;
-
-/// The result of an event that did not end well. Several resources may read one secret, and each has a result of its own.
-#[derive(Debug, Default)]
-pub(crate) struct Unfinished {
-    /// The part that succeeded.
-    pub(crate) done: Rotated,
-    /// Reasons that may pass: another delivery of the event goes on.
-    pub(crate) later: Vec<Error>,
-    /// Reasons that another delivery would find again.
-    pub(crate) failed: Vec<Error>,
-}
-
-impl From<Vec<Error>> for Unfinished {
-    fn from(errors: Vec<Error>) -> Self {
-        let (later, failed) = errors.into_iter().partition(Error::may_succeed_later);
-        Self { done: Rotated::default(), later, failed }
-    }
-}
-
-impl From<Error> for Unfinished {
-    fn from(error: Error) -> Self {
-        Self::from(vec![error])
-    }
-}
 
 /// Handles one event, which Lambda delivers under `request_id`. May run twice for the same event, also at the same time.
 pub(crate) async fn run(

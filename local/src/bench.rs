@@ -15,7 +15,7 @@ use self::binary::Binaries;
 use self::process::Processes;
 use self::stack::StackNumbers;
 use self::world::{InProcessNumbers, ProbeNumbers};
-use crate::Runtime;
+use crate::runtime::Runtime;
 
 /// Arguments of `bench`.
 #[derive(Debug, clap::Args)]

@@ -17,6 +17,7 @@ use crate::fault::{self, FaultSpec};
 use crate::identity_provider;
 use crate::interruption::interruption;
 use crate::server;
+use crate::time;
 
 /// The identity provider, its one client, and the tokens' audience.
 const ISSUER: &str = "https://idp.example.com";
@@ -35,11 +36,11 @@ pub(crate) struct Arguments {
     #[arg(long = "role", value_name = "NAME", default_value = "agentcore-runtime")]
     roles: Vec<String>,
     /// Time until a runtime, gateway or target is READY or gone.
-    #[arg(long, default_value = "2s", value_parser = crate::duration, value_name = "TIME")]
+    #[arg(long, default_value = "2s", value_parser = crate::time::duration, value_name = "TIME")]
     latency: Duration,
     /// Time until a new container serves. A request without a session id gets a session, and so a container, of its
     /// own.
-    #[arg(long, default_value = "2s", value_parser = crate::duration, value_name = "TIME")]
+    #[arg(long, default_value = "2s", value_parser = crate::time::duration, value_name = "TIME")]
     start_latency: Duration,
     #[command(flatten)]
     server: server::Arguments,
@@ -57,7 +58,7 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<(), String> {
     let defaults = Settings::default();
     let aws = Aws::new(Settings {
         // Clients sign with the real time.
-        start: crate::present(),
+        start: time::present(),
         runtime_transition: arguments.latency,
         snapshot_transition: arguments.latency,
         runtime_deletion: arguments.latency,

@@ -11,18 +11,20 @@ mod parameters;
 mod request;
 mod rotation;
 mod run;
+mod runtime;
 mod secret;
 mod server;
 mod session;
 mod surroundings;
 mod template;
+mod time;
 
 use std::process::ExitCode;
-use std::time::{Duration, SystemTime};
 
 use clap::{Parser, Subcommand};
 
 use self::interruption::interruption;
+use self::runtime::Runtime;
 
 /// Deploys a template on an emulated AWS with the real provisioner: create, outputs, update, delete, and a check that
 /// nothing is left behind. Without arguments it deploys template.yaml with made-up credentials.
@@ -65,53 +67,12 @@ fn main() -> ExitCode {
     }
 }
 
-/// A tokio runtime of one thread, where handler and emulator take turns.
-struct Runtime(tokio::runtime::Runtime);
-
-impl Runtime {
-    /// Starts the runtime. With `paused` the clock jumps to the next timer whenever all tasks wait, so that an hour of
-    /// waiting takes no time.
-    fn new(paused: bool) -> Result<Self, String> {
-        tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .start_paused(paused)
-            .build()
-            .map(Self)
-            .map_err(|error| format!("the runtime cannot be started: {error}"))
-    }
-
-    /// Runs the work to its end, in a `LocalSet` for tasks that cannot leave their thread.
-    fn run<T>(&self, work: impl Future<Output = T>) -> T {
-        tokio::task::LocalSet::new().block_on(&self.0, work)
-    }
-}
-
 /// Gives the work up if a signal asks for an end.
 async fn unless_interrupted(work: impl Future<Output = Result<(), String>>) -> Result<(), String> {
     tokio::select! {
         outcome = work => outcome,
         signal = interruption() => Err(signal?.to_owned()),
     }
-}
-
-/// Returns the real time, on which the emulator and other programs have to agree.
-#[allow(clippy::disallowed_methods, reason = "this is the clock that an emulated one starts from")]
-fn present() -> SystemTime {
-    SystemTime::now()
-}
-
-/// Parses a duration on the command line: `300ms`, `2s`, `1m`, or a bare number of seconds.
-fn duration(text: &str) -> Result<Duration, String> {
-    let end = text.find(|character: char| character != '.' && !character.is_ascii_digit()).unwrap_or(text.len());
-    let (number, unit) = text.split_at(end);
-    let number: f64 = number.parse().map_err(|_| format!("`{text}` is not a duration such as 300ms, 2s or 1m"))?;
-    let seconds = match unit {
-        "ms" => number / 1000.0,
-        "" | "s" => number,
-        "m" => number * 60.0,
-        _ => return Err(format!("`{unit}` is not a unit of time: use ms, s or m")),
-    };
-    Duration::try_from_secs_f64(seconds).map_err(|error| format!("`{text}`: {error}"))
 }
 
 #[cfg(test)]
@@ -184,15 +145,5 @@ mod tests {
         let credentials = ["ClientId=my-client", "ClientSecret=my-client-secret", "VerifyWithTool=tool_001"];
         let arguments = [&["--provisioner-template-file", base, "--parameter-overrides"], &parameters[..]].concat();
         assert_eq!(live("server.yaml", template, &[&arguments[..], &credentials].concat()), Ok(()));
-    }
-
-    #[test]
-    fn durations_are_read_with_their_unit() {
-        assert_eq!(duration("300ms"), Ok(Duration::from_millis(300)));
-        assert_eq!(duration("1.5"), Ok(Duration::from_millis(1500)));
-        assert_eq!(duration("2s"), Ok(Duration::from_secs(2)));
-        assert_eq!(duration("1m"), Ok(Duration::from_mins(1)));
-        assert!(duration("soon").is_err());
-        assert!(duration("2h").is_err());
     }
 }

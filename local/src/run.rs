@@ -20,6 +20,7 @@ use crate::server;
 use crate::session::Session;
 use crate::surroundings;
 use crate::template::{self, EXISTING_SECRET, Template};
+use crate::time;
 
 /// The parameter by which a template names the stack that it takes the function from.
 const PROVISIONER_STACK: &str = "ProvisionerStack";
@@ -58,7 +59,7 @@ pub(crate) struct Arguments {
     stored_parameters: Vec<(String, String)>,
     /// Time until a runtime, gateway or target is READY or gone, and until AgentCore sees a new role (at most 8 s).
     /// With --fast-forward a runtime on platform version V2 takes at least 3.5 minutes.
-    #[arg(long, default_value = "2s", value_parser = crate::duration, value_name = "TIME")]
+    #[arg(long, default_value = "2s", value_parser = crate::time::duration, value_name = "TIME")]
     latency: Duration,
     #[arg(long = "fault", value_name = "SPEC", help = "Make calls go wrong, e.g. throttle:CreateAgentRuntimex8 (--help has all)", long_help = fault::HELP)]
     faults: Vec<FaultSpec>,
@@ -149,7 +150,7 @@ fn settings(arguments: &Arguments) -> Settings {
     let is_real = arguments.server.is_given();
     Settings {
         // A process of its own signs with the real time. A clock that jumps starts at the same moment every time.
-        start: if arguments.fast_forward { defaults.start } else { crate::present() },
+        start: if arguments.fast_forward { defaults.start } else { time::present() },
         runtime_transition: arguments.latency,
         // Minutes would be long to watch. They take no time if the clock jumps.
         snapshot_transition: if arguments.fast_forward {

@@ -178,9 +178,9 @@ fn property_part(index: usize, ident: &Ident, field: &Field, name: &LitStr, attr
     let conversion = attributes.map.as_ref().or(attributes.parse.as_ref());
     // The parameter of a conversion tells which type reads the value.
     let kind = match (conversion, &attributes.parse) {
-        (None, _) => quote!(crate::properties::reference::Kind::of::<#field_type>()),
-        (Some(_), Some(parse)) => quote!(crate::properties::reference::Kind::parsed_by(&#parse)),
-        (Some(map), None) => quote!(crate::properties::reference::Kind::mapped_by(&#map)),
+        (None, _) => quote!(crate::properties::documentation::Kind::of::<#field_type>()),
+        (Some(_), Some(parse)) => quote!(crate::properties::documentation::Kind::parsed_by(&#parse)),
+        (Some(map), None) => quote!(crate::properties::documentation::Kind::mapped_by(&#map)),
     };
     let default = attributes.default.as_ref().map(owned);
     let default_text = match (&attributes.default_text, &default) {
@@ -195,7 +195,7 @@ fn property_part(index: usize, ident: &Ident, field: &Field, name: &LitStr, attr
             chars_max: #chars,
             plain_keys: #plain_keys,
             #[cfg(test)]
-            documentation: || crate::properties::reference::Documentation {
+            documentation: || crate::properties::documentation::Documentation {
                 kind: #kind,
                 default: #default_text,
                 replaces: #replaces,

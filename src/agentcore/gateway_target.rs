@@ -1,7 +1,7 @@
-//! Gateway targets: calls, statuses, ids, and the synchronization in which the gateway asks the server for its tools.
+//! Gateway targets: calls, statuses, ids.
 //!
-//! Calls: CreateGatewayTarget, GetGatewayTarget, UpdateGatewayTarget, DeleteGatewayTarget, SynchronizeGatewayTargets;
-//! ListGatewayTargets only for a search by name, and if another operation is in the way.
+//! Calls: CreateGatewayTarget, GetGatewayTarget, UpdateGatewayTarget, DeleteGatewayTarget; ListGatewayTargets only for a
+//! search by name, and if another operation is in the way.
 
 use std::fmt;
 use std::time::{Duration, SystemTime};
@@ -10,27 +10,23 @@ use aws_sdk_bedrockagentcorecontrol::operation::create_gateway_target::builders:
 use aws_sdk_bedrockagentcorecontrol::operation::get_gateway_target::GetGatewayTargetOutput;
 use aws_sdk_bedrockagentcorecontrol::operation::update_gateway_target::builders::UpdateGatewayTargetFluentBuilder;
 use aws_sdk_bedrockagentcorecontrol::types::{
-    ListingMode, McpServerTargetConfiguration, McpTargetConfiguration, TargetConfiguration, TargetStatus, TargetSummary,
+    McpServerTargetConfiguration, McpTargetConfiguration, TargetConfiguration, TargetStatus, TargetSummary,
 };
 use aws_smithy_types::DateTime;
-use tokio::time::Instant;
 
 use super::none_if_not_found;
 use super::ownership::Ownership;
-use super::provisioned::{self, Provisioned};
+use super::provisioned::Provisioned;
 use super::put::{Governed, put};
-use super::refusal::{Conflict, is_name_taken};
-use super::waiters::{Live, Phase, Repeats, joined};
-use crate::error::{ApiErrorKind, Error};
+use super::refusal::is_name_taken;
+use super::waiters::{Live, Phase, joined};
+use crate::denial::Denial;
+use crate::error::Error;
 use crate::job::Job;
-use crate::wait::{Progress, until};
 
-mod failure;
-
-pub(crate) use failure::failure;
-
-/// The time for which a Get may show the target as it was before a synchronization.
-const TAKES_EFFECT_PATIENCE: Duration = Duration::from_secs(30);
+/// Words in a status reason that mean that another attempt fails, too: the runtime takes the other kind of credential
+/// ("Authorization method mismatch", in the runtime's words), or the list of tools itself is at fault.
+const PERMANENT: [&str; 3] = ["method mismatch", "tool schema", "uplicate tool"];
 
 /// A target's identifier: `<gatewayId>/<targetId>`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -189,7 +185,7 @@ impl Provisioned for GatewayTarget {
     }
 
     fn may_pass(live: &GetGatewayTargetOutput) -> bool {
-        live.phase() == Phase::Failed && !failure::is_permanent(live)
+        live.phase() == Phase::Failed && !is_permanent(live)
     }
 
     /// A gateway works on five targets at a time, and on each of them at one operation (service quotas of AgentCore). A
@@ -246,73 +242,18 @@ impl Live for GetGatewayTargetOutput {
     }
 }
 
+/// Returns true if another attempt would end in the same way.
+fn is_permanent(live: &GetGatewayTargetOutput) -> bool {
+    let reasons = live.reasons();
+    PERMANENT.iter().any(|words| reasons.contains(words)) || Denial::read(&reasons).is_final()
+}
+
 /// Returns the MCP server behind a target, or `None` for a target of another kind.
 pub(crate) fn mcp_server(live: &GetGatewayTargetOutput) -> Option<&McpServerTargetConfiguration> {
     match live.target_configuration() {
         Some(TargetConfiguration::Mcp(McpTargetConfiguration::McpServer(server))) => Some(server),
         _ => None,
     }
-}
-
-/// Returns true if the gateway keeps a list of the server's tools. It does not if a schema names the tools, or if every
-/// request of a caller lists them again.
-pub(crate) fn can_synchronize(live: &GetGatewayTargetOutput) -> bool {
-    mcp_server(live).is_some_and(|server| {
-        server.mcp_tool_schema().is_none() && server.listing_mode().is_none_or(|mode| *mode == ListingMode::Default)
-    })
-}
-
-/// Lets the gateway list the server's tools again, and waits until it has. Repeats a synchronization that failed, if
-/// another attempt may succeed. May run twice.
-pub(crate) async fn synchronize(job: &Job<'_>, target: &TargetRef) -> Result<GetGatewayTargetOutput, Error> {
-    let mut repeats = Repeats::after(GatewayTarget::REPEATS);
-    loop {
-        let live = synchronize_once(job, target).await?;
-        if live.phase() == Phase::Ready {
-            return Ok(live);
-        }
-        if !GatewayTarget::may_pass(&live) || !repeats.again(job).await {
-            return Err(failure(job, target, &live).await);
-        }
-    }
-}
-
-async fn synchronize_once(job: &Job<'_>, target: &TargetRef) -> Result<GetGatewayTargetOutput, Error> {
-    let gone = || provisioned::gone::<GatewayTarget>(target);
-    let settled = async || provisioned::wait_settled::<GatewayTarget>(job, target).await?.ok_or_else(gone);
-    let before = settled().await?;
-    if before.phase() == Phase::AwaitingConsent {
-        return Ok(before);
-    }
-    let TargetRef { gateway_id, target_id } = target;
-    let request = job.context.agentcore.synchronize_gateway_targets();
-    let request = request.gateway_identifier(gateway_id).target_id_list(target_id);
-    let mut conflict = Conflict::default();
-    until(job.deadline, "waiting for other operations on the gateway's targets to end", async || {
-        match job.call("bedrock-agentcore:SynchronizeGatewayTargets", || request.clone().send()).await {
-            Ok(_) => Ok(Progress::Done(())),
-            Err(error) if GatewayTarget::is_conflict(&error) => {
-                let busy = GatewayTarget::is_busy(job, &GatewayTarget::name(target, &before)).await?;
-                conflict.tolerate(error, busy, Progress::pending("another operation on the gateway"))
-            }
-            Err(error) if error.is(ApiErrorKind::NotFound) => Err(gone()),
-            Err(error) => Err(error),
-        }
-    })
-    .await?;
-    let started = Instant::now();
-    until(job.deadline, &format!("waiting for the synchronization of gateway target {target}"), async || {
-        let live = settled().await?;
-        let seen = |live: &GetGatewayTargetOutput| {
-            (live.status().clone(), live.last_synchronized_at().copied(), *live.updated_at())
-        };
-        // A Get may lag behind the synchronization.
-        if seen(&live) == seen(&before) && started.elapsed() < TAKES_EFFECT_PATIENCE {
-            return Ok(live.pending());
-        }
-        Ok(Progress::Done(live))
-    })
-    .await
 }
 
 #[cfg(test)]

@@ -10,10 +10,12 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
+use super::access::Access;
 use super::answer::{LastResponse, Unread, read};
+use super::origin::PlatformRefusal;
+use super::outcome::{Catalogue, Refusal, Tried};
 use super::tools::{Pages, Tools};
 use super::wire::Wire;
-use super::{Access, Catalogue, PlatformRefusal, Refusal, Tried};
 use crate::aws::Context;
 use crate::http::NoReply;
 use crate::json::Lenient;

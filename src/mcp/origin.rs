@@ -4,7 +4,7 @@
 
 use std::ops::RangeInclusive;
 
-use super::LastResponse;
+use super::answer::LastResponse;
 use super::url::Place;
 
 /// The subject of a refusal by AgentCore itself.

@@ -5,8 +5,8 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
-use super::Failure;
 use super::answer::{Unread, read};
+use super::outcome::Failure;
 use crate::json::Lenient;
 
 /// Bounds of a catalogue: a thousand tools come on some thirty pages, and their names take some 30 KB.

@@ -10,8 +10,8 @@ use aws_smithy_runtime_api::client::identity::Identity;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use sha2::{Digest, Sha256};
 
+use super::access::{Access, Credential};
 use super::url::{Destination, Place, region};
-use super::{Access, Credential};
 use crate::aws::Context;
 use crate::http::{self, NoReply};
 

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use tracing::warn;
 
-use super::{TIMEOUT, is_passing, patiently};
+use super::request::{TIMEOUT, is_passing, patiently};
 use crate::aws::Context;
 use crate::code::Code;
 use crate::error::Error;

@@ -1,24 +1,9 @@
 //! Writes the tables of docs/reference.md from the declarations.
 
-use super::{Choice, FromProperty, PropertySet, flatten};
+use super::documentation::{Documentation, Kind};
+use super::reader::{PropertySet, flatten};
+use super::values::{Choice, FromProperty};
 use crate::error::Error;
-
-/// The rest of a property's declaration.
-pub(crate) struct Documentation {
-    pub(crate) kind: Kind,
-    /// The default in words; `None` if there is none.
-    pub(crate) default: Option<String>,
-    /// True if a change of the property replaces the resource.
-    pub(crate) replaces: bool,
-    /// The doc comment.
-    pub(crate) text: &'static str,
-}
-
-/// The values that a property accepts, in words.
-pub(crate) struct Kind {
-    words: String,
-    is_required: bool,
-}
 
 impl Kind {
     /// Describes values that a type reads.

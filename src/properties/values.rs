@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
+use super::list;
+use super::reader::{Property, PropertyReader, at_most};
 use super::scalar::scalar;
-use super::{Property, PropertyReader, at_most, list};
 use crate::error::Error;
 use crate::sensitive::Sensitive;
 use crate::text::quote;

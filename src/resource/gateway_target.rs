@@ -17,10 +17,9 @@ use aws_sdk_bedrockagentcorecontrol::operation::get_gateway_target::GetGatewayTa
 
 use crate::agentcore::deletion;
 use crate::agentcore::engine;
-use crate::agentcore::gateway_target::{
-    GatewayTarget as Noun, TargetName, TargetRef, can_synchronize, gateway_id, synchronize,
-};
+use crate::agentcore::gateway_target::{GatewayTarget as Noun, TargetName, TargetRef, gateway_id};
 use crate::agentcore::provisioned::{self, Found};
+use crate::agentcore::synchronization::{can_synchronize, synchronize};
 use crate::agentcore::waiters::Live;
 use crate::error::Error;
 use crate::event::RawProperties;

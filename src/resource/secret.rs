@@ -13,22 +13,22 @@ use crate::job::{Job, Outcome, Success};
 use crate::properties::FromText;
 use crate::requester::{Owner, Requester, pending_name};
 use crate::resource::lifecycle::Lifecycle;
-use crate::stored_secret::{self, Current, Document, parse_arn};
+use crate::stored_secret::{self, Document, parse_arn};
 use crate::tags;
 use crate::wait::{CANCELLED_CREATE_GRACE, Progress, until, until_within};
 
 mod api;
 mod former_life;
 mod properties;
+mod value;
 
 use api::Live;
 use former_life::revive;
 use properties::{Managed, Properties, RecoveryWindow, check_required, default_name};
+use value::{converge_value, mask_others, write_value};
 
 pub(crate) use properties::RequiredKey;
 
-/// The maximum number of values that one request writes: the second one if another delivery of it wrote the first.
-const PUTS_MAX: u32 = 2;
 /// The time after which a secret that was deleted without recovery disappears (Secrets Manager API reference,
 /// `DeleteSecret`).
 const VANISHING_PATIENCE: Duration = Duration::from_mins(2);
@@ -162,7 +162,9 @@ async fn create_managed(job: &Job<'_>, managed: &Managed) -> Outcome {
         Ok(created) => Ok(success(&created.arn, &name, &created.version_id, "Managed")),
         Err(live) if former_life::is_over(job, &live) => {
             let arn = live.arn.clone();
-            former_life::overwrite(job, managed, live, &value).await.map_err(|error| error.with_id(arn))
+            let version_id = former_life::overwrite(job, managed, &live, &value).await;
+            let version_id = version_id.map_err(|error| error.with_id(&arn))?;
+            Ok(success(&arn, &name, &version_id, "Managed"))
         }
         Err(live) => converge(job, managed, None, live).await,
     }
@@ -208,57 +210,6 @@ async fn write(job: &Job<'_>, managed: &Managed, old: Option<&Managed>, live: Li
         written => written?,
     };
     Ok(success(&live.arn, &live.name, &version_id, "Managed"))
-}
-
-/// Carries on from the value that another delivery of this request wrote first. Returns the id of the current version.
-async fn converge_value(job: &Job<'_>, managed: &Managed, old: Option<&Managed>, live: &Live) -> Result<String, Error> {
-    write_value(job, managed, old, live, PUTS_MAX).await
-}
-
-/// Merges the value, and writes it if that changes it. Returns the id of the current version.
-async fn write_value(
-    job: &Job<'_>,
-    managed: &Managed,
-    old: Option<&Managed>,
-    live: &Live,
-    attempt: u32,
-) -> Result<String, Error> {
-    let (mut document, version_id) = match stored_secret::current(job, &live.arn).await? {
-        Current::Nothing => (Document::default(), None),
-        Current::Binary => return Err(unusable(&live.name, "is binary")),
-        Current::Text(current) => {
-            let document = Document::parse(current.text.expose()).map_err(|problem| unusable(&live.name, problem))?;
-            (document, Some(current.version_id))
-        }
-    };
-    let dropped = old.map(|old| old.values.keys().filter(|key| !managed.values.contains_key(*key)).collect());
-    let mut changed = document.merge(&dropped.unwrap_or_default(), &managed.values)?;
-    if managed.generated_keys.iter().any(|key| !document.has_value(key)) {
-        // In a rollback, the texts generated before are in the former version, and clients still use them.
-        let former = stored_secret::previous(job, &live.arn).await?;
-        document.generate(&managed.generated_keys, former.as_ref())?;
-        changed = true;
-    }
-    check_required("Values", "", &managed.required_keys, |key| document.has_value(key))?;
-    mask_others(job, managed, &document);
-    match version_id {
-        Some(version_id) if !changed => Ok(version_id),
-        _ => api::put_value(job, &live.arn, &document.encode()?, attempt).await,
-    }
-}
-
-/// Masks the values that do not come from `Values`, whose values are masked since they were read: those that were
-/// generated, and those that somebody else stored.
-fn mask_others(job: &Job<'_>, managed: &Managed, document: &Document) {
-    let others = document.leaves().into_iter().filter(|leaf| !managed.values.values().any(|value| value == leaf));
-    others.for_each(|value| job.mask.add(&value));
-}
-
-fn unusable(name: &str, problem: &str) -> Error {
-    Error::property(
-        "Values",
-        format!("cannot be merged into secret {name}, whose current value {problem}; put a JSON object into it first"),
-    )
 }
 
 /// Refuses an existing secret that lacks a required key. `property` names the secret.

@@ -7,8 +7,8 @@ use aws_smithy_types::date_time::Format;
 use serde_json::{Value, json};
 use tracing::{error, info, warn};
 
-use super::Rotated;
 use super::notice::Notice;
+use super::outcome::Rotated;
 use crate::logging;
 
 /// The metrics' namespace.

@@ -8,22 +8,36 @@ use std::path::{Path, PathBuf};
 type Module = Vec<String>;
 
 /// The source folders of the crates.
-const CRATES: [&str; 5] = ["src", "cloudformation/src", "emulator/src", "local/src", "publish/src"];
+const CRATES: [&str; 6] = ["src", "cloudformation/src", "emulator/src", "harness/src", "local/src", "publish/src"];
 
 #[test]
 fn imports_go_one_way() {
     for folder in CRATES {
-        let files = modules(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder));
-        let mut imports: BTreeMap<Module, BTreeSet<Module>> = BTreeMap::new();
-        for (module, file) in &files {
-            let source = fs::read_to_string(file).expect("a source file");
-            let imported = paths(&production(&source), module);
-            let imported = imported.iter().map(|path| deepest(path, &files));
-            imports.entry(module.clone()).or_default().extend(imported.filter(|it| it != module));
-        }
+        let imports = imports(folder);
         assert!(imports.len() > 5, "{folder} has modules");
         let circle = circle(imports);
         assert!(circle.is_empty(), "{folder}: these modules import each other, or stand between such: {circle:?}");
+    }
+}
+
+#[test]
+fn resource_types_do_not_import_each_other_and_nothing_below_imports_them() {
+    let imports = imports("src");
+    let shared = ["lifecycle", "named"];
+    let kind = |module: &Module| match module.as_slice() {
+        [resource, kind, ..] if resource == "resource" && !shared.contains(&kind.as_str()) => Some(kind.clone()),
+        _ => None,
+    };
+    let kinds: BTreeSet<String> = imports.keys().filter_map(kind).collect();
+    assert!(kinds.len() > 5, "the resource types: {kinds:?}");
+    for (module, imported) in &imports {
+        let allowed = match module.first().map(String::as_str) {
+            None | Some("handler" | "rotation") => continue,
+            Some("resource") if module.len() == 1 => continue,
+            _ => kind(module),
+        };
+        let others: Vec<_> = imported.iter().filter(|it| kind(it).is_some_and(|it| Some(it) != allowed)).collect();
+        assert!(others.is_empty(), "{module:?} imports {others:?}");
     }
 }
 
@@ -35,12 +49,30 @@ fn a_cycle_of_imports_is_found() {
     assert!(circle(open).is_empty());
     let closed = BTreeMap::from([edge("a", &["b"]), edge("b", &["c"]), edge("c", &["b"])]);
     assert_eq!(circle(closed).into_keys().collect::<Vec<_>>(), [module("b"), module("c")]);
-    let source = "use crate::a::{self, b::{C, D as E}};\nuse super::f;\nmod x;\nfn g() { crate::h::i(); }\n";
-    let found: BTreeSet<String> = paths(source, &module("m")).iter().map(|path| path.join("::")).collect();
-    assert_eq!(found.into_iter().collect::<Vec<_>>(), ["a", "a::b::C", "a::b::D", "f", "h::i"]);
+    let source = "use crate::a::{self, b::{C, D as E}};\nuse super::f;\nmod x;\nmod y;\npub(crate) use x::{G, H};\n\
+                  fn g() { crate::h::i(y::J); k::l() }\n";
+    let children = BTreeSet::from(["x".to_owned(), "y".to_owned()]);
+    let found: BTreeSet<String> = paths(source, &module("m"), &children).iter().map(|path| path.join("::")).collect();
+    let expected = ["a", "a::b::C", "a::b::D", "f", "h::i", "m::x::G", "m::x::H", "m::y::J"];
+    assert_eq!(found.into_iter().collect::<Vec<_>>(), expected);
 }
 
-/// Finds the source files below a folder by the path of their module. Modules of tests may import what they test.
+/// Returns the imports of every module of a crate.
+fn imports(folder: &str) -> BTreeMap<Module, BTreeSet<Module>> {
+    let files = modules(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder));
+    let mut imports: BTreeMap<Module, BTreeSet<Module>> = BTreeMap::new();
+    for (module, file) in &files {
+        let source = fs::read_to_string(file).expect("a source file");
+        let children = files.keys().filter_map(|file| file.strip_prefix(module.as_slice())?.first().cloned()).collect();
+        let imported = paths(&production(&source), module, &children);
+        let imported = imported.iter().map(|path| deepest(path, &files));
+        imports.entry(module.clone()).or_default().extend(imported.filter(|it| it != module));
+    }
+    imports
+}
+
+/// Finds the source files below a folder by the path of their module. Modules of tests may import what they test, and a
+/// program imports the library next to it by the library's name.
 fn modules(folder: &Path) -> BTreeMap<Module, PathBuf> {
     let mut found = BTreeMap::new();
     let mut open = vec![folder.to_owned()];
@@ -55,6 +87,8 @@ fn modules(folder: &Path) -> BTreeMap<Module, PathBuf> {
             }
             if path.is_dir() {
                 open.push(path);
+            } else if path.ends_with("main.rs") && path.with_file_name("lib.rs").exists() {
+                // Nothing imports it.
             } else if path.extension().is_some_and(|extension| extension == "rs") {
                 let is_root = matches!(module.as_slice(), [name] if name == "lib" || name == "main");
                 found.insert(if is_root { Module::new() } else { module }, path);
@@ -66,13 +100,13 @@ fn modules(folder: &Path) -> BTreeMap<Module, PathBuf> {
 
 /// Returns the source without comments and without its tests, which stand at its end.
 fn production(source: &str) -> String {
-    let code = source.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+    let code = source.split("#[cfg(test)]\nmod test").next().unwrap_or_default();
     code.lines().map(|line| line.split("//").next().unwrap_or_default()).collect::<Vec<_>>().join("\n")
 }
 
-/// Returns every path below the crate root that `module` names: in `use` declarations and, if it begins with `crate`,
-/// anywhere.
-fn paths(code: &str, module: &Module) -> Vec<Module> {
+/// Returns every path below the crate root that `module` names: in `use` declarations and, if it begins with `crate` or
+/// with one of the module's `children`, anywhere.
+fn paths(code: &str, module: &Module, children: &BTreeSet<String>) -> Vec<Module> {
     let mut found = Vec::new();
     for (start, keyword) in code.match_indices("use ") {
         let is_declaration = code[..start].chars().next_back().is_none_or(char::is_whitespace);
@@ -80,11 +114,12 @@ fn paths(code: &str, module: &Module) -> Vec<Module> {
         expand("", tree, &mut found);
     }
     let is_path = |c: char| c.is_alphanumeric() || c == '_' || c == ':';
-    found.extend(code.match_indices("crate::").filter_map(|(start, _)| {
-        let path = code[start..].split(|c| !is_path(c)).next()?;
-        (!path.ends_with("::")).then(|| path.to_owned())
-    }));
-    found.iter().filter_map(|path| absolute(path, module)).collect()
+    let anywhere = code.split(|c| !is_path(c)).filter(|path| {
+        let first = path.split_once("::").map(|(first, _)| first);
+        first.is_some_and(|first| first == "crate" || children.contains(first)) && !path.ends_with("::")
+    });
+    found.extend(anywhere.map(str::to_owned));
+    found.iter().filter_map(|path| absolute(path, module, children)).collect()
 }
 
 /// Expands a `use` tree into its paths.
@@ -113,13 +148,14 @@ fn expand(prefix: &str, tree: &str, found: &mut Vec<String>) {
     }
 }
 
-/// Resolves `crate`, `self` and `super`. Returns `None` for a path of another crate.
-fn absolute(path: &str, module: &Module) -> Option<Module> {
+/// Resolves `crate`, `self`, `super` and the names of children. Returns `None` for a path of another crate.
+fn absolute(path: &str, module: &Module, children: &BTreeSet<String>) -> Option<Module> {
     let mut names = path.split("::").map(str::trim).peekable();
     let mut base = match names.next()? {
         "crate" => Module::new(),
         "self" => module.clone(),
         "super" => module.split_last()?.1.to_vec(),
+        child if children.contains(child) => [module.as_slice(), &[child.to_owned()]].concat(),
         _ => return None,
     };
     while names.next_if_eq(&"super").is_some() {

@@ -9,7 +9,7 @@ use aws_smithy_types::date_time::Format;
 use aws_smithy_types::{DateTime, base64};
 use serde_json::{Map as Object, Value};
 
-use super::{Model, Range, Shape, Structure, Text, TimestampFormat};
+use super::shapes::{Model, Range, Shape, Structure, Text, TimestampFormat};
 
 /// One reason why a value does not fit its shape. Never holds the value itself.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -13,6 +13,7 @@ use serde_json::json;
 use super::binary::Binaries;
 use super::world::{Account, instant_settings};
 use crate::request::Requests;
+use crate::time;
 
 /// The measurements. Times are medians.
 pub(super) struct Processes {
@@ -36,7 +37,7 @@ pub(super) struct Processes {
 /// A program did not start or answered with a failure.
 pub(super) async fn measure(binaries: &Binaries, repetitions: u32) -> Result<Processes, String> {
     // Real processes sign with the real time.
-    let aws = Aws::new(Settings { start: crate::present(), ..instant_settings() });
+    let aws = Aws::new(Settings { start: time::present(), ..instant_settings() });
     let account = Account::new(&aws);
     let proxy = transport::listen_proxy(&aws, 0).await;
     let proxy = proxy.map_err(|error| format!("the account cannot be offered to a process: {error}"))?;

@@ -193,7 +193,7 @@ impl Deployment {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Runtime;
+    use crate::runtime::Runtime;
 
     /// Runs on virtual time, so that a slow machine does not matter.
     #[test]

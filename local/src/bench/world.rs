@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 
 use super::calls::counted;
 use super::stack::{self, StackNumbers};
-use crate::Runtime;
 use crate::request::{Request, Requests};
+use crate::runtime::Runtime;
 
 const SECRET: &str = "Custom::AgentCoreSecret";
 const RUNTIME: &str = "Custom::AgentCoreRuntime";

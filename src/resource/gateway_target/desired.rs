@@ -11,9 +11,10 @@ use super::governed::{GOVERNED, KEEPING_NETWORK};
 use super::network::Network;
 use super::preflight;
 use super::properties::Properties;
-use crate::agentcore::gateway_target::{self, GatewayTarget, TargetName, TargetRef, failure};
+use crate::agentcore::gateway_target::{self, GatewayTarget, TargetName, TargetRef};
 use crate::agentcore::ownership;
 use crate::agentcore::provisioned::{self, Created, Desired, Provisioned, Updated};
+use crate::agentcore::target_failure;
 use crate::agentcore::unbuildable;
 use crate::agentcore::waiters::{Live, Phase, is_at_least_as_recent};
 use crate::error::{ApiErrorKind, Error};
@@ -148,6 +149,6 @@ impl Desired for DesiredTarget<'_> {
     }
 
     async fn failure(&self, job: &Job<'_>, id: &TargetRef, live: &GetGatewayTargetOutput) -> Error {
-        failure(job, id, live).await
+        target_failure::failure(job, id, live).await
     }
 }

@@ -13,6 +13,8 @@ use aws_sdk_bedrockagentcorecontrol::types::{
 use crate::agentcore::gateway as agentcore_gateway;
 use crate::agentcore::gateway_target::{self, GatewayTarget, TargetRef};
 use crate::agentcore::provisioned::{self, Provisioned};
+use crate::agentcore::synchronization;
+use crate::agentcore::target_failure;
 use crate::agentcore::waiters::{Live, Phase};
 use crate::authorizer::custom_jwt;
 use crate::code::Code;
@@ -42,7 +44,7 @@ impl Gateway {
         let live = provisioned::wait_settled::<GatewayTarget>(job, target).await?.ok_or_else(|| missing("target"))?;
         let usable = live.phase() == Phase::Ready || *live.status() == TargetStatus::SynchronizeUnsuccessful;
         if !usable {
-            let sentence = gateway_target::failure(job, target, &live).await.to_string();
+            let sentence = target_failure::failure(job, target, &live).await.to_string();
             return Err(Error::unverified(Code::TargetNotReady, sentence));
         }
         Ok(Self { front: gateway, target: target.clone(), live })
@@ -100,12 +102,12 @@ impl Gateway {
 
     /// Returns true if the gateway keeps a list of its own that can be synchronized.
     pub(super) fn can_synchronize(&self) -> bool {
-        gateway_target::can_synchronize(&self.live)
+        synchronization::can_synchronize(&self.live)
     }
 
     /// Lets the gateway read the target's tools from the server.
     pub(super) async fn synchronize(&mut self, job: &Job<'_>) -> Result<(), Error> {
-        self.live = gateway_target::synchronize(job, &self.target).await.map_err(|error| match error {
+        self.live = synchronization::synchronize(job, &self.target).await.map_err(|error| match error {
             Error::TerminalStatus { .. } => Error::unverified(Code::TargetNotSynchronized, error.to_string()),
             error => error,
         })?;

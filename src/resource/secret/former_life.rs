@@ -6,10 +6,10 @@ use std::collections::BTreeMap;
 
 use super::api::{self, Live};
 use super::properties::Managed;
-use super::{PUTS_MAX, converge_value, success};
+use super::value::{PUTS_MAX, converge_value};
 use crate::error::{ApiErrorKind, Error};
 use crate::event::RequestType;
-use crate::job::{Job, Success};
+use crate::job::Job;
 use crate::sensitive::Sensitive;
 use crate::tags;
 
@@ -53,24 +53,24 @@ pub(super) fn is_over(job: &Job<'_>, live: &Live) -> bool {
     request_type == RequestType::Create || !job.stack.is_rolling_back(request_type).unwrap_or(!live.deleted)
 }
 
-/// Gives a revived secret the desired state and nothing else: `value`, settings and tags. May run twice.
+/// Gives a revived secret the desired state and nothing else: `value`, settings and tags. Returns the id of the current
+/// version. May run twice.
 pub(super) async fn overwrite(
     job: &Job<'_>,
     managed: &Managed,
-    live: Live,
+    live: &Live,
     value: &Sensitive,
-) -> Result<Success, Error> {
+) -> Result<String, Error> {
     let wanted = tags::wanted(&managed.tags, job.requester());
     api::change_tags(job, &live.arn, replaced_tags(&live.tags, &wanted)).await?;
     if !live.has_settings(managed) {
         api::update_settings(job, &live.arn, managed).await?;
     }
-    let version_id = match api::put_value(job, &live.arn, value, 1).await {
+    match api::put_value(job, &live.arn, value, 1).await {
         // Another delivery of this request wrote first, and may have generated other texts, which stay.
-        Err(error) if error.is(ApiErrorKind::Conflict) => converge_value(job, managed, None, &live).await?,
-        written => written?,
-    };
-    Ok(success(&live.arn, &live.name, &version_id, "Managed"))
+        Err(error) if error.is(ApiErrorKind::Conflict) => converge_value(job, managed, None, live).await,
+        written => written,
+    }
 }
 
 /// Returns the changes that bring a resource to the desired tags and no others.

@@ -3,24 +3,14 @@
 use aws_sdk_bedrockagentcorecontrol::operation::get_gateway_target::GetGatewayTargetOutput;
 use aws_sdk_bedrockagentcorecontrol::types::CredentialProviderType;
 
-use super::{GatewayTarget, TargetRef, mcp_server};
-use crate::agentcore::gateway::Gateway;
-use crate::agentcore::provisioned::Provisioned;
-use crate::agentcore::waiters::{Live, Phase};
+use super::gateway::Gateway;
+use super::gateway_target::{GatewayTarget, TargetRef, mcp_server};
+use super::provisioned::Provisioned;
+use super::waiters::{Live, Phase};
 use crate::denial::Denial;
 use crate::error::Error;
 use crate::job::Job;
 use crate::mcp::url::RuntimeUrl;
-
-/// Words in a status reason that mean that another attempt fails, too: the runtime takes the other kind of credential
-/// ("Authorization method mismatch", in the runtime's words), or the list of tools itself is at fault.
-const PERMANENT: [&str; 3] = ["method mismatch", "tool schema", "uplicate tool"];
-
-/// Returns true if another attempt would end in the same way.
-pub(super) fn is_permanent(live: &GetGatewayTargetOutput) -> bool {
-    let reasons = live.reasons();
-    PERMANENT.iter().any(|words| reasons.contains(words)) || Denial::read(&reasons).is_final()
-}
 
 /// Explains the failure of a target's last operation.
 pub(crate) async fn failure(job: &Job<'_>, target: &TargetRef, live: &GetGatewayTargetOutput) -> Error {
