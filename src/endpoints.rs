@@ -12,26 +12,50 @@ const IGNORE: &str = "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS";
 const FIPS: &str = "AWS_USE_FIPS_ENDPOINT";
 const DUAL_STACK: &str = "AWS_USE_DUALSTACK_ENDPOINT";
 
-/// The hosts of one of AWS's partitions.
-struct Hosts {
-    /// The beginning of the names of the partition's Regions.
-    region_prefix: &'static str,
+/// One of AWS's partitions: a group of Regions with hosts, accounts and credentials of their own.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Partition {
+    /// The beginning of the names of the partition's Regions: see [`area`].
+    area: &'static str,
     /// The suffix of hosts that serve IPv4 alone.
-    single: &'static str,
+    pub(crate) single: &'static str,
     /// The suffix of hosts that serve IPv4 and IPv6.
-    dual: &'static str,
+    pub(crate) dual: &'static str,
 }
 
-/// The hosts of all partitions, the one for all other Regions last (botocore's partitions.json).
-const HOSTS: [Hosts; 7] = [
-    Hosts { region_prefix: "cn-", single: "amazonaws.com.cn", dual: "api.amazonwebservices.com.cn" },
-    Hosts { region_prefix: "eusc-", single: "amazonaws.eu", dual: "api.amazonwebservices.eu" },
-    Hosts { region_prefix: "us-iso-", single: "c2s.ic.gov", dual: "api.aws.ic.gov" },
-    Hosts { region_prefix: "us-isob-", single: "sc2s.sgov.gov", dual: "api.aws.scloud" },
-    Hosts { region_prefix: "eu-isoe-", single: "cloud.adc-e.uk", dual: "api.cloud-aws.adc-e.uk" },
-    Hosts { region_prefix: "us-isof-", single: "csp.hci.ic.gov", dual: "api.aws.hci.ic.gov" },
-    Hosts { region_prefix: "", single: "amazonaws.com", dual: "api.aws" },
+/// The other partitions (botocore's partitions.json).
+const PARTITIONS: [Partition; 7] = [
+    Partition { area: "cn", single: "amazonaws.com.cn", dual: "api.amazonwebservices.com.cn" },
+    Partition { area: "eusc-de", single: "amazonaws.eu", dual: "api.amazonwebservices.eu" },
+    Partition { area: "us-gov", ..Partition::STANDARD },
+    Partition { area: "us-iso", single: "c2s.ic.gov", dual: "api.aws.ic.gov" },
+    Partition { area: "us-isob", single: "sc2s.sgov.gov", dual: "api.aws.scloud" },
+    Partition { area: "eu-isoe", single: "cloud.adc-e.uk", dual: "api.cloud-aws.adc-e.uk" },
+    Partition { area: "us-isof", single: "csp.hci.ic.gov", dual: "api.aws.hci.ic.gov" },
 ];
+
+impl Partition {
+    /// The partition of all Regions whose area has two letters and no partition of its own.
+    const STANDARD: Self = Self { area: "", single: "amazonaws.com", dual: "api.aws" };
+
+    /// Returns the partition of a Region. Returns `None` for a text that does not have the form of a Region's name.
+    pub(crate) fn of(region: &str) -> Option<Self> {
+        let area = area(region)?;
+        let own = PARTITIONS.into_iter().find(|partition| partition.area == area);
+        own.or_else(|| (area.len() == 2).then_some(Self::STANDARD))
+    }
+}
+
+/// Returns the area in the name of a Region, `<area>-<word>-<number>`: `us` of us-east-1, `us-gov` of us-gov-west-1.
+fn area(region: &str) -> Option<&str> {
+    let (rest, number) = region.rsplit_once('-')?;
+    let (area, word) = rest.rsplit_once('-')?;
+    let consists = |text: &str, of: fn(&u8) -> bool| !text.is_empty() && text.bytes().all(|byte| of(&byte));
+    let is_region = consists(number, u8::is_ascii_digit)
+        && consists(word, u8::is_ascii_lowercase)
+        && area.split('-').all(|part| consists(part, u8::is_ascii_lowercase));
+    is_region.then_some(area)
+}
 
 /// A service that the function calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -127,8 +151,8 @@ impl Endpoints {
     pub fn host(&self, name: &str, region_and_suffix: &str) -> String {
         let name = if self.fips { format!("{name}-fips") } else { name.to_owned() };
         let dual = region_and_suffix.split_once('.').filter(|_| self.dual_stack).and_then(|(region, suffix)| {
-            let hosts = HOSTS.iter().find(|hosts| hosts.single == suffix)?;
-            Some(format!("{region}.{}", hosts.dual))
+            let partition = Partition::of(region).filter(|partition| partition.single == suffix)?;
+            Some(format!("{region}.{}", partition.dual))
         });
         format!("{name}.{}", dual.as_deref().unwrap_or(region_and_suffix))
     }
@@ -149,14 +173,9 @@ impl Endpoints {
     }
 }
 
-/// Returns the suffixes of AWS's hosts in all partitions.
-pub(crate) fn dns_suffixes() -> impl Iterator<Item = &'static str> {
-    HOSTS.iter().flat_map(|hosts| [hosts.single, hosts.dual])
-}
-
 /// Returns the suffix of AWS's hosts in this Region that serve IPv4 alone.
 pub(crate) fn dns_suffix(region: &str) -> &'static str {
-    HOSTS.iter().find(|hosts| region.starts_with(hosts.region_prefix)).map_or("amazonaws.com", |hosts| hosts.single)
+    Partition::of(region).unwrap_or(Partition::STANDARD).single
 }
 
 fn is_web_address(text: &str) -> bool {
@@ -227,5 +246,38 @@ mod tests {
         }
         let dual = read(&[(DUAL_STACK, "true")]).unwrap();
         assert_eq!(dual.host("x", "cn-north-1.amazonaws.com.cn"), "x.cn-north-1.api.amazonwebservices.com.cn");
+    }
+
+    #[test]
+    fn a_region_is_in_one_partition() {
+        for (region, area) in [
+            ("us-east-1", ""),
+            ("ap-southeast-12", ""),
+            ("mx-central-1", ""),
+            ("cn-north-1", "cn"),
+            ("eusc-de-east-1", "eusc-de"),
+            ("us-gov-west-1", "us-gov"),
+            ("us-iso-east-1", "us-iso"),
+            ("us-isob-east-1", "us-isob"),
+            ("eu-isoe-west-1", "eu-isoe"),
+            ("us-isof-south-1", "us-isof"),
+        ] {
+            assert_eq!(Partition::of(region).map(|partition| partition.area), Some(area), "{region}");
+        }
+        for text in [
+            "",
+            "s3",
+            "elb",
+            "s3-us-west-2",
+            "us-east",
+            "us-east-",
+            "us--1",
+            "-east-1",
+            "us-east-1a",
+            "US-EAST-1",
+            "xyz-east-1",
+        ] {
+            assert_eq!(Partition::of(text), None, "{text}");
+        }
     }
 }

@@ -3,7 +3,7 @@
 use aws_smithy_runtime_api::client::http::SharedHttpConnector;
 use url::{Position, Url};
 
-use crate::endpoints::{Endpoints, Service, dns_suffixes};
+use crate::endpoints::{Endpoints, Partition, Service};
 use crate::http::Connectors;
 use crate::https_url;
 
@@ -11,6 +11,8 @@ use crate::https_url;
 const DATA_PLANE: &str = "bedrock-agentcore";
 /// The label between a gateway's id and the name above.
 const GATEWAY: &str = "gateway";
+/// The path at which a gateway speaks MCP (developer guide, gateway endpoints).
+const GATEWAY_PATH: &str = "/mcp";
 
 /// A host of AgentCore's data plane.
 #[derive(Debug, PartialEq, Eq)]
@@ -23,7 +25,9 @@ struct DataPlaneHost<'u> {
 }
 
 impl<'u> DataPlaneHost<'u> {
-    /// Parses the host. Returns `None` for a host that is not exactly one of AgentCore's, or has a port of its own.
+    /// Parses the host. Returns `None` for a host that is not exactly one of AgentCore's, or has a port of its own. A
+    /// host with a Region that is none is another service's, and may be anybody's: `bedrock-agentcore.s3.amazonaws.com`
+    /// is a bucket.
     fn of(url: &'u Url) -> Option<Self> {
         let is_label = |label: &str| {
             !label.is_empty()
@@ -37,7 +41,8 @@ impl<'u> DataPlaneHost<'u> {
             (true, rest.strip_prefix(GATEWAY)?.strip_prefix('.')?.strip_prefix(DATA_PLANE)?.strip_prefix('.')?)
         };
         let (region, suffix) = region_and_suffix.split_once('.')?;
-        let is_known = is_label(first) && is_label(region) && dns_suffixes().any(|known| known == suffix);
+        let is_known =
+            is_label(first) && Partition::of(region).is_some_and(|it| suffix == it.single || suffix == it.dual);
         is_known.then_some(Self { is_gateway, region, region_and_suffix })
     }
 }
@@ -61,13 +66,14 @@ impl RuntimeUrl {
 
     fn of(url: &Url) -> Option<Self> {
         let host = DataPlaneHost::of(url).filter(|host| !host.is_gateway)?;
-        let (runtime, rest) = url.path().strip_prefix("/runtimes/")?.split_once("/invocations")?;
+        let runtime = url.path().strip_prefix("/runtimes/")?.strip_suffix("/invocations")?;
         let runtime = runtime.replace("%3A", ":").replace("%3a", ":").replace("%2F", "/").replace("%2f", "/");
-        if runtime.is_empty() {
+        // AWS decodes further encodings, too, so that a runtime's name would end where no reader sees it.
+        if runtime.is_empty() || runtime.contains('%') {
             return None;
         }
         let mut encoded = url.clone();
-        encoded.set_path(&format!("/runtimes/{}/invocations{rest}", runtime.replace(':', "%3A").replace('/', "%2F")));
+        encoded.set_path(&format!("/runtimes/{}/invocations", runtime.replace(':', "%3A").replace('/', "%2F")));
         encoded.set_fragment(None);
         Some(Self { region: host.region.to_owned(), runtime, url: encoded })
     }
@@ -104,10 +110,10 @@ pub(crate) fn region_and_account(arn: &str) -> Option<(&str, &str)> {
 }
 
 /// Returns the Region of a runtime's or gateway's URL, for which requests to the URL are signed. Returns `None` for an
-/// address that is not AgentCore's: the receiver of a signed request gets the role's session token, too.
+/// address at which AgentCore invokes neither.
 pub(crate) fn region(text: &str) -> Option<String> {
     let url = https_url::parse(text).ok()?;
-    DataPlaneHost::of(&url).map(|host| host.region.to_owned())
+    DataPlaneHost::of(&url).filter(|_| Place::at(&url) != Place::Elsewhere).map(|host| host.region.to_owned())
 }
 
 /// The place of a server, as far as it decides who answers for it.
@@ -125,10 +131,14 @@ impl Place {
     /// Returns the place of the server at a URL.
     #[must_use]
     pub fn of(url: &str) -> Self {
-        let Ok(url) = https_url::parse(url) else { return Self::Elsewhere };
-        match DataPlaneHost::of(&url) {
-            Some(host) if host.is_gateway => Self::Gateway,
-            Some(_) if RuntimeUrl::of(&url).is_some() => Self::Runtime,
+        https_url::parse(url).map_or(Self::Elsewhere, |url| Self::at(&url))
+    }
+
+    /// Other paths of the same hosts are other operations, such as StopRuntimeSession.
+    fn at(url: &Url) -> Self {
+        match DataPlaneHost::of(url) {
+            Some(host) if host.is_gateway && url.path() == GATEWAY_PATH => Self::Gateway,
+            Some(_) if RuntimeUrl::of(url).is_some() => Self::Runtime,
             _ => Self::Elsewhere,
         }
     }
@@ -142,6 +152,9 @@ pub(crate) struct Destination {
     /// True if the host is AgentCore's own, or the endpoint that the function's environment names in its place. Any
     /// other host is named by a template or a document, and may only be called through the SSRF guard.
     pub(crate) is_aws: bool,
+    /// The Region for which a request is signed. `None` if it must not be signed, because its receiver gets the role's
+    /// session token, too: only a runtime and a gateway of the function's partition may.
+    pub(crate) signing_region: Option<String>,
 }
 
 impl Destination {
@@ -150,20 +163,24 @@ impl Destination {
         if self.is_aws { &connectors.aws } else { &connectors.guarded }
     }
 
-    /// Returns the destination of requests for `text`. A runtime is called at the endpoint of the kind that the
-    /// function's environment asks for. A gateway has only the address that AgentCore gave it.
-    pub(crate) fn of(text: &str, endpoints: &Endpoints) -> Self {
-        let elsewhere = Self { url: text.to_owned(), is_aws: false };
-        let Ok(url) = https_url::parse(text) else { return elsewhere };
-        let Some(host) = DataPlaneHost::of(&url) else { return Self { url: url.into(), ..elsewhere } };
+    /// Returns the destination of requests for `text` from a function in the Region `own`. A runtime is called at the
+    /// endpoint of the kind that the function's environment asks for. A gateway has only the address that AgentCore
+    /// gave it.
+    pub(crate) fn of(text: &str, endpoints: &Endpoints, own: &str) -> Self {
+        let elsewhere = |url: String| Self { url, is_aws: false, signing_region: None };
+        let Ok(url) = https_url::parse(text) else { return elsewhere(text.to_owned()) };
+        let host = DataPlaneHost::of(&url).filter(|host| Partition::of(host.region) == Partition::of(own));
+        let Some(host) = host else { return elsewhere(url.into()) };
+        let signing_region = (Place::at(&url) != Place::Elsewhere).then(|| host.region.to_owned());
         if host.is_gateway {
-            return Self { url: url.into(), is_aws: true };
+            return Self { url: url.into(), is_aws: true, signing_region };
         }
         let origin = match endpoints.url(Service::AgentCore) {
             Some(endpoint) => endpoint.trim_end_matches('/').to_owned(),
             None => format!("https://{}", endpoints.host(DATA_PLANE, host.region_and_suffix)),
         };
-        Self { url: format!("{origin}{}", &url[Position::BeforePath..Position::AfterQuery]), is_aws: true }
+        let url = format!("{origin}{}", &url[Position::BeforePath..Position::AfterQuery]);
+        Self { url, is_aws: true, signing_region }
     }
 }
 
@@ -171,6 +188,7 @@ impl Destination {
 mod tests {
     use super::*;
 
+    const OWN: &str = "us-east-1";
     const HOST: &str = "https://bedrock-agentcore.us-east-1.amazonaws.com";
     const ARN: &str = "arn:aws:bedrock-agentcore:us-east-1:111122223333:runtime/mcp-AbCdEf1234";
 
@@ -213,15 +231,15 @@ mod tests {
             let url = format!("{HOST}/runtimes/mcp-AbCdEf1234/invocations?qualifier=DEFAULT&accountId={account}");
             assert_eq!(RuntimeUrl::parse(&url).unwrap().is_in_account_and_region_of(stack), beside);
         }
-        assert_eq!(region(&format!("{HOST}/runtimes/x")).as_deref(), Some("us-east-1"));
+        assert_eq!(region(&format!("{HOST}/runtimes/x/invocations")).as_deref(), Some("us-east-1"));
         let gateway = "https://a-b.gateway.bedrock-agentcore.eu-west-1.amazonaws.com/mcp";
         assert_eq!(region(gateway).as_deref(), Some("eu-west-1"));
         for elsewhere in [
             "https://example.com/mcp",
-            "https://bedrock-agentcore.us-east-1.amazonaws.com.example.com/runtimes/x",
-            "https://bedrock-agentcore.us-east-1.example.com/runtimes/x",
+            "https://bedrock-agentcore.us-east-1.amazonaws.com.example.com/runtimes/x/invocations",
+            "https://bedrock-agentcore.us-east-1.example.com/runtimes/x/invocations",
             "https://a-b.gateway.bedrock-agentcore.us-east-1.example.com/mcp",
-            "https://bedrock-agentcore.us-east-1.amazonaws.com:8443/runtimes/x",
+            "https://bedrock-agentcore.us-east-1.amazonaws.com:8443/runtimes/x/invocations",
         ] {
             assert_eq!(region(elsewhere), None, "{elsewhere}");
         }
@@ -231,7 +249,7 @@ mod tests {
     fn a_runtime_is_called_where_the_environment_says_and_a_gateway_where_it_is() {
         let aws = |url: &str, variables: &[(&str, &str)]| {
             let read = |name: &str| variables.iter().find(|(it, _)| *it == name).map(|(_, value)| (*value).to_owned());
-            let destination = Destination::of(url, &Endpoints::from_environment(read).unwrap());
+            let destination = Destination::of(url, &Endpoints::from_environment(read).unwrap(), OWN);
             assert!(destination.is_aws, "{url}");
             destination.url
         };
@@ -285,26 +303,102 @@ mod tests {
             ] {
                 assert_eq!((Place::of(&url), region(&url)), (Place::Elsewhere, None), "{url}");
                 assert!(RuntimeUrl::parse(&url).is_none(), "{url}");
-                assert!(!Destination::of(&url, &Endpoints::default()).is_aws, "{url}");
+                assert!(!Destination::of(&url, &Endpoints::default(), OWN).is_aws, "{url}");
             }
             // The same host in another spelling, and the port that https has anyway.
             for url in [format!("https://{}/{path}", host.to_uppercase()), format!("HTTPS://{host}:443/{path}")] {
                 assert_eq!(region(&url).as_deref(), Some("us-east-1"), "{url}");
-                assert_eq!(Destination::of(&url, &Endpoints::default()).url, format!("https://{host}/{path}"), "{url}");
+                assert_eq!(
+                    Destination::of(&url, &Endpoints::default(), OWN).url,
+                    format!("https://{host}/{path}"),
+                    "{url}"
+                );
             }
         }
-        for suffix in dns_suffixes() {
-            let url = format!("https://bedrock-agentcore.region-1.{suffix}/runtimes/x/invocations");
-            assert_eq!((Place::of(&url), region(&url).as_deref()), (Place::Runtime, Some("region-1")), "{url}");
+    }
+
+    #[test]
+    fn a_region_is_one_of_the_partition_that_its_suffix_belongs_to() {
+        for (own, suffixes) in [
+            ("us-east-1", ["amazonaws.com", "api.aws"]),
+            ("us-gov-west-1", ["amazonaws.com", "api.aws"]),
+            ("cn-north-1", ["amazonaws.com.cn", "api.amazonwebservices.com.cn"]),
+            ("eusc-de-east-1", ["amazonaws.eu", "api.amazonwebservices.eu"]),
+        ] {
+            let hosts = ["bedrock-agentcore", "x.gateway.bedrock-agentcore"];
+            for (name, path) in hosts.into_iter().zip(["runtimes/x/invocations", "mcp"]) {
+                for suffix in suffixes {
+                    let url = format!("https://{name}.{own}.{suffix}/{path}");
+                    let destination = Destination::of(&url, &Endpoints::default(), own);
+                    assert_eq!((destination.signing_region.as_deref(), destination.is_aws), (Some(own), true), "{url}");
+                }
+                for (region, suffix) in [
+                    // Other services, whose names under them anybody may own.
+                    ("s3", "amazonaws.com"),
+                    ("elb", "amazonaws.com"),
+                    ("s3-us-west-2", "amazonaws.com"),
+                    ("cloudfront", "amazonaws.com"),
+                    ("s3", "api.aws"),
+                    ("region-1", suffixes[0]),
+                    // Regions of another partition.
+                    ("us-east-1", "amazonaws.com.cn"),
+                    ("us-east-1", "amazonaws.eu"),
+                    ("cn-north-1", "amazonaws.com"),
+                    ("eusc-de-east-1", "api.aws"),
+                ] {
+                    let url = format!("https://{name}.{region}.{suffix}/{path}");
+                    assert_eq!((Place::of(&url), super::region(&url)), (Place::Elsewhere, None), "{url}");
+                    let destination = Destination::of(&url, &Endpoints::default(), own);
+                    assert_eq!((destination.signing_region, destination.is_aws), (None, false), "{url}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_request_is_signed_for_the_functions_own_partition() {
+        let signed = |region: &str, suffix: &str| {
+            let url = format!("https://x.gateway.bedrock-agentcore.{region}.{suffix}/mcp");
+            Destination::of(&url, &Endpoints::default(), OWN).signing_region
+        };
+        assert_eq!(signed("eu-west-1", "amazonaws.com").as_deref(), Some("eu-west-1"));
+        for (region, suffix) in
+            [("us-gov-west-1", "amazonaws.com"), ("cn-north-1", "amazonaws.com.cn"), ("eusc-de-east-1", "amazonaws.eu")]
+        {
+            assert_eq!(signed(region, suffix), None, "{region}");
+        }
+    }
+
+    /// The data plane has the operations of memories, browsers and sessions at the same hosts.
+    #[test]
+    fn only_what_invokes_a_runtime_or_a_gateway_is_signed() {
+        let gateway = "https://x.gateway.bedrock-agentcore.us-east-1.amazonaws.com";
+        for url in [
+            format!("{HOST}/memories/m-1/events"),
+            format!("{HOST}/runtimes/x/stopruntimesession"),
+            format!("{HOST}/runtimes/x/invocations/"),
+            format!("{HOST}/runtimes/x/invocationsx"),
+            format!("{HOST}/runtimes/x/invocations/.well-known/oauth-protected-resource"),
+            format!("{HOST}/runtimes/x%2Fstopruntimesession%3F/invocations"),
+            format!("{HOST}/runtimes//invocations"),
+            format!("{HOST}/mcp"),
+            format!("{gateway}/"),
+            format!("{gateway}/mcp/"),
+            format!("{gateway}/runtimes/x/invocations"),
+        ] {
+            let destination = Destination::of(&url, &Endpoints::default(), OWN);
+            assert_eq!((destination.signing_region, destination.is_aws), (None, true), "{url}");
+            assert_eq!((Place::of(&url), region(&url)), (Place::Elsewhere, None), "{url}");
         }
     }
 
     #[test]
     fn the_path_that_is_signed_is_the_path_that_is_sent() {
         let url = format!("{HOST}/runtimes/x/invocations/../../secret?a=b#c");
-        assert_eq!(Destination::of(&url, &Endpoints::default()).url, format!("{HOST}/runtimes/secret?a=b"));
+        assert_eq!(Destination::of(&url, &Endpoints::default(), OWN).url, format!("{HOST}/runtimes/secret?a=b"));
         assert_eq!(Place::of(&url), Place::Elsewhere);
-        let elsewhere = Destination::of("https://Example.COM/a b", &Endpoints::default());
-        assert_eq!(elsewhere, Destination { url: "https://Example.COM/a b".to_owned(), is_aws: false });
+        let elsewhere = Destination::of("https://Example.COM/a b", &Endpoints::default(), OWN);
+        let url = "https://Example.COM/a b".to_owned();
+        assert_eq!(elsewhere, Destination { url, is_aws: false, signing_region: None });
     }
 }

@@ -11,7 +11,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use sha2::{Digest, Sha256};
 
 use super::access::{Access, Credential};
-use super::url::{Destination, Place, region};
+use super::url::{Destination, Place};
 use crate::aws::Context;
 use crate::http::{self, NoReply};
 
@@ -26,8 +26,6 @@ const JSON: &str = "application/json";
 pub(super) struct Wire {
     context: Context,
     destination: Destination,
-    /// The Region whose signatures the server accepts.
-    region: String,
     access: Access,
     pub(super) place: Place,
     /// The session of a runtime that every request belongs to, so that one container serves them all.
@@ -39,8 +37,7 @@ impl Wire {
         let place = Place::of(url);
         Self {
             context: context.clone(),
-            destination: Destination::of(url, &context.endpoints),
-            region: region(url).unwrap_or_else(|| context.region.clone()),
+            destination: Destination::of(url, &context.endpoints, &context.region),
             session: (place == Place::Runtime).then(|| new_session(url, &access, context.now())),
             access,
             place,
@@ -75,16 +72,16 @@ impl Wire {
         match &self.access.credential {
             Credential::Nothing => Ok(Vec::new()),
             Credential::Bearer(token) => Ok(vec![("authorization".to_owned(), format!("Bearer {}", token.expose()))]),
-            // The receiver of a signature gets the role's session token, too.
-            Credential::SigV4 if !self.destination.is_aws => {
-                Err("only requests to AgentCore's own hosts are signed".to_owned())
-            }
-            Credential::SigV4 => self.signature(method, headers, body).await.map_err(|error| error.to_string()),
+            Credential::SigV4 => match &self.destination.signing_region {
+                None => Err("only calls of runtimes and gateways are signed".to_owned()),
+                Some(region) => self.signature(region, method, headers, body).await.map_err(|error| error.to_string()),
+            },
         }
     }
 
     async fn signature(
         &self,
+        region: &str,
         method: &str,
         headers: &[(&str, &str)],
         body: &[u8],
@@ -92,7 +89,7 @@ impl Wire {
         let identity: Identity = self.context.credentials.provide_credentials().await?.into();
         let parameters = v4::SigningParams::builder()
             .identity(&identity)
-            .region(&self.region)
+            .region(region)
             .name(SIGNING_NAME)
             .time(self.context.now())
             .settings(SigningSettings::default())
@@ -148,10 +145,13 @@ mod tests {
             format!("https://evil.example.com:443?{gateway}/mcp"),
             format!("https://user@evil.example.com?{gateway}/mcp"),
             format!("https://{gateway}@evil.example.com/mcp"),
+            "https://bedrock-agentcore.s3.amazonaws.com/runtimes/x/invocations".to_owned(),
+            format!("https://{gateway}.cn/mcp"),
+            "https://bedrock-agentcore.us-east-1.amazonaws.com/runtimes/x/stopruntimesession".to_owned(),
         ] {
             let noted = Noted::default();
             let refusal = catalogue(&Context::in_memory(noted.clone()), &url, &Credential::SigV4).await.unwrap_err();
-            assert_eq!(refusal.problem, "only requests to AgentCore's own hosts are signed", "{url}");
+            assert_eq!(refusal.problem, "only calls of runtimes and gateways are signed", "{url}");
             assert!(noted.0.lock().unwrap().is_empty(), "{url}");
         }
         let noted = Noted::default();

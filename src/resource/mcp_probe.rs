@@ -20,7 +20,7 @@ use crate::container_log;
 use crate::error::Error;
 use crate::event::RawProperties;
 use crate::job::{Job, Outcome, Success};
-use crate::mcp::url::{Place, region};
+use crate::mcp::url::{Destination, Place};
 use crate::mcp::{self, Access, Call, Catalogue, Credential, Failure};
 use crate::oauth::client::Client;
 use crate::oauth::{self, Discovery};
@@ -228,9 +228,11 @@ async fn verify(job: &Job<'_>, properties: &Properties) -> Result<Finding, Error
             return Ok(Finding { result: "PASSED".to_owned(), detail, catalogue: None });
         }
     };
-    if matches!(credential, Credential::SigV4) && region(&properties.endpoint).is_none() {
-        let problem = "is not an address of AgentCore, and only there go requests that are signed as the function's role; \
-                       set `Auth` to BEARER or ANONYMOUS";
+    let destination = Destination::of(&properties.endpoint, &job.context.endpoints, &job.context.region);
+    if matches!(credential, Credential::SigV4) && destination.signing_region.is_none() {
+        let problem = "is not the address of a runtime or a gateway in this partition, and no other gets requests that are \
+                       signed as the function's role: use `https://bedrock-agentcore.<Region>.<suffix>/runtimes/<id or \
+                       ARN>/invocations?…` or the gateway's URL, or set `Auth` to BEARER or ANONYMOUS";
         return Err(Error::property("Endpoint", problem));
     }
     let headers = properties.read_secret_headers(job).await?;

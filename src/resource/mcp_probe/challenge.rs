@@ -199,7 +199,7 @@ async fn ask(
     headers: &[(&'static str, String)],
     body: &str,
 ) -> Result<Reply, NoReply> {
-    let destination = Destination::of(url, &job.context.endpoints);
+    let destination = Destination::of(url, &job.context.endpoints, &job.context.region);
     let connector = destination.connector(&job.context.connectors);
     let asking = exchange(connector, method, &destination.url, headers, body.as_bytes().to_vec(), TIMEOUT);
     deadline.limit(asking).await.unwrap_or_else(|| Err(NoReply::Silence("no answer in time".to_owned())))

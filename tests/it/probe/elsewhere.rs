@@ -90,11 +90,17 @@ async fn nothing_is_signed_for_an_address_that_is_not_agentcores() {
         "https://mcp.example.com/mcp",
         "https://bedrock-agentcore.us-east-1.example.com/runtimes/x/invocations",
         "https://bedrock-agentcore.us-east-1.amazonaws.com.example.com/runtimes/x/invocations",
+        "https://bedrock-agentcore.s3.amazonaws.com/runtimes/x/invocations",
+        "https://x.gateway.bedrock-agentcore.us-east-1.amazonaws.com.cn/mcp",
+        "https://bedrock-agentcore.us-gov-west-1.amazonaws.com/runtimes/x/invocations",
+        "https://bedrock-agentcore.us-east-1.amazonaws.com/memories/m-1/events",
+        "https://bedrock-agentcore.us-east-1.amazonaws.com/runtimes/x/stopruntimesession",
     ] {
         let mut world = World::new();
         let runtime = runtime(&mut world, json!({})).await;
         let answer = probe(&mut world, &runtime, json!({"Endpoint": endpoint})).await;
-        assert!(answer.failure().contains("`Endpoint` is not an address of AgentCore"), "{}", answer.reason());
+        let sentence = "`Endpoint` is not the address of a runtime or a gateway in this partition";
+        assert!(answer.failure().contains(sentence), "{endpoint}: {}", answer.reason());
     }
 }
 
