@@ -14,8 +14,10 @@ use crate::error::root_cause;
 use crate::ssrf::{LiteralGuard, Refusal};
 
 mod client;
+mod proxies;
 
 pub use client::{ExtraRoots, HttpsClient, HttpsConnector};
+pub use proxies::Proxies;
 
 /// The maximum size of a body that is read: discovery documents, tokens and key sets are far smaller.
 const BODY_BYTES_MAX: usize = 1 << 20;

@@ -9,7 +9,7 @@ use lambda_runtime::{Error, LambdaEvent, service_fn};
 use provisioner::aws::{Context, ContextSettings, ROLE_ARN_VARIABLE};
 use provisioner::endpoints::Endpoints;
 use provisioner::handler::Invocation;
-use provisioner::http::{Connectors, ExtraRoots, HttpsClient};
+use provisioner::http::{Connectors, ExtraRoots, HttpsClient, Proxies};
 use provisioner::identity_provider_hosts::{IDENTITY_PROVIDER_HOSTS_VARIABLE, IdentityProviderHosts};
 use provisioner::requester::NAME_PREFIX_VARIABLE;
 use provisioner::{handler, logging};
@@ -46,12 +46,13 @@ fn context() -> Result<Context, Error> {
     let mut problem = None;
     let mut remember = |it| problem = Some(it);
     let roots = ExtraRoots::from_environment(variable).map_err(&mut remember).unwrap_or_default();
+    let proxies = Proxies::from_environment(variable).map_err(&mut remember).unwrap_or_default();
     let hosts = IdentityProviderHosts::parse(&variable(IDENTITY_PROVIDER_HOSTS_VARIABLE).unwrap_or_default());
     let hosts = hosts.map_err(&mut remember).unwrap_or_default();
     Ok(Context::new(ContextSettings {
         region: env::var("AWS_REGION")?,
         credentials: SharedCredentialsProvider::new(credentials),
-        connectors: Connectors::from(&HttpsClient::new(roots)),
+        connectors: Connectors::from(&HttpsClient::new(roots, proxies)),
         time_source: SharedTimeSource::new(SystemTimeSource::new()),
         endpoints: problem.map_or_else(|| Endpoints::from_environment(variable), Err),
         name_prefix: given(NAME_PREFIX_VARIABLE),

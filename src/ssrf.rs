@@ -53,6 +53,12 @@ impl fmt::Display for Refusal {
 impl error::Error for Refusal {}
 
 impl Refusal {
+    /// Returns the refusal of a name with these addresses, if one of them is refused.
+    fn of_resolved(host: &str, addresses: &[IpAddr]) -> Option<Self> {
+        let (address, kind) = addresses.iter().find_map(|address| Some((*address, refused(*address)?)))?;
+        Some(Self { host: host.to_owned(), address: Some(address), kind })
+    }
+
     /// Returns the refusal among the causes of an error.
     pub(crate) fn among_causes<'e>(error: &'e (dyn error::Error + 'static)) -> Option<&'e Self> {
         std::iter::successors(Some(error), |error| error.source()).find_map(|error| error.downcast_ref())
@@ -167,6 +173,12 @@ impl<L: Lookup> GuardedResolver<L> {
     pub(crate) fn new(lookup: L) -> Self {
         Self(Arc::new(lookup))
     }
+
+    /// Returns the refusal of a name, if it resolves to a refused address. Returns `None` if nobody knows the name.
+    pub(crate) async fn refusal(&self, host: &str) -> Option<Refusal> {
+        let addresses = self.0.lookup(host.to_owned()).await.ok()?;
+        Refusal::of_resolved(host, &addresses)
+    }
 }
 
 impl<L: Lookup> Resolve for GuardedResolver<L> {
@@ -175,9 +187,8 @@ impl<L: Lookup> Resolve for GuardedResolver<L> {
         Box::pin(async move {
             let host = name.as_str().to_owned();
             let addresses = lookup.lookup(host.clone()).await?;
-            let refusal = addresses.iter().find_map(|address| Some((*address, refused(*address)?)));
-            if let Some((address, kind)) = refusal {
-                return Err(Refusal { host, address: Some(address), kind }.into());
+            if let Some(refusal) = Refusal::of_resolved(&host, &addresses) {
+                return Err(refusal.into());
             }
             // The client replaces port 0 by the port of the URL.
             let addresses: Addrs = Box::new(addresses.into_iter().map(|address| SocketAddr::new(address, 0)));

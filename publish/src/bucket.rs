@@ -21,7 +21,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use provisioner::aws::classify;
 use provisioner::error::ApiErrorKind;
-use provisioner::http::{ExtraRoots, HttpsClient};
+use provisioner::http::HttpsClient;
 
 use crate::archive::Object;
 use crate::region::Region;
@@ -38,6 +38,7 @@ pub(crate) struct Access {
     /// The account that every bucket has to belong to.
     pub(crate) owner: Option<String>,
     pub(crate) endpoint_url: Option<String>,
+    pub(crate) https: HttpsClient,
 }
 
 /// A bucket in one Region.
@@ -61,7 +62,7 @@ pub(crate) enum Upload {
 impl Bucket {
     /// Creates the clients, without any call.
     pub(crate) fn new(name: String, region: Region, access: &Access) -> Self {
-        let config = || config(&region, access.endpoint_url.as_deref());
+        let config = || config(&region, access);
         let client = Client::from_conf(config().credentials_provider(access.credentials.clone()).build());
         let anonymous = Client::from_conf(config().allow_no_auth().build());
         Self { name, owner: access.owner.clone(), client, anonymous, region }
@@ -199,8 +200,8 @@ fn status<E>(error: &SdkError<E, HttpResponse>) -> Option<u16> {
     error.raw_response().map(|response| response.status().as_u16())
 }
 
-fn config(region: &Region, endpoint_url: Option<&str>) -> Builder {
-    let connector = SharedHttpConnector::new(HttpsClient::new(ExtraRoots::default()).open());
+fn config(region: &Region, access: &Access) -> Builder {
+    let connector = SharedHttpConnector::new(access.https.open());
     let mut config = aws_sdk_s3::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(region::Region::new(region.name().to_owned()))
@@ -209,7 +210,7 @@ fn config(region: &Region, endpoint_url: Option<&str>) -> Builder {
         .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
         .retry_config(RetryConfig::standard())
         .timeout_config(TimeoutConfig::builder().operation_attempt_timeout(ANSWER_TIMEOUT).build());
-    if let Some(url) = endpoint_url {
+    if let Some(url) = &access.endpoint_url {
         // A host name that begins with the bucket's name would not resolve there.
         config = config.endpoint_url(url).force_path_style(true);
     }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use provisioner::http::{ExtraRoots, HttpsClient, Proxies};
 use sha2::{Digest as _, Sha256};
 
 use crate::archive::{Object, Release, hexadecimal};
@@ -162,6 +163,7 @@ async fn buckets(arguments: &Publish) -> Result<Vec<Bucket>, String> {
         credentials: credentials::find(arguments.profile.as_deref())?,
         owner: arguments.expected_bucket_owner.clone(),
         endpoint_url: arguments.endpoint_url.clone(),
+        https: HttpsClient::new(ExtraRoots::default(), Proxies::from_environment(|name| std::env::var(name).ok())?),
     };
     let mut buckets = Vec::new();
     for region in &arguments.regions {

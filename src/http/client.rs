@@ -1,5 +1,8 @@
 //! The one HTTP client of the function, under the SDK and for everything else: one TLS configuration, proxies from the
 //! environment, no redirects, no decompression.
+//!
+//! It consists of two clients of `reqwest`, because a client has one resolver for all of its requests: the guarded one
+//! refuses names by their addresses, and the operator's own endpoints may be at any address.
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
@@ -15,8 +18,10 @@ use rustls::crypto::ring;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
+use tokio::time::timeout;
 use tracing::warn;
 
+use super::proxies::Proxies;
 use crate::ssrf::{GuardedResolver, SystemLookup};
 use crate::text::quote;
 
@@ -59,6 +64,7 @@ pub struct HttpsClient(Arc<Shared>);
 
 struct Shared {
     roots: ExtraRoots,
+    proxies: Proxies,
     clients: OnceLock<Result<Clients, String>>,
 }
 
@@ -67,6 +73,8 @@ struct Clients {
     open: reqwest::Client,
     /// Calls no refused address, and no proxy.
     guarded: reqwest::Client,
+    /// The resolver of `guarded`.
+    resolver: GuardedResolver<SystemLookup>,
     /// The proxies that `open` uses.
     proxies: Matcher,
 }
@@ -80,8 +88,8 @@ impl fmt::Debug for HttpsClient {
 impl HttpsClient {
     /// Creates the client. Opens no connection and reads no file.
     #[must_use]
-    pub fn new(roots: ExtraRoots) -> Self {
-        Self(Arc::new(Shared { roots, clients: OnceLock::new() }))
+    pub fn new(roots: ExtraRoots, proxies: Proxies) -> Self {
+        Self(Arc::new(Shared { roots, proxies, clients: OnceLock::new() }))
     }
 
     /// Returns the connector for hosts that AWS or the operator names.
@@ -98,13 +106,13 @@ impl HttpsClient {
     }
 
     fn clients(&self) -> Result<&Clients, ConnectorError> {
-        let clients = self.0.clients.get_or_init(|| Clients::new(&self.0.roots));
+        let clients = self.0.clients.get_or_init(|| Clients::new(&self.0.roots, &self.0.proxies));
         clients.as_ref().map_err(|problem| ConnectorError::other(problem.clone().into(), None))
     }
 }
 
 impl Clients {
-    fn new(roots: &ExtraRoots) -> Result<Self, String> {
+    fn new(roots: &ExtraRoots, proxies: &Proxies) -> Result<Self, String> {
         let tls = tls(roots).map_err(|error| error.to_string())?;
         let client = || {
             reqwest::Client::builder()
@@ -115,9 +123,24 @@ impl Clients {
                 // not start.
                 .connect_timeout(CONNECT_TIMEOUT)
         };
-        let guarded = client().no_proxy().dns_resolver(Arc::new(GuardedResolver::new(SystemLookup)));
-        let built = |client: reqwest::ClientBuilder| client.build().map_err(|error| error.to_string());
-        Ok(Self { open: built(client())?, guarded: built(guarded)?, proxies: Matcher::from_env() })
+        let resolver = GuardedResolver::new(SystemLookup);
+        let open = proxies.add_to(client()).and_then(reqwest::ClientBuilder::build);
+        let guarded = client().no_proxy().dns_resolver(Arc::new(resolver.clone())).build();
+        let built = |client: reqwest::Result<_>| client.map_err(|error| error.to_string());
+        Ok(Self { open: built(open)?, guarded: built(guarded)?, resolver, proxies: proxies.matcher() })
+    }
+
+    /// Returns the client that calls a host which is to be guarded. A proxy resolves the name itself, so that the name is
+    /// looked up here only to be refused. A name that only the proxy knows is called.
+    async fn guarded_for(&self, uri: &http::Uri) -> Result<&reqwest::Client, ConnectorError> {
+        if self.proxies.intercept(uri).is_none() {
+            return Ok(&self.guarded);
+        }
+        let refusal = self.resolver.refusal(uri.host().unwrap_or_default());
+        match timeout(CONNECT_TIMEOUT, refusal).await {
+            Ok(Some(refusal)) => Err(ConnectorError::user(refusal.into())),
+            Ok(None) | Err(_) => Ok(&self.open),
+        }
     }
 }
 
@@ -149,10 +172,7 @@ impl HttpConnector for HttpsConnector {
         HttpConnectorFuture::new(async move {
             let clients = client.clients()?;
             let request = request.try_into_http1x().map_err(|error| ConnectorError::user(error.into()))?;
-            // A proxy resolves the name itself, so that before the call only an address in the URL can be checked
-            // (`ssrf::LiteralGuard`). The name of the proxy is the operator's.
-            let is_proxied = clients.proxies.intercept(request.uri()).is_some();
-            let client = if is_guarded && !is_proxied { &clients.guarded } else { &clients.open };
+            let client = if is_guarded { clients.guarded_for(request.uri()).await? } else { &clients.open };
             let request = request.map(|body| match body.content_length() {
                 Some(0) => reqwest::Body::default(),
                 _ => reqwest::Body::wrap(body),
@@ -193,7 +213,7 @@ mod tests {
     const HALF_A_MINUTE: Duration = Duration::from_secs(30);
 
     fn open() -> SharedHttpConnector {
-        SharedHttpConnector::new(HttpsClient::new(ExtraRoots::default()).open())
+        SharedHttpConnector::new(HttpsClient::new(ExtraRoots::default(), Proxies::default()).open())
     }
 
     async fn get(connector: &SharedHttpConnector, url: &str, limit: Duration) -> Result<super::super::Reply, NoReply> {
@@ -297,10 +317,50 @@ mod tests {
     async fn a_name_that_resolves_to_a_refused_address_is_not_called() {
         let (listener, origin) = listener().await;
         let url = origin.replace("127.0.0.1", "localhost");
-        let guarded = SharedHttpConnector::new(HttpsClient::new(ExtraRoots::default()).guarded());
+        let guarded = SharedHttpConnector::new(HttpsClient::new(ExtraRoots::default(), Proxies::default()).guarded());
         let problem = get(&guarded, &url, HALF_A_MINUTE).await.unwrap_err();
         assert!(matches!(problem, NoReply::Refused(_)), "{problem}");
         assert!(problem.to_string().starts_with("its host localhost resolves to "), "{problem}");
+        assert!(tokio::time::timeout(Duration::from_millis(100), listener.accept()).await.is_err(), "called");
+    }
+
+    /// Returns the guarded connector of a function whose proxy listens at `origin`.
+    fn guarded_behind(origin: &str, excepted: &str) -> SharedHttpConnector {
+        let read = |name: &str| match name {
+            "HTTPS_PROXY" => Some(origin.to_owned()),
+            "NO_PROXY" => Some(excepted.to_owned()),
+            _ => None,
+        };
+        let proxies = Proxies::from_environment(read).expect("a proxy");
+        SharedHttpConnector::new(HttpsClient::new(ExtraRoots::default(), proxies).guarded())
+    }
+
+    #[tokio::test]
+    async fn a_proxy_is_not_asked_for_a_name_that_resolves_to_a_refused_address() {
+        let (listener, origin) = listener().await;
+        for excepted in ["", "localhost"] {
+            let connector = guarded_behind(&origin, excepted);
+            let problem = get(&connector, "https://localhost:1/", HALF_A_MINUTE).await.unwrap_err();
+            assert!(problem.to_string().starts_with("its host localhost resolves to "), "{problem}");
+        }
+        assert!(tokio::time::timeout(Duration::from_millis(100), listener.accept()).await.is_err(), "called");
+    }
+
+    #[tokio::test]
+    async fn a_proxy_is_asked_for_a_name_that_only_it_knows() {
+        let (listener, origin) = listener().await;
+        let connector = guarded_behind(&origin, "excepted.invalid");
+        let asking = get(&connector, "https://known-to-the-proxy.invalid/", HALF_A_MINUTE);
+        let answering = async {
+            let (mut stream, head) = next_request(&listener).await;
+            stream.write_all(b"HTTP/1.1 403 Forbidden\r\n\r\n").await.expect("an answer");
+            head
+        };
+        let (problem, head) = tokio::join!(asking, answering);
+        assert!(head.starts_with("connect known-to-the-proxy.invalid:443 "), "{head}");
+        assert!(matches!(problem, Err(NoReply::Silence(_))), "{problem:?}");
+        let problem = get(&connector, "https://excepted.invalid/", HALF_A_MINUTE).await.unwrap_err();
+        assert!(matches!(problem, NoReply::Silence(_)), "{problem}");
         assert!(tokio::time::timeout(Duration::from_millis(100), listener.accept()).await.is_err(), "called");
     }
 
