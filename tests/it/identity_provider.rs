@@ -111,11 +111,15 @@ async fn an_identity_provider_on_a_host_that_the_function_does_not_allow_is_not_
     // A vendor whose endpoints the template gives.
     let (mut world, _) = world().await;
     world.environment.insert("IDENTITY_PROVIDER_HOSTS".to_owned(), "sso.example.com".to_owned());
-    let okta = json!({"Vendor": "OktaOauth2", "ClientId": "app", "ClientSecret": canary("client"),
-        "Issuer": "https://a.okta.com", "AuthorizationEndpoint": "https://a.okta.com/authorize",
-        "TokenEndpoint": "https://attacker.example.org/token"});
-    let answer = world.send(Event::new("Create", PROVIDER, "Thing", okta)).await;
-    assert!(answer.failure().contains("`AuthorizationEndpoint` must not be used: its host"), "{}", answer.reason());
+    for property in ["Issuer", "AuthorizationEndpoint", "TokenEndpoint"] {
+        let mut okta = json!({"Vendor": "OktaOauth2", "ClientId": "app", "ClientSecret": canary("client"),
+            "Issuer": ISSUER, "AuthorizationEndpoint": format!("{ISSUER}/authorize"),
+            "TokenEndpoint": format!("{ISSUER}/token")});
+        okta[property] = json!("https://attacker.example.org/oauth2");
+        let answer = world.send(Event::new("Create", PROVIDER, "Thing", okta)).await;
+        let sentence = format!("`{property}` must not be used: its host attacker.example.org");
+        assert!(answer.failure().contains(&sentence), "{}", answer.reason());
+    }
     let (mut world, url) = self::world().await;
     world.environment.insert("IDENTITY_PROVIDER_HOSTS".to_owned(), "https://sso.example.com".to_owned());
     let answer = world.send(create(PROBE, &url, json!({"Issuer": ISSUER}))).await;

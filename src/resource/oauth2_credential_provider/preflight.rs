@@ -67,11 +67,11 @@ async fn configuration(job: &Job<'_>, properties: &Properties, kept: Option<Reso
     Ok(Configuration { vendor: properties.vendor.word, client_id: properties.client_id.clone(), secret, idp })
 }
 
-/// Refuses endpoints on hosts that the function does not allow, because AgentCore sends them the secret.
+/// Refuses endpoints on hosts that the function does not allow, because AgentCore sends them the secret. An issuer is
+/// where AgentCore finds the endpoints that are not given.
 fn check_hosts(job: &Job<'_>, endpoints: &Endpoints) -> Result<(), Error> {
-    let Endpoints { authorization_endpoint, token_endpoint, .. } = endpoints;
-    for (property, url) in [("AuthorizationEndpoint", authorization_endpoint), ("TokenEndpoint", token_endpoint)] {
-        let objection = url.as_ref().and_then(|url| job.context.identity_provider_hosts.objection(url));
+    for (property, url) in endpoints.given() {
+        let objection = job.context.identity_provider_hosts.objection(url);
         if let Some(objection) = objection {
             return Err(Error::property(property, format!("must not be used: {objection}")));
         }

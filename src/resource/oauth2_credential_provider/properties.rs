@@ -157,6 +157,16 @@ pub(crate) struct Endpoints {
     pub token_endpoint: Option<String>,
 }
 
+impl Endpoints {
+    /// Returns the addresses that are given, each with its property.
+    pub(super) fn given(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let Self { issuer, authorization_endpoint, token_endpoint } = self;
+        let all =
+            [("Issuer", issuer), ("AuthorizationEndpoint", authorization_endpoint), ("TokenEndpoint", token_endpoint)];
+        all.into_iter().filter_map(|(property, url)| Some((property, url.as_deref()?)))
+    }
+}
+
 /// Returns the IdP of a vendor.
 fn idp(reader: &PropertyReader<'_>, fields: IdpFields, vendor: Vendor) -> Result<Idp<CustomIdp>, Error> {
     check_combination(reader, vendor)?;
