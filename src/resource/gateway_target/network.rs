@@ -7,15 +7,19 @@ use aws_sdk_bedrockagentcorecontrol::types::{
 };
 use aws_smithy_types::error::operation::BuildError;
 use serde_json::{Map, Value};
+use url::Host;
 
 use crate::error::Error;
 use crate::properties::{Choice, PropertySet, nested};
+use crate::ssrf::ssrf_objection;
 use crate::tags;
 use crate::text::quote;
 
 const SECURITY_GROUPS_MAX: usize = 5;
 const ROUTING_DOMAIN_CHARS_MIN: usize = 3;
 const ROUTING_DOMAIN_CHARS_MAX: usize = 255;
+/// The maximum length of a label of a host name (RFC 1035, section 2.3.4).
+const LABEL_CHARS_MAX: usize = 63;
 /// The tag that AgentCore sets itself (developer guide, private endpoints).
 pub(super) const RESERVED_TAG: &str = "BedrockAgentCoreGatewayManaged";
 
@@ -204,13 +208,20 @@ fn check_groups(property: &str, groups: &BTreeSet<String>) -> Result<(), Error> 
 }
 
 fn check_domain(property: &str, domain: &str) -> Result<(), Error> {
-    let is_domain = domain
-        .split('.')
-        .all(|label| !label.is_empty() && label.chars().all(|c| c.is_ascii_alphanumeric() || c == '-'));
-    if is_domain && (ROUTING_DOMAIN_CHARS_MIN..=ROUTING_DOMAIN_CHARS_MAX).contains(&domain.len()) {
+    let is_label = |label: &str| {
+        (1..=LABEL_CHARS_MAX).contains(&label.len())
+            && label.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    // A text that ends in a number is an address.
+    let is_domain = domain.split('.').all(is_label) && matches!(Host::parse(domain), Ok(Host::Domain(_)));
+    let is_local = ssrf_objection(&format!("https://{domain}/")).is_some();
+    if is_domain && !is_local && (ROUTING_DOMAIN_CHARS_MIN..=ROUTING_DOMAIN_CHARS_MAX).contains(&domain.len()) {
         return Ok(());
     }
-    let problem = format!("is {}; give a domain, without scheme, port and path", quote(domain));
+    let problem =
+        format!("is {}; give the name of a host that is not local, without scheme, port and path", quote(domain));
     Err(Error::property(property, problem))
 }
 

@@ -9,10 +9,10 @@ use super::outbound::{Outbound, OutboundFields};
 use super::tool_source::{ToolSource, ToolSourceFields};
 use crate::agentcore::gateway_target::{TargetName, gateway_id};
 use crate::error::Error;
-use crate::https_url;
 use crate::mcp::url::RuntimeUrl;
 use crate::properties::PropertySet;
 use crate::requester::Requester;
+use crate::ssrf::ssrf_objection;
 use crate::tags;
 use crate::text::quote;
 
@@ -118,7 +118,7 @@ fn check_name(property: &str, name: &str) -> Result<(), Error> {
 /// Checks the server's URL and returns it. The URL of a runtime is percent-encoded as the gateway wants it (developer
 /// guide, MCP server targets).
 fn endpoint(property: &str, endpoint: String) -> Result<String, Error> {
-    if let Err(problem) = https_url::parse(&endpoint) {
+    if let Some(problem) = ssrf_objection(&endpoint) {
         let problem = format!(
             "is {}, which {problem}; give the https URL of an MCP server, such as a runtime's `McpUrl`",
             quote(&endpoint)

@@ -7,10 +7,10 @@ use aws_sdk_bedrockagentcorecontrol::types::{ClientAuthenticationMethodType, Oau
 use super::vendor::{CUSTOM, Family, KnownVendor, VENDORS, Vendor};
 use crate::credential_provider::{SECRET_ID_CHARS_MAX, SECRET_KEY_CHARS_MAX, Secret, SecretProperties, check_name};
 use crate::error::Error;
-use crate::https_url;
 use crate::oauth::Discovery;
 use crate::properties::{Choice, PropertyReader, PropertySet};
 use crate::sensitive::Sensitive;
+use crate::ssrf::ssrf_objection;
 use crate::tags;
 use crate::text::quote;
 
@@ -91,10 +91,10 @@ struct IdpFields {
     #[property(name = "ClientAuthenticationMethod", default_text = "from the discovery document")]
     method: Option<ClientAuthenticationMethodType>,
     /// Included vendors: where users sign in.
-    #[property(name = "AuthorizationEndpoint", default_text = "–", check = check_https)]
+    #[property(name = "AuthorizationEndpoint", default_text = "–", check = check_public)]
     authorization_endpoint: Option<String>,
     /// Included vendors: where tokens are asked for.
-    #[property(name = "TokenEndpoint", default_text = "–", check = check_https)]
+    #[property(name = "TokenEndpoint", default_text = "–", check = check_public)]
     token_endpoint: Option<String>,
     /// MicrosoftOauth2: the tenant.
     #[property(name = "TenantId", chars = TENANT_ID_CHARS_MAX)]
@@ -180,7 +180,7 @@ fn idp(reader: &PropertyReader<'_>, fields: IdpFields, vendor: Vendor) -> Result
         Family::Microsoft => Idp::Microsoft { tenant_id: fields.tenant_id },
         Family::Included => {
             if let Some(issuer) = &issuer {
-                check_https("Issuer", issuer)?;
+                check_public("Issuer", issuer)?;
             }
             Idp::Included(Endpoints {
                 issuer,
@@ -222,11 +222,13 @@ fn secret(_: &PropertyReader<'_>, fields: SecretFields) -> Result<Secret, Error>
     Secret::new(&CLIENT_SECRET, given, id, key, &source)
 }
 
-fn check_https(property: &str, url: &str) -> Result<(), Error> {
-    if !url.contains('#') && https_url::parse(url).is_ok() {
-        return Ok(());
-    }
-    Err(Error::property(property, format!("is {}; give an https URL", quote(url))))
+/// Checks an address to which AgentCore sends the client's secret, or a user.
+fn check_public(property: &str, url: &str) -> Result<(), Error> {
+    let problem = match ssrf_objection(url) {
+        None if !url.contains('#') => return Ok(()),
+        objection => objection.unwrap_or("has a fragment"),
+    };
+    Err(Error::property(property, format!("is {}, which {problem}; give the IdP's public https URL", quote(url))))
 }
 
 /// Checks the pairs of a query (RFC 3986, section 3.4), which a form encodes. The query is sent as it is, so it has to

@@ -198,7 +198,15 @@ async fn bad_endpoints_are_refused_before_any_call() {
             managed(json!({"SecurityGroupIds": (0..6).map(|n| format!("sg-0a1b2c3{n}")).collect::<Vec<_>>()})),
             "SecurityGroupIds` has 6 entries; AgentCore takes at most 5",
         ),
-        (managed(json!({"RoutingDomain": "https://a.example.com"})), "give a domain, without scheme"),
+        (managed(json!({"RoutingDomain": "https://a.example.com"})), "give the name of a host that is not local"),
+        (managed(json!({"RoutingDomain": "127.0.0.1"})), "`PrivateEndpoint.ManagedVpcResource.RoutingDomain` is \"127"),
+        (managed(json!({"RoutingDomain": "0x7f.1"})), "is \"0x7f.1\"; give the name of a host"),
+        (managed(json!({"RoutingDomain": "localhost"})), "is \"localhost\"; give the name of a host"),
+        (managed(json!({"RoutingDomain": "-a.example.com"})), "is \"-a.example.com\"; give the name of a host"),
+        (
+            managed(json!({"RoutingDomain": format!("{}.example.com", "a".repeat(64))})),
+            "aaa.example.com\"; give the name of a host",
+        ),
         (managed(json!({"Tags": {RESERVED: "x"}})), "is AgentCore's own tag; remove it"),
         (lattice("rcfg-1"), "ResourceConfigurationIdentifier` is \"rcfg-1\"; give the id or the ARN"),
         (

@@ -81,7 +81,23 @@ async fn bad_properties_are_refused_before_any_call() {
         (json!({"TenantId": "x"}), "`TenantId` has no effect when `Vendor` is CustomOauth2"),
         (json!({"TokenEndpoint": "https://x"}), "`TokenEndpoint` has no effect when `Vendor` is CustomOauth2"),
         (json!({"Vendor": "GoogleOauth2"}), "`Issuer` has no effect when `Vendor` is GoogleOauth2"),
-        (json!({"Vendor": "OktaOauth2", "Issuer": "idp"}), "`Issuer` is \"idp\"; give an https URL"),
+        (json!({"Vendor": "OktaOauth2", "Issuer": "idp"}), "`Issuer` is \"idp\", which is not an https URL; give"),
+        (
+            json!({"Vendor": "OktaOauth2", "Issuer": "https://user@idp.example.com"}),
+            "`Issuer` is \"https://user@idp.example.com\", which names a user",
+        ),
+        (
+            json!({"Vendor": "OktaOauth2", "TokenEndpoint": "https://127.0.0.1/t"}),
+            "`TokenEndpoint` is \"https://127.0.0.1/t\", which is a local address",
+        ),
+        (
+            json!({"Vendor": "OktaOauth2", "AuthorizationEndpoint": "https://0x7f.1/a"}),
+            "`AuthorizationEndpoint` is \"https://0x7f.1/a\", which is a local address",
+        ),
+        (
+            json!({"Vendor": "OktaOauth2", "TokenEndpoint": "https://idp.example.com/t#a"}),
+            "`TokenEndpoint` is \"https://idp.example.com/t#a\", which has a fragment",
+        ),
         (
             json!({"Vendor": "OktaOauth2", "DiscoveryUrl": DISCOVERY_URL}),
             "`DiscoveryUrl` has no effect when `Vendor` is Okta",
