@@ -1,5 +1,9 @@
 //! The endpoints of AWS, as the function's environment names them to every SDK ("Service-specific endpoints" and
 //! "Dual-stack and FIPS endpoints", AWS SDKs and Tools reference guide).
+//!
+//! The crate aws-config reads most of these variables, too. It counts a wrong value as absent after a warning, so that a
+//! function that is to call FIPS endpoints would call others. It does not know `AWS_CA_BUNDLE`, and always brings the
+//! client of another service for sources of credentials that a function does not have.
 
 use std::collections::BTreeMap;
 
@@ -115,20 +119,20 @@ impl Endpoints {
             }
         };
         let (fips, dual_stack, ignores_urls) = (flag(FIPS)?, flag(DUAL_STACK)?, flag(IGNORE)?);
-        let url = |name: &str| match given(name).filter(|_| !ignores_urls) {
+        let url = |name: &str| match given(name).filter(|_| !ignores_urls).map(|value| (url_problem(&value), value)) {
             None => Ok(None),
-            Some(value) if !is_web_address(&value) => Err(format!(
-                "the function's environment variable `{name}` is {}, which is not an http or https URL; correct it",
-                quote(&value)
+            Some((Some(problem), _)) => Err(format!(
+                "the function's environment variable `{name}` {problem}; give an address such as \
+                 `https://vpce.example.com`"
             )),
             // No SDK turns an address that is given into an address of another kind.
-            Some(_) if fips || dual_stack => {
+            Some((None, _)) if fips || dual_stack => {
                 let kind = if fips { FIPS } else { DUAL_STACK };
                 Err(format!(
                     "the function's environment variables `{kind}` and `{name}` exclude each other; remove one of them"
                 ))
             }
-            Some(value) => Ok(Some(value)),
+            Some((None, value)) => Ok(Some(value)),
         };
         let mut services = BTreeMap::new();
         for service in Service::ALL {
@@ -146,15 +150,23 @@ impl Endpoints {
     }
 
     /// Returns the host of the desired kind for `<name>.<Region>.<suffix>`, a host of AWS's, by the rule that AWS's
-    /// SDKs have for every service's endpoints.
+    /// SDKs have for every service's endpoints. A name of a FIPS endpoint stays one.
     #[must_use]
     pub fn host(&self, name: &str, region_and_suffix: &str) -> String {
-        let name = if self.fips { format!("{name}-fips") } else { name.to_owned() };
+        let name = if self.fips && !name.ends_with("-fips") { format!("{name}-fips") } else { name.to_owned() };
         let dual = region_and_suffix.split_once('.').filter(|_| self.dual_stack).and_then(|(region, suffix)| {
             let partition = Partition::of(region).filter(|partition| partition.single == suffix)?;
             Some(format!("{region}.{}", partition.dual))
         });
         format!("{name}.{}", dual.as_deref().unwrap_or(region_and_suffix))
+    }
+
+    /// Returns an addition to the report about a gateway: it was called at the only endpoint that AgentCore names for it,
+    /// and no source says what cryptography that has.
+    #[must_use]
+    pub fn gateway_remark(&self) -> Option<String> {
+        self.fips
+            .then(|| format!("`{FIPS}` is true, and the gateway was called at the endpoint that AgentCore gave it"))
     }
 
     /// Returns an addition to the report of a connection that fails, if an endpoint of a special kind was called: not
@@ -178,8 +190,21 @@ pub(crate) fn dns_suffix(region: &str) -> &'static str {
     Partition::of(region).unwrap_or(Partition::STANDARD).single
 }
 
-fn is_web_address(text: &str) -> bool {
-    Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https"))
+/// Returns the reason why a text cannot be the address of a service. The text is quoted unless it may contain a password.
+fn url_problem(text: &str) -> Option<String> {
+    let is_plain = !text.contains(char::is_whitespace) && !text.contains('\\');
+    let url = Url::parse(text).ok().filter(|url| {
+        let authority = text.get(url.scheme().len()..).and_then(|rest| rest.strip_prefix("://"));
+        is_plain && matches!(url.scheme(), "http" | "https") && authority.is_some_and(|it| !it.starts_with('/'))
+    });
+    match url {
+        _ if text.contains('@') => Some("names a user".to_owned()),
+        None => Some(format!("is {}, which is not an http or https URL", quote(text))),
+        Some(url) if url.query().is_some() || url.fragment().is_some() => {
+            Some(format!("is {}, which has a query or a fragment", quote(text)))
+        }
+        Some(_) => None,
+    }
 }
 
 #[cfg(test)]
@@ -219,6 +244,18 @@ mod tests {
                 "`AWS_ENDPOINT_URL_SECRETS_MANAGER` is \"ftp://x\", which is not an http or https URL",
             ),
             (
+                &[(URL, "https:own.example.com")],
+                "`AWS_ENDPOINT_URL` is \"https:own.example.com\", which is not an http or",
+            ),
+            (&[(URL, "https:///own.example.com")], "which is not an http or https URL"),
+            (&[(URL, "https://own.example.com\\x")], "which is not an http or https URL"),
+            (
+                &[(URL, "https://user:word@own.example.com/")],
+                "`AWS_ENDPOINT_URL` names a user; give an address such as",
+            ),
+            (&[(URL, "https://own.example.com/base?x=1")], "/base?x=1\", which has a query or a fragment"),
+            (&[(URL, "https://own.example.com/#f")], "/#f\", which has a query or a fragment"),
+            (
                 &[(FIPS, "true"), (URL, "https://example.com")],
                 "`AWS_USE_FIPS_ENDPOINT` and `AWS_ENDPOINT_URL` exclude each other",
             ),
@@ -228,7 +265,7 @@ mod tests {
             ),
         ] {
             let problem = read(variables).unwrap_err();
-            assert!(problem.contains(sentence), "{problem}");
+            assert!(problem.contains(sentence) && !problem.contains("user:word"), "{problem}");
         }
         assert!(read(&[(FIPS, "False"), (DUAL_STACK, "false"), (URL, "https://example.com")]).is_ok());
     }
@@ -243,6 +280,8 @@ mod tests {
         ] {
             let endpoints = read(&[(FIPS, fips), (DUAL_STACK, dual_stack)]).unwrap();
             assert_eq!(endpoints.host("x", "us-east-1.amazonaws.com"), expected);
+            let named = endpoints.host("x-fips", "us-east-1.amazonaws.com");
+            assert!(named.starts_with("x-fips.us-east-1."), "{named}");
         }
         let dual = read(&[(DUAL_STACK, "true")]).unwrap();
         assert_eq!(dual.host("x", "cn-north-1.amazonaws.com.cn"), "x.cn-north-1.api.amazonwebservices.com.cn");

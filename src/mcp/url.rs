@@ -9,6 +9,8 @@ use crate::https_url;
 
 /// The first label of the host of a runtime's URL; the third of a gateway's.
 const DATA_PLANE: &str = "bedrock-agentcore";
+/// The same for endpoints with FIPS 140 validated cryptography, which only runtimes have.
+const FIPS_DATA_PLANE: &str = "bedrock-agentcore-fips";
 /// The label between a gateway's id and the name above.
 const GATEWAY: &str = "gateway";
 /// The path at which a gateway speaks MCP (developer guide, gateway endpoints).
@@ -19,6 +21,7 @@ const GATEWAY_PATH: &str = "/mcp";
 struct DataPlaneHost<'u> {
     /// True for the host of a gateway, which has one of its own.
     is_gateway: bool,
+    first_label: &'u str,
     region: &'u str,
     /// The Region and the suffix of the partition.
     region_and_suffix: &'u str,
@@ -35,7 +38,7 @@ impl<'u> DataPlaneHost<'u> {
         };
         let host = url.host_str().filter(|_| url.port().is_none())?;
         let (first, rest) = host.split_once('.')?;
-        let (is_gateway, region_and_suffix) = if first == DATA_PLANE {
+        let (is_gateway, region_and_suffix) = if [DATA_PLANE, FIPS_DATA_PLANE].contains(&first) {
             (false, rest)
         } else {
             (true, rest.strip_prefix(GATEWAY)?.strip_prefix('.')?.strip_prefix(DATA_PLANE)?.strip_prefix('.')?)
@@ -43,7 +46,7 @@ impl<'u> DataPlaneHost<'u> {
         let (region, suffix) = region_and_suffix.split_once('.')?;
         let is_known =
             is_label(first) && Partition::of(region).is_some_and(|it| suffix == it.single || suffix == it.dual);
-        is_known.then_some(Self { is_gateway, region, region_and_suffix })
+        is_known.then_some(Self { is_gateway, first_label: first, region, region_and_suffix })
     }
 }
 
@@ -177,7 +180,7 @@ impl Destination {
         }
         let origin = match endpoints.url(Service::AgentCore) {
             Some(endpoint) => endpoint.trim_end_matches('/').to_owned(),
-            None => format!("https://{}", endpoints.host(DATA_PLANE, host.region_and_suffix)),
+            None => format!("https://{}", endpoints.host(host.first_label, host.region_and_suffix)),
         };
         let url = format!("{origin}{}", &url[Position::BeforePath..Position::AfterQuery]);
         Self { url, is_aws: true, signing_region }
@@ -260,6 +263,10 @@ mod tests {
             aws(&runtime, &both),
             "https://bedrock-agentcore-fips.us-east-1.api.aws/runtimes/x/invocations?qualifier=DEFAULT"
         );
+        let fips = runtime.replace("agentcore.", "agentcore-fips.");
+        assert_eq!(aws(&fips, &[]), fips, "an endpoint of this kind that is named is not replaced by another");
+        assert_eq!(aws(&fips, &both[..1]), fips);
+        assert_eq!((Place::of(&fips), region(&fips).as_deref()), (Place::Runtime, Some("us-east-1")));
         let own = [("AWS_ENDPOINT_URL", "http://127.0.0.1:1/")];
         assert_eq!(aws(&runtime, &own), "http://127.0.0.1:1/runtimes/x/invocations?qualifier=DEFAULT");
         let gateway = "https://mcp-abcdefghij.gateway.bedrock-agentcore.us-east-1.amazonaws.com/mcp";
@@ -382,6 +389,7 @@ mod tests {
             format!("{HOST}/runtimes/x%2Fstopruntimesession%3F/invocations"),
             format!("{HOST}/runtimes//invocations"),
             format!("{HOST}/mcp"),
+            "https://bedrock-agentcore-fips.us-east-1.amazonaws.com/mcp".to_owned(),
             format!("{gateway}/"),
             format!("{gateway}/mcp/"),
             format!("{gateway}/runtimes/x/invocations"),

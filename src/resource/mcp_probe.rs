@@ -112,7 +112,12 @@ pub(crate) async fn listed_by_gateway(job: &Job<'_>, target: &TargetRef) -> Resu
 }
 
 async fn probe(job: &Job<'_>, properties: &Properties) -> Result<Finding, Error> {
-    verify(job, properties).await.map_err(|error| with_doubt(job, properties, error))
+    let mut finding = verify(job, properties).await.map_err(|error| with_doubt(job, properties, error))?;
+    if Place::of(&properties.endpoint) == Place::Gateway {
+        let remark = job.context.endpoints.gateway_remark().map(|remark| format!("; {remark}"));
+        finding.detail.push_str(&remark.unwrap_or_default());
+    }
+    Ok(finding)
 }
 
 async fn run(job: &Job<'_>, properties: &Properties) -> Outcome {

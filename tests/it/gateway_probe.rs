@@ -7,7 +7,11 @@ use emulator::aws::ServiceId;
 use emulator::container::{Behaviour, Hints, Start};
 use emulator::faults::FaultEffect;
 use emulator::identity_provider::{ClaimStyle, Client, Provider};
+use emulator::service::Principal;
 use emulator::settings::Settings;
+use harness::{FUNCTION_ARN, handler};
+use provisioner::endpoints::Endpoints;
+use provisioner::handler::Invocation;
 use serde_json::{Value, json};
 
 use crate::gateway_target::{COGNITO, NAME, Scene, create_gateway, jwt_gateway, merged};
@@ -46,6 +50,28 @@ async fn only_the_targets_own_tools_count_to_the_last_page() {
     let calls = scene.world.calls_since(before);
     assert_eq!(calls[..2], ["GetGateway", "GetGatewayTarget"]);
     assert!(calls[2..].iter().all(|call| *call == "InvokeGateway"), "{calls:?}");
+}
+
+/// Nobody says if gateways have endpoints with FIPS 140 validated cryptography.
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_gateway_that_is_called_at_its_only_endpoint_is_named_if_fips_is_asked_for() {
+    let mut scene = Scene::with(Settings::default(), json!({}), json!({})).await;
+    let target = scene.target(json!({})).await;
+    let mut context = handler::context(&scene.world.aws, &Principal::Role(FUNCTION_ROLE.to_owned()));
+    let fips = |name: &str| (name == "AWS_USE_FIPS_ENDPOINT").then(|| "true".to_owned());
+    context.endpoints = Endpoints::from_environment(fips).expect("endpoints");
+    let properties = json!({"Endpoint": target.attribute("GatewayUrl"), "GatewayTargetId": target.physical_id()});
+    let event = scene.world.address(Event::new("Create", TYPE, "Probe", properties));
+    let payload = event.payload();
+    let deadline = scene.world.aws.clock().now() + Duration::from_mins(15);
+    let invocation = Invocation { request_id: "r", payload: &payload, deadline, function_arn: FUNCTION_ARN };
+    provisioner::handler::handle(invocation, &context).await.expect("answered");
+    let url = event.0["ResponseURL"].as_str().expect("a URL").to_owned();
+    let answer = scene.world.aws.with(|world| world.responses.take_answer(&url)).expect("an answer");
+    let answer: Value = serde_json::from_slice(&answer).expect("JSON");
+    let detail = answer["Data"]["Detail"].as_str().unwrap_or_else(|| panic!("{answer}"));
+    let remark = "; `AWS_USE_FIPS_ENDPOINT` is true, and the gateway was called at the endpoint that AgentCore gave it";
+    assert!(detail.ends_with(remark), "{detail}");
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
