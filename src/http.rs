@@ -9,6 +9,7 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_types::body::SdkBody;
 use http_body_util::{BodyExt, Limited};
 use tokio::time::timeout;
+use url::Url;
 
 use crate::error::root_cause;
 use crate::ssrf::{LiteralGuard, Refusal};
@@ -33,10 +34,17 @@ pub(crate) struct Reply {
 }
 
 impl Reply {
-    /// Returns a header's value. Names are compared without case.
+    /// Returns the values of a header, which may come more than once. Names are compared without case.
+    pub(crate) fn headers(&self, name: &str) -> impl Iterator<Item = &str> {
+        let named = self.headers.iter().filter(move |(known, _)| known.eq_ignore_ascii_case(name));
+        named.map(|(_, value)| value.as_str())
+    }
+
+    /// Returns the target of a redirect, or an empty text if the reply is one without a target. Returns `None` for a reply
+    /// that is not a redirect.
     #[must_use]
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+    pub(crate) fn redirect(&self) -> Option<&str> {
+        (300..400).contains(&self.status).then(|| self.headers("location").next().unwrap_or_default())
     }
 }
 
@@ -123,7 +131,10 @@ pub(crate) fn request(
 ) -> Result<HttpRequest, NoReply> {
     let mut request = HttpRequest::new(SdkBody::from(body));
     request.set_method(method).map_err(|error| NoReply::Silence(error.to_string()))?;
-    request.set_uri(url).map_err(|_| NoReply::Silence("the URL is not usable".to_owned()))?;
+    // In its normal form, a host in other letters than ASCII can be sent, too.
+    let unusable = || NoReply::Silence("the URL is not usable".to_owned());
+    let url = Url::parse(url).map_err(|_| unusable())?;
+    request.set_uri(url.as_str()).map_err(|_| unusable())?;
     for (name, value) in headers {
         let name = name.into();
         let inserted = request.headers_mut().try_insert(name.clone(), value);
@@ -166,6 +177,13 @@ mod tests {
             let body = SdkBody::from_body_1_x(StreamBody::new(Box::pin(frames)));
             HttpConnectorFuture::ready(Ok(HttpResponse::new(200.try_into().expect("a status"), body)))
         }
+    }
+
+    #[test]
+    fn a_url_is_sent_in_its_normal_form() {
+        let headers: [(&str, String); 0] = [];
+        let request = request("GET", "https://bücher.example.com/é?q=ü", headers, Vec::new()).unwrap();
+        assert_eq!(request.uri(), "https://xn--bcher-kva.example.com/%C3%A9?q=%C3%BC");
     }
 
     #[tokio::test(start_paused = true)]

@@ -8,4 +8,5 @@ mod token;
 
 pub(crate) use discovery::DiscoveryFields;
 pub use discovery::{Discovery, Metadata, discover, discovery_url};
+pub(crate) use request::{PATIENCE, is_passing};
 pub use token::{Claims, ClientCredentials, Token, mint};

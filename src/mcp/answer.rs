@@ -98,7 +98,9 @@ impl LastResponse {
         Self {
             status: response.status().as_u16(),
             content_type: header("content-type").as_deref().map(essence).unwrap_or_default(),
-            www_authenticate: header("www-authenticate"),
+            // One list, in as many headers as the server likes.
+            www_authenticate: Some(response.headers().get_all("www-authenticate").collect::<Vec<_>>().join(", "))
+                .filter(|challenges| !challenges.is_empty()),
             location: header("location"),
             // "ThrottlingException:http://internal.amazon.com/…" is the older form.
             error_type: header("x-amzn-errortype").map(|it| it.split(':').next().unwrap_or_default().to_owned()),

@@ -272,12 +272,11 @@ async fn read(context: &Context, discovery: &Discovery) -> Result<Metadata, Erro
             unreachable(format!("which cannot be reached: {problem}; {advice}"))
         }
     })?;
+    if let Some(target) = reply.redirect() {
+        return Err(invalid(format!("which redirects to {}; give the final address", quote(target))));
+    }
     match reply.status {
         200 => {}
-        300..=399 => {
-            let target = reply.header("location").unwrap_or("nowhere");
-            return Err(invalid(format!("which redirects to {}; give the final address", quote(target))));
-        }
         status if is_passing(status) => {
             return Err(unreachable(format!("which answers HTTP {status}; see the IdP's log")));
         }
@@ -348,6 +347,14 @@ impl Discovery {
     /// Refuses a document that names another issuer than its own address does, or than the template does.
     fn check_issuer(&self, issuer: &str) -> Result<(), String> {
         if !self.is_of(issuer) && !differs_by_design(issuer) {
+            let lower_case = Self { url: self.url.to_ascii_lowercase(), ..self.clone() };
+            if lower_case.is_of(&issuer.to_ascii_lowercase()) {
+                return Err(format!(
+                    "whose document names the issuer {}, which differs in case only; write the address as the document \
+                     does, because tokens are compared character by character",
+                    quote(issuer)
+                ));
+            }
             return Err(format!(
                 "whose document names another issuer, {}, which tokens will name too; use that issuer's discovery URL, or \
                  make the IdP name itself by the host it is called at (Keycloak: `hostname`)",

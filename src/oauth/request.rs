@@ -9,7 +9,7 @@ use crate::wait::{Deadline, while_refused};
 /// The maximum time to wait for one answer.
 pub(super) const TIMEOUT: Duration = Duration::from_secs(10);
 /// The time for which requests are retried while an IdP does not answer.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Repeats a request while the IdP does not answer: it may only be restarting.
 pub(super) async fn patiently<T>(
@@ -26,6 +26,6 @@ pub(super) async fn patiently<T>(
 }
 
 /// Returns true if the same request may get another status later.
-pub(super) fn is_passing(status: u16) -> bool {
+pub(crate) fn is_passing(status: u16) -> bool {
     status >= 500 || status == 429
 }

@@ -115,6 +115,16 @@ fn read_token(
     client: &ClientCredentials,
     reply: &Reply,
 ) -> Result<Token, Error> {
+    if let Some(target) = reply.redirect() {
+        let sentence = format!(
+            "{} redirects to {} (HTTP {}), and a client secret is not sent on; let the IdP's document name the final URL as \
+             `token_endpoint`",
+            quote(endpoint),
+            quote(&mask.apply_to_foreign(target)),
+            reply.status
+        );
+        return Err(Error::unverified(Code::TokenRefused, sentence));
+    }
     let answer: TokenAnswer<'_> = json::object(&reply.body).unwrap_or_default();
     if reply.status != 200 {
         let said = |member| mask.apply_to_foreign(&text(member).unwrap_or_default());

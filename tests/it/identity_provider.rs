@@ -127,6 +127,17 @@ async fn an_identity_provider_on_a_host_that_the_function_does_not_allow_is_not_
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
+async fn an_issuer_in_another_case_is_told_from_another_issuer() {
+    for kind in TYPES {
+        let (mut world, url) = world().await;
+        let answer = world.send(create(kind, &url, json!({"Issuer": ISSUER.replace("sso", "SSO")}))).await;
+        let sentence =
+            format!("whose document names the issuer \"{ISSUER}\", which differs in case only; write the address");
+        assert!(answer.failure().contains(&sentence), "{kind}: {}", answer.reason());
+    }
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
 async fn a_silent_identity_provider_leaves_time_to_answer() {
     for kind in TYPES {
         for endpoint in [Endpoint::Discovery, Endpoint::Token] {

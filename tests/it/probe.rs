@@ -387,6 +387,10 @@ async fn an_identity_provider_that_fails_is_named() {
         (ProviderFault::DiscoveryIssuer("https://other.example.com".to_owned()), "whose document names another issuer"),
         (ProviderFault::SignsWithSecrets, "the IdP signed the token with \"HS256\", and AgentCore verifies RS256"),
         (token(Failure::Unreachable), "cannot be reached"),
+        (
+            token(Failure::Redirect("https://elsewhere.example.com/t/".to_owned())),
+            "redirects to \"https://elsewhere.example.com/t/\" (HTTP 302), and a client secret is not sent on; let",
+        ),
         (token(Failure::Status(500)), "gave client \"app\" no token (HTTP 500)"),
         (ProviderFault::OpaqueToken, "the IdP gave an opaque or encrypted token"),
         (ProviderFault::Hs256Token, "the IdP signed the token with \"HS256\""),

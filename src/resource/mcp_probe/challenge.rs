@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use tokio::time::Instant;
 
 use super::clients;
 use crate::code::Code;
@@ -32,8 +33,8 @@ pub(super) async fn check(
 ) -> Result<String, Error> {
     let mut findings = Vec::new();
     let challenge = challenge(job, deadline, endpoint).await?;
-    let metadata = if let Some(url) = resource_metadata(&challenge) {
-        ResourceMetadata::read(job, deadline, url).await?
+    let metadata = if let Some(url) = parameter(&challenge, "resource_metadata") {
+        ResourceMetadata::read(job, deadline, &url).await?
     } else {
         let metadata = well_known(job, deadline, endpoint, &challenge).await?;
         findings.push(format!(
@@ -98,6 +99,16 @@ impl ResourceMetadata {
             let sentence = format!("the protected-resource metadata {} cannot be read: {problem}", quote(url));
             Error::unverified(CODE, sentence)
         })?;
+        if let Some(target) = reply.redirect() {
+            let sentence = format!(
+                "the protected-resource metadata {} redirects to {} (HTTP {}), which clients need not follow; make the \
+                 server's challenge name the final URL",
+                quote(url),
+                job.quote(target),
+                reply.status
+            );
+            return Err(Error::unverified(CODE, sentence));
+        }
         Self::of(url, &reply).ok_or_else(|| {
             let sentence = format!(
                 "the protected-resource metadata {} names no `authorization_servers` (HTTP {})",
@@ -149,7 +160,7 @@ async fn challenge(job: &Job<'_>, deadline: Deadline, endpoint: &str) -> Result<
     loop {
         let problem = match ask(job, deadline, "POST", endpoint, &headers, body).await {
             Ok(reply) if reply.status == 401 => {
-                return Ok(reply.header("www-authenticate").unwrap_or_default().to_owned());
+                return Ok(reply.headers("www-authenticate").collect::<Vec<_>>().join(", "));
             }
             Ok(reply) if reply.status == 403 => {
                 let sentence = "the endpoint takes signatures and no tokens; set the probe's `Auth` to IAM";
@@ -159,8 +170,8 @@ async fn challenge(job: &Job<'_>, deadline: Deadline, endpoint: &str) -> Result<
                 let sentence = "the endpoint answers without credentials; protect it before anybody finds it";
                 return Err(Error::unverified(CODE, sentence));
             }
-            Ok(reply) if (300..400).contains(&reply.status) => {
-                let target = job.quote(reply.header("location").unwrap_or_default());
+            Ok(reply) if reply.redirect().is_some() => {
+                let target = job.quote(reply.redirect().unwrap_or_default());
                 let sentence = format!(
                     "the endpoint redirects to {target} (HTTP {}), and MCP clients do not follow; give the final address in \
                      `Endpoint`",
@@ -185,9 +196,20 @@ async fn challenge(job: &Job<'_>, deadline: Deadline, endpoint: &str) -> Result<
     }
 }
 
-/// Gets a document of the server.
+/// Gets a document of the server. Retries like a request to an IdP while the server does not answer.
 async fn get(job: &Job<'_>, deadline: Deadline, url: &str) -> Result<Reply, NoReply> {
-    ask(job, deadline, "GET", url, &[("accept", "application/json".to_owned())], "").await
+    let started = Instant::now();
+    loop {
+        let reply = ask(job, deadline, "GET", url, &[("accept", "application/json".to_owned())], "").await;
+        let is_passing = match &reply {
+            Ok(reply) => oauth::is_passing(reply.status),
+            Err(NoReply::Silence(_)) => true,
+            Err(NoReply::Refused(_)) => false,
+        };
+        if !is_passing || started.elapsed() >= oauth::PATIENCE || deadline.sleep(PAUSE).await.is_err() {
+            return reply;
+        }
+    }
 }
 
 /// Performs one exchange, which ends at the deadline at the latest.
@@ -205,11 +227,48 @@ async fn ask(
     deadline.limit(asking).await.unwrap_or_else(|| Err(NoReply::Silence("no answer in time".to_owned())))
 }
 
-/// Returns the URL in `Bearer resource_metadata="<url>", …`.
-fn resource_metadata(challenge: &str) -> Option<&str> {
-    let (_, rest) = challenge.split_once("resource_metadata=")?;
-    let end = rest.strip_prefix('"').map(|rest| rest.split('"').next());
-    end.unwrap_or_else(|| rest.split([',', ' ']).next())
+/// Returns the first parameter of this name in a list of challenges, `Bearer name="value", …` (RFC 9110, section 11.6.1).
+/// Names are compared without case. Also reads a URL without quotes, which some servers send.
+fn parameter(challenges: &str, name: &str) -> Option<String> {
+    let is_token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
+    let mut rest = challenges;
+    while !rest.is_empty() {
+        let (token, after) = rest.split_at(rest.find(|c| !is_token(c)).unwrap_or(rest.len()));
+        let value = after.trim_start().strip_prefix('=').filter(|_| !token.is_empty()).map(str::trim_start);
+        rest = match value.map(|value| value.strip_prefix('"').ok_or(value)) {
+            // The name of a scheme, or what separates names.
+            None => after.strip_prefix(|c| !is_token(c)).unwrap_or(after),
+            Some(Ok(quoted)) => {
+                let (value, after) = unquoted(quoted);
+                if token.eq_ignore_ascii_case(name) {
+                    return Some(value);
+                }
+                after
+            }
+            Some(Err(bare)) => {
+                let (value, after) = bare.split_at(bare.find([',', ' ', '\t']).unwrap_or(bare.len()));
+                if token.eq_ignore_ascii_case(name) {
+                    return Some(value.to_owned());
+                }
+                after
+            }
+        };
+    }
+    None
+}
+
+/// Returns the content of a quoted string whose first quotation mark is read, and what follows the last one.
+fn unquoted(text: &str) -> (String, &str) {
+    let mut value = String::new();
+    let mut characters = text.chars();
+    while let Some(c) = characters.next() {
+        match c {
+            '"' => break,
+            '\\' => value.extend(characters.next()),
+            c => value.push(c),
+        }
+    }
+    (value, characters.as_str())
 }
 
 #[cfg(test)]
@@ -217,9 +276,31 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_challenge_points_to_the_metadata() {
-        assert_eq!(resource_metadata(r#"Bearer resource_metadata="https://a/b", scope="x""#), Some("https://a/b"));
-        assert_eq!(resource_metadata("Bearer resource_metadata=https://a/b"), Some("https://a/b"));
-        assert_eq!(resource_metadata("Bearer"), None);
+    fn a_parameter_is_read_from_every_form_of_a_challenge() {
+        for (challenges, expected) in [
+            (r#"Bearer resource_metadata="https://a/b", scope="x""#, Some("https://a/b")),
+            (r#"Bearer scope="x y", resource_metadata="https://a/b""#, Some("https://a/b")),
+            ("Bearer resource_metadata=https://a/b", Some("https://a/b")),
+            ("Bearer resource_metadata=https://a/b?c=d, scope=x", Some("https://a/b?c=d")),
+            (r#"Bearer Resource_Metadata = "https://a/b""#, Some("https://a/b")),
+            (r#"Bearer resource_metadata="https://a/\"b\\""#, Some(r#"https://a/"b\"#)),
+            // Words inside another value are not a parameter.
+            (r#"Bearer error_description="no resource_metadata=here""#, None),
+            (
+                r#"Bearer error_description="say \"resource_metadata=\"", resource_metadata="https://a/b""#,
+                Some("https://a/b"),
+            ),
+            (r#"Bearer x_resource_metadata="https://no/", resource_metadata="https://a/b""#, Some("https://a/b")),
+            // More than one challenge.
+            (r#"Basic realm="x", Bearer resource_metadata="https://a/b""#, Some("https://a/b")),
+            ("Negotiate YWJj==, Bearer resource_metadata=https://a/b", Some("https://a/b")),
+            ("Basic, Bearer,, resource_metadata=\"https://a/b", Some("https://a/b")),
+            ("Bearer", None),
+            ("Bearer resource_metadata", None),
+            ("", None),
+            ("é = \"x\"", None),
+        ] {
+            assert_eq!(parameter(challenges, "resource_metadata").as_deref(), expected, "{challenges}");
+        }
     }
 }

@@ -1,5 +1,8 @@
 //! Findings of a probe that passes: `Detail` says what keeps clients from connecting to an endpoint that asks for a token.
 
+use std::collections::VecDeque;
+use std::sync::Mutex;
+
 use emulator::identity_provider::{ClaimStyle, Provider};
 use serde_json::{Value, json};
 
@@ -120,4 +123,39 @@ async fn a_resource_that_is_not_the_endpoint_is_named() {
     assert!(other.ends_with(expected), "{other}");
     let none = probe(json!({"authorization_servers": [COGNITO]})).await;
     assert!(none.ends_with("; the protected-resource metadata has no `resource`, which clients need"), "{none}");
+}
+
+/// Probes an endpoint whose challenge names metadata that is answered by `replies`, each once and the last for good.
+async fn answered(replies: Vec<Reply>) -> Told {
+    const METADATA: &str = "https://bedrock-agentcore.us-east-1.amazonaws.com/prm";
+    let replies = Mutex::new(VecDeque::from(replies));
+    let script = move |request: &Request<'_>| {
+        if request.url == ENDPOINT {
+            let challenge =
+                format!("Bearer error_description=\"no resource_metadata=here\", Resource_Metadata = \"{METADATA}\"");
+            return Reply::new(401, "{}").with("www-authenticate", &challenge);
+        }
+        assert_eq!(request.url, METADATA);
+        let mut replies = replies.lock().expect("no panic");
+        if replies.len() > 1 { replies.pop_front().expect("a reply") } else { replies[0].clone() }
+    };
+    told_with(json!({"Auth": "ANONYMOUS"}), script).await
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn metadata_is_asked_for_again_while_its_server_does_not_answer() {
+    let document = Reply::new(200, &json!({"resource": ENDPOINT, "authorization_servers": [COGNITO]}).to_string());
+    let told = answered(vec![Reply::new(503, "busy"), Reply::new(429, "busy"), document]).await;
+    assert_eq!(told.code(), "PASSED", "{}", told.detail());
+    let told = answered(vec![Reply::new(503, "busy")]).await;
+    assert!(told.detail().ends_with("names no `authorization_servers` (HTTP 503)"), "{}", told.detail());
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn metadata_that_redirects_names_its_target() {
+    let told = answered(vec![Reply::new(302, "").with("location", "https://mcp.example.com/elsewhere")]).await;
+    assert_eq!(told.code(), "FAILED:UNAUTHORIZED");
+    let expected = "/prm\" redirects to \"https://mcp.example.com/elsewhere\" (HTTP 302), which clients need not follow; \
+                    make the server's challenge name the final URL";
+    assert!(told.detail().ends_with(expected), "{}", told.detail());
 }
