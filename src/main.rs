@@ -34,27 +34,30 @@ async fn main() -> Result<(), Error> {
 /// the prefix of names, the hosts of identity providers and the role's ARN.
 fn context() -> Result<Context, Error> {
     let given = |name| env::var(name).ok().filter(|value| !value.is_empty());
+    let required =
+        |name| given(name).ok_or_else(|| format!("the environment variable `{name}` is missing; Lambda sets it"));
     let credentials = Credentials::new(
-        env::var("AWS_ACCESS_KEY_ID")?,
-        env::var("AWS_SECRET_ACCESS_KEY")?,
-        env::var("AWS_SESSION_TOKEN").ok(),
+        required("AWS_ACCESS_KEY_ID")?,
+        required("AWS_SECRET_ACCESS_KEY")?,
+        given("AWS_SESSION_TOKEN"),
         None,
         "environment",
     );
     let variable = |name: &str| env::var(name).ok();
     // A function that is configured wrongly can still tell CloudFormation so.
-    let mut problem = None;
-    let mut remember = |it| problem = Some(it);
+    let mut problems = Vec::new();
+    let mut remember = |problem| problems.push(problem);
     let roots = ExtraRoots::from_environment(variable).map_err(&mut remember).unwrap_or_default();
     let proxies = Proxies::from_environment(variable).map_err(&mut remember).unwrap_or_default();
     let hosts = IdentityProviderHosts::parse(&variable(IDENTITY_PROVIDER_HOSTS_VARIABLE).unwrap_or_default());
     let hosts = hosts.map_err(&mut remember).unwrap_or_default();
+    let endpoints = Endpoints::from_environment(variable).map_err(&mut remember).unwrap_or_default();
     Ok(Context::new(ContextSettings {
-        region: env::var("AWS_REGION")?,
+        region: required("AWS_REGION")?,
         credentials: SharedCredentialsProvider::new(credentials),
         connectors: Connectors::from(&HttpsClient::new(roots, proxies)),
         time_source: SharedTimeSource::new(SystemTimeSource::new()),
-        endpoints: problem.map_or_else(|| Endpoints::from_environment(variable), Err),
+        endpoints: if problems.is_empty() { Ok(endpoints) } else { Err(problems.join("; ")) },
         name_prefix: given(NAME_PREFIX_VARIABLE),
         identity_provider_hosts: hosts,
         role_arn: given(ROLE_ARN_VARIABLE),

@@ -38,7 +38,8 @@ impl ExtraRoots {
     /// # Errors
     /// The file cannot be read or holds no certificate: a sentence for people.
     pub fn from_environment(read: impl Fn(&str) -> Option<String>) -> Result<Self, String> {
-        let Some(path) = read(CA_BUNDLE).filter(|path| !path.is_empty()) else { return Ok(Self::default()) };
+        let given = read(CA_BUNDLE).map(|path| path.trim().to_owned()).filter(|path| !path.is_empty());
+        let Some(path) = given else { return Ok(Self::default()) };
         let unusable = |problem: &str| {
             format!(
                 "the function's environment variable `{CA_BUNDLE}` is {}, {problem}; give a file of PEM certificates, or \
@@ -50,6 +51,10 @@ impl ExtraRoots {
         let certificates: Vec<_> = CertificateDer::pem_file_iter(&path).and_then(Iterator::collect).map_err(read)?;
         if certificates.is_empty() {
             return Err(unusable("which holds no certificate"));
+        }
+        let (_, ignored) = RootCertStore::empty().add_parsable_certificates(certificates.iter().cloned());
+        if ignored > 0 {
+            return Err(unusable(&format!("which holds {ignored} certificates that cannot be parsed")));
         }
         Ok(Self(certificates))
     }
@@ -287,7 +292,7 @@ mod tests {
         let (reply, (_stream, head)) = tokio::join!(asking, answering);
         let reply = reply.unwrap();
         assert_eq!((reply.status, reply.body.as_slice()), (307, &b"{}"[..]));
-        assert_eq!(reply.header("Location"), Some(format!("{origin}/elsewhere").as_str()));
+        assert_eq!(reply.redirect(), Some(format!("{origin}/elsewhere").as_str()));
         assert!(!head.contains("accept-encoding") && !head.contains("referer"), "{head}");
         let more = tokio::time::timeout(Duration::from_millis(100), listener.accept()).await;
         assert!(more.is_err(), "a second request");
@@ -377,5 +382,10 @@ mod tests {
         );
         let problem = read("/dev/null").unwrap_err();
         assert!(problem.contains("which holds no certificate"), "{problem}");
+        let junk = std::env::temp_dir().join(format!("junk-{}.pem", std::process::id()));
+        std::fs::write(&junk, "-----BEGIN CERTIFICATE-----\nanVuaw==\n-----END CERTIFICATE-----\n").expect("a file");
+        let problem = read(&format!(" {}\n", junk.display())).unwrap_err();
+        std::fs::remove_file(&junk).expect("the file");
+        assert!(problem.contains("which holds 1 certificates that cannot be parsed"), "{problem}");
     }
 }

@@ -189,20 +189,41 @@ async fn a_certificate_of_an_unknown_authority_is_not_trusted() {
 }
 
 #[tokio::test]
-async fn certificates_that_cannot_be_read_fail_every_event_in_a_sentence() {
+async fn all_faults_of_the_configuration_fail_every_event_in_a_sentence() {
     let aws = account();
     put_role(&aws, FUNCTION_ROLE, "lambda.amazonaws.com");
     let proxy = transport::listen_proxy(&aws, 0).await.expect("a port");
     let binary = RuntimeApi::new(&aws, proxy.environment(), env!("CARGO_BIN_EXE_provisioner"));
     let kind = ("Custom::AgentCoreSecret", "request");
-    let environment = [("AWS_CA_BUNDLE", "/does/not/exist.pem")];
+    let environment = [
+        ("AWS_CA_BUNDLE", "/does/not/exist.pem"),
+        ("IDENTITY_PROVIDER_HOSTS", "https://sso.example.com"),
+        ("AWS_ENDPOINT_URL", "own.example.com"),
+    ];
     let properties = json!({"Values": {"A": canary("value")}});
     let answer = create(&aws, &binary, kind, properties, &environment).await.expect("answered");
     let reason = answer["Reason"].as_str().unwrap_or_default();
     assert!(reason.contains("`AWS_CA_BUNDLE` is \"/does/not/exist.pem\", which cannot be read: "), "{answer}");
+    assert!(reason.contains("`IDENTITY_PROVIDER_HOSTS` has the entry \"https://sso.example.com\""), "{answer}");
+    assert!(
+        reason.contains("`AWS_ENDPOINT_URL` is \"own.example.com\", which is not an http or https URL"),
+        "{answer}"
+    );
     assert!(aws.calls().is_empty());
     binary.stop().await;
     check_log(&binary.logs());
+}
+
+#[test]
+fn a_variable_that_lambda_sets_is_named_if_it_is_missing() {
+    const SET: [&str; 3] = ["AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"];
+    for missing in SET {
+        let mut binary = std::process::Command::new(env!("CARGO_BIN_EXE_provisioner"));
+        binary.env_clear().envs(SET.into_iter().filter(|name| *name != missing).map(|name| (name, "x")));
+        let output = binary.output().expect("a process");
+        let words = String::from_utf8(output.stderr).expect("text");
+        assert!(!output.status.success() && words.contains(&format!("`{missing}` is missing")), "{words}");
+    }
 }
 
 /// The proxy decides about hosts, not a name server. An address in the URL is refused before the proxy is asked.
