@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::error::Error;
+use crate::https_url;
 use crate::properties::PropertySet;
 use crate::tags;
 use crate::text::quote;
@@ -49,18 +50,29 @@ fn check_name(property: &str, name: &str) -> Result<(), Error> {
     Err(Error::property(property, problem))
 }
 
-/// Checks URLs against `\w+:(\/?\/?)[^\s]+` and their length (API reference, CreateWorkloadIdentity).
+/// Schemes of texts that a browser would run or open instead of returning to an application.
+const NO_ADDRESSES: [&str; 6] = ["about", "blob", "data", "file", "javascript", "vbscript"];
+
+/// Checks URLs against `\w+:(\/?\/?)[^\s]+` and their length (API reference, CreateWorkloadIdentity), and refuses those
+/// that send the authorization of a user elsewhere than a reader sees.
 fn check_urls(property: &str, urls: &BTreeSet<String>) -> Result<(), Error> {
     let fits = |url: &String| {
         let is_scheme =
             |scheme: &str| !scheme.is_empty() && scheme.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
         url.chars().count() <= URL_CHARS_MAX
             && !url.contains(char::is_whitespace)
-            && url.split_once(':').is_some_and(|(scheme, rest)| is_scheme(scheme) && !rest.trim_matches('/').is_empty())
+            && url.split_once(':').is_some_and(|(scheme, rest)| {
+                let is_address = match scheme.to_ascii_lowercase().as_str() {
+                    // Applications under development return to http addresses.
+                    "http" | "https" => !rest.contains('#') && https_url::parse(&format!("https:{rest}")).is_ok(),
+                    scheme => !NO_ADDRESSES.contains(&scheme),
+                };
+                is_scheme(scheme) && is_address && !rest.trim_matches('/').is_empty()
+            })
     };
     let Some(url) = urls.iter().find(|url| !fits(url)) else { return Ok(()) };
     let problem = format!(
-        "contains {}; use URLs without white space, of at most {URL_CHARS_MAX} characters, such as \
+        "contains {}; use URLs without white space, user and fragment, of at most {URL_CHARS_MAX} characters, such as \
          `https://app.example.com/callback`",
         quote(url)
     );
