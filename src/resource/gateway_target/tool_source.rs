@@ -1,6 +1,7 @@
 //! The source of the gateway's list of the server's tools: `ListingMode`, `ToolSchema` and `ToolSchemaS3Uri`.
 
 use std::collections::BTreeSet;
+use std::net::Ipv4Addr;
 
 use aws_sdk_bedrockagentcorecontrol::types::{
     ListingMode, McpServerTargetConfiguration, McpToolSchemaConfiguration, S3Configuration,
@@ -135,8 +136,14 @@ fn schema(object: Map<String, Value>) -> Result<ToolSource, Error> {
 fn check_s3_uri(uri: &str) -> Result<(), Error> {
     let place = uri.strip_prefix("s3://").and_then(|rest| rest.split_once('/'));
     let fits = place.is_some_and(|(bucket, key)| {
+        // Amazon S3 user guide, bucket naming rules.
+        let is_inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
         (3..=63).contains(&bucket.len())
-            && bucket.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || ".-".contains(c))
+            && bucket.chars().all(|c| is_inner(c) || ".-".contains(c))
+            && bucket.starts_with(is_inner)
+            && bucket.ends_with(is_inner)
+            && !bucket.contains("..")
+            && bucket.parse::<Ipv4Addr>().is_err()
             && !key.is_empty()
     });
     if fits && uri.chars().count() <= S3_URI_CHARS_MAX {
@@ -154,7 +161,18 @@ mod tests {
     #[test]
     fn objects_in_s3_have_a_bucket_and_a_key() {
         assert!(check_s3_uri("s3://my-bucket/path/tools.json").is_ok());
-        for uri in ["s3://bucket", "s3://bucket/", "https://bucket/key", "s3://UP/key", "s3:///key"] {
+        for uri in [
+            "s3://.../k",
+            "s3://127.0.0.1/k",
+            "s3://-bucket/k",
+            "s3://bucket./k",
+            "s3://a..b/k",
+            "s3://bucket",
+            "s3://bucket/",
+            "https://bucket/key",
+            "s3://UP/key",
+            "s3:///key",
+        ] {
             assert!(check_s3_uri(uri).is_err(), "{uri}");
         }
     }
