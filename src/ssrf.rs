@@ -135,11 +135,12 @@ fn refused_v6(address: Ipv6Addr) -> Option<&'static str> {
         // Instance metadata fd00:ec2::254, credentials of pods fd00:ec2::23, and AWS's other services of an instance.
         [0xfd00, 0x0ec2, ..] => Some("an address of AWS's instance services"),
         // Forms of an IPv4 address: compatible, mapped, translated (RFC 4291, section 2.5.5; RFC 2765, section 2.1); NAT64
-        // (RFC 6052, section 2.1; RFC 8215).
-        [0, 0, 0, 0, 0, 0 | 0xffff, ..]
-        | [0, 0, 0, 0, 0xffff, 0, ..]
-        | [0x64, 0xff9b, 0, 0, 0, 0, ..]
-        | [0x64, 0xff9b, 1, ..] => refused_v4(low(address)),
+        // (RFC 6052, section 2.1).
+        [0, 0, 0, 0, 0, 0 | 0xffff, ..] | [0, 0, 0, 0, 0xffff, 0, ..] | [0x64, 0xff9b, 0, 0, 0, 0, ..] => {
+            refused_v4(low(address))
+        }
+        // The place of the IPv4 address is each network's own choice (RFC 8215, section 4).
+        [0x64, 0xff9b, 1, ..] => Some("an address of a translator of the local network"),
         // 6to4 (RFC 3056, section 2).
         [0x2002, high, low, ..] => refused_v4(from(high, low)),
         // Teredo has the client's address inverted (RFC 4380, section 4).
@@ -223,7 +224,7 @@ mod tests {
     use super::*;
 
     /// Addresses in every form in which they mean the machine of the function or a service of that machine.
-    const REFUSED: [&str; 37] = [
+    const REFUSED: [&str; 39] = [
         "127.0.0.1",
         "127.1.2.3",
         "0.0.0.0",
@@ -254,6 +255,8 @@ mod tests {
         "64:ff9b::a9fe:a9fe",
         "64:ff9b::0.0.0.0",
         "64:ff9b:1::169.254.169.254",
+        "64:ff9b:1:a9fe:a9:fe00::",
+        "64:ff9b:1::203.0.113.9",
         "2002:7f00:1::",
         "2002:a9fe:a9fe::1",
         "2002:e000:1::",
