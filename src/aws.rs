@@ -19,7 +19,7 @@ use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::region::Region;
 use aws_types::sdk_config::{SdkConfig, StalledStreamProtectionConfig};
 
-use crate::endpoints::{Endpoints, Service};
+use crate::endpoints::Endpoints;
 use crate::error::{ApiError, ApiErrorKind, root_cause};
 use crate::http::Connectors;
 use crate::identity_provider_hosts::IdentityProviderHosts;
@@ -99,7 +99,7 @@ impl Context {
             Err(problem) => (Endpoints::default(), Some(problem)),
         };
         let http = connectors.aws.clone();
-        let config = SdkConfig::builder()
+        let mut config = SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new(region.clone()))
             .credentials_provider(credentials.clone())
@@ -112,12 +112,13 @@ impl Context {
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
             .use_fips(endpoints.fips)
             .use_dual_stack(endpoints.dual_stack)
-            .build();
-        let at = |service| at(&config, &endpoints, service);
+            .service_config(endpoints.clone());
+        config.set_endpoint_url(endpoints.url_of_all().map(str::to_owned));
+        let config = config.build();
         Self {
-            secretsmanager: secretsmanager::Client::new(&at(Service::SecretsManager)),
-            agentcore: agentcore::Client::new(&at(Service::AgentCoreControl)),
-            cloudwatchlogs: cloudwatchlogs::Client::new(&at(Service::CloudWatchLogs)),
+            secretsmanager: secretsmanager::Client::new(&config),
+            agentcore: agentcore::Client::new(&config),
+            cloudwatchlogs: cloudwatchlogs::Client::new(&config),
             config,
             credentials,
             region,
@@ -134,7 +135,7 @@ impl Context {
     /// Creates a client of CloudFormation when it is needed: few requests need one, and every start would pay for it.
     #[must_use]
     pub fn cloudformation(&self) -> cloudformation::Client {
-        cloudformation::Client::new(&at(&self.config, &self.endpoints, Service::CloudFormation))
+        cloudformation::Client::new(&self.config)
     }
 
     /// Returns the time of the wall clock.
@@ -142,13 +143,6 @@ impl Context {
     pub fn now(&self) -> SystemTime {
         self.time_source.now()
     }
-}
-
-/// Returns the configuration of one service's client.
-fn at(config: &SdkConfig, endpoints: &Endpoints, service: Service) -> SdkConfig {
-    let mut builder = config.to_builder();
-    builder.set_endpoint_url(endpoints.url(service).map(str::to_owned));
-    builder.build()
 }
 
 /// Classifies an SDK error by what can be done about it. `operation` is `service:Operation`, as in an IAM action.

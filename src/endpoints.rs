@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 
+use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
 use url::Url;
 
 use crate::text::quote;
@@ -61,35 +62,15 @@ fn area(region: &str) -> Option<&str> {
     is_region.then_some(area)
 }
 
-/// A service that the function calls.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Service {
-    /// AgentCore's control plane.
-    AgentCoreControl,
-    /// AgentCore's data plane, where runtimes are invoked.
-    AgentCore,
-    /// Secrets Manager.
-    SecretsManager,
-    /// CloudWatch Logs.
-    CloudWatchLogs,
-    /// CloudFormation.
-    CloudFormation,
-}
+/// The service id of AgentCore's data plane, where runtimes are invoked.
+pub(crate) const AGENTCORE: &str = "Bedrock AgentCore";
+/// The ids of the services that the function calls, as their SDKs ask for them.
+const SERVICE_IDS: [&str; 5] =
+    ["Bedrock AgentCore Control", AGENTCORE, "Secrets Manager", "CloudWatch Logs", "CloudFormation"];
 
-impl Service {
-    const ALL: [Self; 5] =
-        [Self::AgentCoreControl, Self::AgentCore, Self::SecretsManager, Self::CloudWatchLogs, Self::CloudFormation];
-
-    /// Returns the service's variable, which ends in its service id in capitals.
-    fn variable(self) -> &'static str {
-        match self {
-            Self::AgentCoreControl => "AWS_ENDPOINT_URL_BEDROCK_AGENTCORE_CONTROL",
-            Self::AgentCore => "AWS_ENDPOINT_URL_BEDROCK_AGENTCORE",
-            Self::SecretsManager => "AWS_ENDPOINT_URL_SECRETS_MANAGER",
-            Self::CloudWatchLogs => "AWS_ENDPOINT_URL_CLOUDWATCH_LOGS",
-            Self::CloudFormation => "AWS_ENDPOINT_URL_CLOUDFORMATION",
-        }
-    }
+/// Returns the variable with the address of one service.
+fn variable(service_id: &str) -> String {
+    format!("{URL}_{}", service_id.to_ascii_uppercase().replace(' ', "_"))
 }
 
 /// The endpoints to call.
@@ -100,7 +81,7 @@ pub struct Endpoints {
     /// True if the endpoints that are called have IPv6 addresses, too.
     pub dual_stack: bool,
     url: Option<String>,
-    services: BTreeMap<Service, String>,
+    services: BTreeMap<&'static str, String>,
 }
 
 impl Endpoints {
@@ -135,9 +116,9 @@ impl Endpoints {
             Some((None, value)) => Ok(Some(value)),
         };
         let mut services = BTreeMap::new();
-        for service in Service::ALL {
-            if let Some(value) = url(service.variable())? {
-                services.insert(service, value);
+        for service_id in SERVICE_IDS {
+            if let Some(value) = url(&variable(service_id))? {
+                services.insert(service_id, value);
             }
         }
         Ok(Self { fips, dual_stack, url: url(URL)?, services })
@@ -145,8 +126,13 @@ impl Endpoints {
 
     /// Returns the address that is given for a service, or for all services. Returns `None` for AWS's own address.
     #[must_use]
-    pub fn url(&self, service: Service) -> Option<&str> {
-        self.services.get(&service).or(self.url.as_ref()).map(String::as_str)
+    pub fn url(&self, service_id: &str) -> Option<&str> {
+        self.services.get(service_id).map(String::as_str).or(self.url_of_all())
+    }
+
+    /// Returns the address that is given for all services without one of their own.
+    pub(crate) fn url_of_all(&self) -> Option<&str> {
+        self.url.as_deref()
     }
 
     /// Returns the host of the desired kind for `<name>.<Region>.<suffix>`, a host of AWS's, by the rule that AWS's
@@ -185,6 +171,13 @@ impl Endpoints {
     }
 }
 
+/// Lets each client of an SDK find the address of its service.
+impl LoadServiceConfig for Endpoints {
+    fn load_config(&self, key: ServiceConfigKey<'_>) -> Option<String> {
+        self.services.get(key.service_id()).filter(|_| key.env() == URL).cloned()
+    }
+}
+
 /// Returns the suffix of AWS's hosts in this Region that serve IPv4 alone.
 pub(crate) fn dns_suffix(region: &str) -> &'static str {
     Partition::of(region).unwrap_or(Partition::STANDARD).single
@@ -198,7 +191,8 @@ fn url_problem(text: &str) -> Option<String> {
         is_plain && matches!(url.scheme(), "http" | "https") && authority.is_some_and(|it| !it.starts_with('/'))
     });
     match url {
-        _ if text.contains('@') => Some("names a user".to_owned()),
+        None if text.contains('@') => Some("is not an http or https URL".to_owned()),
+        Some(url) if !url.username().is_empty() || url.password().is_some() => Some("names a user".to_owned()),
         None => Some(format!("is {}, which is not an http or https URL", quote(text))),
         Some(url) if url.query().is_some() || url.fragment().is_some() => {
             Some(format!("is {}, which has a query or a fragment", quote(text)))
@@ -220,15 +214,16 @@ mod tests {
     #[test]
     fn a_services_own_address_comes_before_the_one_for_all() {
         let all = "https://all.example.com";
-        for service in Service::ALL {
-            let endpoints = read(&[(URL, all), (service.variable(), " https://own.example.com/\n")]).unwrap();
-            for other in Service::ALL {
+        for service in SERVICE_IDS {
+            let variable = variable(service);
+            let endpoints = read(&[(URL, all), (&variable, " https://own.example.com/\n")]).unwrap();
+            for other in SERVICE_IDS {
                 let expected = if other == service { "https://own.example.com/" } else { all };
                 assert_eq!(endpoints.url(other), Some(expected), "{other:?}");
             }
-            let own = read(&[(service.variable(), "http://127.0.0.1:1")]).unwrap();
-            assert_eq!(Service::ALL.into_iter().filter(|other| own.url(*other).is_some()).count(), 1);
-            assert_eq!(read(&[(IGNORE, "true"), (URL, all), (service.variable(), all)]).unwrap().url(service), None);
+            let own = read(&[(&variable, "http://127.0.0.1:1")]).unwrap();
+            assert_eq!(SERVICE_IDS.into_iter().filter(|other| own.url(other).is_some()).count(), 1);
+            assert_eq!(read(&[(IGNORE, "true"), (URL, all), (&variable, all)]).unwrap().url(service), None);
         }
         assert_eq!(read(&[(URL, "")]).unwrap(), Endpoints::default());
     }

@@ -3,7 +3,7 @@
 use aws_smithy_runtime_api::client::http::SharedHttpConnector;
 use url::{Position, Url};
 
-use crate::endpoints::{Endpoints, Partition, Service};
+use crate::endpoints::{AGENTCORE, Endpoints, Partition};
 use crate::http::Connectors;
 use crate::https_url;
 
@@ -178,7 +178,7 @@ impl Destination {
         if host.is_gateway {
             return Self { url: url.into(), is_aws: true, signing_region };
         }
-        let origin = match endpoints.url(Service::AgentCore) {
+        let origin = match endpoints.url(AGENTCORE) {
             Some(endpoint) => endpoint.trim_end_matches('/').to_owned(),
             None => format!("https://{}", endpoints.host(host.first_label, host.region_and_suffix)),
         };
