@@ -24,7 +24,8 @@ use crate::error::{ApiError, ApiErrorKind, root_cause};
 use crate::http::Connectors;
 use crate::identity_provider_hosts::IdentityProviderHosts;
 
-/// Environment variable of the function with the ARN of its own role, which no call tells with its path.
+/// Environment variable of the function with the ARN of its own role, which no call tells with its path. Its account
+/// stands for the function's if the function was not invoked by an ARN.
 pub const ROLE_ARN_VARIABLE: &str = "FUNCTION_ROLE_ARN";
 
 /// The maximum time of one attempt of one call. After that, the attempt counts as unanswered and is repeated.

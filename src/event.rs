@@ -31,27 +31,31 @@ const EVENT_BYTES_MAX: usize = 1 << 20;
 /// The maximum number of values in an event. Each takes up to 700 bytes in memory, as a map with one entry does.
 const EVENT_VALUES_MAX: usize = 50_000;
 
+/// The reason why no event is compared with the function's account. Lambda names the function by its ARN.
+const UNKNOWN_ACCOUNT: &str = "which neither the ARN of the invocation nor `FUNCTION_ROLE_ARN` names";
+
 /// The place where the function runs. CloudFormation sends events of stacks of the same Region only.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Home {
     /// The Region.
     pub region: String,
-    /// The partition and the account of the function, if Lambda names them: `aws`, `111122223333`.
+    /// The partition and the account of the function: `aws`, `111122223333`. Without them, every event is refused.
     pub account: Option<(String, String)>,
 }
 
 impl Home {
-    /// Reads partition and account from the function's ARN. A local Runtime API may pass another text, which names
-    /// neither.
+    /// Reads partition and account from the function's ARN. The Runtime API of a developer's machine may pass another
+    /// text: the ARN of the function's role then names them, if the environment gives it.
     #[must_use]
-    pub fn new(region: &str, function_arn: &str) -> Self {
-        let account = match *function_arn.split(':').collect::<Vec<_>>() {
-            ["arn", partition, "lambda", _, account, "function", ..] => {
+    pub fn new(region: &str, function_arn: &str, role_arn: Option<&str>) -> Self {
+        let account = |arn: &str, service: &str, kind: &str| match *arn.splitn(6, ':').collect::<Vec<_>>() {
+            ["arn", partition, its, _, account, resource] if its == service && resource.starts_with(kind) => {
                 Some((partition.to_owned(), account.to_owned()))
             }
             _ => None,
         };
-        Self { region: region.to_owned(), account }
+        let of_role = || account(role_arn?, "iam", "role/");
+        Self { region: region.to_owned(), account: account(function_arn, "lambda", "function:").or_else(of_role) }
     }
 
     /// Refuses the ARN of a stack that is not in this account and Region. The error follows the member's name in a
@@ -69,7 +73,8 @@ impl Home {
         match &self.account {
             Some((own, _)) if own != partition => Err(format!("names a stack in another partition than {own}")),
             Some((_, own)) if own != account => Err(format!("names a stack of an account other than {own}")),
-            _ => Ok(()),
+            Some(_) => Ok(()),
+            None => Err(format!("cannot be compared with the function's own account, {UNKNOWN_ACCOUNT}")),
         }
     }
 
@@ -80,7 +85,8 @@ impl Home {
                 Err(format!("comes from {}, and the function runs in {}", quote(region), self.region))
             }
             Some((_, own)) if own != account => Err(format!("comes from an account other than {own}")),
-            _ => Ok(()),
+            Some(_) => Ok(()),
+            None => Err(format!("cannot be compared with the function's own account, {UNKNOWN_ACCOUNT}")),
         }
     }
 
@@ -367,7 +373,7 @@ mod tests {
     }
 
     fn home() -> Home {
-        Home::new("us-east-1", "arn:aws:lambda:us-east-1:111122223333:function:provisioner")
+        Home::new("us-east-1", "arn:aws:lambda:us-east-1:111122223333:function:provisioner", None)
     }
 
     fn event(extra: &str) -> String {
@@ -406,7 +412,7 @@ mod tests {
     #[test]
     fn an_answer_goes_to_the_bucket_of_this_region_only() {
         const NAME: &str = "cloudformation-custom-resource-response-";
-        let is_taken = |region: &str, url: &str| ResponseUrl::parse(url, &Home::new(region, "")).is_ok();
+        let is_taken = |region: &str, url: &str| ResponseUrl::parse(url, &Home::new(region, "", None)).is_ok();
         for (region, url) in [
             ("us-east-1", format!("https://{NAME}useast1.s3.amazonaws.com/key?a=b")),
             ("us-east-1", format!("https://{NAME}useast1.s3.us-east-1.amazonaws.com/key")),
@@ -459,9 +465,26 @@ mod tests {
         for arn in ["stack", "arn:aws:cloudformation:us-east-1:111122223333:changeSet/s/g", "arn:aws:s3:::stack/s/g"] {
             assert_eq!(problem(arn), "is not the ARN of a stack");
         }
-        // A Runtime API on a developer's machine names no account.
-        let at_hand = Home::new("us-east-1", "function-arn");
-        assert_eq!(at_hand.check_stack("arn:aws:cloudformation:us-east-1:444455556666:stack/s/g"), Ok(()));
+    }
+
+    /// The Runtime API of a developer's machine names no account.
+    #[test]
+    fn an_account_that_neither_function_nor_role_names_refuses_every_event() {
+        const STACK: &str = "arn:aws:cloudformation:us-east-1:111122223333:stack/s/g";
+        let with_role = |role: &str| Home::new("us-east-1", "function-arn", Some(role));
+        let known = with_role("arn:aws:iam::111122223333:role/path/provisioner");
+        assert_eq!((known.check_stack(STACK), known.check_source("111122223333", "us-east-1")), (Ok(()), Ok(())));
+        for unknown in [
+            Home::new("us-east-1", "function-arn", None),
+            Home::new("us-east-1", "", None),
+            Home::new("us-east-1", "arn:aws:lambda:us-east-1:111122223333", None),
+            with_role("arn:aws:iam::111122223333:user/provisioner"),
+            with_role("provisioner"),
+        ] {
+            let problem = format!("cannot be compared with the function's own account, {UNKNOWN_ACCOUNT}");
+            assert_eq!(unknown.check_stack(STACK), Err(problem.clone()));
+            assert_eq!(unknown.check_source("111122223333", "us-east-1"), Err(problem));
+        }
     }
 
     #[test]

@@ -83,7 +83,7 @@ pub struct Invocation<'a> {
 /// `Ok` means the answer was delivered; an error means that it was not, and that Lambda should try again.
 pub async fn handle(invocation: Invocation<'_>, context: &Context) -> Result<(), Undelivered> {
     let Invocation { request_id, payload, deadline, function_arn } = invocation;
-    let home = Home::new(&context.region, function_arn);
+    let home = Home::new(&context.region, function_arn, context.role_arn.as_deref());
     if rotation::is_notice(payload) {
         let span = info_span!("rotation");
         return rotate(request_id, payload, &home, deadline, context).instrument(span).await;

@@ -150,7 +150,7 @@ mod tests {
 
     fn recipient() -> Recipient {
         Recipient {
-            url: ResponseUrl::parse(URL, &Home::new("us-east-1", "")).unwrap(),
+            url: ResponseUrl::parse(URL, &Home::new("us-east-1", "", None)).unwrap(),
             requester: Requester {
                 stack_id: "s".into(),
                 logical_id: "l".into(),
