@@ -13,6 +13,7 @@ use url::Url;
 
 use crate::agentcore::put::Rule;
 use crate::error::Error;
+use crate::https_url;
 use crate::oauth::{Discovery, DiscoveryFields};
 use crate::properties::PropertySet;
 use crate::text::quote;
@@ -173,10 +174,9 @@ impl AuthorizerSpec {
 
 /// Returns the claim in which an IdP names the client of an access token.
 fn usual_claim(issuer: &str) -> &'static str {
-    let url = Url::parse(issuer).ok();
-    let host = url.as_ref().and_then(Url::domain).unwrap_or_default();
-    let is_under = |domain: &str| host == domain || host.ends_with(&format!(".{domain}"));
-    if host.starts_with("cognito-idp.") {
+    let is_under = |domain: &str| https_url::is_under(issuer, domain);
+    let is_of_cognito = |url: Url| url.domain().is_some_and(|host| host.starts_with("cognito-idp."));
+    if https_url::parse(issuer).is_ok_and(is_of_cognito) {
         CLIENT_ID_CLAIM
     } else if is_under("okta.com") || is_under("oktapreview.com") {
         "cid"

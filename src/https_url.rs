@@ -27,9 +27,33 @@ pub(crate) fn parse(text: &str) -> Result<Url, &'static str> {
     Url::parse(text).map_err(|_| NOT_HTTPS)
 }
 
+/// Returns true if the host of an https URL is this domain, or is below it.
+pub(crate) fn is_under(text: &str, domain: &str) -> bool {
+    let below = |host: &str| host.strip_suffix(domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
+    parse(text).is_ok_and(|url| url.domain().is_some_and(below))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_host_is_under_a_domain_by_whole_labels() {
+        for url in ["https://auth0.com", "https://tenant.auth0.com/", "https://A.B.AUTH0.com:8443/x"] {
+            assert!(is_under(url, "auth0.com"), "{url}");
+        }
+        for url in [
+            "https://evilauth0.com/",
+            "https://auth0.com.example.com/",
+            "https://example.com/.auth0.com",
+            "https://auth0.com@example.com/",
+            "http://auth0.com/",
+            "https://1.2.3.4/",
+            "auth0.com",
+        ] {
+            assert!(!is_under(url, "auth0.com"), "{url}");
+        }
+    }
 
     #[test]
     fn a_host_is_what_the_http_client_connects_to() {

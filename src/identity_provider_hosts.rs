@@ -2,6 +2,7 @@
 
 use url::Url;
 
+use crate::https_url;
 use crate::text::quote;
 
 /// Environment variable of the function with the hosts, separated by commas. Absent or empty: any host.
@@ -38,7 +39,7 @@ impl IdentityProviderHosts {
     /// Returns the reason why a URL must not be called, as the end of a sentence, or `None` if it may be.
     #[must_use]
     pub(crate) fn objection(&self, url: &str) -> Option<String> {
-        let url = Url::parse(url).ok();
+        let url = https_url::parse(url).ok();
         let host = url.as_ref().and_then(Url::host_str).unwrap_or_default();
         let is_host = |allowed: &String| match allowed.strip_prefix('*') {
             Some(end) => host.len() > end.len() && host.ends_with(end),

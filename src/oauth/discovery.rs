@@ -10,6 +10,7 @@ use crate::aws::Context;
 use crate::code::Code;
 use crate::error::Error;
 use crate::http::{NoReply, exchange};
+use crate::https_url;
 use crate::json::{self, text, texts};
 use crate::properties::PropertySet;
 use crate::ssrf::ssrf_objection;
@@ -381,7 +382,7 @@ const ANY_TENANT: &str = "{tenantid}";
 /// Returns true for an issuer whose tokens name another one: Entra's version 1 tokens come from `sts.windows.net`, and
 /// multi-tenant documents carry a placeholder.
 fn differs_by_design(issuer: &str) -> bool {
-    issuer.starts_with("https://sts.windows.net/") || issuer.contains(ANY_TENANT)
+    https_url::is_under(issuer, "sts.windows.net") || issuer.contains(ANY_TENANT)
 }
 
 /// Returns true if the issuer that a template names can be that of a document.

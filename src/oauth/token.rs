@@ -8,7 +8,6 @@ use form_urlencoded::{Serializer, byte_serialize};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
-use url::Url;
 
 use super::discovery::Metadata;
 use super::request::{TIMEOUT, is_passing, patiently};
@@ -16,6 +15,7 @@ use crate::aws::Context;
 use crate::code::Code;
 use crate::error::Error;
 use crate::http::{NoReply, Reply, exchange};
+use crate::https_url;
 use crate::json::{self, text};
 use crate::sensitive::{Mask, Sensitive};
 use crate::text::quote;
@@ -210,9 +210,7 @@ fn is_client_unknown(error: &str, description: &str) -> bool {
 
 /// Returns true for an issuer of Auth0's own domains, which asks for `audience` where other issuers ask for `resource`.
 fn is_auth0(issuer: &str) -> bool {
-    let url = Url::parse(issuer).ok();
-    let host = url.as_ref().and_then(Url::domain).unwrap_or_default();
-    host == "auth0.com" || host.ends_with(".auth0.com")
+    https_url::is_under(issuer, "auth0.com")
 }
 
 impl Token {

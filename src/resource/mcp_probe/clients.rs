@@ -4,6 +4,7 @@
 
 use url::{Position, Url};
 
+use crate::https_url;
 use crate::oauth::Metadata;
 use crate::text::quote;
 
@@ -12,7 +13,7 @@ const WELL_KNOWN: &str = "/.well-known/oauth-protected-resource";
 /// Returns the URLs at which clients look for the metadata of an endpoint whose challenge names none (RFC 9728, section
 /// 3.1).
 pub(super) fn well_known_urls(endpoint: &str) -> Vec<String> {
-    let Ok(url) = Url::parse(endpoint) else { return Vec::new() };
+    let Ok(url) = https_url::parse(endpoint) else { return Vec::new() };
     let (origin, path) = (&url[..Position::BeforePath], &url[Position::BeforePath..Position::AfterQuery]);
     let mut urls = vec![format!("{origin}{WELL_KNOWN}{}", path.trim_end_matches('/')), format!("{origin}{WELL_KNOWN}")];
     urls.dedup();
@@ -31,7 +32,7 @@ pub(super) fn resource_finding(endpoint: &str, resource: Option<&str>) -> Option
         let queries_fit = resource.query().is_none_or(|query| endpoint.query() == Some(query));
         resource.origin() == endpoint.origin() && below && queries_fit
     };
-    let (parsed, server) = (Url::parse(resource).ok(), Url::parse(endpoint).ok());
+    let (parsed, server) = (https_url::parse(resource).ok(), https_url::parse(endpoint).ok());
     let fits = parsed.zip(server).is_some_and(|(resource, endpoint)| covers(resource, endpoint));
     (!fits).then(|| {
         format!(
