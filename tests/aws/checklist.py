@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Asks an AWS account what AWS does not document, and compares the answers with what the emulated AWS assumes.
+"""Asks an AWS account about undocumented behaviour, and compares each answer with the assumption of the emulated AWS.
 
     python3 tests/aws/checklist.py --real-account --role-arn ARN --image URI
 
