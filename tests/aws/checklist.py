@@ -34,7 +34,7 @@ AGREES, DIFFERS, NOT_ANSWERED, FAILED = "agrees", "differs", "not answered", "fa
 
 
 def answer(question: Question, trial: Trial) -> tuple[str, str]:
-    """Asks one question. Returns the outcome, and what is worth knowing about it."""
+    """Asks one question. Returns the outcome and its details."""
     if not question.ask:
         assumption = question.assumed and f"; the emulated AWS assumes: {question.assumed}"
         return NOT_ANSWERED, f"needs {question.needs}{assumption}"
