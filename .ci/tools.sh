@@ -40,9 +40,9 @@ install_cargo_deny() {
   fi
 }
 
-# Installs the servers and clients that tests/real runs, whenever a list of them changes: a Python environment in
-# `target/real` for each list in `.ci/real`, because they need different versions of the same libraries, and in that of
-# Node.js the packages of tests/real/node.
+# Installs the servers and clients that tests/real runs, whenever a list of them changes. Each list in `.ci/real` has a
+# Python environment in `target/real`, because the lists need different versions of the same libraries. The environment
+# of Node.js also gets the packages of tests/real/node.
 install_real_software() {
   local list folder
   for list in .ci/real/*.txt; do

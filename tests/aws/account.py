@@ -1,6 +1,6 @@
 """The AWS account that a script uses: moto's, the one behind an emulator's endpoint on loopback, or a real one.
 
-Whatever a run creates has a name that begins with the run's prefix, which no other run has. leftovers.py deletes by it.
+Whatever a run creates has a name that begins with the run's prefix, which no other run has. leftovers.py deletes by this prefix.
 A real account is used only after a person has typed its id at a terminal.
 """
 

@@ -180,7 +180,7 @@ class LeftoversTest(unittest.TestCase):
         self.assertEqual(raised.exception.code, 1)
         lines = self.shown.getvalue().splitlines()
         self.assertEqual([line.partition(": An error")[0] for line in lines], ["remains: thing a", "remains: perhaps a list"])
-        self.assertEqual(self.found(self.mine), [0, 0], "the rest is deleted all the same")
+        self.assertEqual(self.found(self.mine), [0, 0], "the rest is still deleted")
 
     def test_signals_do_not_keep_a_run_from_deleting(self):
         for first in [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]:

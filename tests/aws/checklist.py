@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Asks an AWS account what AWS does not document, and compares the answers with what the emulated AWS assumes.
+"""Asks an AWS account about undocumented behaviour, and compares each answer with the assumption of the emulated AWS.
 
     python3 tests/aws/checklist.py --real-account --role-arn ARN --image URI
 
@@ -34,7 +34,7 @@ AGREES, DIFFERS, NOT_ANSWERED, FAILED = "agrees", "differs", "not answered", "fa
 
 
 def answer(question: Question, trial: Trial) -> tuple[str, str]:
-    """Asks one question. Returns the outcome, and what is worth knowing about it."""
+    """Asks one question. Returns the outcome and its details."""
     if not question.ask:
         assumption = question.assumed and f"; the emulated AWS assumes: {question.assumed}"
         return NOT_ANSWERED, f"needs {question.needs}{assumption}"

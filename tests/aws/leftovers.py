@@ -153,7 +153,7 @@ def delete_all(account: Account, kind: Kind) -> list[str]:
 
 @contextlib.contextmanager
 def interrupted_once() -> Iterator[Callable[[], None]]:
-    """Makes a KeyboardInterrupt of the first signal that would end the process, and ignores the others.
+    """Raises KeyboardInterrupt at the first signal that would end the process, and ignores the others.
 
     Yields a function after which the first one is ignored, too.
     """

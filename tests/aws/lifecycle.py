@@ -5,7 +5,7 @@
     python3 tests/aws/lifecycle.py target/debug/provisioner --endpoint-url http://127.0.0.1:4566
 
 The first is moto's account, the second an emulator's, and `--real-account` is AWS itself. Every test plays
-CloudFormation's events from `events/` under names of its own, and looks with boto3 at what exists afterwards. Needs
+CloudFormation's events from `events/` under names of its own, and checks with boto3 which resources exist. Needs
 `moto[server]` and `boto3`; see `.ci/requirements.in`.
 """
 

@@ -7,13 +7,13 @@ them are corrected here, because they break every lifecycle:
 - A runtime that was updated stays UPDATING permanently. UPDATING ends in READY, as CREATING does.
 - Every version has an ARN of its own, so that the tags, which hang on the ARN, are lost with the first update. A
   runtime keeps its ARN.
-- GetAgentRuntime says nothing of requireMMDSV2, which is on for every runtime created since February 2026.
+- GetAgentRuntime omits requireMMDSV2, which is on for every runtime created since February 2026.
 
 The others are left as they are, and no test depends on them:
 
 - Client tokens are ignored: a repeated CreateAgentRuntime creates a second runtime of the same name, which is allowed.
 - DeleteAgentRuntime takes effect at once and in any state; DELETING is never seen.
-- UpdateAgentRuntime keeps optional members that are left out, where the service replaces everything.
+- UpdateAgentRuntime keeps omitted optional members. The service replaces everything.
 - Values are not validated: neither names nor patterns, lengths or roles.
 """
 

@@ -1,4 +1,4 @@
-"""What AWS does not document and the emulated AWS assumes, as questions to an account.
+"""Questions to an account about undocumented behaviour that the emulated AWS assumes.
 
 A question is its text, the answer that the emulated AWS gives, and either the function that finds the answer, or the
 reason why this script cannot.
@@ -19,7 +19,7 @@ from trial import NOT_FOUND, Trial, Unanswered, answer_to, code, provider_config
 
 @dataclasses.dataclass(frozen=True)
 class Question:
-    """A question. `ask` returns the answer, with AWS's words behind a colon, or raises Unanswered.
+    """A question. `ask` returns the answer, with AWS's message behind a colon, or raises Unanswered.
 
     Without `ask`, `needs` says what an answer needs. `assumed` is empty where the emulated AWS assumes nothing.
     `real_only` is true where only a real account has the calls to find an answer.
@@ -32,9 +32,9 @@ class Question:
     real_only: bool = False
 
 
-def with_words(answer: str, *words: str | None) -> str:
-    """Returns an answer with AWS's words about it, if there are any."""
-    return ": ".join([answer, *filter(None, words)])
+def with_messages(answer: str, *messages: str | None) -> str:
+    """Returns an answer with AWS's messages about it, if there are any."""
+    return ": ".join([answer, *filter(None, messages)])
 
 
 # ---- runtimes
@@ -112,7 +112,7 @@ def failing_warm_up(trial: Trial) -> str:
     if (plain := trial.runtime(platformVersion="V2"))["status"] != "READY":
         raise Unanswered(f"the image does not even start without a hook: {plain.get('failureReason')}")
     runtime = trial.runtime(platformVersion="V2", hooksConfiguration=hooks)
-    return with_words(runtime["status"], runtime.get("failureReason"))
+    return with_messages(runtime["status"], runtime.get("failureReason"))
 
 
 def tag_scoped_get(trial: Trial) -> str:
@@ -182,7 +182,7 @@ def log_group(trial: Trial) -> tuple[str, dict]:
 
 
 def change_of_a_gateway(change: Callable[[dict], None]) -> Callable[[Trial], str]:
-    """Returns a function that creates a gateway and updates it with what `change` makes of its members."""
+    """Returns a function that creates a gateway and updates it with the members that `change` returns."""
 
     def ask(trial: Trial) -> str:
         request = trial.gateway_request()
@@ -233,7 +233,7 @@ def schema_with_client_credentials(trial: Trial) -> str:
 
 def end_of_a_target(trial: Trial, credential: dict) -> str:
     target = trial.target(trial.gateway(trial.gateway_request()), credential)
-    return with_words(target["status"], *target.get("statusReasons", []))
+    return with_messages(target["status"], *target.get("statusReasons", []))
 
 
 def synchronization_of_a_schema(trial: Trial) -> str:
@@ -325,7 +325,7 @@ QUESTIONS = [
         "false",
         needs="a runtime of that age",
     ),
-    Question("What becomes of optional members that an update of a runtime leaves out?", "reset", omitted_members),
+    Question("What happens to optional members that an update of a runtime omits?", "reset", omitted_members),
     Question("What answers a delete of a runtime in CREATING?", "ConflictException", delete_while_creating),
     Question("When is the name of a deleted runtime free, after it is not found?", "at once", name_of_a_deleted_runtime),
     Question(
@@ -340,7 +340,7 @@ QUESTIONS = [
     ),
     Question("For how long is a client token remembered?", "forever", needs="a run that lasts for days"),
     Question("Which platform version does a runtime get that asks for none?", "V1", default_platform_version),
-    Question("How does a create end whose warm-up hook fails?", "CREATE_FAILED", failing_warm_up),
+    Question("What is the status of a create whose warm-up hook fails?", "CREATE_FAILED", failing_warm_up),
     Question(
         "What answers a Get that a condition on the runtime's tag allows, once the runtime was deleted?",
         "AccessDeniedException",
@@ -372,7 +372,7 @@ QUESTIONS = [
         "",
         needs="a repository, and two images pushed under one tag",
     ),
-    Question("What becomes of the log group of a deleted runtime?", "kept", log_group_of_a_deleted_runtime),
+    Question("What happens to the log group of a deleted runtime?", "kept", log_group_of_a_deleted_runtime),
     Question("What answers FilterLogEvents with `startFromHead=false`, in this partition?", "accepted", newest_log_events),
     Question(
         "What answers an update of a gateway that adds an MCP version?",
@@ -391,12 +391,12 @@ QUESTIONS = [
     ),
     Question("What answers a delete of a gateway with targets?", "ConflictException", delete_of_a_gateway_with_targets),
     Question(
-        "How does a target with `mcpToolSchema` end that signs with the gateway's role?",
+        "What is the status of a target with `mcpToolSchema` that signs with the gateway's role?",
         "READY",
         schema_with_a_signing_target,
     ),
     Question(
-        "How does a target with `mcpToolSchema` end that gets tokens with client credentials?",
+        "What is the status of a target with `mcpToolSchema` that gets tokens with client credentials?",
         "READY",
         schema_with_client_credentials,
     ),
@@ -437,7 +437,7 @@ QUESTIONS = [
         update_without_a_secret,
     ),
     Question(
-        "What becomes of the managed secret of a deleted credential provider?",
+        "What happens to the managed secret of a deleted credential provider?",
         "deleted at once",
         secret_of_a_deleted_provider,
     ),

@@ -160,7 +160,7 @@ def provider_config(**config) -> dict:
 
 
 def answer_to(call: Callable[[], object]) -> str:
-    """Returns "accepted", or the code and the words of the error that a call ends in."""
+    """Returns "accepted", or the code and the message of the error that a call returns."""
     try:
         call()
     except ClientError as error:

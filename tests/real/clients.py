@@ -111,7 +111,7 @@ class Account:
         return revision, tools, answer
 
     def by_proxy_for_aws(self, url: str, tool: str, **environment: str) -> Used:
-        """Uses mcp-proxy-for-aws, which signs what a client sends to it by standard input."""
+        """Uses mcp-proxy-for-aws, which signs the requests that a client writes to its standard input."""
         proxy = StdioServerParameters(
             command=str(REAL / "mcp-proxy-for-aws/bin/mcp-proxy-for-aws"),
             args=[url, "--disable-telemetry"],

@@ -6,8 +6,8 @@
 
 Runs the suite's clients against an emulated runtime and an emulated gateway; a forwarder signs their requests. With `--all`
 they also call a runtime whose container is a real server, and template.yaml is deployed with a container that forwards to one
-of the suite's servers, which judges the requests of the verification. `conformance.toml` says what has to come out. `--write`
-writes the table of docs/real-software.md; without it, the table has to say what was seen.
+of the suite's servers, which judges the requests of the verification. `conformance.toml` has the expected results. `--write`
+writes the table of docs/real-software.md. Without `--write`, the table must match the results.
 """
 
 import argparse

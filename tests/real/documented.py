@@ -1,4 +1,4 @@
-"""The tables of docs/real-software.md, which the runs write and compare with what they saw."""
+"""The tables of docs/real-software.md, which the runs write, or compare with their results."""
 
 import json
 import re
@@ -27,4 +27,4 @@ def document(table: str, rows: list[list[str]], write: bool) -> None:
     if write:
         PAGE.write_text(before + begin + "\n".join(heading + new) + "\n" + end + after)
     elif missing := [line for line in new if line not in lines]:
-        raise SystemExit(f"{PAGE.name} does not say what was seen; write it with --write:\n" + "\n".join(missing))
+        raise SystemExit(f"{PAGE.name} does not match the results; write it with --write:\n" + "\n".join(missing))

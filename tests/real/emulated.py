@@ -44,7 +44,7 @@ class Emulator:
         )
 
     def environment(self, **more: str) -> dict[str, str]:
-        """Returns the environment of a process that uses the account: what was printed, and nothing of AWS but that."""
+        """Returns the environment of a process that uses the account, with the printed variables and no others of AWS."""
         own = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
         certificates = dict.fromkeys(
             ["AWS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS", "REQUESTS_CA_BUNDLE"], self["SSL_CERT_FILE"]

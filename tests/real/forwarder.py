@@ -1,4 +1,4 @@
-"""Forwards what it gets to one URL: signed, for software that can sign nothing itself, or as it is.
+"""Forwards requests to one URL: signed, for software that cannot sign, or unchanged.
 
 As a program it is the container of a runtime, whose MCP server is elsewhere:
 

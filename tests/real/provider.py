@@ -101,7 +101,7 @@ class ProviderTest(unittest.TestCase):
 
     @classmethod
     def request(cls, method: str, url: str, **more) -> httpx2.Response:
-        """Sends a request for the provider's host to where the provider listens."""
+        """Sends a request for the provider's host to the provider's port on this machine."""
         here = url.replace(ISSUER, f"https://127.0.0.1:{cls.provider.port}")
         return cls.client.request(method, here, extensions={"sni_hostname": HOST}, **more)
 

@@ -9,8 +9,8 @@ for Python lists the tools and calls one, in the newest revision that the server
 platform, it adds a session id of its own to requests without one.
 
 Then `local` deploys template.yaml with the server as the container, and its verification calls the server: those marked as
-`core`, or with `--all` every one. `--write` writes the table of docs/real-software.md; without it, the table has to say what
-was seen.
+`core`, or with `--all` every one. `--write` writes the table of docs/real-software.md. Without `--write`, the table
+must match the results.
 """
 
 import argparse
