@@ -4,7 +4,7 @@
 //! States follow the clock: nothing happens in the background, a resource's status is a function of the time at which
 //! it is asked for. There are two exceptions: a target whose catalogue has to be read from its server stays as it is
 //! until its [`Synchronization`] is taken and finished, and so does a runtime's version on platform version V2, whose
-//! container has to be started, with its [`Build`].
+//! container has to be started, with its [`Build`]. Both are [`Work`] that calls leave.
 //!
 //! If AWS's behaviour is not documented, the stricter one is chosen:
 //!
@@ -28,7 +28,6 @@
 mod access;
 mod api_key_provider;
 mod api_key_provider_calls;
-mod background;
 mod configuration;
 mod credential_provider;
 mod credential_provider_access;
@@ -65,11 +64,13 @@ mod tags;
 mod tests;
 mod token;
 mod tool_schema;
+mod work;
 mod workload_identity;
 mod workload_identity_calls;
 
 use std::time::SystemTime;
 
+pub(crate) use self::access::to_use_key;
 pub use self::api_key_provider::ApiKeyProvider;
 pub use self::configuration::Configuration;
 pub use self::credential_provider::CredentialProvider;
@@ -87,6 +88,7 @@ pub(crate) use self::state::Dependencies;
 pub use self::status::{Status, Transition};
 pub use self::synchronization::Synchronization;
 pub use self::token::Mismatch;
+pub use self::work::Work;
 pub use self::workload_identity::WorkloadIdentity;
 use crate::service::{Answer, ApiError, Call};
 pub use crate::settings::PlatformVersion;

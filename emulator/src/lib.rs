@@ -34,3 +34,4 @@ pub mod stacks;
 mod token_vault;
 pub mod transport;
 mod wire;
+mod work;

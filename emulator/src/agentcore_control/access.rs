@@ -12,7 +12,7 @@ use crate::iam::Requirement;
 use crate::input::{required, text_map, texts};
 use crate::secrets_manager::SecretsManager;
 use crate::service::Call;
-use crate::settings::PlatformVersion;
+use crate::settings::{PlatformVersion, Settings};
 
 /// A service-linked role that a runtime needs.
 pub(super) struct ServiceLinkedRole {
@@ -185,6 +185,16 @@ impl AgentCoreControl {
 
 pub(super) fn need(action: &str, resource: impl Into<String>) -> Requirement {
     Requirement::new(format!("bedrock-agentcore:{action}"), resource)
+}
+
+/// Returns the permissions to use the key of the token vault, if it has one. Whoever calls needs them, for a provider as
+/// for a token [DG kms-key-policy-configuration].
+pub(crate) fn to_use_key(settings: &Settings) -> Vec<Requirement> {
+    let Some(key) = &settings.token_vault_key else { return Vec::new() };
+    let via = format!("bedrock-agentcore-identity.{}.{}", settings.region, settings.dns_suffix);
+    ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKeyWithoutPlaintext"]
+        .map(|action| Requirement::new(action, key).with("kms:ViaService", &via))
+        .to_vec()
 }
 
 /// Returns the subnets and security groups of a network configuration.

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::access::need;
+use super::access::{need, to_use_key};
 use super::api_key_provider::api_key_provider_path;
 use super::credential_provider::{TOKEN_VAULT, provider_path};
 use super::credential_provider_configuration::given;
@@ -13,7 +13,6 @@ use crate::iam::Requirement;
 use crate::input::{required, text_map};
 use crate::secrets_manager::SecretsManager;
 use crate::service::Call;
-use crate::token_vault::to_use_key;
 
 impl AgentCoreControl {
     pub(super) fn to_create_provider(&self, call: &Call, secrets: &SecretsManager) -> Vec<Requirement> {

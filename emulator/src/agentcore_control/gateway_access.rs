@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::access::{GATEWAY_NETWORK, need, to_pass_role, workload_identity};
+use super::access::{GATEWAY_NETWORK, need, to_pass_role, to_use_key, workload_identity};
 use super::credential_provider::TOKEN_VAULT;
 use super::endpoint_access::DIRECTORY;
 use super::gateway_target::{api_key_provider_arn, managed_vpc, provider_arn, server};
@@ -15,7 +15,6 @@ use crate::iam::Requirement;
 use crate::input::{required, text, text_map, texts};
 use crate::secrets_manager::SecretsManager;
 use crate::service::Call;
-use crate::token_vault::to_use_key;
 
 impl AgentCoreControl {
     pub(super) fn to_create_gateway(&self, call: &Call) -> Vec<Requirement> {

@@ -14,6 +14,7 @@ use super::gateway_target_rules::Catalogue;
 use super::state::{AgentCoreControl, Dependencies};
 use super::status::{CREATE, Course, DELETE, SYNCHRONIZE, Status, Transition, UPDATE};
 use super::synchronization::Synchronization;
+use super::work::Work;
 use crate::ids::alphanumeric;
 use crate::input::{required, text, texts};
 use crate::service::{Answer, ApiError, Call, Outcome, iso8601};
@@ -165,7 +166,7 @@ impl AgentCoreControl {
         if wanted {
             let (gateway_id, target_id) = (gateway.id.clone(), target_id.to_owned());
             let not_before = call.now + takes;
-            self.synchronizations.push(Synchronization { gateway_id, target_id, ticket: number, not_before });
+            self.work.push(Work::Synchronize(Synchronization { gateway_id, target_id, ticket: number, not_before }));
         }
         Ok(answer)
     }

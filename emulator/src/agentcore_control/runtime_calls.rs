@@ -9,11 +9,12 @@ use super::errors::{conflict, invalid, no_runtime, quota};
 use super::runtime::{Runtime, Version};
 use super::state::AgentCoreControl;
 use super::status::{Status, Transition};
+use super::work::Work;
 use super::{access, execution_role, rules};
 use crate::iam::Iam;
 use crate::ids::alphanumeric;
 use crate::input::{required, text, text_map};
-use crate::service::{Answer, ApiError, Call, iso8601};
+use crate::service::{Answer, ApiError, Call, Outcome, iso8601};
 use crate::settings::PlatformVersion;
 
 /// Versions of one runtime [DG bedrock-agentcore-limits].
@@ -152,6 +153,11 @@ impl AgentCoreControl {
             answer["agentRuntimeVersion"] = json!(number.to_string());
         } else {
             runtime.deletion = Some(transition);
+            // A runtime whose deletion fails is still there, with its sessions.
+            if !matches!(call.outcome, Outcome::Failed(_)) {
+                let arn = runtime.arn.clone();
+                self.work.push(Work::EndRuntime(arn));
+            }
         }
         Ok(answer)
     }

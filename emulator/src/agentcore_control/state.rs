@@ -11,11 +11,10 @@ use super::endpoint::{DEFAULT, Endpoint};
 use super::errors::{RefusedAs, invalid};
 use super::gateway::Gateway;
 use super::lag::Lag;
-use super::platform::Build;
 use super::runtime::{Runtime, Version};
 use super::status::Status;
-use super::synchronization::Synchronization;
 use super::token::{Mismatch, Tokens};
+use super::work::Work;
 use super::workload_identity::WorkloadIdentity;
 use crate::iam::Iam;
 use crate::identity_provider::IdentityProviders;
@@ -40,10 +39,8 @@ pub struct AgentCoreControl {
     pub(super) gateways: Vec<Gateway>,
     /// Gateways that are gone, in the order in which calls found them gone.
     pub(super) deleted_gateways: Vec<Gateway>,
-    /// Started by calls, and not taken yet.
-    pub(super) synchronizations: Vec<Synchronization>,
-    /// Started by calls, and not taken yet.
-    pub(super) builds: Vec<Build>,
+    /// Left by calls, and not taken yet.
+    pub(super) work: Vec<Work>,
     /// In the order of their creation.
     pub(super) credential_providers: Vec<CredentialProvider>,
     /// In the order of their creation.
@@ -90,8 +87,7 @@ impl AgentCoreControl {
             lag: Lag::default(),
             gateways: Vec::new(),
             deleted_gateways: Vec::new(),
-            synchronizations: Vec::new(),
-            builds: Vec::new(),
+            work: Vec::new(),
             credential_providers: Vec::new(),
             api_key_providers: Vec::new(),
             workload_identities: Vec::new(),

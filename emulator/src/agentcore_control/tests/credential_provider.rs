@@ -44,7 +44,7 @@ impl Account {
         let Value::Object(input) = input else { panic!("an input is an object") };
         let principal = Principal::Administrator;
         let call = Call { principal, operation: "CreateSecret", input, now: self.now, outcome: self.outcome.clone() };
-        let made = self.secrets.call(&call, &self.iam).expect("a secret");
+        let made = self.secrets.call(&call).expect("a secret");
         made["ARN"].as_str().expect("an ARN").to_owned()
     }
 

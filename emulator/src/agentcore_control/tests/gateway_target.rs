@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::credential_provider::provider;
 use super::gateway::gateway;
 use super::{Account, with};
-use crate::agentcore_control::Synchronization;
+use crate::agentcore_control::{Synchronization, Work};
 use crate::service::Outcome;
 
 pub(super) const RUNTIME: &str = "https://bedrock-agentcore.us-east-1.amazonaws.com/runtimes/\
@@ -51,9 +51,10 @@ impl Account {
     }
 
     fn taken(&mut self) -> Synchronization {
-        let mut taken = self.service.take_synchronizations();
-        assert_eq!(taken.len(), 1, "one synchronization is pending");
-        taken.remove(0)
+        match self.service.take_work().as_slice() {
+            [Work::Synchronize(synchronization)] => synchronization.clone(),
+            other => panic!("one synchronization should be pending: {other:?}"),
+        }
     }
 
     fn finish(&mut self, synchronization: &Synchronization, result: Result<Vec<Value>, &str>) {
@@ -67,7 +68,7 @@ fn a_catalogue_is_read_on_create_update_and_on_demand() {
     let id = account.create_target(target(&gateway, "one", &server(&json!({}))));
     assert!(id.len() == 10 && id.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit()), "{id}");
     let first = account.taken();
-    assert!(account.service.take_synchronizations().is_empty(), "it is taken once");
+    assert!(account.service.take_work().is_empty(), "it is taken once");
     account.pass(10_000);
     assert_eq!(account.target(&gateway, &id)["status"], "CREATING");
     account.finish(&first, Ok(vec![tool("a")]));
@@ -99,7 +100,7 @@ fn a_catalogue_is_read_on_create_update_and_on_demand() {
     assert_eq!(account.target(&gateway, &id)["status"], "SYNCHRONIZE_UNSUCCESSFUL");
     account.outcome = Outcome::Failed("no".to_owned());
     account.ok("SynchronizeGatewayTargets", synchronize);
-    assert!(account.service.take_synchronizations().is_empty(), "a fault needs no server");
+    assert!(account.service.take_work().is_empty(), "a fault needs no server");
 }
 
 #[test]
@@ -128,7 +129,7 @@ fn a_schema_or_a_live_list_needs_no_synchronization() {
     let s3 = json!({"mcpToolSchema": {"s3": {"uri": "s3://bucket/tools.json"}}});
     let stored = account.create_target(target(&gateway, "stored", &server(&s3)));
     let live = account.create_target(target(&gateway, "live", &server(&json!({"listingMode": "DYNAMIC"}))));
-    assert!(account.service.take_synchronizations().is_empty());
+    assert!(account.service.take_work().is_empty());
     assert_eq!(account.target(&gateway, &given)["status"], "CREATING");
     account.pass(10);
     for (id, tools) in [(&given, 2), (&stored, 1), (&live, 0)] {
