@@ -8,11 +8,11 @@ use super::access::{GATEWAY_NETWORK, need, to_pass_role, to_use_key, workload_id
 use super::credential_provider::TOKEN_VAULT;
 use super::endpoint_access::DIRECTORY;
 use super::gateway_target::{api_key_provider_arn, managed_vpc, provider_arn, server};
-use super::gateway_target_rules::runtime_id;
 use super::state::AgentCoreControl;
 use super::tool_schema::s3_uri;
 use crate::iam::Requirement;
 use crate::input::{required, text, text_map, texts};
+use crate::runtime_url::runtime_id;
 use crate::secrets_manager::SecretsManager;
 use crate::service::Call;
 

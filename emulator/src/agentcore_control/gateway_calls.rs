@@ -8,6 +8,7 @@ use super::errors::{conflict, invalid, not_found, quota};
 use super::gateway::Gateway;
 use super::gateway_configuration::Configuration;
 use super::gateway_target::GatewayTarget;
+use super::gateway_target_rules::check_sessions;
 use super::state::{AgentCoreControl, Dependencies};
 use super::status::{CREATE, DELETE, Status, Transition, UPDATE};
 use super::{access, execution_role, rules};
@@ -76,6 +77,9 @@ impl AgentCoreControl {
             return Err(invalid("The name of an existing gateway cannot be changed."));
         }
         gateway.configuration.may_become(&configuration)?;
+        if configuration.has_sessions() {
+            check_sessions(gateway)?;
+        }
         let role = configuration.text("roleArn").unwrap_or_default();
         execution_role::assumable(role, &gateway.arn, dependencies.iam, &self.settings, call.now)?;
         let transition = Transition::new(UPDATE, &call.outcome, call.now, self.settings.gateway_transition);

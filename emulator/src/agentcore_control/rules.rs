@@ -9,9 +9,7 @@ use super::configuration::Configuration;
 use super::errors::{invalid, quota};
 use super::headers;
 use crate::service::ApiError;
-
-/// Tags on one resource.
-const MAX_TAGS: usize = 50;
+use crate::tags::{self, MAX_TAGS};
 
 /// Checks a configuration, and the input it came from where the configuration no longer shows it.
 pub(super) fn check(configuration: &Configuration, input: &Map<String, Value>) -> Result<(), ApiError> {
@@ -68,6 +66,7 @@ pub(super) fn check_authorizer(authorizer: &Value) -> Result<(), ApiError> {
             "customJWTAuthorizer requires at least one of allowedAudience, allowedClients, allowedScopes, customClaims.",
         ));
     }
+    check_workloads(authorizer.get("allowedWorkloadConfiguration"))?;
     for claim in authorizer.get("customClaims").and_then(Value::as_array).into_iter().flatten() {
         let wanted = &claim["authorizingClaimMatchValue"];
         let value = &wanted["claimMatchValue"];
@@ -85,6 +84,23 @@ pub(super) fn check_authorizer(authorizer: &Value) -> Result<(), ApiError> {
         }
     }
     Ok(())
+}
+
+/// Checks the callers that a runtime is restricted to. The only hosting environment is a gateway [API HostingEnvironment].
+fn check_workloads(allowed: Option<&Value>) -> Result<(), ApiError> {
+    let Some(allowed) = allowed.and_then(Value::as_object) else { return Ok(()) };
+    if !["hostingEnvironments", "workloadIdentities"].iter().any(|list| allowed.contains_key(*list)) {
+        return Err(invalid(
+            "allowedWorkloadConfiguration requires at least one of hostingEnvironments, workloadIdentities.",
+        ));
+    }
+    let environments = allowed.get("hostingEnvironments").and_then(Value::as_array).into_iter().flatten();
+    let arns = environments.map(|environment| environment["arn"].as_str().unwrap_or_default());
+    let is_gateway = |arn: &str| arn.split(':').nth(2) == Some("bedrock-agentcore") && arn.contains(":gateway/");
+    match arns.into_iter().find(|arn| !is_gateway(arn)) {
+        Some(arn) => Err(invalid(format!("The hosting environment '{arn}' is not the ARN of a gateway."))),
+        None => Ok(()),
+    }
 }
 
 /// Ports beyond the first: no overlap, and not the reserved one.
@@ -108,7 +124,7 @@ fn check_ports(configuration: &Configuration) -> Result<(), ApiError> {
 
 /// Checks tags that a call brings.
 pub(super) fn check_tags(tags: &BTreeMap<String, String>) -> Result<(), ApiError> {
-    match tags.keys().find(|key| key.to_ascii_lowercase().starts_with("aws:")) {
+    match tags::reserved(tags) {
         Some(key) => Err(invalid(format!("The tag key '{key}' is reserved: it starts with aws:."))),
         None => Ok(()),
     }

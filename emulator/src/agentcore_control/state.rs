@@ -18,6 +18,7 @@ use super::work::Work;
 use super::workload_identity::WorkloadIdentity;
 use crate::iam::Iam;
 use crate::identity_provider::IdentityProviders;
+use crate::input::https_url;
 use crate::objects::Objects;
 use crate::secrets_manager::SecretsManager;
 use crate::service::ApiError;
@@ -224,10 +225,7 @@ impl AgentCoreControl {
 
     /// Checks an address of an identity provider.
     pub(super) fn check_provider_url(name: &str, url: &str) -> Result<(), ApiError> {
-        if url.starts_with("https://") {
-            return Ok(());
-        }
-        Err(invalid(format!("{name} must be an https URL.")))
+        https_url(url).map(drop).ok_or_else(|| invalid(format!("{name} must be an https URL.")))
     }
 
     pub(super) fn next_number(&mut self) -> u64 {

@@ -7,7 +7,8 @@ use serde_json::Value;
 
 use super::platform::Build;
 use super::state::AgentCoreControl;
-use super::synchronization::{MAX_TOOLS, Synchronization};
+use super::synchronization::Synchronization;
+use super::tool_schema::check_tools;
 use crate::service::{Call, Outcome};
 use crate::settings::{PlatformVersion, Settings};
 
@@ -43,10 +44,7 @@ impl AgentCoreControl {
         let target = gateway.and_then(|gateway| gateway.targets.iter_mut().find(|target| target.id == *target_id));
         let Some(target) = target.filter(|target| target.synchronization == Some(*ticket)) else { return };
         target.synchronization = None;
-        let result = result.and_then(|tools| match tools.len() {
-            ..=MAX_TOOLS => Ok(tools),
-            many => Err(format!("The target has {many} tools; a target can have at most {MAX_TOOLS}.")),
-        });
+        let result = result.and_then(|tools| check_tools(&tools).map(|()| tools));
         let at = now.max(*not_before);
         match result {
             Ok(tools) => {

@@ -112,6 +112,18 @@ fn an_external_secret_is_read_where_it_is() {
 }
 
 #[test]
+fn an_authorization_server_has_https_urls() {
+    let mut account = Account::new();
+    for url in ["http://idp.example.com/t", "https://", "https://@/t", "https://user@idp.example.com/t", "https:/t"] {
+        let config = json!({"clientId": "client", "clientSecret": "hunter2",
+            "oauthDiscovery": {"authorizationServerMetadata": with(metadata(), "tokenEndpoint", json!(url))}});
+        let vendor = vendor("idp", "CustomOauth2", "customOauth2ProviderConfig", config);
+        let error = account.refused("CreateOauth2CredentialProvider", vendor);
+        assert_eq!(error.message, "tokenEndpoint must be an https URL.", "{url}");
+    }
+}
+
+#[test]
 fn each_vendor_has_its_member() {
     let mut account = Account::new();
     let secret = json!({"clientId": "client", "clientSecret": "hunter2"});
