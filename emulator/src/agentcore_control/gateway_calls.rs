@@ -11,7 +11,8 @@ use super::gateway_target::GatewayTarget;
 use super::gateway_target_rules::check_sessions;
 use super::state::{AgentCoreControl, Dependencies};
 use super::status::{CREATE, DELETE, Status, Transition, UPDATE};
-use super::{access, execution_role, rules};
+use super::workload_identity::workload_identity_path;
+use super::{execution_role, rules};
 use crate::ids::{alphanumeric, uuid};
 use crate::input::{required, text_map};
 use crate::service::{Answer, ApiError, Call, iso8601};
@@ -42,7 +43,7 @@ impl AgentCoreControl {
                 "https://{id}.gateway.bedrock-agentcore.{}.{}/mcp",
                 self.settings.region, self.settings.dns_suffix
             ),
-            workload_identity_arn: self.arn(&access::workload_identity(&id)),
+            workload_identity_arn: self.arn(&workload_identity_path(&id)),
             id,
             arn,
             name: name.to_owned(),

@@ -10,12 +10,13 @@ use std::time::SystemTime;
 
 use serde_json::{Map, Value, json};
 
-use super::configuration::Configuration;
+use super::access::need;
 use super::endpoint::DEFAULT;
 use super::errors::{invalid, not_found};
+use super::runtime_configuration::Configuration;
 use super::state::AgentCoreControl;
 use super::status::Status;
-use crate::iam::matches_ignoring_case;
+use crate::iam::{Requirement, matches_ignoring_case};
 use crate::input::required;
 use crate::model::Model;
 use crate::service::{Answer, ApiError, Call, ServiceId};
@@ -65,8 +66,15 @@ impl AgentCoreControl {
         Ok(json!({}))
     }
 
+    /// Returns the permission on the resource that has the policy.
+    pub(super) fn on_policy(&self, call: &Call) -> Vec<Requirement> {
+        let arn = required(&call.input, "resourceArn");
+        let tags = self.tags_for_policy(arn, call.now);
+        vec![need(call.operation, arn).with_resource_tags(tags)]
+    }
+
     /// Returns the tags of the resource of an ARN, if it can have a policy and exists.
-    pub(super) fn tags_for_policy(&self, arn: &str, now: SystemTime) -> Option<&BTreeMap<String, String>> {
+    fn tags_for_policy(&self, arn: &str, now: SystemTime) -> Option<&BTreeMap<String, String>> {
         self.find_resource(arn, now).map(|resource| resource.tags)
     }
 

@@ -5,12 +5,12 @@ use std::time::SystemTime;
 
 use serde_json::Value;
 
-use super::api_key_provider::ApiKeyProvider;
-use super::credential_provider::CredentialProvider;
+use super::api_key_credential_provider::ApiKeyProvider;
 use super::endpoint::{DEFAULT, Endpoint};
 use super::errors::{RefusedAs, invalid};
 use super::gateway::Gateway;
 use super::lag::Lag;
+use super::oauth2_credential_provider::CredentialProvider;
 use super::runtime::{Runtime, Version};
 use super::status::Status;
 use super::token::{Mismatch, Tokens};

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::credential_provider::provider;
 use super::gateway::gateway;
+use super::oauth2_credential_provider::provider;
 use super::{Account, with};
 use crate::agentcore_control::{Synchronization, Work};
 use crate::service::Outcome;
