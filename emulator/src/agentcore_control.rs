@@ -28,6 +28,7 @@
 mod access;
 mod api_key_credential_provider;
 mod api_key_credential_provider_calls;
+mod background;
 mod endpoint;
 mod endpoint_access;
 mod endpoint_calls;
