@@ -4,7 +4,7 @@
 //! States follow the clock: nothing happens in the background, a resource's status is a function of the time at which
 //! it is asked for. There are two exceptions: a target whose catalogue has to be read from its server stays as it is
 //! until its [`Synchronization`] is taken and finished, and so does a runtime's version on platform version V2, whose
-//! container has to be started, with its [`Build`].
+//! container has to be started, with its [`Build`]. Both are [`Work`] that calls leave.
 //!
 //! If AWS's behaviour is not documented, the stricter one is chosen:
 //!
@@ -26,17 +26,13 @@
 //! - A runtime that has endpoints other than `DEFAULT` cannot be deleted, nor a version that one of them serves.
 
 mod access;
-mod api_key_provider;
-mod api_key_provider_calls;
+mod api_key_credential_provider;
+mod api_key_credential_provider_calls;
 mod background;
-mod configuration;
-mod credential_provider;
-mod credential_provider_access;
-mod credential_provider_calls;
-mod credential_provider_configuration;
 mod endpoint;
 mod endpoint_access;
 mod endpoint_calls;
+mod endpoint_rules;
 mod errors;
 mod execution_role;
 mod gateway;
@@ -45,18 +41,26 @@ mod gateway_calls;
 mod gateway_configuration;
 mod gateway_rules;
 mod gateway_target;
+mod gateway_target_access;
 mod gateway_target_calls;
 mod gateway_target_rules;
 mod headers;
 mod holdings;
 mod lag;
+mod oauth2_credential_provider;
+mod oauth2_credential_provider_calls;
+mod oauth2_credential_provider_configuration;
 mod page;
 mod platform;
+mod provider_access;
 mod provider_secret;
 mod resource_policy;
 mod rules;
 mod runtime;
+mod runtime_access;
 mod runtime_calls;
+mod runtime_configuration;
+mod runtime_rules;
 mod state;
 mod status;
 mod synchronization;
@@ -65,28 +69,32 @@ mod tags;
 mod tests;
 mod token;
 mod tool_schema;
+mod work;
 mod workload_identity;
+mod workload_identity_access;
 mod workload_identity_calls;
 
 use std::time::SystemTime;
 
-pub use self::api_key_provider::ApiKeyProvider;
-pub use self::configuration::Configuration;
-pub use self::credential_provider::CredentialProvider;
-pub use self::credential_provider_configuration::{ClientAuthentication, Discovery};
+pub(crate) use self::access::to_use_key;
+pub use self::api_key_credential_provider::ApiKeyProvider;
 pub use self::endpoint::Endpoint;
 pub use self::errors::RefusedAs;
 pub use self::gateway::Gateway;
 pub use self::gateway_target::GatewayTarget;
 pub use self::holdings::Holding;
+pub use self::oauth2_credential_provider::CredentialProvider;
+pub use self::oauth2_credential_provider_configuration::{ClientAuthentication, Discovery};
 pub use self::platform::Build;
 pub use self::provider_secret::ProviderSecret;
 pub use self::runtime::{Runtime, Version};
+pub use self::runtime_configuration::Configuration;
 pub use self::state::AgentCoreControl;
 pub(crate) use self::state::Dependencies;
 pub use self::status::{Status, Transition};
 pub use self::synchronization::Synchronization;
 pub use self::token::Mismatch;
+pub use self::work::Work;
 pub use self::workload_identity::WorkloadIdentity;
 use crate::service::{Answer, ApiError, Call};
 pub use crate::settings::PlatformVersion;

@@ -10,7 +10,7 @@ use http::Request;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-use crate::agentcore_control::{AgentCoreControl, Dependencies};
+use crate::agentcore_control::{AgentCoreControl, Dependencies, Work};
 use crate::clock::Clock;
 use crate::container::Containers;
 use crate::event_bus::{Delivery, EventBus};
@@ -44,9 +44,13 @@ struct Account {
     state: Mutex<State>,
     /// Takes the events that the event bus delivers.
     receiver: OnceLock<Receiver>,
+    start_work: StartWork,
 }
 
 type Receiver = Box<dyn Fn(Delivery) + Send + Sync>;
+
+/// Starts what a call of the control plane leaves to be done.
+pub(crate) type StartWork = fn(&Aws, Work);
 
 struct State {
     world: World,
@@ -102,9 +106,8 @@ pub struct CallRecord {
 }
 
 impl Aws {
-    /// Creates an empty account. Needs to be called inside a tokio runtime; its clock starts at [`Settings::start`].
-    #[must_use]
-    pub fn new(settings: Settings) -> Self {
+    /// Creates an empty account, whose calls hand the work that they leave to `start_work`.
+    pub(crate) fn working_by(settings: Settings, start_work: StartWork) -> Self {
         let world = World {
             secrets: SecretsManager::new(&settings),
             agentcore: AgentCoreControl::new(&settings),
@@ -121,7 +124,7 @@ impl Aws {
         let state = State { world, credentials: BTreeMap::new(), calls: Vec::new(), requests: 0 };
         let clock = Clock::starting_at(settings.start);
         let (faults, state, receiver) = (Faults::default(), Mutex::new(state), OnceLock::new());
-        Self(Arc::new(Account { settings, clock, faults, state, receiver }))
+        Self(Arc::new(Account { settings, clock, faults, state, receiver, start_work }))
     }
 
     /// Returns the settings that the account was created with.
@@ -309,15 +312,15 @@ impl Aws {
         let lost = matches!(effect, Some(FaultEffect::ReplyLostBefore | FaultEffect::ReplyLostAfter));
         let outcome = answer.as_ref().map(|_| ()).map_err(|error| error.code);
         state.calls.push(CallRecord { at: now, principal: call.principal, service, operation, outcome, lost });
-        let synchronizations = state.world.agentcore.take_synchronizations();
-        let builds = state.world.agentcore.take_builds();
+        let work = state.world.agentcore.take_work();
         let deliveries = state.world.take_deliveries(now);
         drop(state);
         if let Some(receiver) = self.0.receiver.get() {
             deliveries.into_iter().for_each(receiver);
         }
-        self.start_synchronizations(synchronizations);
-        self.start_builds(builds);
+        for work in work {
+            (self.0.start_work)(self, work);
+        }
         let answer = match answer {
             Ok(None) => return (Ok(Value::Null), true),
             Ok(Some(output)) => Ok(output),
@@ -371,7 +374,7 @@ impl World {
 
     fn execute(&mut self, service: ServiceId, call: &Call) -> Answer {
         match service {
-            ServiceId::SecretsManager => self.secrets.call(call, &self.iam),
+            ServiceId::SecretsManager => self.secrets.call(call),
             ServiceId::AgentCoreControl => {
                 let dependencies = &mut Dependencies {
                     iam: &self.iam,
@@ -379,15 +382,7 @@ impl World {
                     identity_providers: &self.identity_providers,
                     objects: &self.objects,
                 };
-                let answer = self.agentcore.call(call, dependencies)?;
-                if call.operation == "DeleteAgentRuntime" && answer["agentRuntimeVersion"].is_null() {
-                    let runtime =
-                        self.agentcore.runtime(answer["agentRuntimeId"].as_str().unwrap_or_default(), call.now);
-                    if let Some(runtime) = runtime {
-                        self.containers.end_runtime(&runtime.arn);
-                    }
-                }
-                Ok(answer)
+                self.agentcore.call(call, dependencies)
             }
             ServiceId::AgentCore => {
                 Err(ApiError::new(404, "UnknownOperationException", "runtimes are called through HTTP only"))

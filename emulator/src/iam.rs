@@ -24,6 +24,7 @@ use crate::settings::Settings;
 
 pub use self::guardrail::Guardrail;
 pub use self::pattern::matches_arn;
+pub(crate) use self::pattern::matches_ignoring_case;
 pub use self::requirement::{Context, Requirement};
 
 /// A role, with every policy that is attached to it or embedded in it.

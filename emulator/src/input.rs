@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
+use url::Url;
 
 /// Returns a text member, if it is there.
 pub(crate) fn text<'a>(input: &'a Map<String, Value>, member: &str) -> Option<&'a str> {
@@ -35,4 +36,11 @@ pub(crate) fn count(input: &Map<String, Value>, member: &str) -> Option<usize> {
 pub(crate) fn others(input: &Map<String, Value>, known: &[&str]) -> Map<String, Value> {
     let others = input.iter().filter(|(name, _)| !known.contains(&name.as_str()));
     others.map(|(name, value)| (name.clone(), value.clone())).collect()
+}
+
+/// Reads an https URL with a host and without user information. Stricter than browsers, which repair others.
+pub(crate) fn https_url(text: &str) -> Option<Url> {
+    let authority = text.strip_prefix("https://")?.split(['/', '?', '#']).next()?;
+    let is_plain = !authority.is_empty() && !authority.contains(['@', '\\']) && !text.contains(char::is_whitespace);
+    Url::parse(text).ok().filter(|_| is_plain)
 }

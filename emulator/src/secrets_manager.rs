@@ -28,7 +28,6 @@ use serde_json::{Value, json};
 
 pub use self::secret::{Deletion, Secret, SecretValue, Version};
 use crate::event_bus::Event;
-use crate::iam::Iam;
 use crate::ids::alphanumeric;
 use crate::service::{Answer, ApiError, Call};
 use crate::settings::Settings;
@@ -59,8 +58,8 @@ impl SecretsManager {
         }
     }
 
-    /// Executes one validated and authorized call. Roles do not matter here: what a caller may do was checked before.
-    pub(crate) fn call(&mut self, call: &Call, _iam: &Iam) -> Answer {
+    /// Executes one validated and authorized call.
+    pub(crate) fn call(&mut self, call: &Call) -> Answer {
         self.purge(call.now);
         let before = self.labels();
         let answer = self.execute(call);

@@ -10,12 +10,11 @@ use base64::engine::general_purpose::STANDARD;
 use http::Request;
 use serde_json::{Value, json};
 
-use crate::agentcore_control::{ClientAuthentication, CredentialProvider, Discovery, ProviderSecret};
+use crate::agentcore_control::{ClientAuthentication, CredentialProvider, Discovery, ProviderSecret, to_use_key};
 use crate::aws::{Aws, ServiceId};
 use crate::iam::Requirement;
 use crate::reply::Reply;
 use crate::service::Principal;
-use crate::settings::Settings;
 
 /// A request for a token.
 #[derive(Debug)]
@@ -30,16 +29,6 @@ pub(crate) struct TokenRequest {
     pub(crate) scopes: Vec<String>,
     /// Further parameters of the token request.
     pub(crate) custom_parameters: BTreeMap<String, String>,
-}
-
-/// Returns the permissions to use the key of the token vault, if it has one. Whoever calls needs them, for a provider as
-/// for a token [DG kms-key-policy-configuration].
-pub(crate) fn to_use_key(settings: &Settings) -> Vec<Requirement> {
-    let Some(key) = &settings.token_vault_key else { return Vec::new() };
-    let via = format!("bedrock-agentcore-identity.{}.{}", settings.region, settings.dns_suffix);
-    ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKeyWithoutPlaintext"]
-        .map(|action| Requirement::new(action, key).with("kms:ViaService", &via))
-        .to_vec()
 }
 
 /// The client that the credential provider authenticates as.

@@ -26,7 +26,14 @@ const RUNTIME: Kind = Kind {
     volatile: &["agentRuntimeVersion", "lastUpdatedAt"],
     // If `client_id` is the claim that names the client, we set none of the rules.
     unplanted: &["authorizerConfiguration.customJWTAuthorizer.customClaims", "clientToken"],
-    values: |path| (path == "platformVersion").then(|| json!("V2")),
+    values: |path| match path {
+        "authorizerConfiguration.customJWTAuthorizer.allowedWorkloadConfiguration" => {
+            let gateway = "arn:aws:bedrock-agentcore:us-east-1:111122223333:gateway/tools-abcdefghij";
+            Some(json!({"hostingEnvironments": [{"arn": gateway}], "workloadIdentities": ["agent"]}))
+        }
+        "platformVersion" => Some(json!("V2")),
+        _ => None,
+    },
 };
 
 const GATEWAY: Kind = Kind {

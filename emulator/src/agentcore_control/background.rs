@@ -1,5 +1,5 @@
 //! The seam between the control plane and what runs in the background: the data plane reads catalogues from the servers
-//! of targets, and starts the containers of new versions.
+//! of targets, and starts and ends containers.
 
 use std::time::{Duration, SystemTime};
 
@@ -7,15 +7,16 @@ use serde_json::Value;
 
 use super::platform::Build;
 use super::state::AgentCoreControl;
-use super::synchronization::{MAX_TOOLS, Synchronization};
+use super::synchronization::Synchronization;
+use super::tool_schema::check_tools;
+use super::work::Work;
 use crate::service::{Call, Outcome};
 use crate::settings::{PlatformVersion, Settings};
 
 impl AgentCoreControl {
-    /// Takes the synchronizations that were started and not yet taken, in the order of the calls that started them.
-    /// Whoever takes one ends it with [`Self::finish_synchronization`]; until then the target stays as it is.
-    pub fn take_synchronizations(&mut self) -> Vec<Synchronization> {
-        std::mem::take(&mut self.synchronizations)
+    /// Takes the work that calls have left since the last time, in the order of the calls.
+    pub fn take_work(&mut self) -> Vec<Work> {
+        std::mem::take(&mut self.work)
     }
 
     /// Ends a synchronization: with the server's MCP tool objects, or with the reason why there are none. A
@@ -31,10 +32,7 @@ impl AgentCoreControl {
         let target = gateway.and_then(|gateway| gateway.targets.iter_mut().find(|target| target.id == *target_id));
         let Some(target) = target.filter(|target| target.synchronization == Some(*ticket)) else { return };
         target.synchronization = None;
-        let result = result.and_then(|tools| match tools.len() {
-            ..=MAX_TOOLS => Ok(tools),
-            many => Err(format!("The target has {many} tools; a target can have at most {MAX_TOOLS}.")),
-        });
+        let result = result.and_then(|tools| check_tools(&tools).map(|()| tools));
         let at = now.max(*not_before);
         match result {
             Ok(tools) => {
@@ -44,12 +42,6 @@ impl AgentCoreControl {
             }
             Err(reason) => target.transition.end(&Outcome::Failed(reason), at),
         }
-    }
-
-    /// Takes the builds that were started and not yet taken. Whoever takes one ends it with [`Self::finish_build`];
-    /// until then the version stays as it is.
-    pub fn take_builds(&mut self) -> Vec<Build> {
-        std::mem::take(&mut self.builds)
     }
 
     /// Ends a build: well, or with the reason why not.
@@ -82,7 +74,7 @@ impl AgentCoreControl {
         if platform == PlatformVersion::V2 && call.outcome == Outcome::Normal {
             let takes = self.settings.snapshot_transition;
             let (starts, not_before) = (call.now + takes / 2, call.now + takes);
-            self.builds.push(Build { runtime_id, version, starts, not_before });
+            self.work.push(Work::Build(Build { runtime_id, version, starts, not_before }));
         }
     }
 }

@@ -6,7 +6,8 @@ use std::time::SystemTime;
 use serde_json::{Value, json};
 
 use super::endpoint::{DEFAULT, Endpoint};
-use super::errors::{conflict, invalid, not_found, quota};
+use super::endpoint_rules::wanted_version;
+use super::errors::{conflict, not_found, quota};
 use super::rules;
 use super::runtime::Runtime;
 use super::state::AgentCoreControl;
@@ -144,28 +145,6 @@ impl AgentCoreControl {
         self.page(items, "runtimeEndpoints", &call.input)
     }
 
-    /// Checks that no endpoint besides `DEFAULT` prevents a `DeleteAgentRuntime`. AWS does not document that it would
-    /// go along, or serve a version that is gone.
-    pub(super) fn check_endpoints_allow_deletion(&self, call: &Call) -> Result<(), ApiError> {
-        let id = required(&call.input, "agentRuntimeId");
-        let version = text(&call.input, "agentRuntimeVersion");
-        let uses = |endpoint: &&Endpoint| {
-            let versions = [Some(endpoint.target_version), endpoint.live_version(call.now)];
-            let used = |number: &str| versions.into_iter().flatten().any(|version| version.to_string() == number);
-            endpoint.runtime_id == id && version.is_none_or(used)
-        };
-        match (self.endpoints(call.now).find(uses), version) {
-            (None, _) => Ok(()),
-            (Some(endpoint), None) => {
-                Err(conflict(format!("Agent '{id}' has the endpoint '{}'. Delete it first.", endpoint.name)))
-            }
-            (Some(endpoint), Some(version)) => Err(conflict(format!(
-                "Version '{version}' of agent '{id}' is in use by the endpoint {}.",
-                endpoint.name
-            ))),
-        }
-    }
-
     /// Forgets the endpoints of runtimes that are gone, and those that have left every list.
     pub(super) fn settle_endpoints(&mut self, now: SystemTime) {
         let lag = self.settings.list_lag;
@@ -174,27 +153,6 @@ impl AgentCoreControl {
             let over = endpoint.status(now) == Status::Gone && !endpoint.transition.lingers(lag, now);
             !over && runtimes.contains(&endpoint.runtime_id)
         });
-    }
-}
-
-/// Returns the version that a create or an update asks for: the newest unless it says so. It must work already.
-fn wanted_version(runtime: &Runtime, call: &Call) -> Result<u32, ApiError> {
-    let status = runtime.status(call.now);
-    if !matches!(status, Status::Ready | Status::UpdateFailed) {
-        return Err(conflict(format!(
-            "Endpoints of agent '{}' cannot be changed while it is in the status {}.",
-            runtime.id,
-            status.as_str()
-        )));
-    }
-    let newest = runtime.newest().number.to_string();
-    let number = text(&call.input, "agentRuntimeVersion").unwrap_or(&newest);
-    let version = runtime.versions.iter().find(|version| version.number.to_string() == number);
-    let version =
-        version.ok_or_else(|| not_found(format!("Version '{number}' of agent '{}' was not found.", runtime.id)))?;
-    match version.transition.status(call.now) {
-        Status::Ready => Ok(version.number),
-        status => Err(invalid(format!("Version '{number}' is in the status {} and cannot serve.", status.as_str()))),
     }
 }
 

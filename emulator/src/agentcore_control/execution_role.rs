@@ -2,8 +2,8 @@
 
 use std::time::SystemTime;
 
-use super::configuration::Configuration;
 use super::errors::invalid;
+use super::runtime_configuration::Configuration;
 use crate::iam::{Context, Iam, Role};
 use crate::service::ApiError;
 use crate::settings::Settings;

@@ -110,7 +110,7 @@ impl Gateway {
     /// Returns true if clients are given a session (`sessionConfiguration`).
     #[must_use]
     pub fn has_sessions(&self) -> bool {
-        self.configuration.mcp("sessionConfiguration").is_some()
+        self.configuration.has_sessions()
     }
 
     /// Returns true if a policy engine decides over calls (`policyEngineConfiguration`).

@@ -8,9 +8,11 @@ use super::errors::{conflict, invalid, not_found, quota};
 use super::gateway::Gateway;
 use super::gateway_configuration::Configuration;
 use super::gateway_target::GatewayTarget;
+use super::gateway_target_rules::check_sessions;
 use super::state::{AgentCoreControl, Dependencies};
 use super::status::{CREATE, DELETE, Status, Transition, UPDATE};
-use super::{access, execution_role, rules};
+use super::workload_identity::workload_identity_path;
+use super::{execution_role, rules};
 use crate::ids::{alphanumeric, uuid};
 use crate::input::{required, text_map};
 use crate::service::{Answer, ApiError, Call, iso8601};
@@ -41,7 +43,7 @@ impl AgentCoreControl {
                 "https://{id}.gateway.bedrock-agentcore.{}.{}/mcp",
                 self.settings.region, self.settings.dns_suffix
             ),
-            workload_identity_arn: self.arn(&access::workload_identity(&id)),
+            workload_identity_arn: self.arn(&workload_identity_path(&id)),
             id,
             arn,
             name: name.to_owned(),
@@ -76,6 +78,9 @@ impl AgentCoreControl {
             return Err(invalid("The name of an existing gateway cannot be changed."));
         }
         gateway.configuration.may_become(&configuration)?;
+        if configuration.has_sessions() {
+            check_sessions(gateway)?;
+        }
         let role = configuration.text("roleArn").unwrap_or_default();
         execution_role::assumable(role, &gateway.arn, dependencies.iam, &self.settings, call.now)?;
         let transition = Transition::new(UPDATE, &call.outcome, call.now, self.settings.gateway_transition);

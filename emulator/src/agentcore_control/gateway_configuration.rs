@@ -59,6 +59,10 @@ impl Configuration {
         self.mcp("searchType").is_some_and(|kind| kind == "SEMANTIC")
     }
 
+    pub(super) fn has_sessions(&self) -> bool {
+        self.mcp("sessionConfiguration").is_some()
+    }
+
     pub(super) fn lists_in_pages(&self) -> bool {
         self.mcp("disableMcpListToolsPagination").is_none_or(|disabled| *disabled != true)
     }

@@ -4,6 +4,7 @@
 use std::time::{Duration, SystemTime};
 
 use serde_json::{Map, Value, json};
+use url::Url;
 
 use super::access::GATEWAY_NETWORK;
 use super::errors::{conflict, invalid, not_found, quota};
@@ -14,8 +15,9 @@ use super::gateway_target_rules::Catalogue;
 use super::state::{AgentCoreControl, Dependencies};
 use super::status::{CREATE, Course, DELETE, SYNCHRONIZE, Status, Transition, UPDATE};
 use super::synchronization::Synchronization;
+use super::work::Work;
 use crate::ids::alphanumeric;
-use crate::input::{required, text, texts};
+use crate::input::{https_url, required, text, texts};
 use crate::service::{Answer, ApiError, Call, Outcome, iso8601};
 
 /// Targets of one gateway [DG bedrock-agentcore-limits].
@@ -165,7 +167,7 @@ impl AgentCoreControl {
         if wanted {
             let (gateway_id, target_id) = (gateway.id.clone(), target_id.to_owned());
             let not_before = call.now + takes;
-            self.synchronizations.push(Synchronization { gateway_id, target_id, ticket: number, not_before });
+            self.work.push(Work::Synchronize(Synchronization { gateway_id, target_id, ticket: number, not_before }));
         }
         Ok(answer)
     }
@@ -250,8 +252,8 @@ fn shown(gateway: &Gateway, target: &GatewayTarget, now: SystemTime) -> Value {
             vpc["securityGroupIds"] = json!([DEFAULT_SECURITY_GROUP]);
         }
         vpc["tags"][RESERVED_TAG] = json!("true");
-        let domain = target.endpoint().split('/').nth(2).unwrap_or_default();
-        answer["privateEndpointManagedResources"] = json!([{"domain": domain}]);
+        let url = https_url(target.endpoint());
+        answer["privateEndpointManagedResources"] = json!([{"domain": url.as_ref().and_then(Url::host_str)}]);
     }
     if let Some(reason) = target.failure(now) {
         answer["statusReasons"] = json!([reason]);

@@ -8,17 +8,17 @@ use serde_json::{Map, Value};
 use super::errors::invalid;
 use super::gateway::Gateway;
 use super::gateway_target::{
-    POLICY_SESSION_HEADER, RESERVED_TAG, api_key, api_key_provider_arn, credential, is_dynamic, managed_vpc, oauth,
-    provider_arn, server,
+    GatewayTarget, POLICY_SESSION_HEADER, RESERVED_TAG, api_key, api_key_provider_arn, credential, is_dynamic,
+    managed_vpc, oauth, provider_arn, server,
 };
 use super::headers;
 use super::state::AgentCoreControl;
 use super::status::Status;
 use super::tool_schema;
-use crate::input::{text_map, texts};
+use crate::input::{https_url, text_map, texts};
 use crate::objects::Objects;
+use crate::runtime_url;
 use crate::service::ApiError;
-use crate::wire;
 
 /// The source of a target's catalogue.
 pub(super) enum Catalogue {
@@ -145,15 +145,12 @@ fn oauth_of(members: &Map<String, Value>) -> Option<&Value> {
 /// Checks that an endpoint is an https URL, with the ARN in the URL of a runtime percent-encoded [DG
 /// gateway-target-MCPservers].
 fn check_endpoint(endpoint: &str) -> Result<(), ApiError> {
-    let host = endpoint.strip_prefix("https://").and_then(|rest| rest.split(['/', '?', '#']).next());
-    if host.is_none_or(str::is_empty) || endpoint.contains(char::is_whitespace) {
-        return Err(invalid(format!("The endpoint '{endpoint}' is not an https URL.")));
-    }
+    let not_https = || invalid(format!("The endpoint '{endpoint}' is not an https URL."));
+    let url = https_url(endpoint).ok_or_else(not_https)?;
     // On other hosts a path like a runtime's has no meaning.
-    let aws = host.is_some_and(|host| host.starts_with("bedrock-agentcore."));
-    let Some((_, runtime)) = endpoint.split_once("/runtimes/").filter(|_| aws) else { return Ok(()) };
-    let (runtime, rest) = runtime.split_once('/').unwrap_or((runtime, ""));
-    if runtime.contains(':') || !rest.starts_with("invocations") {
+    let is_runtime = url.host_str().is_some_and(|host| host.starts_with("bedrock-agentcore."))
+        && url.path().starts_with("/runtimes/");
+    if is_runtime && runtime_url::parts(url.path()).is_none_or(|(runtime, _)| runtime.contains(':')) {
         return Err(invalid(format!(
             "The endpoint '{endpoint}' is not the invocation URL of a runtime: the runtime's ARN must be \
              percent-encoded."
@@ -162,21 +159,38 @@ fn check_endpoint(endpoint: &str) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// Returns the id of the runtime that an endpoint invokes, if it is a runtime's.
-pub(super) fn runtime_id(endpoint: &str) -> Option<String> {
-    let (_, rest) = endpoint.split_once("/runtimes/")?;
-    let runtime = wire::decode(rest.split('/').next()?).ok()?;
-    runtime.rsplit('/').next().map(str::to_owned)
+/// Checks that no target passes on what a gateway with sessions keeps to itself [DG gateway-sessions].
+pub(super) fn check_sessions(gateway: &Gateway) -> Result<(), ApiError> {
+    let passes = |target: &&GatewayTarget| {
+        let names = METADATA.iter().flat_map(|list| passed_on(&target.members, list));
+        names.into_iter().any(|name| name.eq_ignore_ascii_case(SESSION_HEADER))
+    };
+    match gateway.targets.iter().find(passes) {
+        Some(target) => Err(invalid(format!(
+            "sessionConfiguration cannot be added while target '{}' passes on Mcp-Session-Id.",
+            target.id
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// The lists of what a gateway passes on, in `metadataConfiguration`.
+const METADATA: [&str; 3] = ["allowedRequestHeaders", "allowedResponseHeaders", "allowedQueryParameters"];
+
+/// It belongs to a gateway with sessions [DG gateway-sessions].
+const SESSION_HEADER: &str = "mcp-session-id";
+
+fn passed_on<'m>(members: &'m Map<String, Value>, list: &str) -> impl Iterator<Item = &'m str> + use<'m> {
+    let names = members.get("metadataConfiguration").and_then(|it| it.get(list)).and_then(Value::as_array);
+    names.into_iter().flatten().filter_map(Value::as_str)
 }
 
 /// Headers that the gateway may pass on. Which ones it never does is documented for runtimes only, and taken from there.
 fn check_metadata(gateway: &Gateway, is_update: bool, members: &Map<String, Value>) -> Result<(), ApiError> {
-    for (list, restricted) in
-        [("allowedRequestHeaders", true), ("allowedResponseHeaders", false), ("allowedQueryParameters", false)]
-    {
-        let names = members.get("metadataConfiguration").and_then(|it| it.get(list)).and_then(Value::as_array);
+    for list in METADATA {
+        let restricted = list == "allowedRequestHeaders";
         let mut seen = BTreeSet::new();
-        for name in names.into_iter().flatten().filter_map(Value::as_str) {
+        for name in passed_on(members, list) {
             let lower = name.to_ascii_lowercase();
             // Reserved as its kind, except in an update, which may send back the header that the service added.
             if restricted && !(lower == POLICY_SESSION_HEADER && is_update) {
@@ -185,8 +199,7 @@ fn check_metadata(gateway: &Gateway, is_update: bool, members: &Map<String, Valu
                     return Err(invalid("The header 'Authorization' belongs to the target's credential provider."));
                 }
             }
-            // [DG gateway-sessions]
-            if lower == "mcp-session-id" && gateway.has_sessions() {
+            if lower == SESSION_HEADER && gateway.has_sessions() {
                 return Err(invalid(format!("{list} must not have Mcp-Session-Id on a gateway with sessions.")));
             }
             if !seen.insert(lower) {

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::configuration::Configuration;
 use super::errors::invalid;
+use super::runtime_configuration::Configuration;
 use crate::service::ApiError;
 
 /// Lower case, in the order of the guide's table.

@@ -10,8 +10,8 @@ use std::time::SystemTime;
 
 use serde_json::{Map, Value};
 
-use super::configuration::Configuration;
 use super::errors::invalid;
+use super::runtime_configuration::Configuration;
 use crate::input::text;
 use crate::service::ApiError;
 use crate::settings::{PlatformVersion, Settings};

@@ -10,13 +10,26 @@ use std::time::SystemTime;
 
 use serde_json::{Map, Value, json};
 
-use super::configuration::Configuration;
+use super::access::need;
 use super::endpoint::DEFAULT;
 use super::errors::{invalid, not_found};
+use super::runtime_configuration::Configuration;
 use super::state::AgentCoreControl;
 use super::status::Status;
+use crate::iam::{Requirement, matches_ignoring_case};
 use crate::input::required;
-use crate::service::{Answer, ApiError, Call};
+use crate::model::Model;
+use crate::service::{Answer, ApiError, Call, ServiceId};
+
+/// Actions on these resources that are not operations of the emulator's service models [SAR].
+const PERMISSIONS: [&str; 6] = [
+    "GetAgentCard",
+    "InvokeAgentRuntimeCommand",
+    "InvokeAgentRuntimeForUser",
+    "InvokeAgentRuntimeWithWebSocketStream",
+    "InvokeGateway",
+    "StopRuntimeSession",
+];
 
 /// A resource that can have a policy.
 struct Resource<'a> {
@@ -53,8 +66,15 @@ impl AgentCoreControl {
         Ok(json!({}))
     }
 
+    /// Returns the permission on the resource that has the policy.
+    pub(super) fn on_policy(&self, call: &Call) -> Vec<Requirement> {
+        let arn = required(&call.input, "resourceArn");
+        let tags = self.tags_for_policy(arn, call.now);
+        vec![need(call.operation, arn).with_resource_tags(tags)]
+    }
+
     /// Returns the tags of the resource of an ARN, if it can have a policy and exists.
-    pub(super) fn tags_for_policy(&self, arn: &str, now: SystemTime) -> Option<&BTreeMap<String, String>> {
+    fn tags_for_policy(&self, arn: &str, now: SystemTime) -> Option<&BTreeMap<String, String>> {
         self.find_resource(arn, now).map(|resource| resource.tags)
     }
 
@@ -105,6 +125,10 @@ fn check(policy: &Value, arn: &str, takes_tokens: bool) -> Result<(), ApiError> 
         Some(statement @ Value::Object(_)) => vec![statement],
         _ => return Err(malformed("it has no statement")),
     };
+    let known = ["Id", "Statement", "Version"];
+    if let Some(element) = policy.as_object().and_then(|it| it.keys().find(|name| !known.contains(&name.as_str()))) {
+        return Err(malformed(&format!("the element {element} is not supported")));
+    }
     if policy["Version"] != "2012-10-17" {
         return Err(malformed("its Version is not 2012-10-17"));
     }
@@ -125,20 +149,44 @@ fn check_statement(statement: &Map<String, Value>, arn: &str, takes_tokens: bool
     }
     match statement.get("Principal") {
         Some(Value::String(everybody)) if everybody == "*" => {}
-        Some(Value::Object(_)) if !takes_tokens => {}
-        Some(Value::Object(_)) => {
+        Some(Value::Object(_)) if takes_tokens => {
             return Err(malformed("the Principal must be * because the resource authorizes with tokens"));
         }
+        Some(Value::Object(kinds)) => check_principals(kinds)?,
         _ => return Err(malformed("a statement has no Principal")),
     }
     let actions = one_or_more(statement.get("Action"));
-    if actions.is_empty() || actions.iter().any(|action| !action.starts_with("bedrock-agentcore:")) {
+    if actions.is_empty() || !actions.into_iter().all(is_known) {
         return Err(malformed("an Action is not one of bedrock-agentcore"));
     }
     if one_or_more(statement.get("Resource")) != [arn] {
         return Err(malformed("the Resource must be the exact ARN of the resource that has the policy"));
     }
+    match statement.get("Condition") {
+        None => Ok(()),
+        Some(Value::Object(operators)) if operators.values().all(Value::is_object) => Ok(()),
+        Some(_) => Err(malformed("a Condition does not have the form {operator: {key: values}}")),
+    }
+}
+
+fn check_principals(kinds: &Map<String, Value>) -> Result<(), ApiError> {
+    let known = ["AWS", "CanonicalUser", "Federated", "Service"];
+    let is_named = |(kind, names): (&String, &Value)| {
+        let names = one_or_more(Some(names));
+        known.contains(&kind.as_str()) && !names.is_empty() && names.iter().all(|name| !name.is_empty())
+    };
+    if kinds.is_empty() || !kinds.iter().all(is_named) {
+        return Err(malformed("a Principal names nobody"));
+    }
     Ok(())
+}
+
+/// Returns true if a pattern stands for at least one action of the service.
+fn is_known(pattern: &str) -> bool {
+    let Some(("bedrock-agentcore", pattern)) = pattern.split_once(':') else { return false };
+    let models = [ServiceId::AgentCoreControl, ServiceId::AgentCore].map(Model::of);
+    let operations = models.into_iter().flat_map(|model| model.operations.keys()).map(String::as_str);
+    operations.chain(PERMISSIONS).any(|action| matches_ignoring_case(pattern, action))
 }
 
 /// Returns a policy that says the same: lists of one entry are that entry, other lists are reversed, and every statement

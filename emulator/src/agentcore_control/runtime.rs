@@ -5,8 +5,8 @@ use std::time::SystemTime;
 
 use serde_json::{Value, json};
 
-use super::configuration::Configuration;
 use super::errors::not_found;
+use super::runtime_configuration::Configuration;
 use super::status::{Status, Transition};
 use crate::service::ApiError;
 

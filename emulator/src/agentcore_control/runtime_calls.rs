@@ -4,16 +4,19 @@ use std::time::SystemTime;
 
 use serde_json::{Map, Value, json};
 
-use super::configuration::Configuration;
 use super::errors::{conflict, invalid, no_runtime, quota};
 use super::runtime::{Runtime, Version};
+use super::runtime_access::service_linked;
+use super::runtime_configuration::Configuration;
 use super::state::AgentCoreControl;
 use super::status::{Status, Transition};
-use super::{access, execution_role, rules};
+use super::work::Work;
+use super::workload_identity::workload_identity_path;
+use super::{execution_role, rules, runtime_rules};
 use crate::iam::Iam;
 use crate::ids::alphanumeric;
 use crate::input::{required, text, text_map};
-use crate::service::{Answer, ApiError, Call, iso8601};
+use crate::service::{Answer, ApiError, Call, Outcome, iso8601};
 use crate::settings::PlatformVersion;
 
 /// Versions of one runtime [DG bedrock-agentcore-limits].
@@ -23,9 +26,9 @@ impl AgentCoreControl {
     pub(super) fn create_agent_runtime(&mut self, call: &Call, iam: &Iam) -> Answer {
         let platform = PlatformVersion::of(&call.input, self.settings.platform_version)?;
         let configuration = Configuration::of(&call.input, true, platform);
-        rules::check(&configuration, &call.input)?;
+        runtime_rules::check(&configuration, &call.input)?;
         platform.check(&configuration, &self.settings)?;
-        rules::check_s3_endpoint(&call.input, None)?;
+        runtime_rules::check_s3_endpoint(&call.input, None)?;
         let tags = text_map(&call.input, "tags");
         rules::check_tags(&tags)?;
         rules::check_tag_count(&tags)?;
@@ -42,7 +45,7 @@ impl AgentCoreControl {
         let transition = Transition::create(&outcome, call.now, takes);
         self.build(call, platform, id.clone(), 1);
         let runtime = Runtime {
-            workload_identity_arn: self.arn(&access::workload_identity(&id)),
+            workload_identity_arn: self.arn(&workload_identity_path(&id)),
             id,
             arn,
             name: name.to_owned(),
@@ -93,10 +96,10 @@ impl AgentCoreControl {
         let former = self.find(&call.input).map_or(PlatformVersion::V1, |runtime| runtime.configuration().platform());
         let platform = PlatformVersion::of(&call.input, former)?;
         let configuration = Configuration::of(&call.input, false, platform);
-        rules::check(&configuration, &call.input)?;
+        runtime_rules::check(&configuration, &call.input)?;
         let runtime = self.find(&call.input)?;
         platform.check(&configuration, &self.settings)?;
-        rules::check_s3_endpoint(&call.input, Some(runtime.created))?;
+        runtime_rules::check_s3_endpoint(&call.input, Some(runtime.created))?;
         let status = runtime.status(call.now);
         if !matches!(status, Status::Ready | Status::UpdateFailed) {
             return Err(busy(runtime, "updated", status));
@@ -152,6 +155,11 @@ impl AgentCoreControl {
             answer["agentRuntimeVersion"] = json!(number.to_string());
         } else {
             runtime.deletion = Some(transition);
+            // A runtime whose deletion fails is still there, with its sessions.
+            if !matches!(call.outcome, Outcome::Failed(_)) {
+                let arn = runtime.arn.clone();
+                self.work.push(Work::EndRuntime(arn));
+            }
         }
         Ok(answer)
     }
@@ -197,7 +205,7 @@ impl AgentCoreControl {
     }
 
     fn create_service_linked_roles(&mut self, configuration: &Configuration) {
-        let services = access::service_linked(configuration.in_vpc());
+        let services = service_linked(configuration.in_vpc());
         self.service_linked_roles.extend(services.map(|role| role.service.to_owned()));
     }
 }

@@ -5,20 +5,20 @@ use std::time::SystemTime;
 
 use serde_json::Value;
 
-use super::api_key_provider::ApiKeyProvider;
-use super::credential_provider::CredentialProvider;
+use super::api_key_credential_provider::ApiKeyProvider;
 use super::endpoint::{DEFAULT, Endpoint};
 use super::errors::{RefusedAs, invalid};
 use super::gateway::Gateway;
 use super::lag::Lag;
-use super::platform::Build;
+use super::oauth2_credential_provider::CredentialProvider;
 use super::runtime::{Runtime, Version};
 use super::status::Status;
-use super::synchronization::Synchronization;
 use super::token::{Mismatch, Tokens};
+use super::work::Work;
 use super::workload_identity::WorkloadIdentity;
 use crate::iam::Iam;
 use crate::identity_provider::IdentityProviders;
+use crate::input::https_url;
 use crate::objects::Objects;
 use crate::secrets_manager::SecretsManager;
 use crate::service::ApiError;
@@ -40,10 +40,8 @@ pub struct AgentCoreControl {
     pub(super) gateways: Vec<Gateway>,
     /// Gateways that are gone, in the order in which calls found them gone.
     pub(super) deleted_gateways: Vec<Gateway>,
-    /// Started by calls, and not taken yet.
-    pub(super) synchronizations: Vec<Synchronization>,
-    /// Started by calls, and not taken yet.
-    pub(super) builds: Vec<Build>,
+    /// Left by calls, and not taken yet.
+    pub(super) work: Vec<Work>,
     /// In the order of their creation.
     pub(super) credential_providers: Vec<CredentialProvider>,
     /// In the order of their creation.
@@ -90,8 +88,7 @@ impl AgentCoreControl {
             lag: Lag::default(),
             gateways: Vec::new(),
             deleted_gateways: Vec::new(),
-            synchronizations: Vec::new(),
-            builds: Vec::new(),
+            work: Vec::new(),
             credential_providers: Vec::new(),
             api_key_providers: Vec::new(),
             workload_identities: Vec::new(),
@@ -228,10 +225,7 @@ impl AgentCoreControl {
 
     /// Checks an address of an identity provider.
     pub(super) fn check_provider_url(name: &str, url: &str) -> Result<(), ApiError> {
-        if url.starts_with("https://") {
-            return Ok(());
-        }
-        Err(invalid(format!("{name} must be an https URL.")))
+        https_url(url).map(drop).ok_or_else(|| invalid(format!("{name} must be an https URL.")))
     }
 
     pub(super) fn next_number(&mut self) -> u64 {

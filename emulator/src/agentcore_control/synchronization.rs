@@ -2,9 +2,6 @@
 
 use std::time::SystemTime;
 
-/// Tools of one target [DG bedrock-agentcore-limits].
-pub(super) const MAX_TOOLS: usize = 1000;
-
 /// A catalogue that has to be read from a target's server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Synchronization {

@@ -1,16 +1,16 @@
 //! The semantics of the control plane, call by call.
 
-mod configuration;
-mod credential_provider;
 mod endpoint;
 mod full_replacement;
 mod gateway;
 mod gateway_requirements;
 mod gateway_target;
 mod identity;
+mod oauth2_credential_provider;
 mod requirements;
 mod resource_policy;
 mod runtime;
+mod runtime_configuration;
 
 use std::time::{Duration, SystemTime};
 

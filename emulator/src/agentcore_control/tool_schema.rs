@@ -1,9 +1,8 @@
-//! `mcpToolSchema`: a catalogue that comes with the target, inline or from S3.
+//! The catalogue of a target: from `mcpToolSchema`, inline or in S3, and the rules for every one.
 
 use serde_json::Value;
 
 use super::errors::invalid;
-use super::synchronization::MAX_TOOLS;
 use crate::objects::Objects;
 use crate::service::ApiError;
 
@@ -11,6 +10,8 @@ use crate::service::ApiError;
 const MAX_INLINE: usize = 1024 * 1024;
 /// Bytes of a schema in S3.
 const MAX_OBJECT: usize = 10 * 1024 * 1024;
+/// Tools of one target [DG bedrock-agentcore-limits].
+const MAX_TOOLS: usize = 1000;
 /// Characters of a tool's name.
 const MAX_NAME: usize = 256;
 
@@ -33,10 +34,7 @@ pub(super) fn tools(server: &Value, objects: &Objects) -> Result<Option<Vec<Valu
     let Some(tools) = document.get("tools").and_then(Value::as_array) else {
         return Err(invalid("The tool schema must be a JSON object with a list of tools: {\"tools\": […]}."));
     };
-    if tools.len() > MAX_TOOLS {
-        return Err(invalid(format!("The tool schema has {} tools; it can have at most {MAX_TOOLS}.", tools.len())));
-    }
-    tools.iter().enumerate().try_for_each(|(index, tool)| check_tool(index, tool))?;
+    check_tools(tools).map_err(invalid)?;
     Ok(Some(tools.clone()))
 }
 
@@ -45,7 +43,15 @@ pub(super) fn s3_uri(server: &Value) -> Option<&str> {
     server.get("mcpToolSchema")?.get("s3")?.get("uri")?.as_str()
 }
 
-fn check_tool(index: usize, tool: &Value) -> Result<(), ApiError> {
+/// Checks a catalogue, whether it comes from a schema or from a server. The error is a sentence.
+pub(super) fn check_tools(tools: &[Value]) -> Result<(), String> {
+    if tools.len() > MAX_TOOLS {
+        return Err(format!("The target has {} tools; a target can have at most {MAX_TOOLS}.", tools.len()));
+    }
+    tools.iter().enumerate().try_for_each(|(index, tool)| check_tool(index, tool))
+}
+
+fn check_tool(index: usize, tool: &Value) -> Result<(), String> {
     let name = tool["name"].as_str().filter(|name| (1..=MAX_NAME).contains(&name.chars().count()));
     let missing = if name.is_none() {
         "a name of 1 to 256 characters"
@@ -58,5 +64,5 @@ fn check_tool(index: usize, tool: &Value) -> Result<(), ApiError> {
     } else {
         return Ok(());
     };
-    Err(invalid(format!("Tool {} of the tool schema needs {missing}.", index + 1)))
+    Err(format!("Tool {} of the target needs {missing}.", index + 1))
 }

@@ -27,3 +27,11 @@ pub struct WorkloadIdentity {
     /// Its place in the order of creation.
     pub(super) sequence: u64,
 }
+
+/// The part after the account of the ARN of the directory that every workload identity is in.
+pub(super) const DIRECTORY: &str = "workload-identity-directory/default";
+
+/// Returns the part after the account of the ARN of the workload identity of a runtime or a gateway.
+pub(super) fn workload_identity_path(id: &str) -> String {
+    format!("workload-identity-directory/default/workload-identity/{id}")
+}

@@ -6,9 +6,9 @@ use std::time::SystemTime;
 use serde_json::{Map, Value, json};
 
 use super::errors::{invalid, not_found, quota};
+use super::rules;
 use super::state::AgentCoreControl;
-use super::workload_identity::WorkloadIdentity;
-use super::{access, rules};
+use super::workload_identity::{WorkloadIdentity, workload_identity_path};
 use crate::input::{others, required, text_map};
 use crate::service::{Answer, ApiError, Call, timestamp};
 
@@ -99,7 +99,7 @@ impl AgentCoreControl {
         // A count of its own: the numbers of other resources decide their ids.
         self.identity_numbers += 1;
         let sequence = self.identity_numbers;
-        let arn = self.arn(&access::workload_identity(name));
+        let arn = self.arn(&workload_identity_path(name));
         let identity = WorkloadIdentity {
             name: name.to_owned(),
             arn,

@@ -133,7 +133,7 @@ impl Aws {
                 .iter()
                 .flat_map(|action| resources.iter().map(|resource| Requirement::new(*action, resource)))
                 .filter(|requirement| !token || policies.contains_key(&requirement.resource))
-                .map(|requirement| requirement.with_tags("aws:ResourceTag", &tags))
+                .map(|requirement| requirement.with_resource_tags(Some(&tags)))
                 .collect();
             world.iam.authorize_on(principal, &requirements, policies)
         })

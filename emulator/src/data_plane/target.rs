@@ -5,7 +5,7 @@ use http::{Method, Request};
 use super::failure::{Failure, invalid};
 use crate::service::ApiError;
 use crate::settings::Settings;
-use crate::wire;
+use crate::{runtime_url, wire};
 
 const WELL_KNOWN: &str = ".well-known/oauth-protected-resource";
 
@@ -95,17 +95,14 @@ impl Target {
     }
 
     fn url_of(&self, document: &str) -> String {
-        let escaped = self.arn.replace(':', "%3A").replace('/', "%2F");
-        format!("{}/runtimes/{escaped}/invocations{document}?qualifier={}", self.base, self.qualifier)
+        let runtime = runtime_url::encoded(&self.arn);
+        format!("{}/runtimes/{runtime}/invocations{document}?qualifier={}", self.base, self.qualifier)
     }
 }
 
 /// Returns the runtime, still percent-encoded, and the document.
 fn parts(path: &str) -> Option<(&str, Document)> {
-    let (runtime, rest) = path.strip_prefix("/runtimes/")?.split_once("/invocations")?;
-    if runtime.is_empty() || runtime.contains('/') {
-        return None;
-    }
+    let (runtime, rest) = runtime_url::parts(path)?;
     match rest.trim_matches('/') {
         "" => Some((runtime, Document::Invocation)),
         WELL_KNOWN => Some((runtime, Document::ResourceMetadata)),

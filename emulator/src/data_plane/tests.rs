@@ -19,6 +19,7 @@ use serde_json::{Value, json};
 use crate::aws::{Aws, ServiceId};
 use crate::container::Behaviour;
 use crate::iam::Role;
+use crate::runtime_url;
 use crate::service::Principal;
 use crate::settings::Settings;
 use crate::sigv4::tests::signed;
@@ -118,7 +119,7 @@ impl Scene {
     }
 
     fn path(&self) -> String {
-        format!("/runtimes/{}/invocations?qualifier=DEFAULT", self.arn.replace(':', "%3A").replace('/', "%2F"))
+        format!("/runtimes/{}/invocations?qualifier=DEFAULT", runtime_url::encoded(&self.arn))
     }
 
     /// Returns a JSON-RPC message to the runtime, not signed.

@@ -67,7 +67,7 @@ impl Aws {
                 return Ok(());
             }
             let invoke = Requirement::new("bedrock-agentcore:InvokeGateway", &gateway.arn)
-                .with_tags("aws:ResourceTag", &gateway.tags);
+                .with_resource_tags(Some(&gateway.tags));
             world.iam.authorize_on(principal, &[invoke], policies)
         })
         .map_err(Failure::from)

@@ -12,16 +12,8 @@ use crate::service::Principal;
 const REASON: &str = "Failed to connect and fetch tools from the provided MCP target server";
 
 impl Aws {
-    /// Starts synchronizations. They go on by themselves, whatever the answers of the calls that started them. Needs to
-    /// be called inside a tokio runtime.
-    pub(crate) fn start_synchronizations(&self, synchronizations: Vec<Synchronization>) {
-        for synchronization in synchronizations {
-            tokio::spawn(self.clone().synchronize(synchronization));
-        }
-    }
-
     /// Reads a catalogue and ends its synchronization.
-    async fn synchronize(self, synchronization: Synchronization) {
+    pub(crate) async fn synchronize(self, synchronization: Synchronization) {
         let now = self.clock().now();
         let found = self.with(|world| {
             let gateway = world.agentcore.gateway(&synchronization.gateway_id, now)?;

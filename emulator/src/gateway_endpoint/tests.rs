@@ -123,7 +123,7 @@ impl Scene {
     }
 
     fn endpoint(&self) -> String {
-        let escaped = self.runtime_arn.replace(':', "%3A").replace('/', "%2F");
+        let escaped = crate::runtime_url::encoded(&self.runtime_arn);
         format!("https://bedrock-agentcore.us-east-1.amazonaws.com/runtimes/{escaped}/invocations?qualifier=DEFAULT")
     }
 

@@ -29,7 +29,7 @@ pub(super) fn matches(pattern: &str, text: &str) -> bool {
 }
 
 /// Matches without regard to case, as action names do.
-pub(super) fn matches_ignoring_case(pattern: &str, text: &str) -> bool {
+pub(crate) fn matches_ignoring_case(pattern: &str, text: &str) -> bool {
     matches(&pattern.to_ascii_lowercase(), &text.to_ascii_lowercase())
 }
 

@@ -36,6 +36,14 @@ impl Requirement {
         self
     }
 
+    /// Sets `aws:ResourceTag/<key>` for the tags of the resource, if it exists.
+    pub(crate) fn with_resource_tags(self, tags: Option<&BTreeMap<String, String>>) -> Self {
+        match tags {
+            Some(tags) => self.with_tags("aws:ResourceTag", tags),
+            None => self,
+        }
+    }
+
     /// Sets `aws:RequestTag/<key>` and `aws:TagKeys` for the tags that a call brings.
     pub(crate) fn with_request_tags(self, tags: &BTreeMap<String, String>) -> Self {
         self.with_tags("aws:RequestTag", tags).with_tag_keys(tags.keys().cloned().collect())

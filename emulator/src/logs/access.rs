@@ -12,8 +12,8 @@ impl Logs {
     pub(crate) fn requirements(&self, call: &Call) -> Vec<Requirement> {
         let tags = text_map(&call.input, "tags");
         let need = |operation: &str, resource: String, group: &str| {
-            let owned = self.groups.get(group).map(|group| group.tags.clone()).unwrap_or_default();
-            Requirement::new(format!("logs:{operation}"), resource).with_tags("aws:ResourceTag", &owned)
+            let owned = self.groups.get(group).map(|group| &group.tags);
+            Requirement::new(format!("logs:{operation}"), resource).with_resource_tags(owned)
         };
         // Tags are of the group's ARN as it is.
         if let Some(resource) = text(&call.input, "resourceArn") {

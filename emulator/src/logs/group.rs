@@ -1,6 +1,8 @@
 //! `CreateLogGroup`, `DeleteLogGroup`, `DescribeLogGroups`, `PutRetentionPolicy`, `DeleteRetentionPolicy`,
 //! `AssociateKmsKey`, `DisassociateKmsKey`, `TagResource`, `UntagResource`, `ListTagsForResource`.
 
+use std::collections::BTreeMap;
+
 use serde_json::json;
 
 use super::access::group_of_arn;
@@ -9,6 +11,7 @@ use super::state::{Group, Logs};
 use crate::input::{count, required, text, text_map, texts};
 use crate::service::{Answer, ApiError, Call};
 use crate::settings::Settings;
+use crate::tags::{self, MAX_TAGS};
 
 /// Groups on a page when the caller does not say.
 const GROUPS: usize = 50;
@@ -19,12 +22,17 @@ const RETENTION_DAYS: [u64; 22] =
 impl Logs {
     pub(super) fn create_log_group(&mut self, call: &Call) -> Answer {
         let name = required(&call.input, "logGroupName");
+        // [API reference, CreateLogGroup]
+        if name.starts_with("aws/") {
+            return Err(invalid("Log group name can't start with the string aws/."));
+        }
         if self.groups.contains_key(name) {
             let message = "The specified log group already exists";
             return Err(ApiError::new(400, "ResourceAlreadyExistsException", message));
         }
         let kms_key = text(&call.input, "kmsKeyId").map(check_key).transpose()?;
         let tags = text_map(&call.input, "tags");
+        check_tags(&tags)?;
         self.groups.insert(name.to_owned(), Group { kms_key, tags, ..Group::default() });
         Ok(json!({}))
     }
@@ -90,9 +98,11 @@ impl Logs {
     }
 
     pub(super) fn tag_resource(&mut self, call: &Call) -> Answer {
-        let tags = text_map(&call.input, "tags");
-        let name = group_of_arn(required(&call.input, "resourceArn"));
-        self.group_mut(name)?.tags.extend(tags);
+        let group = self.group_mut(group_of_arn(required(&call.input, "resourceArn")))?;
+        let mut tags = group.tags.clone();
+        tags.extend(text_map(&call.input, "tags"));
+        check_tags(&tags)?;
+        group.tags = tags;
         Ok(json!({}))
     }
 
@@ -111,6 +121,17 @@ impl Logs {
     fn group_mut(&mut self, name: &str) -> Result<&mut Group, ApiError> {
         self.groups.get_mut(name).ok_or_else(|| not_found("log group"))
     }
+}
+
+fn check_tags(tags: &BTreeMap<String, String>) -> Result<(), ApiError> {
+    if let Some(key) = tags::reserved(tags) {
+        return Err(invalid(&format!("The tag key {key} is reserved: it starts with aws:.")));
+    }
+    if tags.len() > MAX_TAGS {
+        let message = format!("A log group can have at most {MAX_TAGS} tags.");
+        return Err(ApiError::new(400, "TooManyTagsException", message));
+    }
+    Ok(())
 }
 
 /// Returns the group that a call associates with a key, or takes its key from.

@@ -247,3 +247,21 @@ async fn a_policy_names_a_group_with_a_star_at_the_end() {
         }
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn names_and_tags_that_belong_to_aws_are_refused() {
+    let aws = Aws::new(Settings::default());
+    let named = |name: &str, tags: Value| json!({"logGroupName": name, "tags": tags});
+    for bad in
+        [json!({"logGroupName": "aws/x"}), named(GROUP, json!({"aws:x": ""})), named(GROUP, json!({"AWS:x": ""}))]
+    {
+        assert_eq!(code(call(&aws, "CreateLogGroup", bad.clone())), "InvalidParameterException", "{bad}");
+    }
+    let fifty: serde_json::Map<String, Value> = (0..50).map(|number| (number.to_string(), json!(""))).collect();
+    call(&aws, "CreateLogGroup", named(GROUP, fifty.into())).expect("a group");
+    let arn = format!("arn:aws:logs:us-east-1:111122223333:log-group:{GROUP}");
+    let tag = |key: &str| call(&aws, "TagResource", json!({"resourceArn": arn, "tags": {key: "new"}}));
+    assert_eq!(code(tag("one more")), "TooManyTagsException");
+    assert_eq!(code(tag("aws:x")), "InvalidParameterException");
+    tag("0").expect("a new value");
+}

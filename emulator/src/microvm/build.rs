@@ -15,15 +15,8 @@ use crate::container::{Server, Snapshot};
 const HEALTH: Duration = Duration::from_mins(2);
 
 impl Aws {
-    /// Starts builds. They go on by themselves, whatever the answers of the calls that started them. Needs to be called
-    /// inside a tokio runtime.
-    pub(crate) fn start_builds(&self, builds: Vec<Build>) {
-        for build in builds {
-            tokio::spawn(self.clone().build(build));
-        }
-    }
-
-    async fn build(self, build: Build) {
+    /// Starts the container of a version and ends its build.
+    pub(crate) async fn build(self, build: Build) {
         self.sleep_until(build.starts).await;
         let now = self.clock().now();
         let found = self.with(|world| {

@@ -7,9 +7,7 @@ use serde_json::{Map, Value, json};
 use super::{SecretsManager, errors};
 use crate::input::{required, text, texts};
 use crate::service::{Answer, ApiError, Call};
-
-/// Tags on one secret.
-const MAX_TAGS: usize = 50;
+use crate::tags::{self, MAX_TAGS};
 
 impl SecretsManager {
     pub(super) fn tag_resource(&mut self, call: &Call) -> Answer {
@@ -38,12 +36,12 @@ pub(super) fn tags_of(input: &Map<String, Value>) -> Result<BTreeMap<String, Str
     let mut tags = BTreeMap::new();
     for tag in input.get("Tags").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_object) {
         let key = text(tag, "Key").unwrap_or_default();
-        if key.to_ascii_lowercase().starts_with("aws:") {
-            return Err(errors::invalid_parameter(format!("The tag key {key} is reserved: it starts with aws:.")));
-        }
         if tags.insert(key.to_owned(), text(tag, "Value").unwrap_or_default().to_owned()).is_some() {
             return Err(errors::invalid_parameter(format!("The tag key {key} appears more than once.")));
         }
+    }
+    if let Some(key) = tags::reserved(&tags) {
+        return Err(errors::invalid_parameter(format!("The tag key {key} is reserved: it starts with aws:.")));
     }
     check_count(&tags)?;
     Ok(tags)

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use serde_json::{Value, json};
 
 use super::{SecretValue, SecretsManager};
-use crate::iam::{Iam, Requirement};
+use crate::iam::Requirement;
 use crate::model::Model;
 use crate::service::{ApiError, Call, Outcome, Principal, ServiceId};
 use crate::settings::Settings;
@@ -18,14 +18,13 @@ const DAY: u64 = 24 * 60 * 60;
 
 struct Account {
     service: SecretsManager,
-    iam: Iam,
     now: SystemTime,
 }
 
 impl Account {
     fn new() -> Self {
         let settings = Settings { secret_force_deletion: Duration::from_secs(10), ..Settings::default() };
-        Self { service: SecretsManager::new(&settings), iam: Iam::new(&settings), now: settings.start }
+        Self { service: SecretsManager::new(&settings), now: settings.start }
     }
 
     fn with_secret() -> Self {
@@ -41,7 +40,7 @@ impl Account {
 
     fn call(&mut self, operation: &'static str, input: Value) -> Result<Value, ApiError> {
         let call = self.request(operation, input);
-        let answer = self.service.call(&call, &self.iam);
+        let answer = self.service.call(&call);
         let model = Model::of(ServiceId::SecretsManager);
         let (_, modelled) = model.operation(operation).expect("the model has the operation");
         if let (Ok(output), Some(shape)) = (&answer, &modelled.output) {

@@ -24,7 +24,7 @@ fn rest_members_are_gathered_from_label_query_and_body() {
     let list = routed("POST", "/runtimes/?maxResults=5&nextToken=a%2Bb", "");
     assert_eq!(list, Ok(("ListAgentRuntimes", json!({"maxResults": 5, "nextToken": "a+b"}))));
     let arn = "arn:aws:bedrock-agentcore:us-east-1:111122223333:runtime/weather-abcdefghij";
-    let encoded = arn.replace(':', "%3A").replace('/', "%2F");
+    let encoded = crate::runtime_url::encoded(arn);
     let untag = routed("DELETE", &format!("/tags/{encoded}?tagKeys=a&tagKeys=b%3Ac"), "");
     assert_eq!(untag, Ok(("UntagResource", json!({"resourceArn": arn, "tagKeys": ["a", "b:c"]}))));
 }

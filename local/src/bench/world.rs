@@ -182,7 +182,8 @@ async fn probe(revision: &str) -> Result<ProbeNumbers, String> {
     let runtime = requests.send(&account.create_runtime("Thing")).await?;
     let now = aws.clock().now();
     let arn = aws.with(|world| world.agentcore.runtimes(now).next().map(|runtime| runtime.arn.clone()));
-    let arn = arn.ok_or_else(|| format!("{} is gone", runtime.physical_id))?.replace(':', "%3A").replace('/', "%2F");
+    let arn = arn.ok_or_else(|| format!("{} is gone", runtime.physical_id))?;
+    let arn = emulator::runtime_url::encoded(&arn);
     let Settings { region, dns_suffix, .. } = aws.settings();
     let endpoint =
         format!("https://bedrock-agentcore.{region}.{dns_suffix}/runtimes/{arn}/invocations?qualifier=DEFAULT");

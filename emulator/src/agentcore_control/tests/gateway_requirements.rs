@@ -2,9 +2,9 @@
 
 use serde_json::json;
 
-use super::credential_provider::{external, provider};
 use super::gateway::gateway;
 use super::gateway_target::{oauth, server, target};
+use super::oauth2_credential_provider::{external, provider};
 use super::{Account, ROLE, with};
 use crate::iam::Requirement;
 

@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::credential_provider::provider;
 use super::gateway::gateway;
+use super::oauth2_credential_provider::provider;
 use super::{Account, with};
-use crate::agentcore_control::Synchronization;
+use crate::agentcore_control::{Synchronization, Work};
 use crate::service::Outcome;
 
 pub(super) const RUNTIME: &str = "https://bedrock-agentcore.us-east-1.amazonaws.com/runtimes/\
@@ -51,9 +51,10 @@ impl Account {
     }
 
     fn taken(&mut self) -> Synchronization {
-        let mut taken = self.service.take_synchronizations();
-        assert_eq!(taken.len(), 1, "one synchronization is pending");
-        taken.remove(0)
+        match self.service.take_work().as_slice() {
+            [Work::Synchronize(synchronization)] => synchronization.clone(),
+            other => panic!("one synchronization should be pending: {other:?}"),
+        }
     }
 
     fn finish(&mut self, synchronization: &Synchronization, result: Result<Vec<Value>, &str>) {
@@ -67,7 +68,7 @@ fn a_catalogue_is_read_on_create_update_and_on_demand() {
     let id = account.create_target(target(&gateway, "one", &server(&json!({}))));
     assert!(id.len() == 10 && id.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit()), "{id}");
     let first = account.taken();
-    assert!(account.service.take_synchronizations().is_empty(), "it is taken once");
+    assert!(account.service.take_work().is_empty(), "it is taken once");
     account.pass(10_000);
     assert_eq!(account.target(&gateway, &id)["status"], "CREATING");
     account.finish(&first, Ok(vec![tool("a")]));
@@ -88,6 +89,14 @@ fn a_catalogue_is_read_on_create_update_and_on_demand() {
     assert_eq!((&got["status"], &got["statusReasons"]), (&json!("UPDATE_UNSUCCESSFUL"), &json!(["unreachable"])));
     assert_eq!((account.tools(&gateway, &id).len(), &got["name"]), (1, &json!("two")));
 
+    account.ok("UpdateGatewayTarget", change.clone());
+    let long = account.taken();
+    account.pass(10);
+    account.finish(&long, Ok(vec![tool(&"a".repeat(257))]));
+    let got = account.target(&gateway, &id);
+    let reason = "Tool 1 of the target needs a name of 1 to 256 characters.";
+    assert_eq!((&got["status"], &got["statusReasons"]), (&json!("UPDATE_UNSUCCESSFUL"), &json!([reason])));
+
     let synchronize = json!({"gatewayIdentifier": gateway, "targetIdList": [id]});
     let answer = account.ok("SynchronizeGatewayTargets", synchronize.clone());
     assert_eq!(answer["targets"][0]["status"], "SYNCHRONIZING");
@@ -99,7 +108,7 @@ fn a_catalogue_is_read_on_create_update_and_on_demand() {
     assert_eq!(account.target(&gateway, &id)["status"], "SYNCHRONIZE_UNSUCCESSFUL");
     account.outcome = Outcome::Failed("no".to_owned());
     account.ok("SynchronizeGatewayTargets", synchronize);
-    assert!(account.service.take_synchronizations().is_empty(), "a fault needs no server");
+    assert!(account.service.take_work().is_empty(), "a fault needs no server");
 }
 
 #[test]
@@ -128,7 +137,7 @@ fn a_schema_or_a_live_list_needs_no_synchronization() {
     let s3 = json!({"mcpToolSchema": {"s3": {"uri": "s3://bucket/tools.json"}}});
     let stored = account.create_target(target(&gateway, "stored", &server(&s3)));
     let live = account.create_target(target(&gateway, "live", &server(&json!({"listingMode": "DYNAMIC"}))));
-    assert!(account.service.take_synchronizations().is_empty());
+    assert!(account.service.take_work().is_empty());
     assert_eq!(account.target(&gateway, &given)["status"], "CREATING");
     account.pass(10);
     for (id, tools) in [(&given, 2), (&stored, 1), (&live, 0)] {
@@ -164,6 +173,8 @@ fn what_the_model_cannot_express_is_refused() {
         with(plain(), "credentialProviderConfigurations", oauth(nobody, "CLIENT_CREDENTIALS")),
         target(&id, "one", &server(&json!({"endpoint": unencoded}))),
         target(&id, "one", &server(&json!({"endpoint": "https:///mcp"}))),
+        target(&id, "one", &server(&json!({"endpoint": "https://@"}))),
+        target(&id, "one", &server(&json!({"endpoint": "https://user@example.com/mcp"}))),
         target(&id, "one", &lambda),
         target(&id, "one", &server(&json!({"mcpToolSchema": {"inlinePayload": "{"}}))),
         target(&id, "one", &server(&json!({"mcpToolSchema": {"inlinePayload": "[]"}}))),
@@ -297,4 +308,24 @@ fn an_update_may_have_what_the_service_adds_and_what_mcp_leaves_open() {
     account.pass(10);
     let number = json!({"name": "a", "description": 1, "inputSchema": {"type": "object"}});
     assert_eq!(account.code("UpdateGatewayTarget", bare(number)), "ValidationException");
+}
+
+#[test]
+fn a_gateway_gets_no_sessions_while_a_target_passes_on_their_header() {
+    let (mut account, gateway_id) = Account::with_gateway();
+    let live = target(&gateway_id, "one", &server(&json!({"listingMode": "DYNAMIC"})));
+    let headers = json!({"allowedResponseHeaders": ["Mcp-Session-Id"]});
+    let id = account.create_target(with(live.clone(), "metadataConfiguration", headers));
+    account.pass(10);
+    let got = account.ok("GetGateway", json!({"gatewayIdentifier": gateway_id}));
+    let mut with_sessions = with(gateway("tools"), "name", got["name"].clone());
+    with_sessions["gatewayIdentifier"] = json!(gateway_id);
+    let mcp = json!({"sessionConfiguration": {"sessionTimeoutInSeconds": 900},
+        "supportedVersions": got["protocolConfiguration"]["mcp"]["supportedVersions"]});
+    with_sessions["protocolConfiguration"] = json!({"mcp": mcp});
+    let message = account.refused("UpdateGateway", with_sessions.clone()).message;
+    assert_eq!(message, format!("sessionConfiguration cannot be added while target '{id}' passes on Mcp-Session-Id."));
+    account.ok("UpdateGatewayTarget", with(live, "targetId", json!(id)));
+    account.pass(10);
+    account.ok("UpdateGateway", with_sessions);
 }

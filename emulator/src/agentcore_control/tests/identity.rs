@@ -40,7 +40,7 @@ fn a_managed_api_key_comes_changes_and_goes_with_its_provider() {
     assert_eq!(account.code("UpdateApiKeyCredentialProvider", json!({"name": "search"})), "ValidationException");
     assert_eq!(account.code("CreateApiKeyCredentialProvider", managed("search", "x")), "ValidationException");
     // The two kinds of providers have names of their own.
-    account.ok("CreateOauth2CredentialProvider", super::credential_provider::provider("search"));
+    account.ok("CreateOauth2CredentialProvider", super::oauth2_credential_provider::provider("search"));
 
     account.ok("DeleteApiKeyCredentialProvider", json!({"name": "search"}));
     assert_eq!(value(&account), None);

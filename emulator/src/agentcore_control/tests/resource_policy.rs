@@ -72,7 +72,16 @@ fn a_policy_is_about_its_own_resource_and_no_other() {
         statement("Resource", json!(format!("{runtime}/*"))),
         statement("Resource", json!([runtime, "*"])),
         statement("Principal", Value::Null),
+        statement("Principal", json!({})),
+        statement("Principal", json!({"AWS": 7})),
+        statement("Principal", json!({"AWS": []})),
+        statement("Principal", json!({"Aws": ROLE})),
         statement("NotPrincipal", json!("*")),
+        statement("Condition", json!("x")),
+        statement("Condition", json!({"StringEquals": "x"})),
+        statement("Action", json!("bedrock-agentcore:InvokeAgentRuntimes")),
+        statement("Action", json!(["bedrock-agentcore:InvokeAgentRuntime", "bedrock-agentcore:Nothing*"])),
+        with(good.clone(), "Statements", json!([])),
         statement("Effect", json!("Maybe")),
         statement("Action", json!("s3:GetObject")),
         statement("Action", json!([])),
@@ -86,6 +95,7 @@ fn a_policy_is_about_its_own_resource_and_no_other() {
     let text = json!({"resourceArn": runtime, "policy": "{"});
     assert_eq!(account.code("PutResourcePolicy", text), "ValidationException");
     account.ok("PutResourcePolicy", put(&runtime, &statement("Resource", json!([runtime]))));
+    account.ok("PutResourcePolicy", put(&runtime, &statement("Action", json!("bedrock-agentcore:Invoke*"))));
     let other = runtime_arn("other-abcdefghij");
     assert_eq!(
         account.code("PutResourcePolicy", put(&other, &policy(&other, &json!("*")))),

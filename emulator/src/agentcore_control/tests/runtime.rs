@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::super::{Mismatch, Status};
+use super::super::{Mismatch, Status, Work};
 use super::{Account, create, update, with};
 use crate::service::Outcome;
 
@@ -81,6 +81,7 @@ fn operations_fail_or_hang_when_a_fault_says_so() {
     account.ok("DeleteAgentRuntime", id_of(&id));
     account.pass(20);
     assert_eq!(account.status(&id), "DELETE_FAILED");
+    assert_eq!(account.service.take_work(), [], "the runtime keeps its sessions");
     account.outcome = Outcome::Stuck;
     account.ok("DeleteAgentRuntime", id_of(&id));
     account.pass(100_000);
@@ -149,8 +150,13 @@ fn a_repeated_token_gets_the_first_answer_for_ever() {
     let id = first["agentRuntimeId"].as_str().expect("an id").to_owned();
     let delete = with(id_of(&id), "clientToken", json!(TOKEN));
     account.ok("DeleteAgentRuntime", delete.clone());
+    assert_eq!(
+        account.service.take_work(),
+        [Work::EndRuntime(first["agentRuntimeArn"].as_str().expect("one").to_owned())]
+    );
     account.pass(20);
     assert_eq!(account.ok("DeleteAgentRuntime", delete)["status"], "DELETING");
+    assert_eq!(account.service.take_work(), [], "the sessions end once");
     assert_eq!(account.ok("CreateAgentRuntime", input), first);
     assert_eq!(account.code("GetAgentRuntime", id_of(&id)), "ResourceNotFoundException");
     // A call that was refused leaves its token unused.

@@ -29,9 +29,11 @@ pub(super) async fn token(scene: &Scene, audience: &str) -> String {
     let body = json!({"grant_type": "client_credentials", "client_id": "client", "client_secret": "secret",
         "audience": audience});
     let url = scene.aws.with(|world| world.identity_providers.provider(ISSUER).map(|it| it.token_endpoint.clone()));
-    let pairs = body.as_object().expect("members").iter().map(|(key, value)| {
-        format!("{key}={}", value.as_str().expect("a text").replace(':', "%3A").replace('/', "%2F"))
-    });
+    let pairs = body
+        .as_object()
+        .expect("members")
+        .iter()
+        .map(|(key, value)| format!("{key}={}", crate::runtime_url::encoded(value.as_str().expect("a text"))));
     let request = Request::post(url.expect("a provider"))
         .header("content-type", "application/x-www-form-urlencoded")
         .body(pairs.collect::<Vec<_>>().join("&").into_bytes())
@@ -93,7 +95,7 @@ async fn a_runtime_with_an_authorizer_wants_a_token() {
     assert_eq!((missing.status, missing.error_code()), (401, -32001), "{}", missing.text);
     let metadata = missing.header("www-authenticate").strip_prefix("Bearer resource_metadata=\"").expect("a challenge");
     let metadata = metadata.strip_suffix('"').expect("a URL").to_owned();
-    let escaped = scene.arn.replace(':', "%3A").replace('/', "%2F");
+    let escaped = crate::runtime_url::encoded(&scene.arn);
     let invocations = format!("https://{HOST}/runtimes/{escaped}/invocations");
     assert_eq!(metadata, format!("{invocations}/.well-known/oauth-protected-resource?qualifier=DEFAULT"));
     let get = Request::get(metadata).header("host", HOST).body(Vec::new()).expect("a request");

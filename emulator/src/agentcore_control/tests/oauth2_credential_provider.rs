@@ -44,7 +44,7 @@ impl Account {
         let Value::Object(input) = input else { panic!("an input is an object") };
         let principal = Principal::Administrator;
         let call = Call { principal, operation: "CreateSecret", input, now: self.now, outcome: self.outcome.clone() };
-        let made = self.secrets.call(&call, &self.iam).expect("a secret");
+        let made = self.secrets.call(&call).expect("a secret");
         made["ARN"].as_str().expect("an ARN").to_owned()
     }
 
@@ -109,6 +109,18 @@ fn an_external_secret_is_read_where_it_is() {
     }
     account.ok("DeleteOauth2CredentialProvider", json!({"name": "idp"}));
     assert!(account.secrets.secret("own").is_some(), "it is not the provider's");
+}
+
+#[test]
+fn an_authorization_server_has_https_urls() {
+    let mut account = Account::new();
+    for url in ["http://idp.example.com/t", "https://", "https://@/t", "https://user@idp.example.com/t", "https:/t"] {
+        let config = json!({"clientId": "client", "clientSecret": "hunter2",
+            "oauthDiscovery": {"authorizationServerMetadata": with(metadata(), "tokenEndpoint", json!(url))}});
+        let vendor = vendor("idp", "CustomOauth2", "customOauth2ProviderConfig", config);
+        let error = account.refused("CreateOauth2CredentialProvider", vendor);
+        assert_eq!(error.message, "tokenEndpoint must be an https URL.", "{url}");
+    }
 }
 
 #[test]

@@ -7,6 +7,8 @@ use serde_json::{Value, json};
 use super::{Account, DISCOVERY, IMAGE, ROLE, create, execution_role, update, with};
 use crate::iam::Role;
 
+const ACCOUNT: &str = "arn:aws:bedrock-agentcore:us-east-1:111122223333";
+
 fn jwt(members: &Value) -> Value {
     let mut authorizer = json!({"discoveryUrl": DISCOVERY});
     for (member, value) in members.as_object().into_iter().flatten() {
@@ -87,6 +89,8 @@ fn what_the_model_cannot_express_is_refused() {
         jwt(&json!({"customClaims": [{"inboundTokenClaimName": "azp", "inboundTokenClaimValueType": kind,
             "authorizingClaimMatchValue": {"claimMatchOperator": operator, "claimMatchValue": value}}]}))
     };
+    let workloads = |allowed: Value| jwt(&json!({"allowedClients": ["c"], "allowedWorkloadConfiguration": allowed}));
+    let hosted = |arn: &str| json!({"hostingEnvironments": [{"arn": arn}]});
     let with_audience = || jwt(&json!({"allowedAudience": ["a"]}));
     for (member, value) in [
         ("networkConfiguration", json!({"networkMode": "VPC"})),
@@ -101,6 +105,12 @@ fn what_the_model_cannot_express_is_refused() {
             "authorizerConfiguration",
             jwt(&json!({"allowedClients": ["c"], "discoveryUrl": DISCOVERY.replace("https", "http")})),
         ),
+        (
+            "authorizerConfiguration",
+            jwt(&json!({"allowedClients": ["c"], "discoveryUrl": "https://@/.well-known/openid-configuration"})),
+        ),
+        ("authorizerConfiguration", workloads(json!({}))),
+        ("authorizerConfiguration", workloads(hosted(&format!("{ACCOUNT}:runtime/server-abcdefghij")))),
         ("authorizerConfiguration", claim("STRING", "CONTAINS", json!({"matchValueString": "x"}))),
         ("authorizerConfiguration", claim("STRING", "EQUALS", json!({"matchValueStringList": ["x"]}))),
         ("lifecycleConfiguration", json!({"idleRuntimeSessionTimeout": 1000, "maxLifetime": 999})),
@@ -130,6 +140,8 @@ fn what_the_model_cannot_express_is_refused() {
         ("e", "requestHeaderConfiguration", headers(&["X-Amzn-Bedrock-AgentCore-Runtime-Custom-A", "Mcp-Session-Id"])),
         ("f", "allowedPorts", json!([{"port": 9000}, {"portRange": {"from": 9001, "to": 9002}}])),
         ("g", "authorizerConfiguration", with_audience()),
+        ("h", "authorizerConfiguration", workloads(hosted(&format!("{ACCOUNT}:gateway/tools-abcdefghij")))),
+        ("i", "authorizerConfiguration", workloads(json!({"workloadIdentities": ["agent"]}))),
     ] {
         account.create(with(create(name), member, value));
     }

@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::api_key_provider::{ApiKeyProvider, api_key_provider_path};
+use super::api_key_credential_provider::{ApiKeyProvider, api_key_provider_path};
 use super::errors::{not_found, quota};
 use super::provider_secret::{API_KEY, GivenSecret};
 use super::rules;

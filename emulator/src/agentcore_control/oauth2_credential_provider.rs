@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use serde_json::{Map, Value};
 
-use super::credential_provider_configuration::{ClientAuthentication, Discovery};
+use super::oauth2_credential_provider_configuration::{ClientAuthentication, Discovery};
 use super::provider_secret::ProviderSecret;
 use super::status::{Status, Transition};
 

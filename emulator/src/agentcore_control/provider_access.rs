@@ -1,19 +1,16 @@
 //! The permissions that the calls of credential providers need. The secrets behind them are kept and read with the
 //! caller's permissions (O: Boise-State-Development/agentcore-public-stack#186).
 
-use std::collections::BTreeMap;
-
-use super::access::need;
-use super::api_key_provider::api_key_provider_path;
-use super::credential_provider::{TOKEN_VAULT, provider_path};
-use super::credential_provider_configuration::given;
+use super::access::{need, to_use_key};
+use super::api_key_credential_provider::api_key_provider_path;
+use super::oauth2_credential_provider::{TOKEN_VAULT, provider_path};
+use super::oauth2_credential_provider_configuration::given;
 use super::provider_secret::{API_KEY, CLIENT_SECRET, GivenSecret, SecretKind, managed_secret_name};
 use super::state::AgentCoreControl;
 use crate::iam::Requirement;
 use crate::input::{required, text_map};
 use crate::secrets_manager::SecretsManager;
 use crate::service::Call;
-use crate::token_vault::to_use_key;
 
 impl AgentCoreControl {
     pub(super) fn to_create_provider(&self, call: &Call, secrets: &SecretsManager) -> Vec<Requirement> {
@@ -59,7 +56,7 @@ impl AgentCoreControl {
     pub(super) fn on_provider(&self, call: &Call) -> Vec<Requirement> {
         let (_, arn) = self.provider_of(call);
         let tags = self.tags_of(&arn, call.now);
-        let on_provider = need(call.operation, arn).with_tags("aws:ResourceTag", tags.unwrap_or(&BTreeMap::new()));
+        let on_provider = need(call.operation, arn).with_resource_tags(tags);
         vec![on_provider, need(call.operation, self.arn(TOKEN_VAULT))]
     }
 

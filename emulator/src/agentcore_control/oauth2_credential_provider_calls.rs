@@ -5,9 +5,9 @@ use std::time::SystemTime;
 
 use serde_json::{Map, Value, json};
 
-use super::credential_provider::{CredentialProvider, provider_path};
-use super::credential_provider_configuration::Configuration;
 use super::errors::{conflict, invalid, not_found, quota};
+use super::oauth2_credential_provider::{CredentialProvider, provider_path};
+use super::oauth2_credential_provider_configuration::Configuration;
 use super::provider_secret::CLIENT_SECRET;
 use super::rules;
 use super::state::{AgentCoreControl, Dependencies};
