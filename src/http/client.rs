@@ -135,8 +135,8 @@ impl Clients {
         Ok(Self { open: built(open)?, guarded: built(guarded)?, resolver, proxies: proxies.matcher() })
     }
 
-    /// Returns the client that calls a host which is to be guarded. A proxy resolves the name itself, so that the name is
-    /// looked up here only to be refused. A name that only the proxy knows is called.
+    /// Returns the client that calls a host which a template or a document names. A proxy resolves the name itself, so
+    /// that the name is looked up here only to be refused. A name that only the proxy knows is called.
     async fn guarded_for(&self, uri: &http::Uri) -> Result<&reqwest::Client, ConnectorError> {
         if self.proxies.intercept(uri).is_none() {
             return Ok(&self.guarded);

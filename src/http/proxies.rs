@@ -64,7 +64,7 @@ impl Proxies {
         Matcher::builder().http(text(&self.http)).https(text(&self.https)).no(self.none.as_str()).build()
     }
 
-    /// Makes a client use these proxies.
+    /// Adds these proxies to a client.
     pub(super) fn add_to(&self, client: ClientBuilder) -> reqwest::Result<ClientBuilder> {
         let except = |proxy: Proxy| proxy.no_proxy(NoProxy::from_string(&self.none));
         let mut client = client.no_proxy();

@@ -13,7 +13,7 @@ const DATA_PLANE: &str = "bedrock-agentcore";
 const FIPS_DATA_PLANE: &str = "bedrock-agentcore-fips";
 /// The label between a gateway's id and the name above.
 const GATEWAY: &str = "gateway";
-/// The path at which a gateway speaks MCP (developer guide, gateway endpoints).
+/// The path at which a gateway speaks MCP: the end of its `gatewayUrl` (API reference, GetGateway).
 const GATEWAY_PATH: &str = "/mcp";
 
 /// A host of AgentCore's data plane.
