@@ -11,6 +11,7 @@ pub(crate) mod schema;
 
 use emulator::aws::Aws;
 use emulator::event_bus::Rule;
+use emulator::logs::RETENTION_DAYS;
 use serde_json::{Map, Value, json};
 
 use self::iam::IamResources;
@@ -149,11 +150,9 @@ impl Account {
     }
 
     fn put_log_group(&mut self, place: &Place<'_>, properties: &Map<String, Value>) -> PutResult {
-        const RETENTION_DAYS: [i64; 23] = [
-            1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653, 0,
-        ];
+        let is_known = |days: &i64| u64::try_from(*days).is_ok_and(|days| RETENTION_DAYS.contains(&days));
         let retention = properties.get("RetentionInDays").and_then(integer);
-        if let Some(days) = retention.filter(|days| *days == 0 || !RETENTION_DAYS.contains(days)) {
+        if let Some(days) = retention.filter(|days| !is_known(days)) {
             return Err(format!("RetentionInDays {days} is not a valid enum value"));
         }
         let arn = place.arn("logs", &format!("log-group:{}:*", place.name));

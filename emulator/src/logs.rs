@@ -13,6 +13,7 @@ mod state;
 mod tests;
 
 pub(crate) use self::access::{group_of, to_print};
+pub use self::group::RETENTION_DAYS;
 pub use self::state::{Group, Logs};
 use crate::service::{Answer, ApiError, Call};
 

@@ -1,5 +1,7 @@
 //! `#[derive(PropertySet)]`.
 
+use std::collections::BTreeSet;
+
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 use syn::{
@@ -29,12 +31,18 @@ struct Attributes {
 impl Attributes {
     /// Reads `#[property(…)]`. Returns `None` if the field has none.
     fn of(field: &Field) -> Result<Option<Self>> {
-        let Some(attribute) = field.attrs.iter().find(|attribute| attribute.path().is_ident("property")) else {
-            return Ok(None);
-        };
+        let mut attributes = field.attrs.iter().filter(|attribute| attribute.path().is_ident("property"));
+        let Some(attribute) = attributes.next() else { return Ok(None) };
+        if let Some(second) = attributes.next() {
+            return Err(Error::new_spanned(second, "write one `#[property(…)]` with everything in it"));
+        }
         let mut read = Self::default();
+        let mut names = BTreeSet::new();
         attribute.parse_nested_meta(|meta| {
             let name = meta.path.require_ident()?.to_string();
+            if !names.insert(name.clone()) {
+                return Err(meta.error("is there twice"));
+            }
             match name.as_str() {
                 "name" => read.name = Some(meta.value()?.parse()?),
                 "flatten" => {
@@ -138,6 +146,9 @@ fn part(index: usize, ident: &Ident, field: &Field, attributes: &Attributes) -> 
         (true, None) => {
             attributes.check_group(field)?;
             group_part(ident, field, attributes)
+        }
+        (false, Some(_)) if attributes.also.is_some() => {
+            Err(Error::new_spanned(field, "`also` is for `flatten`: a property has one value"))
         }
         (false, Some(name)) => property_part(index, ident, field, name, attributes),
         _ => Err(Error::new_spanned(field, "say either `name` or `flatten`")),
@@ -264,9 +275,97 @@ fn struct_check(attributes: &[Attribute]) -> Result<Option<Expr>> {
             if !meta.path.is_ident("check") {
                 return Err(meta.error("is not an attribute of a set of properties"));
             }
+            if check.is_some() {
+                return Err(meta.error("is there twice"));
+            }
             check = Some(meta.value()?.parse()?);
             Ok(())
         })?;
     }
     Ok(check)
+}
+
+#[cfg(test)]
+mod tests {
+    use syn::{DeriveInput, parse_quote};
+
+    use super::expand;
+
+    /// Returns the error of a struct that should not expand.
+    fn error(input: &DeriveInput) -> String {
+        expand(input).expect_err("a misuse").to_string()
+    }
+
+    #[test]
+    fn a_misuse_is_an_error_instead_of_being_ignored() {
+        let twice = parse_quote!(
+            struct S {
+                #[property(name = "A", chars = 1, chars = 2)]
+                a: String,
+            }
+        );
+        assert_eq!(error(&twice), "is there twice");
+        let two = parse_quote!(
+            struct S {
+                #[property(name = "A")]
+                #[property(replaces)]
+                a: String,
+            }
+        );
+        assert_eq!(error(&two), "write one `#[property(…)]` with everything in it");
+        let also = parse_quote!(
+            struct S {
+                #[property(name = "A", also = b)]
+                a: String,
+                b: String,
+            }
+        );
+        assert_eq!(error(&also), "`also` is for `flatten`: a property has one value");
+        let checks = parse_quote!(
+            #[properties(check = f)]
+            #[properties(check = g)]
+            struct S {}
+        );
+        assert_eq!(error(&checks), "is there twice");
+        let unknown = parse_quote!(
+            struct S {
+                #[property(name = "A", names = "B")]
+                a: String,
+            }
+        );
+        assert_eq!(error(&unknown), "is not an attribute of a property");
+        let neither = parse_quote!(
+            struct S {
+                #[property(replaces)]
+                a: String,
+            }
+        );
+        assert_eq!(error(&neither), "say either `name` or `flatten`");
+        let plain = parse_quote!(
+            struct S {
+                a: String,
+            }
+        );
+        assert_eq!(error(&plain), "say which property this is: `#[property(name = \"…\")]`");
+        let undocumented = parse_quote!(
+            struct S {
+                #[property(name = "A")]
+                a: String,
+            }
+        );
+        assert!(error(&undocumented).starts_with("document the property"));
+    }
+
+    #[test]
+    fn a_group_may_give_the_values_of_two_fields() {
+        let input = parse_quote! {
+            struct S {
+                #[property(flatten = Group, map = split, also = second)]
+                first: u8,
+                second: u8,
+            }
+        };
+        let code = expand(&input).expect("code").to_string();
+        assert!(code.contains("let (first , second) ="), "{code}");
+    }
 }

@@ -16,7 +16,7 @@ use crate::tags::{self, MAX_TAGS};
 /// Groups on a page when the caller does not say.
 const GROUPS: usize = 50;
 /// The days for which a group can keep its events [API reference, PutRetentionPolicy].
-const RETENTION_DAYS: [u64; 22] =
+pub const RETENTION_DAYS: [u64; 22] =
     [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653];
 
 impl Logs {

@@ -23,6 +23,10 @@ pub(super) fn exists(message: impl Into<String>) -> ApiError {
     ApiError::new(400, "ResourceExistsException", message)
 }
 
+pub(super) fn too_many_versions() -> ApiError {
+    ApiError::new(400, "LimitExceededException", "You've exceeded the number of versions that a secret can have.")
+}
+
 /// Creates the error for a secret that waits for its deletion. O: both texts are quoted in issues of
 /// hashicorp/terraform-provider-aws and external-secrets/external-secrets.
 pub(super) fn marked_for_deletion(deletion: &Deletion) -> ApiError {

@@ -2,12 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 /// The staging label of the version that readers get.
 pub(super) const CURRENT: &str = "AWSCURRENT";
 /// The staging label of the version that was current before.
 pub(super) const PREVIOUS: &str = "AWSPREVIOUS";
+
+/// Versions of one secret [SM reference_limits].
+const MAX_VERSIONS: usize = 100;
+/// A version stays for so long, with a label or without [SM reference_limits].
+const KEPT: Duration = Duration::from_hours(24);
 
 /// A secret.
 #[derive(Clone, Debug)]
@@ -26,7 +31,7 @@ pub struct Secret {
     pub created: SystemTime,
     /// The time at which its value, its description, its key, its tags or its deletion last changed.
     pub changed: SystemTime,
-    /// Every version ever written, oldest first; those without a staging label too.
+    /// The versions, oldest first; those without a staging label too, until there are too many.
     pub versions: Vec<Version>,
     /// Set while the secret waits for its deletion.
     pub deletion: Option<Deletion>,
@@ -103,6 +108,17 @@ impl Secret {
 
     pub(super) fn gone(&self, now: SystemTime) -> bool {
         self.deletion.as_ref().is_some_and(|deletion| deletion.gone <= now)
+    }
+
+    /// Makes room for one more version: the oldest without a label go, once they are a day old. Returns false if there are
+    /// not enough of them.
+    pub(super) fn make_room(&mut self, now: SystemTime) -> bool {
+        let is_over = |version: &Version| version.stages.is_empty() && version.created + KEPT <= now;
+        while self.versions.len() >= MAX_VERSIONS {
+            let Some(at) = self.versions.iter().position(is_over) else { return false };
+            self.versions.remove(at);
+        }
+        true
     }
 
     /// Adds a version and moves labels to it. Where `AWSCURRENT` is taken from, `AWSPREVIOUS` goes.

@@ -190,6 +190,30 @@ fn tokens_of_writes() {
 }
 
 #[test]
+fn a_secret_has_a_hundred_versions_that_are_younger_than_a_day() {
+    let mut account = Account::with_secret();
+    let put = |number: u64| {
+        let token = format!("00000000-0000-0000-0000-{number:012}");
+        json!({"SecretId": "app/x", "SecretString": number.to_string(), "ClientRequestToken": token})
+    };
+    account.now += Duration::from_hours(1);
+    for number in 2..=100 {
+        account.ok("PutSecretValue", put(number));
+    }
+    for operation in ["PutSecretValue", "UpdateSecret"] {
+        assert_eq!(account.refused(operation, put(101)).0, "LimitExceededException", "{operation}");
+    }
+    account.ok("PutSecretValue", put(100));
+    account.now += Duration::from_hours(23);
+    account.ok("PutSecretValue", put(101));
+    let first = json!({"SecretId": "app/x", "VersionId": T1});
+    assert_eq!(account.refused("GetSecretValue", first).0, "ResourceNotFoundException", "the oldest is gone");
+    assert_eq!(account.refused("UpdateSecret", put(102)).0, "LimitExceededException", "the next is an hour younger");
+    account.now += Duration::from_hours(1);
+    account.ok("UpdateSecret", put(102));
+}
+
+#[test]
 fn metadata_updates_create_no_version() {
     let mut account = Account::with_secret();
     let answer = account.ok("UpdateSecret", json!({"SecretId": "app/x", "Description": "new", "KmsKeyId": "k"}));

@@ -54,6 +54,9 @@ impl SecretsManager {
             Some(version) if version.value == value => {}
             Some(_) => return Err(token_in_use(secret, token)),
             None => {
+                if !secret.make_room(call.now) {
+                    return Err(errors::too_many_versions());
+                }
                 let mut stages: BTreeSet<String> = texts(&call.input, "VersionStages").into_iter().collect();
                 if stages.is_empty() {
                     stages.insert(CURRENT.to_owned());
@@ -74,6 +77,9 @@ impl SecretsManager {
         // Even with the same value: this operation always creates a new version [SMAPI UpdateSecret].
         if secret.version(token).is_some() {
             return Err(token_in_use(secret, token));
+        }
+        if value.is_some() && !secret.make_room(call.now) {
+            return Err(errors::too_many_versions());
         }
         if let Some(description) = text(&call.input, "Description") {
             secret.description = Some(description.to_owned()).filter(|text| !text.is_empty());
