@@ -7,6 +7,8 @@ mod generate;
 
 /// Create, update, replace, delete, and what goes wrong with each.
 mod cases;
+/// A request that meets a deadline, a denial or a deletion.
+mod disturbances;
 /// Resources of others are never adopted, changed or deleted.
 mod ownership;
 /// The resource types.

@@ -4,7 +4,7 @@
 macro_rules! battery {
     ($($name:ident: $subject:ident $(and $on_v2:ident)?,)+) => {
         $(mod $name {
-            use super::{cases, ownership, run, subjects::$subject, sweeps};
+            use super::{cases, disturbances, ownership, run, subjects::$subject, sweeps};
 
             with_every_case!(tests $subject);
 
@@ -61,6 +61,9 @@ macro_rules! with_every_case {
             ownership::a_create_does_not_adopt_what_has_lost_its_mark
             ownership::an_update_refuses_what_has_lost_its_mark
             ownership::a_delete_refuses_what_has_lost_its_mark
+            disturbances::a_deadline_at_any_moment_is_answered_or_carried_on_from
+            disturbances::a_denied_operation_is_named_and_cleaned_up_after
+            disturbances::a_resource_deleted_during_a_request_leaves_nothing_behind
             sweeps::every_single_fault_at_every_call_is_survived
             sweeps::every_pair_of_lost_replies_is_survived
             sweeps::a_sample_of_throttled_calls_around_lost_replies_is_survived
