@@ -97,14 +97,40 @@ impl Front {
         self.invoke(event.payload()).await?;
         assert_eq!(accepted() - before, 1 + self.lost_receipts, "one event, one answer");
         let body = self.aws.with(|world| world.responses.take_answer(&url)).expect("an Ok invocation has answered");
+        Ok(self.read(event, &body))
+    }
+
+    /// Delivers two addressed events at once, the second one after a pause, and returns the answer to each. They may be
+    /// one event that is delivered twice: its answers are in the order in which they came in.
+    ///
+    /// # Panics
+    /// If one of the events is not answered, or as [`Self::deliver`] does.
+    pub async fn deliver_both(&mut self, first: &Event, pause: Duration, second: &Event) -> [Answer; 2] {
+        let before = self.aws.with(|world| world.responses.puts().len());
+        let (one, other) = tokio::join!(self.invoke(first.payload()), async {
+            tokio::time::sleep(pause).await;
+            self.invoke(second.payload()).await
+        });
+        one.and(other).expect("both events should be answered");
+        let mut puts = self.aws.with(|world| world.responses.puts()[before..].to_vec());
+        puts.retain(|put| put.status == 200);
+        assert_eq!(puts.len(), 2, "two events, two answers");
+        [first, second].map(|event| {
+            let ours = puts.iter().position(|put| event.0["ResponseURL"] == put.url).expect("each event is answered");
+            self.read(event, &puts.remove(ours).body)
+        })
+    }
+
+    /// Reads and keeps the answer to an event.
+    fn read(&mut self, event: &Event, body: &[u8]) -> Answer {
         assert!(body.len() <= 4096, "{} bytes", body.len());
-        let answer = Answer(serde_json::from_slice(&body).expect("an answer is JSON"));
+        let answer = Answer(serde_json::from_slice(body).expect("an answer is JSON"));
         for name in ["StackId", "RequestId", "LogicalResourceId"] {
             assert_eq!(answer.0[name], event.0[name], "{name} must be repeated");
         }
         assert!(answer.is_success() || !answer.reason().is_empty(), "FAILED needs a Reason");
         self.answers.push(answer.clone());
-        Ok(answer)
+        answer
     }
 
     /// Runs the function on any payload.

@@ -1,8 +1,6 @@
 //! Any properties at all, of every type: one answer within its size, nothing created by a refusal, and nothing left by
 //! the Delete.
 
-use std::collections::BTreeSet;
-
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use provisioner::resource::ResourceKind;
@@ -81,15 +79,6 @@ async fn names(world: &mut World, kind: ResourceKind) -> Vec<String> {
     names.split(", ").map(str::to_owned).collect()
 }
 
-/// Returns everything that exists.
-fn things(world: &World) -> BTreeSet<String> {
-    let now = world.aws.clock().now();
-    world.aws.with(|world| {
-        let secrets = world.secrets.secrets().filter(|secret| secret.deletion.is_none()).map(|it| it.arn.clone());
-        secrets.chain(world.agentcore.holdings(now).into_keys()).collect()
-    })
-}
-
 proptest! {
     #![proptest_config(ProptestConfig { cases: 240, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -106,16 +95,16 @@ proptest! {
             let mut properties = sufficient(kind, &scene);
             let known = known.into_iter().map(|(index, value)| (index.get(&names).clone(), value));
             properties.as_object_mut().expect("a map").extend(known.chain(unknown));
-            let before = things(&scene.world);
+            let before = scene.world.things();
             let create = Event::new("Create", kind.type_name(), "Thing", properties);
             let answer = scene.world.send(create.clone()).await;
             if answer.physical_id().starts_with("pending:") {
                 prop_assert!(!answer.is_success());
-                prop_assert_eq!(things(&scene.world), before.clone(), "a refusal created something: {}", answer.reason());
+                prop_assert_eq!(scene.world.things(), before.clone(), "a refusal created something: {}", answer.reason());
             }
             let delete = create.with("RequestType", "Delete").with("PhysicalResourceId", answer.physical_id());
             scene.world.send(delete).await.success();
-            prop_assert_eq!(things(&scene.world), before);
+            prop_assert_eq!(scene.world.things(), before);
             Ok(())
         })?;
     }

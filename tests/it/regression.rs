@@ -54,10 +54,8 @@ async fn a_cancelled_create_does_not_create_again_what_its_delete_removed() {
         let mut world = World::with_settings(Settings { runtime_transition: slow, ..Settings::default() });
         let creation = world.address(create(RUNTIME, runtime(json!({}))));
         let removal = world.address(delete(RUNTIME, &invented(RUNTIME), runtime(json!({}))));
-        let _ = tokio::join!(world.invoke(creation.payload()), async {
-            sleep(Duration::from_millis(offset * 300)).await;
-            world.invoke(removal.payload()).await
-        });
+        let [_, removed] = world.deliver_both(&creation, Duration::from_millis(offset * 300), &removal).await;
+        removed.success();
         assert!(world.runtime_names().is_empty(), "left at {offset}");
     }
 }
@@ -69,14 +67,16 @@ async fn a_delete_waits_longer_than_a_cancelled_create_that_is_delayed() {
     let fresh = world.put_fresh_role();
     let creation = world.address(create(RUNTIME, runtime(json!({"RoleArn": fresh}))));
     let removal = world.address(delete(RUNTIME, &invented(RUNTIME), runtime(json!({"RoleArn": fresh}))));
-    let _ = tokio::join!(world.invoke(creation.payload()), world.invoke(removal.payload()));
+    let [_, removed] = world.deliver_both(&creation, Duration::ZERO, &removal).await;
+    removed.success();
     assert!(world.runtime_names().is_empty());
 
     let mut world = World::new();
     world.fault("CreateSecret", 1, 20, FaultEffect::Throttled);
     let creation = world.address(create(SECRET, secret(json!({}))));
     let removal = world.address(delete(SECRET, &invented(SECRET), secret(json!({}))));
-    let _ = tokio::join!(world.invoke(creation.payload()), world.invoke(removal.payload()));
+    let [_, removed] = world.deliver_both(&creation, Duration::ZERO, &removal).await;
+    removed.success();
     assert!(!world.has_secret(SECRET_NAME));
 }
 
@@ -139,10 +139,8 @@ async fn the_rollback_of_a_rename_in_flight_removes_the_new_name() {
     let created = world.send(create(RUNTIME, old.clone())).await.success();
     let rename = world.address(update(RUNTIME, &created.physical_id(), new.clone(), old.clone()));
     let rollback = world.address(update(RUNTIME, &created.physical_id(), old, new));
-    let _ = tokio::join!(world.invoke(rename.payload()), async {
-        sleep(Duration::from_secs(3)).await;
-        world.invoke(rollback.payload()).await
-    });
+    let [_, rolled_back] = world.deliver_both(&rename, Duration::from_secs(3), &rollback).await;
+    assert_eq!(rolled_back.success().physical_id(), created.physical_id());
     assert_eq!(world.runtime_names(), ["mcp_server"]);
 
     let mut world = World::new();
@@ -194,13 +192,9 @@ async fn two_deliveries_of_one_update_agree_on_a_generated_key() {
     let created = world.send(create(SECRET, secret(json!({})))).await.success();
     let new = secret(json!({"GeneratedKeys": ["KEY"]}));
     let change = world.address(update(SECRET, &created.physical_id(), new, secret(json!({}))));
-    let before = world.aws.with(|world| world.responses.puts().len());
-    let _ = tokio::join!(world.invoke(change.payload()), world.invoke(change.payload()));
-    world.aws.with(|world| {
-        for put in &world.responses.puts()[before..] {
-            assert!(!String::from_utf8_lossy(&put.body).contains("FAILED"));
-        }
-    });
+    for answer in world.deliver_both(&change, Duration::ZERO, &change).await {
+        answer.success();
+    }
 }
 
 /// A rollback generated a third key, and locked out every client that had the first.

@@ -175,6 +175,26 @@ impl World {
         self.aws.with(|world| world.agentcore.resource_policies().clone())
     }
 
+    /// Returns everything that exists in the account with its condition, by kind and name: what AgentCore holds, secrets
+    /// that are not scheduled for deletion, and log groups that somebody configured. AgentCore creates the group of a
+    /// container, and leaves it when the runtime is deleted.
+    pub(crate) fn things(&self) -> BTreeMap<String, String> {
+        let now = self.aws.clock().now();
+        self.aws.with(|world| {
+            let held = world.agentcore.holdings(now).into_iter().map(|(thing, held)| (thing, held.condition));
+            let secrets = world.secrets.secrets().filter(|secret| secret.deletion.is_none());
+            let secrets =
+                secrets.map(|secret| (secret.arn.clone(), format!("{:?} {:?}", secret.current(), secret.tags)));
+            let groups = world.logs.groups().filter_map(|name| {
+                let group = world.logs.group(name).expect("a group that is listed");
+                let configured = group.retention_days.is_some() || group.kms_key.is_some() || !group.tags.is_empty();
+                configured
+                    .then(|| (format!("log group {name}"), format!("{:?} {:?}", group.retention_days, group.tags)))
+            });
+            held.chain(secrets).chain(groups).collect()
+        })
+    }
+
     /// Returns everything that left the function: log lines and answers.
     pub(crate) fn everything_said(&self) -> String {
         let mut text = self.log.lines().join("\n");

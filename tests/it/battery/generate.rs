@@ -4,7 +4,7 @@
 macro_rules! battery {
     ($($name:ident: $subject:ident $(and $on_v2:ident)?,)+) => {
         $(mod $name {
-            use super::{cases, ownership, run, subjects::$subject, sweeps};
+            use super::{cases, disturbances, ownership, run, subjects::$subject, sweeps};
 
             with_every_case!(tests $subject);
 
@@ -12,6 +12,14 @@ macro_rules! battery {
                 with_every_case!(tests_on_v2 $subject);
             })?
         })+
+
+        /// A resource type without a line in `battery!` is a failure.
+        #[test]
+        fn every_resource_type_has_its_battery() {
+            let types = [$(<subjects::$subject as Subject>::TYPE),+];
+            let missing: Vec<_> = ResourceKind::ALL.iter().filter(|kind| !types.contains(&kind.type_name())).collect();
+            assert!(missing.is_empty(), "{missing:?}");
+        }
     };
 }
 
@@ -27,7 +35,8 @@ macro_rules! with_every_case {
             cases::a_replacement_stands_until_the_cleanup_deletes_the_old_resource
             cases::the_rollback_of_a_replacement_finds_the_old_resource_by_either_id
             cases::a_rollback_restores_the_old_properties
-            cases::a_delete_waits_until_the_resource_is_gone_and_may_be_repeated
+            cases::a_delete_waits_until_the_resource_is_gone
+            cases::a_delete_may_be_repeated
             cases::a_resource_deleted_behind_our_back_is_created_again_and_its_delete_succeeds
             cases::the_same_create_delivered_again_creates_one_resource
             cases::a_create_whose_reply_is_lost_creates_one_resource
@@ -52,8 +61,13 @@ macro_rules! with_every_case {
             ownership::a_create_does_not_adopt_what_has_lost_its_mark
             ownership::an_update_refuses_what_has_lost_its_mark
             ownership::a_delete_refuses_what_has_lost_its_mark
+            disturbances::a_deadline_at_any_moment_is_answered_or_carried_on_from
+            disturbances::a_denied_operation_is_named_and_cleaned_up_after
+            disturbances::a_resource_deleted_during_a_request_leaves_nothing_behind
             sweeps::every_single_fault_at_every_call_is_survived
             sweeps::every_pair_of_lost_replies_is_survived
+            sweeps::a_sample_of_throttled_calls_around_lost_replies_is_survived
+            sweeps::a_sample_of_kills_next_to_faults_is_carried_on_from
             sweeps::a_kill_at_any_moment_is_carried_on_from
             sweeps::random_faults_are_survived_and_a_seed_repeats_its_trace
         }

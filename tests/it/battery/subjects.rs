@@ -31,7 +31,7 @@ const UNLISTED: &str = "tags are not listed";
 const SETTLED: [(&str, &str); 8] = {
     const NO_STATUS: &str = "it has no status: AgentCore answers a call about it when it is done";
     [
-        ("a_delete_waits_until_the_resource_is_gone_and_may_be_repeated", NO_STATUS),
+        ("a_delete_waits_until_the_resource_is_gone", NO_STATUS),
         ("a_slow_create_is_carried_on_by_the_next_delivery", NO_STATUS),
         ("a_create_that_never_ends_is_answered_before_cloudformation_gives_up", NO_STATUS),
         ("a_failed_create_carries_the_reason_and_the_id_and_is_cleaned_up", NO_STATUS),

@@ -7,7 +7,7 @@ use emulator::agentcore_control::PlatformVersion;
 use emulator::faults::{Fault, FaultEffect};
 use emulator::settings::Settings;
 use harness::{Answer, Event};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::{Stage, Subject, USUAL};
@@ -23,9 +23,11 @@ pub(crate) const EFFECTS: [(FaultEffect, u64); 4] = [
 ];
 /// The seeds of random lives.
 const SEEDS: u64 = 200;
-/// The number of pairs that one life is repeated with at most, on each platform. Where there are more, every n-th one
-/// counts: all pairs of the longest life would take minutes.
+/// The number of pairs of lost replies that one life is repeated with at most, on each platform version, where the battery
+/// takes a sample. Where there are more, every n-th one counts: all pairs of every life would take minutes.
 const PAIRS_MAX: [(PlatformVersion, usize); 2] = [(PlatformVersion::V1, 200), (PlatformVersion::V2, 40)];
+/// The number of other pairs that one life is repeated with at most.
+const MIXED_PAIRS_MAX: usize = 40;
 
 /// Delivers an event as Lambda does: again after a minute and after two more, until it is answered. `kill` is when the
 /// function is killed, if it is running then.
@@ -34,7 +36,8 @@ pub(crate) async fn deliver(world: &mut World, event: Event, kill: Option<Instan
     deliver_addressed(world, &event, kill).await
 }
 
-async fn deliver_addressed(world: &mut World, event: &Event, kill: Option<Instant>) -> Answer {
+/// Delivers an addressed event as Lambda does.
+pub(super) async fn deliver_addressed(world: &mut World, event: &Event, kill: Option<Instant>) -> Answer {
     for pause in [1, 2, 0] {
         let far = Instant::now() + Duration::from_hours(24);
         let kill = kill.filter(|kill| *kill > Instant::now()).unwrap_or(far);
@@ -48,7 +51,7 @@ async fn deliver_addressed(world: &mut World, event: &Event, kill: Option<Instan
 
 /// Returns settings with which calls take a second, Gets and lists lag by different times, and every list has several
 /// pages.
-fn settings() -> Settings {
+pub(super) fn settings() -> Settings {
     Settings {
         call_latency: Duration::from_secs(1),
         get_lag: Duration::from_secs(4),
@@ -90,13 +93,18 @@ struct Trace {
     took: Duration,
     /// The resource after each step.
     shapes: Vec<Value>,
+    /// The attributes in each answer, without what belongs to this life alone.
+    attributes: Vec<Value>,
 }
 
 /// A life under way.
 struct Life<S> {
     stage: Stage<S>,
+    /// A resource of somebody else, if there is one.
+    strangers: Vec<String>,
     kill: Option<Instant>,
     shapes: Vec<Value>,
+    attributes: Vec<Value>,
 }
 
 impl<S: Subject> Life<S> {
@@ -107,8 +115,21 @@ impl<S: Subject> Life<S> {
     async fn update(&mut self, id: &str, new: &Value, old: &Value) -> Answer {
         let event = self.stage.change(id, new, old);
         let answer = self.deliver(event).await.success();
-        self.shapes.push(self.stage.shape(&answer.physical_id()));
+        self.record(&answer);
         answer
+    }
+
+    /// Keeps what a successful step led to.
+    fn record(&mut self, answer: &Answer) {
+        let id = answer.physical_id();
+        self.shapes.push(self.stage.shape(&id));
+        let mut attributes = answer.0["Data"].clone();
+        for (name, value) in attributes.as_object_mut().expect("attributes") {
+            let text = value.as_str().expect("an attribute is a string");
+            let own = S::OWN_ATTRIBUTES.contains(&name.as_str());
+            *value = if own { json!(!text.is_empty()) } else { json!(text.replace(&id, "<id>")) };
+        }
+        self.attributes.push(attributes);
     }
 
     async fn delete(&mut self, id: &str, properties: &Value) {
@@ -124,7 +145,7 @@ impl<S: Subject> Life<S> {
         self.delete(&second, new).await;
         let third = self.update(&id, new, old).await.physical_id();
         self.delete(&id, old).await;
-        self.stage.expect_only(&[&third]);
+        self.stage.expect_only(&[self.strangers.as_slice(), std::slice::from_ref(&third)].concat());
         third
     }
 }
@@ -132,14 +153,18 @@ impl<S: Subject> Life<S> {
 /// Creates, updates, replaces and deletes a resource. Returns `None` if the life ended early for a reason that
 /// [`Subject::EXCUSE`] gives.
 async fn life<S: Subject>(variant: &str, plan: &Plan) -> Option<Trace> {
-    let stage = Stage::<S>::with(settings()).await;
+    let mut stage = Stage::<S>::with(settings()).await;
     S::prepare(&stage.world, variant);
+    let strangers: Vec<_> =
+        S::CREATES.then(|| stage.subject.strangers(&stage.world, &format!("{}2", S::NAME))).into_iter().collect();
+    stage.settle().await;
+    stage.before = stage.world.things();
     let (started, before) = (Instant::now(), stage.world.call_count());
     for fault in &plan.faults {
         stage.world.aws.faults().add(fault.clone());
     }
     let kill = plan.kill.map(|kill| started + kill);
-    let mut life = Life { stage, kill, shapes: Vec::new() };
+    let mut life = Life { stage, strangers, kill, shapes: Vec::new(), attributes: Vec::new() };
 
     let mut properties = life.stage.subject.properties();
     let event = life.stage.creation(&properties);
@@ -150,11 +175,11 @@ async fn life<S: Subject>(variant: &str, plan: &Plan) -> Option<Trace> {
         assert!(created.reason().contains(excuse), "{}", created.reason());
         life.kill = None;
         life.delete(&id, &properties).await;
-        life.stage.expect_only(&[]);
+        life.stage.expect_nothing_new();
         return None;
     }
     assert!(created.is_success(), "{variant}: {plan:?}: {}", created.reason());
-    life.shapes.push(life.stage.shape(&id));
+    life.record(&created);
     for (number, changed) in life.stage.subject.changed().into_iter().enumerate() {
         let updated = life.update(&id, &changed, &properties).await;
         assert_eq!(updated.physical_id(), id);
@@ -168,8 +193,9 @@ async fn life<S: Subject>(variant: &str, plan: &Plan) -> Option<Trace> {
         properties = replaced;
     }
     life.delete(&id, &properties).await;
-    life.stage.expect_only(&[]);
-    Some(Trace { calls: life.stage.world.calls_since(before), took: started.elapsed(), shapes: life.shapes })
+    life.stage.expect_nothing_new();
+    let Life { stage, shapes, attributes, .. } = life;
+    Some(Trace { calls: stage.world.calls_since(before), took: started.elapsed(), shapes, attributes })
 }
 
 /// Returns the kinds of worlds to live in, and whether the life there is short. Time is short, too: a replacement doubles a
@@ -185,6 +211,7 @@ async fn survive<S: Subject>(variant: &str, plan: &Plan, reference: &Trace) -> O
     let trace = life::<S>(variant, plan).await;
     if let Some(trace) = &trace {
         assert_eq!(trace.shapes, reference.shapes, "{variant}: {plan:?}");
+        assert_eq!(trace.attributes, reference.attributes, "{variant}: {plan:?}");
     }
     trace
 }
@@ -205,18 +232,52 @@ pub(super) async fn every_single_fault_at_every_call_is_survived<S: Subject>() {
     }
 }
 
+/// Returns the items, or every n-th one if there are more than `max`.
+fn sample<T>(items: Vec<T>, max: usize) -> impl Iterator<Item = T> {
+    let step = items.len().div_ceil(max).max(1);
+    items.into_iter().step_by(step)
+}
+
+/// Returns each call with each later one.
+fn pairs(calls: usize) -> Vec<(usize, usize)> {
+    (1..=calls).flat_map(|first| (first + 1..=calls).map(move |second| (first, second))).collect()
+}
+
+/// Survives every pair in the usual world of platform version V1, and a sample elsewhere.
 pub(super) async fn every_pair_of_lost_replies_is_survived<S: Subject>() {
     let (_, pairs_max) = PAIRS_MAX.into_iter().find(|(version, _)| *version == platform()).expect("a number");
+    let lost = || (FaultEffect::ReplyLostAfter, 1);
     for (variant, _) in variants::<S>() {
         let reference = reference::<S>(variant, true).await;
-        let calls = reference.calls.len();
-        let pairs: Vec<_> =
-            (1..=calls).flat_map(|first| (first + 1..=calls).map(move |second| (first, second))).collect();
-        for (first, second) in pairs.iter().step_by(pairs.len().div_ceil(pairs_max).max(1)) {
-            let lost = || (FaultEffect::ReplyLostAfter, 1);
-            let plan = Plan { short: true, ..Plan::default() }.hit(*first, lost()).hit(*second, lost());
+        let all = pairs(reference.calls.len());
+        let is_sampled = variant != USUAL || platform() == PlatformVersion::V2;
+        let pairs_max = if is_sampled { pairs_max } else { usize::MAX };
+        for (first, second) in sample(all, pairs_max) {
+            let plan = Plan { short: true, ..Plan::default() }.hit(first, lost()).hit(second, lost());
             survive::<S>(variant, &plan, &reference).await;
         }
+    }
+}
+
+pub(super) async fn a_sample_of_throttled_calls_around_lost_replies_is_survived<S: Subject>() {
+    let reference = reference::<S>(USUAL, true).await;
+    let (throttled, lost) = ((FaultEffect::Throttled, 8), (FaultEffect::ReplyLostAfter, 1));
+    for (number, (first, second)) in sample(pairs(reference.calls.len()), MIXED_PAIRS_MAX).enumerate() {
+        let effects = [throttled.clone(), lost.clone()];
+        let [one, other] = if number % 2 == 0 { effects } else { [lost.clone(), throttled.clone()] };
+        let plan = Plan { short: true, ..Plan::default() }.hit(first, one).hit(second, other);
+        survive::<S>(USUAL, &plan, &reference).await;
+    }
+}
+
+pub(super) async fn a_sample_of_kills_next_to_faults_is_carried_on_from<S: Subject>() {
+    let reference = reference::<S>(USUAL, true).await;
+    let calls = 1..=reference.calls.len();
+    let kills = calls.flat_map(|nth| (0..reference.took.as_secs()).map(move |seconds| (nth, seconds)));
+    for (number, (nth, seconds)) in sample(kills.collect(), MIXED_PAIRS_MAX).enumerate() {
+        let kill = Some(Duration::from_secs(seconds) + Duration::from_millis(250));
+        let plan = Plan { kill, short: true, ..Plan::default() }.hit(nth, EFFECTS[number % EFFECTS.len()].clone());
+        survive::<S>(USUAL, &plan, &reference).await;
     }
 }
 

@@ -75,10 +75,6 @@ impl Subject for ApiKeySubject {
         json!({"source": provider.secret.source(), "key": key, "tags": provider.tags})
     }
 
-    fn is_ready(&self, _: &World, _: &str) -> bool {
-        true
-    }
-
     fn strangers(&self, world: &World, name: &str) -> String {
         let input = json!({"name": name, "apiKey": "theirs"});
         world.somebody(ServiceId::AgentCoreControl, "CreateApiKeyCredentialProvider", input);

@@ -55,10 +55,6 @@ impl Subject for IdentitySubject {
         json!({"urls": identity.return_urls, "tags": identity.tags})
     }
 
-    fn is_ready(&self, _: &World, _: &str) -> bool {
-        true
-    }
-
     fn strangers(&self, world: &World, name: &str) -> String {
         world.somebody(ServiceId::AgentCoreControl, "CreateWorkloadIdentity", json!({"name": name}));
         name.to_owned()

@@ -34,6 +34,8 @@ impl Subject for SecretSubject {
         ),
     ];
 
+    const OWN_ATTRIBUTES: &'static [&'static str] = &["VersionId"];
+
     async fn scene(settings: Settings) -> (World, Self) {
         (World::with_settings(settings), Self)
     }

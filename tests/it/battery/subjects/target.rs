@@ -29,6 +29,7 @@ impl Subject for TargetSubject {
     /// Killed between undoing a creation and repeating it. A target that is gone may have been deleted by the Delete of
     /// this very Create, cancelled, so that the next delivery must not create it again.
     const EXCUSE: Option<&'static str> = Some("it was deleted while this request worked on it");
+    const OWN_ATTRIBUTES: &'static [&'static str] = &["TargetId"];
     const VARIANTS: &'static [&'static str] = &[USUAL, FLAKY];
 
     async fn scene(settings: Settings) -> (World, Self) {
@@ -76,11 +77,9 @@ impl Subject for TargetSubject {
         })
     }
 
-    /// Returns true for a synchronization, too. One that is requested again, because its reply was lost, may run after
-    /// the first has listed the tools.
     fn is_ready(&self, world: &World, id: &str) -> bool {
         let now = world.aws.clock().now();
-        look(world, id, |target| matches!(target.status(now), Status::Ready | Status::Synchronizing))
+        look(world, id, |target| target.status(now) == Status::Ready)
     }
 
     fn strangers(&self, world: &World, name: &str) -> String {
