@@ -160,7 +160,7 @@ pub(crate) async fn delete_unless_in_use<P: Provisioned>(job: &Job<'_>, id: &P::
             Err(error @ Error::Api(_)) if live.phase() == Phase::AwaitingConsent => {
                 Err(awaiting_consent::<P>(id, &live, &error))
             }
-            Err(error) if P::is_conflict(&error) => {
+            Err(error) if P::is_deletion_conflict(&error) => {
                 // A change of the resource itself, or of another one that blocks it, ends by itself.
                 let changing = live.is_changing() || P::is_busy(job, &P::name(id, &live)).await?;
                 conflict.tolerate(error, changing, live.pending())

@@ -97,9 +97,9 @@ impl Provisioned for Gateway {
 
     /// A gateway with targets refuses to be deleted. The documented error is ConflictException, and a
     /// ValidationException would mean the same.
-    fn is_conflict(error: &Error) -> bool {
+    fn is_deletion_conflict(error: &Error) -> bool {
         let about_targets = || error.is(ApiErrorKind::Other) && error.api().is_some_and(|it| it.mentions("target"));
-        error.is(ApiErrorKind::Conflict) || about_targets()
+        Self::is_conflict(error) || about_targets()
     }
 
     /// Our targets are resources of their own, which CloudFormation deletes first. Targets of others stop the deletion.

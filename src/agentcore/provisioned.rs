@@ -71,6 +71,10 @@ pub(crate) trait Provisioned: Sized {
     fn is_conflict(error: &Error) -> bool {
         error.is(ApiErrorKind::Conflict)
     }
+    /// Returns true if a refusal to delete may pass.
+    fn is_deletion_conflict(error: &Error) -> bool {
+        Self::is_conflict(error)
+    }
     /// Returns true if a change of something else explains a conflict about the resource of this name.
     async fn is_busy(_job: &Job<'_>, _name: &Self::Name) -> Result<bool, Error> {
         Ok(false)
