@@ -225,7 +225,12 @@ pub(crate) async fn get<P: Provisioned>(job: &Job<'_>, id: &P::Id) -> Result<Opt
     with_ownership(job, id, live).await
 }
 
-async fn with_ownership<P: Provisioned>(job: &Job<'_>, id: &P::Id, live: P::Live) -> Result<Option<Found<P>>, Error> {
+/// Adds the ownership to a resource. Returns `None` if it was deleted.
+pub(super) async fn with_ownership<P: Provisioned>(
+    job: &Job<'_>,
+    id: &P::Id,
+    live: P::Live,
+) -> Result<Option<Found<P>>, Error> {
     let ownership = P::ownership(job, &live).await?;
     Ok(ownership.map(|ownership| Found { id: id.clone(), live, ownership }))
 }

@@ -52,6 +52,7 @@ macro_rules! with_every_case {
             ownership::a_create_does_not_adopt_what_has_lost_its_mark
             ownership::an_update_refuses_what_has_lost_its_mark
             ownership::a_delete_refuses_what_has_lost_its_mark
+            ownership::a_delete_leaves_a_strangers_resource_alone_whose_own_deletion_fails
             sweeps::every_single_fault_at_every_call_is_survived
             sweeps::every_pair_of_lost_replies_is_survived
             sweeps::a_kill_at_any_moment_is_carried_on_from
