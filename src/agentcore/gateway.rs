@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use aws_sdk_bedrockagentcorecontrol::operation::create_gateway::builders::CreateGatewayFluentBuilder;
 use aws_sdk_bedrockagentcorecontrol::operation::get_gateway::GetGatewayOutput;
 use aws_sdk_bedrockagentcorecontrol::operation::update_gateway::builders::UpdateGatewayFluentBuilder;
-use aws_sdk_bedrockagentcorecontrol::types::{GatewayStatus, TargetStatus};
+use aws_sdk_bedrockagentcorecontrol::types::GatewayStatus;
 use aws_smithy_types::DateTime;
 
 use super::gateway_target::{self, GatewayTarget, TargetRef};
@@ -109,7 +109,7 @@ impl Provisioned for Gateway {
         for target in &targets {
             let id = TargetRef::new(id, target.target_id());
             let live = GatewayTarget::get(job, &id).await?;
-            if live.is_some_and(|live| *live.status() != TargetStatus::Deleting) {
+            if live.is_some_and(|live| live.phase() != Phase::Deleting) {
                 standing.push(target.name().to_owned());
             }
         }

@@ -242,6 +242,11 @@ impl Live for GetGatewayTargetOutput {
     }
 }
 
+/// Returns true if the gateway serves the target's tools: those that it listed before, if its last synchronization failed.
+pub(crate) fn has_tools(live: &GetGatewayTargetOutput) -> bool {
+    live.phase() == Phase::Ready || *live.status() == TargetStatus::SynchronizeUnsuccessful
+}
+
 /// Returns true if another attempt would end in the same way.
 fn is_permanent(live: &GetGatewayTargetOutput) -> bool {
     let reasons = live.reasons();

@@ -280,8 +280,8 @@ async fn a_gateway_of_ours_that_cannot_be_converged_is_named() {
     assert!(other.failure().starts_with("`SearchType` is not what it is in gateway mcp-"), "{}", other.reason());
 }
 
-/// A gateway whose targets block its deletion may say so in a ValidationException. The words of a property are no such
-/// reason.
+/// A gateway whose targets block its deletion may say so in a ValidationException. A refused property says nothing about
+/// them.
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn a_refused_role_is_told_as_soon_whatever_its_name_is() {
     for role in ["no", "target"] {
