@@ -176,7 +176,11 @@ pub(crate) async fn delete_unless_in_use<P: Provisioned>(job: &Job<'_>, id: &P::
                 deleting(Some(first.at))
             }
             Ok(None) => Ok(Progress::Done(Deleted::Gone { had_failed })),
-            Err(error @ Error::Api(_)) if live.phase() == Phase::AwaitingConsent => {
+            // Throttling, a denial or a lost reply has nothing to do with the consent.
+            Err(error)
+                if live.phase() == Phase::AwaitingConsent
+                    && (error.is(ApiErrorKind::Conflict) || error.is(ApiErrorKind::Other)) =>
+            {
                 Err(awaiting_consent::<P>(id, &live, &error))
             }
             Err(error) if P::is_deletion_conflict(&error) => {
