@@ -85,6 +85,10 @@ impl<N: NamedNoun> Provisioned for N {
         is_ours_by_name(job, live)
     }
 
+    fn is_from_request(job: &Job<'_>, live: &N::Live) -> bool {
+        was_created_since_request(job, live)
+    }
+
     fn is_conflict(error: &Error) -> bool {
         N::is_conflict(error)
     }
@@ -118,9 +122,12 @@ impl<T: WithoutStatus> Live for T {
 /// Decides if a resource without listed tags is ours. Nobody else derives a name from this stack's id. Moreover, a Create
 /// adopts only a resource that was created after its request.
 fn is_ours_by_name(job: &Job<'_>, live: &impl NamedLive) -> bool {
-    let Common { name, created, .. } = live.common();
-    let requested = || job.requested_at().zip(time(*created)).is_some_and(|(requested, created)| created >= requested);
-    job.requester().is_derived_name(name) && (job.request_type != RequestType::Create || requested())
+    job.requester().is_derived_name(&live.common().name)
+        && (job.request_type != RequestType::Create || was_created_since_request(job, live))
+}
+
+fn was_created_since_request(job: &Job<'_>, live: &impl NamedLive) -> bool {
+    job.requested_at().zip(time(live.common().created)).is_some_and(|(requested, created)| created >= requested)
 }
 
 /// Returns a time of AgentCore's as the clock's.

@@ -63,6 +63,11 @@ pub(crate) trait Provisioned: Sized {
     fn is_ours_unproven(_job: &Job<'_>, _live: &Self::Live) -> bool {
         false
     }
+    /// Returns true if a resource of ours was provably created after this request, and so by a delivery of it. A noun
+    /// whose live configuration can be compared with the desired one needs no such proof.
+    fn is_from_request(_job: &Job<'_>, _live: &Self::Live) -> bool {
+        false
+    }
     /// Returns true if another attempt at the operation that failed may succeed.
     fn may_pass(_live: &Self::Live) -> bool {
         false
