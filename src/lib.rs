@@ -20,12 +20,13 @@
 //! - `stored_secret`, `oauth` and `mcp`: questions to secrets, identity providers and servers.
 //! - `http`: the one client, with `https_url`, `ssrf` and `identity_provider_hosts`, which decide which hosts are not
 //!   called.
-//! - `json`: members of documents from outside, within bounds.
+//! - `json`: members of documents from outside, within bounds. `arn`: ARNs.
 //! - `container_log`: the last lines of a container. `sensitive`: secret values, and masking them.
 //!
 //! Nothing here knows a particular MCP server: the template of a server has everything that is specific to it.
 
 mod agentcore;
+mod arn;
 pub mod authorizer;
 pub mod aws;
 mod code;

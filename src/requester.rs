@@ -7,6 +7,8 @@ use std::fmt::Write;
 
 use sha2::{Digest, Sha256};
 
+use crate::arn::Arn;
+
 /// Tag that names the stack that created a resource.
 pub const STACK_ID_TAG: &str = "agentcore-provisioner:stack-id";
 /// Tag that names the logical resource within the stack.
@@ -122,12 +124,9 @@ impl Requester {
     #[must_use]
     pub fn secret_id(&self, name: &str) -> String {
         let ends_like_an_arn = name.rsplit_once('-').is_some_and(|(_, end)| end.len() == 6);
-        let stack: Vec<_> = self.stack_id.splitn(6, ':').collect();
-        match stack.as_slice() {
-            ["arn", partition, "cloudformation", region, account, _]
-                if !name.starts_with("arn:") && !ends_like_an_arn =>
-            {
-                format!("arn:{partition}:secretsmanager:{region}:{account}:secret:{name}")
+        match Arn::of_service("cloudformation", &self.stack_id) {
+            Some(stack) if !name.starts_with("arn:") && !ends_like_an_arn => {
+                stack.neighbor("secretsmanager", &format!("secret:{name}"))
             }
             _ => name.to_owned(),
         }

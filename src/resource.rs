@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use crate::error::{Error, Failure};
 use crate::event::{RawProperties, Request, RequestType};
 use crate::job::{Job, Outcome, Success};
+#[cfg(test)]
+use crate::properties::reference::table;
 use crate::properties::{PropertyReader, PropertySet};
 use crate::requester::{pending_id, pending_name};
 use crate::stack::check_in_progress;
@@ -22,77 +24,69 @@ pub mod runtime;
 pub mod secret;
 pub mod workload_identity;
 
-/// The custom resource types of this function.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ResourceKind {
+/// Writes everything that names each resource type, from the module of each.
+macro_rules! kinds {
+    ($($(#[doc = $name:literal])+ $kind:ident: $module:ident,)+) => {
+        /// The custom resource types of this function.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum ResourceKind {
+            $($(#[doc = $name])+ $kind,)+
+        }
+
+        impl ResourceKind {
+            /// Every kind.
+            pub const ALL: &[Self] = &[$(Self::$kind),+];
+
+            /// Returns the `ResourceType` in a template.
+            #[must_use]
+            pub fn type_name(self) -> &'static str {
+                match self {
+                    $(Self::$kind => $module::$kind::TYPE,)+
+                }
+            }
+        }
+
+        /// Runs the request on a resource of this kind.
+        pub(crate) async fn run(kind: ResourceKind, job: &Job<'_>, request: &Request) -> Outcome {
+            match kind {
+                $(ResourceKind::$kind => run_as::<$module::$kind>(job, request).await,)+
+            }
+        }
+
+        /// Returns the table of the properties of a type.
+        #[cfg(test)]
+        fn properties_table(kind: ResourceKind) -> String {
+            match kind {
+                $(ResourceKind::$kind => table::<<$module::$kind as Lifecycle>::Properties>(),)+
+            }
+        }
+    };
+}
+
+kinds! {
     /// `Custom::AgentCoreSecret`
-    Secret,
+    Secret: secret,
     /// `Custom::AgentCoreRuntime`
-    Runtime,
+    Runtime: runtime,
     /// `Custom::AgentCoreOAuth2CredentialProvider`
-    OAuth2CredentialProvider,
+    OAuth2CredentialProvider: oauth2_credential_provider,
     /// `Custom::AgentCoreApiKeyCredentialProvider`
-    ApiKeyCredentialProvider,
+    ApiKeyCredentialProvider: api_key_credential_provider,
     /// `Custom::AgentCoreWorkloadIdentity`
-    WorkloadIdentity,
+    WorkloadIdentity: workload_identity,
     /// `Custom::AgentCoreGateway`
-    Gateway,
+    Gateway: gateway,
     /// `Custom::AgentCoreGatewayTarget`
-    GatewayTarget,
+    GatewayTarget: gateway_target,
     /// `Custom::AgentCoreMcpProbe`
-    McpProbe,
+    McpProbe: mcp_probe,
 }
 
 impl ResourceKind {
-    /// Every kind.
-    pub const ALL: [Self; 8] = [
-        Self::Secret,
-        Self::Runtime,
-        Self::OAuth2CredentialProvider,
-        Self::ApiKeyCredentialProvider,
-        Self::WorkloadIdentity,
-        Self::Gateway,
-        Self::GatewayTarget,
-        Self::McpProbe,
-    ];
-
-    /// Returns the `ResourceType` in a template.
-    #[must_use]
-    pub fn type_name(self) -> &'static str {
-        match self {
-            Self::Secret => secret::Secret::TYPE,
-            Self::Runtime => runtime::Runtime::TYPE,
-            Self::OAuth2CredentialProvider => oauth2_credential_provider::OAuth2CredentialProvider::TYPE,
-            Self::ApiKeyCredentialProvider => api_key_credential_provider::ApiKeyCredentialProvider::TYPE,
-            Self::WorkloadIdentity => workload_identity::WorkloadIdentity::TYPE,
-            Self::Gateway => gateway::Gateway::TYPE,
-            Self::GatewayTarget => gateway_target::GatewayTarget::TYPE,
-            Self::McpProbe => mcp_probe::McpProbe::TYPE,
-        }
-    }
-
     /// Returns the kind with this `ResourceType`.
     #[must_use]
     pub fn from_type(resource_type: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.type_name() == resource_type)
-    }
-}
-
-/// Runs the request on a resource of this kind.
-pub(crate) async fn run(kind: ResourceKind, job: &Job<'_>, request: &Request) -> Outcome {
-    match kind {
-        ResourceKind::Secret => run_as::<secret::Secret>(job, request).await,
-        ResourceKind::Runtime => run_as::<runtime::Runtime>(job, request).await,
-        ResourceKind::OAuth2CredentialProvider => {
-            run_as::<oauth2_credential_provider::OAuth2CredentialProvider>(job, request).await
-        }
-        ResourceKind::ApiKeyCredentialProvider => {
-            run_as::<api_key_credential_provider::ApiKeyCredentialProvider>(job, request).await
-        }
-        ResourceKind::WorkloadIdentity => run_as::<workload_identity::WorkloadIdentity>(job, request).await,
-        ResourceKind::Gateway => run_as::<gateway::Gateway>(job, request).await,
-        ResourceKind::GatewayTarget => run_as::<gateway_target::GatewayTarget>(job, request).await,
-        ResourceKind::McpProbe => run_as::<mcp_probe::McpProbe>(job, request).await,
+        Self::ALL.iter().copied().find(|kind| kind.type_name() == resource_type)
     }
 }
 
@@ -149,30 +143,22 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::properties::reference::table;
 
     const REFERENCE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/reference.md");
 
     /// Replaces the table between the markers of a type.
-    fn with_table<R: Lifecycle>(page: &str) -> String {
-        let begin = format!("<!-- properties of {} -->\n", R::TYPE);
+    fn with_table(page: &str, kind: ResourceKind) -> String {
+        let begin = format!("<!-- properties of {} -->\n", kind.type_name());
         let (before, rest) = page.split_once(&begin).expect("the marker where the table begins");
         let (_, after) = rest.split_once("<!-- end of properties -->\n").expect("the marker where it ends");
-        format!("{before}{begin}\n{}\n<!-- end of properties -->\n{after}", table::<R::Properties>())
+        format!("{before}{begin}\n{}\n<!-- end of properties -->\n{after}", properties_table(kind))
     }
 
     /// The tables come from the declarations: `UPDATE_DOCS=1 cargo test --workspace --lib reference` writes them.
     #[test]
     fn the_reference_has_the_declared_properties() {
         let page = fs::read_to_string(REFERENCE).expect("a readable file");
-        let mut wanted = with_table::<secret::Secret>(&page);
-        wanted = with_table::<runtime::Runtime>(&wanted);
-        wanted = with_table::<oauth2_credential_provider::OAuth2CredentialProvider>(&wanted);
-        wanted = with_table::<api_key_credential_provider::ApiKeyCredentialProvider>(&wanted);
-        wanted = with_table::<workload_identity::WorkloadIdentity>(&wanted);
-        wanted = with_table::<gateway::Gateway>(&wanted);
-        wanted = with_table::<gateway_target::GatewayTarget>(&wanted);
-        wanted = with_table::<mcp_probe::McpProbe>(&wanted);
+        let wanted = ResourceKind::ALL.iter().fold(page.clone(), |page, kind| with_table(&page, *kind));
         if std::env::var_os("UPDATE_DOCS").is_some() {
             fs::write(REFERENCE, &wanted).expect("a writable file");
         } else {

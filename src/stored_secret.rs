@@ -2,6 +2,7 @@
 
 use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueOutput;
 
+use crate::arn::Arn;
 use crate::denial::Denial;
 use crate::error::{ApiErrorKind, Error};
 use crate::job::Job;
@@ -196,13 +197,9 @@ fn is_without_value(error: &crate::error::ApiError) -> bool {
 /// Parses `arn:<partition>:secretsmanager:<region>:<account>:secret:<name>-<six characters>`. Returns account and name.
 #[must_use]
 pub fn parse_arn(text: &str) -> Option<(&str, &str)> {
-    let mut parts = text.splitn(7, ':');
-    if parts.next() != Some("arn") || parts.nth(1) != Some("secretsmanager") {
-        return None;
-    }
-    let account = parts.nth(1)?;
-    let (name, suffix) = parts.nth(1)?.rsplit_once('-')?;
-    (suffix.len() == 6).then_some((account, name))
+    let arn = Arn::of_service("secretsmanager", text)?;
+    let (name, suffix) = arn.resource.strip_prefix("secret:")?.rsplit_once('-')?;
+    (suffix.len() == 6).then_some((arn.account, name))
 }
 
 #[cfg(test)]

@@ -4,20 +4,15 @@
 //! Calls: CreateApiKeyCredentialProvider, GetApiKeyCredentialProvider, UpdateApiKeyCredentialProvider,
 //! DeleteApiKeyCredentialProvider.
 
-use std::time::Duration;
-
 use aws_sdk_bedrockagentcorecontrol::operation::create_api_key_credential_provider::builders::CreateApiKeyCredentialProviderFluentBuilder;
 use aws_sdk_bedrockagentcorecontrol::operation::update_api_key_credential_provider::builders::UpdateApiKeyCredentialProviderFluentBuilder;
 use aws_sdk_bedrockagentcorecontrol::types::{Secret, SecretSourceType};
 
-use super::named::{Common, NamedLive, WithoutStatus, is_ours_by_name};
+use super::named::{Common, NamedLive, NamedNoun, WithoutStatus};
 use super::none_if_not_found;
-use super::ownership::{self, Ownership};
 use super::permissions::explained;
-use super::provisioned::Provisioned;
 use super::put::{Governed, put};
 use super::refusal::is_secret_vanishing;
-use super::waiters::NOT_FOUND_PATIENCE;
 use crate::error::{ApiErrorKind, Error};
 use crate::job::Job;
 
@@ -78,47 +73,23 @@ pub(crate) async fn update(
 /// API key credential providers in AgentCore's token vault.
 pub(crate) struct ApiKeyCredentialProvider;
 
-impl Provisioned for ApiKeyCredentialProvider {
+impl NamedNoun for ApiKeyCredentialProvider {
     const NOUN: &'static str = "credential provider";
     const NAME_ADVICE: &'static str =
         "choose another `Name`, leave it out so that one is derived, or delete that provider";
-    /// A search is a Get, which lags less than a list.
-    const SEARCH_PATIENCE: Duration = NOT_FOUND_PATIENCE;
-    type Id = String;
-    type Name = String;
     type Live = Provider;
 
-    async fn get(job: &Job<'_>, name: &String) -> Result<Option<Provider>, Error> {
+    async fn get(job: &Job<'_>, name: &str) -> Result<Option<Provider>, Error> {
         let request = job.context.agentcore.get_api_key_credential_provider().name(name);
         let call = || request.clone().customize().interceptor(job.last_gets.record(name)).send();
         let answer = none_if_not_found(job.call("bedrock-agentcore:GetApiKeyCredentialProvider", call).await)?;
         Ok(answer.map(|answer| provider!(answer, Some(*answer.created_time()), Some(*answer.last_updated_time()))))
     }
 
-    async fn named(_: &Job<'_>, name: &String) -> Result<Option<Vec<String>>, Error> {
-        Ok(Some(vec![name.clone()]))
-    }
-
-    async fn ownership(job: &Job<'_>, live: &Provider) -> Result<Option<Ownership>, Error> {
-        ownership::by_tags_if_listed(job, &live.common.arn).await
-    }
-
-    async fn delete(job: &Job<'_>, name: &String) -> Result<Option<()>, Error> {
+    async fn delete(job: &Job<'_>, name: &str) -> Result<Option<()>, Error> {
         let request = job.context.agentcore.delete_api_key_credential_provider().name(name);
         let answer = job.call("bedrock-agentcore:DeleteApiKeyCredentialProvider", || request.clone().send()).await;
         none_if_not_found(answer.map(|_| ()).map_err(explained))
-    }
-
-    fn name(name: &String, _: &Provider) -> String {
-        name.clone()
-    }
-
-    fn holder(name: &String, _: &String) -> String {
-        format!("credential provider named {name}")
-    }
-
-    fn is_ours_unproven(job: &Job<'_>, live: &Provider) -> bool {
-        is_ours_by_name(job, live)
     }
 
     fn is_conflict(error: &Error) -> bool {

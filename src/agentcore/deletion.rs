@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
 
 use super::ownership::Proof;
-use super::provisioned::{LIST_PATIENCE, Provisioned, find, get};
+use super::provisioned::{Found, LIST_PATIENCE, Provisioned, find, with_ownership};
 use super::refusal::Conflict;
 use super::waiters::{Live, Phase};
 use crate::error::{ApiErrorKind, Error};
@@ -49,11 +49,8 @@ pub(crate) async fn delete_requested<P: Provisioned>(
     name: impl FnOnce() -> Option<P::Name>,
 ) -> Result<Option<P::Id>, Error> {
     if let Some(id) = id {
-        let Some(found) = get::<P>(job, &id).await? else { return Ok(Some(id)) };
-        // A resource on its way out may have lost its proof already, and the only thing left to do is to wait.
-        if found.live.phase() != Phase::Deleting {
-            found.check_ours(job)?;
-        }
+        let Some(found) = staying::<P>(job, &id).await? else { return Ok(Some(id)) };
+        found.check_ours(job)?;
         return delete::<P>(job, &id).await.map(|()| Some(id));
     }
     let Some(name) = name() else { return Ok(None) };
@@ -84,6 +81,28 @@ pub(crate) async fn delete_requested<P: Provisioned>(
         patience = P::REPEATS.iter().sum::<Duration>() + LIST_PATIENCE;
     }
     Ok(gone)
+}
+
+/// Gets a resource and its ownership, once no deletion of it is under way. A resource that is being deleted may have lost
+/// its proof already, and is only waited for. Returns `None` if it does not exist.
+async fn staying<P: Provisioned>(job: &Job<'_>, id: &P::Id) -> Result<Option<Found<P>>, Error> {
+    let live = until(job.deadline, &waiting::<P>(id), async || {
+        Ok(match P::get(job, id).await? {
+            Some(live) if live.phase() == Phase::Deleting => {
+                Progress::Pending { status: live.status_name(), since: job.requested_at() }
+            }
+            live => Progress::Done(live),
+        })
+    })
+    .await?;
+    match live {
+        Some(live) => with_ownership(job, id, live).await,
+        None => Ok(None),
+    }
+}
+
+fn waiting<P: Provisioned>(id: &P::Id) -> String {
+    format!("waiting for {} {id} to be deleted", P::NOUN)
 }
 
 fn check_gone<P: Provisioned>(id: &P::Id, deleted: Deleted) -> Result<(), Error> {
@@ -125,7 +144,7 @@ pub(crate) async fn delete_unless_in_use<P: Provisioned>(job: &Job<'_>, id: &P::
     let mut had_failed = false;
     let mut standing_since = None;
     let mut conflict = Conflict::default();
-    until(job.deadline, &format!("waiting for {} {id} to be deleted", P::NOUN), async || {
+    until(job.deadline, &waiting::<P>(id), async || {
         let Some(live) = P::get(job, id).await? else { return Ok(Progress::Done(Deleted::Gone { had_failed })) };
         // Its own timestamps tell of its last update, not of the deletion.
         let deleting = |since| Ok(Progress::Pending { status: live.status_name(), since });
@@ -157,10 +176,14 @@ pub(crate) async fn delete_unless_in_use<P: Provisioned>(job: &Job<'_>, id: &P::
                 deleting(Some(first.at))
             }
             Ok(None) => Ok(Progress::Done(Deleted::Gone { had_failed })),
-            Err(error @ Error::Api(_)) if live.phase() == Phase::AwaitingConsent => {
+            // Throttling, a denial or a lost reply has nothing to do with the consent.
+            Err(error)
+                if live.phase() == Phase::AwaitingConsent
+                    && (error.is(ApiErrorKind::Conflict) || error.is(ApiErrorKind::Other)) =>
+            {
                 Err(awaiting_consent::<P>(id, &live, &error))
             }
-            Err(error) if P::is_conflict(&error) => {
+            Err(error) if P::is_deletion_conflict(&error) => {
                 // A change of the resource itself, or of another one that blocks it, ends by itself.
                 let changing = live.is_changing() || P::is_busy(job, &P::name(id, &live)).await?;
                 conflict.tolerate(error, changing, live.pending())

@@ -54,7 +54,9 @@ struct Obtained<P: Provisioned> {
     id: P::Id,
     live: Option<P::Live>,
     /// Its ownership, if it was found.
-    adopted: Option<Ownership>,
+    found: Option<Ownership>,
+    /// True if it was found, and its configuration need not be the desired one.
+    is_adopted: bool,
 }
 
 /// Creates the resource, or finds one of ours under its name.
@@ -70,7 +72,9 @@ async fn obtain<D: Desired>(
     until(job.deadline, &doing, async || {
         let call = async || desired.create(job, configuration, *attempt).await;
         let error = match waiting_for_role(job, call).await {
-            Ok(Created { id, live }) => return Ok(Progress::Done(Obtained { id, live, adopted: None })),
+            Ok(Created { id, live }) => {
+                return Ok(Progress::Done(Obtained { id, live, found: None, is_adopted: false }));
+            }
             Err(error) if is_name_taken(&error) || D::Noun::is_conflict(&error) => error,
             Err(error) => return Err(error),
         };
@@ -92,7 +96,10 @@ async fn obtain<D: Desired>(
                 Ok(Progress::pending("deleting what an earlier attempt left behind"))
             }
             Standing::Usable => {
-                Ok(Progress::Done(Obtained { id: found.id, live: Some(found.live), adopted: Some(found.ownership) }))
+                let Found { id, live, ownership } = found;
+                // An earlier delivery of this request sent the desired configuration, and AgentCore still works on it.
+                let is_adopted = !(live.is_changing() && D::Noun::is_from_request(job, &live));
+                Ok(Progress::Done(Obtained { id, live: Some(live), found: Some(ownership), is_adopted }))
             }
         }
     })
@@ -128,9 +135,8 @@ async fn settle<D: Desired>(
     desired: &D,
     obtained: Obtained<D::Noun>,
 ) -> Result<Option<(Found<D::Noun>, bool)>, Error> {
-    let Obtained { id, live, adopted } = obtained;
-    let is_adopted = adopted.is_some();
-    let ownership = adopted.unwrap_or(Ownership { proof: Proof::Ours, tags: None });
+    let Obtained { id, live, found, is_adopted } = obtained;
+    let ownership = found.unwrap_or(Ownership { proof: Proof::Ours, tags: None });
     let settled = match live.filter(|live| !live.is_changing()) {
         Some(live) => Some(live),
         None => wait_settled::<D::Noun>(job, &id).await?,

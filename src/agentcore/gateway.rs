@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use aws_sdk_bedrockagentcorecontrol::operation::create_gateway::builders::CreateGatewayFluentBuilder;
 use aws_sdk_bedrockagentcorecontrol::operation::get_gateway::GetGatewayOutput;
 use aws_sdk_bedrockagentcorecontrol::operation::update_gateway::builders::UpdateGatewayFluentBuilder;
-use aws_sdk_bedrockagentcorecontrol::types::{GatewayStatus, TargetStatus};
+use aws_sdk_bedrockagentcorecontrol::types::GatewayStatus;
 use aws_smithy_types::DateTime;
 
 use super::gateway_target::{self, GatewayTarget, TargetRef};
@@ -97,9 +97,9 @@ impl Provisioned for Gateway {
 
     /// A gateway with targets refuses to be deleted. The documented error is ConflictException, and a
     /// ValidationException would mean the same.
-    fn is_conflict(error: &Error) -> bool {
+    fn is_deletion_conflict(error: &Error) -> bool {
         let about_targets = || error.is(ApiErrorKind::Other) && error.api().is_some_and(|it| it.mentions("target"));
-        error.is(ApiErrorKind::Conflict) || about_targets()
+        Self::is_conflict(error) || about_targets()
     }
 
     /// Our targets are resources of their own, which CloudFormation deletes first. Targets of others stop the deletion.
@@ -109,7 +109,7 @@ impl Provisioned for Gateway {
         for target in &targets {
             let id = TargetRef::new(id, target.target_id());
             let live = GatewayTarget::get(job, &id).await?;
-            if live.is_some_and(|live| *live.status() != TargetStatus::Deleting) {
+            if live.is_some_and(|live| live.phase() != Phase::Deleting) {
                 standing.push(target.name().to_owned());
             }
         }

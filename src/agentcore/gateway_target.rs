@@ -20,6 +20,7 @@ use super::provisioned::Provisioned;
 use super::put::{Governed, put};
 use super::refusal::is_name_taken;
 use super::waiters::{Live, Phase, joined};
+use crate::arn::Arn;
 use crate::denial::Denial;
 use crate::error::Error;
 use crate::job::Job;
@@ -71,9 +72,9 @@ impl fmt::Display for TargetName {
 
 /// Returns the id of a gateway given by its id, `([0-9a-z][-]?){1,100}-[0-9a-z]{10}`, or by its ARN.
 pub(crate) fn gateway_id(text: &str) -> Option<String> {
-    let id = match text.splitn(6, ':').collect::<Vec<_>>().as_slice() {
-        ["arn", _, "bedrock-agentcore", _, _, resource] => resource.strip_prefix("gateway/")?,
-        _ => text,
+    let id = match Arn::of_service("bedrock-agentcore", text) {
+        Some(arn) => arn.resource.strip_prefix("gateway/")?,
+        None => text,
     };
     let (name, suffix) = id.rsplit_once('-')?;
     let lower = |text: &str| text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
@@ -240,6 +241,11 @@ impl Live for GetGatewayTargetOutput {
     fn creation_failed(&self) -> bool {
         *self.status() == TargetStatus::Failed
     }
+}
+
+/// Returns true if the gateway serves the target's tools: those that it listed before, if its last synchronization failed.
+pub(crate) fn has_tools(live: &GetGatewayTargetOutput) -> bool {
+    live.phase() == Phase::Ready || *live.status() == TargetStatus::SynchronizeUnsuccessful
 }
 
 /// Returns true if another attempt would end in the same way.

@@ -3,20 +3,18 @@
 //! Calls: CreateOauth2CredentialProvider, GetOauth2CredentialProvider, UpdateOauth2CredentialProvider,
 //! DeleteOauth2CredentialProvider. None has an idempotency token: what exists decides what a repeated call means.
 
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use aws_sdk_bedrockagentcorecontrol::operation::create_oauth2_credential_provider::builders::CreateOauth2CredentialProviderFluentBuilder;
 use aws_sdk_bedrockagentcorecontrol::operation::update_oauth2_credential_provider::builders::UpdateOauth2CredentialProviderFluentBuilder;
 use aws_sdk_bedrockagentcorecontrol::types::{Oauth2ProviderConfigOutput, Secret, SecretSourceType, Status};
 
-use super::named::{Common, NamedLive, is_ours_by_name, time};
+use super::named::{Common, NamedLive, NamedNoun, time};
 use super::none_if_not_found;
-use super::ownership::{self, Ownership};
 use super::permissions::explained;
-use super::provisioned::Provisioned;
 use super::put::{Governed, put};
 use super::refusal::is_secret_vanishing;
-use super::waiters::{Live, NOT_FOUND_PATIENCE, Phase, joined};
+use super::waiters::{Live, Phase, joined};
 use crate::error::{ApiErrorKind, Error};
 use crate::job::Job;
 
@@ -92,17 +90,13 @@ pub(crate) async fn update(
 /// OAuth2 credential providers in AgentCore's token vault.
 pub(crate) struct OAuth2CredentialProvider;
 
-impl Provisioned for OAuth2CredentialProvider {
+impl NamedNoun for OAuth2CredentialProvider {
     const NOUN: &'static str = "credential provider";
     const NAME_ADVICE: &'static str =
         "choose another `Name`, leave it out so that one is derived, or delete that provider";
-    /// A search is a Get, which lags less than a list.
-    const SEARCH_PATIENCE: Duration = NOT_FOUND_PATIENCE;
-    type Id = String;
-    type Name = String;
     type Live = Provider;
 
-    async fn get(job: &Job<'_>, name: &String) -> Result<Option<Provider>, Error> {
+    async fn get(job: &Job<'_>, name: &str) -> Result<Option<Provider>, Error> {
         let request = job.context.agentcore.get_oauth2_credential_provider().name(name);
         let call = || request.clone().customize().interceptor(job.last_gets.record(name)).send();
         let answer = job.call("bedrock-agentcore:GetOauth2CredentialProvider", call).await;
@@ -113,31 +107,10 @@ impl Provisioned for OAuth2CredentialProvider {
         }))
     }
 
-    async fn named(_: &Job<'_>, name: &String) -> Result<Option<Vec<String>>, Error> {
-        Ok(Some(vec![name.clone()]))
-    }
-
-    /// AgentCore may refuse to list the tags of providers, whose ARNs do not match the model's pattern of taggable ones.
-    async fn ownership(job: &Job<'_>, live: &Provider) -> Result<Option<Ownership>, Error> {
-        ownership::by_tags_if_listed(job, &live.common.arn).await
-    }
-
-    async fn delete(job: &Job<'_>, name: &String) -> Result<Option<()>, Error> {
+    async fn delete(job: &Job<'_>, name: &str) -> Result<Option<()>, Error> {
         let request = job.context.agentcore.delete_oauth2_credential_provider().name(name);
         let answer = job.call("bedrock-agentcore:DeleteOauth2CredentialProvider", || request.clone().send()).await;
         none_if_not_found(answer.map(|_| ()).map_err(explained))
-    }
-
-    fn name(name: &String, _: &Provider) -> String {
-        name.clone()
-    }
-
-    fn holder(name: &String, _: &String) -> String {
-        format!("credential provider named {name}")
-    }
-
-    fn is_ours_unproven(job: &Job<'_>, live: &Provider) -> bool {
-        is_ours_by_name(job, live)
     }
 
     fn is_conflict(error: &Error) -> bool {

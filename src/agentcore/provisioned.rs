@@ -63,6 +63,11 @@ pub(crate) trait Provisioned: Sized {
     fn is_ours_unproven(_job: &Job<'_>, _live: &Self::Live) -> bool {
         false
     }
+    /// Returns true if a resource of ours was provably created after this request, and so by a delivery of it. A noun
+    /// whose live configuration can be compared with the desired one needs no such proof.
+    fn is_from_request(_job: &Job<'_>, _live: &Self::Live) -> bool {
+        false
+    }
     /// Returns true if another attempt at the operation that failed may succeed.
     fn may_pass(_live: &Self::Live) -> bool {
         false
@@ -70,6 +75,10 @@ pub(crate) trait Provisioned: Sized {
     /// Returns true if a refusal may pass: another change is under way.
     fn is_conflict(error: &Error) -> bool {
         error.is(ApiErrorKind::Conflict)
+    }
+    /// Returns true if a refusal to delete may pass.
+    fn is_deletion_conflict(error: &Error) -> bool {
+        Self::is_conflict(error)
     }
     /// Returns true if a change of something else explains a conflict about the resource of this name.
     async fn is_busy(_job: &Job<'_>, _name: &Self::Name) -> Result<bool, Error> {
@@ -221,7 +230,12 @@ pub(crate) async fn get<P: Provisioned>(job: &Job<'_>, id: &P::Id) -> Result<Opt
     with_ownership(job, id, live).await
 }
 
-async fn with_ownership<P: Provisioned>(job: &Job<'_>, id: &P::Id, live: P::Live) -> Result<Option<Found<P>>, Error> {
+/// Adds the ownership to a resource. Returns `None` if it was deleted.
+pub(super) async fn with_ownership<P: Provisioned>(
+    job: &Job<'_>,
+    id: &P::Id,
+    live: P::Live,
+) -> Result<Option<Found<P>>, Error> {
     let ownership = P::ownership(job, &live).await?;
     Ok(ownership.map(|ownership| Found { id: id.clone(), live, ownership }))
 }

@@ -10,6 +10,7 @@ use tracing::warn;
 
 use super::none_if_not_found;
 use super::ownership::governs;
+use crate::arn::Arn;
 use crate::error::{ApiErrorKind, Error};
 use crate::job::Job;
 use crate::stack::unless_rolling_back;
@@ -123,10 +124,7 @@ fn normalized(policy: &Value) -> Value {
 
 /// Returns the account whose root this ARN names.
 fn account_of_root(arn: &str) -> Option<&str> {
-    match arn.split(':').collect::<Vec<_>>().as_slice() {
-        ["arn", _, "iam", "", account, "root"] => Some(account),
-        _ => None,
-    }
+    Arn::of_service("iam", arn).filter(|arn| arn.resource == "root").map(|arn| arn.account)
 }
 
 /// Returns a text, or each text of a list, in lower case.

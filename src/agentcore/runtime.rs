@@ -15,6 +15,7 @@ use super::ownership::{self, Ownership};
 use super::provisioned::Provisioned;
 use super::put::{Governed, put};
 use super::waiters::{Live, Phase, joined};
+use crate::arn::Arn;
 use crate::endpoints::dns_suffix;
 use crate::error::Error;
 use crate::job::Job;
@@ -195,7 +196,7 @@ pub(crate) fn endpoint_arn(arn: &str) -> String {
 
 /// Returns the invocation URL, with the ARN percent-encoded (data plane API reference, InvokeAgentRuntime).
 pub(crate) fn mcp_url(arn: &str) -> String {
-    let region = arn.split(':').nth(3).unwrap_or_default();
+    let region = Arn::parse(arn).map(|arn| arn.region).unwrap_or_default();
     let encoded = arn.replace(':', "%3A").replace('/', "%2F");
     let suffix = dns_suffix(region);
     format!("https://bedrock-agentcore.{region}.{suffix}/runtimes/{encoded}/invocations?qualifier={ENDPOINT}")

@@ -3,17 +3,13 @@
 //! Calls: CreateWorkloadIdentity, GetWorkloadIdentity, UpdateWorkloadIdentity, DeleteWorkloadIdentity.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use aws_sdk_bedrockagentcorecontrol::operation::create_workload_identity::builders::CreateWorkloadIdentityFluentBuilder;
 use aws_sdk_bedrockagentcorecontrol::operation::update_workload_identity::builders::UpdateWorkloadIdentityFluentBuilder;
 
-use super::named::{Common, NamedLive, WithoutStatus, is_ours_by_name};
+use super::named::{Common, NamedLive, NamedNoun, WithoutStatus};
 use super::none_if_not_found;
-use super::ownership::{self, Ownership};
-use super::provisioned::Provisioned;
 use super::put::{Governed, put};
-use super::waiters::NOT_FOUND_PATIENCE;
 use crate::error::Error;
 use crate::job::Job;
 
@@ -65,47 +61,23 @@ pub(crate) async fn update(
 /// Workload identities that calls create. Those of runtimes and gateways have no tags of ours, and so are never ours.
 pub(crate) struct WorkloadIdentity;
 
-impl Provisioned for WorkloadIdentity {
+impl NamedNoun for WorkloadIdentity {
     const NOUN: &'static str = "workload identity";
     const NAME_ADVICE: &'static str =
         "choose another `Name`, leave it out so that one is derived, or delete that identity";
-    /// A search is a Get, which lags less than a list.
-    const SEARCH_PATIENCE: Duration = NOT_FOUND_PATIENCE;
-    type Id = String;
-    type Name = String;
     type Live = Identity;
 
-    async fn get(job: &Job<'_>, name: &String) -> Result<Option<Identity>, Error> {
+    async fn get(job: &Job<'_>, name: &str) -> Result<Option<Identity>, Error> {
         let request = job.context.agentcore.get_workload_identity().name(name);
         let call = || request.clone().customize().interceptor(job.last_gets.record(name)).send();
         let answer = none_if_not_found(job.call("bedrock-agentcore:GetWorkloadIdentity", call).await)?;
         Ok(answer.map(|answer| identity!(answer, Some(*answer.created_time()), Some(*answer.last_updated_time()))))
     }
 
-    async fn named(_: &Job<'_>, name: &String) -> Result<Option<Vec<String>>, Error> {
-        Ok(Some(vec![name.clone()]))
-    }
-
-    async fn ownership(job: &Job<'_>, live: &Identity) -> Result<Option<Ownership>, Error> {
-        ownership::by_tags_if_listed(job, &live.common.arn).await
-    }
-
-    async fn delete(job: &Job<'_>, name: &String) -> Result<Option<()>, Error> {
+    async fn delete(job: &Job<'_>, name: &str) -> Result<Option<()>, Error> {
         let request = job.context.agentcore.delete_workload_identity().name(name);
         let answer = job.call("bedrock-agentcore:DeleteWorkloadIdentity", || request.clone().send()).await;
         none_if_not_found(answer.map(|_| ()))
-    }
-
-    fn name(name: &String, _: &Identity) -> String {
-        name.clone()
-    }
-
-    fn holder(name: &String, _: &String) -> String {
-        format!("workload identity named {name}")
-    }
-
-    fn is_ours_unproven(job: &Job<'_>, live: &Identity) -> bool {
-        is_ours_by_name(job, live)
     }
 }
 

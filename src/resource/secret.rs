@@ -73,12 +73,10 @@ impl Lifecycle for Secret {
             }
             _ => None,
         };
-        match api::describe(job, physical_id).await? {
-            Some(live) => {
-                check_owner(job, &live)?;
-                revive(job, &managed, &live).await?;
-                converge(job, &managed, old.as_ref(), live).await
-            }
+        let Some(live) = api::describe(job, physical_id).await? else { return create_managed(job, &managed).await };
+        check_owner(job, &live)?;
+        match revive(job, &managed, &live).await? {
+            Some(()) => converge(job, &managed, old.as_ref(), live).await,
             None => create_managed(job, &managed).await,
         }
     }
@@ -144,14 +142,9 @@ async fn create_managed(job: &Job<'_>, managed: &Managed) -> Outcome {
                 reasons: "it was deleted after this request had created it".to_owned(),
             });
         }
-        match revive(job, managed, &live).await {
-            Ok(()) => Ok(Progress::Done(Err(live))),
-            // The secret was deleted without recovery: there is nothing to restore, and its name will soon be free.
-            Err(error) if error.is(ApiErrorKind::Other) || error.is(ApiErrorKind::NotFound) => {
-                Ok(Progress::pending("being deleted"))
-            }
-            Err(error) => Err(error),
-        }
+        // Without recovery, the name will soon be free.
+        let revived = revive(job, managed, &live).await?;
+        Ok(revived.map_or(Progress::pending("being deleted"), |()| Progress::Done(Err(live))))
     })
     .await;
     let found = match found {
@@ -271,7 +264,7 @@ async fn delete_abandoned(job: &Job<'_>, name: &str) -> Result<(), Error> {
 /// Returns true if a live secret (ResourceExistsException) or one that is being deleted (InvalidRequestException) has
 /// the name.
 fn is_name_taken(error: &Error) -> bool {
-    error.is(ApiErrorKind::Conflict) || error.api().is_some_and(|error| error.mentions("InvalidRequest"))
+    error.is(ApiErrorKind::Conflict) || api::is_invalid_request(error)
 }
 
 fn success(arn: &str, name: &str, version_id: &str, ownership: &str) -> Success {

@@ -84,7 +84,7 @@ proptest! {
 
     #[test]
     fn any_properties_get_one_answer(
-        kind in select(&ResourceKind::ALL[..]),
+        kind in select(ResourceKind::ALL),
         known in prop::collection::vec((any::<Index>(), any_value()), 0..5),
         unknown in prop::option::weighted(0.1, (".{0,20}", any_value())),
     ) {

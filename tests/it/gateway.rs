@@ -280,6 +280,23 @@ async fn a_gateway_of_ours_that_cannot_be_converged_is_named() {
     assert!(other.failure().starts_with("`SearchType` is not what it is in gateway mcp-"), "{}", other.reason());
 }
 
+/// A gateway whose targets block its deletion may say so in a ValidationException. A refused property says nothing about
+/// them.
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_refused_role_is_told_as_soon_whatever_its_name_is() {
+    for role in ["no", "target"] {
+        let mut world = World::new();
+        let role = format!("arn:aws:iam::111122223333:role/{role}");
+        let created = world.send(create(properties())).await.success().physical_id();
+        let started = world.aws.clock().elapsed();
+        let refused = world.send(create(with(json!({"GatewayName": "b", "RoleArn": role})))).await;
+        assert!(refused.failure().contains("Role validation failed"), "{}", refused.reason());
+        let refused = world.send(update(&created, with(json!({"RoleArn": role})), properties())).await;
+        assert!(refused.failure().contains("Role validation failed"), "{}", refused.reason());
+        assert!(world.aws.clock().elapsed() < started + Duration::from_mins(5), "{role}");
+    }
+}
+
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn a_new_role_is_waited_for_and_one_that_never_works_is_named() {
     let mut world = World::with_settings(Settings { role_propagation: Duration::from_secs(45), ..Settings::default() });

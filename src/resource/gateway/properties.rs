@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_bedrockagentcorecontrol::types::GatewayPolicyEngineMode;
 
-use crate::agentcore::{check_kms_key, check_role};
+use crate::arn::{Arn, check_kms_key, check_role};
 use crate::authorizer::{AuthorizerSpec, Fields};
 use crate::error::Error;
 use crate::oauth::client::{Client, ClientFields};
@@ -223,10 +223,12 @@ fn versions(property: &str, given: Vec<String>) -> Result<Option<BTreeSet<String
 
 fn interceptors(property: &str, given: Vec<String>) -> Result<Option<Interceptors>, Error> {
     // The pattern of LambdaFunctionArn, as far as a sentence can explain it.
-    let is_function = |arn: &&String| {
-        let parts: Vec<_> = arn.split(':').collect();
-        matches!(parts.as_slice(), ["arn", partition, "lambda", _region, account, "function", name, ..]
-            if partition.starts_with("aws") && account.len() == 12 && !name.is_empty() && parts.len() <= 8)
+    let is_function = |text: &&String| {
+        Arn::of_service("lambda", text).is_some_and(|arn| {
+            let resource: Vec<_> = arn.resource.split(':').collect();
+            arn.is_in_account()
+                && matches!(resource.as_slice(), ["function", name] | ["function", name, _] if !name.is_empty())
+        })
     };
     if let Some(other) = given.iter().find(|arn| !is_function(arn)) {
         let problem = format!(
@@ -262,12 +264,11 @@ fn policy_engine(_: &PropertyReader<'_>, fields: PolicyEngineFields) -> Result<O
 
 /// Checks an ARN against the pattern of GatewayPolicyEngineArn.
 fn check_policy_engine(property: &str, arn: &str) -> Result<(), Error> {
-    let parts: Vec<_> = arn.split(':').collect();
-    let fits = matches!(parts.as_slice(), ["arn", partition, "bedrock-agentcore", _region, account, engine]
-        if partition.starts_with("aws")
-            && account.len() == 12
-            && engine.strip_prefix("policy-engine/").is_some_and(|id| id.len() > 11));
-    if fits {
+    let is_engine = |arn: Arn<'_>| {
+        arn.is_in_account()
+            && arn.resource.strip_prefix("policy-engine/").is_some_and(|id| id.len() > 11 && !id.contains(':'))
+    };
+    if Arn::of_service("bedrock-agentcore", arn).is_some_and(is_engine) {
         return Ok(());
     }
     let advice = "use a policy engine's ARN, `arn:aws:bedrock-agentcore:<region>:<account>:policy-engine/<id>`";

@@ -9,6 +9,7 @@ use aws_smithy_types::error::operation::BuildError;
 use serde_json::{Map, Value};
 use url::Host;
 
+use crate::arn::Arn;
 use crate::error::Error;
 use crate::properties::{Choice, PropertySet, nested};
 use crate::ssrf::ssrf_objection;
@@ -234,9 +235,9 @@ fn check_tags(property: &str, given: &BTreeMap<String, String>) -> Result<(), Er
 
 /// Returns the id of a resource configuration that is given by id or by ARN.
 fn bare_configuration(id: &str) -> Option<&str> {
-    match id.splitn(6, ':').collect::<Vec<_>>().as_slice() {
-        ["arn", _, "vpc-lattice", _, _, resource] => resource.strip_prefix("resourceconfiguration/"),
-        _ => Some(id),
+    match Arn::of_service("vpc-lattice", id) {
+        Some(arn) => arn.resource.strip_prefix("resourceconfiguration/"),
+        None => Some(id),
     }
 }
 

@@ -9,6 +9,7 @@ use aws_sdk_bedrockagentcorecontrol::types::{
 use aws_smithy_types::error::operation::BuildError;
 
 use super::api_key::{ApiKey, ApiKeyFields};
+use crate::arn::Arn;
 use crate::error::Error;
 use crate::mcp::url::{self, Place};
 use crate::oauth::client::PLAIN_PARAMETERS;
@@ -288,14 +289,11 @@ impl ProviderFields {
                 format!("is missing; `OutboundAuth` {} needs {kind} credential provider", auth.word()),
             )
         })?;
-        let fits = match arn.splitn(6, ':').collect::<Vec<_>>().as_slice() {
-            ["arn", _, "bedrock-agentcore", _, _, resource] => {
-                matches!(resource.split('/').collect::<Vec<_>>().as_slice(),
-                    ["token-vault", _, noun, name] if is_kind(noun) && !name.is_empty())
-            }
-            _ => false,
+        let is_provider = |arn: Arn<'_>| {
+            matches!(arn.resource.split('/').collect::<Vec<_>>().as_slice(),
+                ["token-vault", _, noun, name] if is_kind(noun) && !name.is_empty())
         };
-        if fits {
+        if Arn::of_service("bedrock-agentcore", &arn).is_some_and(is_provider) {
             return Ok(arn);
         }
         Err(Error::property(NAME, format!("is {}; give the ARN of {kind} credential provider", quote(&arn))))

@@ -4,9 +4,8 @@
 use aws_sdk_bedrockagentcorecontrol::operation::get_agent_runtime::GetAgentRuntimeOutput;
 use aws_sdk_bedrockagentcorecontrol::operation::get_gateway::GetGatewayOutput;
 use aws_sdk_bedrockagentcorecontrol::types::{
-    AgentRuntimeStatus, GatewayProtocolConfiguration, GatewayProtocolType, GatewayStatus, McpGatewayConfiguration,
+    GatewayProtocolConfiguration, GatewayProtocolType, McpGatewayConfiguration,
 };
-use tokio::time::Instant;
 
 use super::outbound::Outbound;
 use super::properties::Properties;
@@ -14,12 +13,11 @@ use super::tool_source::ToolSource;
 use crate::agentcore::gateway::Gateway;
 use crate::agentcore::provisioned::Provisioned;
 use crate::agentcore::runtime::Runtime;
-use crate::agentcore::waiters::{Live, NOT_FOUND_PATIENCE};
+use crate::agentcore::waiters::{Live, Phase, wait_settled};
 use crate::error::{ApiErrorKind, Error};
 use crate::job::Job;
 use crate::mcp::url::{RuntimeUrl, region_and_account};
 use crate::text::quote;
-use crate::wait::{Progress, until};
 
 /// The header that a gateway with sessions of its own keeps to itself.
 const SESSION_HEADER: &str = "mcp-session-id";
@@ -28,26 +26,31 @@ const SESSION_HEADER: &str = "mcp-session-id";
 pub(super) async fn gateway(job: &Job<'_>, properties: &Properties) -> Result<GetGatewayOutput, Error> {
     check_provider(job, properties)?;
     let id = &properties.gateway_id;
-    let started = Instant::now();
-    let gateway = until(job.deadline, &format!("waiting for gateway {id}"), async || {
-        let Some(gateway) = Gateway::get(job, id).await? else {
-            let patient = started.elapsed() < NOT_FOUND_PATIENCE;
-            return if patient { Ok(Progress::pending("not found")) } else { Err(gateway_gone(id)) };
-        };
-        match gateway.status() {
-            GatewayStatus::Ready => Ok(Progress::Done(gateway)),
-            status @ (GatewayStatus::Failed | GatewayStatus::UpdateUnsuccessful | GatewayStatus::Deleting) => {
-                let reasons = gateway.reasons();
-                let problem = format!("names gateway {id}, which is {}: {reasons}; repair it first", status.as_str());
-                Err(Error::property("GatewayIdentifier", problem))
-            }
-            // CREATING, UPDATING, and every status that a newer service may add.
-            status => Ok(Progress::pending(status.as_str())),
-        }
-    })
-    .await?;
+    let refusal = |gateway: &GetGatewayOutput| {
+        let (status, reasons) = (gateway.status_name(), gateway.reasons());
+        let problem = format!("names gateway {id}, which is {status}: {reasons}; repair it first");
+        Error::property("GatewayIdentifier", problem)
+    };
+    let gateway = settled::<Gateway>(job, id, refusal).await?.ok_or_else(|| gateway_gone(id))?;
+    if gateway.phase() != Phase::Ready {
+        return Err(refusal(&gateway));
+    }
     check_gateway(&gateway, properties)?;
     Ok(gateway)
+}
+
+/// Waits until what the target needs has left its transitional states. Returns `None` if it does not exist. A deletion is
+/// not waited for, but refused with `refusal`.
+async fn settled<P: Provisioned>(
+    job: &Job<'_>,
+    id: &P::Id,
+    refusal: impl Fn(&P::Live) -> Error,
+) -> Result<Option<P::Live>, Error> {
+    wait_settled(job, &format!("{} {id}", P::NOUN), async || match P::get(job, id).await? {
+        Some(live) if live.phase() == Phase::Deleting => Err(refusal(&live)),
+        live => Ok(live),
+    })
+    .await
 }
 
 /// Refuses a credential provider that no gateway of this account and Region can use: the token vault is theirs.
@@ -109,7 +112,7 @@ pub(super) async fn runtime(job: &Job<'_>, gateway: &GetGatewayOutput, propertie
     if !url.is_in_account_and_region_of(gateway.gateway_arn()) {
         return Ok(());
     }
-    let live = match wait_ready(job, url.id()).await {
+    let live = match wait_usable(job, &url.id().to_owned()).await {
         Ok(live) => live,
         Err(error) if error.is(ApiErrorKind::Denied) => return Ok(()),
         Err(error) => return Err(error),
@@ -145,24 +148,10 @@ pub(super) async fn runtime(job: &Job<'_>, gateway: &GetGatewayOutput, propertie
     }
 }
 
-async fn wait_ready(job: &Job<'_>, id: &str) -> Result<GetAgentRuntimeOutput, Error> {
-    let refuse = |problem: String| Err(Error::property("Endpoint", format!("calls runtime {id}, which {problem}")));
-    let started = Instant::now();
-    until(job.deadline, &format!("waiting for runtime {id}"), async || {
-        let Some(live) = Runtime::get(job, &id.to_owned()).await? else {
-            let patient = started.elapsed() < NOT_FOUND_PATIENCE;
-            return if patient { Ok(Progress::pending("not found")) } else { refuse("does not exist".to_owned()) };
-        };
-        match live.status() {
-            AgentRuntimeStatus::Creating | AgentRuntimeStatus::Updating => {
-                Ok(Progress::pending(live.status().as_str()))
-            }
-            status @ (AgentRuntimeStatus::CreateFailed | AgentRuntimeStatus::Deleting) => {
-                refuse(format!("is {}; repair it first", status.as_str()))
-            }
-            // READY, and every status in which the runtime still serves as before.
-            _ => Ok(Progress::Done(live)),
-        }
-    })
-    .await
+/// Waits until the runtime serves: as before, if its last update or deletion failed.
+async fn wait_usable(job: &Job<'_>, id: &String) -> Result<GetAgentRuntimeOutput, Error> {
+    let refuse = |problem: &str| Error::property("Endpoint", format!("calls runtime {id}, which {problem}"));
+    let refusal = |live: &GetAgentRuntimeOutput| refuse(&format!("is {}; repair it first", live.status_name()));
+    let live = settled::<Runtime>(job, id, refusal).await?.ok_or_else(|| refuse("does not exist"))?;
+    if live.creation_failed() { Err(refusal(&live)) } else { Ok(live) }
 }

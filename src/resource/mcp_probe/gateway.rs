@@ -7,7 +7,7 @@
 use aws_sdk_bedrockagentcorecontrol::operation::get_gateway::GetGatewayOutput;
 use aws_sdk_bedrockagentcorecontrol::operation::get_gateway_target::GetGatewayTargetOutput;
 use aws_sdk_bedrockagentcorecontrol::types::{
-    AuthorizerType, CustomJwtAuthorizerConfiguration, ListingMode, McpServerTargetConfiguration, TargetStatus,
+    AuthorizerType, CustomJwtAuthorizerConfiguration, ListingMode, McpServerTargetConfiguration,
 };
 
 use crate::agentcore::gateway as agentcore_gateway;
@@ -42,8 +42,7 @@ impl Gateway {
         let gateway =
             agentcore_gateway::Gateway::get(job, &target.gateway_id).await?.ok_or_else(|| missing("gateway"))?;
         let live = provisioned::wait_settled::<GatewayTarget>(job, target).await?.ok_or_else(|| missing("target"))?;
-        let usable = live.phase() == Phase::Ready || *live.status() == TargetStatus::SynchronizeUnsuccessful;
-        if !usable {
+        if !gateway_target::has_tools(&live) {
             let sentence = target_failure::failure(job, target, &live).await.to_string();
             return Err(Error::unverified(Code::TargetNotReady, sentence));
         }

@@ -6,6 +6,7 @@
 use super::gateway::Gateway;
 use crate::agentcore::ownership::by_tags;
 use crate::agentcore::runtime::is_log_group_of;
+use crate::arn::Arn;
 use crate::job::Job;
 use crate::mcp::url::RuntimeUrl;
 use crate::requester::STACK_ID_TAG;
@@ -44,7 +45,6 @@ pub(super) async fn objection(
 
 /// Returns the ARN of a runtime in the account and Region of a stack (service authorization reference).
 fn runtime_arn(stack_id: &str, id: &str) -> String {
-    let parts: Vec<_> = stack_id.split(':').collect();
-    let part = |index: usize| parts.get(index).copied().unwrap_or_default();
-    format!("arn:{}:bedrock-agentcore:{}:{}:runtime/{id}", part(1), part(3), part(4))
+    let stack = Arn::parse(stack_id);
+    stack.map(|stack| stack.neighbor("bedrock-agentcore", &format!("runtime/{id}"))).unwrap_or_default()
 }

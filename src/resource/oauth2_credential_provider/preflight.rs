@@ -7,6 +7,7 @@ use aws_sdk_bedrockagentcorecontrol::types::{
     ClientAuthenticationMethodType, CustomOauth2ProviderConfigOutput, Oauth2AuthorizationServerMetadata,
     Oauth2Discovery,
 };
+use tracing::info;
 
 use super::configuration::Configuration;
 use super::properties::{CLIENT_SECRET, CustomIdp, DescribedIdp, Endpoints, Idp, Properties, Resolved};
@@ -161,8 +162,12 @@ async fn try_secret(job: &Job<'_>, metadata: &Metadata, client_id: &str, secret:
             );
             Err(Error::unverified(Code::ClientRefused, sentence))
         }
-        Err(error @ Error::OutOfTime { .. }) => Err(error),
-        _ => Ok(()),
+        Err(error @ (Error::OutOfTime { .. } | Error::Bug(_))) => Err(error),
+        Err(error) => {
+            info!(code = error.code(), "the identity provider gave no token, and did not refuse the client");
+            Ok(())
+        }
+        Ok(_) => Ok(()),
     }
 }
 

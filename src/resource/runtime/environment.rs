@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::properties::{
     CredentialDelivery, ENVIRONMENT, EXTRA_ENVIRONMENT, Properties, SecretSource, Variables, replaces,
 };
+use crate::arn::Arn;
 use crate::error::Error;
 use crate::job::Job;
 use crate::sensitive::Sensitive;
@@ -275,7 +276,7 @@ fn is_name(key: &str) -> bool {
 /// Returns the secret's name, or its ARN if the name would not be found: in another account than that of the
 /// container's role.
 fn name_for_container(secret: &SecretSource, role_arn: &str) -> String {
-    let role_account = role_arn.split(':').nth(4).unwrap_or_default();
+    let role_account = Arn::parse(role_arn).map(|arn| arn.account).unwrap_or_default();
     match stored_secret::parse_arn(&secret.id) {
         Some((account, name)) if account == role_account => name.to_owned(),
         _ => secret.id.clone(),

@@ -1,11 +1,10 @@
 //! Explains in one sentence why a runtime could not be created or updated.
 
 use aws_sdk_bedrockagentcorecontrol::operation::get_agent_runtime::GetAgentRuntimeOutput;
-use aws_sdk_bedrockagentcorecontrol::types::AgentRuntimeStatus;
 
 use crate::agentcore::provisioned;
 use crate::agentcore::runtime::{Runtime, V2, log_group_name};
-use crate::agentcore::waiters::joined;
+use crate::agentcore::waiters::{Live, joined};
 use crate::container_log;
 use crate::error::Error;
 use crate::job::Job;
@@ -45,11 +44,8 @@ async fn last_lines(job: &Job<'_>, live: &GetAgentRuntimeOutput, secrets: &[&str
         }
     }
     let created = (*live.created_at()).try_into().ok();
-    let began = match live.status() {
-        AgentRuntimeStatus::CreateFailed => created,
-        // The time of the last update may be the time of the failure.
-        _ => job.requested_at().or(created),
-    };
+    // The time of the last update may be the time of the failure.
+    let began = if live.creation_failed() { created } else { job.requested_at().or(created) };
     let since = began.unwrap_or_else(|| job.context.now());
     container_log::last_lines(job, &log_group_name(live.agent_runtime_id()), since).await
 }

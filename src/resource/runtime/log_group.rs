@@ -11,9 +11,10 @@ use std::time::Duration;
 use aws_sdk_cloudwatchlogs::types::LogGroup as DescribedGroup;
 use tracing::info;
 
+use crate::agentcore::none_if_not_found;
 use crate::agentcore::ownership::governs;
 use crate::agentcore::runtime::log_group_name;
-use crate::agentcore::{check_kms_key, none_if_not_found};
+use crate::arn::{Arn, check_kms_key};
 use crate::error::Error;
 use crate::event::RawProperties;
 use crate::job::Job;
@@ -248,8 +249,6 @@ async fn unless_aborted<T>(job: &Job<'_>, call: impl AsyncFnMut() -> Result<T, E
 
 /// Returns the ARN of a group of the stack's account and Region.
 fn arn(job: &Job<'_>, name: &str) -> String {
-    let mut stack = job.requester().stack_id.split(':').skip(1);
-    let mut next = || stack.next().unwrap_or_default();
-    let (partition, _, region, account) = (next(), next(), next(), next());
-    format!("arn:{partition}:logs:{region}:{account}:log-group:{name}")
+    let stack = Arn::parse(&job.requester().stack_id);
+    stack.map(|stack| stack.neighbor("logs", &format!("log-group:{name}"))).unwrap_or_default()
 }

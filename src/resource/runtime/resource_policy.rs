@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 
 use crate::agentcore::resource_policy;
 use crate::agentcore::runtime::endpoint_arn;
+use crate::arn::Arn;
 use crate::aws::ROLE_ARN_VARIABLE;
 use crate::error::Error;
 use crate::job::Job;
@@ -215,14 +216,14 @@ pub(super) async fn converge(
 
 /// Refuses a caller that is not the ARN of one role or user. The sessions of a role are covered by its ARN.
 fn check_caller(arn: &str) -> Result<(), Error> {
-    let parts: Vec<_> = arn.splitn(6, ':').collect();
-    let fits = matches!(parts.as_slice(), ["arn", partition, "iam", "", account, resource]
-        if partition.starts_with("aws")
-            && account.len() == 12
-            && account.chars().all(|c| c.is_ascii_digit())
-            && ["role/", "user/"].iter().any(|kind| resource.strip_prefix(kind).is_some_and(|name| !name.is_empty()))
-            && !resource.contains(['*', '?', '$']));
-    if fits {
+    let is_principal = |arn: Arn<'_>| {
+        let is_named = |kind| arn.resource.strip_prefix(kind).is_some_and(|name| !name.is_empty());
+        arn.is_in_account()
+            && arn.region.is_empty()
+            && (is_named("role/") || is_named("user/"))
+            && !arn.resource.contains(['*', '?', '$'])
+    };
+    if Arn::of_service("iam", arn).is_some_and(is_principal) {
         return Ok(());
     }
     let advice = "use ARNs of roles and users, `arn:aws:iam::<account>:role/<name>`, without wildcards";
@@ -307,17 +308,14 @@ enum KeyValue<'a> {
 /// Returns true for the ARN of a session of this role, `arn:…:sts::<account>:assumed-role/<name>/<session>`, which has the
 /// role's name without its path (IAM user guide, principals of role sessions).
 fn is_session_of(arn: &str, role: &str) -> bool {
-    let session = match arn.splitn(6, ':').collect::<Vec<_>>().as_slice() {
-        ["arn", _, "sts", "", _, resource] => resource.strip_prefix("assumed-role/"),
-        _ => None,
-    };
+    let session = Arn::of_service("sts", arn).and_then(|arn| arn.resource.strip_prefix("assumed-role/"));
     let name = session.and_then(|session| session.split('/').next());
     name.is_some() && name == role.rsplit('/').next() && account(arn) == account(role)
 }
 
 /// Returns the account in an ARN.
 fn account(arn: &str) -> Option<&str> {
-    arn.split(':').nth(4)
+    Arn::parse(arn).map(|arn| arn.account)
 }
 
 fn has_action(statement: &Map<String, Value>, action: &str) -> bool {

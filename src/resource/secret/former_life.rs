@@ -17,19 +17,22 @@ use crate::tags;
 const AWS_TAG_PREFIX: &str = "aws:";
 
 /// Cancels a scheduled deletion and marks the secret as this stack's at once. Until then the secret belongs to the
-/// stack's predecessor, and policies that depend on the tag do not let this stack change it. May run twice.
-pub(super) async fn revive(job: &Job<'_>, managed: &Managed, live: &Live) -> Result<(), Error> {
+/// stack's predecessor, and policies that depend on the tag do not let this stack change it. Returns `None` if the secret
+/// was deleted without recovery. May run twice.
+pub(super) async fn revive(job: &Job<'_>, managed: &Managed, live: &Live) -> Result<Option<()>, Error> {
     if !live.deleted {
-        return Ok(());
+        return Ok(Some(()));
     }
-    api::restore(job, &live.arn).await?;
+    if api::restore(job, &live.arn).await?.is_none() {
+        return Ok(None);
+    }
     let changes = tags::changes(&live.tags, &tags::wanted(&managed.tags, job.requester()), None);
     if let Err(error) = api::change_tags(job, &live.arn, changes).await {
         // The deletion is scheduled again, because a secret without an owner must not live on.
         api::delete(job, &live.arn, Some(30)).await?;
         return Err(error);
     }
-    Ok(())
+    Ok(Some(()))
 }
 
 /// Returns true if a delivery of this request wrote one of the secret's last two values. A version's id is the token it

@@ -61,6 +61,7 @@ macro_rules! with_every_case {
             ownership::a_create_does_not_adopt_what_has_lost_its_mark
             ownership::an_update_refuses_what_has_lost_its_mark
             ownership::a_delete_refuses_what_has_lost_its_mark
+            ownership::a_delete_leaves_a_strangers_resource_alone_whose_own_deletion_fails
             disturbances::a_deadline_at_any_moment_is_answered_or_carried_on_from
             disturbances::a_denied_operation_is_named_and_cleaned_up_after
             disturbances::a_resource_deleted_during_a_request_leaves_nothing_behind

@@ -1,11 +1,13 @@
 //! Resources of others are never adopted, changed or deleted: neither those of strangers, nor those that were the
 //! function's and have lost the tag or the mark that proves it.
 
+use emulator::faults::FaultEffect;
 use emulator::settings::Settings;
 use emulator::stacks::StackStatus;
 use harness::{Answer, STACK_ID};
 use serde_json::Value;
 use std::time::Duration;
+use tokio::time::timeout;
 
 use super::{Disowned, Stage, Subject, invented_id};
 
@@ -57,6 +59,18 @@ async fn late_lists<S: Subject>() -> Stage<S> {
     Stage::with(Settings { list_lag: Duration::from_secs(10), ..Settings::default() }).await
 }
 
+fn other_stack() -> String {
+    STACK_ID.replace("11111111", "99999999")
+}
+
+/// Creates a resource of another stack, and returns its id.
+async fn created_by_another_stack<S: Subject>(stage: &mut Stage<S>) -> String {
+    stage.world.put_stack(&other_stack(), StackStatus::CreateInProgress);
+    let named = stage.subject.named();
+    let event = stage.creation(&named).with("StackId", other_stack());
+    stage.deliver(&event).await.success().physical_id()
+}
+
 /// Sends a Create that is refused, and the Deletes that may follow it.
 async fn create_is_refused<S: Subject>(stage: &mut Stage<S>, foreign: &Foreign) {
     let named = stage.subject.named();
@@ -76,11 +90,7 @@ pub(super) async fn a_create_leaves_a_strangers_resource_with_our_name_alone<S: 
     create_is_refused(&mut stage, &foreign).await;
     // Another stack of the same name is a stranger, too.
     let mut stage = late_lists::<S>().await;
-    let named = stage.subject.named();
-    let other_stack = STACK_ID.replace("11111111", "99999999");
-    stage.world.put_stack(&other_stack, StackStatus::CreateInProgress);
-    let event = stage.creation(&named).with("StackId", other_stack);
-    let id = stage.deliver(&event).await.success().physical_id();
+    let id = created_by_another_stack(&mut stage).await;
     stage.settle().await;
     let foreign = Foreign::new(&stage, id);
     create_is_refused(&mut stage, &foreign).await;
@@ -98,6 +108,19 @@ pub(super) async fn a_delete_leaves_a_strangers_resource_alone<S: Subject>() {
     let mut stage = late_lists::<S>().await;
     let foreign = Foreign::strangers(&stage).await;
     let named = stage.subject.named();
+    let answer = stage.delete(&foreign.id, &named).await;
+    foreign.check(&stage, &answer);
+}
+
+/// The owner's deletion is under way when ours is requested, and it fails.
+pub(super) async fn a_delete_leaves_a_strangers_resource_alone_whose_own_deletion_fails<S: Subject>() {
+    let mut stage = Stage::<S>::slow(Duration::from_secs(40)).await;
+    let id = created_by_another_stack(&mut stage).await;
+    let named = stage.subject.named();
+    let deletion = stage.deletion(&id, &named).with("StackId", other_stack());
+    stage.world.fault(S::OPERATIONS[2], 1, 1, FaultEffect::BecomesFailed("the key is gone".to_owned()));
+    timeout(Duration::from_secs(5), stage.world.invoke(deletion.payload())).await.expect_err("killed");
+    let foreign = Foreign::new(&stage, id);
     let answer = stage.delete(&foreign.id, &named).await;
     foreign.check(&stage, &answer);
 }

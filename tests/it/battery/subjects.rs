@@ -28,7 +28,7 @@ pub(super) use target::TargetSubject;
 const UNLISTED: &str = "tags are not listed";
 
 /// The exceptions of a resource without a status.
-const SETTLED: [(&str, &str); 8] = {
+const SETTLED: [(&str, &str); 9] = {
     const NO_STATUS: &str = "it has no status: AgentCore answers a call about it when it is done";
     [
         ("a_delete_waits_until_the_resource_is_gone", NO_STATUS),
@@ -38,6 +38,7 @@ const SETTLED: [(&str, &str); 8] = {
         ("a_failed_update_keeps_the_id_and_is_rolled_back", NO_STATUS),
         ("a_failed_delete_carries_the_reason_and_may_be_repeated", NO_STATUS),
         ("a_failed_delete_is_told_although_gets_are_late", NO_STATUS),
+        ("a_delete_leaves_a_strangers_resource_alone_whose_own_deletion_fails", NO_STATUS),
         (
             "a_late_duplicate_of_a_create_brings_nothing_back",
             "AgentCore takes no idempotency token that would tell a late duplicate from a new create",

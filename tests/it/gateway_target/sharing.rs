@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use emulator::aws::ServiceId;
+use emulator::faults::FaultEffect;
 use emulator::settings::Settings;
 use serde_json::json;
 
@@ -107,6 +108,11 @@ async fn a_target_that_waits_for_a_person_is_explained() {
     let delete = scene.delete(&created.physical_id());
     let answer = scene.world.send(delete).await;
     assert!(answer.failure().contains("sign in, or wait ten minutes"), "{}", answer.reason());
+    // A refusal of the call itself is told as what it is.
+    scene.world.fault("DeleteGatewayTarget", 1, u64::MAX, FaultEffect::Denied);
+    let delete = scene.delete(&created.physical_id());
+    let answer = scene.world.send(delete).await;
+    assert!(answer.failure().starts_with("not allowed to call"), "{}", answer.reason());
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]

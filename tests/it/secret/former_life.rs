@@ -66,6 +66,20 @@ async fn a_restored_secret_stores_the_given_values_and_nothing_else() {
     }
 }
 
+/// A refusal of the tags is final. The secret is not restored again and again until the time is up.
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_former_secret_whose_tags_are_refused_is_left_to_its_deletion() {
+    let mut world = World::new();
+    let created = world.send(create(first_life())).await.success();
+    world.send(delete(&created.physical_id(), first_life())).await.success();
+    world.fault("TagResource", 1, u64::MAX, FaultEffect::QuotesInput);
+    let before = world.call_count();
+    let answer = world.send(create(second_life())).await;
+    assert!(answer.failure().starts_with("secretsmanager:TagResource was refused"), "{}", answer.reason());
+    let calls = world.calls_since(before);
+    assert_eq!(calls, ["CreateSecret", "DescribeSecret", "RestoreSecret", "TagResource", "DeleteSecret"]);
+}
+
 /// The former value need not be readable, because it is only overwritten.
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn a_restored_value_that_is_not_a_json_object_is_overwritten() {

@@ -27,6 +27,7 @@ impl Subject for ApiKeySubject {
         SETTLED[5],
         SETTLED[6],
         SETTLED[7],
+        SETTLED[8],
         (
             "an_update_to_equal_properties_changes_nothing",
             "AgentCore shows no key to compare with, so every update writes it",

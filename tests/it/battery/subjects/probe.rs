@@ -36,6 +36,7 @@ impl Subject for ProbeSubject {
         ("a_failed_update_keeps_the_id_and_is_rolled_back", NO_OPERATION),
         ("a_failed_delete_carries_the_reason_and_may_be_repeated", NO_OPERATION),
         ("a_failed_delete_is_told_although_gets_are_late", NO_OPERATION),
+        ("a_delete_leaves_a_strangers_resource_alone_whose_own_deletion_fails", NO_OPERATION),
         ("a_create_leaves_a_strangers_resource_with_our_name_alone", NOTHING),
         ("an_update_leaves_a_strangers_resource_alone", NOTHING),
         ("a_delete_leaves_a_strangers_resource_alone", NOTHING),

@@ -31,10 +31,6 @@ impl Subject for ProviderSubject {
             "a_late_duplicate_of_a_create_brings_nothing_back",
             "AgentCore takes no idempotency token that would tell a late duplicate from a new create",
         ),
-        (
-            "a_slow_create_is_carried_on_by_the_next_delivery",
-            "AgentCore shows no client secret to compare with, so the next delivery writes it, and waits as long for that",
-        ),
     ];
     const VARIANTS: &'static [&'static str] = &[USUAL, UNLISTED];
 

@@ -27,6 +27,7 @@ impl Subject for SecretSubject {
         ("a_failed_update_keeps_the_id_and_is_rolled_back", SYNCHRONOUS),
         ("a_failed_delete_carries_the_reason_and_may_be_repeated", NEVER_FAILS),
         ("a_failed_delete_is_told_although_gets_are_late", NEVER_FAILS),
+        ("a_delete_leaves_a_strangers_resource_alone_whose_own_deletion_fails", NEVER_FAILS),
         (
             "a_late_duplicate_of_a_create_brings_nothing_back",
             "Secrets Manager forgets the token of a secret that is deleted without recovery; tests/it/regression.rs has \
