@@ -53,7 +53,7 @@ pub struct Authorizer {
     pub allowed_audience: BTreeSet<String>,
     /// The accepted values of `client_id`.
     pub allowed_clients: BTreeSet<String>,
-    /// The scopes of which a token has to have one.
+    /// The accepted scopes: a token needs one of them.
     pub allowed_scopes: BTreeSet<String>,
     /// The claims that have to equal a value: name and value.
     pub claims: BTreeSet<(String, String)>,
@@ -274,7 +274,7 @@ impl Authorizer {
         }
     }
 
-    /// Reads what the service reports. Another kind of authorizer equals nothing of ours.
+    /// Reads what the service reports. Another kind of authorizer never equals one of ours.
     #[must_use]
     pub fn from_api(live: &AuthorizerConfiguration) -> Self {
         let Some(live) = custom_jwt(Some(live)) else { return Self::foreign() };

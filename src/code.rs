@@ -60,8 +60,8 @@ codes! {
 }
 
 impl Code {
-    /// Returns true if the server is to blame, with its tools and the credentials that it was given. Otherwise AgentCore, the
-    /// network, an identity provider or the access of whoever verified it is.
+    /// Returns true if the cause is the server, with its tools and its credentials. Otherwise it is AgentCore, the network, an
+    /// identity provider, or the access of the verification.
     pub(crate) fn blames_server(self) -> bool {
         matches!(
             self,

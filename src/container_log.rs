@@ -11,7 +11,7 @@ use crate::stored_secret;
 use crate::wait::{Progress, until_within};
 
 /// The time for which the search is repeated, because lines may arrive late.
-const ARRIVAL_PATIENCE: Duration = Duration::from_secs(10);
+const ARRIVAL_TIMEOUT: Duration = Duration::from_secs(10);
 const LINES_MAX: usize = 3;
 const LINE_CHARS_MAX: usize = 400;
 /// The number of newest events that are read: three lines of one start among empty ones and those of other starts. A
@@ -20,14 +20,14 @@ const PAGE_EVENTS: i32 = 100;
 const PAGES_MAX: usize = 10;
 /// The time for which a throttled call is retried. It is shorter than for other calls, because the answer that quotes
 /// the lines must not wait long for them.
-const PATIENCE: Duration = Duration::from_mins(1);
+const READ_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Adds the values that the container's secret holds, and held before, to the mask, so that quotes show stars in their
 /// place. Nothing that a container or its server says may be quoted before. Returns the error of a secret that cannot
 /// be read. May run twice.
 pub(crate) async fn mask_secret(job: &Job<'_>, secret_id: Option<&str>) -> Result<(), Error> {
     let Some(secret_id) = secret_id else { return Ok(()) };
-    let job = &patient(job);
+    let job = &with_short_deadline(job);
     let stored = stored_secret::read(job, "SecretId", secret_id).await?;
     // A container that was started before a rotation may print the former values.
     let previous = stored_secret::previous(job, &job.requester().secret_id(secret_id)).await?;
@@ -45,8 +45,8 @@ pub(crate) fn unquotable(error: &Error) -> String {
 /// Returns the last lines that the newest start in log group `group` has printed after `since`, masked, as the end of a
 /// sentence, or says why there are none. Takes at most a minute. May run twice.
 pub(crate) async fn last_lines(job: &Job<'_>, group: &str, since: SystemTime) -> String {
-    let job = patient(job);
-    let read = until_within(job.deadline, ARRIVAL_PATIENCE, "waiting for log lines", async || {
+    let job = with_short_deadline(job);
+    let read = until_within(job.deadline, ARRIVAL_TIMEOUT, "waiting for log lines", async || {
         let lines = read(&job, group, since).await?;
         Ok(if lines.is_empty() { Progress::pending("no lines") } else { Progress::Done(lines) })
     });
@@ -62,9 +62,9 @@ pub(crate) async fn last_lines(job: &Job<'_>, group: &str, since: SystemTime) ->
     }
 }
 
-/// Returns the job with a deadline that suits the worth of log lines.
-fn patient<'a>(job: &Job<'a>) -> Job<'a> {
-    Job { deadline: job.deadline.at_most(PATIENCE), ..*job }
+/// Returns the job with a deadline that is short enough for log lines.
+fn with_short_deadline<'a>(job: &Job<'a>) -> Job<'a> {
+    Job { deadline: job.deadline.at_most(READ_TIMEOUT), ..*job }
 }
 
 /// Returns the last line alone if it names an error, otherwise the last few.

@@ -1,4 +1,4 @@
-//! Reads AWS's words for a refusal by policy: the kind of policy that refuses, if time can change that, and the remedy.
+//! Reads AWS's message about a refusal by policy: the kind of policy that refuses, if time can change that, and the remedy.
 //!
 //! The words are those of "Troubleshoot access denied error messages" (IAM user guide): "… with an explicit deny in a
 //! service control policy" and "… because no VPC endpoint policy allows the … action".
@@ -26,7 +26,7 @@ pub enum Policy {
     Unnamed,
 }
 
-/// The kinds, by AWS's words for them.
+/// The kinds, by their names in AWS's messages.
 const WORDS: [(&str, Policy); 9] = [
     ("identity-based policy", Policy::Identity),
     ("service control policy", Policy::ServiceControl),
@@ -41,7 +41,7 @@ const WORDS: [(&str, Policy); 9] = [
 const EXPLICIT: &str = "explicit deny";
 const IMPLICIT: &str = "because no ";
 
-/// A refusal by policy, as far as AWS's words tell.
+/// A refusal by policy, as far as AWS's message describes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Denial {
     /// The kind of policy that refuses.
@@ -68,7 +68,7 @@ impl Denial {
     }
 
     /// Returns true if repeating the call is useless. A role's own policy, a resource's policy or a trust policy may be
-    /// seconds old and still propagating, so a call that one of them does not allow yet may succeed later.
+    /// seconds old and still propagating. A call that one of them does not allow yet may therefore succeed later.
     #[must_use]
     pub fn is_final(self) -> bool {
         let may_propagate =

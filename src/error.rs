@@ -37,7 +37,7 @@ pub struct ApiError {
     pub code: Option<String>,
     /// The reason member that AgentCore's ValidationException carries.
     pub reason: Option<String>,
-    /// AWS's own words.
+    /// AWS's own message.
     pub message: String,
 }
 

@@ -1,4 +1,4 @@
-//! Decodes the request envelope. Knows nothing of AWS resources.
+//! Decodes the request envelope. Does not know AWS resources.
 //!
 //! Decoding is lenient on the outside: an event that still names its `ResponseURL` gets an answer, however broken the
 //! rest is.
@@ -153,8 +153,8 @@ pub struct Rejection {
     pub error: Error,
 }
 
-/// A property map as it came. Prints nothing of its content, and is wiped on drop, because a `NoEcho` value arrives in
-/// clear text.
+/// A property map as it came. Never prints its content, and is wiped on drop, because a `NoEcho` value arrives in clear
+/// text.
 #[derive(Default)]
 pub struct RawProperties(Map<String, Value>);
 
@@ -271,8 +271,8 @@ struct Envelope<'a> {
     old_resource_properties: Option<&'a RawValue>,
 }
 
-/// Decodes an event that reached the function at `home`, or says what is wrong with it and to whom the answer goes. Names
-/// derived for it begin with `name_prefix`.
+/// Decodes an event that reached the function at `home`, or returns the problem and the recipient of the answer. Names
+/// derived for the event begin with `name_prefix`.
 pub fn decode(payload: &[u8], home: &Home, name_prefix: Option<&str>) -> Result<Request, Box<Rejection>> {
     let nobody = |problem: String| Box::new(Rejection { recipient: None, error: Error::InvalidEvent { problem } });
     let envelope: Envelope<'_> = serde_json::from_slice(payload)
@@ -302,7 +302,7 @@ fn read(envelope: &Envelope<'_>, payload: &[u8], recipient: &Recipient, home: &H
     }
     if !json::has_at_most(EVENT_VALUES_MAX, payload) {
         let problem = format!(
-            "the event has more than {EVENT_VALUES_MAX} values, commas in texts included; shorten the properties"
+            "the event has more than {EVENT_VALUES_MAX} values, commas in strings included; shorten the properties"
         );
         return Err(invalid(problem));
     }

@@ -127,7 +127,7 @@ async fn work(request: &Request, deadline: SystemTime, context: &Context) -> Res
         stack: &stack,
     };
     let outcome = AssertUnwindSafe(Box::pin(dispatch(&job, request))).catch_unwind().await.unwrap_or_else(|_| {
-        // The panic's words may quote a secret. Its place is in the log (`logging`).
+        // The panic's message may quote a secret. The log has the place of the panic (`logging`).
         Err(Error::Bug("it panicked".to_owned()).into())
     });
     let answer_to_give = match outcome {
@@ -203,8 +203,8 @@ fn kind(context: &Context, request: &Request) -> Result<ResourceKind, Error> {
 fn carries_on(error: &Error, request: &Request, now: SystemTime) -> bool {
     let Error::OutOfTime { in_progress_since: Some(since), .. } = error else { return false };
     // The age counts from the request, whose signing time is in the URL, and not from the start of the progress. A
-    // resource that was in progress before, such as the create that a Delete waits for, may be older than the request,
-    // and time that was lost before a resource existed counts.
+    // resource that was in progress before may be older than the request, such as the create that a Delete waits for.
+    // Time that was lost before a resource existed counts, too.
     let begun = request.recipient.url.signed_at().unwrap_or(*since);
     now.duration_since(begun).unwrap_or_default() < CARRY_ON_MAX
 }

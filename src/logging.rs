@@ -13,7 +13,7 @@ const DEFAULT: LevelFilter = LevelFilter::INFO;
 const FATAL: &str = "fatal";
 /// The target of metrics, which are lines of their own form.
 const METRIC: &str = "metric";
-/// Lambda's words (Lambda developer guide, log level filtering). Our lines are at most errors, so that FATAL suppresses
+/// Lambda's level names (Lambda developer guide, log level filtering). Our lines are at most errors, so that FATAL suppresses
 /// all of them.
 const LEVELS: [(&str, LevelFilter); 6] = [
     ("TRACE", LevelFilter::TRACE),
@@ -47,9 +47,9 @@ pub fn start(word: Option<&str>) {
     tracing_subscriber::registry().with(lines).with(metrics).init();
     if known.is_none() {
         let words = LEVELS.map(|(word, _)| word).join(", ");
-        tracing::warn!(found = word, words, "AWS_LAMBDA_LOG_LEVEL is not one of the words; logging at INFO");
+        tracing::warn!(found = word, words, "AWS_LAMBDA_LOG_LEVEL is not one of the levels; logging at INFO");
     }
-    // The default hook prints the panic's words, which may quote a secret.
+    // The default hook prints the panic's message, which may quote a secret.
     std::panic::set_hook(Box::new(|panic| {
         let location = panic.location().map(ToString::to_string).unwrap_or_default();
         tracing::error!(target: FATAL, location, "panic");

@@ -8,5 +8,5 @@ mod token;
 
 pub(crate) use discovery::DiscoveryFields;
 pub use discovery::{Discovery, Metadata, discover, discovery_url};
-pub(crate) use request::{PATIENCE, is_passing};
+pub(crate) use request::{RETRY_TIMEOUT, is_passing};
 pub use token::{Claims, ClientCredentials, Token, mint};

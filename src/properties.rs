@@ -125,7 +125,7 @@ mod tests {
     fn a_map_may_come_as_json_in_a_text() {
         let given = read(json!({"Map": "{\"k\": 1, \"e\": \"\"}"}));
         assert_eq!(given.map, BTreeMap::from([("k".to_owned(), "1".to_owned())]));
-        assert!(refusal(json!({"Map": "k=v"})).contains("is text, but not a JSON object"));
+        assert!(refusal(json!({"Map": "k=v"})).contains("is a string, but not a JSON object"));
         assert!(refusal(json!({"Map": "{\"k\": {}}"})).starts_with("`Map.k` is a map"));
     }
 

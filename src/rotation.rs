@@ -46,7 +46,7 @@ const SECRET: &str = "SecretArn";
 const ROUNDS_MAX: u32 = 10;
 /// The time for which one delivery waits for an operation on the stack to end. The next deliveries go on waiting: the
 /// operation needs executions of this function, and those that its owner reserves for it may all be waiting here.
-const STACK_PATIENCE: Duration = Duration::from_mins(6);
+const STACK_TIMEOUT: Duration = Duration::from_mins(6);
 /// The time of a delivery in which it publishes versions. The rest of its fifteen minutes is for the update of a runtime
 /// (up to four minutes on platform version V2) and for the probe.
 const PUBLISHING: Duration = Duration::from_mins(7);
@@ -145,7 +145,7 @@ impl Event<'_> {
         let mut superseded = Superseded::default();
         for round in 1..=ROUNDS_MAX {
             // The update of a stack may replace what the event names, or set what the rotation sets.
-            if !stack::wait_until_complete(&job, STACK_PATIENCE).await? {
+            if !stack::wait_until_complete(&job, STACK_TIMEOUT).await? {
                 return Ok(Rotated::idle("the stack was deleted, or is being deleted"));
             }
             let secret = Current::read(&job, &self.notice.secret_arn).await?;

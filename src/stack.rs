@@ -57,10 +57,10 @@ pub(crate) async fn check_in_progress(job: &Job<'_>) -> Result<(), Error> {
     }
 }
 
-/// Waits until no operation on the stack is in progress, at most for `patience`. Returns false if the stack does not exist,
+/// Waits until no operation on the stack is in progress, at most for `timeout`. Returns false if the stack does not exist,
 /// is being deleted, or has nothing but resources that were rolled back.
-pub(crate) async fn wait_until_complete(job: &Job<'_>, patience: Duration) -> Result<bool, Error> {
-    until(job.deadline.at_most(patience), "waiting for the operation on the stack to end", async || {
+pub(crate) async fn wait_until_complete(job: &Job<'_>, timeout: Duration) -> Result<bool, Error> {
+    until(job.deadline.at_most(timeout), "waiting for the operation on the stack to end", async || {
         Ok(match status(job).await? {
             Some(status) if is_gone(&status) => Progress::Done(false),
             Some(status) if is_in_progress(&status) => Progress::pending(status.as_str()),

@@ -127,7 +127,7 @@ impl CurrentText {
     /// Returns the whole text.
     pub(crate) fn whole(&self, property: &str, secret_id: &str) -> Result<Sensitive, Error> {
         if self.text.expose().trim().is_empty() {
-            return Err(refuse(property, secret_id, "whose value is empty; store a text"));
+            return Err(refuse(property, secret_id, "whose value is empty; store a string"));
         }
         Ok(self.text.clone())
     }
@@ -181,7 +181,7 @@ impl Stored {
     pub fn value(&self, job: &Job<'_>, property: &str, key: &str) -> Result<Sensitive, Error> {
         let value = self.document.text(key).filter(|value| !value.expose().is_empty()).ok_or_else(|| {
             let problem =
-                format!("is {}, which secret {} does not hold as a text; correct the key", quote(key), self.name);
+                format!("is {}, which secret {} does not hold as a string; correct the key", quote(key), self.name);
             Error::property(property, problem)
         })?;
         job.mask.add(&value);

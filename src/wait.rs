@@ -17,20 +17,20 @@ use crate::error::{ApiError, ApiErrorKind, Error};
 const BACKOFF_MIN: Duration = Duration::from_millis(200);
 const BACKOFF_MAX: Duration = Duration::from_secs(5);
 /// The time for which throttling, server errors and lost replies of one call are retried.
-const TRANSIENT_PATIENCE: Duration = Duration::from_mins(3);
+const TRANSIENT_TIMEOUT: Duration = Duration::from_mins(3);
 /// The time for which a refusal is treated as a policy that has not propagated yet. A role that the same stack created
 /// seconds earlier is refused at first. A policy that really lacks the action should still be reported while somebody
 /// is looking.
-const DENIED_PATIENCE: Duration = Duration::from_secs(30);
+const DENIED_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The time for which a resource may still appear after CloudFormation cancelled its Create. It is the longest that a
 /// Create can run before its call takes effect: two minutes of role propagation, three of transient errors, and some
 /// for lists that lag.
 pub const CANCELLED_CREATE_GRACE: Duration = Duration::from_secs(330);
 
-/// The pauses between two polls of a resource. They grow with the time waited, so that the end of a short operation (up
-/// to twelve seconds) is noticed within a second, and a long one is not polled too often (Get allows 50 calls a second
-/// for the account).
+/// The pauses between two polls of a resource. They grow with the time waited: the end of a short operation (up to twelve
+/// seconds) is noticed within a second, and a long operation is not polled too often. Get allows 50 calls a second for
+/// the account.
 const POLL_MIN: Duration = Duration::from_millis(250);
 const POLL_MAX: Duration = Duration::from_secs(2);
 const POLL_GROWTH: u32 = 12;
@@ -103,7 +103,7 @@ impl<T> Progress<T> {
 
 /// The time for which polls of a resource that was seen in progress may fail one after the other for transient reasons:
 /// the resource goes on meanwhile, and half an hour of work must not be given up because of minutes of throttling.
-const TROUBLE_PATIENCE: Duration = Duration::from_mins(10);
+const TROUBLE_TIMEOUT: Duration = Duration::from_mins(10);
 
 /// Sends one AWS call, and repeats it after throttling, server errors, lost replies and refusals that propagation
 /// explains.
@@ -149,7 +149,7 @@ pub async fn repeat<T>(
             Ok(Err(error)) => error,
             Err(_) => return Err(out_of_time(operation, "no answer")),
         };
-        let repeat = started.elapsed() < patience(&error);
+        let repeat = started.elapsed() < timeout(&error);
         // An attempt may consist of several calls: the log names the one that failed.
         let operation = error.operation;
         // The message stays out of the log: only texts that the handler masks may quote AWS.
@@ -173,11 +173,11 @@ fn out_of_time(operation: &str, last_status: &str) -> Error {
     }
 }
 
-fn patience(error: &ApiError) -> Duration {
+fn timeout(error: &ApiError) -> Duration {
     match error.kind {
-        ApiErrorKind::Throttled | ApiErrorKind::Server | ApiErrorKind::Transport => TRANSIENT_PATIENCE,
+        ApiErrorKind::Throttled | ApiErrorKind::Server | ApiErrorKind::Transport => TRANSIENT_TIMEOUT,
         ApiErrorKind::Denied if error.is_final_denial() => Duration::ZERO,
-        ApiErrorKind::Denied => DENIED_PATIENCE,
+        ApiErrorKind::Denied => DENIED_TIMEOUT,
         ApiErrorKind::NotFound | ApiErrorKind::Conflict | ApiErrorKind::Other => Duration::ZERO,
     }
 }
@@ -207,7 +207,7 @@ pub async fn until<T>(
                 return Err(Error::OutOfTime { doing, last_status, in_progress_since });
             }
             Err(error) => match &seen {
-                Some((at, status, since)) if error.passes() && at.elapsed() < TROUBLE_PATIENCE => {
+                Some((at, status, since)) if error.passes() && at.elapsed() < TROUBLE_TIMEOUT => {
                     warn!(doing, status, code = error.code(), "looking again");
                     (status.clone(), Some(*since))
                 }
@@ -221,16 +221,16 @@ pub async fn until<T>(
     }
 }
 
-/// Polls like [`until`], but gives up with `None` after `patience`: for something that may never come.
+/// Polls like [`until`], but gives up with `None` after `timeout`: for something that may never come.
 pub async fn until_within<T>(
     deadline: Deadline,
-    patience: Duration,
+    timeout: Duration,
     doing: &str,
     mut look: impl AsyncFnMut() -> Result<Progress<T>, Error>,
 ) -> Result<Option<T>, Error> {
     let started = Instant::now();
     until(deadline, doing, async || {
-        let spent = started.elapsed() >= patience;
+        let spent = started.elapsed() >= timeout;
         Ok(match look().await? {
             Progress::Done(value) => Progress::Done(Some(value)),
             Progress::Pending { .. } if spent => Progress::Done(None),
@@ -241,17 +241,17 @@ pub async fn until_within<T>(
 }
 
 /// Sends a call, and repeats it while it is refused with an error that `passes`. The answer to a call that begins after
-/// `patience` is final. `doing` completes "ran out of time …".
+/// `timeout` is final. `doing` completes "ran out of time …".
 pub async fn while_refused<T>(
     deadline: Deadline,
-    patience: Duration,
+    timeout: Duration,
     doing: &str,
     passes: impl Fn(&Error) -> bool,
     mut call: impl AsyncFnMut() -> Result<T, Error>,
 ) -> Result<T, Error> {
     let started = Instant::now();
     until(deadline, doing, async || {
-        let spent = started.elapsed() >= patience;
+        let spent = started.elapsed() >= timeout;
         match call().await {
             Ok(value) => Ok(Progress::Done(value)),
             Err(error) if passes(&error) && !spent => Ok(Progress::pending(error.code().unwrap_or("refused"))),

@@ -1,16 +1,16 @@
 //! The control plane of Bedrock AgentCore: runtimes with their versions and endpoints, gateways with their targets,
 //! credential providers, workload identities, policies of resources, and tags.
 //!
-//! States follow the clock: nothing happens in the background, a resource's status is a function of the time at which
-//! it is asked for. There are two exceptions: a target whose catalogue has to be read from its server stays as it is
-//! until its [`Synchronization`] is taken and finished, and so does a runtime's version on platform version V2, whose
-//! container has to be started, with its [`Build`]. Both are [`Work`] that calls leave.
+//! States follow the clock: nothing happens in the background, and a resource's status is a function of the time of the
+//! request. There are two exceptions. A target whose catalogue has to be read from its server stays unchanged until its
+//! [`Synchronization`] is taken and finished. A runtime's version on platform version V2, whose container has to be
+//! started, stays unchanged until its [`Build`] is finished. Both are [`Work`] that calls leave.
 //!
 //! If AWS's behaviour is not documented, the stricter one is chosen:
 //!
 //! - An update is a full replacement: an optional member that it leaves out is reset, `metadataConfiguration` included.
 //! - Update and delete of a runtime that is still being created, updated or deleted are refused with
-//!   `ConflictException`, and so is an update of one that failed to be created or deleted.
+//!   `ConflictException`. So is an update of a runtime whose create or delete failed.
 //! - A name stays taken until the runtime that has it is gone.
 //! - Client tokens are remembered forever: a call that repeats one gets the first answer again, even when the runtime
 //!   it names has been deleted since.

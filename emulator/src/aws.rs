@@ -157,7 +157,7 @@ impl Aws {
         f(&mut self.state().world)
     }
 
-    /// Calls an operation without transport, latency or faults. Validated, authorized and recorded all the same. Needs
+    /// Calls an operation without transport, latency or faults. The call is still validated, authorized and recorded. Needs
     /// to be called inside a tokio runtime.
     ///
     /// # Panics

@@ -1,10 +1,10 @@
 //! The data plane of Bedrock AgentCore: `InvokeAgentRuntime`, in front of the containers.
 //!
-//! A request passes: the caller (signature or token, as the runtime's version wants) → the caller's permissions → the
-//! service model's constraints → faults → the runtime's state → its session's microVM, which may have to be started →
-//! the container. A refused call has the HTTP status of its exception; what goes wrong after that comes as a JSON-RPC
-//! error with status 200 (MCP protocol contract in AgentCore's developer guide), unless
-//! [`Settings::container_refusals`](crate::settings::Settings::container_refusals) says otherwise.
+//! A request passes: the caller (signature or token, as the runtime's version demands) → the caller's permissions → the
+//! service model's constraints → faults → the runtime's state → its session's microVM, started if necessary → the
+//! container. A refused call has the HTTP status of its exception. A later failure comes as a JSON-RPC error with status
+//! 200 (MCP protocol contract in AgentCore's developer guide), unless
+//! [`Settings::container_refusals`](crate::settings::Settings::container_refusals) changes this.
 
 mod failure;
 mod forward;

@@ -1,4 +1,4 @@
-//! Faults: the k-th call of a kind goes wrong. Apart from the services, which know nothing of them.
+//! Faults: the k-th call of a kind goes wrong. Separate from the services, which do not know the faults.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

@@ -1,8 +1,8 @@
 //! Secrets Manager: secrets, their versions and staging labels, and deletion with its recovery window.
 //!
 //! A `SecretId` is a name, a complete ARN or a partial one (without the suffix of a hyphen and six characters). An ARN
-//! that ends in a hyphen and six letters or digits is always read as complete, so the partial ARN of a secret whose
-//! *name* ends that way finds nothing: the pitfall that AWS warns of in `CreateSecret`.
+//! that ends in a hyphen and six letters or digits always counts as complete. The partial ARN of a secret whose *name*
+//! ends like this therefore finds no secret: AWS warns of this pitfall in `CreateSecret`.
 //!
 //! AgentCore keeps the client secrets of its credential providers here, under names that `CreateSecret` refuses.
 //!

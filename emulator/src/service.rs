@@ -1,8 +1,8 @@
 //! The shape of every service in the emulator: synchronous, ordered state that answers one validated call at a time.
 //!
-//! Values in inputs and outputs are JSON by member name, just as they are in the service's messages: a timestamp has
-//! the format that the service model gives it (Secrets Manager's are numbers, [`timestamp`]; AgentCore's are ISO 8601
-//! texts), a blob is base64 text, and an absent member is absent, never `null`.
+//! Values in inputs and outputs are JSON by member name, as in the service's messages. A timestamp has the format of the
+//! service model: a number in Secrets Manager ([`timestamp`]), an ISO 8601 string in AgentCore. A blob is a base64
+//! string, and an absent member is absent, never `null`.
 
 use std::fmt;
 use std::time::SystemTime;

@@ -1,7 +1,7 @@
 //! AgentCore Identity at work: access tokens for a workload from the identity provider behind a credential provider.
 //!
-//! A token is asked for every time; the service's own cache of them is not emulated, so what a test changes at the
-//! identity provider or in the secret matters from the next request on.
+//! A token is requested every time. The service's own cache of tokens is not emulated, so a test's change at the identity
+//! provider or in the secret takes effect with the next request.
 
 use std::collections::BTreeMap;
 

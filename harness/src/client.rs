@@ -154,7 +154,7 @@ fn parameters_of(json: &str) -> BTreeMap<String, Sensitive> {
     parameters.into_iter().map(|(name, value)| (name, Sensitive::new(value))).collect()
 }
 
-/// Quotes the server's own words. Returns an empty string if it sent none.
+/// Quotes the server's own message. Returns an empty string if it sent none.
 fn said(refusal: &Refusal) -> String {
     match &refusal.seen {
         Some(seen) if !seen.text.is_empty() => format!("HTTP {}: {}", seen.status, seen.text),

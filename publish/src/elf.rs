@@ -102,8 +102,8 @@ impl fmt::Display for Binary {
 /// Reads a binary and checks that Lambda can start it.
 ///
 /// # Errors
-/// The binary is not a Linux executable, is too large, is built for another processor than `wanted`, or needs a library
-/// that Lambda does not have or has only in an older version.
+/// The binary is not a Linux executable, is too large, or is built for another processor than `wanted`. Or it needs a
+/// library that Lambda does not have, or has only in an older version.
 pub(crate) fn check(data: &[u8], wanted: Option<Architecture>) -> Result<Binary, String> {
     let header = FileHeader64::<Endianness>::parse(data)
         .map_err(|_| "is not a 64-bit Linux executable; give the `bootstrap` that `sam build` produced".to_owned())?;

@@ -10,8 +10,8 @@ const SLIP_EDITS_MAX: usize = 3;
 /// Checks the parameters of a link against the template.
 ///
 /// # Errors
-/// A parameter is unknown, repeated, a secret or not allowed to have its value, or the values break a rule, and no
-/// value of an empty parameter can repair that.
+/// A parameter is unknown, repeated or a secret, or its value is not allowed. Or the values break a rule, and no value of
+/// an empty parameter can repair that.
 pub(crate) fn check(body: &str, given: &[(String, String)]) -> Result<(), String> {
     let source = TemplateSource::Uploaded(body.to_owned());
     let declared = template_summary(&source).map_err(|error| error.message)?;

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
 
 use super::ownership::Proof;
-use super::provisioned::{Found, LIST_PATIENCE, Provisioned, find, with_ownership};
+use super::provisioned::{Found, LIST_TIMEOUT, Provisioned, find, with_ownership};
 use super::refusal::Conflict;
 use super::waiters::{Live, Phase};
 use crate::error::{ApiErrorKind, Error};
@@ -16,9 +16,9 @@ use crate::wait::{CANCELLED_CREATE_GRACE, Progress, until};
 
 /// The time for which a resource may keep its old status after a deletion was accepted. After that, the deletion has
 /// failed.
-const DELETION_PATIENCE: Duration = Duration::from_mins(2);
+const DELETION_TIMEOUT: Duration = Duration::from_mins(2);
 /// The time for which a dependent that nobody seems to delete may still be on its way out.
-const DEPENDENTS_PATIENCE: Duration = Duration::from_secs(30);
+const DEPENDENTS_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The result of a deletion.
 #[derive(Debug, PartialEq, Eq)]
@@ -33,7 +33,7 @@ pub(crate) enum Deleted {
 /// Deletes the resource that an update created under this name and never answered for, if it is ours. This request is
 /// the rollback of that update. Returns its id.
 pub(crate) async fn delete_abandoned<P: Provisioned>(job: &Job<'_>, name: &P::Name) -> Result<Option<P::Id>, Error> {
-    match find::<P>(job, name, P::SEARCH_PATIENCE).await? {
+    match find::<P>(job, name, P::SEARCH_TIMEOUT).await? {
         Some(found) if found.is_ours(job) => delete::<P>(job, &found.id).await.map(|()| Some(found.id)),
         _ => Ok(None),
     }
@@ -55,13 +55,13 @@ pub(crate) async fn delete_requested<P: Provisioned>(
     }
     let Some(name) = name() else { return Ok(None) };
     let mut gone = None;
-    let mut patience = match pending_name(physical_id) {
+    let mut timeout = match pending_name(physical_id) {
         // CloudFormation invented the id: it stands for a cancelled Create that may still be running.
         None => CANCELLED_CREATE_GRACE,
         // The Create got past its properties, and a call of it may have had its effect.
-        Some(_) => P::SEARCH_PATIENCE,
+        Some(_) => P::SEARCH_TIMEOUT,
     };
-    while let Some(found) = find::<P>(job, &name, patience).await? {
+    while let Some(found) = find::<P>(job, &name, timeout).await? {
         // A name alone proves nothing. To leave a resource that is most likely ours without a word would be worse than
         // to refuse.
         if found.ownership.proof == Proof::Missing && P::is_ours_unproven(job, &found.live) {
@@ -78,7 +78,7 @@ pub(crate) async fn delete_requested<P: Provisioned>(
         if !may_follow {
             break;
         }
-        patience = P::REPEATS.iter().sum::<Duration>() + LIST_PATIENCE;
+        timeout = P::REPEATS.iter().sum::<Duration>() + LIST_TIMEOUT;
     }
     Ok(gone)
 }
@@ -162,7 +162,7 @@ pub(crate) async fn delete_unless_in_use<P: Provisioned>(job: &Job<'_>, id: &P::
         let dependents = P::dependents(job, id).await?;
         if dependents.standing.is_empty() {
             standing_since = None;
-        } else if standing_since.get_or_insert_with(Instant::now).elapsed() >= DEPENDENTS_PATIENCE {
+        } else if standing_since.get_or_insert_with(Instant::now).elapsed() >= DEPENDENTS_TIMEOUT {
             return Ok(Progress::Done(Deleted::InUse(dependents.standing)));
         }
         // None of them stays, so they will leave the list.
@@ -212,10 +212,10 @@ fn next_deletion_step(phase: Phase, changed: bool, asked: Option<Duration>, repe
     match (phase, asked) {
         (Phase::Deleting, _) | (Phase::Changing, Some(_)) => Step::Wait,
         (_, None) => Step::Ask,
-        (Phase::Failed, Some(asked)) if repeats && asked < DELETION_PATIENCE => Step::Ask,
+        (Phase::Failed, Some(asked)) if repeats && asked < DELETION_TIMEOUT => Step::Ask,
         (Phase::Failed, Some(_)) if changed => Step::Failed,
         // A Get may lag behind the deletion.
-        (_, Some(asked)) if asked < DELETION_PATIENCE => Step::Wait,
+        (_, Some(asked)) if asked < DELETION_TIMEOUT => Step::Wait,
         (_, Some(_)) => Step::Failed,
     }
 }
@@ -267,27 +267,27 @@ mod tests {
         let table = [
             // The end of a deletion under way is awaited, whoever requested it.
             (Phase::Deleting, false, None, Step::Wait),
-            (Phase::Deleting, true, Some(DELETION_PATIENCE * 9), Step::Wait),
+            (Phase::Deleting, true, Some(DELETION_TIMEOUT * 9), Step::Wait),
             // Whatever its status is, a deletion is requested once.
             (Phase::Ready, false, None, Step::Ask),
             (Phase::Changing, false, None, Step::Ask),
             (Phase::Failed, false, None, Step::Ask),
             (Phase::AwaitingConsent, false, None, Step::Ask),
-            // A Get may lag behind an accepted deletion, but not for ever.
+            // A Get may lag behind an accepted deletion, but not forever.
             (Phase::Ready, false, MOMENT, Step::Wait),
             (Phase::Failed, false, MOMENT, Step::Wait),
-            (Phase::Ready, false, Some(DELETION_PATIENCE), Step::Failed),
-            (Phase::Failed, false, Some(DELETION_PATIENCE), Step::Failed),
-            (Phase::AwaitingConsent, true, Some(DELETION_PATIENCE), Step::Failed),
+            (Phase::Ready, false, Some(DELETION_TIMEOUT), Step::Failed),
+            (Phase::Failed, false, Some(DELETION_TIMEOUT), Step::Failed),
+            (Phase::AwaitingConsent, true, Some(DELETION_TIMEOUT), Step::Failed),
             // A failure that was not there before comes from the deletion.
             (Phase::Failed, true, MOMENT, Step::Failed),
-            (Phase::Changing, true, Some(DELETION_PATIENCE * 9), Step::Wait),
+            (Phase::Changing, true, Some(DELETION_TIMEOUT * 9), Step::Wait),
         ];
         for (phase, changed, asked, step) in table {
             assert_eq!(next_deletion_step(phase, changed, asked, false), step, "{phase:?}, {changed}, {asked:?}");
         }
         // If the noun has no status of its own for it, a deletion that failed is requested again for a while.
         assert_eq!(next_deletion_step(Phase::Failed, true, MOMENT, true), Step::Ask);
-        assert_eq!(next_deletion_step(Phase::Failed, true, Some(DELETION_PATIENCE), true), Step::Failed);
+        assert_eq!(next_deletion_step(Phase::Failed, true, Some(DELETION_TIMEOUT), true), Step::Failed);
     }
 }

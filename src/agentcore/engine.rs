@@ -234,7 +234,7 @@ async fn with_created_id<P: Provisioned>(job: &Job<'_>, error: Error, name: &P::
     if !error.leaves_effect_unclear() {
         return error.into();
     }
-    match find::<P>(job, name, P::SEARCH_PATIENCE).await {
+    match find::<P>(job, name, P::SEARCH_TIMEOUT).await {
         Ok(Some(found)) if found.is_ours(job) => error.with_id(found.id.to_string()),
         _ => error.into(),
     }

@@ -7,7 +7,7 @@ use aws_smithy_types::DateTime;
 
 use super::ownership::{self, Ownership};
 use super::provisioned::Provisioned;
-use super::waiters::{Live, NOT_FOUND_PATIENCE, Phase, joined};
+use super::waiters::{Live, NOT_FOUND_TIMEOUT, Phase, joined};
 use crate::error::{ApiErrorKind, Error};
 use crate::event::RequestType;
 use crate::job::Job;
@@ -51,7 +51,7 @@ impl<N: NamedNoun> Provisioned for N {
     const NOUN: &'static str = N::NOUN;
     const NAME_ADVICE: &'static str = N::NAME_ADVICE;
     /// A search is a Get, which lags less than a list.
-    const SEARCH_PATIENCE: Duration = NOT_FOUND_PATIENCE;
+    const SEARCH_TIMEOUT: Duration = NOT_FOUND_TIMEOUT;
     type Id = String;
     type Name = String;
     type Live = N::Live;

@@ -1,6 +1,5 @@
-//! Finds out which permission is missing. The service keeps the client's secret in Secrets Manager under the caller's
-//! identity, and creates the account's token vault on the way, so a refusal is often about another action than the one
-//! that was called.
+//! Finds out which permission is missing. With the caller's permissions, the service stores the client's secret in Secrets
+//! Manager and creates the account's token vault. A refusal is therefore often about another action than the called one.
 
 use crate::error::{ApiError, ApiErrorKind, Error};
 

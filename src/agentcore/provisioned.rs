@@ -12,7 +12,7 @@ use crate::job::Job;
 use crate::wait::{Progress, until_within};
 
 /// The time for which lists lag: a new resource may be missing, and a deleted one may linger.
-pub(crate) const LIST_PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const LIST_TIMEOUT: Duration = Duration::from_secs(30);
 /// The reason why a resource without listed tags is not adopted, changed or deleted.
 const UNPROVEN: &str = "AgentCore does not list its tags, so that nothing proves that this stack created it";
 
@@ -30,7 +30,7 @@ pub(crate) trait Provisioned: Sized {
     /// that.
     const REPLACES_FAILED: bool = false;
     /// The time for which a search by name looks before it finds nothing.
-    const SEARCH_PATIENCE: Duration = LIST_PATIENCE;
+    const SEARCH_TIMEOUT: Duration = LIST_TIMEOUT;
     /// The pauses after which a create or an update that [`may_pass`](Self::may_pass) is repeated.
     const REPEATS: &'static [Duration] = &[];
     /// The identifier.
@@ -262,14 +262,14 @@ pub(super) async fn look<P: Provisioned>(job: &Job<'_>, name: &P::Name) -> Resul
     Ok(Look { found: leaving, possible: true })
 }
 
-/// Searches for the resource of this name for `patience`, because lists lag in both directions.
+/// Searches for the resource of this name for `timeout`, because lists lag in both directions.
 pub(crate) async fn find<P: Provisioned>(
     job: &Job<'_>,
     name: &P::Name,
-    patience: Duration,
+    timeout: Duration,
 ) -> Result<Option<Found<P>>, Error> {
     let doing = format!("looking for the {} by its name", P::NOUN);
-    let found = until_within(job.deadline, patience, &doing, async || {
+    let found = until_within(job.deadline, timeout, &doing, async || {
         let Look { found, possible } = look::<P>(job, name).await?;
         Ok(if found.is_some() || !possible { Progress::Done(found) } else { Progress::pending("not found") })
     });

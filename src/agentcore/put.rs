@@ -27,10 +27,10 @@ mod governed;
 
 pub(crate) use governed::{Governed, Rule};
 
-/// Updates the resource `id`: sends the members that `update` asks for, and every member that is not `governed` as the
-/// last Get showed it. If that Get is not recent, and before every repeat of the update, `get` is called again, so that
-/// a change by somebody else is lost only if it falls between the two calls. Both come with their names as IAM actions.
-/// May run twice, as far as the update may.
+/// Updates the resource `id`: sends the members that `update` sets, and every member that is not `governed` as the last
+/// Get showed it. `get` is called again if that Get is not recent, and before every repeat of the update. A change by
+/// somebody else is then lost only if it happens between the two calls. Both come with their names as IAM actions. May
+/// run twice, as far as the update may.
 pub(crate) async fn put<G, GE, GF, U, UE, UF>(
     job: &Job<'_>,
     id: &str,
@@ -84,7 +84,7 @@ impl Intercept for Kept {
         _: &RuntimeComponents,
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        // Without the present members, the update would reset them. The parser's words stay out, because they may quote
+        // Without the present members, the update would reset them. The parser's message is omitted, because it may quote
         // a value.
         let shown = self.shown.clone().ok_or("the answer to the Get before the update is not a JSON object")?;
         let request = context.request_mut();

@@ -9,16 +9,16 @@ use crate::job::Job;
 use crate::wait::{Progress, while_refused};
 
 /// The time for which a new role is refused: "Role validation failed" (terraform-provider-aws waits as long).
-const ROLE_PATIENCE: Duration = Duration::from_mins(2);
+const ROLE_TIMEOUT: Duration = Duration::from_mins(2);
 /// The time for which a conflict is tolerated while no change is under way.
-const CONFLICT_PATIENCE: Duration = Duration::from_mins(2);
+const CONFLICT_TIMEOUT: Duration = Duration::from_mins(2);
 
 /// Sends a call and repeats it while a new role propagates.
 pub(super) async fn waiting_for_role<T>(
     job: &Job<'_>,
     call: impl AsyncFnMut() -> Result<T, Error>,
 ) -> Result<T, Error> {
-    while_refused(job.deadline, ROLE_PATIENCE, "waiting for the role to propagate", is_about_role, call).await
+    while_refused(job.deadline, ROLE_TIMEOUT, "waiting for the role to propagate", is_about_role, call).await
 }
 
 /// The conflicts that one operation has met. A conflict is another change under way, which ends; a conflict without a
@@ -42,7 +42,7 @@ impl Conflict {
             return Ok(pending);
         }
         match *self.since.get_or_insert_with(Instant::now) {
-            since if since.elapsed() < CONFLICT_PATIENCE => Ok(pending),
+            since if since.elapsed() < CONFLICT_TIMEOUT => Ok(pending),
             _ => Err(error),
         }
     }

@@ -17,7 +17,7 @@ use crate::stack::unless_rolling_back;
 use crate::wait::{Progress, until_within, while_refused};
 
 /// The time for which a new resource may be unknown to its policy's calls.
-const ARRIVAL_PATIENCE: Duration = Duration::from_secs(30);
+const ARRIVAL_TIMEOUT: Duration = Duration::from_secs(30);
 /// The time for which a Get may show the former policy.
 const LAG: Duration = Duration::from_secs(30);
 
@@ -84,7 +84,7 @@ async fn put(job: &Job<'_>, arn: &str, policy: &Value) -> Result<(), Error> {
     let request = job.context.agentcore.put_resource_policy().resource_arn(arn).policy(policy.to_string());
     let call = async || job.call("bedrock-agentcore:PutResourcePolicy", || request.clone().send()).await;
     let is_unknown = |error: &Error| error.is(ApiErrorKind::NotFound);
-    while_refused(job.deadline, ARRIVAL_PATIENCE, "waiting for the runtime's endpoint", is_unknown, call).await?;
+    while_refused(job.deadline, ARRIVAL_TIMEOUT, "waiting for the runtime's endpoint", is_unknown, call).await?;
     Ok(())
 }
 

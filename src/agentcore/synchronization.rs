@@ -18,7 +18,7 @@ use crate::job::Job;
 use crate::wait::{Progress, until};
 
 /// The time for which a Get may show the target as it was before a synchronization.
-const TAKES_EFFECT_PATIENCE: Duration = Duration::from_secs(30);
+const TAKES_EFFECT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Returns true if the gateway keeps a list of the server's tools. It does not if a schema names the tools, or if every
 /// request of a caller lists them again.
@@ -73,7 +73,7 @@ async fn synchronize_once(job: &Job<'_>, target: &TargetRef) -> Result<GetGatewa
             (live.status().clone(), live.last_synchronized_at().copied(), *live.updated_at())
         };
         // A Get may lag behind the synchronization.
-        if seen(&live) == seen(&before) && started.elapsed() < TAKES_EFFECT_PATIENCE {
+        if seen(&live) == seen(&before) && started.elapsed() < TAKES_EFFECT_TIMEOUT {
             return Ok(live.pending());
         }
         Ok(Progress::Done(live))

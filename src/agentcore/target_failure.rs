@@ -31,7 +31,7 @@ async fn advice(job: &Job<'_>, target: &TargetRef, live: &GetGatewayTargetOutput
         return denial.advice_for("the gateway's");
     }
     if live.reasons().contains("internal error") {
-        return "set the gateway's `ExceptionLevel` to DEBUG to be told more".to_owned();
+        return "set the gateway's `ExceptionLevel` to DEBUG for details".to_owned();
     }
     let outbound = live.credential_provider_configurations().first();
     let outbound = outbound.map(|configuration| configuration.credential_provider_type().clone());

@@ -12,9 +12,9 @@ use crate::job::Job;
 use crate::wait::{Progress, until};
 
 /// The time for which a resource that was just created may not be found.
-pub(crate) const NOT_FOUND_PATIENCE: Duration = Duration::from_secs(15);
+pub(crate) const NOT_FOUND_TIMEOUT: Duration = Duration::from_secs(15);
 /// The time for which a Get may show the resource as it was before an update.
-const TAKES_EFFECT_PATIENCE: Duration = Duration::from_mins(1);
+const TAKES_EFFECT_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// The meaning of a status for a waiter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,7 +78,7 @@ pub(crate) async fn wait_settled<L: Live>(
     until(job.deadline, &format!("waiting for {what}"), async || {
         Ok(match get().await? {
             // A resource that was seen and is gone was deleted. One that was never seen may be new.
-            None if !seen && started.elapsed() < NOT_FOUND_PATIENCE => Progress::pending("not found"),
+            None if !seen && started.elapsed() < NOT_FOUND_TIMEOUT => Progress::pending("not found"),
             Some(live) if live.is_changing() => {
                 seen = true;
                 live.pending()
@@ -89,7 +89,7 @@ pub(crate) async fn wait_settled<L: Live>(
     .await
 }
 
-/// Waits until an accepted update of `what` has ended, well or not, and verifies that it took effect. `settle` waits as
+/// Waits until an accepted update of `what` has succeeded or failed, and verifies that it took effect. `settle` waits as
 /// [`wait_settled`] does. `shows` compares a Get with the answer to the update: a Get that does not show the update yet
 /// is ignored for a while, whatever its status. `unapplied` names the members that still have their old value.
 pub(crate) async fn wait_updated<L: Live>(
@@ -106,7 +106,7 @@ pub(crate) async fn wait_updated<L: Live>(
         let asked = Instant::now();
         let live = settle().await?;
         settling += asked.elapsed();
-        let patient = started.elapsed().saturating_sub(settling) < TAKES_EFFECT_PATIENCE;
+        let patient = started.elapsed().saturating_sub(settling) < TAKES_EFFECT_TIMEOUT;
         if patient && !shows(&live) {
             return Ok(live.pending());
         }

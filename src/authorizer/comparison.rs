@@ -104,7 +104,7 @@ pub fn compare(
     let allowed = authorizer.allowed_scopes();
     if !allowed.is_empty() && !allowed.iter().any(|allowed| scopes.contains(&allowed.as_str())) {
         return mismatch(format!(
-            "the token's scopes are {} and the {what}'s `AllowedScopes` is {}; ask for one of them in `Scopes`",
+            "the token's scopes are {} and the {what}'s `AllowedScopes` is {}; request one of them in `Scopes`",
             list(scopes.into_iter()),
             list(allowed.iter().map(String::as_str))
         ));

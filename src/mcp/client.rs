@@ -335,7 +335,7 @@ impl Client {
     }
 
     /// Returns true if a refusal of tools/list means that the server does not have tools: it does not know the method,
-    /// or it has not listed tools among its capabilities and finds fault with the request.
+    /// or it has not listed tools among its capabilities and refuses the request.
     fn has_no_tools(&self, failure: &Failure) -> bool {
         let Some(seen) = &self.seen else { return false };
         let is_refusal = matches!(failure, Failure::Unread(Unread::NoResult(_))) && self.may_continue(failure);

@@ -48,7 +48,7 @@ const WORDS: [(&str, PlatformRefusal); 12] = [
 const CODES: RangeInclusive<i64> = -32_011..=-32_001;
 /// AWS's name of an error of the container, not of AgentCore.
 const OF_CONTAINER: &str = "RuntimeClientError";
-/// AgentCore's words for a container's own refusal.
+/// AgentCore's message for a container's own refusal.
 const RECEIVED: &str = "Received error (";
 
 impl LastResponse {

@@ -16,7 +16,7 @@ const TOOLS_MAX: usize = 10_000;
 const TOO_MANY_TOOLS: &str = "lists more than 10000 tools; let it enable fewer";
 const NAMES_BYTES_MAX: usize = 1 << 20;
 const NAMES_TOO_LONG: &str = "lists tools whose names take more than 1 MiB; let it enable fewer";
-const REPEATING: &str = "repeats a page of its tools for ever; correct the `nextCursor` of its tools/list";
+const REPEATING: &str = "repeats a page of its tools forever; correct the `nextCursor` of its tools/list";
 
 /// The result of tools/list, as far as it is read.
 #[derive(Deserialize)]

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use tracing::warn;
 
-use super::request::{TIMEOUT, is_passing, patiently};
+use super::request::{TIMEOUT, is_passing, with_retries};
 use crate::aws::Context;
 use crate::code::Code;
 use crate::error::Error;
@@ -252,7 +252,7 @@ fn problem(url: &str) -> Option<&'static str> {
 
 /// Reads the discovery document. Retries for a while if there is no answer.
 pub async fn discover(context: &Context, deadline: Deadline, discovery: &Discovery) -> Result<Metadata, Error> {
-    patiently(deadline, async || read(context, discovery).await).await
+    with_retries(deadline, async || read(context, discovery).await).await
 }
 
 async fn read(context: &Context, discovery: &Discovery) -> Result<Metadata, Error> {
@@ -266,15 +266,15 @@ async fn read(context: &Context, discovery: &Discovery) -> Result<Metadata, Erro
     let reply = exchange(&context.connectors.guarded, "GET", url, &accept, Vec::new(), TIMEOUT).await;
     let reply = reply.map_err(|problem| match problem {
         NoReply::Refused(refusal) => {
-            invalid(format!("which is not called: {refusal}; give the address that AgentCore reaches the IdP at"))
+            invalid(format!("which is not called: {refusal}; give the URL at which AgentCore reaches the IdP"))
         }
         NoReply::Silence(problem) => {
-            let advice = "check the address and the function's network";
+            let advice = "check the URL and the function's network";
             unreachable(format!("which cannot be reached: {problem}; {advice}"))
         }
     })?;
     if let Some(target) = reply.redirect() {
-        return Err(invalid(format!("which redirects to {}; give the final address", quote(target))));
+        return Err(invalid(format!("which redirects to {}; give the final URL", quote(target))));
     }
     match reply.status {
         200 => {}
@@ -282,12 +282,12 @@ async fn read(context: &Context, discovery: &Discovery) -> Result<Metadata, Erro
             return Err(unreachable(format!("which answers HTTP {status}; see the IdP's log")));
         }
         status => {
-            let advice = format!("correct the address: it is the issuer's, then {OPENID}");
+            let advice = format!("correct the URL: it is the issuer's, then {OPENID}");
             return Err(invalid(format!("which answers HTTP {status}; {advice}")));
         }
     }
     let document = json::object(&reply.body)
-        .ok_or_else(|| invalid("which is not a JSON document; give the discovery document's address".to_owned()))?;
+        .ok_or_else(|| invalid("which is not a JSON document; give the discovery document's URL".to_owned()))?;
     let metadata = discovery.metadata(&document)?;
     let endpoint = metadata.token_endpoint.as_deref();
     match endpoint.and_then(|endpoint| Some((endpoint, context.identity_provider_hosts.objection(endpoint)?))) {
@@ -319,7 +319,7 @@ impl Discovery {
         let public = |name: &str, address: String| match ssrf_objection(&address) {
             None => Ok(address),
             Some(objection) => Err(invalid(format!(
-                "whose document has the `{name}` {}, which {objection}; make the IdP name its public https address \
+                "whose document has the `{name}` {}, which {objection}; make the IdP name its public https URL \
                      (Keycloak behind a proxy: `proxy-headers`)",
                 quote(&address)
             ))),
@@ -408,7 +408,7 @@ mod tests {
             sentence.starts_with(
                 "`Issuer` gives \"https://idp.example.com/.well-known/openid-configuration\", which is not called: its host \
                  idp.example.com resolves to 127.0.0.1, "
-            ) && sentence.ends_with("does not call; give the address that AgentCore reaches the IdP at"),
+            ) && sentence.ends_with("does not call; give the URL at which AgentCore reaches the IdP"),
             "{sentence}"
         );
         assert_eq!(started.elapsed(), Duration::ZERO, "another attempt would be refused, too");

@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::discovery::Metadata;
-use super::request::{TIMEOUT, is_passing, patiently};
+use super::request::{TIMEOUT, is_passing, with_retries};
 use crate::aws::Context;
 use crate::code::Code;
 use crate::error::Error;
@@ -58,7 +58,7 @@ pub struct Claims {
 /// Gets a token by client credentials (RFC 6749, section 4.4), and retries for 20 seconds if there is no answer. A
 /// refusal is final.
 ///
-/// The IdP's words are masked in the error, because they may quote credentials that `mask` does not know.
+/// The IdP's message is masked in the error, because it may quote credentials that `mask` does not know.
 pub async fn mint(
     context: &Context,
     deadline: Deadline,
@@ -67,7 +67,7 @@ pub async fn mint(
     client: &ClientCredentials,
 ) -> Result<Token, Error> {
     metadata.check_takes_secrets()?;
-    patiently(deadline, async || ask_for_token(context, mask, metadata, client).await).await
+    with_retries(deadline, async || ask_for_token(context, mask, metadata, client).await).await
 }
 
 async fn ask_for_token(
@@ -98,7 +98,7 @@ async fn ask_for_token(
     let reply = reply.map_err(|problem| match problem {
         NoReply::Refused(refusal) => {
             let sentence = format!("the token endpoint {} is not called: {refusal}", quote(endpoint));
-            Error::unverified(Code::DiscoveryInvalid, format!("{sentence}; make the IdP name its public address"))
+            Error::unverified(Code::DiscoveryInvalid, format!("{sentence}; make the IdP name its public URL"))
         }
         NoReply::Silence(problem) => {
             let sentence = format!("the token endpoint {} cannot be reached: {problem}", quote(endpoint));
@@ -218,7 +218,7 @@ impl Token {
     #[must_use]
     pub fn jwt_advice(&self) -> &'static str {
         if is_auth0(&self.issuer) {
-            "ask for a JWT, with Auth0 by setting `audience` in `CustomParameters`"
+            "request a JWT, with Auth0 by setting `audience` in `CustomParameters`"
         } else {
             "ask for a JWT: set `resource` in `CustomParameters` to the API's identifier, as RFC 8707 has it (Auth0 \
              with a custom domain: `audience`), or let the IdP issue JWT access tokens for the API"

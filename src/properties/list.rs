@@ -33,12 +33,12 @@ pub(super) fn read(name: &str, value: &Value) -> Result<Vec<String>, Error> {
     Ok(list)
 }
 
-const HOW: &str = "write a list, comma-separated text, or a JSON list such as `[\"a\",\"b\"]`";
+const HOW: &str = "write a list, a comma-separated string, or a JSON list such as `[\"a\",\"b\"]`";
 
 fn texts(name: &str, items: &[Value]) -> Result<Vec<String>, Error> {
     let text = |item: &Value| match item {
-        Value::Array(_) => Err(Error::property(name, format!("contains a list where a text is expected; {HOW}"))),
-        Value::Object(_) => Err(Error::property(name, format!("contains a map where a text is expected; {HOW}"))),
+        Value::Array(_) => Err(Error::property(name, format!("contains a list where a string is expected; {HOW}"))),
+        Value::Object(_) => Err(Error::property(name, format!("contains a map where a string is expected; {HOW}"))),
         item => scalar(name, item),
     };
     items.iter().map(text).collect()
@@ -59,7 +59,7 @@ fn check(name: &str, entry: &str) -> Result<(), Error> {
         Err(Error::property(name, problem))
     };
     if entry.starts_with(['[', '{']) {
-        return refuse("is not a text of its own");
+        return refuse("is not a string of its own");
     }
     if entry.starts_with(['"', '\'']) || entry.ends_with(['"', '\'']) {
         return refuse("has quotes around it");
@@ -106,12 +106,12 @@ mod tests {
             (json!("['a']"), "begins with `[` and is not a JSON list"),
             (json!(r#"["a""#), "begins with `[` and is not a JSON list"),
             (json!(r#"["a"],"b""#), "begins with `[` and is not a JSON list"),
-            (json!(r#"["a",["b"]]"#), "contains a list where a text is expected"),
-            (json!([["a"]]), "contains a list where a text is expected"),
-            (json!(r#"[{"a": 1}]"#), "contains a map where a text is expected"),
-            (json!(r#"{"a": 1}"#), "contains the entry \"{\\\"a\\\": 1}\", which is not a text of its own"),
+            (json!(r#"["a",["b"]]"#), "contains a list where a string is expected"),
+            (json!([["a"]]), "contains a list where a string is expected"),
+            (json!(r#"[{"a": 1}]"#), "contains a map where a string is expected"),
+            (json!(r#"{"a": 1}"#), "contains the entry \"{\\\"a\\\": 1}\", which is not a string of its own"),
             (json!("[null]"), "contains null"),
-            (json!(["a", r#"["b"]"#]), "which is not a text of its own"),
+            (json!(["a", r#"["b"]"#]), "which is not a string of its own"),
             (json!(r#""a","b""#), "which has quotes around it"),
             (json!("'a'"), "which has quotes around it"),
             (json!("a\nb"), "which has a line break"),

@@ -10,8 +10,8 @@ pub(super) fn scalar(name: &str, value: &Value) -> Result<String, Error> {
         Value::String(text) => Ok(text.clone()),
         Value::Bool(flag) => Ok(flag.to_string()),
         Value::Number(number) => Ok(number.to_string()),
-        Value::Array(_) => Err(Error::property(name, "is a list where one value is expected; give a single text")),
-        Value::Object(_) => Err(Error::property(name, "is a map where one value is expected; give a single text")),
-        Value::Null => Err(Error::property(name, "contains null; give a text or leave it out")),
+        Value::Array(_) => Err(Error::property(name, "is a list where one value is expected; give a single string")),
+        Value::Object(_) => Err(Error::property(name, "is a map where one value is expected; give a single string")),
+        Value::Null => Err(Error::property(name, "contains null; give a string or omit it")),
     }
 }

@@ -262,8 +262,9 @@ impl<'a> PropertyReader<'a> {
             Some(Value::String(text)) => serde_json::from_str(text).map(|map| Some(Cow::Owned(map))).map_err(|error| {
                 // serde's own message may quote the text; its position does not.
                 let place = format!("line {} column {}", error.line(), error.column());
-                let problem =
-                    format!("is text, but not a JSON object (at {place}); write `{{\"key\": \"value\"}}`, or a map");
+                let problem = format!(
+                    "is a string, but not a JSON object (at {place}); write `{{\"key\": \"value\"}}`, or a map"
+                );
                 Error::property(name, problem)
             }),
             Some(_) => Err(Error::property(name, "is not a map; write it as `Key: value` pairs")),

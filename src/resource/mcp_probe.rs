@@ -45,10 +45,10 @@ pub(crate) use properties::Mode;
 use properties::{Auth, Properties};
 use verdict::{Attempt, Verdict};
 
-/// The time for all attempts together, without a synchronisation between them. It covers one slow start of a server.
+/// The time for all attempts together, without a synchronization between them. It covers one slow start of a server.
 /// The rest of the invocation stays for the answer.
 const BUDGET: Duration = Duration::from_mins(4);
-/// The part of the budget that remains at least for attempts after a synchronisation.
+/// The part of the budget that remains at least for attempts after a synchronization.
 const SYNCHRONIZED_BUDGET_MIN: Duration = Duration::from_mins(1);
 /// The age up to which log lines count: the budget and a cold start before it.
 const LOG_WINDOW: Duration = Duration::from_mins(6);
@@ -56,10 +56,10 @@ const LOG_WINDOW: Duration = Duration::from_mins(6);
 const LOG_ARRIVAL: Duration = Duration::from_secs(5);
 const PAUSE_MIN: Duration = Duration::from_secs(2);
 const PAUSE_MAX: Duration = Duration::from_secs(10);
-/// The time for which a gateway may answer with its former list after a synchronisation.
-const CATALOGUE_PATIENCE: Duration = Duration::from_secs(20);
-/// The time for which a gateway is asked for its list where a synchronisation is the alternative.
-const LISTING_PATIENCE: Duration = Duration::from_secs(45);
+/// The time for which a gateway may answer with its previous list after a synchronization.
+const CATALOGUE_TIMEOUT: Duration = Duration::from_secs(20);
+/// The time for which the probe requests a gateway's list before it synchronizes the target instead.
+const LISTING_TIMEOUT: Duration = Duration::from_secs(45);
 
 /// The type's lifecycle.
 #[derive(Debug)]
@@ -107,7 +107,7 @@ pub(crate) async fn listed_by_gateway(job: &Job<'_>, target: &TargetRef) -> Resu
     };
     let access = Access { credential, headers: Vec::new(), caller: job.requester().suffix() };
     let listing = mcp::catalogue(job.context, gateway.url(), access);
-    let listed = job.deadline.at_most(LISTING_PATIENCE).limit(listing).await;
+    let listed = job.deadline.at_most(LISTING_TIMEOUT).limit(listing).await;
     Ok(listed.and_then(Result::ok).map(|catalogue| gateway.own(catalogue).tools.into_iter().collect()))
 }
 
@@ -282,7 +282,7 @@ async fn through(
     if !gateway.can_synchronize() {
         return checked.map(|()| catalogue);
     }
-    info!(expected = checked.is_ok(), "synchronising the target");
+    info!(expected = checked.is_ok(), "synchronizing the target");
     gateway.synchronize(job).await?;
     let deadline = job.deadline.at_most(left.max(SYNCHRONIZED_BUDGET_MIN));
     let started = Instant::now();
@@ -290,8 +290,8 @@ async fn through(
         let asked = ask(job, properties, Some(gateway), access, Calls::OnceListed, deadline).await?;
         let catalogue = gateway.own(asked);
         let checked = properties.check(job, &catalogue, Some(gateway));
-        let patient = checked.is_err() && started.elapsed() < CATALOGUE_PATIENCE;
-        if !patient || deadline.sleep(PAUSE_MIN).await.is_err() {
+        let may_be_stale = checked.is_err() && started.elapsed() < CATALOGUE_TIMEOUT;
+        if !may_be_stale || deadline.sleep(PAUSE_MIN).await.is_err() {
             return checked.map(|()| catalogue);
         }
     }

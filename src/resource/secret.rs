@@ -31,7 +31,7 @@ pub(crate) use properties::RequiredKey;
 
 /// The time after which a secret that was deleted without recovery disappears (Secrets Manager API reference,
 /// `DeleteSecret`).
-const VANISHING_PATIENCE: Duration = Duration::from_mins(2);
+const VANISHING_TIMEOUT: Duration = Duration::from_mins(2);
 
 /// The type's lifecycle.
 #[derive(Debug)]
@@ -96,7 +96,7 @@ impl Lifecycle for Secret {
             return Ok(Success::deleted(physical_id));
         }
         api::delete(job, &live.arn, window).await?;
-        until_within(job.deadline, VANISHING_PATIENCE, "waiting for the secret to be deleted", async || {
+        until_within(job.deadline, VANISHING_TIMEOUT, "waiting for the secret to be deleted", async || {
             let left = api::describe(job, &live.arn).await?.filter(|live| !is_deleted(live));
             Ok(left.map_or(Progress::Done(()), |_| Progress::pending("still found")))
         })

@@ -204,7 +204,7 @@ impl Notice {
         if payload.len() > BYTES_MAX {
             return Err(refuse(format!("has {} bytes, more than {BYTES_MAX}", payload.len())));
         }
-        // serde's words may quote the event.
+        // serde's message may quote the event.
         let input: Input = serde_json::from_slice(payload).map_err(|error| {
             refuse(format!(
                 "cannot be read at line {} column {}; write the rule's InputTemplate as in docs/rotation.md",

@@ -26,7 +26,7 @@ impl Rotated {
     }
 }
 
-/// The result of an event that did not end well. Several resources may read one secret, and each has a result of its own.
+/// The result of an event that failed. Several resources may read one secret, and each has a result of its own.
 #[derive(Debug, Default)]
 pub(crate) struct Unfinished {
     /// The part that succeeded.

@@ -18,7 +18,7 @@ const GENERATED_BYTES: usize = 32;
 /// The maximum depth of nesting: no common JSON parser, and so no container, reads a deeper value.
 const DEPTH_MAX: usize = 128;
 
-/// The entries of a secret's JSON object. Wiped on drop; prints nothing of itself.
+/// The entries of a secret's JSON object. Wiped on drop, and never printed.
 #[derive(Default)]
 pub struct Document(BTreeMap<String, Box<RawValue>>);
 
@@ -64,7 +64,7 @@ impl Document {
     }
 
     /// Returns every string and number at any depth, also in a string that holds JSON itself: these must not be quoted.
-    /// `true` and `false` betray nothing.
+    /// `true` and `false` reveal no secret.
     #[must_use]
     pub fn leaves(&self) -> Vec<Sensitive> {
         let mut leaves = Vec::new();

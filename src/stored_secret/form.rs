@@ -66,7 +66,7 @@ pub(super) fn problem(text: &str, error: &serde_json::Error) -> &'static str {
     if let Ok(inner) = serde_json::from_str::<String>(text) {
         let is_object = entries(&inner).is_ok();
         return if is_object {
-            "is a JSON object that was encoded as a JSON text (store it as it is)"
+            "is a JSON object that was encoded as a JSON string (store it unchanged)"
         } else {
             NO_OBJECT
         };
@@ -123,7 +123,7 @@ mod tests {
             ("[1]", "is JSON, but not a JSON object"),
             ("\"cAnArY\"", "is JSON, but not a JSON object"),
             ("null", "is JSON, but not a JSON object"),
-            (r#""{\"K\":\"cAnArY\"}""#, "is a JSON object that was encoded as a JSON text (store it as it is)"),
+            (r#""{\"K\":\"cAnArY\"}""#, "is a JSON object that was encoded as a JSON string (store it unchanged)"),
             (r#"{"K": "cAnArY", "L": 1, "K": 2}"#, "has the same key twice (readers differ in which one they take)"),
         ] {
             assert_eq!(Document::parse(text).err(), Some(problem), "{text:?}");

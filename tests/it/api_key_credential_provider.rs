@@ -63,7 +63,7 @@ async fn create_returns_ref_and_attributes() {
     assert_eq!(world.calls_since(0), ["CreateApiKeyCredentialProvider"]);
 }
 
-/// An update without another key writes the configuration all the same.
+/// An update without another key still writes the configuration.
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn a_stored_key_is_read_again_with_every_update() {
     for (json_key, before, after) in [

@@ -132,7 +132,7 @@ impl Deployment {
         self.aws.with(|world| world.agentcore.runtimes(now).next().expect("a runtime").configuration().environment())
     }
 
-    /// Checks that nothing of the stack is left but a secret in its recovery window, and that no secret value leaked.
+    /// Checks that only a secret in its recovery window is left of the stack, and that no secret value leaked.
     pub(crate) fn check_nothing_is_left(&self) {
         let now = self.aws.clock().now();
         self.aws.with(|world| {

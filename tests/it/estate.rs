@@ -65,7 +65,7 @@ impl Estate {
         stack
     }
 
-    /// Creates, updates and deletes an example, and checks that nothing of it is left. Returns the stack after the
+    /// Creates, updates and deletes an example, and checks that no resource of it is left. Returns the stack after the
     /// create and after the update.
     pub(crate) async fn live(
         &self,

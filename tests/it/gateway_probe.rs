@@ -29,7 +29,7 @@ fn client(changes: Value) -> Value {
     merged(json!({"ClientId": "app", "ClientSecret": canary("client")}), changes)
 }
 
-fn synchronisations(scene: &Scene, before: usize) -> usize {
+fn synchronizations(scene: &Scene, before: usize) -> usize {
     scene.world.calls_since(before).iter().filter(|call| **call == "SynchronizeGatewayTargets").count()
 }
 
@@ -148,12 +148,12 @@ async fn missing_tools_are_looked_for_in_a_synchronization() {
         let before = scene.world.call_count();
         let answer = probe(&mut scene, &target, expectation.clone()).await;
         assert_eq!(answer.is_success(), passes, "{expectation}: {}", answer.reason());
-        assert_eq!(synchronisations(&scene, before), 1, "{expectation}");
+        assert_eq!(synchronizations(&scene, before), 1, "{expectation}");
         if passes {
             assert_eq!(answer.attribute("ToolCount"), "5");
         } else {
-            let expected = "the gateway lists 5 tools of target server where `ExpectedToolCount` is 6; a synchronisation \
-                            has not changed that: check that the target's `Endpoint` is the server meant";
+            let expected = "the gateway lists 5 tools of target server where `ExpectedToolCount` is 6; a synchronization \
+                            has not changed that: check that the target's `Endpoint` is the intended server";
             assert!(answer.reason().starts_with(expected), "{}", answer.reason());
         }
     }
@@ -165,7 +165,7 @@ async fn a_tool_count_of_zero_is_not_compared() {
     let target = scene.target(json!({})).await;
     let before = scene.world.call_count();
     probe(&mut scene, &target, json!({"ExpectedToolCount": "0"})).await.success();
-    assert_eq!(synchronisations(&scene, before), 0);
+    assert_eq!(synchronizations(&scene, before), 0);
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
@@ -183,7 +183,7 @@ async fn a_list_from_a_schema_or_a_live_list_is_not_synchronized() {
         let answer = probe(&mut scene, &target, json!({"ExpectedToolCount": 9})).await;
         let expected = format!("the gateway lists {count} tools of target server where `ExpectedToolCount` is 9; ");
         assert!(answer.failure().starts_with(&expected) && answer.reason().contains(remedy), "{}", answer.reason());
-        assert_eq!(synchronisations(&scene, before), 0);
+        assert_eq!(synchronizations(&scene, before), 0);
     }
 }
 
@@ -199,7 +199,7 @@ async fn attempts_before_and_after_a_synchronization_share_their_time() {
     let before = scene.world.call_count();
     let answer = probe(&mut scene, &target, json!({"ExpectedToolCount": 5})).await;
     assert!(answer.failure().contains("throttled"), "{}", answer.reason());
-    assert_eq!(synchronisations(&scene, before), 1);
+    assert_eq!(synchronizations(&scene, before), 1);
     let took = scene.world.aws.clock().elapsed().saturating_sub(started);
     assert!(took > Duration::from_mins(3) && took < Duration::from_mins(5), "{took:?}");
 }
@@ -218,7 +218,7 @@ async fn a_failed_synchronization_is_repeated_or_named() {
         let before = scene.world.call_count();
         let answer = probe(&mut scene, &target, json!({})).await;
         assert_eq!(answer.is_success(), passes, "{}", answer.reason());
-        assert_eq!(synchronisations(&scene, before), if passes { 1 } else { 3 });
+        assert_eq!(synchronizations(&scene, before), if passes { 1 } else { 3 });
         if !passes {
             let expected = "ended in SYNCHRONIZE_UNSUCCESSFUL: Failed to connect and fetch tools";
             assert!(answer.reason().contains(expected), "{}", answer.reason());
@@ -305,7 +305,7 @@ async fn a_target_being_changed_is_waited_for() {
     scene.world.somebody(ServiceId::AgentCoreControl, "SynchronizeGatewayTargets", list);
     let before = scene.world.call_count();
     let answer = probe(&mut scene, &target, json!({"ExpectedToolCount": 5})).await.success();
-    assert_eq!((answer.attribute("ToolCount"), synchronisations(&scene, before)), ("5", 0));
+    assert_eq!((answer.attribute("ToolCount"), synchronizations(&scene, before)), ("5", 0));
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]

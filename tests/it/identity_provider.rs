@@ -162,7 +162,7 @@ async fn a_silent_identity_provider_leaves_time_to_answer() {
     world.timeout = Duration::from_secs(33);
     let started = Instant::now();
     let answer = world.send(Event::new("Create", PROBE, "Probe", anonymous)).await;
-    assert_eq!(answer.failure(), "the endpoint does not ask for a token: no answer in time");
+    assert_eq!(answer.failure(), "the endpoint does not demand a token: no answer in time");
     assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
 }
 

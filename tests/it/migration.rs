@@ -216,7 +216,7 @@ impl Account {
         assert_eq!(called, if topology.gateway == Gateway::None { 1 } else { 2 }, "{topology:?}");
     }
 
-    /// Checks that the account has what the topology needs, and nothing of another.
+    /// Checks that the account has the topology's resources, and none of another topology.
     fn check(&self, topology: Topology) {
         let now = self.deployment.aws.clock().now();
         let needs_provider = topology.auth == "jwt" && topology.gateway != Gateway::None;

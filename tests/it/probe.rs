@@ -247,7 +247,7 @@ async fn a_server_that_does_not_speak_mcp_is_named() {
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn a_catalogue_that_is_not_what_was_expected_fails_with_the_difference() {
     for (tools, expectation, expected) in [
-        (0, json!({}), "the server lists 0 tools where `MinimumTools` asks for 1"),
+        (0, json!({}), "the server lists 0 tools where `MinimumTools` is 1"),
         (3, json!({"ExpectedToolCount": 4}), "the server lists 3 tools where `ExpectedToolCount` is 4"),
         (3, json!({"ExpectedTools": "tool_001,absent"}), "the server does not list `absent` of `ExpectedTools`"),
     ] {
@@ -355,7 +355,7 @@ async fn a_claim_that_does_not_match_is_named_with_the_property_to_change() {
             COGNITO,
             json!({"AllowedScopes": "mcp/write"}),
             json!({"Scopes": "mcp/read"}),
-            "ask for one of them in `Scopes`",
+            "request one of them in `Scopes`",
         ),
     ];
     for (style, issuer, rules, extra, expected) in cases {

@@ -330,10 +330,10 @@ async fn bad_properties_are_refused_before_any_call() {
         (json!({"EnvironmentVariables": {"A": ["b"]}}), "`EnvironmentVariables.A` is a list"),
         (json!({"EnvironmentVariables": {"A": "x".repeat(5001)}}), "AgentCore takes at most 5000"),
         (json!({"SecretId": "x", "EnvironmentVariables": {"SECRET_NAME": "y"}}), "which `SecretId` sets"),
-        (json!({"ExtraEnvironmentVariables": "A=b"}), "`ExtraEnvironmentVariables` is text, but not a JSON object"),
+        (json!({"ExtraEnvironmentVariables": "A=b"}), "`ExtraEnvironmentVariables` is a string, but not a JSON object"),
         (
             json!({"ExtraEnvironmentVariables": r#"["A"]"#}),
-            "`ExtraEnvironmentVariables` is text, but not a JSON object",
+            "`ExtraEnvironmentVariables` is a string, but not a JSON object",
         ),
         (json!({"ExtraEnvironmentVariables": r#"{"A": {"B": "c"}}"#}), "`ExtraEnvironmentVariables.A` is a map"),
         (

@@ -356,7 +356,7 @@ async fn bad_properties_are_refused_before_any_call() {
         (json!({}), "`Values` is missing"),
         (json!({"Values": {"A": "1"}, "ExistingSecretId": "x"}), "`ExistingSecretId` is given together"),
         (json!({"Values": {"A": {"nested": "cAnArY-"}}}), "`Values.A` is a map"),
-        (json!({"Values": "cAnArY-"}), "`Values` is text, but not a JSON object"),
+        (json!({"Values": "cAnArY-"}), "`Values` is a string, but not a JSON object"),
         (json!({"Values": {"A": "1"}, "RequiredKeys": ["B|C"]}), "lacks non-empty values: `B` or `C`"),
         (json!({"Values": {"A": ""}, "RequiredKeys": ["A"]}), "lacks non-empty values: `A`"),
         (json!({"Values": {"A": "1"}, "RecoveryWindowInDays": "3"}), "`RecoveryWindowInDays` is \"3\""),

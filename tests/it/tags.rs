@@ -144,7 +144,7 @@ async fn a_shared_function_may_set_change_and_remove_tags() {
 async fn tags_that_aws_does_not_take_are_refused_in_a_sentence() {
     let many: BTreeMap<String, &str> = (0..49).map(|number| (format!("tag-{number}"), "x")).collect();
     let cases = [
-        (r#"{"team": }"#.to_owned(), "`Tags` is text, but not a JSON object (at line 1 column 10)"),
+        (r#"{"team": }"#.to_owned(), "`Tags` is a string, but not a JSON object (at line 1 column 10)"),
         (r#"{"aws:team": "x"}"#.to_owned(), "`Tags.aws:team` has the reserved prefix `aws:`; choose another key"),
         (r#"{"AWS:team": "x"}"#.to_owned(), "`Tags.AWS:team` has the reserved prefix `aws:`"),
         (

@@ -1,10 +1,10 @@
 //! Platform versions: the demands of V2 on a version, and the seam to the container that it starts while a version is
 //! built.
 //!
-//! The known facts about them are observed rather than documented: new runtimes on V2 in many Regions [gh
-//! hashicorp/terraform-provider-aws#50078], an update without the member keeps it, environments of up to 4 KB and
-//! 2.5 KB, a healthy container within two minutes [DG runtime-v2-optimize], and a warm-up hook [DG
-//! runtime-lifecycle-hooks].
+//! Most facts about them are observed, not documented: new runtimes are on V2 in many Regions [gh
+//! hashicorp/terraform-provider-aws#50078], and an update without the member keeps the version. Environments have up to
+//! 4 KB on V1 and 2.5 KB on V2. The developer guide documents a healthy container within two minutes [DG
+//! runtime-v2-optimize], and a warm-up hook [DG runtime-lifecycle-hooks].
 
 use std::time::SystemTime;
 
@@ -58,6 +58,6 @@ pub struct Build {
     pub version: u32,
     /// The time at which the container is started.
     pub starts: SystemTime,
-    /// It may not end well earlier.
+    /// It must not succeed earlier.
     pub not_before: SystemTime,
 }

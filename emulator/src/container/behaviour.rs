@@ -77,7 +77,7 @@ pub struct Hints {
 /// The form of an MCP server's answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AnswerForm {
-    /// `application/json`. A stateful server answers with event streams all the same.
+    /// `application/json`. A stateful server still answers with event streams.
     Json,
     /// `text/event-stream`.
     Sse,

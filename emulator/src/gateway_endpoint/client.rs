@@ -94,7 +94,7 @@ impl<'a> Connection<'a> {
                 return Ok(tools);
             }
             if next == cursor {
-                return Err("the server repeats a page of its tools for ever".to_owned());
+                return Err("the server repeats a page of its tools forever".to_owned());
             }
             cursor = next;
         }

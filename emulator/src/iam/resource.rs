@@ -32,7 +32,7 @@ impl Iam {
             match decision {
                 Decision::ExplicitDeny => return Err(self.refused(principal, requirement, EXPLICIT_DENY)),
                 Decision::Allowed => {
-                    // The identity's own policies and the account's guardrails may deny it all the same.
+                    // The identity's own policies and the account's guardrails may still deny it.
                     if self.decide(principal, requirement).is_some_and(|denial| !denial.is_overruled_by_resource()) {
                         self.authorize(principal, std::slice::from_ref(requirement))?;
                     }

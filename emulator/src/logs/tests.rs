@@ -90,7 +90,7 @@ async fn a_group_is_kept_by_its_owner_and_lines_go_into_it() {
     let entry = json!({"logGroupName": GROUP, "arn": format!("{arn}:*"), "logGroupArn": arn, "retentionInDays": 7,
         "kmsKeyId": key});
     assert_eq!(listed, json!({"logGroups": [entry]}));
-    call(&aws, "DeleteRetentionPolicy", of_group(json!({}))).expect("kept for ever");
+    call(&aws, "DeleteRetentionPolicy", of_group(json!({}))).expect("kept forever");
     call(&aws, "DisassociateKmsKey", of_group(json!({}))).expect("without a key");
     let listed = call(&aws, "DescribeLogGroups", by_prefix).expect("the group");
     assert_eq!(listed["logGroups"][0].as_object().expect("an entry").len(), 3);

@@ -19,7 +19,7 @@ pub(super) struct Assignment {
 /// Reads all assignments in their order.
 ///
 /// # Errors
-/// Says which line cannot be read, and quotes nothing of it but names.
+/// Says which line cannot be read, and quotes only names of it.
 pub(super) fn parse(text: &str) -> Result<Vec<Assignment>, String> {
     let mut reader = Reader { rest: text.strip_prefix('\u{feff}').unwrap_or(text), line: 1, values: BTreeMap::new() };
     let mut assignments = Vec::new();

@@ -29,7 +29,7 @@ pub(super) struct Configuration {
     authorizer: Option<Authorizer>,
     versions: BTreeSet<String>,
     semantic_search: bool,
-    /// In the service's words: absent means false.
+    /// As in the API: absent means false.
     unpaginated: Option<bool>,
     instructions: Option<String>,
     debug: bool,

@@ -4,7 +4,7 @@ use super::configuration::{may_replace, unchangeable};
 use super::properties::Properties;
 use crate::agentcore::deletion::{self, Deleted};
 use crate::agentcore::gateway::{Gateway, ids_by_name, name_in_id};
-use crate::agentcore::provisioned::{self, Found, LIST_PATIENCE};
+use crate::agentcore::provisioned::{self, Found, LIST_TIMEOUT};
 use crate::agentcore::waiters::{Live, Phase};
 use crate::error::Error;
 use crate::job::Job;
@@ -63,7 +63,7 @@ pub(super) async fn delete_abandoned(
         Some(chosen) => chosen == name,
         None => job.requester().is_derived_name(name),
     };
-    let abandoned = until_within(job.deadline, LIST_PATIENCE, "looking for what an update left behind", async || {
+    let abandoned = until_within(job.deadline, LIST_TIMEOUT, "looking for what an update left behind", async || {
         let others = others(job, physical_id, wanted).await?;
         Ok(if others.is_empty() { Progress::pending("not found") } else { Progress::Done(others) })
     })

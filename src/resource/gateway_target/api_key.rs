@@ -1,6 +1,6 @@
 //! The place of an API key in the gateway's requests: `ApiKeyLocation`, `ApiKeyParameterName` and `ApiKeyPrefix`.
 //!
-//! All members are sent, because the API reference does not say what the service does without them.
+//! All members are sent, because the API reference does not document their defaults.
 
 use aws_sdk_bedrockagentcorecontrol::types::{ApiKeyCredentialLocation, GatewayApiKeyCredentialProvider};
 use aws_smithy_types::error::operation::BuildError;

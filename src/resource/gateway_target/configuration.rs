@@ -20,7 +20,7 @@ use crate::header_name::is_service_header;
 use crate::job::Job;
 
 /// Everything that our properties govern (see [`super::governed`]), and nothing else. A member in a form that we never
-/// write is `None`, and equals nothing of ours.
+/// write is `None`, and never equals a form of ours.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Configuration {
     pub(super) name: String,

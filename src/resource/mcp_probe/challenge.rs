@@ -62,7 +62,7 @@ pub(super) async fn check(
         findings.extend(clients::sign_in_findings(&idp));
     }
     let passed = format!(
-        "the endpoint asks for a token of {}; no tool was listed, because no client was given",
+        "the endpoint demands a token of {}; no tool was listed, because no client was given",
         servers.join(", ")
     );
     Ok([vec![passed], findings].concat().join("; "))
@@ -90,7 +90,7 @@ impl ResourceMetadata {
         if let Some(objection) = ssrf_objection(url) {
             let sentence = format!(
                 "the endpoint's challenge points to {}, which {objection}, so that it was not followed; make the server \
-                 name its public https address",
+                 name its public https URL",
                 quote(url)
             );
             return Err(Error::unverified(CODE, sentence));
@@ -173,7 +173,7 @@ async fn challenge(job: &Job<'_>, deadline: Deadline, endpoint: &str) -> Result<
             Ok(reply) if reply.redirect().is_some() => {
                 let target = job.quote(reply.redirect().unwrap_or_default());
                 let sentence = format!(
-                    "the endpoint redirects to {target} (HTTP {}), and MCP clients do not follow; give the final address in \
+                    "the endpoint redirects to {target} (HTTP {}), and MCP clients do not follow; give the final URL in \
                      `Endpoint`",
                     reply.status
                 );
@@ -190,7 +190,7 @@ async fn challenge(job: &Job<'_>, deadline: Deadline, endpoint: &str) -> Result<
             Err(NoReply::Silence(problem)) => problem,
         };
         if deadline.sleep(PAUSE).await.is_err() {
-            let sentence = format!("the endpoint does not ask for a token: {problem}");
+            let sentence = format!("the endpoint does not demand a token: {problem}");
             return Err(Error::unverified(CODE, sentence));
         }
     }
@@ -206,7 +206,7 @@ async fn get(job: &Job<'_>, deadline: Deadline, url: &str) -> Result<Reply, NoRe
             Err(NoReply::Silence(_)) => true,
             Err(NoReply::Refused(_)) => false,
         };
-        if !is_passing || started.elapsed() >= oauth::PATIENCE || deadline.sleep(PAUSE).await.is_err() {
+        if !is_passing || started.elapsed() >= oauth::RETRY_TIMEOUT || deadline.sleep(PAUSE).await.is_err() {
             return reply;
         }
     }

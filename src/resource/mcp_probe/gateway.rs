@@ -1,8 +1,8 @@
 //! The gateway between the probe and the server: its demands on callers, the target's tools among its own, and if it
 //! has them from the server itself.
 //!
-//! A gateway answers tools/list from the list that it read when the target was last synchronised (developer guide, MCP
-//! server targets), so that an answer alone proves nothing about the server.
+//! A gateway answers tools/list from the list of the target's last synchronization (developer guide, MCP server
+//! targets). An answer alone therefore proves nothing about the server.
 
 use aws_sdk_bedrockagentcorecontrol::operation::get_gateway::GetGatewayOutput;
 use aws_sdk_bedrockagentcorecontrol::operation::get_gateway_target::GetGatewayTargetOutput;
@@ -113,14 +113,14 @@ impl Gateway {
         Ok(())
     }
 
-    /// Returns the remedy for unexpected tools, after a synchronisation if there can be one.
+    /// Returns the remedy for unexpected tools, after a synchronization if the target allows one.
     pub(super) fn remedy(&self) -> &'static str {
         let server = gateway_target::mcp_server(&self.live);
         if self.can_synchronize() {
-            "a synchronisation has not changed that: check that the target's `Endpoint` is the server meant, and look at \
+            "a synchronization has not changed that: check that the target's `Endpoint` is the intended server, and look at \
              the server's log"
         } else if server.is_some_and(|server| server.listing_mode() == Some(&ListingMode::Dynamic)) {
-            "the gateway asks the server every time: check that the target's `Endpoint` is the server meant, and look at \
+            "the gateway asks the server every time: check that the target's `Endpoint` is the intended server, and look at \
              the server's log"
         } else {
             "the gateway has the tools from the target's `ToolSchema` or `ToolSchemaS3Uri`: bring that up to date"

@@ -65,9 +65,9 @@ pub(crate) struct Properties {
     /// https URL of the server, such as a runtime's `McpUrl`. The ARN in it may be percent-encoded or not.
     #[property(name = "Endpoint", parse = endpoint)]
     pub(crate) endpoint: String,
-    /// Probe through a gateway: the `Ref` of a target. `Auth` and the IdP then follow the gateway if they are not given,
-    /// only this target's tools count (without the `<target>___`), and if they are not the expected ones, the target is
-    /// synchronised once and asked again. `Detail` says how many of the names exceed the 64 characters that model APIs take.
+    /// Probe through a gateway: the `Ref` of a target. If `Auth` and the IdP are not given, they follow the gateway. Only this
+    /// target's tools count (without the `<target>___`). If they differ from the expected ones, the target is synchronized
+    /// once, and its tools are listed again. `Detail` reports how many names exceed the 64 characters that model APIs accept.
     #[property(name = "GatewayTargetId")]
     pub(crate) target: Option<TargetRef>,
     #[property(flatten = AuthFields, parse = |reader, fields| auth(reader, fields, target.is_some()), also = discovery)]
@@ -131,8 +131,8 @@ struct CallFields {
     /// Name of a tool, as the server lists it, that is called once the expected tools are listed: wrong credentials for what
     /// is behind the server then fail the probe, too. A call that fails may be repeated, so name a tool that only reads. It
     /// is not called if its annotations say that it changes something (`readOnlyHint` false, or `destructiveHint` true without
-    /// `readOnlyHint`), and the probe fails; a tool without annotations is called. The result is not looked at, but
-    /// `isError` fails the probe with the tool's words. Refused with `ANONYMOUS`.
+    /// `readOnlyHint`), and the probe fails; a tool without annotations is called. The result is ignored, but
+    /// `isError` fails the probe with the tool's message. Refused with `ANONYMOUS`.
     #[property(name = "CallTool", chars = 128)]
     tool: Option<String>,
     /// Arguments of that call, as a JSON object. In a map, CloudFormation turns numbers into texts: give the JSON as text.
@@ -262,7 +262,7 @@ impl Properties {
         let advice = |server: Option<&str>| remedy.or(server).map(|it| format!("; {it}")).unwrap_or_default();
         if count < self.minimum_tools {
             let advice = advice(Some("check which tools its settings enable"));
-            let sentence = format!("{who} lists {tools} where `MinimumTools` asks for {}{advice}", self.minimum_tools);
+            let sentence = format!("{who} lists {tools} where `MinimumTools` is {}{advice}", self.minimum_tools);
             return Err(Error::unverified(Code::TooFewTools, sentence));
         }
         if let Some(expected) = self.expected_tool_count

@@ -69,7 +69,7 @@ pub(super) struct Attempt<'a> {
 }
 
 impl Attempt<'_> {
-    /// Decides by the last answer on the wire. `quote` puts the server's words in quotes, if they may be quoted at all.
+    /// Decides by the last answer on the wire. `quote` quotes the server's message, if it may be quoted at all.
     /// `cold_starts` counts the attempts in which the container did not start.
     pub(super) fn judge(&self, quote: impl Fn(&str) -> Option<String>, cold_starts: &mut u32) -> Verdict {
         let Refusal { problem, excess, tried, .. } = self.refusal;
@@ -263,7 +263,7 @@ impl Attempt<'_> {
             ),
             (500.., _) | (_, Some(-32_603)) if status != 424 => {
                 // Without that level, a gateway says only "An internal error occurred".
-                let debug = "; set the gateway's `ExceptionLevel` to DEBUG to be told more";
+                let debug = "; set the gateway's `ExceptionLevel` to DEBUG for details";
                 let advice = if self.place == Place::Gateway { debug } else { "" };
                 Verdict::Retry(Code::ServerError, format!("the server kept failing (HTTP {status}){said}{advice}"))
             }
@@ -341,7 +341,7 @@ pub(super) fn tool_failed(
         Failure::List(_) | Failure::Call(_) => "was not called".to_owned(),
     };
     let debug =
-        if place == Place::Gateway { ", and set the gateway's `ExceptionLevel` to DEBUG to be told more" } else { "" };
+        if place == Place::Gateway { ", and set the gateway's `ExceptionLevel` to DEBUG for details" } else { "" };
     let sentence = format!(
         "the tool {} {how}; check the credentials that the server has for what is behind it, and `CallArguments`{debug}",
         quoted(tool)

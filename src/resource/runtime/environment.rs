@@ -40,7 +40,7 @@ pub(super) enum Trial {
         former: String,
         event: String,
     },
-    /// It tried a newer version, which did not work, and put the former values back.
+    /// It tried a newer version, which failed, and restored the previous values.
     Refused { version: String, event: String },
 }
 
@@ -68,7 +68,7 @@ impl Marker {
         Self { in_use: in_use.to_owned(), trial: Some(trial) }
     }
 
-    /// Returns the version that was tried and put back.
+    /// Returns the version that was tried and undone.
     pub(super) fn refused(&self) -> Option<&str> {
         match &self.trial {
             Some(Trial::Refused { version, .. }) => Some(version),
@@ -203,7 +203,7 @@ fn build_with(job: &Job<'_>, properties: &Properties, copied: Option<(&str, &Doc
     }
     if let Some((_, document)) = copied {
         let texts = document.texts().map_err(|key| {
-            let problem = format!("names a secret whose key `{key}` is nested; an environment variable is one text");
+            let problem = format!("names a secret whose key `{key}` is nested; an environment variable is one string");
             Error::property("SecretId", problem)
         })?;
         for (key, value) in texts {

@@ -27,7 +27,7 @@ use crate::wait::while_refused;
 const RETENTION_DAYS: [i32; 22] =
     [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653];
 /// The time for which another change of the group, which CloudWatch Logs serializes, is waited for.
-const CHANGE_PATIENCE: Duration = Duration::from_mins(1);
+const CHANGE_TIMEOUT: Duration = Duration::from_mins(1);
 /// The time within which the last container of a deleted runtime may still print.
 const LAST_LINES: Duration = Duration::from_secs(10);
 /// The value with which the group is deleted.
@@ -38,7 +38,7 @@ const DELETE: &str = "Delete";
 pub(super) struct LogGroupFields {
     /// Days for which the log group of the container keeps its lines, as CloudWatch Logs allows: 1, 3, 5, 7, 14, 30, 60, 90
     /// and more, up to 3653. See [The container's log](#the-containers-log).
-    #[property(name = "LogRetentionInDays", range = 1..=3653, default_text = "for ever", parse = retention)]
+    #[property(name = "LogRetentionInDays", range = 1..=3653, default_text = "forever", parse = retention)]
     retention_days: Option<i32>,
     /// Customer managed key of the log group. Its key policy has to admit CloudWatch Logs. Lines that were written before
     /// stay under the former key.
@@ -151,7 +151,7 @@ async fn create(
     }
 }
 
-/// Sets the retention of a group, or lets it keep its lines for ever.
+/// Sets the retention of a group, or lets it keep its lines forever.
 async fn set_retention(job: &Job<'_>, name: &str, days: Option<i32>) -> Result<(), Error> {
     let client = &job.context.cloudwatchlogs;
     if let Some(days) = days {
@@ -213,7 +213,7 @@ pub(super) fn asks_for_deletion(raw: &RawProperties) -> bool {
     raw.text("LogGroupDeletion").as_deref() == Some(DELETE)
 }
 
-/// Deletes the log group of the runtime `id`, which was deleted before, if the group carries this resource's tags. Looks
+/// Deletes the log group of the runtime `id`, which was deleted before, if the group carries this resource's tags. Checks
 /// again later, because AgentCore creates the group again, without tags, if a container ends later and prints. May run
 /// twice.
 pub(super) async fn delete(job: &Job<'_>, id: &str) -> Result<(), Error> {
@@ -244,7 +244,7 @@ async fn tags_of(job: &Job<'_>, arn: &str) -> Result<Option<BTreeMap<String, Str
 async fn unless_aborted<T>(job: &Job<'_>, call: impl AsyncFnMut() -> Result<T, Error>) -> Result<T, Error> {
     let is_aborted = |error: &Error| error.code() == Some("OperationAbortedException");
     let doing = "waiting for another change of the log group to end";
-    while_refused(job.deadline, CHANGE_PATIENCE, doing, is_aborted, call).await
+    while_refused(job.deadline, CHANGE_TIMEOUT, doing, is_aborted, call).await
 }
 
 /// Returns the ARN of a group of the stack's account and Region.

@@ -144,9 +144,9 @@ impl ResourcePolicy {
         Ok(())
     }
 
-    /// Refuses a policy that denies the function what it does with the runtime: it could neither verify nor change the
-    /// runtime, and not even take the policy back. A condition about anything but the caller, such as a VPC endpoint, counts
-    /// as not met for the probe, which shows it, and as met for the calls that would be needed to take the policy back.
+    /// Refuses a policy that denies the function an action that it needs on the runtime: it could neither verify nor change
+    /// the runtime, and not even remove the policy. A condition about anything but the caller, such as a VPC endpoint, counts
+    /// as not met for the probe, which shows its effect. For the calls that remove the policy, it counts as met.
     pub(super) fn check_own_access(&self, role: Option<&str>, takes_tokens: bool) -> Result<(), Error> {
         let denials = self.statements.iter().filter(|statement| statement["Effect"] == "Deny");
         for statement in denials {

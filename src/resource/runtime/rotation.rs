@@ -60,7 +60,7 @@ pub(crate) struct Rotated {
     pub(crate) arn: String,
     /// The runtime's version. Empty if the update failed.
     pub(crate) version: String,
-    /// The changes that put the former variables back. `None` after an earlier delivery published the version.
+    /// The changes that restore the previous variables. `None` after an earlier delivery published the version.
     former: Option<Changes>,
     /// The version of the secret that they come from.
     former_version: String,
@@ -68,7 +68,7 @@ pub(crate) struct Rotated {
 
 /// The result of a rotation.
 pub(crate) enum RotationOutcome {
-    /// The runtime has the secret's current version already, or that version was tried and put back.
+    /// The runtime has the secret's current version already, or that version was tried and undone.
     Current,
     /// It has a new version, which this delivery of the event or an earlier one published.
     Published(Rotated),
@@ -112,7 +112,7 @@ pub(crate) async fn rotate(job: &Job<'_>, rotation: &Rotation<'_>) -> Result<Rot
         });
     }
     let mut values = BTreeMap::new();
-    // The update with these values failed before, and the runtime shows them all the same.
+    // The update with these values failed before, but the runtime still shows them.
     let is_repeated = marker.in_use == *version_id;
     let former_version = if is_repeated { marker.former().to_owned() } else { marker.in_use.clone() };
     if !reads_itself && !is_repeated {
@@ -220,9 +220,9 @@ fn superseded(id: &str) -> Error {
     Error::Superseded { what: format!("runtime {id}, its stack or its secret") }
 }
 
-/// Puts the former values back after the new ones did not work, and returns the reason, with what became of the runtime.
-/// A container that reads the secret itself cannot be put back: it always reads the current version. `found` is what
-/// [`unchanged`] returned.
+/// Restores the previous values after the new ones failed, and returns the reason, with the outcome for the runtime. It
+/// cannot restore them for a container that reads the secret itself, because that always reads the current version.
+/// `found` is the result of [`unchanged`].
 pub(crate) async fn put_back(
     job: &Job<'_>,
     rotation: &Rotation<'_>,
@@ -234,10 +234,12 @@ pub(crate) async fn put_back(
         format!("the container reads the secret itself, so {ADVICE}")
     } else {
         match restore(job, rotation, rotated, found).await {
-            Ok(()) => format!("the former values were put back; {ADVICE}"),
+            Ok(()) => format!("the previous values were restored; {ADVICE}"),
             // The version is verified again, by the next delivery of the event at the latest.
             Err(error) if error.may_succeed_later() => return error,
-            Err(error) => format!("the former values could not be put back ({error}); {ADVICE}, and update the stack"),
+            Err(error) => {
+                format!("the previous values could not be restored ({error}); {ADVICE}, and update the stack")
+            }
         }
     };
     match reason {
@@ -305,10 +307,10 @@ async fn changed_values(
         !former.is_empty() && changed.into_iter().all(|(key, value)| environment.get(key) == Some(value))
     };
     let former = former_document(job, secret, former_version, is_source).await?.texts().unwrap_or_default();
-    // Nothing of a secret that the runtime does not have becomes a variable.
+    // A secret that the runtime does not have never becomes variables.
     if !former.iter().any(|(key, value)| environment.get(key) == Some(value)) {
         let problem = format!(
-            "is secret {}, of whose former version {} no variable of the runtime has a value; name the secret whose values \
+            "is secret {}, and no variable of the runtime has a value of its previous version {}; name the secret whose values \
              the runtime has, or update the stack",
             secret.name,
             quote(former_version)
@@ -344,7 +346,7 @@ async fn former_values(
 /// Returns the values of a document that become variables. They are masked from now on.
 fn texts(job: &Job<'_>, document: &Document) -> Result<BTreeMap<String, Sensitive>, Error> {
     let texts = document.texts().map_err(|key| {
-        let problem = format!("names a secret whose key `{key}` is nested; an environment variable is one text");
+        let problem = format!("names a secret whose key `{key}` is nested; an environment variable is one string");
         Error::property("SecretArn", problem)
     })?;
     for value in texts.values() {

@@ -1,5 +1,6 @@
-//! Faults at every call of a whole life: each step must succeed, with the same result as without faults and nothing left
-//! at the end, no matter which call is throttled, fails or loses its reply, and when the function is killed.
+//! Faults at every call of a whole lifecycle: each step must succeed, with the same result as without faults and nothing
+//! left at the end. This holds for every call that is throttled, fails or loses its reply, and for every moment at which
+//! the function is killed.
 
 use std::time::Duration;
 

@@ -180,7 +180,7 @@ async fn a_server_in_a_vpc_is_not_found_without_an_endpoint() {
 async fn bad_endpoints_are_refused_before_any_call() {
     let both = merged(managed(json!({})), lattice(CONFIGURATION));
     let cases = [
-        (json!("vpc-0a1b2c3d"), "`PrivateEndpoint` is text, but not a JSON object"),
+        (json!("vpc-0a1b2c3d"), "`PrivateEndpoint` is a string, but not a JSON object"),
         (
             json!({"managedVpcResource": {}}),
             "`PrivateEndpoint.managedVpcResource` is not a property of this type; did you",

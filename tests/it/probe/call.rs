@@ -206,8 +206,8 @@ async fn a_call_that_gets_no_answer_once_is_repeated() {
 async fn bad_properties_of_a_call_are_refused_before_any_call() {
     for (changes, expected) in [
         (json!({"CallArguments": {"a": "b"}}), "`CallArguments` has no effect without `CallTool`"),
-        (json!({"CallTool": "x", "CallArguments": "a=b"}), "`CallArguments` is text, but not a JSON object"),
-        (json!({"CallTool": "x", "CallArguments": "[]"}), "`CallArguments` is text, but not a JSON object"),
+        (json!({"CallTool": "x", "CallArguments": "a=b"}), "`CallArguments` is a string, but not a JSON object"),
+        (json!({"CallTool": "x", "CallArguments": "[]"}), "`CallArguments` is a string, but not a JSON object"),
         (json!({"CallTool": "x".repeat(129)}), "`CallTool` has 129 characters; use at most 128"),
         (json!({"CallTool": "x", "Auth": "ANONYMOUS"}), "`CallTool` has no effect when `Auth` is ANONYMOUS"),
     ] {

@@ -25,7 +25,7 @@ async fn detail(style: ClaimStyle, issuer: &str, members: Value) -> String {
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn clients_without_a_registered_id_need_registration_or_documents_and_s256() {
     let s256 = json!(["plain", "S256"]);
-    let passed = format!("the endpoint asks for a token of {COGNITO}; no tool was listed, because no client was given");
+    let passed = format!("the endpoint demands a token of {COGNITO}; no tool was listed, because no client was given");
     for open in [
         json!({"registration_endpoint": format!("{COGNITO}/register"), "code_challenge_methods_supported": s256}),
         json!({"client_id_metadata_document_supported": true, "code_challenge_methods_supported": s256}),

@@ -57,7 +57,7 @@ async fn a_nested_key_does_not_unmask_other_keys() {
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn a_client_secret_next_to_a_nested_key_is_read() {
     for (key, expected) in
-        [("CLIENT_SECRET", None), ("other", Some("does not hold as a text")), ("absent", Some("absent"))]
+        [("CLIENT_SECRET", None), ("other", Some("does not hold as a string")), ("absent", Some("absent"))]
     {
         let mut world = World::new();
         store(&world, &json!({"CLIENT_SECRET": canary("client"), "other": {"nested": "x"}}));

@@ -35,8 +35,11 @@ async fn a_server_that_wants_a_key_gets_it_from_the_secret() {
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn a_key_that_is_missing_or_not_a_header_is_named() {
     for (secret, expected) in [
-        (json!({"OTHER": KEY}), "`SecretHeaders` is \"API_KEY\", which secret mcp/credentials does not hold as a text"),
-        (json!({"API_KEY": ""}), "which secret mcp/credentials does not hold as a text"),
+        (
+            json!({"OTHER": KEY}),
+            "`SecretHeaders` is \"API_KEY\", which secret mcp/credentials does not hold as a string",
+        ),
+        (json!({"API_KEY": ""}), "which secret mcp/credentials does not hold as a string"),
         (json!({"API_KEY": "cAnArY-two\nlines"}), "whose value cannot be sent as a header"),
         (json!({"API_KEY": "cAnArY-ümlaut"}), "whose value cannot be sent as a header"),
         (json!({"API_KEY": " cAnArY-space"}), "whose value cannot be sent as a header"),
@@ -61,7 +64,7 @@ async fn header_names_that_a_template_may_not_give_are_refused() {
         (json!({"SecretId": NAME, "SecretHeaders": {"bad name": "K"}}), "which is not a header name"),
         (json!({"SecretId": NAME, "SecretHeaders": {"X-Key": "K", "x-key": "L"}}), "twice"),
         (json!({"SecretId": NAME, "SecretHeaders": {"X-Key": "K"}, "Auth": "ANONYMOUS"}), "has no effect"),
-        (json!({"SecretId": NAME, "SecretHeaders": "X-Key=K"}), "`SecretHeaders` is text, but not a JSON object"),
+        (json!({"SecretId": NAME, "SecretHeaders": "X-Key=K"}), "`SecretHeaders` is a string, but not a JSON object"),
     ] {
         let mut world = World::new();
         let mut properties = properties;

@@ -41,7 +41,7 @@ async fn values_that_an_earlier_delivery_copied_are_put_back() {
         crash(&scene);
         let mut value = credentials("refused");
         value["ZSCALER_EXTRA"] = json!("of the version that is refused");
-        // The first delivery publishes, the second one begins to put back, and the third one finds that done.
+        // The first delivery publishes, the second one begins to restore, and the third one finds that done.
         let refused = scene.put(&value, &["AWSCURRENT"]);
         sleep(Duration::from_mins(14)).await;
         if forgotten {
@@ -53,7 +53,7 @@ async fn values_that_an_earlier_delivery_copied_are_put_back() {
         assert_eq!((message.as_str(), scene.metrics()), ("ROTATION FAILED", vec![(0, 1)]), "{reason}");
         let after = scene.deployment.environment();
         if forgotten {
-            assert!(reason.contains("the former values could not be put back (`SecretArn` is secret"), "{reason}");
+            assert!(reason.contains("the previous values could not be restored (`SecretArn` is secret"), "{reason}");
             assert!(after[MARKER].starts_with(&refused) && after["ZSCALER_PRIVATE_KEY"] == canary("refused"));
         } else {
             assert!(reason.contains(&format!("version {refused} did not work in runtime")), "{reason}");
@@ -135,7 +135,7 @@ async fn a_value_is_not_refused_because_of_agentcore_or_the_network() {
         message == "ROTATION FAILED" && reason.starts_with("AgentCore refused the probe's credentials"),
         "{reason}"
     );
-    assert!(!reason.contains("put back"), "{reason}");
+    assert!(!reason.contains("restored"), "{reason}");
     assert_eq!((scene.versions(), scene.marker(), scene.metrics()), (2, version, vec![(0, 1)]));
     scene.end().await;
 }

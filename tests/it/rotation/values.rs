@@ -54,7 +54,7 @@ async fn values_that_do_not_work_are_put_back() {
     scene.settle().await;
     let reports = scene.reports();
     let reason = reports[0]["reason"].as_str().expect("a reason");
-    assert!(reason.contains("; the former values were put back; make the former version"), "{reason}");
+    assert!(reason.contains("; the previous values were restored; make the former version"), "{reason}");
     assert_eq!(scene.last_report().1, "everything has the current version already", "a duplicate does not try again");
     let mut after = scene.deployment.environment();
     assert!(after[MARKER].starts_with(&format!("{} refused {refused} by ", before[MARKER])), "{}", after[MARKER]);
@@ -96,7 +96,7 @@ async fn values_that_the_probe_cannot_use_are_put_back() {
     scene.settle().await;
     let (message, reason) = scene.last_report();
     assert!(message == "ROTATION FAILED" && reason.contains("cannot be sent as a header"), "{reason}");
-    assert!(reason.contains("the former values were put back"), "{reason}");
+    assert!(reason.contains("the previous values were restored"), "{reason}");
     assert_eq!(scene.deployment.environment()["ZSCALER_MCP_AUTH_API_KEY"], "cAnArY-first");
     scene.end().await;
 }
@@ -110,7 +110,7 @@ async fn refused_values_stay_away_even_if_the_former_ones_are_forgotten() {
         let copied = create_with_version_id(&mut scene, version_id).await;
         break_next_version(&scene);
         let refused = scene.rotate("refused").await;
-        assert!(scene.last_report().1.contains("the former values were put back"), "{:?}", scene.last_report());
+        assert!(scene.last_report().1.contains("the previous values were restored"), "{:?}", scene.last_report());
         scene.move_label("AWSPREVIOUS", &copied, &refused);
         scene.deployment.aws.with(|world| {
             world.secrets.delete_deprecated_versions();
@@ -136,7 +136,7 @@ async fn refused_values_stay_away_even_if_the_former_ones_are_forgotten() {
     }
 }
 
-/// Such a rule would publish a version and put it back with each rotation.
+/// Such a rule would publish a version and undo it with each rotation.
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn a_rule_whose_probe_is_invalid_changes_nothing() {
     let mut scene = create().await;
@@ -249,7 +249,7 @@ async fn the_mark_is_the_version_whose_values_were_copied() {
 async fn a_rule_cannot_make_variables_of_a_secret_that_the_runtime_has_not_copied() {
     for (delivery, reason) in [
         ("ContainerRetrieval", "so that the container reads it itself; give ContainerRetrieval"),
-        ("EnvironmentVariables", "no variable of the runtime has a value; name the secret whose values"),
+        ("EnvironmentVariables", "; name the secret whose values the runtime has"),
     ] {
         let mut scene = Scene::create(&[("CredentialDelivery", delivery)]).await;
         scene.deployment.aws.with(|world| world.event_bus.deliver_after(&[Duration::from_hours(1)]));

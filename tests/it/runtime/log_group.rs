@@ -1,4 +1,4 @@
-//! The log group of the container, which AgentCore otherwise creates for ever.
+//! The log group of the container, which AgentCore otherwise keeps forever.
 
 use std::time::Duration;
 

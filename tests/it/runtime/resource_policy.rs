@@ -214,7 +214,7 @@ async fn a_policy_that_agentcore_would_refuse_gets_a_sentence() {
         (json!({"ResourcePolicy": {"Statement": [good], "Version": "2008-10-17"}}), "has the Version \"2008-10-17\""),
         (json!({"ResourcePolicy": {"Statement": [good], "Id": "x"}}), "has the member \"Id\""),
         (json!({"ResourcePolicy": {"Statement": ["x"]}}), "a statement that is not an object"),
-        (json!({"ResourcePolicy": "x"}), "is text, but not a JSON object"),
+        (json!({"ResourcePolicy": "x"}), "is a string, but not a JSON object"),
         (bad("Effect", json!("Maybe")), "whose Effect is neither Allow nor Deny"),
         (bad("Action", json!("s3:GetObject")), "whose Action is not of AgentCore"),
         (bad("Action", json!(["bedrock-agentcore:X", 1])), "whose Action is not of AgentCore"),

@@ -1,4 +1,4 @@
-//! A secret that is created under the name of a former one of ours: nothing of its former life is kept.
+//! A secret that is created under the name of a former one of ours: no value of its former life is kept.
 
 use std::time::Duration;
 
