@@ -12,7 +12,7 @@ type Grant = BTreeSet<String>;
 
 /// Returns a line of a grant as it reads without the names that are a template's own.
 fn without_names(line: &str) -> String {
-    const NAMES: [(&str, &str); 10] = [
+    const NAMES: [(&str, &str); 14] = [
         ("zscaler-mcp/${Guid}/credentials-??????", "<secret>"),
         ("zscaler-mcp/${Guid}/credentials", "<secret>"),
         ("${SecretPrefix}*", "<secret>"),
@@ -21,6 +21,10 @@ fn without_names(line: &str) -> String {
         ("${NamePrefix}_", "${Name}-"),
         ("${SecretKmsKeyArns}", "${SecretKmsKeyArn}"),
         ("${GatewayKmsKeyArns}", "${GatewayKmsKeyArn}"),
+        ("${ToolSchemaArns}", "arn:${AWS::Partition}:s3:::${Object}"),
+        ("${ExecutionRole.Arn}", "<role>"),
+        ("${GatewayRole.Arn}", "<role>"),
+        ("arn:${AWS::Partition}:iam::${AWS::AccountId}:role${RolePath}*", "<role>"),
         // Only a pattern needs another operator.
         ("StringEquals ${AWS::StackId}", "is <stack>"),
         (
@@ -122,12 +126,6 @@ const DIFFERENCES: &[Difference] = &[
         reason: "template.yaml knows the gateway that it attaches to; provisioner.yaml has a statement for these",
     },
     Difference {
-        sid: "ChangeOwnSecret",
-        template: &[],
-        provisioner: &["Action secretsmanager:TagResource"],
-        reason: "template.yaml lets its one secret be tagged by name, in ReadRestoreTagSecret",
-    },
-    Difference {
         sid: "GetTokens",
         template: &[
             "Resource ${GatewayOAuthProviderArn}",
@@ -149,6 +147,27 @@ const DIFFERENCES: &[Difference] = &[
         template: &["Action bedrock-agentcore:CreateOauth2CredentialProvider"],
         provisioner: &[],
         reason: "provisioner.yaml demands a tag for the create, in CreateProvider",
+    },
+    Difference {
+        sid: "ManageTargetsOfExistingGateways",
+        template: &[
+            "Action bedrock-agentcore:GetGateway",
+            "Action bedrock-agentcore:GetGatewayTarget",
+            "Action bedrock-agentcore:ListGatewayTargets",
+            "Resource arn:${AWS::Partition}:bedrock-agentcore:${AWS::Region}:${AWS::AccountId}:gateway/${ExistingGatewayId}",
+        ],
+        provisioner: &["Action bedrock-agentcore:InvokeGateway", "Resource ${GatewayArns}"],
+        reason: "template.yaml calls the gateway in CallGateway, and provisioner.yaml reads any gateway in ReadGateway",
+    },
+    Difference {
+        sid: "ReadExistingSecrets",
+        template: &[
+            "Resource ${ExistingSecretName}",
+            "Resource arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:${ExistingSecretName}",
+            "Resource arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:${ExistingSecretName}-??????",
+        ],
+        provisioner: &["Action secretsmanager:DescribeSecret", "Resource ${ReadableSecretArns}"],
+        reason: "provisioner.yaml lists all kinds of secrets in one parameter, also those that AgentCore describes",
     },
     Difference {
         sid: "ReadGateway",
