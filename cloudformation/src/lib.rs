@@ -54,5 +54,5 @@ pub use self::error::ValidationError;
 pub use self::parameters::{ParameterSummary, ParameterValue};
 pub use self::stack::{OnFailure, StackEvent, StackInput, StackResource};
 pub use self::state::{CustomResourceAnswer, CustomResourceRequest, EventDelivery};
-pub use self::summary::{contradictions, template_capability, template_summary};
+pub use self::summary::{contradictions, template_capability, template_properties, template_summary};
 pub use self::template::TemplateSource;

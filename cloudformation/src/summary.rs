@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Map;
+use serde_json::{Map, Value};
 
 use crate::capability::{self, Capability};
 use crate::error::ValidationError;
@@ -19,6 +19,15 @@ use crate::template::{Template, TemplateSource};
 pub fn template_summary(source: &TemplateSource) -> Result<BTreeMap<String, ParameterSummary>, ValidationError> {
     let template = Template::parse(source)?;
     Ok(template.parameters.iter().map(|(name, parameter)| (name.clone(), parameter.summary())).collect())
+}
+
+/// Returns the properties of each resource of a template, with intrinsics in their long form.
+///
+/// # Errors
+/// If the template is not well-formed.
+pub fn template_properties(source: &TemplateSource) -> Result<BTreeMap<String, Map<String, Value>>, ValidationError> {
+    let template = Template::parse(source)?;
+    Ok(template.resources.into_iter().map(|(name, resource)| (name, resource.properties)).collect())
 }
 
 /// Returns the capability that a stack of this template may need, whatever its parameters.

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use cloudformation::{TemplateSource, template_summary};
+use regex::Regex;
 
 const DOCUMENTED: [(&str, &str); 2] =
     [("template.yaml", "docs/reference.md"), ("provisioner.yaml", "docs/provisioner.md")];
@@ -94,13 +95,20 @@ fn anchors(text: &str) -> BTreeSet<String> {
 /// The threat model names the test behind each promise.
 #[test]
 fn every_test_that_the_security_page_names_exists() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let page = fs::read_to_string(root.join("docs/security.md")).expect("a readable file");
+    let page = read("docs/security.md");
     let promises = page.split("## Promises").nth(1).and_then(|rest| rest.split("## ").next()).expect("the promises");
     let named: Vec<_> = promises.split('`').skip(1).step_by(2).filter(|name| name.matches('_').count() > 2).collect();
     assert!(named.len() > 30, "{named:?}");
+    let sources = sources(&["src", "tests/it", "publish"]);
+    let missing: Vec<_> = named.into_iter().filter(|name| !sources.contains(&format!("fn {name}"))).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}
+
+/// Returns the text of all source files below the folders.
+fn sources(folders: &[&str]) -> String {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut sources = String::new();
-    let mut open = ["src", "tests/it", "publish"].map(|folder| root.join(folder)).to_vec();
+    let mut open: Vec<_> = folders.iter().map(|folder| root.join(folder)).collect();
     while let Some(folder) = open.pop() {
         for entry in fs::read_dir(folder).expect("a folder") {
             let path = entry.expect("an entry").path();
@@ -111,6 +119,34 @@ fn every_test_that_the_security_page_names_exists() {
             }
         }
     }
-    let missing: Vec<_> = named.into_iter().filter(|name| !sources.contains(&format!("fn {name}"))).collect();
-    assert!(missing.is_empty(), "{missing:?}");
+    sources
+}
+
+/// The first column of these pages quotes sentences, with `…` for what a sentence fills in. A clause of fewer than six words
+/// may hold a value, such as a status.
+#[test]
+fn every_quoted_sentence_exists() {
+    let code = Regex::new("`` ?(.+?) ?``|`([^`]+)`").expect("a pattern");
+    let clause = Regex::new(r#"…|<[^>]*>|`[^`]*`|[;:,()"]|\d+"#).expect("a pattern");
+    let sources = sources(&["src", "emulator/src", "local/src"]).replace("\\\"", "\"");
+    let sources = Regex::new(r"\\\n\s*").expect("a pattern").replace_all(&sources, "").into_owned()
+        + &read("template.yaml").split_whitespace().collect::<Vec<_>>().join(" ");
+    let mut clauses = 0;
+    let mut missing = Vec::new();
+    for page in ["docs/troubleshooting.md", "docs/rotation.md", "docs/gateway.md"] {
+        let text = read(page);
+        let columns = text.lines().filter_map(|line| line.strip_prefix("| ")?.split(" | ").next());
+        for quote in columns.flat_map(|column| code.captures_iter(column)) {
+            let sentence = quote.get(1).or(quote.get(2)).expect("a sentence").as_str();
+            let long = clause.split(sentence).map(|clause| clause.trim_matches([' ', '.']));
+            for clause in long.filter(|clause| clause.split(' ').count() >= 6) {
+                clauses += 1;
+                if !sources.contains(clause) {
+                    missing.push(format!("{page}: {clause}"));
+                }
+            }
+        }
+    }
+    assert!(clauses > 40, "the pages quote {clauses} clauses");
+    assert!(missing.is_empty(), "{missing:#?}");
 }

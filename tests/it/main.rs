@@ -7,7 +7,7 @@ mod estate;
 /// The world of one test, and the checks every test ends with.
 mod world;
 
-/// The API key credential provider's battery.
+/// The API key credential provider, in addition to the battery.
 mod api_key_credential_provider;
 /// The direction of imports.
 mod architecture;
@@ -35,26 +35,29 @@ mod examples;
 mod extra_environment;
 /// One value in every form in which a template can give it.
 mod forms;
+/// The options of both templates for the function in regulated accounts.
 mod function_options;
 /// Any properties at all.
 mod fuzz;
-/// The gateway's battery.
+/// The gateway, in addition to the battery.
 mod gateway;
 /// The probe behind a gateway.
 mod gateway_probe;
 /// template.yaml with a gateway.
 mod gateway_stack;
-/// The gateway target's battery.
+/// The gateway target, in addition to the battery.
 mod gateway_target;
-mod identity_provider;
 /// The demands of every resource that trusts an identity provider.
+mod identity_provider;
+/// CloudFormation's answer about a stack in progress.
 mod in_progress;
 /// Members that somebody else set survive updates.
 mod kept;
 /// Batteries on platform version V2.
 mod matrix;
+/// Updates from each topology of template.yaml to each other one.
 mod migration;
-/// The credential provider's battery.
+/// The OAuth2 credential provider, in addition to the battery.
 mod oauth2_credential_provider;
 /// The values that each parameter takes and refuses.
 mod parameters;
@@ -72,9 +75,9 @@ mod revisions;
 mod rollback;
 /// Secrets that are rotated outside of the stack.
 mod rotation;
-/// The runtime's battery.
+/// The runtime, in addition to the battery.
 mod runtime;
-/// The secret's battery.
+/// The secret, in addition to the battery.
 mod secret;
 /// Statements that template.yaml and provisioner.yaml share.
 mod statements;
@@ -86,5 +89,5 @@ mod template;
 mod verify_with_tool;
 /// The wording of all texts.
 mod wording;
-/// The workload identity's battery.
+/// The workload identity, in addition to the battery.
 mod workload_identity;

@@ -4,141 +4,205 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-/// The resources of both templates that hold permissions of the function.
-const HOLDERS: [&str; 8] = [
-    "FunctionPermissions",
-    "FunctionRole",
-    "RuntimePermissions",
-    "GatewayPermissions",
-    "ProviderPermissions",
-    "IdentityPermissions",
-    "PrivateEndpointPermissions",
-    "TargetPermissions",
-];
+use cloudformation::{TemplateSource, template_properties};
+use serde_json::{Map, Value};
 
-/// Returns a resource's ARN as it reads without the names that are a template's own.
-fn without_names(arn: &str) -> String {
-    const NAMES: [(&str, &str); 6] = [
+/// The effect, actions, resources and conditions of a statement, one line each.
+type Grant = BTreeSet<String>;
+
+/// Returns a line of a grant as it reads without the names that are a template's own.
+fn without_names(line: &str) -> String {
+    const NAMES: [(&str, &str); 14] = [
         ("zscaler-mcp/${Guid}/credentials-??????", "<secret>"),
         ("zscaler-mcp/${Guid}/credentials", "<secret>"),
         ("${SecretPrefix}*", "<secret>"),
         ("mcp-${Guid}-", "<name>-"),
         ("${NamePrefix}-", "<name>-"),
         ("${NamePrefix}_", "${Name}-"),
+        ("${SecretKmsKeyArns}", "${SecretKmsKeyArn}"),
+        ("${GatewayKmsKeyArns}", "${GatewayKmsKeyArn}"),
+        ("${ToolSchemaArns}", "arn:${AWS::Partition}:s3:::${Object}"),
+        ("${ExecutionRole.Arn}", "<role>"),
+        ("${GatewayRole.Arn}", "<role>"),
+        ("arn:${AWS::Partition}:iam::${AWS::AccountId}:role${RolePath}*", "<role>"),
+        // Only a pattern needs another operator.
+        ("StringEquals ${AWS::StackId}", "is <stack>"),
+        (
+            "StringLike arn:${AWS::Partition}:cloudformation:${AWS::Region}:${AWS::AccountId}:stack/${StackNamePattern}/*",
+            "is <stack>",
+        ),
     ];
-    NAMES.iter().fold(arn.to_owned(), |arn, (name, neutral)| arn.replace(name, neutral))
+    NAMES.iter().fold(line.to_owned(), |line, (name, neutral)| line.replace(name, neutral))
 }
 
-/// A Sid's grant, or the union of grants if alternatives share the Sid.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Statement {
-    effects: BTreeSet<String>,
-    actions: BTreeSet<String>,
-    /// ARNs that are spelled out. References to a template's own parameters and resources are left out.
-    resources: BTreeSet<String>,
-    condition_keys: BTreeSet<String>,
+/// Returns the strings that a value may come to. References are written as `${…}`, as in `Fn::Sub`.
+fn strings(value: &Value) -> Vec<String> {
+    let members = match value {
+        Value::String(text) => return vec![text.clone()],
+        Value::Array(items) => return items.iter().flat_map(strings).collect(),
+        Value::Object(members) => members,
+        value => panic!("{value} is not a value of a statement that this test reads"),
+    };
+    match members.iter().next().map(|(function, argument)| (function.as_str(), argument)) {
+        Some(("Ref", Value::String(name))) if name == "AWS::NoValue" => vec![],
+        Some(("Ref", Value::String(name))) => vec![format!("${{{name}}}")],
+        Some(("Fn::GetAtt", Value::Array(path))) => {
+            vec![format!("${{{}}}", path.iter().flat_map(strings).collect::<Vec<_>>().join("."))]
+        }
+        Some(("Fn::Sub", Value::String(text))) => vec![text.clone()],
+        // The names of variables have one meaning in all statements of a template.
+        Some(("Fn::Sub", Value::Array(arguments))) => strings(&arguments[0]),
+        Some(("Fn::If", Value::Array(arguments))) => arguments[1..].iter().flat_map(strings).collect(),
+        _ => panic!("{value} is not a function that this test reads"),
+    }
 }
 
-impl Statement {
-    /// Adds what one line below a key of the statement says.
-    fn add(&mut self, key: &str, line: &str) {
-        let words = line.split([' ', ',', '[', ']']).filter(|word| !word.is_empty() && !word.ends_with(':'));
-        // Text between quotes, with what follows it.
-        let mut quoted: Vec<_> = line.split('"').collect();
-        quoted.push("");
-        let quoted = quoted.windows(2).skip(1).step_by(2);
-        match key {
-            "Effect" => self.effects.extend(words.map(str::to_owned)),
-            "Action" => self.actions.extend(words.filter(|word| word.contains(':')).map(str::to_owned)),
-            "Resource" => {
-                let arns = quoted.map(|pair| pair[0]).filter(|text| text.starts_with("arn:") || *text == "*");
-                self.resources.extend(arns.map(without_names));
+fn grant(statement: &Map<String, Value>) -> Grant {
+    let mut grant = Grant::new();
+    for (element, value) in statement {
+        match element.as_str() {
+            "Sid" => {}
+            "Effect" | "Action" | "Resource" => {
+                grant.extend(strings(value).iter().map(|text| without_names(&format!("{element} {text}"))));
             }
             "Condition" => {
-                let keys = quoted.filter(|pair| pair[1].starts_with(':')).map(|pair| pair[0]);
-                self.condition_keys.extend(keys.map(str::to_owned));
+                for (operator, keys) in value.as_object().expect("operators") {
+                    for (key, values) in keys.as_object().expect("condition keys") {
+                        let condition = |text: &String| without_names(&format!("Condition {key} {operator} {text}"));
+                        grant.extend(strings(values).iter().map(condition));
+                    }
+                }
             }
-            key => panic!("{key} is not a key of a statement that this test reads"),
+            element => panic!("{element} is not an element of a statement that this test reads"),
         }
+    }
+    grant
+}
+
+/// Adds the grants below a part of a policy by their Sids. Statements that share a Sid may differ in their resources.
+fn collect(value: &Value, grants: &mut BTreeMap<String, Grant>) {
+    match value {
+        Value::Object(members) if members.contains_key("Effect") => {
+            let sid = members.get("Sid").and_then(Value::as_str).unwrap_or_else(|| panic!("{value} has no Sid"));
+            let added = grant(members);
+            let known = grants.entry(sid.to_owned()).or_insert_with(|| added.clone());
+            let other = known.symmetric_difference(&added).find(|line| !line.starts_with("Resource "));
+            assert_eq!(other, None, "statements with the Sid {sid} differ");
+            known.extend(added);
+        }
+        Value::Object(members) => members.values().for_each(|member| collect(member, grants)),
+        Value::Array(items) => items.iter().for_each(|item| collect(item, grants)),
+        _ => {}
     }
 }
 
-/// Reads the function's statements, by Sid. A text is enough, because cfn-lint has checked that the template is valid and
-/// every statement begins with its Sid.
-fn statements(path: &str) -> BTreeMap<String, Statement> {
+/// Reads the grants of the function's role by Sid. All managed policies of both templates are this role's.
+fn grants(path: &str) -> BTreeMap<String, Grant> {
     let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).expect("a readable file");
-    let mut statements: BTreeMap<String, Statement> = BTreeMap::new();
-    let mut holds = false;
-    let mut open: Option<(&str, usize)> = None;
-    let mut key = "";
-    for line in text.lines().filter(|line| !line.trim_start().starts_with('#')) {
-        let indent = line.len() - line.trim_start().len();
-        if let Some(name) = line.trim_start().strip_suffix(':').filter(|_| indent == 2) {
-            holds = HOLDERS.contains(&name);
-        }
-        if let Some((before, sid)) = line.split_once("Sid: ").filter(|_| holds) {
-            open = Some((sid, before.len()));
-            continue;
-        }
-        let Some((sid, depth)) = open.filter(|(_, depth)| indent >= *depth) else {
-            open = None;
-            continue;
-        };
-        if indent == depth {
-            key = line.trim_start().split(':').next().unwrap_or_default();
-        }
-        statements.entry(sid.to_owned()).or_default().add(key, line);
+    let resources = template_properties(&TemplateSource::Uploaded(text)).expect("a template");
+    let mut grants = BTreeMap::new();
+    collect(&resources["FunctionRole"]["Policies"], &mut grants);
+    for policy in resources.values().filter_map(|properties| properties.get("PolicyDocument")) {
+        collect(policy, &mut grants);
     }
-    statements
+    grants
 }
 
-/// Sids whose actions differ, and why they ought to.
-const OTHER_ACTIONS: [(&str, &str); 3] = [
-    ("ChangeOwnSecret", "template.yaml lets its one secret be tagged by name, in ReadRestoreTagSecret"),
-    (
-        "KeepProviderSecret",
-        "template.yaml reads the secret in ReadProviderSecret, which serves existing providers, too",
-    ),
-    ("ManageProvider", "provisioner.yaml demands a tag for the create, in CreateProvider"),
-];
-
-/// Sids whose resources differ by more than names, and why they ought to.
-const OTHER_RESOURCES: [(&str, &str); 4] = [
-    ("CallGateway", "template.yaml knows the gateway that it attaches to; provisioner.yaml has a statement for these"),
-    ("GetTokens", "template.yaml knows the gateway that it attaches to; provisioner.yaml admits any identity instead"),
-    ("ReadGateway", "provisioner.yaml sees that a target which was denied on a foreign gateway is not there"),
-    ("ReadStatus", "template.yaml has one stack, and provisioner.yaml those that its pattern matches"),
-];
-
-/// Asserts that `part` is the same in both, but for `exceptions`, each of which has to be one.
-fn expect_same<T: PartialEq + std::fmt::Debug>(
-    shared: &[(&str, &Statement, &Statement)],
-    part: impl Fn(&Statement) -> &T,
-    exceptions: &[(&str, &str)],
-) {
-    for (sid, _) in exceptions {
-        assert!(shared.iter().any(|(shared, ..)| shared == sid), "{sid} is not shared any longer: drop the exception");
-    }
-    for (sid, template, provisioner) in shared {
-        let (template, provisioner) = (part(template), part(provisioner));
-        match exceptions.iter().find(|(exception, _)| exception == sid) {
-            None => assert_eq!(template, provisioner, "{sid} in template.yaml and in provisioner.yaml"),
-            Some((_, reason)) => assert_ne!(template, provisioner, "{sid} is the same: drop the exception, {reason}"),
-        }
-    }
+/// The lines of a shared Sid that only one of the templates has, and the reason.
+struct Difference {
+    sid: &'static str,
+    template: &'static [&'static str],
+    provisioner: &'static [&'static str],
+    reason: &'static str,
 }
+
+const DIFFERENCES: &[Difference] = &[
+    Difference {
+        sid: "CallGateway",
+        template: &[
+            "Resource arn:${AWS::Partition}:bedrock-agentcore:${AWS::Region}:${AWS::AccountId}:gateway/${ExistingGatewayId}",
+        ],
+        provisioner: &[],
+        reason: "template.yaml knows the gateway that it attaches to; provisioner.yaml has a statement for these",
+    },
+    Difference {
+        sid: "GetTokens",
+        template: &[
+            "Resource ${GatewayOAuthProviderArn}",
+            "Resource arn:${AWS::Partition}:bedrock-agentcore:${AWS::Region}:${AWS::AccountId}:workload-identity-directory/default/workload-identity/${ExistingGatewayId}",
+        ],
+        provisioner: &[
+            "Resource arn:${AWS::Partition}:bedrock-agentcore:${AWS::Region}:${AWS::AccountId}:workload-identity-directory/default/workload-identity/*",
+        ],
+        reason: "provisioner.yaml knows no existing gateway and admits any identity, and has UseExistingProviders",
+    },
+    Difference {
+        sid: "KeepProviderSecret",
+        template: &[],
+        provisioner: &["Action secretsmanager:GetSecretValue"],
+        reason: "template.yaml reads the secret in ReadProviderSecret, which serves existing providers, too",
+    },
+    Difference {
+        sid: "ManageProvider",
+        template: &["Action bedrock-agentcore:CreateOauth2CredentialProvider"],
+        provisioner: &[],
+        reason: "provisioner.yaml demands a tag for the create, in CreateProvider",
+    },
+    Difference {
+        sid: "ManageTargetsOfExistingGateways",
+        template: &[
+            "Action bedrock-agentcore:GetGateway",
+            "Action bedrock-agentcore:GetGatewayTarget",
+            "Action bedrock-agentcore:ListGatewayTargets",
+            "Resource arn:${AWS::Partition}:bedrock-agentcore:${AWS::Region}:${AWS::AccountId}:gateway/${ExistingGatewayId}",
+        ],
+        provisioner: &["Action bedrock-agentcore:InvokeGateway", "Resource ${GatewayArns}"],
+        reason: "template.yaml calls the gateway in CallGateway, and provisioner.yaml reads any gateway in ReadGateway",
+    },
+    Difference {
+        sid: "ReadExistingSecrets",
+        template: &[
+            "Resource ${ExistingSecretName}",
+            "Resource arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:${ExistingSecretName}",
+            "Resource arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:${ExistingSecretName}-??????",
+        ],
+        provisioner: &["Action secretsmanager:DescribeSecret", "Resource ${ReadableSecretArns}"],
+        reason: "provisioner.yaml lists all kinds of secrets in one parameter, also those that AgentCore describes",
+    },
+    Difference {
+        sid: "ReadGateway",
+        template: &[
+            "Resource arn:${AWS::Partition}:bedrock-agentcore:${AWS::Region}:${AWS::AccountId}:gateway/<name>-*",
+        ],
+        provisioner: &["Resource arn:${AWS::Partition}:bedrock-agentcore:${AWS::Region}:${AWS::AccountId}:gateway/*"],
+        reason: "provisioner.yaml sees that a target which was denied on a foreign gateway does not exist",
+    },
+    Difference {
+        sid: "ReadStatus",
+        template: &["Resource ${AWS::StackId}"],
+        provisioner: &[
+            "Resource arn:${AWS::Partition}:cloudformation:${AWS::Region}:${AWS::AccountId}:stack/${StackNamePattern}/*",
+        ],
+        reason: "template.yaml has one stack, and provisioner.yaml those that its pattern matches",
+    },
+];
 
 #[test]
 fn statements_with_equal_sids_grant_the_same() {
-    let (template, provisioner) = (statements("template.yaml"), statements("provisioner.yaml"));
-    let shared = template.iter().filter_map(|(sid, statement)| Some((sid.as_str(), statement, provisioner.get(sid)?)));
+    let (template, provisioner) = (grants("template.yaml"), grants("provisioner.yaml"));
+    let shared = template.iter().filter_map(|(sid, grant)| Some((sid.as_str(), grant, provisioner.get(sid)?)));
     let shared: Vec<_> = shared.collect();
-    assert!(shared.len() >= 20, "the templates share {} statements", shared.len());
-    for (sid, statement) in template.iter().chain(&provisioner) {
-        assert!(!statement.actions.is_empty(), "{sid} has no actions that this test can read");
+    assert!(shared.len() >= 30, "the templates share {} statements", shared.len());
+    for difference in DIFFERENCES {
+        let Difference { sid, reason, .. } = difference;
+        assert!(shared.iter().any(|(shared, ..)| shared == sid), "{sid} is no longer shared: drop “{reason}”");
     }
-    expect_same(&shared, |statement| &statement.effects, &[]);
-    expect_same(&shared, |statement| &statement.actions, &OTHER_ACTIONS);
-    expect_same(&shared, |statement| &statement.resources, &OTHER_RESOURCES);
-    expect_same(&shared, |statement| &statement.condition_keys, &[]);
+    for (sid, template, provisioner) in shared {
+        let expected = DIFFERENCES.iter().find(|difference| difference.sid == sid);
+        let (only_template, only_provisioner) =
+            expected.map_or_else(Default::default, |it| (it.template, it.provisioner));
+        let only = |one: &Grant, other: &Grant| one.difference(other).cloned().collect::<Vec<_>>();
+        assert_eq!(only(template, provisioner), only_template, "{sid} grants in template.yaml alone");
+        assert_eq!(only(provisioner, template), only_provisioner, "{sid} grants in provisioner.yaml alone");
+    }
 }
