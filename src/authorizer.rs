@@ -36,6 +36,8 @@ pub(crate) fn custom_jwt(live: Option<&AuthorizerConfiguration>) -> Option<&Cust
 pub(crate) const GOVERNED: Rule = Rule::Presence(&Rule::Union(&[(
     "customJWTAuthorizer",
     Rule::Structure(&[
+        // Its keys are scopes from `allowedScopes` (botocore 1.44.8, AdvertisedScopeMappingType).
+        ("advertisedScopeMapping", Rule::KeysIn { list: "allowedScopes" }),
         ("allowedAudience", Rule::Ours),
         ("allowedClients", Rule::Ours),
         ("allowedScopes", Rule::Ours),

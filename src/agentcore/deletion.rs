@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::ownership::Proof;
 use super::provisioned::{Found, LIST_TIMEOUT, Provisioned, find, with_ownership};
 use super::refusal::Conflict;
-use super::waiters::{Live, Phase};
+use super::waiters::{Live, Phase, Sightings};
 use crate::error::{ApiErrorKind, Error};
 use crate::job::Job;
 use crate::requester::pending_name;
@@ -86,9 +86,13 @@ pub(crate) async fn delete_requested<P: Provisioned>(
 /// Gets a resource and its ownership, once no deletion of it is under way. A resource that is being deleted may have lost
 /// its proof already, and is only waited for. Returns `None` if it does not exist.
 async fn staying<P: Provisioned>(job: &Job<'_>, id: &P::Id) -> Result<Option<Found<P>>, Error> {
+    let mut sightings = Sightings::new();
     let live = until(job.deadline, &waiting::<P>(id), async || {
         Ok(match P::get(job, id).await? {
+            // The Delete may follow the Create at once, and a Get of a resource without a status lag behind both.
+            None if sightings.may_be_new() => Progress::pending("not found"),
             Some(live) if live.phase() == Phase::Deleting => {
+                sightings.record();
                 Progress::Pending { status: live.status_name(), since: job.requested_at() }
             }
             live => Progress::Done(live),
@@ -144,8 +148,18 @@ pub(crate) async fn delete_unless_in_use<P: Provisioned>(job: &Job<'_>, id: &P::
     let mut had_failed = false;
     let mut standing_since = None;
     let mut conflict = Conflict::default();
+    let mut sightings = Sightings::new();
     until(job.deadline, &waiting::<P>(id), async || {
-        let Some(live) = P::get(job, id).await? else { return Ok(Progress::Done(Deleted::Gone { had_failed })) };
+        let Some(live) = P::get(job, id).await? else {
+            // A request that undoes its own create deletes what no Get may show yet.
+            let may_be_new = sightings.may_be_new();
+            return Ok(if may_be_new {
+                Progress::pending("not found")
+            } else {
+                Progress::Done(Deleted::Gone { had_failed })
+            });
+        };
+        sightings.record();
         // Its own timestamps tell of its last update, not of the deletion.
         let deleting = |since| Ok(Progress::Pending { status: live.status_name(), since });
         // Only the state before our own request counts: afterwards, the deletion itself may fail.

@@ -67,20 +67,42 @@ pub(crate) fn joined<S: AsRef<str>>(reasons: &[S]) -> String {
     if reasons.is_empty() { "the service gives no reason".to_owned() } else { reasons }
 }
 
+/// Tells a resource that Gets do not show yet from one that was deleted.
+pub(crate) struct Sightings {
+    started: Instant,
+    seen: bool,
+}
+
+impl Sightings {
+    /// Begins at the first Get.
+    pub(crate) fn new() -> Self {
+        Self { started: Instant::now(), seen: false }
+    }
+
+    /// Remembers that a Get showed the resource.
+    pub(crate) fn record(&mut self) {
+        self.seen = true;
+    }
+
+    /// Returns true if a Get that finds nothing may lag behind the creation. A resource that was seen and is gone was
+    /// deleted, and one that was never seen may be new.
+    pub(crate) fn may_be_new(&self) -> bool {
+        !self.seen && self.started.elapsed() < NOT_FOUND_TIMEOUT
+    }
+}
+
 /// Waits until `what` leaves its transitional states. Returns `None` if it does not exist, or was deleted meanwhile.
 pub(crate) async fn wait_settled<L: Live>(
     job: &Job<'_>,
     what: &str,
     mut get: impl AsyncFnMut() -> Result<Option<L>, Error>,
 ) -> Result<Option<L>, Error> {
-    let started = Instant::now();
-    let mut seen = false;
+    let mut sightings = Sightings::new();
     until(job.deadline, &format!("waiting for {what}"), async || {
         Ok(match get().await? {
-            // A resource that was seen and is gone was deleted. One that was never seen may be new.
-            None if !seen && started.elapsed() < NOT_FOUND_TIMEOUT => Progress::pending("not found"),
+            None if sightings.may_be_new() => Progress::pending("not found"),
             Some(live) if live.is_changing() => {
-                seen = true;
+                sightings.record();
                 live.pending()
             }
             settled => Progress::Done(settled),

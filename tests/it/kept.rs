@@ -19,6 +19,14 @@ use crate::world::{EXECUTION_ROLE, Event, IMAGE, World, canary, put_role};
 const VARIANTS: usize = 5;
 const ISSUER: &str = "https://cognito-idp.us-east-1.amazonaws.com/us-east-1_a";
 
+const MAPPED_SCOPES: &str = "authorizerConfiguration.customJWTAuthorizer.advertisedScopeMapping";
+
+/// Returns a mapping of the scope that the templates allow. AgentCore maps no other scope.
+#[allow(clippy::unnecessary_wraps, reason = "one of the values of a kind")]
+fn mapped_scopes() -> Option<Value> {
+    Some(json!({"mcp/read": "read"}))
+}
+
 const RUNTIME: Kind = Kind {
     get: "GetAgentRuntime",
     update: "UpdateAgentRuntime",
@@ -27,6 +35,7 @@ const RUNTIME: Kind = Kind {
     // If `client_id` is the claim that names the client, we set none of the rules.
     unplanted: &["authorizerConfiguration.customJWTAuthorizer.customClaims", "clientToken"],
     values: |path| match path {
+        MAPPED_SCOPES => mapped_scopes(),
         "authorizerConfiguration.customJWTAuthorizer.allowedWorkloadConfiguration" => {
             let gateway = "arn:aws:bedrock-agentcore:us-east-1:111122223333:gateway/tools-abcdefghij";
             Some(json!({"hostingEnvironments": [{"arn": gateway}], "workloadIdentities": ["agent"]}))
@@ -48,7 +57,7 @@ const GATEWAY: Kind = Kind {
         // It is fixed at creation.
         "kmsKeyArn",
     ],
-    values: |_| None,
+    values: |path| if path == MAPPED_SCOPES { mapped_scopes() } else { None },
 };
 
 const TARGET: Kind = Kind {

@@ -1,7 +1,10 @@
 //! The battery of `Custom::AgentCoreWorkloadIdentity`.
 
+use std::time::Duration;
+
 use emulator::agentcore_control::WorkloadIdentity;
 use emulator::aws::ServiceId;
+use emulator::settings::Settings;
 use serde_json::{Value, json};
 
 use crate::world::{EXECUTION_ROLE, Event, IMAGE, World};
@@ -87,16 +90,19 @@ async fn the_identity_of_a_runtime_is_never_ours() {
 
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn a_name_cannot_be_chosen_if_tags_are_not_listed() {
-    let mut world = World::new();
-    world.aws.with(|world| world.agentcore.refuse_identity_tags = true);
-    let answer = world.send(create(json!({"Name": "mcp-agent"}))).await;
-    let expected = "`Name` cannot be chosen where AgentCore does not list the tags of a workload identity";
-    assert!(answer.failure().starts_with(expected), "{}", answer.reason());
-    assert!(identities(&world).is_empty());
-    // A derived name is the proof.
-    let id = world.send(create(json!({}))).await.success().physical_id();
-    world.send(delete(&id, json!({}))).await.success();
-    assert!(identities(&world).is_empty());
+    // A Get that lags does not show what the create has to undo.
+    for get_lag in [0, 10].map(Duration::from_secs) {
+        let mut world = World::with_settings(Settings { get_lag, ..Settings::default() });
+        world.aws.with(|world| world.agentcore.refuse_identity_tags = true);
+        let answer = world.send(create(json!({"Name": "mcp-agent"}))).await;
+        let expected = "`Name` cannot be chosen where AgentCore does not list the tags of a workload identity";
+        assert!(answer.failure().starts_with(expected), "{}", answer.reason());
+        assert!(identities(&world).is_empty(), "{get_lag:?}");
+        // A derived name is the proof.
+        let id = world.send(create(json!({}))).await.success().physical_id();
+        world.send(delete(&id, json!({}))).await.success();
+        assert!(identities(&world).is_empty(), "{get_lag:?}");
+    }
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]

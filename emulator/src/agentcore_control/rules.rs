@@ -16,6 +16,7 @@ pub(super) fn check_authorizer(authorizer: &Value) -> Result<(), ApiError> {
             "customJWTAuthorizer requires at least one of allowedAudience, allowedClients, allowedScopes, customClaims.",
         ));
     }
+    check_advertised_scopes(authorizer)?;
     check_workloads(authorizer.get("allowedWorkloadConfiguration"))?;
     for claim in authorizer.get("customClaims").and_then(Value::as_array).into_iter().flatten() {
         let wanted = &claim["authorizingClaimMatchValue"];
@@ -34,6 +35,18 @@ pub(super) fn check_authorizer(authorizer: &Value) -> Result<(), ApiError> {
         }
     }
     Ok(())
+}
+
+/// Checks the advertised names of scopes, each of which maps a scope from `allowedScopes` [API AdvertisedScopeMappingType].
+fn check_advertised_scopes(authorizer: &Value) -> Result<(), ApiError> {
+    let allowed = authorizer.get("allowedScopes").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    let mapping = authorizer.get("advertisedScopeMapping").and_then(Value::as_object);
+    match mapping.into_iter().flat_map(|mapping| mapping.keys()).find(|scope| !allowed.iter().any(|it| it == *scope)) {
+        Some(scope) => {
+            Err(invalid(format!("advertisedScopeMapping maps the scope '{scope}', which is not in allowedScopes.")))
+        }
+        None => Ok(()),
+    }
 }
 
 /// Checks the callers that a runtime is restricted to. The only hosting environment is a gateway [API HostingEnvironment].

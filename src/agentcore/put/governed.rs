@@ -52,6 +52,12 @@ pub(crate) enum Rule {
         /// The value.
         value: &'static str,
     },
+    /// A map that is not ours, but each of its keys is an entry of a list that is: an entry is dropped if the update takes
+    /// its key out of the list.
+    KeysIn {
+        /// The list.
+        list: &'static str,
+    },
     /// A list that is ours. An entry keeps the members that are not ours of the entry with the same `key`, a JSON pointer.
     Keyed {
         /// The part of an entry that tells it from others.
@@ -87,6 +93,9 @@ fn structure(rules: Members, mut asked: Map<String, Value>, all_shown: &Map<Stri
         let wanted = asked.remove(name);
         let value = match rules.iter().find(|(ruled, _)| ruled == name) {
             Some((_, Rule::With { tag, value })) if takes_away(rules, tag, value, &asked, all_shown) => wanted,
+            Some((_, Rule::KeysIn { list })) => {
+                wanted.or_else(|| without_keys(shown, entries(all_shown, list), entries(&asked, list)))
+            }
             Some((_, Rule::With { .. })) | None => wanted.or_else(|| not_absent(shown)),
             Some((_, rule)) => rule.merge(wanted, shown),
         };
@@ -102,6 +111,20 @@ fn takes_away(rules: Members, tag: &str, value: &str, asked: &Map<String, Value>
     let is_ours = rules.iter().any(|(ruled, _)| *ruled == tag);
     let wanted = asked.get(tag).or_else(|| shown.get(tag).filter(|_| !is_ours));
     shown.get(tag).is_some_and(|shown| shown == value) && wanted.is_none_or(|wanted| wanted != value)
+}
+
+fn entries<'a>(members: &'a Map<String, Value>, list: &str) -> &'a [Value] {
+    members.get(list).and_then(Value::as_array).map_or(&[], Vec::as_slice)
+}
+
+/// Returns the map without the keys that are in the list `before` and not in the list `after`, or `None` if that leaves
+/// nothing.
+fn without_keys(shown: &Value, before: &[Value], after: &[Value]) -> Option<Value> {
+    let Value::Object(shown) = shown else { return not_absent(shown) };
+    let mut kept = shown.clone();
+    let has = |list: &[Value], key: &str| list.iter().any(|entry| entry == key);
+    kept.retain(|key, _| !has(before, key) || has(after, key));
+    (!kept.is_empty()).then(|| kept.into())
 }
 
 /// Returns a value that counts as present. A list without entries counts as absent, because most operations refuse one.
@@ -215,6 +238,7 @@ mod tests {
             ("configInput", Rule::Union(&[("a", Rule::Structure(&[("ours", Rule::Ours)])), ("text", Rule::Ours)])),
             ("door", Rule::Presence(&Rule::Structure(&[("key", Rule::Ours)]))),
             ("headers", Rule::headers(2)),
+            ("aliases", Rule::KeysIn { list: "scopes" }),
             ("hooks", Rule::With { tag: "version", value: "V2" }),
             ("method", Rule::Ours),
             ("methodKey", Rule::With { tag: "method", value: "KEY" }),
@@ -227,6 +251,7 @@ mod tests {
                 },
             ),
             ("network", Rule::Tagged { tag: "mode", default: "PUBLIC", members: &[("mode", Rule::Ours)] }),
+            ("scopes", Rule::Ours),
             ("providers", Rule::Single(&Rule::Structure(&[("ours", Rule::Ours)]))),
         ],
     };
@@ -295,6 +320,16 @@ mod tests {
         merges(json!({"method": "KEY"}), shown(), shown());
         merges(json!({"version": "V1"}), shown(), json!({"version": "V1"}));
         merges(json!({}), json!({"method": "BASIC", "methodKey": 2}), json!({"methodKey": 2}));
+    }
+
+    #[test]
+    fn an_entry_goes_with_its_key_in_a_list_of_ours() {
+        let shown = || json!({"aliases": {"a": "one", "b": "two", "c": "three"}, "scopes": ["a", "b"]});
+        merges(json!({"scopes": ["b", "a"]}), shown(), json!({"aliases": shown()["aliases"], "scopes": ["b", "a"]}));
+        merges(json!({"scopes": ["b"]}), shown(), json!({"aliases": {"b": "two", "c": "three"}, "scopes": ["b"]}));
+        // What was never in the list is kept.
+        merges(json!({}), shown(), json!({"aliases": {"c": "three"}}));
+        merges(json!({}), json!({"aliases": {"a": "one"}, "scopes": ["a"]}), json!({}));
     }
 
     #[test]

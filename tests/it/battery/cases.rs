@@ -131,6 +131,18 @@ pub(super) async fn a_delete_may_be_repeated<S: Subject>() {
     }
 }
 
+/// Gets that are late do not show the resource yet, which does not mean that it was deleted.
+pub(super) async fn a_delete_right_after_its_create_leaves_nothing<S: Subject>() {
+    for properties in [S::properties, S::named] {
+        let settings = Settings { get_lag: Duration::from_secs(10), ..Settings::default() };
+        let mut stage = Stage::<S>::with(settings).await;
+        let properties = properties(&stage.subject);
+        let id = stage.create(&properties).await.success().physical_id();
+        stage.delete(&id, &properties).await.success();
+        stage.expect_nothing_new();
+    }
+}
+
 pub(super) async fn a_resource_deleted_behind_our_back_is_created_again_and_its_delete_succeeds<S: Subject>() {
     for properties in [S::properties, S::named] {
         let mut stage = Stage::<S>::new().await;

@@ -36,6 +36,7 @@ macro_rules! with_every_case {
             cases::the_rollback_of_a_replacement_finds_the_old_resource_by_either_id
             cases::a_rollback_restores_the_old_properties
             cases::a_delete_waits_until_the_resource_is_gone
+            cases::a_delete_right_after_its_create_leaves_nothing
             cases::a_delete_may_be_repeated
             cases::a_resource_deleted_behind_our_back_is_created_again_and_its_delete_succeeds
             cases::the_same_create_delivered_again_creates_one_resource

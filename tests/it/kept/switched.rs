@@ -34,7 +34,6 @@ async fn a_runtimes_governed_members_go_when_the_template_drops_them() {
     }
     let authorizer = &shown["authorizerConfiguration"]["customJWTAuthorizer"];
     let kept = [
-        "advertisedScopeMapping",
         "allowedClients",
         "allowedWorkloadConfiguration",
         "certificateConfigurations",
@@ -114,8 +113,31 @@ async fn a_gateways_governed_members_go_when_the_template_drops_them() {
     ];
     assert_eq!(names(mcp), kept);
     let authorizer = &shown["authorizerConfiguration"]["customJWTAuthorizer"];
-    for gone in ["allowedAudience", "allowedScopes"] {
+    for gone in ["advertisedScopeMapping", "allowedAudience", "allowedScopes"] {
         assert_eq!(authorizer.get(gone), None, "{gone}");
+    }
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn the_mapping_of_a_scope_goes_with_the_scope_and_the_others_stay() {
+    for (subject, find) in [(runtime(), runtime_of as fn(&str) -> _), (gateway(), gateway_of)] {
+        let mut world = world();
+        let properties = changed(&subject.properties, json!({"AllowedScopes": "mcp/read,mcp/write"}));
+        let subject = Subject { properties, ..subject };
+        let id = world.send(subject.create()).await.success().physical_id();
+        let resource: Resource<'static> = find(&id);
+        let mapping =
+            |shown: &Value| shown["authorizerConfiguration"]["customJWTAuthorizer"]["advertisedScopeMapping"].clone();
+        let theirs = json!({"mcp/read": "read", "mcp/write": "write"});
+        resource
+            .change(&world, |input| {
+                input["authorizerConfiguration"]["customJWTAuthorizer"]["advertisedScopeMapping"] = theirs.clone();
+            })
+            .await;
+        let shown = updated(&mut world, &subject, &resource, &id, json!({"AllowedAudience": "other"})).await;
+        assert_eq!(mapping(&shown), theirs);
+        let shown = updated(&mut world, &subject, &resource, &id, json!({"AllowedScopes": "mcp/read"})).await;
+        assert_eq!(mapping(&shown), json!({"mcp/read": "read"}));
     }
 }
 

@@ -147,6 +147,8 @@ fn what_the_model_cannot_express_is_refused() {
         with(gateway("a"), "authorizerConfiguration", jwt(&json!({}))),
         custom_jwt("a", jwt(&json!({"discoveryUrl": DISCOVERY.replace("idp", "nobody")}))),
         custom_jwt("a", json!({"customJWTAuthorizer": {"discoveryUrl": DISCOVERY}})),
+        custom_jwt("a", jwt(&json!({"advertisedScopeMapping": {"b": "c"}}))),
+        custom_jwt("a", jwt(&json!({"allowedScopes": ["c"], "advertisedScopeMapping": {"b": "c"}}))),
         custom_jwt("a", jwt(&json!({"allowedWorkloadConfiguration": {"workloadIdentities": ["abc"]}}))),
         with(gateway("a"), "protocolConfiguration", versions(&["2024-11-05"])),
         with(gateway("a"), "roleArn", json!("arn:aws:iam::111122223333:role/other")),
@@ -155,7 +157,8 @@ fn what_the_model_cannot_express_is_refused() {
         let error = account.refused("CreateGateway", input.clone());
         assert_eq!((error.code, error.reason), ("ValidationException", Some("FieldValidationFailed")), "{input}");
     }
-    let id = account.create_gateway(custom_jwt("a", jwt(&json!({}))));
+    let mapped = json!({"allowedScopes": ["b", "c"], "advertisedScopeMapping": {"b": "d"}});
+    let id = account.create_gateway(custom_jwt("a", jwt(&mapped)));
     let made = account.service.gateway(&id, account.now).expect("made");
     assert_eq!(made.jwt_authorizer().map(|it| &it["allowedAudience"]), Some(&json!(["a"])));
     assert_eq!(made.supported_versions(), ["2025-03-26", "2025-06-18"]);

@@ -101,6 +101,7 @@ fn what_the_model_cannot_express_is_refused() {
         ),
         ("authorizerConfiguration", jwt(&json!({}))),
         ("authorizerConfiguration", jwt(&json!({"allowedClients": []}))),
+        ("authorizerConfiguration", jwt(&json!({"allowedScopes": ["c"], "advertisedScopeMapping": {"b": "c"}}))),
         (
             "authorizerConfiguration",
             jwt(&json!({"allowedClients": ["c"], "discoveryUrl": DISCOVERY.replace("https", "http")})),
