@@ -67,6 +67,7 @@ impl Provisioned for Gateway {
     /// Gateways have no status for a deletion that failed.
     const REPEATS_DELETION: bool = true;
     const REPLACES_FAILED: bool = true;
+    const DEPENDENTS: &'static str = "targets";
     type Id = String;
     type Name = String;
     type Live = GetGatewayOutput;
