@@ -9,6 +9,7 @@ pub(crate) mod api_key_credential_provider;
 pub(crate) mod deletion;
 pub(crate) mod engine;
 pub(crate) mod gateway;
+pub(crate) mod gateway_id;
 pub(crate) mod gateway_target;
 pub(crate) mod named;
 pub(crate) mod oauth2_credential_provider;

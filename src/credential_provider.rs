@@ -3,6 +3,7 @@
 use aws_sdk_bedrockagentcorecontrol::types::{SecretReference, SecretSourceType};
 use aws_smithy_types::error::operation::BuildError;
 
+use crate::agentcore::named::{PROVIDER_NAME_CHARS_MAX, is_provider_name};
 use crate::error::Error;
 use crate::job::Job;
 use crate::properties::Choice;
@@ -11,7 +12,6 @@ use crate::stored_secret;
 use crate::text::quote;
 
 /// The maximum lengths of the API reference, in characters.
-const NAME_CHARS_MAX: usize = 128;
 pub(crate) const SECRET_ID_CHARS_MAX: usize = 2048;
 pub(crate) const SECRET_KEY_CHARS_MAX: usize = 128;
 
@@ -197,18 +197,13 @@ pub(crate) fn fixed(property: &str, name: &str, wanted: &str, created_with: &str
     Error::property(property, problem)
 }
 
-/// Returns true for a name that matches `[a-zA-Z0-9\-_]{1,128}` (API reference, CreateOauth2CredentialProvider and
-/// CreateApiKeyCredentialProvider).
-pub(crate) fn is_name(name: &str) -> bool {
-    (1..=NAME_CHARS_MAX).contains(&name.len()) && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c))
-}
-
 /// Refuses a name that AgentCore does not accept.
 pub(crate) fn check_name(property: &str, name: &str) -> Result<(), Error> {
-    if is_name(name) {
+    if is_provider_name(name) {
         return Ok(());
     }
-    let problem = format!("is {}; use at most {NAME_CHARS_MAX} letters, digits, hyphens and underscores", quote(name));
+    let problem =
+        format!("is {}; use at most {PROVIDER_NAME_CHARS_MAX} letters, digits, hyphens and underscores", quote(name));
     Err(Error::property(property, problem))
 }
 
@@ -225,6 +220,6 @@ mod tests {
             request_id: "r1".to_owned(),
             name_prefix: None,
         };
-        assert!([requester.derived_name(), requester.replacement_name()].iter().all(|name| is_name(name)));
+        assert!([requester.derived_name(), requester.replacement_name()].iter().all(|name| is_provider_name(name)));
     }
 }

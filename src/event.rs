@@ -14,6 +14,7 @@ use serde_json::{Map, Value};
 use url::{Position, Url};
 use zeroize::Zeroize;
 
+use crate::arn::Arn;
 use crate::endpoints::dns_suffix;
 use crate::error::Error;
 use crate::https_url;
@@ -48,11 +49,9 @@ impl Home {
     /// text: the ARN of the function's role then names them, if the environment gives it.
     #[must_use]
     pub fn new(region: &str, function_arn: &str, role_arn: Option<&str>) -> Self {
-        let account = |arn: &str, service: &str, kind: &str| match *arn.splitn(6, ':').collect::<Vec<_>>() {
-            ["arn", partition, its, _, account, resource] if its == service && resource.starts_with(kind) => {
-                Some((partition.to_owned(), account.to_owned()))
-            }
-            _ => None,
+        let account = |arn: &str, service: &str, kind: &str| {
+            let arn = Arn::of_service(service, arn).filter(|arn| arn.resource.starts_with(kind))?;
+            Some((arn.partition.to_owned(), arn.account.to_owned()))
         };
         let of_role = || account(role_arn?, "iam", "role/");
         Self { region: region.to_owned(), account: account(function_arn, "lambda", "function:").or_else(of_role) }
@@ -61,11 +60,9 @@ impl Home {
     /// Refuses the ARN of a stack that is not in this account and Region. The error follows the member's name in a
     /// sentence.
     pub(crate) fn check_stack(&self, arn: &str) -> Result<(), String> {
-        let (partition, region, account) = match *arn.splitn(6, ':').collect::<Vec<_>>() {
-            ["arn", partition, "cloudformation", region, account, stack] if stack.starts_with("stack/") => {
-                (partition, region, account)
-            }
-            _ => return Err("is not the ARN of a stack".to_owned()),
+        let stack = Arn::of_service("cloudformation", arn).filter(|arn| arn.resource.starts_with("stack/"));
+        let Some(Arn { partition, region, account, .. }) = stack else {
+            return Err("is not the ARN of a stack".to_owned());
         };
         if region != self.region {
             return Err(format!("names a stack in {}, and the function runs in {}", quote(region), self.region));

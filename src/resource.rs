@@ -41,7 +41,15 @@ macro_rules! kinds {
             #[must_use]
             pub fn type_name(self) -> &'static str {
                 match self {
-                    $(Self::$kind => $module::$kind::TYPE,)+
+                    $(Self::$kind => <$module::$kind as Lifecycle>::TYPE,)+
+                }
+            }
+
+            /// Returns the attributes for `Fn::GetAtt`.
+            #[must_use]
+            pub fn attributes(self) -> &'static [&'static str] {
+                match self {
+                    $(Self::$kind => <$module::$kind as Lifecycle>::ATTRIBUTES,)+
                 }
             }
         }
@@ -152,6 +160,24 @@ mod tests {
         let (before, rest) = page.split_once(&begin).expect("the marker where the table begins");
         let (_, after) = rest.split_once("<!-- end of properties -->\n").expect("the marker where it ends");
         format!("{before}{begin}\n{}\n<!-- end of properties -->\n{after}", properties_table(kind))
+    }
+
+    /// Returns the attributes that the section of a type names: those in backticks, without remarks in parentheses.
+    fn documented_attributes(page: &str, kind: ResourceKind) -> Vec<String> {
+        let (before, _) =
+            page.split_once(&format!("<!-- properties of {} -->", kind.type_name())).expect("the section of the type");
+        let (_, list) = before.rsplit_once("`Fn::GetAtt`: ").expect("the attributes, before the table");
+        let without_remarks: String = list.split(['(', ')']).step_by(2).collect();
+        let (names, _) = without_remarks.split_once('.').expect("the end of the sentence");
+        names.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn the_reference_has_the_attributes() {
+        let page = fs::read_to_string(REFERENCE).expect("a readable file");
+        for kind in ResourceKind::ALL {
+            assert_eq!(documented_attributes(&page, *kind), kind.attributes(), "{}", kind.type_name());
+        }
     }
 
     /// The tables come from the declarations: `UPDATE_DOCS=1 cargo test --workspace --lib reference` writes them.

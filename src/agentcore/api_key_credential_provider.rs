@@ -8,7 +8,7 @@ use aws_sdk_bedrockagentcorecontrol::operation::create_api_key_credential_provid
 use aws_sdk_bedrockagentcorecontrol::operation::update_api_key_credential_provider::builders::UpdateApiKeyCredentialProviderFluentBuilder;
 use aws_sdk_bedrockagentcorecontrol::types::{Secret, SecretSourceType};
 
-use super::named::{Common, NamedLive, NamedNoun, WithoutStatus};
+use super::named::{Common, NamedLive, NamedNoun, WithoutStatus, is_provider_name};
 use super::none_if_not_found;
 use super::permissions::explained;
 use super::put::{Governed, put};
@@ -78,6 +78,10 @@ impl NamedNoun for ApiKeyCredentialProvider {
     const NAME_ADVICE: &'static str =
         "choose another `Name`, leave it out so that one is derived, or delete that provider";
     type Live = Provider;
+
+    fn is_name(name: &str) -> bool {
+        is_provider_name(name)
+    }
 
     async fn get(job: &Job<'_>, name: &str) -> Result<Option<Provider>, Error> {
         let request = job.context.agentcore.get_api_key_credential_provider().name(name);

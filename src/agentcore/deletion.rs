@@ -124,7 +124,7 @@ fn in_use<P: Provisioned>(id: &P::Id, names: &[String]) -> Error {
         0 => String::new(),
         more => format!(" and {more} more"),
     };
-    Error::InUse { what: format!("{} {id}", P::NOUN), dependents: format!("the targets {first}{more}") }
+    Error::InUse { what: format!("{} {id}", P::NOUN), dependents: format!("the {} {first}{more}", P::DEPENDENTS) }
 }
 
 /// The time at which a deletion was accepted.

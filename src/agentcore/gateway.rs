@@ -67,6 +67,7 @@ impl Provisioned for Gateway {
     /// Gateways have no status for a deletion that failed.
     const REPEATS_DELETION: bool = true;
     const REPLACES_FAILED: bool = true;
+    const DEPENDENTS: &'static str = "targets";
     type Id = String;
     type Name = String;
     type Live = GetGatewayOutput;
@@ -146,32 +147,5 @@ impl Live for GetGatewayOutput {
 
     fn creation_failed(&self) -> bool {
         *self.status() == GatewayStatus::Failed
-    }
-}
-
-/// Returns the name in a gateway's id `<lower-cased name>-<ten lower-case alphanumerics>`, or `None` for any other text
-/// (API reference, GetGateway).
-pub(crate) fn name_in_id(physical_id: &str) -> Option<&str> {
-    let (name, suffix) = physical_id.rsplit_once('-')?;
-    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
-    let fits = name.starts_with(plain)
-        && name.chars().all(|c| plain(c) || c == '-')
-        && suffix.len() == 10
-        && suffix.chars().all(plain);
-    fits.then_some(name)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_invented_id_is_not_a_gateway_id() {
-        assert_eq!(name_in_id("mcp-1a2b3c4d-5e6f70-abcdef1234"), Some("mcp-1a2b3c4d-5e6f70"));
-        for invented in
-            ["stack-Gateway-1ABCDEFGHIJK", "mcp-gateway-1abcdefghijk", "pending:mcp-abcdefghij", "-abcdefghij", ""]
-        {
-            assert_eq!(name_in_id(invented), None, "{invented}");
-        }
     }
 }

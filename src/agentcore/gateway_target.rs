@@ -14,13 +14,12 @@ use aws_sdk_bedrockagentcorecontrol::types::{
 };
 use aws_smithy_types::DateTime;
 
-use super::none_if_not_found;
 use super::ownership::Ownership;
 use super::provisioned::Provisioned;
 use super::put::{Governed, put};
 use super::refusal::is_name_taken;
 use super::waiters::{Live, Phase, joined};
-use crate::arn::Arn;
+use super::{gateway_id, none_if_not_found};
 use crate::denial::Denial;
 use crate::error::Error;
 use crate::job::Job;
@@ -45,9 +44,9 @@ impl TargetRef {
     /// Parses `<gatewayId>/<targetId>`. Returns `None` for text that AgentCore's patterns of the two ids do not fit.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let (gateway, target) = text.split_once('/')?;
-        let gateway_id = gateway_id(gateway).filter(|id| id == gateway)?;
+        gateway_id::name(gateway)?;
         let fits = target.len() == 10 && target.chars().all(|c| c.is_ascii_alphanumeric());
-        fits.then(|| Self { gateway_id, target_id: target.to_owned() })
+        fits.then(|| Self::new(gateway, target))
     }
 }
 
@@ -68,21 +67,6 @@ impl fmt::Display for TargetName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.name)
     }
-}
-
-/// Returns the id of a gateway given by its id, `([0-9a-z][-]?){1,100}-[0-9a-z]{10}`, or by its ARN.
-pub(crate) fn gateway_id(text: &str) -> Option<String> {
-    let id = match Arn::of_service("bedrock-agentcore", text) {
-        Some(arn) => arn.resource.strip_prefix("gateway/")?,
-        None => text,
-    };
-    let (name, suffix) = id.rsplit_once('-')?;
-    let lower = |text: &str| text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
-    let fits = suffix.len() == 10
-        && lower(suffix)
-        && name.len() <= 200
-        && name.strip_suffix('-').unwrap_or(name).split('-').all(|part| !part.is_empty() && lower(part));
-    fits.then(|| id.to_owned())
 }
 
 /// Creates a target on a gateway and returns its identifier. The request carries an idempotency token.
@@ -279,22 +263,6 @@ mod tests {
             "",
         ] {
             assert_eq!(TargetRef::parse(other), None, "{other}");
-        }
-    }
-
-    #[test]
-    fn a_gateway_is_given_by_id_or_arn() {
-        let arn = "arn:aws:bedrock-agentcore:us-east-1:111122223333:gateway/my-gw--abcdefghij";
-        for (text, id) in [
-            ("mcp-abcdefghij", Some("mcp-abcdefghij")),
-            ("a-b-0123456789", Some("a-b-0123456789")),
-            (arn, Some("my-gw--abcdefghij")),
-            ("Mcp-abcdefghij", None),
-            ("mcp", None),
-            ("-abcdefghij", None),
-            ("arn:aws:bedrock-agentcore:us-east-1:111122223333:runtime/mcp-abcdefghij", None),
-        ] {
-            assert_eq!(gateway_id(text).as_deref(), id, "{text}");
         }
     }
 }

@@ -37,6 +37,8 @@ pub(crate) trait NamedNoun {
     /// The answer to a Get.
     type Live: NamedLive + Live;
 
+    /// Returns true for a name that AgentCore accepts.
+    fn is_name(name: &str) -> bool;
     /// Gets the resource. Returns `None` if it does not exist.
     async fn get(job: &Job<'_>, name: &str) -> Result<Option<Self::Live>, Error>;
     /// Starts the deletion. Returns `None` if there is nothing to delete.
@@ -117,6 +119,16 @@ impl<T: WithoutStatus> Live for T {
     fn creation_failed(&self) -> bool {
         false
     }
+}
+
+/// The maximum length of a credential provider's name (API reference, CreateOauth2CredentialProvider), in characters.
+pub(crate) const PROVIDER_NAME_CHARS_MAX: usize = 128;
+
+/// Returns true for a name that matches `[a-zA-Z0-9\-_]{1,128}` (API reference, CreateOauth2CredentialProvider and
+/// CreateApiKeyCredentialProvider).
+pub(crate) fn is_provider_name(name: &str) -> bool {
+    (1..=PROVIDER_NAME_CHARS_MAX).contains(&name.len())
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c))
 }
 
 /// Decides if a resource without listed tags is ours. Nobody else derives a name from this stack's id. Moreover, a Create

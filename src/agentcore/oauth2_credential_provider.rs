@@ -9,7 +9,7 @@ use aws_sdk_bedrockagentcorecontrol::operation::create_oauth2_credential_provide
 use aws_sdk_bedrockagentcorecontrol::operation::update_oauth2_credential_provider::builders::UpdateOauth2CredentialProviderFluentBuilder;
 use aws_sdk_bedrockagentcorecontrol::types::{Oauth2ProviderConfigOutput, Secret, SecretSourceType, Status};
 
-use super::named::{Common, NamedLive, NamedNoun, time};
+use super::named::{Common, NamedLive, NamedNoun, is_provider_name, time};
 use super::none_if_not_found;
 use super::permissions::explained;
 use super::put::{Governed, put};
@@ -95,6 +95,10 @@ impl NamedNoun for OAuth2CredentialProvider {
     const NAME_ADVICE: &'static str =
         "choose another `Name`, leave it out so that one is derived, or delete that provider";
     type Live = Provider;
+
+    fn is_name(name: &str) -> bool {
+        is_provider_name(name)
+    }
 
     async fn get(job: &Job<'_>, name: &str) -> Result<Option<Provider>, Error> {
         let request = job.context.agentcore.get_oauth2_credential_provider().name(name);

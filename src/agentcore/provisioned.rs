@@ -29,6 +29,8 @@ pub(crate) trait Provisioned: Sized {
     /// True if a create deletes the holder of its name that is ours and never worked. Otherwise the create reports
     /// that.
     const REPLACES_FAILED: bool = false;
+    /// The plural of the nouns that [`dependents`](Self::dependents) lists.
+    const DEPENDENTS: &'static str = "dependents";
     /// The time for which a search by name looks before it finds nothing.
     const SEARCH_TIMEOUT: Duration = LIST_TIMEOUT;
     /// The pauses after which a create or an update that [`may_pass`](Self::may_pass) is repeated.

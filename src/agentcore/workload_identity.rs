@@ -3,6 +3,7 @@
 //! Calls: CreateWorkloadIdentity, GetWorkloadIdentity, UpdateWorkloadIdentity, DeleteWorkloadIdentity.
 
 use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
 
 use aws_sdk_bedrockagentcorecontrol::operation::create_workload_identity::builders::CreateWorkloadIdentityFluentBuilder;
 use aws_sdk_bedrockagentcorecontrol::operation::update_workload_identity::builders::UpdateWorkloadIdentityFluentBuilder;
@@ -58,6 +59,14 @@ pub(crate) async fn update(
     Ok(answer.map(|answer| identity!(answer, Some(*answer.created_time()), Some(*answer.last_updated_time()))))
 }
 
+/// The bounds of a name (API reference, CreateWorkloadIdentity), in characters.
+pub(crate) const NAME_CHARS: RangeInclusive<usize> = 3..=255;
+
+/// Returns true for a name that matches `[A-Za-z0-9_.-]{3,255}` (API reference, CreateWorkloadIdentity).
+pub(crate) fn is_name(name: &str) -> bool {
+    NAME_CHARS.contains(&name.len()) && name.chars().all(|c| c.is_ascii_alphanumeric() || "_.-".contains(c))
+}
+
 /// Workload identities that calls create. Those of runtimes and gateways have no tags of ours, and so are never ours.
 pub(crate) struct WorkloadIdentity;
 
@@ -66,6 +75,10 @@ impl NamedNoun for WorkloadIdentity {
     const NAME_ADVICE: &'static str =
         "choose another `Name`, leave it out so that one is derived, or delete that identity";
     type Live = Identity;
+
+    fn is_name(name: &str) -> bool {
+        is_name(name)
+    }
 
     async fn get(job: &Job<'_>, name: &str) -> Result<Option<Identity>, Error> {
         let request = job.context.agentcore.get_workload_identity().name(name);

@@ -3,6 +3,7 @@
 use aws_smithy_runtime_api::client::http::SharedHttpConnector;
 use url::{Position, Url};
 
+use crate::arn::Arn;
 use crate::endpoints::{AGENTCORE, Endpoints, Partition};
 use crate::http::Connectors;
 use crate::https_url;
@@ -108,8 +109,7 @@ impl RuntimeUrl {
 
 /// Returns the Region and the account in an ARN.
 pub(crate) fn region_and_account(arn: &str) -> Option<(&str, &str)> {
-    let mut parts = arn.split(':').skip(3);
-    Some((parts.next()?, parts.next()?))
+    Arn::parse(arn).map(|arn| (arn.region, arn.account))
 }
 
 /// Returns the Region of a runtime's or gateway's URL, for which requests to the URL are signed. Returns `None` for an
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn a_runtime_is_beside_what_is_in_its_region_and_account() {
+    fn a_runtime_is_in_the_account_and_region_that_its_url_names() {
         let stack = "arn:aws:cloudformation:us-east-1:111122223333:stack/mcp/1";
         for (place, beside) in [
             (format!("{HOST}/runtimes/{ARN}"), true),

@@ -6,6 +6,9 @@
 //! secret. Identifier: the provider's name. Replaces: `Name`, `ApiKeySecretSource`. Everything else updates in place, as a
 //! full replace, and always, because the live key cannot be compared with the desired one.
 
+use std::collections::BTreeMap;
+
+use crate::agentcore::api_key_credential_provider::Provider;
 use crate::resource::named::NamedType;
 
 mod desired;
@@ -23,5 +26,13 @@ pub(crate) struct ApiKeyCredentialProvider;
 
 impl NamedType for ApiKeyCredentialProvider {
     const TYPE: &'static str = "Custom::AgentCoreApiKeyCredentialProvider";
+    const ATTRIBUTES: &'static [&'static str] = &["CredentialProviderArn", "ApiKeySecretArn"];
     type Properties = Properties;
+
+    fn attributes(live: Provider) -> BTreeMap<&'static str, String> {
+        BTreeMap::from([
+            ("CredentialProviderArn", live.common.arn),
+            ("ApiKeySecretArn", live.secret_arn.unwrap_or_default()),
+        ])
+    }
 }

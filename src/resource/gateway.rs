@@ -13,7 +13,8 @@ use aws_sdk_bedrockagentcorecontrol::types::WorkloadIdentityDetails;
 
 use crate::agentcore::deletion;
 use crate::agentcore::engine;
-use crate::agentcore::gateway::{Gateway as Noun, name_in_id};
+use crate::agentcore::gateway::Gateway as Noun;
+use crate::agentcore::gateway_id;
 use crate::agentcore::ownership::converge_tags;
 use crate::agentcore::provisioned::{self, Found};
 use crate::authorizer::Authorizer;
@@ -40,6 +41,8 @@ pub(crate) struct Gateway;
 
 impl Lifecycle for Gateway {
     const TYPE: &'static str = "Custom::AgentCoreGateway";
+    const ATTRIBUTES: &'static [&'static str] =
+        &["GatewayId", "GatewayArn", "GatewayUrl", "WorkloadIdentityArn", "RoleArn", "ClientClaimName"];
     type Properties = Properties;
 
     fn name(properties: &Properties, requester: &Requester) -> String {
@@ -71,7 +74,7 @@ impl Lifecycle for Gateway {
     }
 
     async fn delete(job: &Job<'_>, physical_id: &str, raw: &RawProperties) -> Outcome {
-        let id = name_in_id(physical_id).map(|_| physical_id.to_owned());
+        let id = gateway_id::name(physical_id).map(|_| physical_id.to_owned());
         let name = || {
             let pending = pending_name(physical_id).map(str::to_owned);
             Some(pending.or_else(|| raw.text("GatewayName")).unwrap_or_else(|| job.requester().derived_name()))

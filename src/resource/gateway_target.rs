@@ -17,7 +17,8 @@ use aws_sdk_bedrockagentcorecontrol::operation::get_gateway_target::GetGatewayTa
 
 use crate::agentcore::deletion;
 use crate::agentcore::engine;
-use crate::agentcore::gateway_target::{GatewayTarget as Noun, TargetName, TargetRef, gateway_id};
+use crate::agentcore::gateway_id;
+use crate::agentcore::gateway_target::{GatewayTarget as Noun, TargetName, TargetRef};
 use crate::agentcore::provisioned::{self, Found};
 use crate::agentcore::synchronization::{can_synchronize, synchronize};
 use crate::agentcore::waiters::Live;
@@ -51,6 +52,7 @@ pub(crate) struct GatewayTarget;
 
 impl Lifecycle for GatewayTarget {
     const TYPE: &'static str = "Custom::AgentCoreGatewayTarget";
+    const ATTRIBUTES: &'static [&'static str] = &["TargetId", "TargetName", "GatewayId", "GatewayArn", "GatewayUrl"];
     type Properties = Properties;
 
     fn name(properties: &Properties, requester: &Requester) -> String {
@@ -91,7 +93,7 @@ impl Lifecycle for GatewayTarget {
     async fn delete(job: &Job<'_>, physical_id: &str, raw: &RawProperties) -> Outcome {
         let name = || {
             // Without the id of a gateway, the Create called nothing.
-            let gateway_id = raw.text("GatewayIdentifier").as_deref().and_then(gateway_id)?;
+            let gateway_id = raw.text("GatewayIdentifier").as_deref().and_then(gateway_id::of)?;
             let name = pending_name(physical_id).map(str::to_owned).or_else(|| raw.text("TargetName"));
             Some(TargetName { gateway_id, name: name.unwrap_or_else(|| derived_name(job.requester())) })
         };
@@ -154,12 +156,16 @@ fn synchronized_since_request(job: &Job<'_>, live: &GetGatewayTargetOutput) -> b
 }
 
 fn success(gateway: &GetGatewayOutput, found: &Found<Noun>) -> Success {
-    let attributes = BTreeMap::from([
+    Success { physical_id: found.id.to_string(), attributes: attributes(gateway, found) }
+}
+
+/// Returns the attributes for `Fn::GetAtt`.
+fn attributes(gateway: &GetGatewayOutput, found: &Found<Noun>) -> BTreeMap<&'static str, String> {
+    BTreeMap::from([
         ("TargetId", found.id.target_id.clone()),
         ("TargetName", found.live.name().to_owned()),
         ("GatewayId", found.id.gateway_id.clone()),
         ("GatewayArn", gateway.gateway_arn().to_owned()),
         ("GatewayUrl", gateway.gateway_url().unwrap_or_default().to_owned()),
-    ]);
-    Success { physical_id: found.id.to_string(), attributes }
+    ])
 }

@@ -11,6 +11,8 @@ use crate::requester::Requester;
 pub(crate) trait Lifecycle {
     /// The `ResourceType` in a template.
     const TYPE: &'static str;
+    /// The attributes for `Fn::GetAtt`, in the order of docs/reference.md. Every Create and Update answers all of them.
+    const ATTRIBUTES: &'static [&'static str];
     /// The desired state, as the properties declare it.
     type Properties: PropertySet;
 

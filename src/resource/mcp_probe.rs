@@ -67,6 +67,8 @@ pub(crate) struct McpProbe;
 
 impl Lifecycle for McpProbe {
     const TYPE: &'static str = "Custom::AgentCoreMcpProbe";
+    const ATTRIBUTES: &'static [&'static str] =
+        &["Result", "Detail", "ToolCount", "ServerName", "ServerVersion", "ProtocolVersion"];
     type Properties = Properties;
 
     fn name(_: &Properties, requester: &Requester) -> String {
@@ -167,6 +169,7 @@ impl Finding {
         Some(Self { result: format!("FAILED:{}", code.as_str()), detail: sentence.clone(), catalogue: None })
     }
 
+    /// Returns the attributes for `Fn::GetAtt`.
     fn attributes(self, job: &Job<'_>) -> BTreeMap<&'static str, String> {
         /// The maximum size of `Detail`. The attributes share the answer's 4096 bytes, of which a stack's name and the
         /// like take up to one thousand.

@@ -10,7 +10,7 @@ use aws_smithy_types::DateTime;
 
 use crate::agentcore::deletion;
 use crate::agentcore::engine;
-use crate::agentcore::named::{Common, NamedLive};
+use crate::agentcore::named::{Common, NamedLive, NamedNoun};
 use crate::agentcore::ownership::{Proof, converge_tags};
 use crate::agentcore::provisioned::{self, Created, Desired, Found, Provisioned, Updated};
 use crate::agentcore::waiters::is_at_least_as_recent;
@@ -25,12 +25,10 @@ use crate::tags;
 /// The properties of a type whose identifier is the resource's name, and what they mean for its noun.
 pub(crate) trait Named: PropertySet {
     /// The noun that is provisioned.
-    type Noun: Provisioned<Id = String, Name = String, Live: NamedLive>;
+    type Noun: NamedNoun;
     /// The desired state in the API's terms.
     type Configuration;
 
-    /// Returns true for a name that AgentCore accepts.
-    fn is_name(name: &str) -> bool;
     /// Returns the name that the template gives.
     fn name(&self) -> Option<&str>;
     /// Returns the user's tags.
@@ -70,22 +68,26 @@ pub(crate) trait Named: PropertySet {
     fn unapplied(_configuration: &Self::Configuration, _live: &LiveOf<Self>) -> Vec<&'static str> {
         Vec::new()
     }
-    /// Returns the attributes for `Fn::GetAtt`.
-    fn attributes(live: LiveOf<Self>) -> BTreeMap<&'static str, String>;
 }
 
-type LiveOf<P> = <<P as Named>::Noun as Provisioned>::Live;
+type LiveOf<P> = <<P as Named>::Noun as NamedNoun>::Live;
 
 /// A type whose identifier is the resource's name.
 pub(crate) trait NamedType {
     /// The `ResourceType` in a template.
     const TYPE: &'static str;
+    /// The attributes for `Fn::GetAtt`: see [`Lifecycle::ATTRIBUTES`].
+    const ATTRIBUTES: &'static [&'static str];
     /// The desired state, as the properties declare it.
     type Properties: Named;
+
+    /// Returns the attributes for `Fn::GetAtt`.
+    fn attributes(live: LiveOf<Self::Properties>) -> BTreeMap<&'static str, String>;
 }
 
 impl<T: NamedType> Lifecycle for T {
     const TYPE: &'static str = T::TYPE;
+    const ATTRIBUTES: &'static [&'static str] = T::ATTRIBUTES;
     type Properties = T::Properties;
 
     fn name(properties: &T::Properties, requester: &Requester) -> String {
@@ -93,7 +95,8 @@ impl<T: NamedType> Lifecycle for T {
     }
 
     async fn create(job: &Job<'_>, properties: T::Properties) -> Outcome {
-        create_as(job, name(&properties, job.requester()), &properties).await
+        let found = create_as(job, name(&properties, job.requester()), &properties).await?;
+        Ok(success::<T>(found))
     }
 
     async fn update(
@@ -102,12 +105,16 @@ impl<T: NamedType> Lifecycle for T {
         properties: T::Properties,
         old: Option<T::Properties>,
     ) -> Outcome {
-        update(job, physical_id, properties, old).await
+        Ok(success::<T>(update(job, physical_id, properties, old).await?))
     }
 
     async fn delete(job: &Job<'_>, physical_id: &str, raw: &RawProperties) -> Outcome {
         delete::<T::Properties>(job, physical_id, raw).await
     }
+}
+
+fn success<T: NamedType>(found: Found<<T::Properties as Named>::Noun>) -> Success {
+    Success { physical_id: found.id, attributes: T::attributes(found.live) }
 }
 
 /// Returns the name of the resource, unless it replaces another.
@@ -116,7 +123,12 @@ fn name<P: Named>(properties: &P, requester: &Requester) -> String {
 }
 
 /// Brings the resource `physical_id` to `properties`, or creates a replacement. May run twice.
-async fn update<P: Named>(job: &Job<'_>, physical_id: &str, properties: P, old: Option<P>) -> Outcome {
+async fn update<P: Named>(
+    job: &Job<'_>,
+    physical_id: &str,
+    properties: P,
+    old: Option<P>,
+) -> Result<Found<P::Noun>, Failure> {
     if !keeps(&properties, physical_id, job.requester()) {
         return replace(job, physical_id, &properties).await;
     }
@@ -159,7 +171,7 @@ async fn delete<P: Named>(job: &Job<'_>, physical_id: &str, raw: &RawProperties)
         pending.is_none() && (given.as_deref() == Some(physical_id) || job.requester().is_derived_name(physical_id));
     let name = || {
         let name = pending.map(str::to_owned).or(given).unwrap_or_else(|| job.requester().derived_name());
-        P::is_name(&name).then_some(name)
+        P::Noun::is_name(&name).then_some(name)
     };
     deletion::delete_requested::<P::Noun>(job, physical_id, returned.then(|| physical_id.to_owned()), name).await?;
     Ok(Success::deleted(physical_id))
@@ -170,7 +182,7 @@ fn keeps<P: Named>(properties: &P, physical_id: &str, requester: &Requester) -> 
     properties.name().map_or_else(|| requester.is_derived_name(physical_id), |name| name == physical_id)
 }
 
-async fn create_as<P: Named>(job: &Job<'_>, name: String, properties: &P) -> Outcome {
+async fn create_as<P: Named>(job: &Job<'_>, name: String, properties: &P) -> Result<Found<P::Noun>, Failure> {
     let desired = DesiredNamed { properties, old: None, name };
     let found = Box::pin(engine::create(job, &desired)).await?;
     let with_id = |error: Error| error.with_id(&desired.name);
@@ -200,7 +212,7 @@ async fn check_provable<N: Provisioned<Id = String>>(job: &Job<'_>, found: &Foun
 }
 
 /// Creates another resource in place of `physical_id`, which CloudFormation then deletes.
-async fn replace<P: Named>(job: &Job<'_>, physical_id: &str, properties: &P) -> Outcome {
+async fn replace<P: Named>(job: &Job<'_>, physical_id: &str, properties: &P) -> Result<Found<P::Noun>, Failure> {
     let first = job.requester().derived_name();
     let name = match properties.name() {
         Some(name) => name.to_owned(),
@@ -229,16 +241,16 @@ async fn has_ours<P: Named>(job: &Job<'_>, name: &String, properties: &P) -> Res
     Ok(found.is_some_and(|found| found.is_ours(job) && properties.check_fixed(&found.live).is_ok()))
 }
 
-/// Brings the tags of a resource that is READY to the desired state, and answers.
+/// Brings the tags of a resource that is READY to the desired state, and returns the resource.
 async fn finish<P: Named>(
     job: &Job<'_>,
     found: Found<P::Noun>,
     properties: &P,
     old: Option<&P>,
-) -> Result<Success, Error> {
+) -> Result<Found<P::Noun>, Error> {
     let Common { arn, .. } = found.live.common();
     converge_tags(job, arn, &found.ownership, properties.tags(), old.map(P::tags)).await?;
-    Ok(Success { physical_id: found.id, attributes: P::attributes(found.live) })
+    Ok(found)
 }
 
 /// The resource that a template asks for, as the engine provisions it.

@@ -7,6 +7,9 @@
 //! `Vendor`, `ClientSecretSource`. Everything else updates in place, as a full replace, and always, because the live
 //! secret cannot be compared with the desired one.
 
+use std::collections::BTreeMap;
+
+use crate::agentcore::oauth2_credential_provider::Provider;
 use crate::resource::named::NamedType;
 
 mod configuration;
@@ -27,5 +30,14 @@ pub(crate) struct OAuth2CredentialProvider;
 
 impl NamedType for OAuth2CredentialProvider {
     const TYPE: &'static str = "Custom::AgentCoreOAuth2CredentialProvider";
+    const ATTRIBUTES: &'static [&'static str] = &["CredentialProviderArn", "CallbackUrl", "ClientSecretArn"];
     type Properties = Properties;
+
+    fn attributes(live: Provider) -> BTreeMap<&'static str, String> {
+        BTreeMap::from([
+            ("CredentialProviderArn", live.common.arn),
+            ("CallbackUrl", live.callback_url.unwrap_or_default()),
+            ("ClientSecretArn", live.secret_arn.unwrap_or_default()),
+        ])
+    }
 }

@@ -50,6 +50,15 @@ pub(crate) struct Runtime;
 
 impl Lifecycle for Runtime {
     const TYPE: &'static str = "Custom::AgentCoreRuntime";
+    const ATTRIBUTES: &'static [&'static str] = &[
+        "AgentRuntimeId",
+        "AgentRuntimeArn",
+        "AgentRuntimeVersion",
+        "McpUrl",
+        "WorkloadIdentityArn",
+        "LogGroupName",
+        "PlatformVersion",
+    ];
     type Properties = Properties;
 
     fn name(properties: &Properties, requester: &Requester) -> String {

@@ -39,6 +39,7 @@ pub(crate) struct Secret;
 
 impl Lifecycle for Secret {
     const TYPE: &'static str = "Custom::AgentCoreSecret";
+    const ATTRIBUTES: &'static [&'static str] = &["Arn", "Name", "VersionId", "Ownership"];
     type Properties = Properties;
 
     fn name(properties: &Properties, requester: &Requester) -> String {
@@ -268,9 +269,11 @@ fn is_name_taken(error: &Error) -> bool {
 }
 
 fn success(arn: &str, name: &str, version_id: &str, ownership: &str) -> Success {
-    let attributes = [("Arn", arn), ("Name", name), ("VersionId", version_id), ("Ownership", ownership)];
-    Success {
-        physical_id: arn.to_owned(),
-        attributes: attributes.into_iter().map(|(name, value)| (name, value.to_owned())).collect::<BTreeMap<_, _>>(),
-    }
+    Success { physical_id: arn.to_owned(), attributes: attributes(arn, name, version_id, ownership) }
+}
+
+/// Returns the attributes for `Fn::GetAtt`.
+fn attributes(arn: &str, name: &str, version_id: &str, ownership: &str) -> BTreeMap<&'static str, String> {
+    let values = [("Arn", arn), ("Name", name), ("VersionId", version_id), ("Ownership", ownership)];
+    values.into_iter().map(|(name, value)| (name, value.to_owned())).collect()
 }

@@ -5,6 +5,9 @@
 //! ListTagsForResource, TagResource, UntagResource. Identifier: the identity's name. Replaces: `Name`. Everything else
 //! updates in place, as a full replace.
 
+use std::collections::BTreeMap;
+
+use crate::agentcore::workload_identity::Identity;
 use crate::resource::named::NamedType;
 
 mod desired;
@@ -19,5 +22,10 @@ pub(crate) struct WorkloadIdentity;
 
 impl NamedType for WorkloadIdentity {
     const TYPE: &'static str = "Custom::AgentCoreWorkloadIdentity";
+    const ATTRIBUTES: &'static [&'static str] = &["WorkloadIdentityArn"];
     type Properties = Properties;
+
+    fn attributes(live: Identity) -> BTreeMap<&'static str, String> {
+        BTreeMap::from([("WorkloadIdentityArn", live.common.arn)])
+    }
 }

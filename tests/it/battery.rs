@@ -16,7 +16,7 @@ mod subjects;
 /// Faults at every call of a whole life.
 mod sweeps;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use emulator::settings::Settings;
@@ -166,7 +166,9 @@ impl<S: Subject> Stage<S> {
 
     async fn create(&mut self, properties: &Value) -> Answer {
         let event = self.creation(properties);
-        self.deliver(&event).await
+        let answer = self.deliver(&event).await;
+        Self::expect_attributes(&answer);
+        answer
     }
 
     /// Creates a resource with the usual properties, and returns its id.
@@ -177,7 +179,20 @@ impl<S: Subject> Stage<S> {
 
     async fn update(&mut self, id: &str, new: &Value, old: &Value) -> Answer {
         let event = self.change(id, new, old);
-        self.deliver(&event).await
+        let answer = self.deliver(&event).await;
+        Self::expect_attributes(&answer);
+        answer
+    }
+
+    /// Checks that a success has the attributes that the type declares, and no others.
+    #[track_caller]
+    fn expect_attributes(answer: &Answer) {
+        if answer.is_success() {
+            let kind = ResourceKind::from_type(S::TYPE).expect("a type of ours");
+            let attributes = answer.0["Data"].as_object().expect("attributes");
+            let answered: BTreeSet<&str> = attributes.keys().map(String::as_str).collect();
+            assert_eq!(answered, kind.attributes().iter().copied().collect());
+        }
     }
 
     async fn delete(&mut self, id: &str, properties: &Value) -> Answer {

@@ -6,7 +6,7 @@ use super::governed::GOVERNED;
 use super::properties::{API_KEY, Properties};
 use crate::agentcore::api_key_credential_provider::{self, ApiKeyCredentialProvider, Provider};
 use crate::agentcore::unbuildable;
-use crate::credential_provider::{ResolvedSecret, check_source, is_name};
+use crate::credential_provider::{ResolvedSecret, check_source};
 use crate::error::Error;
 use crate::job::Job;
 use crate::resource::named::Named;
@@ -14,10 +14,6 @@ use crate::resource::named::Named;
 impl Named for Properties {
     type Noun = ApiKeyCredentialProvider;
     type Configuration = ResolvedSecret;
-
-    fn is_name(name: &str) -> bool {
-        is_name(name)
-    }
 
     fn name(&self) -> Option<&str> {
         self.name.as_deref()
@@ -70,12 +66,5 @@ impl Named for Properties {
     /// Returns false, because the live key cannot be compared with the desired one.
     fn is_applied(_: &ResolvedSecret, _: &Provider) -> bool {
         false
-    }
-
-    fn attributes(live: Provider) -> BTreeMap<&'static str, String> {
-        BTreeMap::from([
-            ("CredentialProviderArn", live.common.arn),
-            ("ApiKeySecretArn", live.secret_arn.unwrap_or_default()),
-        ])
     }
 }

@@ -3,7 +3,8 @@
 use super::configuration::{may_replace, unchangeable};
 use super::properties::Properties;
 use crate::agentcore::deletion::{self, Deleted};
-use crate::agentcore::gateway::{Gateway, ids_by_name, name_in_id};
+use crate::agentcore::gateway::{Gateway, ids_by_name};
+use crate::agentcore::gateway_id;
 use crate::agentcore::provisioned::{self, Found, LIST_TIMEOUT};
 use crate::agentcore::waiters::{Live, Phase};
 use crate::error::Error;
@@ -17,7 +18,7 @@ pub(super) async fn current(
     physical_id: &str,
     properties: &Properties,
 ) -> Result<Option<Found<Gateway>>, Error> {
-    let Some(name) = name_in_id(physical_id) else { return Ok(None) };
+    let Some(name) = gateway_id::name(physical_id) else { return Ok(None) };
     let fits = match &properties.name {
         Some(wanted) => wanted.to_lowercase() == name,
         None => job.requester().is_derived_name(name),

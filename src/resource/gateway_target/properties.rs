@@ -7,7 +7,8 @@ use http::HeaderName;
 use super::network::Network;
 use super::outbound::{Outbound, OutboundFields};
 use super::tool_source::{ToolSource, ToolSourceFields};
-use crate::agentcore::gateway_target::{TargetName, gateway_id};
+use crate::agentcore::gateway_id;
+use crate::agentcore::gateway_target::TargetName;
 use crate::error::Error;
 use crate::mcp::url::RuntimeUrl;
 use crate::properties::PropertySet;
@@ -97,7 +98,7 @@ fn check(properties: &Properties) -> Result<(), Error> {
 
 #[allow(clippy::needless_pass_by_value, reason = "the signature of a conversion")]
 fn gateway(property: &str, given: String) -> Result<String, Error> {
-    gateway_id(&given)
+    gateway_id::of(&given)
         .ok_or_else(|| Error::property(property, format!("is {}; use a gateway's id or ARN", quote(&given))))
 }
 

@@ -8,7 +8,7 @@ use super::preflight;
 use super::properties::{CLIENT_SECRET, Properties};
 use crate::agentcore::oauth2_credential_provider::{self, OAuth2CredentialProvider, Provider};
 use crate::agentcore::unbuildable;
-use crate::credential_provider::{check_source, fixed, is_name};
+use crate::credential_provider::{check_source, fixed};
 use crate::error::Error;
 use crate::job::Job;
 use crate::resource::named::Named;
@@ -16,10 +16,6 @@ use crate::resource::named::Named;
 impl Named for Properties {
     type Noun = OAuth2CredentialProvider;
     type Configuration = Configuration;
-
-    fn is_name(name: &str) -> bool {
-        is_name(name)
-    }
 
     fn name(&self) -> Option<&str> {
         self.name.as_deref()
@@ -79,13 +75,5 @@ impl Named for Properties {
     /// Returns false, because the live secret cannot be compared with the desired one.
     fn is_applied(_: &Configuration, _: &Provider) -> bool {
         false
-    }
-
-    fn attributes(live: Provider) -> BTreeMap<&'static str, String> {
-        BTreeMap::from([
-            ("CredentialProviderArn", live.common.arn),
-            ("CallbackUrl", live.callback_url.unwrap_or_default()),
-            ("ClientSecretArn", live.secret_arn.unwrap_or_default()),
-        ])
     }
 }

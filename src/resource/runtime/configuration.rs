@@ -12,6 +12,7 @@ use aws_sdk_bedrockagentcorecontrol::types::{
 };
 use aws_smithy_types::error::operation::BuildError;
 
+use super::environment;
 use super::properties::{IDLE_SECONDS_DEFAULT, LIFETIME_SECONDS_DEFAULT, Network, Properties};
 use crate::authorizer::Authorizer;
 use crate::header_name::is_service_header;
@@ -96,7 +97,6 @@ impl Configuration {
     /// Returns the configuration that the service reports.
     pub(super) fn live(live: &GetAgentRuntimeOutput) -> Self {
         let container = live.agent_runtime_artifact().and_then(|a| a.as_container_configuration().ok());
-        let environment = live.environment_variables().into_iter().flatten();
         let headers = live.request_header_configuration().and_then(|h| h.as_request_header_allowlist().ok());
         let lifecycle = live.lifecycle_configuration();
         Self {
@@ -104,7 +104,7 @@ impl Configuration {
             role_arn: live.role_arn().to_owned(),
             description: live.description().filter(|text| !text.is_empty()).map(str::to_owned),
             protocol: live.protocol_configuration().map_or(ServerProtocol::Http, |p| p.server_protocol().clone()),
-            environment: environment.map(|(key, value)| (key.clone(), Sensitive::new(value.as_str()))).collect(),
+            environment: environment::live(live),
             network: live_network(live.network_configuration()),
             authorizer: live.authorizer_configuration().map(Authorizer::from_api),
             request_headers: headers.map(|headers| live_headers(headers)).unwrap_or_default(),

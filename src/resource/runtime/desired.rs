@@ -1,17 +1,22 @@
-//! A runtime as the engine provisions it.
+//! A runtime as the engine provisions it: the one that a template asks for, and the one with other values in its
+//! environment after a rotation.
+
+use std::collections::BTreeMap;
 
 use aws_sdk_bedrockagentcorecontrol::operation::get_agent_runtime::GetAgentRuntimeOutput;
 
 use super::configuration::Configuration;
-use super::environment::Environment;
-use super::governed::GOVERNED;
+use super::environment::{Environment, Marker, SECRET_VERSION_VARIABLE};
+use super::governed::{self, GOVERNED};
 use super::properties::{Properties, Variables};
 use super::{environment, failure, platform, preflight};
-use crate::agentcore::provisioned::{Created, Desired, Updated};
+use crate::agentcore::provisioned::{self, Created, Desired, Updated, gone};
 use crate::agentcore::runtime::{self, Runtime, Version};
 use crate::agentcore::unbuildable;
+use crate::agentcore::waiters::{Live, Phase};
 use crate::error::Error;
 use crate::job::Job;
+use crate::sensitive::Sensitive;
 use crate::stack::unless_rolling_back;
 use crate::tags;
 
@@ -140,4 +145,105 @@ impl Desired for DesiredRuntime<'_> {
         let secrets = [Some(self.properties), self.old].into_iter().flatten().filter_map(|it| it.secret.as_ref());
         failure::explain(job, live, &secrets.map(|secret| secret.id.as_str()).collect::<Vec<_>>()).await
     }
+}
+
+/// Changes of a runtime's environment. Other variables stay.
+#[derive(Clone)]
+pub(super) struct Changes {
+    pub(super) set: BTreeMap<String, Sensitive>,
+    pub(super) remove: Vec<String>,
+}
+
+/// The environment that a runtime should have after some changes.
+pub(super) struct DesiredEnvironment<'a> {
+    pub(super) id: &'a String,
+    pub(super) name: String,
+    pub(super) secret_arn: &'a str,
+    /// The version of the runtime from which the changes follow. They may be wrong for another one.
+    pub(super) replaced: Version,
+    pub(super) changes: Changes,
+    pub(super) purpose: String,
+}
+
+impl Desired for DesiredEnvironment<'_> {
+    type Noun = Runtime;
+    type Configuration = Changes;
+    type Receipt = Version;
+    const RECEIPT_MEMBER: Option<&'static str> = Some("version");
+
+    fn name(&self) -> String {
+        self.name.clone()
+    }
+
+    async fn configuration(&self, _: &Job<'_>, _: Option<&GetAgentRuntimeOutput>) -> Result<Changes, Error> {
+        Ok(self.changes.clone())
+    }
+
+    /// Creates nothing: only a stack creates a runtime.
+    async fn create(&self, _: &Job<'_>, _: &Changes, _: u32) -> Result<Created<Runtime>, Error> {
+        Err(gone::<Runtime>(self.id))
+    }
+
+    async fn update(
+        &self,
+        job: &Job<'_>,
+        id: &String,
+        live: &GetAgentRuntimeOutput,
+        changes: &Changes,
+        attempt: u32,
+    ) -> Result<Option<Updated<Self>>, Error> {
+        // The change that an earlier attempt had to wait for may have done the same, or something newer.
+        let live = if live.phase() == Phase::Ready {
+            Some(live.clone())
+        } else {
+            provisioned::wait_settled::<Runtime>(job, id).await?
+        };
+        let Some(live) = &live else { return Ok(None) };
+        if live.phase() == Phase::Ready && Self::is_applied(changes, live) {
+            return Ok(Some(Updated { receipt: Version::live(live), live: None }));
+        }
+        if Version::live(live) != self.replaced {
+            return Err(superseded(id));
+        }
+        let (mut values, governed) = if changes.remove.is_empty() {
+            (BTreeMap::new(), &governed::VARIABLES)
+        } else {
+            (environment::live(live), &governed::ENVIRONMENT)
+        };
+        values.extend(changes.set.clone());
+        values.retain(|key, _| !changes.remove.contains(key));
+        let values = values.iter().map(|(key, value)| (key.clone(), value.expose().to_owned())).collect();
+        let request = job.context.agentcore.update_agent_runtime().set_environment_variables(Some(values));
+        let request =
+            request.client_token(job.requester().client_token(&format!("runtime-{}-{attempt}", self.purpose)));
+        let receipt = runtime::update(job, id, request, governed).await?;
+        Ok(Some(Updated { receipt, live: None }))
+    }
+
+    fn is_applied(changes: &Changes, live: &GetAgentRuntimeOutput) -> bool {
+        let environment = environment::live(live);
+        // Two events may bring the same version of the secret at the same time.
+        let has = |(key, value)| {
+            environment.get(key) == Some(value)
+                || (key == SECRET_VERSION_VARIABLE && Marker::of(&environment).agrees(&Marker::of(&changes.set)))
+        };
+        changes.set.iter().all(has) && !changes.remove.iter().any(|key| environment.contains_key(key))
+    }
+
+    fn unapplied(changes: &Changes, live: &GetAgentRuntimeOutput) -> Vec<&'static str> {
+        if Self::is_applied(changes, live) { Vec::new() } else { vec!["environment"] }
+    }
+
+    fn shows(live: &GetAgentRuntimeOutput, receipt: &Version) -> bool {
+        Version::live(live) >= *receipt
+    }
+
+    async fn failure(&self, job: &Job<'_>, _: &String, live: &GetAgentRuntimeOutput) -> Error {
+        failure::explain(job, live, &[self.secret_arn]).await
+    }
+}
+
+/// Reports that something else changed the runtime after the rotation looked at it.
+pub(super) fn superseded(id: &str) -> Error {
+    Error::Superseded { what: format!("runtime {id}, its stack or its secret") }
 }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use aws_sdk_bedrockagentcorecontrol::operation::get_agent_runtime::GetAgentRuntimeOutput;
+
 use super::properties::{
     CredentialDelivery, ENVIRONMENT, EXTRA_ENVIRONMENT, Properties, SecretSource, Variables, replaces,
 };
@@ -202,12 +204,7 @@ fn build_with(job: &Job<'_>, properties: &Properties, copied: Option<(&str, &Doc
         }
     }
     if let Some((_, document)) = copied {
-        let texts = document.texts().map_err(|key| {
-            let problem = format!("names a secret whose key `{key}` is nested; an environment variable is one string");
-            Error::property("SecretId", problem)
-        })?;
-        for (key, value) in texts {
-            job.mask.add(&value);
+        for (key, value) in texts(job, "SecretId", document)? {
             // A variable in the template wins over the same key in the secret.
             environment.entry(key).or_insert(value);
         }
@@ -235,6 +232,24 @@ fn build_with(job: &Job<'_>, properties: &Properties, copied: Option<(&str, &Doc
     }
     check(properties, &environment)?;
     Ok(Environment { variables: environment, copied_version })
+}
+
+/// Returns the values of a document that become variables. They are masked from now on. `property` names the secret.
+pub(super) fn texts(job: &Job<'_>, property: &str, document: &Document) -> Result<BTreeMap<String, Sensitive>, Error> {
+    let texts = document.texts().map_err(|key| {
+        let problem = format!("names a secret whose key `{key}` is nested; an environment variable is one string");
+        Error::property(property, problem)
+    })?;
+    for value in texts.values() {
+        job.mask.add(value);
+    }
+    Ok(texts)
+}
+
+/// Returns the environment of a runtime.
+pub(super) fn live(runtime: &GetAgentRuntimeOutput) -> BTreeMap<String, Sensitive> {
+    let variables = runtime.environment_variables().into_iter().flatten();
+    variables.map(|(key, value)| (key.clone(), Sensitive::new(value.as_str()))).collect()
 }
 
 fn check(properties: &Properties, environment: &BTreeMap<String, Sensitive>) -> Result<(), Error> {

@@ -5,7 +5,7 @@ use crate::agentcore::put::{Governed, Rule};
 use crate::authorizer;
 
 /// The members of a Get that no update sends.
-pub(super) const READ_ONLY: &[&str] = &[
+const READ_ONLY: &[&str] = &[
     "agentRuntimeArn",
     "agentRuntimeId",
     "agentRuntimeName",
@@ -59,3 +59,12 @@ pub(super) const GOVERNED: Governed = Governed {
         ("roleArn", Rule::Ours),
     ],
 };
+
+/// The variables that a rotation sets. Everything else goes back as the last Get showed it, so that the update of a stack
+/// that comes first loses nothing.
+pub(super) const VARIABLES: Governed =
+    Governed { read_only: READ_ONLY, renamed: None, members: &[("environmentVariables", Rule::Structure(&[]))] };
+
+/// The whole environment: a rotation removes variables by sending it without them.
+pub(super) const ENVIRONMENT: Governed =
+    Governed { read_only: READ_ONLY, renamed: None, members: &[("environmentVariables", Rule::Ours)] };

@@ -9,15 +9,13 @@ use std::time::Duration;
 
 use aws_sdk_bedrockagentcorecontrol::operation::get_agent_runtime::GetAgentRuntimeOutput;
 
-use super::environment::{Marker, SECRET_VERSION_VARIABLE, Trial};
-use super::failure;
-use super::governed::READ_ONLY;
+use super::desired::{Changes, DesiredEnvironment, superseded};
+use super::environment::{self, Marker, SECRET_VERSION_VARIABLE, Trial, texts};
 use super::properties::CredentialDelivery;
 use crate::agentcore::engine;
-use crate::agentcore::provisioned::{self, Created, Desired, Found, Updated, gone};
-use crate::agentcore::put::{Governed, Rule};
-use crate::agentcore::runtime::{self, Runtime, Version};
-use crate::agentcore::waiters::{Live, Phase};
+use crate::agentcore::provisioned::{self, Found};
+use crate::agentcore::runtime::{Runtime, Version};
+use crate::agentcore::waiters::Live;
 use crate::error::Error;
 use crate::job::Job;
 use crate::sensitive::Sensitive;
@@ -28,13 +26,6 @@ use crate::wait::Deadline;
 
 /// The remedy for a value that does not work.
 const ADVICE: &str = "make the former version of the secret current again, or store a value that works";
-/// A rotation sets single variables. Everything else goes back as the last Get showed it, so that the update of a stack
-/// that comes first loses nothing.
-const GOVERNED: Governed =
-    Governed { read_only: READ_ONLY, renamed: None, members: &[("environmentVariables", Rule::Structure(&[]))] };
-/// Variables are removed by sending the whole environment without them.
-const GOVERNED_WHOLE: Governed =
-    Governed { read_only: READ_ONLY, renamed: None, members: &[("environmentVariables", Rule::Ours)] };
 
 /// The rotation of a runtime's secret.
 #[derive(Clone, Copy)]
@@ -77,7 +68,7 @@ pub(crate) enum RotationOutcome {
 impl Rotated {
     /// Returns true if the runtime still is as the rotation left it. If the update failed, it may show its former variables.
     fn is_live(&self, rotation: &Rotation<'_>, live: &GetAgentRuntimeOutput) -> bool {
-        let Marker { in_use, .. } = Marker::of(&environment_of(live));
+        let Marker { in_use, .. } = Marker::of(&environment::live(live));
         (self.version.is_empty() || self.version == live.agent_runtime_version())
             && (in_use == rotation.secret.version_id || (live.is_failed() && in_use == self.former_version))
     }
@@ -95,7 +86,7 @@ pub(crate) async fn rotate(job: &Job<'_>, rotation: &Rotation<'_>) -> Result<Rot
                 .to_owned(),
         });
     };
-    let environment = environment_of(&found.live);
+    let environment = environment::live(&found.live);
     let reads_itself = rotation.delivery == CredentialDelivery::ContainerRetrieval;
     check_delivery(rotation, &environment)?;
     let marker = Marker::of(&environment);
@@ -216,10 +207,6 @@ pub(crate) async fn unchanged(
     if is_latest { Ok(found) } else { Err(superseded()) }
 }
 
-fn superseded(id: &str) -> Error {
-    Error::Superseded { what: format!("runtime {id}, its stack or its secret") }
-}
-
 /// Restores the previous values after the new ones failed, and returns the reason, with the outcome for the runtime. It
 /// cannot restore them for a container that reads the secret itself, because that always reads the current version.
 /// `found` is the result of [`unchanged`].
@@ -260,7 +247,7 @@ async fn restore(
 ) -> Result<(), Error> {
     let mut former = match &rotated.former {
         Some(former) => former.clone(),
-        None => former_values(job, rotation.secret, &rotated.former_version, &environment_of(&found.live)).await?,
+        None => former_values(job, rotation.secret, &rotated.former_version, &environment::live(&found.live)).await?,
     };
     let trial = Trial::Refused { version: rotation.secret.version_id.clone(), event: event_mark(job) };
     let marker = Marker { in_use: rotated.former_version.clone(), trial: Some(trial) };
@@ -286,11 +273,6 @@ fn names(secret: &Stored, value: &str) -> bool {
     value == secret.name || value == secret.arn || secret.arn.rsplit_once('-').is_some_and(|(arn, _)| arn == value)
 }
 
-fn environment_of(live: &GetAgentRuntimeOutput) -> BTreeMap<String, Sensitive> {
-    let variables = live.environment_variables().into_iter().flatten();
-    variables.map(|(key, value)| (key.clone(), Sensitive::new(value.as_str()))).collect()
-}
-
 /// Returns the variables that come from the secret and have another value now. A variable whose live value is not that of
 /// the former version is the template's own, and stays. A key that the secret no longer has stays, too, until the next
 /// update of the stack.
@@ -300,7 +282,7 @@ async fn changed_values(
     former_version: &str,
     environment: &BTreeMap<String, Sensitive>,
 ) -> Result<BTreeMap<String, Sensitive>, Error> {
-    let texts = texts(job, &secret.document)?;
+    let texts = texts(job, "SecretArn", &secret.document)?;
     let is_source = |document: &Document| {
         let former = document.texts().unwrap_or_default();
         let changed = former.iter().filter(|(key, value)| texts.get(*key) != Some(value));
@@ -330,7 +312,7 @@ async fn former_values(
     environment: &BTreeMap<String, Sensitive>,
 ) -> Result<Changes, Error> {
     let former = former_document(job, secret, former_version, |_| true).await?;
-    let (former, present) = (texts(job, &former)?, texts(job, &secret.document)?);
+    let (former, present) = (texts(job, "SecretArn", &former)?, texts(job, "SecretArn", &secret.document)?);
     let copied = present.into_iter().filter(|(key, value)| environment.get(key) == Some(value));
     let mut changes = Changes { set: BTreeMap::new(), remove: Vec::new() };
     for (key, value) in copied {
@@ -341,18 +323,6 @@ async fn former_values(
         }
     }
     Ok(changes)
-}
-
-/// Returns the values of a document that become variables. They are masked from now on.
-fn texts(job: &Job<'_>, document: &Document) -> Result<BTreeMap<String, Sensitive>, Error> {
-    let texts = document.texts().map_err(|key| {
-        let problem = format!("names a secret whose key `{key}` is nested; an environment variable is one string");
-        Error::property("SecretArn", problem)
-    })?;
-    for value in texts.values() {
-        job.mask.add(value);
-    }
-    Ok(texts)
 }
 
 /// Returns the version of the secret that the environment was built from: the one of that id or, for a runtime whose
@@ -380,100 +350,4 @@ async fn former_document(
         );
         Error::property("SecretArn", problem)
     })
-}
-
-/// Changes of a runtime's environment. Other variables stay.
-#[derive(Clone)]
-struct Changes {
-    set: BTreeMap<String, Sensitive>,
-    remove: Vec<String>,
-}
-
-/// The environment that a runtime should have after some changes.
-struct DesiredEnvironment<'a> {
-    id: &'a String,
-    name: String,
-    secret_arn: &'a str,
-    /// The version of the runtime from which the changes follow. They may be wrong for another one.
-    replaced: Version,
-    changes: Changes,
-    purpose: String,
-}
-
-impl Desired for DesiredEnvironment<'_> {
-    type Noun = Runtime;
-    type Configuration = Changes;
-    type Receipt = Version;
-    const RECEIPT_MEMBER: Option<&'static str> = Some("version");
-
-    fn name(&self) -> String {
-        self.name.clone()
-    }
-
-    async fn configuration(&self, _: &Job<'_>, _: Option<&GetAgentRuntimeOutput>) -> Result<Changes, Error> {
-        Ok(self.changes.clone())
-    }
-
-    /// Creates nothing: only a stack creates a runtime.
-    async fn create(&self, _: &Job<'_>, _: &Changes, _: u32) -> Result<Created<Runtime>, Error> {
-        Err(gone::<Runtime>(self.id))
-    }
-
-    async fn update(
-        &self,
-        job: &Job<'_>,
-        id: &String,
-        live: &GetAgentRuntimeOutput,
-        changes: &Changes,
-        attempt: u32,
-    ) -> Result<Option<Updated<Self>>, Error> {
-        // The change that an earlier attempt had to wait for may have done the same, or something newer.
-        let live = if live.phase() == Phase::Ready {
-            Some(live.clone())
-        } else {
-            provisioned::wait_settled::<Runtime>(job, id).await?
-        };
-        let Some(live) = &live else { return Ok(None) };
-        if live.phase() == Phase::Ready && Self::is_applied(changes, live) {
-            return Ok(Some(Updated { receipt: Version::live(live), live: None }));
-        }
-        if Version::live(live) != self.replaced {
-            return Err(superseded(id));
-        }
-        let (mut values, governed) = if changes.remove.is_empty() {
-            (BTreeMap::new(), &GOVERNED)
-        } else {
-            (environment_of(live), &GOVERNED_WHOLE)
-        };
-        values.extend(changes.set.clone());
-        values.retain(|key, _| !changes.remove.contains(key));
-        let values = values.iter().map(|(key, value)| (key.clone(), value.expose().to_owned())).collect();
-        let request = job.context.agentcore.update_agent_runtime().set_environment_variables(Some(values));
-        let request =
-            request.client_token(job.requester().client_token(&format!("runtime-{}-{attempt}", self.purpose)));
-        let receipt = runtime::update(job, id, request, governed).await?;
-        Ok(Some(Updated { receipt, live: None }))
-    }
-
-    fn is_applied(changes: &Changes, live: &GetAgentRuntimeOutput) -> bool {
-        let environment = environment_of(live);
-        // Two events may bring the same version of the secret at the same time.
-        let has = |(key, value)| {
-            environment.get(key) == Some(value)
-                || (key == SECRET_VERSION_VARIABLE && Marker::of(&environment).agrees(&Marker::of(&changes.set)))
-        };
-        changes.set.iter().all(has) && !changes.remove.iter().any(|key| environment.contains_key(key))
-    }
-
-    fn unapplied(changes: &Changes, live: &GetAgentRuntimeOutput) -> Vec<&'static str> {
-        if Self::is_applied(changes, live) { Vec::new() } else { vec!["environment"] }
-    }
-
-    fn shows(live: &GetAgentRuntimeOutput, receipt: &Version) -> bool {
-        Version::live(live) >= *receipt
-    }
-
-    async fn failure(&self, job: &Job<'_>, _: &String, live: &GetAgentRuntimeOutput) -> Error {
-        failure::explain(job, live, &[self.secret_arn]).await
-    }
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::governed::GOVERNED;
-use super::properties::{Properties, is_name};
+use super::properties::Properties;
 use crate::agentcore::workload_identity::{self, Identity, WorkloadIdentity};
 use crate::error::Error;
 use crate::job::Job;
@@ -13,10 +13,6 @@ impl Named for Properties {
     type Noun = WorkloadIdentity;
     /// The URLs to which users may return.
     type Configuration = BTreeSet<String>;
-
-    fn is_name(name: &str) -> bool {
-        is_name(name)
-    }
 
     fn name(&self) -> Option<&str> {
         self.name.as_deref()
@@ -62,9 +58,5 @@ impl Named for Properties {
     /// A URL that was removed and is still allowed would receive what users bring back.
     fn unapplied(return_urls: &BTreeSet<String>, live: &Identity) -> Vec<&'static str> {
         if *return_urls == live.return_urls { Vec::new() } else { vec!["return URLs"] }
-    }
-
-    fn attributes(live: Identity) -> BTreeMap<&'static str, String> {
-        BTreeMap::from([("WorkloadIdentityArn", live.common.arn)])
     }
 }

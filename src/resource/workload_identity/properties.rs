@@ -2,15 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::agentcore::workload_identity::{NAME_CHARS, is_name};
 use crate::error::Error;
 use crate::https_url;
 use crate::properties::PropertySet;
 use crate::tags;
 use crate::text::quote;
 
-/// The bounds of the API reference, in characters.
-const NAME_CHARS_MIN: usize = 3;
-const NAME_CHARS_MAX: usize = 255;
+/// The maximum length of the API reference, in characters.
 const URL_CHARS_MAX: usize = 2048;
 
 /// The desired state.
@@ -33,19 +32,15 @@ pub(crate) struct Properties {
     pub(super) tags: BTreeMap<String, String>,
 }
 
-/// Returns true for a name that matches `[A-Za-z0-9_.-]{3,255}` (API reference, CreateWorkloadIdentity).
-pub(super) fn is_name(name: &str) -> bool {
-    (NAME_CHARS_MIN..=NAME_CHARS_MAX).contains(&name.len())
-        && name.chars().all(|c| c.is_ascii_alphanumeric() || "_.-".contains(c))
-}
-
 fn check_name(property: &str, name: &str) -> Result<(), Error> {
     if is_name(name) {
         return Ok(());
     }
     let problem = format!(
-        "is {}; use {NAME_CHARS_MIN} to {NAME_CHARS_MAX} letters, digits, hyphens, underscores and dots",
-        quote(name)
+        "is {}; use {} to {} letters, digits, hyphens, underscores and dots",
+        quote(name),
+        NAME_CHARS.start(),
+        NAME_CHARS.end()
     );
     Err(Error::property(property, problem))
 }
