@@ -39,7 +39,7 @@ pub(crate) async fn mask_secret(job: &Job<'_>, secret_id: Option<&str>) -> Resul
 
 /// Returns the end of a sentence if nothing may be quoted, because [`mask_secret`] ended in `error`.
 pub(crate) fn unquotable(error: &Error) -> String {
-    format!("; nothing is quoted, because what to mask is unknown: {error}")
+    format!("; no log line is quoted, because the secret values to mask could not be read: {error}")
 }
 
 /// Returns the last lines that the newest start in log group `group` has printed after `since`, masked, as the end of a

@@ -114,7 +114,7 @@ impl Denial {
                 "allow it in the policy of the resource that AWS names, or ask the resource's owner to do so"
             }
             (Policy::Resource, true) => {
-                "the policy of the resource that AWS names denies it; remove that Deny statement or except the \
+                "the policy of the resource that AWS names denies it; remove that Deny statement, or exclude the \
                  function's role from it"
             }
             (Policy::VpcEndpoint, _) => {

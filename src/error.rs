@@ -162,7 +162,7 @@ impl Error {
 
     /// Creates the error of a required property that is not given.
     pub(crate) fn missing_property(name: &str) -> Self {
-        Self::property(name, "is missing; give it a value")
+        Self::property(name, "is missing; set it")
     }
 
     /// Creates the error of a verification that did not pass.
@@ -231,7 +231,7 @@ impl fmt::Display for Error {
                 write!(f, "ran out of time {doing}; the last status was {last_status}; repeat the operation")
             }
             Self::Superseded { what } => {
-                write!(f, "{what} was changed by something else meanwhile; repeat the operation")
+                write!(f, "{what} was changed by another operation in the meantime; repeat the operation")
             }
             Self::NotOurs { what, advice } => write!(f, "a {what} exists and belongs to someone else; {advice}"),
             Self::InUse { what, dependents } => {

@@ -313,7 +313,7 @@ fn read(envelope: &Envelope<'_>, payload: &[u8], recipient: &Recipient, home: &H
         }
     }
     home.check_stack(&recipient.requester.stack_id).map_err(|problem| {
-        invalid(format!("`StackId` {problem}, so the event is not CloudFormation's; nothing was done"))
+        invalid(format!("`StackId` {problem}, so CloudFormation did not send this event; nothing was done"))
     })?;
     let request_type = match text(envelope.request_type).as_deref() {
         Some("Create") => RequestType::Create,

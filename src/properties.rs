@@ -109,7 +109,7 @@ mod tests {
             _text: String,
         }
         for value in [json!({}), json!({"Text": " \n"}), json!({"Text": null})] {
-            assert_eq!(read_as::<Required>(value).unwrap_err().to_string(), "`Text` is missing; give it a value");
+            assert_eq!(read_as::<Required>(value).unwrap_err().to_string(), "`Text` is missing; set it");
         }
     }
 

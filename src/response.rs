@@ -74,7 +74,11 @@ pub fn encode(answer: &Answer, recipient: &Recipient) -> Vec<u8> {
             encode(&Answer::Failed { physical_id: physical_id.clone(), reason }, recipient)
         }
         Answer::Failed { physical_id, reason } => {
-            let reason = if reason.trim().is_empty() { "failed without a reason" } else { reason };
+            let reason = if reason.trim().is_empty() {
+                "the operation failed and no reason was recorded; see the function's log"
+            } else {
+                reason
+            };
             let others = to_json(recipient, "FAILED", Some(""), physical_id, &none).len();
             let reason = cut(reason, BODY_BYTES_MAX.saturating_sub(others));
             to_json(recipient, "FAILED", Some(&reason), physical_id, &none)

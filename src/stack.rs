@@ -43,8 +43,9 @@ pub(crate) async fn check_in_progress(job: &Job<'_>) -> Result<(), Error> {
         }
         Ok(None) => {
             let state = last.map_or("does not exist".to_owned(), |status| format!("is in {status}"));
-            let problem =
-                format!("`StackId` is a stack that {state}, so the event is not CloudFormation's; nothing was done");
+            let problem = format!(
+                "`StackId` is a stack that {state}, so CloudFormation did not send this event; nothing was done"
+            );
             Err(Error::InvalidEvent { problem })
         }
         Err(error) if error.is(ApiErrorKind::Denied) && job.request_type == RequestType::Update => {

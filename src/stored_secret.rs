@@ -149,7 +149,7 @@ fn refuse(property: &str, secret_id: &str, problem: &str) -> Error {
 async fn read_text(job: &Job<'_>, property: &str, secret_id: &str, wanted: &str) -> Result<CurrentText, Error> {
     let refuse = |problem: String| refuse(property, secret_id, &problem);
     if parse_arn(secret_id).map_or(secret_id, |(_, name)| name).starts_with(KEPT_BY_AGENTCORE) {
-        let problem = "which AgentCore keeps for a credential provider; name a secret of your own";
+        let problem = "which AgentCore manages for a credential provider; use a secret of your own";
         return Err(refuse(problem.to_owned()));
     }
     match current(job, &job.requester().secret_id(secret_id)).await {

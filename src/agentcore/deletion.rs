@@ -249,8 +249,8 @@ fn awaiting_consent<P: Provisioned>(id: &P::Id, live: &P::Live, error: &Error) -
         what: format!("the deletion of {}", P::title(id, live)),
         status: live.status_name(),
         reasons: format!(
-            "it waits for a person to sign in and refuses to be deleted ({error}); sign in, or wait ten minutes until \
-             that expires, and delete again"
+            "it waits for a user to sign in and cannot be deleted ({error}); sign in, or wait ten minutes until the \
+             request expires, then delete it again"
         ),
     }
 }

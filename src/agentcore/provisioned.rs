@@ -14,7 +14,7 @@ use crate::wait::{Progress, until_within};
 /// The time for which lists lag: a new resource may be missing, and a deleted one may linger.
 pub(crate) const LIST_TIMEOUT: Duration = Duration::from_secs(30);
 /// The reason why a resource without listed tags is not adopted, changed or deleted.
-const UNPROVEN: &str = "AgentCore does not list its tags, so that nothing proves that this stack created it";
+const UNPROVEN: &str = "AgentCore does not list its tags, so this stack's ownership cannot be proved";
 
 /// A noun of AgentCore: its calls, each safe to repeat, and what they say.
 pub(crate) trait Provisioned: Sized {

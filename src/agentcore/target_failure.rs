@@ -44,22 +44,21 @@ async fn advice(job: &Job<'_>, target: &TargetRef, live: &GetGatewayTargetOutput
             let runtime = runtime.arn().unwrap_or(runtime.id());
             format!(
                 "allow the gateway's role{role} bedrock-agentcore:InvokeAgentRuntime on {runtime} and on \
-                 {runtime}/runtime-endpoint/*, or look at the server's log"
+                 {runtime}/runtime-endpoint/*, or read the server's log"
             )
         }
         (Some(CredentialProviderType::GatewayIamRole), None) => {
-            "check `IamService` and `IamRegion`, allow the gateway's role to call the server, or look at the server's log"
-                .to_owned()
+            "check `IamService` and `IamRegion`, allow the gateway's role to call the server, or read the server's \
+             log"
+            .to_owned()
         }
         (Some(CredentialProviderType::ApiKey), _) => "check the credential provider, `ApiKeyLocation`, \
-                                                      `ApiKeyParameterName` and `ApiKeyPrefix`, or look at the server's log"
-            .to_owned(),
-        (None, _) => {
-            "check that the server takes calls without credentials, or look at the server's log".to_owned()
-        }
+                                                      `ApiKeyParameterName` and `ApiKeyPrefix`, or read the server's log"
+        .to_owned(),
+        (None, _) => "check that the server takes calls without credentials, or read the server's log".to_owned(),
         (Some(CredentialProviderType::Oauth), _) => {
-            "check the credential provider, `Scopes` and `CustomParameters`, or look at the server's log".to_owned()
+            "check the credential provider, `Scopes` and `CustomParameters`, or read the server's log".to_owned()
         }
-        _ => "look at the server's log".to_owned(),
+        _ => "read the server's log".to_owned(),
     }
 }

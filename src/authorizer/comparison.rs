@@ -116,7 +116,7 @@ pub fn compare(
 fn issuer_advice(token: &str, document: &str, what: &str) -> String {
     let parts = differing_parts(token, document);
     if parts == [SLASH] {
-        return "they differ in the slash at the end only: use the discovery URL whose document names the token's form"
+        return "they differ only in the trailing slash: use the discovery URL whose document has the token's issuer"
             .to_owned();
     }
     match (Entra::of(token), Entra::of(document)) {

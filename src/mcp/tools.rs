@@ -11,11 +11,11 @@ use crate::json::Lenient;
 
 /// Bounds of a catalogue: a thousand tools come on some thirty pages, and their names take some 30 KB.
 const PAGES_MAX: usize = 200;
-const TOO_MANY_PAGES: &str = "lists its tools on more than 200 pages; let it list more on a page, or enable fewer";
+const TOO_MANY_PAGES: &str = "lists its tools on more than 200 pages; raise the server's page size, or enable fewer";
 const TOOLS_MAX: usize = 10_000;
-const TOO_MANY_TOOLS: &str = "lists more than 10000 tools; let it enable fewer";
+const TOO_MANY_TOOLS: &str = "lists more than 10000 tools; enable fewer tools";
 const NAMES_BYTES_MAX: usize = 1 << 20;
-const NAMES_TOO_LONG: &str = "lists tools whose names take more than 1 MiB; let it enable fewer";
+const NAMES_TOO_LONG: &str = "lists tools whose names take more than 1 MiB; enable fewer tools";
 const REPEATING: &str = "repeats a page of its tools forever; correct the `nextCursor` of its tools/list";
 
 /// The result of tools/list, as far as it is read.
@@ -133,7 +133,7 @@ pub(super) fn succeeded(result: &RawValue) -> Result<(), Failure> {
     }
     // The newest revision's word for a call that goes on with an answer of the client's user.
     if result.result_type.0.as_deref() == Some("input_required") {
-        return Err(Failure::Result("asks its caller for input, which a probe does not have"));
+        return Err(Failure::Result("asks for user input, which a probe cannot give"));
     }
     if result.content.is_none() && result.structured_content.is_none() {
         return Err(Failure::Result("answers with a result without `content`"));

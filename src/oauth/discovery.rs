@@ -319,8 +319,8 @@ impl Discovery {
         let public = |name: &str, address: String| match ssrf_objection(&address) {
             None => Ok(address),
             Some(objection) => Err(invalid(format!(
-                "whose document has the `{name}` {}, which {objection}; make the IdP name its public https URL \
-                     (Keycloak behind a proxy: `proxy-headers`)",
+                "whose document has the `{name}` {}, which {objection}; configure the IdP to publish its public https URL \
+                 (Keycloak behind a proxy: `proxy-headers`)",
                 quote(&address)
             ))),
         };

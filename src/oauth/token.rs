@@ -98,7 +98,10 @@ async fn ask_for_token(
     let reply = reply.map_err(|problem| match problem {
         NoReply::Refused(refusal) => {
             let sentence = format!("the token endpoint {} is not called: {refusal}", quote(endpoint));
-            Error::unverified(Code::DiscoveryInvalid, format!("{sentence}; make the IdP name its public URL"))
+            Error::unverified(
+                Code::DiscoveryInvalid,
+                format!("{sentence}; configure the IdP to publish its public URL"),
+            )
         }
         NoReply::Silence(problem) => {
             let sentence = format!("the token endpoint {} cannot be reached: {problem}", quote(endpoint));
@@ -137,7 +140,7 @@ fn read_token(
     };
     let bytes = token.expose().len();
     if bytes > TOKEN_BYTES_MAX {
-        let advice = "let the IdP put less into it";
+        let advice = "reduce the claims that the IdP adds";
         return refuse(format!("gave a token of {bytes} bytes, which does not fit into a request's headers; {advice}"));
     }
     Ok(Token { claims: Claims::decode(token.expose()), value: token, issuer: issuer.to_owned() })

@@ -128,7 +128,7 @@ pub(crate) fn nested<T: PropertySet>(path: &str, map: Map<String, Value>) -> Res
 fn suggestion(name: &str, known: &[&str]) -> String {
     match nearest(name, known.iter().copied()) {
         Some(nearest) => format!("; did you mean `{nearest}`?"),
-        None => format!("; known are {}", known.join(", ")),
+        None => format!("; known properties: {}", known.join(", ")),
     }
 }
 

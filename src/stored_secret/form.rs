@@ -47,7 +47,7 @@ pub(super) fn problem(text: &str, error: &serde_json::Error) -> &'static str {
     let trimmed = text.trim();
     let is_json = |text: &str| serde_json::from_str::<&RawValue>(text).is_ok();
     if error.is_data() && error.to_string().starts_with(TWICE) {
-        return "has the same key twice (readers differ in which one they take)";
+        return "has the same key twice (JSON parsers disagree on which one counts)";
     }
     if trimmed.is_empty() {
         return "is empty";
@@ -124,7 +124,10 @@ mod tests {
             ("\"cAnArY\"", "is JSON, but not a JSON object"),
             ("null", "is JSON, but not a JSON object"),
             (r#""{\"K\":\"cAnArY\"}""#, "is a JSON object that was encoded as a JSON string (store it unchanged)"),
-            (r#"{"K": "cAnArY", "L": 1, "K": 2}"#, "has the same key twice (readers differ in which one they take)"),
+            (
+                r#"{"K": "cAnArY", "L": 1, "K": 2}"#,
+                "has the same key twice (JSON parsers disagree on which one counts)",
+            ),
         ] {
             assert_eq!(Document::parse(text).err(), Some(problem), "{text:?}");
         }

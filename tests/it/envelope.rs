@@ -154,8 +154,10 @@ async fn an_event_of_a_stack_that_does_not_exist_or_does_not_change_reads_no_sec
             }
             let answer = world.deliver(&event).await.expect("answered");
             let state = status.map_or("does not exist".to_owned(), |status| format!("is in {status}"));
-            let sentence =
-                format!("`StackId` is a stack that {state}, so the event is not CloudFormation's; nothing was done");
+            let sentence = format!(
+                "`StackId` is a stack that {state}, so CloudFormation did not send this event; nothing was \
+                         done"
+            );
             assert_eq!(answer.failure(), sentence);
             assert_eq!(world.calls_since(0), [""; 0]);
         }

@@ -152,8 +152,8 @@ async fn missing_tools_are_looked_for_in_a_synchronization() {
         if passes {
             assert_eq!(answer.attribute("ToolCount"), "5");
         } else {
-            let expected = "the gateway lists 5 tools of target server where `ExpectedToolCount` is 6; a synchronization \
-                            has not changed that: check that the target's `Endpoint` is the intended server";
+            let expected = "the gateway lists 5 tools of target server where `ExpectedToolCount` is 6; synchronizing \
+                            the target did not help: check that the target's `Endpoint` is the intended server";
             assert!(answer.reason().starts_with(expected), "{}", answer.reason());
         }
     }
@@ -234,7 +234,7 @@ async fn report_mode_records_tools_that_a_synchronization_does_not_bring() {
     let changes = json!({"Mode": "Report", "ExpectedToolCount": 5});
     let answer = probe(&mut scene, &target, changes).await.success();
     assert_eq!(answer.attribute("Result"), "FAILED:TARGET_NOT_SYNCHRONIZED");
-    assert!(answer.attribute("Detail").contains("look at the server's log"), "{}", answer.attribute("Detail"));
+    assert!(answer.attribute("Detail").contains("read the server's log"), "{}", answer.attribute("Detail"));
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]

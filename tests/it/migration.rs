@@ -2,6 +2,7 @@
 //! called before and after it, and nothing left of the topology before.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use cloudformation::StackResource;
 use emulator::aws::ServiceId;
@@ -272,6 +273,8 @@ async fn every_pair_of_topologies_is_one_update() {
             account.deployment.create().await
         } else {
             pairs += 1;
+            // A secret takes a hundred versions a day.
+            tokio::time::sleep(Duration::from_mins(30)).await;
             account.deployment.update().await
         };
         account.deployment.expect(&stack, status);

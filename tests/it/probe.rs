@@ -394,7 +394,7 @@ async fn an_identity_provider_that_fails_is_named() {
         (token(Failure::Status(500)), "gave client \"app\" no token (HTTP 500)"),
         (ProviderFault::OpaqueToken, "the IdP gave an opaque or encrypted token"),
         (ProviderFault::Hs256Token, "the IdP signed the token with \"HS256\""),
-        (ProviderFault::TokenIssuer(slash), "they differ in the slash at the end only"),
+        (ProviderFault::TokenIssuer(slash), "they differ only in the trailing slash"),
         (
             ProviderFault::TokenError { status: 400, error: "unauthorized_client", description: "" },
             "allow the client the client_credentials grant",

@@ -394,7 +394,7 @@ async fn a_server_that_does_not_start_with_the_new_value_is_reported() {
     let (message, reason) = scene.last_report();
     assert_eq!((message.as_str(), scene.metrics()), ("ROTATION FAILED", vec![(0, 1)]));
     assert!(reason.contains("SystemExit: the key was refused"), "{reason}");
-    assert!(reason.contains("the container reads the secret itself, so make the former version"), "{reason}");
+    assert!(reason.contains("the container reads the secret itself, so move the label AWSCURRENT"), "{reason}");
     assert!(scene.deployment.aws.clock().elapsed() < started + Duration::from_mins(15));
     scene.end().await;
 }

@@ -340,8 +340,8 @@ async fn bad_properties_are_refused_before_any_call() {
             json!({"ExtraEnvironmentVariables": {"A": "x".repeat(5001)}}),
             "`ExtraEnvironmentVariables` would give A a value",
         ),
-        (json!({"ExtraEnvironmentVariables": {"A=B": "c"}}), "the name \"A=B\", which no environment takes"),
-        (json!({"ExtraEnvironmentVariables": {"": "c"}}), "the name \"\", which no environment takes"),
+        (json!({"ExtraEnvironmentVariables": {"A=B": "c"}}), "the name \"A=B\", which is not a valid variable name"),
+        (json!({"ExtraEnvironmentVariables": {"": "c"}}), "the name \"\", which is not a valid variable name"),
         (
             json!({"EnvironmentVariables": {"A": "b"}, "ExtraEnvironmentVariables": {"A": "b"}}),
             "`ExtraEnvironmentVariables` sets \"A\", which `EnvironmentVariables` names; remove it",

@@ -261,7 +261,7 @@ async fn an_existing_secret_that_cannot_be_used_is_refused_with_the_reason() {
         ("nul", json!({"SecretString": "{\"A\": \"cAnArY-\"}\0"}), "value ends in a NUL character"),
         ("python", json!({"SecretString": "{'A': 'cAnArY-'}"}), "value is not JSON: it has single quotes, as Python"),
         ("twice", json!({"SecretString": r#"{"A": "cAnArY-", "A": "cAnArY-"}"#}), "value has the same key twice"),
-        ("encoded", json!({"SecretString": r#""{\"A\": \"cAnArY-\"}""#}), "that was encoded as a JSON text"),
+        ("encoded", json!({"SecretString": r#""{\"A\": \"cAnArY-\"}""#}), "that was encoded as a JSON string"),
         ("missing", Value::Null, "no such secret"),
         ("text", json!({"SecretString": "user:cAnArY-password"}), "is not JSON"),
         ("list", json!({"SecretString": "[\"cAnArY-\"]"}), "not a JSON object"),

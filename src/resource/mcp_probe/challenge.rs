@@ -167,7 +167,7 @@ async fn challenge(job: &Job<'_>, deadline: Deadline, endpoint: &str) -> Result<
                 return Err(Error::unverified(CODE, sentence));
             }
             Ok(reply) if reply.status < 300 => {
-                let sentence = "the endpoint answers without credentials; protect it before anybody finds it";
+                let sentence = "the endpoint answers without credentials; protect it";
                 return Err(Error::unverified(CODE, sentence));
             }
             Ok(reply) if reply.redirect().is_some() => {

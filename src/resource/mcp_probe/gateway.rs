@@ -117,11 +117,11 @@ impl Gateway {
     pub(super) fn remedy(&self) -> &'static str {
         let server = gateway_target::mcp_server(&self.live);
         if self.can_synchronize() {
-            "a synchronization has not changed that: check that the target's `Endpoint` is the intended server, and look at \
-             the server's log"
+            "synchronizing the target did not help: check that the target's `Endpoint` is the intended server, and \
+             read the server's log"
         } else if server.is_some_and(|server| server.listing_mode() == Some(&ListingMode::Dynamic)) {
-            "the gateway asks the server every time: check that the target's `Endpoint` is the intended server, and look at \
-             the server's log"
+            "the gateway asks the server every time: check that the target's `Endpoint` is the intended server, and \
+             read the server's log"
         } else {
             "the gateway has the tools from the target's `ToolSchema` or `ToolSchemaS3Uri`: bring that up to date"
         }

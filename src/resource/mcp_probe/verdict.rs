@@ -82,7 +82,7 @@ impl Attempt<'_> {
                 return Verdict::Final(Code::Unreachable, sentence);
             }
             if let Some(tool) = self.called {
-                let sentence = format!("the server does not answer a call of the tool {}: {problem}", quoted(tool));
+                let sentence = format!("the server does not answer the call of tool {}: {problem}", quoted(tool));
                 return Verdict::Retry(Code::TimedOut, sentence);
             }
             if !tried.is_empty() {
@@ -157,7 +157,7 @@ impl Attempt<'_> {
                 Verdict::Retry(Code::Busy, format!("the {what} stayed busy{said}; try again later"))
             }
             PlatformRefusal::NotFound => {
-                let sentence = format!("there is nothing at the endpoint{said}; check `Endpoint`");
+                let sentence = format!("the endpoint does not exist{said}; check `Endpoint`");
                 self.until_propagated(Code::NotFound, sentence)
             }
         }
@@ -211,7 +211,10 @@ impl Attempt<'_> {
     ) -> Verdict {
         if self.refusal.transient {
             let problem = &self.refusal.problem;
-            return Verdict::Retry(Code::TimedOut, format!("the server began to answer and stopped: {problem}"));
+            return Verdict::Retry(
+                Code::TimedOut,
+                format!("the server stopped in the middle of its answer: {problem}"),
+            );
         }
         let (status, tried) = (seen.server_status(), self.tried());
         // An error inside of a call is not one of the server.
@@ -225,8 +228,8 @@ impl Attempt<'_> {
                 let advice = match (self.place, self.credential) {
                     (Place::Elsewhere, Credential::Bearer(_)) => "check that it takes the probe's token",
                     _ => {
-                        "AgentCore let the probe through, so check the credentials that the server has for what is \
-                          behind it, and those it asks of its callers (`SecretHeaders`)"
+                        "AgentCore let the probe through, so check the server's credentials for its upstream API, and \
+                         those it asks of its callers (`SecretHeaders`)"
                     }
                 };
                 let sentence =
@@ -237,8 +240,8 @@ impl Attempt<'_> {
                 let target = seen.location.as_deref().and_then(quote);
                 let target = target.map(|target| format!(" to {target}")).unwrap_or_default();
                 let sentence = format!(
-                    "the server redirects{target} (HTTP {status}){said}, which MCP clients do not follow; let it answer \
-                     at the path itself, without or with the slash at its end as it is asked"
+                    "the server redirects{target} (HTTP {status}){said}, which MCP clients do not follow; configure \
+                     the server to answer at this exact path, with or without the trailing slash"
                 );
                 Verdict::Final(Code::Redirected, sentence)
             }
@@ -259,7 +262,7 @@ impl Attempt<'_> {
             ),
             (406, _) | (_, Some(-32_011)) => Verdict::Final(
                 Code::NotMcp,
-                format!("the server wants other content types than MCP's (HTTP {status}{tried}){said}"),
+                format!("the server requires a content type that MCP does not use (HTTP {status}{tried}){said}"),
             ),
             (500.., _) | (_, Some(-32_603)) if status != 424 => {
                 // Without that level, a gateway says only "An internal error occurred".
@@ -290,9 +293,9 @@ impl Attempt<'_> {
             let code = seen.rpc_code.map(|code| format!(", MCP error {code}")).unwrap_or_default();
             let what = if code.is_empty() { format!(", {problem}") } else { code };
             let (code, does) = match self.called {
-                None => (Code::McpError, "accepts a session and does not list its tools".to_owned()),
+                None => (Code::McpError, "accepts a session but does not list its tools".to_owned()),
                 Some(tool) => {
-                    let does = format!("lists its tools and does not carry out a call of {}", quoted(tool));
+                    let does = format!("lists its tools but fails the call of {}", quoted(tool));
                     (Code::ToolFailed, does)
                 }
             };
@@ -343,7 +346,7 @@ pub(super) fn tool_failed(
     let debug =
         if place == Place::Gateway { ", and set the gateway's `ExceptionLevel` to DEBUG for details" } else { "" };
     let sentence = format!(
-        "the tool {} {how}; check the credentials that the server has for what is behind it, and `CallArguments`{debug}",
+        "the tool {} {how}; check the server's credentials for its upstream API, and `CallArguments`{debug}",
         quoted(tool)
     );
     Verdict::Final(Code::ToolFailed, sentence)

@@ -237,7 +237,7 @@ fn build_with(job: &Job<'_>, properties: &Properties, copied: Option<(&str, &Doc
 /// Returns the values of a document that become variables. They are masked from now on. `property` names the secret.
 pub(super) fn texts(job: &Job<'_>, property: &str, document: &Document) -> Result<BTreeMap<String, Sensitive>, Error> {
     let texts = document.texts().map_err(|key| {
-        let problem = format!("names a secret whose key `{key}` is nested; an environment variable is one string");
+        let problem = format!("names a secret whose key `{key}` is nested; an environment variable is a single string");
         Error::property(property, problem)
     })?;
     for value in texts.values() {
@@ -264,7 +264,7 @@ fn check(properties: &Properties, environment: &BTreeMap<String, Sensitive>) -> 
         let chars = value.expose().chars().count();
         let problem = if !is_name(key) {
             format!(
-                "would have the name {}, which no environment takes; use letters, digits and underscores",
+                "would have the name {}, which is not a valid variable name; use letters, digits and underscores",
                 quote(key)
             )
         } else if key.chars().count() > KEY_CHARS_MAX {

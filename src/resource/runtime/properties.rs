@@ -284,7 +284,8 @@ fn environment(reader: &PropertyReader<'_>, fields: EnvironmentFields) -> Result
 
 /// Refuses the extra variable `name`, which somebody else `sets`.
 pub(super) fn replaces(name: &str, sets: &str) -> Error {
-    let problem = format!("sets {}, which {sets}; remove it, because extra variables replace no other", quote(name));
+    let problem =
+        format!("sets {}, which {sets}; remove it: extra variables cannot override another variable", quote(name));
     Error::property(EXTRA_ENVIRONMENT, problem)
 }
 

@@ -288,7 +288,10 @@ impl Caller<'_> {
             single => texts(single),
         };
         // A deny to the account is one to everybody in it.
-        let of_account = |name: &str, arn: &str| name.strip_suffix(":root").map_or(Some(name), account) == account(arn);
+        let of_account = |name: &str, arn: &str| {
+            let root = Arn::of_service("iam", name).filter(|name| name.resource == "root");
+            Some(root.map_or(name, |root| root.account)) == account(arn)
+        };
         names.into_iter().any(|name| match self {
             _ if name == "*" => true,
             Self::Token => false,

@@ -25,7 +25,8 @@ use crate::text::quote;
 use crate::wait::Deadline;
 
 /// The remedy for a value that does not work.
-const ADVICE: &str = "make the former version of the secret current again, or store a value that works";
+const ADVICE: &str =
+    "move the label AWSCURRENT back to the previous version of the secret, or store a value that works";
 
 /// The rotation of a runtime's secret.
 #[derive(Clone, Copy)]
@@ -82,8 +83,7 @@ pub(crate) async fn rotate(job: &Job<'_>, rotation: &Rotation<'_>) -> Result<Rot
         return Err(Error::TerminalStatus {
             what: format!("runtime {}", rotation.id),
             status: "not found".to_owned(),
-            reasons: "the secret was rotated after the runtime had been deleted or replaced; update the stack"
-                .to_owned(),
+            reasons: "the runtime was deleted or replaced before the secret was rotated; update the stack".to_owned(),
         });
     };
     let environment = environment::live(&found.live);
@@ -151,8 +151,8 @@ fn check_delivery(rotation: &Rotation<'_>, environment: &BTreeMap<String, Sensit
         CredentialDelivery::EnvironmentVariables if is_named => {
             let name = &secret.name;
             let problem = format!(
-                "is EnvironmentVariables, and a variable of runtime {id} names secret {name}, so that the container reads \
-                 it itself; give ContainerRetrieval"
+                "is EnvironmentVariables, but a variable of runtime {id} names secret {name}: the container reads the \
+                 secret itself; set it to ContainerRetrieval"
             );
             Err(Error::property("CredentialDelivery", problem))
         }
@@ -176,8 +176,8 @@ fn outcome_of_earlier(
         }
         Some(Trial::Refused { version, event }) if *version == rotation.secret.version_id && is_ours(event) => {
             let problem = format!(
-                "is secret {}, whose version {version} did not work in runtime {}: an earlier delivery of this event put \
-                 the former values back; {ADVICE}",
+                "is secret {}, whose version {version} did not work in runtime {}: an earlier delivery of this event \
+                 restored the previous values; {ADVICE}",
                 rotation.secret.name, rotation.id
             );
             Err(Error::property("SecretArn", problem))

@@ -122,7 +122,7 @@ async fn a_name_cannot_be_chosen_if_tags_are_not_listed() {
     somebodys_provider(&world, NAME);
     for request in [update(NAME, named(json!({})), named(json!({}))), delete(NAME, named(json!({})))] {
         let answer = world.send(request).await;
-        assert!(answer.failure().contains("nothing proves that this stack created it"), "{}", answer.reason());
+        assert!(answer.failure().contains("so this stack's ownership cannot be proved"), "{}", answer.reason());
     }
     assert_eq!(provider(&world, NAME).client_id, "theirs");
 }

@@ -55,8 +55,8 @@ async fn a_server_that_calls_itself_by_a_secret_is_masked() {
 async fn a_server_that_sends_too_much_is_refused_in_a_sentence() {
     for (tools, page_size, expected) in [
         (40_000, 40_000, "the server answers with more than 2 MiB at once; let it list fewer tools on a page"),
-        (12_000, 3000, "the server lists more than 10000 tools; let it enable fewer"),
-        (1000, 4, "the server lists its tools on more than 200 pages; let it list more on a page"),
+        (12_000, 3000, "the server lists more than 10000 tools; enable fewer tools"),
+        (1000, 4, "the server lists its tools on more than 200 pages; raise the server's page size"),
     ] {
         for answers in [AnswerForm::Json, AnswerForm::Sse] {
             let mut world = World::new();
@@ -108,7 +108,12 @@ async fn only_the_end_of_a_long_log_is_read() {
 async fn a_log_that_cannot_be_read_does_not_hold_the_answer_up() {
     for (operation, secret_id, expected) in [
         ("FilterLogEvents", "", "; its log cannot be read (ran out of time calling logs:FilterLogEvents"),
-        ("GetSecretValue", "mcp/credentials", "; nothing is quoted, because what to mask is unknown: ran out of time"),
+        (
+            "GetSecretValue",
+            "mcp/credentials",
+            "; no log line is quoted, because the secret values to mask could not \
+        be read: ran out of time",
+        ),
     ] {
         let mut world = World::new();
         behave(&world, Behaviour { start: Start::Crash("boom".to_owned()), ..Behaviour::default() });

@@ -40,8 +40,8 @@ async fn wrong_credentials_for_what_is_behind_the_server_fail_the_probe() {
     let (runtime, calls) = scene(&mut world, &canary("wrong")).await;
     probe(&mut world, &runtime, json!({"SecretId": "mcp/credentials"})).await.success();
     let answer = probe(&mut world, &runtime, calls.clone()).await;
-    let expected = "the tool \"tool_001\" failed: \"the API answered HTTP 401: invalid client credentials\"; check the \
-                    credentials that the server has for what is behind it, and `CallArguments`";
+    let expected = "the tool \"tool_001\" failed: \"the API answered HTTP 401: invalid client credentials\"; check \
+    the server's credentials for its upstream API, and `CallArguments`";
     assert!(answer.failure().starts_with(expected), "{}", answer.reason());
     assert!(answer.reason().contains("(log group "), "{}", answer.reason());
     assert!(!answer.reason().contains(CANARY));
@@ -160,22 +160,26 @@ async fn every_answer_to_a_call_has_its_sentence() {
         (
             Reply::error(200, -32_602, "missing `account`"),
             "TOOL_FAILED",
-            "a call of \"tool_0\" (HTTP 200, MCP error -32602)",
+            "the call of \"tool_0\" (HTTP 200, MCP error -32602)",
         ),
         (Reply::error(200, -32_603, "Internal error"), "TOOL_FAILED", "MCP error -32603): \"Internal error\""),
         (Reply::error(400, -32_602, "Bad"), "TOOL_FAILED", "(HTTP 400, MCP error -32602): \"Bad\""),
-        (Reply::new(401, "{}"), "SERVER_REFUSED", "check the credentials that the server has"),
+        (Reply::new(401, "{}"), "SERVER_REFUSED", "check the server's credentials for its upstream API"),
         (Reply::new(503, "{}"), "SERVER_ERROR", "the server kept failing (HTTP 503)"),
         (Reply::new(200, "<html>").with("content-type", "text/html"), "NOT_MCP", "and not with MCP"),
-        (Reply::Unreachable, "TIMED_OUT", "the server does not answer a call of the tool \"tool_0\": "),
+        (Reply::Unreachable, "TIMED_OUT", "the server does not answer the call of tool \"tool_0\": "),
         (
             result(json!({"isError": true, "content": text("denied")})),
             "TOOL_FAILED",
             "\"tool_0\" failed: \"denied\"; check",
         ),
-        (result(json!({"isError": true, "content": []})), "TOOL_FAILED", "\"tool_0\" failed; check the credentials"),
+        (
+            result(json!({"isError": true, "content": []})),
+            "TOOL_FAILED",
+            "\"tool_0\" failed; check the server's credentials",
+        ),
         (result(json!({})), "TOOL_FAILED", "answers with a result without `content`"),
-        (result(json!({"resultType": "input_required"})), "TOOL_FAILED", "asks its caller for input"),
+        (result(json!({"resultType": "input_required"})), "TOOL_FAILED", "asks for user input"),
         (result(json!({"content": text(&large)})), "TOOL_FAILED", "answers with more than the probe reads"),
     ];
     for (reply, code, expected) in cases {

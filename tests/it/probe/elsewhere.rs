@@ -114,7 +114,7 @@ async fn a_secret_that_agentcore_keeps_is_not_read() {
         let changes = json!({"ClientSecret": "", "ClientSecretId": secret_id, "ClientSecretJsonKey": "client_secret"});
         let before = world.call_count();
         let answer = probe(&mut world, &runtime, bearer(COGNITO, changes)).await;
-        assert!(answer.failure().contains("which AgentCore keeps for a credential provider"), "{}", answer.reason());
+        assert!(answer.failure().contains("which AgentCore manages for a credential provider"), "{}", answer.reason());
         assert!(!world.calls_since(before).contains(&"GetSecretValue"));
     }
 }

@@ -286,7 +286,7 @@ async fn a_server_is_not_quoted_if_its_secret_cannot_be_read() {
     let runtime = runtime(&mut world, json!({})).await;
     let said = probe(&mut world, &runtime, json!({"SecretId": "absent"})).await.failure().to_owned();
     assert!(said.starts_with("the server answers with another content type and not with MCP; check"), "{said}");
-    assert!(said.contains("what to mask is unknown: `SecretId` is \"absent\""), "{said}");
+    assert!(said.contains("the secret values to mask could not be read: `SecretId` is \"absent\""), "{said}");
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]

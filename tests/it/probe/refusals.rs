@@ -33,7 +33,7 @@ async fn a_refusal_by_the_server_itself_is_final_and_quoted_with_its_log() {
         (401, "the server itself refused the probe (HTTP 401)"),
         (403, "the server itself refused the probe (HTTP 403)"),
         (404, "the server has nothing at the path that it is called at (HTTP 404, asked in MCP 2026-07-28, 2025-11-25"),
-        (406, "the server wants other content types than MCP's (HTTP 406"),
+        (406, "the server requires a content type that MCP does not use (HTTP 406"),
         (421, "the server refuses the host name that it is called by (HTTP 421)"),
     ] {
         for (passing, _) in ContainerRefusals::ALL {

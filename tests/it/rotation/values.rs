@@ -54,7 +54,7 @@ async fn values_that_do_not_work_are_put_back() {
     scene.settle().await;
     let reports = scene.reports();
     let reason = reports[0]["reason"].as_str().expect("a reason");
-    assert!(reason.contains("; the previous values were restored; make the former version"), "{reason}");
+    assert!(reason.contains("; the previous values were restored; move the label AWSCURRENT"), "{reason}");
     assert_eq!(scene.last_report().1, "everything has the current version already", "a duplicate does not try again");
     let mut after = scene.deployment.environment();
     assert!(after[MARKER].starts_with(&format!("{} refused {refused} by ", before[MARKER])), "{}", after[MARKER]);
@@ -248,7 +248,7 @@ async fn the_mark_is_the_version_whose_values_were_copied() {
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn a_rule_cannot_make_variables_of_a_secret_that_the_runtime_has_not_copied() {
     for (delivery, reason) in [
-        ("ContainerRetrieval", "so that the container reads it itself; give ContainerRetrieval"),
+        ("ContainerRetrieval", "the container reads the secret itself; set it to ContainerRetrieval"),
         ("EnvironmentVariables", "; name the secret whose values the runtime has"),
     ] {
         let mut scene = Scene::create(&[("CredentialDelivery", delivery)]).await;
