@@ -141,7 +141,7 @@ mod tests {
     fn an_unknown_name_is_answered_with_the_nearest() {
         let text = refusal(json!({"ContainerURI": "x"}));
         assert_eq!(text, "`ContainerURI` is not a property of this type; did you mean `ContainerUri`?");
-        let known = "known are Number, Text, Switch, Secret, List, Map, ContainerUri";
+        let known = "known properties: Number, Text, Switch, Secret, List, Map, ContainerUri";
         assert!(refusal(json!({"Zebra": "x"})).contains(known));
     }
 

@@ -39,18 +39,45 @@ pub fn compare(
     claims: &Claims,
     what: &str,
 ) -> Result<(), Error> {
-    let mismatch = |sentence: String| Err(Error::unverified(MISMATCH, sentence));
-    let token_issuer = claims.text("iss").unwrap_or_default();
-    if token_issuer != issuer {
-        let advice = issuer_advice(token_issuer, issuer, what);
-        let (token_issuer, issuer) = (quote(token_issuer), quote(issuer));
-        return mismatch(format!("the token's `iss` is {token_issuer} and the {what} trusts {issuer}; {advice}"));
+    let comparison = Comparison { authorizer, client_id, claims, what };
+    let mismatch = comparison
+        .issuer(issuer)
+        .or_else(|| comparison.audience())
+        .or_else(|| comparison.client())
+        .or_else(|| comparison.custom_claim())
+        .or_else(|| comparison.scopes());
+    mismatch.map_or(Ok(()), |sentence| Err(Error::unverified(MISMATCH, sentence)))
+}
+
+/// An authorizer next to the claims of a token. Each method compares one claim, and returns a sentence if it does not
+/// match.
+struct Comparison<'a> {
+    authorizer: &'a CustomJwtAuthorizerConfiguration,
+    client_id: &'a str,
+    claims: &'a Claims,
+    what: &'a str,
+}
+
+impl Comparison<'_> {
+    fn issuer(&self, trusted: &str) -> Option<String> {
+        let what = self.what;
+        let issued = self.claims.text("iss").unwrap_or_default();
+        if issued == trusted {
+            return None;
+        }
+        let advice = issuer_advice(issued, trusted, what);
+        let (issued, trusted) = (quote(issued), quote(trusted));
+        Some(format!("the token's `iss` is {issued} and the {what} trusts {trusted}; {advice}"))
     }
-    let audience = claims.values("aud");
-    let allowed = authorizer.allowed_audience();
-    if !allowed.is_empty() && !allowed.iter().any(|allowed| audience.contains(&allowed.as_str())) {
+
+    fn audience(&self) -> Option<String> {
+        let what = self.what;
+        let (audience, allowed) = (self.claims.values("aud"), self.authorizer.allowed_audience());
+        if allowed.is_empty() || allowed.iter().any(|allowed| audience.contains(&allowed.as_str())) {
+            return None;
+        }
         let allowed = list(allowed.iter().map(String::as_str));
-        return mismatch(if audience.is_empty() {
+        Some(if audience.is_empty() {
             format!(
                 "the token has no `aud` claim (Cognito's never have one) and the {what}'s `AllowedAudience` is \
                  {allowed}; use `AllowedClients` instead, or make the IdP add the audience"
@@ -61,13 +88,17 @@ pub fn compare(
                  for the other audience in `CustomParameters`",
                 list(audience.into_iter())
             )
-        });
+        })
     }
-    let allowed = authorizer.allowed_clients();
-    let claimed = claims.text("client_id");
-    if !allowed.is_empty() && !claimed.is_some_and(|claimed| allowed.iter().any(|allowed| allowed == claimed)) {
+
+    fn client(&self) -> Option<String> {
+        let what = self.what;
+        let (claimed, allowed) = (self.claims.text("client_id"), self.authorizer.allowed_clients());
+        if allowed.is_empty() || claimed.is_some_and(|claimed| allowed.iter().any(|allowed| allowed == claimed)) {
+            return None;
+        }
         let allowed = list(allowed.iter().map(String::as_str));
-        return mismatch(match (claimed, claims.client_claim(client_id)) {
+        Some(match (claimed, self.claims.client_claim(self.client_id)) {
             (Some(claimed), _) => format!(
                 "the token's `client_id` is {} and the {what}'s `AllowedClients` is {allowed}; add it there",
                 quote(claimed)
@@ -80,36 +111,43 @@ pub fn compare(
                 "the token has no `client_id` claim and the {what}'s `AllowedClients` is {allowed}; use \
                  `AllowedAudience` instead"
             ),
-        });
+        })
     }
-    for rule in authorizer.custom_claims() {
-        let wanted = rule.authorizing_claim_match_value().and_then(|value| value.claim_match_value());
-        let Some(wanted) = wanted.and_then(|wanted| wanted.as_match_value_string().ok()) else { continue };
-        let name = rule.inbound_token_claim_name();
-        if claims.text(name) != Some(wanted.as_str()) {
-            let found = claims.text(name).map_or_else(|| "missing".to_owned(), quote);
-            let advice = match claims.client_claim(client_id) {
+
+    fn custom_claim(&self) -> Option<String> {
+        self.authorizer.custom_claims().iter().find_map(|rule| {
+            let value = rule.authorizing_claim_match_value()?.claim_match_value()?;
+            // Rules of other kinds compare lists, which only others set.
+            let required = value.as_match_value_string().ok()?;
+            let name = rule.inbound_token_claim_name();
+            if self.claims.text(name) == Some(required.as_str()) {
+                return None;
+            }
+            let found = self.claims.text(name).map_or_else(|| "missing".to_owned(), quote);
+            let advice = match self.claims.client_claim(self.client_id) {
                 Some(other) if other != name => {
                     format!("the client's id is in `{other}`: set `ClientClaimName` to {other}")
                 }
                 _ => "change `AllowedClients` or `ClientClaimName`".to_owned(),
             };
-            return mismatch(format!(
-                "the token's `{name}` is {found} and the {what} wants {}; {advice}",
-                quote(wanted)
-            ));
+            let (what, required) = (self.what, quote(required));
+            Some(format!("the token's `{name}` is {found} and the {what} requires {required}; {advice}"))
+        })
+    }
+
+    fn scopes(&self) -> Option<String> {
+        let scopes: Vec<_> = ["scope", "scp"].into_iter().flat_map(|name| self.claims.values(name)).collect();
+        let allowed = self.authorizer.allowed_scopes();
+        if allowed.is_empty() || allowed.iter().any(|allowed| scopes.contains(&allowed.as_str())) {
+            return None;
         }
-    }
-    let scopes: Vec<_> = ["scope", "scp"].into_iter().flat_map(|name| claims.values(name)).collect();
-    let allowed = authorizer.allowed_scopes();
-    if !allowed.is_empty() && !allowed.iter().any(|allowed| scopes.contains(&allowed.as_str())) {
-        return mismatch(format!(
-            "the token's scopes are {} and the {what}'s `AllowedScopes` is {}; request one of them in `Scopes`",
+        Some(format!(
+            "the token's scopes are {} and the {}'s `AllowedScopes` is {}; request one of them in `Scopes`",
             list(scopes.into_iter()),
+            self.what,
             list(allowed.iter().map(String::as_str))
-        ));
+        ))
     }
-    Ok(())
 }
 
 /// Returns the remedy for a token and a discovery document that name different issuers.
@@ -129,7 +167,7 @@ fn issuer_advice(token: &str, document: &str, what: &str) -> String {
             trusted.version
         ),
         (Some(issued), Some(_)) => format!(
-            "the discovery document is not that of the token's tenant: set the {what}'s `DiscoveryUrl` to `{}`",
+            "the discovery document belongs to another tenant than the token: set the {what}'s `DiscoveryUrl` to `{}`",
             issued.discovery_url()
         ),
         _ if !parts.contains(&PATH) => format!(
@@ -163,7 +201,7 @@ impl<'a> Entra<'a> {
 }
 
 const PATH: &str = "path";
-const SLASH: &str = "slash at the end";
+const SLASH: &str = "trailing slash";
 
 /// Returns the names of the parts in which two issuers differ. Issuers are compared as texts (OpenID Connect Core 1.0,
 /// section 3.1.3.7).
@@ -223,7 +261,7 @@ mod tests {
             (v1, v2, "`requestedAccessTokenVersion` to 2"),
             (v2, v1, v2_url),
             (v2, every_tenant, v2_url),
-            ("https://a.example.com/", "https://a.example.com", "the slash at the end only"),
+            ("https://a.example.com/", "https://a.example.com", "only in the trailing slash"),
             ("https://a.example.com/realms/x", "https://b.example.com/realms/x", "Keycloak"),
             ("https://a.example.com/realms/x", "https://b.example.com/realms/x", "differ in the host name only"),
             ("https://a.example.com:8443/realms/x", "https://a.example.com/realms/x", "differ in the port only"),
@@ -231,7 +269,7 @@ mod tests {
             ("https://[::1]:8443/x", "https://[::1]/x", "differ in the port only"),
             ("http://a.example.com/realms/x", "https://a.example.com/realms/x", "differ in the scheme only"),
             ("http://a:8080/realms/x", "https://b/realms/x", "the scheme and the host name and the port only"),
-            ("https://a.example.com/", "https://b.example.com", "the host name and the slash at the end only"),
+            ("https://a.example.com/", "https://b.example.com", "the host name and the trailing slash only"),
             ("https://a.example.com/realms/x", "https://a.example.com/realms/y", "the IdP that issues the tokens"),
         ] {
             let advice = issuer_advice(token, document, "gateway");

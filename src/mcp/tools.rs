@@ -186,6 +186,6 @@ mod tests {
         assert_eq!(error(json!({"isError": true})), "");
         assert_eq!(error(json!({})), "answers with a result without `content`");
         assert_eq!(error(json!(null)), "answers with a result without `content`");
-        assert!(error(json!({"resultType": "input_required", "content": []})).starts_with("asks its caller"));
+        assert!(error(json!({"resultType": "input_required", "content": []})).starts_with("asks for user input"));
     }
 }

