@@ -75,7 +75,7 @@ fn sufficient(kind: ResourceKind, scene: &Scene) -> Value {
 /// Returns the names of the type's properties, as the refusal of an unknown one lists them.
 async fn names(world: &mut World, kind: ResourceKind) -> Vec<String> {
     let refused = world.send(Event::new("Create", kind.type_name(), "Thing", json!({"?": "?"}))).await;
-    let (_, names) = refused.failure().split_once("known are ").expect("a list");
+    let (_, names) = refused.failure().split_once("known properties: ").expect("a list");
     names.split(", ").map(str::to_owned).collect()
 }
 
