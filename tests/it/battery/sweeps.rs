@@ -24,11 +24,11 @@ pub(crate) const EFFECTS: [(FaultEffect, u64); 4] = [
 ];
 /// The seeds of random lives.
 const SEEDS: u64 = 200;
-/// The number of pairs of lost replies that one life is repeated with at most, on each platform version, where the battery
-/// takes a sample. Where there are more, every n-th one counts: all pairs of every life would take minutes.
-const PAIRS_MAX: [(PlatformVersion, usize); 2] = [(PlatformVersion::V1, 200), (PlatformVersion::V2, 40)];
+/// The number of pairs of lost replies that one life is repeated with at most, where the battery takes a sample. Where
+/// there are more, every n-th one counts: all pairs of every life would take minutes.
+const PAIRS_MAX: usize = 40;
 /// The number of other pairs that one life is repeated with at most.
-const MIXED_PAIRS_MAX: usize = 40;
+const MIXED_PAIRS_MAX: usize = 20;
 
 /// Delivers an event as Lambda does: again after a minute and after two more, until it is answered. `kill` is when the
 /// function is killed, if it is running then.
@@ -246,13 +246,12 @@ fn pairs(calls: usize) -> Vec<(usize, usize)> {
 
 /// Survives every pair in the usual world of platform version V1, and a sample elsewhere.
 pub(super) async fn every_pair_of_lost_replies_is_survived<S: Subject>() {
-    let (_, pairs_max) = PAIRS_MAX.into_iter().find(|(version, _)| *version == platform()).expect("a number");
     let lost = || (FaultEffect::ReplyLostAfter, 1);
     for (variant, _) in variants::<S>() {
         let reference = reference::<S>(variant, true).await;
         let all = pairs(reference.calls.len());
         let is_sampled = variant != USUAL || platform() == PlatformVersion::V2;
-        let pairs_max = if is_sampled { pairs_max } else { usize::MAX };
+        let pairs_max = if is_sampled { PAIRS_MAX } else { usize::MAX };
         for (first, second) in sample(all, pairs_max) {
             let plan = Plan { short: true, ..Plan::default() }.hit(first, lost()).hit(second, lost());
             survive::<S>(variant, &plan, &reference).await;
