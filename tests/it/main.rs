@@ -53,6 +53,8 @@ mod identity_provider;
 mod in_progress;
 /// Members that somebody else set survive updates.
 mod kept;
+/// Lines and topics of the templates.
+mod layout;
 /// Batteries on platform version V2.
 mod matrix;
 /// Updates from each topology of template.yaml to each other one.
