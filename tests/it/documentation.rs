@@ -65,9 +65,7 @@ fn every_output_is_documented() {
 
 #[test]
 fn every_link_leads_to_a_file_and_a_heading() {
-    let docs = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs")).expect("the folder");
-    let docs = docs.map(|entry| format!("docs/{}", entry.expect("an entry").file_name().to_string_lossy()));
-    for page in docs.chain(["README.md", "CHANGELOG.md", "CONTRIBUTING.md"].map(str::to_owned)) {
+    for page in pages() {
         let text = read(&page);
         let folder = Path::new(&page).parent().expect("a folder");
         for target in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
@@ -102,6 +100,37 @@ fn every_test_that_the_security_page_names_exists() {
     let sources = sources(&["src", "tests/it", "publish"]);
     let missing: Vec<_> = named.into_iter().filter(|name| !sources.contains(&format!("fn {name}"))).collect();
     assert!(missing.is_empty(), "{missing:?}");
+}
+
+/// Every option that a page gives to one of the programs is one that the program has.
+#[test]
+fn every_option_in_a_command_exists() {
+    let command = Regex::new(r"-p (local|publish) -- ([^`|>&)\n]*)").expect("a pattern");
+    let option = Regex::new("(?:^| )--([a-z][a-z-]*)").expect("a pattern");
+    let quoted = Regex::new("'[^']*'").expect("a pattern");
+    let programs = BTreeMap::from(["local", "publish"].map(|program| (program, sources(&[&format!("{program}/src")]))));
+    let mut options = 0;
+    for page in pages() {
+        let text = read(&page).replace("\\\n", " ");
+        for command in command.captures_iter(&text) {
+            let sources = &programs[&command[1]];
+            let arguments = quoted.replace_all(&command[2], "");
+            for option in option.captures_iter(&arguments) {
+                options += 1;
+                let (name, field) =
+                    (format!("long = \"{}\"", &option[1]), format!(" {}: ", option[1].replace('-', "_")));
+                assert!(sources.contains(&name) || sources.contains(&field), "{page}: {}", &command[0]);
+            }
+        }
+    }
+    assert!(options > 25, "the pages give {options} options");
+}
+
+/// Returns the paths of all pages.
+fn pages() -> Vec<String> {
+    let docs = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs")).expect("the folder");
+    let docs = docs.map(|page| format!("docs/{}", page.expect("a page").file_name().to_string_lossy()));
+    docs.chain(["README.md", "CHANGELOG.md", "CONTRIBUTING.md"].map(str::to_owned)).collect()
 }
 
 /// Returns the text of all source files below the folders.
