@@ -165,16 +165,16 @@ impl Iam {
             Principal::Bearer(_) => &[],
         };
         let context = self.context(principal, requirement);
-        let own = || policy::decide(policies, &requirement.action, &requirement.resource, &context);
+        let own = policy::decide(policies, &requirement.action, &requirement.resource, &context);
         let by = |(kind, decision): (Guardrail, Decision)| Denial { kind: kind.name(), decision };
         let by_itself = |decision| Denial { kind: IDENTITY_BASED, decision };
         let explicit = |decision: &Decision| *decision == Decision::ExplicitDeny;
         let any = |decision: &Decision| *decision != Decision::Allowed;
         guardrail::denies(&self.guardrails, requirement, &context, explicit)
             .map(by)
-            .or_else(|| Some(own()).filter(explicit).map(by_itself))
+            .or_else(|| Some(own.clone()).filter(explicit).map(by_itself))
             .or_else(|| guardrail::denies(&self.guardrails, requirement, &context, any).map(by))
-            .or_else(|| Some(own()).filter(any).map(by_itself))
+            .or_else(|| Some(own.clone()).filter(any).map(by_itself))
     }
 
     /// Returns the values of the condition keys that every request has, and of those of the requirement.

@@ -1,5 +1,7 @@
 //! The `Condition` element of a statement.
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 
 use super::pattern::{matches, matches_arn};
@@ -152,13 +154,15 @@ fn comparison(base: &str) -> Option<(bool, Comparison)> {
 }
 
 /// Converts a value or a list of values to texts; returns `None` for anything else.
-pub(super) fn texts(values: &Value) -> Option<Vec<String>> {
-    let text = |value: &Value| match value {
-        Value::String(text) => Some(text.clone()),
-        Value::Bool(flag) => Some(flag.to_string()),
-        Value::Number(number) => Some(number.to_string()),
-        _ => None,
-    };
+pub(super) fn texts(values: &Value) -> Option<Vec<Cow<'_, str>>> {
+    fn text(value: &Value) -> Option<Cow<'_, str>> {
+        match value {
+            Value::String(text) => Some(Cow::Borrowed(text)),
+            Value::Bool(flag) => Some(Cow::Owned(flag.to_string())),
+            Value::Number(number) => Some(Cow::Owned(number.to_string())),
+            _ => None,
+        }
+    }
     match values {
         Value::Array(items) => items.iter().map(text).collect(),
         single => Some(vec![text(single)?]),

@@ -2,35 +2,45 @@
 
 /// Matches with regard to case.
 pub(super) fn matches(pattern: &str, text: &str) -> bool {
-    let pattern: Vec<char> = pattern.chars().collect();
-    let text: Vec<char> = text.chars().collect();
+    matches_by(pattern, text, |wanted, found| wanted == found)
+}
+
+/// Matches without regard to case, as action names do.
+pub(crate) fn matches_ignoring_case(pattern: &str, text: &str) -> bool {
+    matches_by(pattern, text, |wanted, found| wanted.eq_ignore_ascii_case(&found))
+}
+
+/// Matches byte by byte and without a copy, because every call of a function is compared with every statement of its
+/// role.
+fn matches_by(pattern: &str, text: &str, same: fn(u8, u8) -> bool) -> bool {
+    let (pattern, bytes) = (pattern.as_bytes(), text.as_bytes());
     let (mut at_pattern, mut at_text) = (0, 0);
+    let next_character = |at: usize| (at + 1..=bytes.len()).find(|at| text.is_char_boundary(*at)).unwrap_or(at + 1);
     // Where to resume when a guess about the last `*` proves wrong: one more character goes to that `*`.
     let mut resume: Option<(usize, usize)> = None;
-    while at_text < text.len() {
+    while at_text < bytes.len() {
         match pattern.get(at_pattern) {
-            Some('*') => {
+            Some(b'*') => {
                 resume = Some((at_pattern + 1, at_text));
                 at_pattern += 1;
             }
-            Some(&wanted) if wanted == '?' || wanted == text[at_text] => {
+            Some(b'?') => {
+                at_pattern += 1;
+                at_text = next_character(at_text);
+            }
+            Some(&wanted) if same(wanted, bytes[at_text]) => {
                 at_pattern += 1;
                 at_text += 1;
             }
             _ => {
                 let Some((after_star, taken)) = resume else { return false };
-                resume = Some((after_star, taken + 1));
                 at_pattern = after_star;
-                at_text = taken + 1;
+                at_text = next_character(taken);
+                resume = Some((after_star, at_text));
             }
         }
     }
-    pattern[at_pattern..].iter().all(|&rest| rest == '*')
-}
-
-/// Matches without regard to case, as action names do.
-pub(crate) fn matches_ignoring_case(pattern: &str, text: &str) -> bool {
-    matches(&pattern.to_ascii_lowercase(), &text.to_ascii_lowercase())
+    pattern[at_pattern..].iter().all(|&rest| rest == b'*')
 }
 
 /// Matches each of an ARN's six parts by itself, as the ARN condition operators do: a `*` never spans a colon
@@ -56,10 +66,14 @@ mod tests {
             ("a*b*c", "a-b-b-c"),
             ("secret:x-??????", "secret:x-AbCd12"),
             ("a**", "a"),
+            ("a?c", "aüc"),
+            ("*ü", "üü"),
+            ("*?", "ü"),
         ] {
             assert!(matches(pattern, text), "`{pattern}` should match `{text}`");
         }
-        for (pattern, text) in [("", "a"), ("a", ""), ("a?", "a"), ("secret:x-??????", "secret:x-y-AbCd12"), ("A", "a")]
+        for (pattern, text) in
+            [("", "a"), ("a", ""), ("a?", "a"), ("secret:x-??????", "secret:x-y-AbCd12"), ("A", "a"), ("??", "ü")]
         {
             assert!(!matches(pattern, text), "`{pattern}` should not match `{text}`");
         }

@@ -45,12 +45,13 @@ pub(super) fn decide_by(documents: &[Value], applies_to: impl Fn(&Map<String, Va
 pub(super) fn service_may_assume(trust: &Value, service: &str, context: &Context) -> bool {
     let mut allowed = false;
     for statement in statements(trust) {
-        let principal = names_service(statement.get("Principal"), service);
-        let action =
-            listed(statement, "Action", "NotAction", |pattern| matches_ignoring_case(pattern, "sts:AssumeRole"));
-        let condition = statement.get("Condition").map_or(Applies::Yes, |condition| evaluate(condition, context));
-        let elements = only(statement, &["Sid", "Effect", "Principal", "Action", "NotAction", "Condition"]);
-        match (effect(statement), all([elements, principal, action, condition])) {
+        let applies = all(&[
+            &|| names_service(statement.get("Principal"), service),
+            &|| on_action(statement, "sts:AssumeRole"),
+            &|| on_condition(statement, context),
+            &|| only(statement, &["Sid", "Effect", "Principal", "Action", "NotAction", "Condition"]),
+        ]);
+        match (effect(statement), applies) {
             (_, Applies::No) | (Some(Effect::Allow), Applies::Unknown(_)) => {}
             (Some(Effect::Allow), Applies::Yes) => allowed = true,
             (Some(Effect::Deny) | None, _) => return false,
@@ -83,30 +84,34 @@ fn statements(document: &Value) -> Vec<&Map<String, Value>> {
 }
 
 fn applies_to(statement: &Map<String, Value>, action: &str, resource: &str, context: &Context) -> Applies {
-    let [action, resource] = actions_and_resources(statement, action, resource);
-    all([
-        only(statement, &["Sid", "Effect", "Action", "NotAction", "Resource", "NotResource", "Condition"]),
-        action,
-        resource,
-        statement.get("Condition").map_or(Applies::Yes, |condition| evaluate(condition, context)),
+    all(&[
+        &|| on_action(statement, action),
+        &|| on_resource(statement, resource),
+        &|| on_condition(statement, context),
+        &|| only(statement, &["Sid", "Effect", "Action", "NotAction", "Resource", "NotResource", "Condition"]),
     ])
 }
 
-pub(super) fn actions_and_resources(statement: &Map<String, Value>, action: &str, resource: &str) -> [Applies; 2] {
-    [
-        listed(statement, "Action", "NotAction", |pattern| matches_ignoring_case(pattern, action)),
-        listed(statement, "Resource", "NotResource", |pattern| matches(pattern, resource)),
-    ]
+pub(super) fn on_action(statement: &Map<String, Value>, action: &str) -> Applies {
+    listed(statement, "Action", "NotAction", |pattern| matches_ignoring_case(pattern, action))
 }
 
-/// Combines parts that must all apply. One part that does not apply decides, even if another one is unknown.
-pub(super) fn all<const N: usize>(parts: [Applies; N]) -> Applies {
+pub(super) fn on_resource(statement: &Map<String, Value>, resource: &str) -> Applies {
+    listed(statement, "Resource", "NotResource", |pattern| matches(pattern, resource))
+}
+
+pub(super) fn on_condition(statement: &Map<String, Value>, context: &Context) -> Applies {
+    statement.get("Condition").map_or(Applies::Yes, |condition| evaluate(condition, context))
+}
+
+/// Combines parts that must all apply. The first part that does not apply decides, even if another one is unknown.
+pub(super) fn all(parts: &[&dyn Fn() -> Applies]) -> Applies {
     let mut unknown = Applies::Yes;
     for part in parts {
-        match part {
+        match part() {
             Applies::Yes => {}
             Applies::No => return Applies::No,
-            Applies::Unknown(_) => unknown = part,
+            cause @ Applies::Unknown(_) => unknown = cause,
         }
     }
     unknown
@@ -139,7 +144,7 @@ fn names_service(principal: Option<&Value>, service: &str) -> Applies {
         Some(Value::String(everyone)) => (everyone == "*").into(),
         Some(Value::Object(kinds)) => {
             let services = kinds.get("Service").and_then(texts).unwrap_or_default();
-            services.iter().any(|name| name == service).into()
+            services.iter().any(|name| *name == service).into()
         }
         _ => Applies::Unknown("a trust statement without `Principal`".to_owned()),
     }

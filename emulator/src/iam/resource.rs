@@ -1,11 +1,12 @@
 //! Policies of resources: who may do something to one, in addition to what identity-based policies say.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::condition::{Applies, evaluate, texts};
-use super::policy::{Decision, actions_and_resources, all, decide_by, only};
+use super::condition::{Applies, texts};
+use super::policy::{Decision, all, decide_by, on_action, on_condition, on_resource, only};
 use super::{Context, Iam, Requirement};
 use crate::service::{ApiError, Principal};
 
@@ -86,9 +87,13 @@ impl Iam {
         requirement: &Requirement,
         context: &Context,
     ) -> Applies {
-        let [action, resource] = actions_and_resources(statement, &requirement.action, &requirement.resource);
-        let condition = statement.get("Condition").map_or(Applies::Yes, |condition| evaluate(condition, context));
-        all([only(statement, &ELEMENTS), self.names(statement, principal), action, resource, condition])
+        all(&[
+            &|| on_action(statement, &requirement.action),
+            &|| on_resource(statement, &requirement.resource),
+            &|| self.names(statement, principal),
+            &|| on_condition(statement, context),
+            &|| only(statement, &ELEMENTS),
+        ])
     }
 
     /// Returns true if the principal of a statement is the caller.
@@ -107,7 +112,7 @@ impl Iam {
             Principal::Bearer(_) => return named.iter().any(|name| name == "*").into(),
             _ => (self.principal_arn(caller), self.session_arn(caller)),
         };
-        let hit = |name: &String| {
+        let hit = |name: &Cow<'_, str>| {
             // To allow the account is to leave it to the identity's policies; to deny it is to deny everybody in it.
             let account = deny && (*name == root || *name == self.account_id);
             name == "*" || *name == arn || *name == session || account
