@@ -11,13 +11,13 @@ use aws_smithy_types::date_time::Format;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
-use url::{Position, Url};
+use url::Url;
 use zeroize::Zeroize;
 
 use crate::arn::Arn;
 use crate::endpoints::dns_suffix;
 use crate::error::Error;
-use crate::https_url;
+use crate::https_url::HttpsUrl;
 use crate::json::{self, text};
 use crate::requester::Requester;
 use crate::text::quote;
@@ -203,14 +203,14 @@ fn wipe(value: &mut Value) {
 
 /// The pre-signed URL of the answer. Whoever holds the URL can answer for the stack, so it prints host and path only.
 #[derive(Clone)]
-pub struct ResponseUrl(Url);
+pub struct ResponseUrl(HttpsUrl);
 
 impl ResponseUrl {
     /// Parses the https URL of an object in CloudFormation's bucket and refuses everything else: the answer names
     /// resources, and whoever sends a made-up event must not choose who reads it.
     pub fn parse(text: &str, home: &Home) -> Result<Self, Error> {
-        let problem = match https_url::parse(text) {
-            Ok(url) if home.is_response_bucket(&url) => return Ok(Self(url)),
+        let problem = match HttpsUrl::parse(text) {
+            Ok(url) if home.is_response_bucket(url.parsed()) => return Ok(Self(url)),
             Ok(_) => format!("is not in the bucket of CloudFormation in {}", home.region),
             Err(problem) => format!("{problem}, so it is not CloudFormation's"),
         };
@@ -219,15 +219,15 @@ impl ResponseUrl {
 
     /// Returns the whole URL, for sending the answer. It must never be logged.
     #[must_use]
-    pub fn expose(&self) -> &str {
-        self.0.as_str()
+    pub fn expose(&self) -> &Url {
+        self.0.parsed()
     }
 
     /// Returns when CloudFormation signed the URL, which is the time of the request. Returns `None` if the URL does not
     /// say.
     #[must_use]
     pub fn signed_at(&self) -> Option<SystemTime> {
-        let (_, date) = self.0.query_pairs().find(|(name, _)| name == "X-Amz-Date")?;
+        let (_, date) = self.0.parsed().query_pairs().find(|(name, _)| name == "X-Amz-Date")?;
         // 20261121T120000Z; the SDK's date parser wants the separators.
         let (day, time) = date.split_once('T')?;
         if day.len() != 8 || time.len() != 7 || !date.is_ascii() {
@@ -240,7 +240,7 @@ impl ResponseUrl {
 
 impl fmt::Debug for ResponseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0[..Position::AfterPath])
+        self.0.fmt(f)
     }
 }
 

@@ -6,9 +6,7 @@
 
 use aws_sdk_bedrockagentcorecontrol::operation::get_gateway::GetGatewayOutput;
 use aws_sdk_bedrockagentcorecontrol::operation::get_gateway_target::GetGatewayTargetOutput;
-use aws_sdk_bedrockagentcorecontrol::types::{
-    AuthorizerType, CustomJwtAuthorizerConfiguration, ListingMode, McpServerTargetConfiguration,
-};
+use aws_sdk_bedrockagentcorecontrol::types::{AuthorizerType, CustomJwtAuthorizerConfiguration, ListingMode};
 
 use crate::agentcore::gateway as agentcore_gateway;
 use crate::agentcore::gateway_target::{self, GatewayTarget, TargetRef};
@@ -20,7 +18,7 @@ use crate::authorizer::custom_jwt;
 use crate::code::Code;
 use crate::error::Error;
 use crate::job::Job;
-use crate::mcp::Catalogue;
+use crate::mcp::{Catalogue, ServerUrl};
 
 /// The separator between a target's name and a tool's (developer guide, gateway tool naming).
 const SEPARATOR: &str = "___";
@@ -49,9 +47,9 @@ impl Gateway {
         Ok(Self { front: gateway, target: target.clone(), live })
     }
 
-    /// Returns the address for MCP clients.
-    pub(super) fn url(&self) -> &str {
-        self.front.gateway_url().unwrap_or_default()
+    /// Returns the address for MCP clients. Returns `None` if AgentCore reports none.
+    pub(super) fn url(&self) -> Option<ServerUrl> {
+        self.front.gateway_url().and_then(|url| ServerUrl::parse(url).ok())
     }
 
     /// Returns the authorizer type of the gateway.
@@ -65,8 +63,8 @@ impl Gateway {
     }
 
     /// Returns the URL of the server behind the target.
-    pub(super) fn server(&self) -> Option<&str> {
-        gateway_target::mcp_server(&self.live).map(McpServerTargetConfiguration::endpoint)
+    pub(super) fn server(&self) -> Option<ServerUrl> {
+        gateway_target::server_url(&self.live)
     }
 
     /// Returns the target's name.
