@@ -102,13 +102,15 @@ impl Gateway {
         synchronization::can_synchronize(&self.live)
     }
 
-    /// Lets the gateway read the target's tools from the server.
+    /// Lets the gateway read the target's tools from the server. A target that was deleted meanwhile is an error of its
+    /// own: it says nothing about the server.
     pub(super) async fn synchronize(&mut self, job: &Job<'_>) -> Result<(), Error> {
-        self.live = synchronization::synchronize(job, &self.target).await.map_err(|error| match error {
-            Error::TerminalStatus { .. } => Error::unverified(Code::TargetNotSynchronized, error.to_string()),
-            error => error,
-        })?;
-        Ok(())
+        self.live = synchronization::attempt(job, &self.target).await?;
+        if self.live.phase() == Phase::Ready {
+            return Ok(());
+        }
+        let sentence = target_failure::failure(job, &self.target, &self.live).await.to_string();
+        Err(Error::unverified(Code::TargetNotSynchronized, sentence))
     }
 
     /// Returns the remedy for unexpected tools, after a synchronization if the target allows one.
