@@ -126,8 +126,7 @@ impl Endpoints {
     }
 
     /// Returns the address that is given for a service, or for all services. Returns `None` for AWS's own address.
-    #[must_use]
-    pub fn url(&self, service_id: &str) -> Option<&Url> {
+    pub(crate) fn url(&self, service_id: &str) -> Option<&Url> {
         self.services.get(service_id).or(self.url_of_all())
     }
 
@@ -138,8 +137,7 @@ impl Endpoints {
 
     /// Returns the host of the desired kind for `<name>.<Region>.<suffix>`, a host of AWS's, by the rule that AWS's
     /// SDKs have for every service's endpoints. A name of a FIPS endpoint stays one.
-    #[must_use]
-    pub fn host(&self, name: &str, region_and_suffix: &str) -> String {
+    pub(crate) fn host(&self, name: &str, region_and_suffix: &str) -> String {
         let name = if self.fips && !name.ends_with("-fips") { format!("{name}-fips") } else { name.to_owned() };
         let dual = region_and_suffix.split_once('.').filter(|_| self.dual_stack).and_then(|(region, suffix)| {
             let partition = Partition::of(region).filter(|partition| partition.single == suffix)?;
@@ -150,16 +148,14 @@ impl Endpoints {
 
     /// Returns an addition to the report about a gateway: it was called at the only endpoint that AgentCore names for it,
     /// and no source says what cryptography that has.
-    #[must_use]
-    pub fn gateway_remark(&self) -> Option<String> {
+    pub(crate) fn gateway_remark(&self) -> Option<String> {
         self.fips
             .then(|| format!("`{FIPS}` is true, and the gateway was called at the endpoint that AgentCore gave it"))
     }
 
     /// Returns an addition to the report of a connection that fails, if an endpoint of a special kind was called: not
     /// every Region has these.
-    #[must_use]
-    pub fn doubt(&self, region: &str) -> Option<String> {
+    pub(crate) fn doubt(&self, region: &str) -> Option<String> {
         let (variable, kind) = match (self.fips, self.dual_stack) {
             (true, _) => (FIPS, "FIPS"),
             (false, true) => (DUAL_STACK, "dual-stack"),

@@ -17,7 +17,7 @@ use crate::ssrf::{LiteralGuard, Refusal};
 mod client;
 mod proxies;
 
-pub use client::{ExtraRoots, HttpsClient, HttpsConnector};
+pub use client::{ExtraRoots, HttpsClient};
 pub use proxies::Proxies;
 
 /// The maximum size of a body that is read: discovery documents, tokens and key sets are far smaller.
@@ -42,7 +42,6 @@ impl Reply {
 
     /// Returns the target of a redirect, or an empty text if the reply is one without a target. Returns `None` for a reply
     /// that is not a redirect.
-    #[must_use]
     pub(crate) fn redirect(&self) -> Option<&str> {
         (300..400).contains(&self.status).then(|| self.headers("location").next().unwrap_or_default())
     }
@@ -61,7 +60,7 @@ pub struct Connectors {
 impl Connectors {
     /// Creates the connectors for both kinds of URLs. `guarded` checks the addresses that names resolve to. Addresses
     /// that stand in a URL are checked here.
-    pub fn new(aws: impl HttpConnector + 'static, guarded: impl HttpConnector + 'static) -> Self {
+    pub(crate) fn new(aws: impl HttpConnector + 'static, guarded: impl HttpConnector + 'static) -> Self {
         let guarded = LiteralGuard(SharedHttpConnector::new(guarded));
         Self { aws: SharedHttpConnector::new(aws), guarded: SharedHttpConnector::new(guarded) }
     }

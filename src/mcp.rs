@@ -25,14 +25,15 @@ mod events;
 mod origin;
 mod outcome;
 mod tools;
-pub mod url;
+pub(crate) mod url;
 mod wire;
 
 pub use access::{Access, Credential};
-pub use answer::LastResponse;
+pub(crate) use answer::LastResponse;
 use client::Client;
-pub use origin::PlatformRefusal;
-pub use outcome::{Call, Catalogue, Failure, Refusal, Tried};
+pub(crate) use origin::PlatformRefusal;
+pub use outcome::Refusal;
+pub(crate) use outcome::{Call, Catalogue, Failure};
 pub use url::ServerUrl;
 
 /// The maximum time of one attempt. The platform reports a cold start after up to 30 s, and one more exchange has to
@@ -50,7 +51,7 @@ pub async fn catalogue(context: &Context, server: &ServerUrl, access: impl Into<
 }
 
 /// Does the same, and calls a tool in the same session if the catalogue `admits` it. May run twice, and so may the tool.
-pub async fn catalogue_and_call(
+pub(crate) async fn catalogue_and_call(
     context: &Context,
     server: &ServerUrl,
     access: impl Into<Access>,

@@ -105,8 +105,7 @@ impl HttpsClient {
 
     /// Returns the connector for hosts that a template or a document names: refuses to connect to addresses that only
     /// the function can reach.
-    #[must_use]
-    pub fn guarded(&self) -> HttpsConnector {
+    pub(crate) fn guarded(&self) -> HttpsConnector {
         HttpsConnector { client: self.clone(), is_guarded: true }
     }
 

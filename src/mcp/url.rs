@@ -19,7 +19,7 @@ const GATEWAY_PATH: &str = "/mcp";
 
 /// The place of a server, as far as it decides who answers for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
+pub(crate) enum Place {
     /// The server is behind AgentCore Runtime.
     Runtime,
     /// The server is a gateway.
@@ -43,14 +43,14 @@ impl From<HttpsUrl> for ServerUrl {
     fn from(url: HttpsUrl) -> Self {
         let host = DataPlaneHost::of(url.parsed());
         let runtime = host.as_ref().and_then(|host| RuntimeInUrl::of(host, url.parsed()));
-        // Other paths of the same hosts are other operations, such as StopRuntimeSession.
-        let is_gateway = host.as_ref().is_some_and(|host| host.is_gateway) && url.parsed().path() == GATEWAY_PATH;
-        match runtime {
-            Some(runtime) => {
-                Self { url: url.with_path(&runtime.path()), host, runtime: Some(runtime), place: Place::Runtime }
-            }
-            None => Self { url, host, runtime, place: if is_gateway { Place::Gateway } else { Place::Elsewhere } },
-        }
+        let place = match (&host, &runtime) {
+            (_, Some(_)) => Place::Runtime,
+            (Some(host), None) if host.is_gateway && url.parsed().path() == GATEWAY_PATH => Place::Gateway,
+            // Other paths of the same hosts are other operations, such as StopRuntimeSession.
+            _ => Place::Elsewhere,
+        };
+        let encoded = runtime.as_ref().map(|runtime| url.with_path(&runtime.path()));
+        Self { url: encoded.unwrap_or(url), host, runtime, place }
     }
 }
 
@@ -364,7 +364,7 @@ mod tests {
                 format!("https:{host}/{path}"),
                 format!("//{host}/{path}"),
             ] {
-                // Some of these are no URLs to begin with.
+                // Some of these are refused before that.
                 let Ok(server) = ServerUrl::parse(&url) else { continue };
                 assert_eq!(
                     (server.place(), server.region(), server.runtime()),

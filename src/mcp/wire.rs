@@ -154,7 +154,7 @@ mod tests {
             format!("https://{gateway}.cn/mcp"),
             "https://bedrock-agentcore.us-east-1.amazonaws.com/runtimes/x/stopruntimesession".to_owned(),
         ] {
-            // Some of these are no URLs to begin with.
+            // Some of these are refused before that.
             let Ok(url) = ServerUrl::parse(&url) else { continue };
             let noted = Noted::default();
             let refusal = catalogue(&Context::in_memory(noted.clone()), &url, &Credential::SigV4).await.unwrap_err();

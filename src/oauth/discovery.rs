@@ -26,28 +26,28 @@ const OPENID: &str = "/.well-known/openid-configuration";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Discovery {
     /// The address.
-    pub url: HttpsUrl,
+    pub(crate) url: HttpsUrl,
     /// The property that gives the address, for sentences: `` `Issuer` ``, ``the gateway's `DiscoveryUrl` ``.
-    pub given_by: String,
+    pub(crate) given_by: String,
     /// The issuer that the template names in addition to the address.
-    pub issuer: Option<HttpsUrl>,
+    pub(crate) issuer: Option<HttpsUrl>,
 }
 
 /// The content of a discovery document (OpenID Connect Discovery 1.0, RFC 8414).
 #[derive(Clone, Debug)]
 pub struct Metadata {
     /// The issuer that tokens must name.
-    pub issuer: HttpsUrl,
+    pub(crate) issuer: HttpsUrl,
     /// The endpoint that issues tokens. An issuer that only signs does not have one: Kubernetes, EKS, GitHub Actions.
-    pub token_endpoint: Option<HttpsUrl>,
+    pub(crate) token_endpoint: Option<HttpsUrl>,
     /// The page on which users sign in, if the IdP has one. The function does not call it.
-    pub authorization_endpoint: Option<String>,
+    pub(crate) authorization_endpoint: Option<String>,
     /// The document's words about clients that sign users in.
-    pub sign_in: SignIn,
+    pub(crate) sign_in: SignIn,
     /// True if the token endpoint takes the client secret as HTTP Basic credentials.
-    pub basic: bool,
+    pub(crate) basic: bool,
     /// The other ways in which clients authenticate, if the document lists no way to send a client secret.
-    pub secretless_methods: Option<Vec<String>>,
+    pub(crate) secretless_methods: Option<Vec<String>>,
     /// The algorithms that sign ID tokens, if the document names them. Access tokens may be signed otherwise.
     id_token_algorithms: Option<Vec<String>>,
     source: Discovery,
@@ -55,7 +55,7 @@ pub struct Metadata {
 
 /// The offers of an IdP to clients that sign users in.
 #[derive(Clone, Copy, Debug)]
-pub struct SignIn {
+pub(crate) struct SignIn {
     /// True if a client can register itself (RFC 7591).
     pub registers_clients: bool,
     /// True if the id of a client can be the URL of a document about it (OAuth client id metadata documents).
@@ -100,8 +100,7 @@ impl SignIn {
 
 impl Metadata {
     /// Returns what is known of a server whose token endpoint was given without a document.
-    #[must_use]
-    pub fn of_server(issuer: HttpsUrl, token_endpoint: HttpsUrl) -> Self {
+    pub(crate) fn of_server(issuer: HttpsUrl, token_endpoint: HttpsUrl) -> Self {
         let source = Discovery { url: issuer.clone(), given_by: Discovery::property_of("server"), issuer: None };
         Self {
             issuer,
@@ -119,7 +118,7 @@ impl Metadata {
     ///
     /// # Errors
     /// The document names no such endpoint, or none that takes a secret.
-    pub fn token_endpoint(&self) -> Result<&HttpsUrl, Error> {
+    pub(crate) fn token_endpoint(&self) -> Result<&HttpsUrl, Error> {
         self.token_endpoint.as_ref().ok_or_else(|| {
             let problem = "whose document has no `token_endpoint`: the issuer signs tokens and gives none to clients; leave \
                            the client out, or give the discovery URL of an IdP that has clients";
@@ -131,7 +130,7 @@ impl Metadata {
     ///
     /// # Errors
     /// Names the ways that the document lists.
-    pub fn check_takes_secrets(&self) -> Result<(), Error> {
+    pub(crate) fn check_takes_secrets(&self) -> Result<(), Error> {
         let Some(methods) = &self.secretless_methods else { return Ok(()) };
         let listed = if methods.is_empty() { "none".to_owned() } else { methods.join(", ") };
         let sentence = format!(
@@ -143,15 +142,14 @@ impl Metadata {
     }
 
     /// Logs [`Self::signing_doubt`] where no answer can carry it.
-    pub fn log_signing_doubt(&self) {
+    pub(crate) fn log_signing_doubt(&self) {
         if let Some(doubt) = self.signing_doubt() {
             warn!(doubt, "AgentCore may not accept the issuer's tokens");
         }
     }
 
     /// Returns a warning for the case that no token was seen and the document does not say if AgentCore can verify one.
-    #[must_use]
-    pub fn signing_doubt(&self) -> Option<String> {
+    pub(crate) fn signing_doubt(&self) -> Option<String> {
         let algorithms = self.id_token_algorithms.as_ref().filter(|it| !it.iter().any(|it| it == "RS256"))?;
         Some(format!(
             "{} signs ID tokens with {}; AgentCore verifies RS256, and no token was seen that would show what access \
@@ -163,8 +161,7 @@ impl Metadata {
 }
 
 /// Returns the address of the discovery document of `issuer`.
-#[must_use]
-pub fn discovery_url(issuer: &str) -> String {
+pub(crate) fn discovery_url(issuer: &str) -> String {
     format!("{}{OPENID}", issuer.trim_end_matches('/'))
 }
 
@@ -191,7 +188,7 @@ impl DiscoveryFields {
 impl Discovery {
     /// Returns the document at the `DiscoveryUrl` that a template gives, or the one that every OpenID provider has
     /// below its `Issuer`. `selector` is the property and the value that ask for one.
-    pub fn new(selector: &str, url: Option<String>, issuer: Option<String>) -> Result<Self, Error> {
+    pub(crate) fn new(selector: &str, url: Option<String>, issuer: Option<String>) -> Result<Self, Error> {
         let (property, url, beside) = match (url, issuer) {
             (Some(url), issuer) => ("DiscoveryUrl", url, issuer.as_deref().map(stated_issuer).transpose()?),
             (None, Some(issuer)) if WELL_KNOWN.iter().any(|path| issuer.contains(path)) => {
@@ -232,15 +229,13 @@ impl Discovery {
 
     /// Returns true if a document that was usable before has to be read again: the template now names another issuer
     /// for it.
-    #[must_use]
-    pub fn is_restated(&self, old: &Self) -> bool {
+    pub(crate) fn is_restated(&self, old: &Self) -> bool {
         self.url == old.url && self.issuer.is_some() && self.issuer != old.issuer
     }
 
     /// Returns true if the document at this address belongs to `issuer`: "MUST be identical to the Issuer URL that was
     /// used as the prefix" (OpenID Connect Discovery 1.0, section 4.3).
-    #[must_use]
-    pub fn is_of(&self, issuer: &str) -> bool {
+    pub(crate) fn is_of(&self, issuer: &str) -> bool {
         self.expected_issuer() == issuer.trim_end_matches('/')
     }
 
@@ -481,6 +476,11 @@ mod tests {
         }
         let refusal = Discovery::new("it", Some("https://h/".to_owned()), None).unwrap_err().to_string();
         assert!(refusal.contains("which does not end in a well-known path"), "{refusal}");
+        let url = "https://h/.well-known/openid-configuration".to_owned();
+        let refusal = Discovery::new("it", Some(url), Some("h".to_owned())).unwrap_err().to_string();
+        assert!(refusal.starts_with("`Issuer` is \"h\", which is not an https URL; give"), "{refusal}");
+        let refusal = Discovery::of_live("gateway", "http://h/").unwrap_err().to_string();
+        assert!(refusal.starts_with("the gateway's `DiscoveryUrl` is \"http://h/\", which is not"), "{refusal}");
         for issuer in ["https://h", "https://h/", "https://h//", "HTTPS://h"] {
             assert!(Discovery::new("it", None, Some(issuer.to_owned())).is_ok(), "{issuer}");
         }

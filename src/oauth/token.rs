@@ -43,14 +43,14 @@ pub struct Token {
     /// The token itself.
     pub value: Sensitive,
     /// The claims; `None` for an opaque token.
-    pub claims: Option<Claims>,
+    pub(crate) claims: Option<Claims>,
     /// The issuer, by the discovery document.
-    pub issuer: HttpsUrl,
+    pub(crate) issuer: HttpsUrl,
 }
 
 /// A JWT's claims about itself. They are not verified, because the function got the token from the issuer a moment ago.
 #[derive(Debug)]
-pub struct Claims {
+pub(crate) struct Claims {
     algorithm: String,
     claims: Map<String, Value>,
 }
@@ -220,8 +220,7 @@ fn is_auth0(issuer: &HttpsUrl) -> bool {
 
 impl Token {
     /// Returns the way to get a JWT from the IdP that gave an opaque token, as the end of a sentence.
-    #[must_use]
-    pub fn jwt_advice(&self) -> &'static str {
+    pub(crate) fn jwt_advice(&self) -> &'static str {
         if is_auth0(&self.issuer) {
             "request a JWT, with Auth0 by setting `audience` in `CustomParameters`"
         } else {
@@ -233,8 +232,7 @@ impl Token {
 
 impl Claims {
     /// Decodes the claims of a signed JWT. Returns `None` for anything else, an encrypted JWT included.
-    #[must_use]
-    pub fn decode(token: &str) -> Option<Self> {
+    pub(crate) fn decode(token: &str) -> Option<Self> {
         let parts: Vec<_> = token.split('.').collect();
         let [header, claims, _signature] = parts.as_slice() else { return None };
         let json = |part: &str| serde_json::from_slice::<Map<String, Value>>(&URL_SAFE_NO_PAD.decode(part).ok()?).ok();
@@ -243,20 +241,17 @@ impl Claims {
     }
 
     /// Returns the algorithm of the token's signature.
-    #[must_use]
-    pub fn algorithm(&self) -> &str {
+    pub(crate) fn algorithm(&self) -> &str {
         &self.algorithm
     }
 
     /// Returns a claim that is one text.
-    #[must_use]
-    pub fn text(&self, name: &str) -> Option<&str> {
+    pub(crate) fn text(&self, name: &str) -> Option<&str> {
         self.claims.get(name)?.as_str()
     }
 
     /// Returns a claim's values: a list, or texts separated by spaces, as scopes come.
-    #[must_use]
-    pub fn values(&self, name: &str) -> Vec<&str> {
+    pub(crate) fn values(&self, name: &str) -> Vec<&str> {
         match self.claims.get(name) {
             Some(Value::String(text)) => text.split(' ').collect(),
             Some(Value::Array(items)) => items.iter().filter_map(Value::as_str).collect(),
@@ -265,8 +260,7 @@ impl Claims {
     }
 
     /// Returns the claim that names the client. It is the evidence for the claim that an authorizer has to look at.
-    #[must_use]
-    pub fn client_claim(&self, client_id: &str) -> Option<&'static str> {
+    pub(crate) fn client_claim(&self, client_id: &str) -> Option<&'static str> {
         ["client_id", "azp", "cid", "appid"].into_iter().find(|name| self.text(name) == Some(client_id))
     }
 }
