@@ -6,9 +6,8 @@ mod discovery;
 mod request;
 mod token;
 
-pub(crate) use discovery::DiscoveryFields;
 pub use discovery::{Discovery, discover};
-pub(crate) use discovery::{Metadata, discovery_url};
+pub(crate) use discovery::{DiscoveryFields, Metadata, discovery_url, live_url};
 pub(crate) use request::{RETRY_TIMEOUT, is_passing};
 pub(crate) use token::{Claims, Token};
 pub use token::{ClientCredentials, mint};

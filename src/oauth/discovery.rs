@@ -216,11 +216,7 @@ impl Discovery {
     /// AWS reports another address than an https URL.
     pub fn of_live(what: &str, url: &str) -> Result<Self, Error> {
         let given_by = Self::property_of(what);
-        let url = HttpsUrl::parse(url).map_err(|problem| {
-            let sentence = format!("{given_by} is {}, which {problem}; correct it there", quote(url));
-            Error::unverified(Code::DiscoveryInvalid, sentence)
-        })?;
-        Ok(Self { url, given_by, issuer: None })
+        Ok(Self { url: live_url(&given_by, url)?, given_by, issuer: None })
     }
 
     fn property_of(what: &str) -> String {
@@ -247,6 +243,14 @@ impl Discovery {
         let (host, path) = WELL_KNOWN.iter().find_map(|name| url.split_once(name)).unwrap_or((url, ""));
         format!("{}{path}", host.trim_end_matches('/')).trim_end_matches('/').to_owned()
     }
+}
+
+/// Reads a URL of an identity provider as AWS reports it. `given_by` is what has it: ``the gateway's `DiscoveryUrl` ``.
+pub(crate) fn live_url(given_by: &str, text: &str) -> Result<HttpsUrl, Error> {
+    HttpsUrl::parse(text).map_err(|problem| {
+        let sentence = format!("{given_by} is {}, which {problem}; correct it there", quote(text));
+        Error::unverified(Code::DiscoveryInvalid, sentence)
+    })
 }
 
 /// Reads the address of a discovery document. The error completes "…, which".

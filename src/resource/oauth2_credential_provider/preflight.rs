@@ -123,8 +123,8 @@ async fn try_live(job: &Job<'_>, live: &Resolved, client_id: &str, secret: &Sens
             oauth::discover(job.context, job.deadline, &discovery).await?
         }
         Oauth2Discovery::AuthorizationServerMetadata(server) => {
-            let (issuer, endpoint) =
-                (live_url("issuer", server.issuer())?, live_url("token endpoint", server.token_endpoint())?);
+            let issuer = oauth::live_url("the credential provider's issuer", server.issuer())?;
+            let endpoint = oauth::live_url("the credential provider's token endpoint", server.token_endpoint())?;
             check_host(job, "TokenEndpoint", &endpoint)?;
             Metadata::of_server(issuer, endpoint)
         }
@@ -133,15 +133,6 @@ async fn try_live(job: &Job<'_>, live: &Resolved, client_id: &str, secret: &Sens
     };
     show_secret_by(&mut metadata, live.method.as_ref());
     try_secret(job, &metadata, client_id, secret).await
-}
-
-/// Reads an address of a server whose document the provider does not use.
-fn live_url(what: &str, text: &str) -> Result<HttpsUrl, Error> {
-    HttpsUrl::parse(text).map_err(|problem| {
-        let sentence =
-            format!("the credential provider's {what} is {}, which {problem}; correct it there", quote(text));
-        Error::unverified(Code::DiscoveryInvalid, sentence)
-    })
 }
 
 /// Settles how this client shows its secret. The document describes all clients, and counts for less.
