@@ -9,11 +9,10 @@ use aws_sdk_bedrockagentcorecontrol::types::{
 };
 use aws_smithy_types::error::operation::BuildError;
 use serde_json::Value;
-use url::Url;
 
 use crate::agentcore::put::Rule;
 use crate::error::Error;
-use crate::https_url;
+use crate::https_url::HttpsUrl;
 use crate::oauth::{Discovery, DiscoveryFields};
 use crate::properties::PropertySet;
 use crate::text::quote;
@@ -121,7 +120,7 @@ impl Fields {
             return Err(Error::property("AllowedAudience", format!("{others}; {selector} needs at least one of them")));
         }
         Ok(AuthorizerSpec {
-            usual_claim: usual_claim(discovery.issuer.as_deref().unwrap_or(&discovery.url)),
+            usual_claim: usual_claim(discovery.issuer.as_ref().unwrap_or(&discovery.url)),
             discovery,
             allowed_audience: self.allowed_audience.into_iter().collect(),
             clients: self.allowed_clients.into_iter().collect(),
@@ -165,7 +164,7 @@ impl AuthorizerSpec {
     pub fn authorizer(&self, claim: &str) -> Result<Authorizer, Error> {
         let (allowed_clients, claims) = clients(claim, self.clients.clone())?;
         Ok(Authorizer {
-            discovery_url: self.discovery.url.clone(),
+            discovery_url: self.discovery.url.as_str().to_owned(),
             allowed_audience: self.allowed_audience.clone(),
             allowed_clients,
             allowed_scopes: self.allowed_scopes.clone(),
@@ -175,16 +174,14 @@ impl AuthorizerSpec {
 }
 
 /// Returns the claim in which an IdP names the client of an access token.
-fn usual_claim(issuer: &str) -> &'static str {
-    let is_under = |domain: &str| https_url::is_under(issuer, domain);
-    let is_of_cognito = |url: Url| url.domain().is_some_and(|host| host.starts_with("cognito-idp."));
-    if https_url::parse(issuer).is_ok_and(is_of_cognito) {
+fn usual_claim(issuer: &HttpsUrl) -> &'static str {
+    if issuer.parsed().domain().is_some_and(|host| host.starts_with("cognito-idp.")) {
         CLIENT_ID_CLAIM
-    } else if is_under("okta.com") || is_under("oktapreview.com") {
+    } else if issuer.is_under("okta.com") || issuer.is_under("oktapreview.com") {
         "cid"
-    } else if is_under("sts.windows.net") {
+    } else if issuer.is_under("sts.windows.net") {
         "appid"
-    } else if is_under("login.microsoftonline.com") && !issuer.contains("/v2.0") {
+    } else if issuer.is_under("login.microsoftonline.com") && !issuer.parsed().path().contains("/v2.0") {
         // Entra's first version of tokens.
         "appid"
     } else {
@@ -349,7 +346,7 @@ mod tests {
             ("https://tenant.eu.auth0.com/", "azp"),
             ("https://notokta.com/", "azp"),
         ] {
-            assert_eq!(usual_claim(issuer), claim, "{issuer}");
+            assert_eq!(usual_claim(&HttpsUrl::parse(issuer).unwrap()), claim, "{issuer}");
         }
     }
 

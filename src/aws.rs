@@ -114,7 +114,7 @@ impl Context {
             .use_fips(endpoints.fips)
             .use_dual_stack(endpoints.dual_stack)
             .service_config(endpoints.clone());
-        config.set_endpoint_url(endpoints.url_of_all().map(str::to_owned));
+        config.set_endpoint_url(endpoints.url_of_all().map(ToString::to_string));
         let config = config.build();
         Self {
             secretsmanager: secretsmanager::Client::new(&config),

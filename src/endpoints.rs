@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
 use url::Url;
 
+use crate::https_url::{self, Form};
 use crate::text::quote;
 
 const URL: &str = "AWS_ENDPOINT_URL";
@@ -80,8 +81,8 @@ pub struct Endpoints {
     pub fips: bool,
     /// True if the endpoints that are called have IPv6 addresses, too.
     pub dual_stack: bool,
-    url: Option<String>,
-    services: BTreeMap<&'static str, String>,
+    url: Option<Url>,
+    services: BTreeMap<&'static str, Url>,
 }
 
 impl Endpoints {
@@ -100,45 +101,43 @@ impl Endpoints {
             }
         };
         let (fips, dual_stack, ignores_urls) = (flag(FIPS)?, flag(DUAL_STACK)?, flag(IGNORE)?);
-        let url = |name: &str| match given(name).filter(|_| !ignores_urls).map(|value| (url_problem(&value), value)) {
+        let url = |name: &str| match given(name).filter(|_| !ignores_urls).map(|value| address(&value)) {
             None => Ok(None),
-            Some((Some(problem), _)) => Err(format!(
+            Some(Err(problem)) => Err(format!(
                 "the function's environment variable `{name}` {problem}; give an address such as \
                  `https://vpce.example.com`"
             )),
             // No SDK turns an address that is given into an address of another kind.
-            Some((None, _)) if fips || dual_stack => {
+            Some(Ok(_)) if fips || dual_stack => {
                 let kind = if fips { FIPS } else { DUAL_STACK };
                 Err(format!(
                     "the function's environment variables `{kind}` and `{name}` exclude each other; remove one of them"
                 ))
             }
-            Some((None, value)) => Ok(Some(value)),
+            Some(Ok(url)) => Ok(Some(url)),
         };
         let mut services = BTreeMap::new();
         for service_id in SERVICE_IDS {
-            if let Some(value) = url(&variable(service_id))? {
-                services.insert(service_id, value);
+            if let Some(url) = url(&variable(service_id))? {
+                services.insert(service_id, url);
             }
         }
         Ok(Self { fips, dual_stack, url: url(URL)?, services })
     }
 
     /// Returns the address that is given for a service, or for all services. Returns `None` for AWS's own address.
-    #[must_use]
-    pub fn url(&self, service_id: &str) -> Option<&str> {
-        self.services.get(service_id).map(String::as_str).or(self.url_of_all())
+    pub(crate) fn url(&self, service_id: &str) -> Option<&Url> {
+        self.services.get(service_id).or(self.url_of_all())
     }
 
     /// Returns the address that is given for all services without one of their own.
-    pub(crate) fn url_of_all(&self) -> Option<&str> {
-        self.url.as_deref()
+    pub(crate) fn url_of_all(&self) -> Option<&Url> {
+        self.url.as_ref()
     }
 
     /// Returns the host of the desired kind for `<name>.<Region>.<suffix>`, a host of AWS's, by the rule that AWS's
     /// SDKs have for every service's endpoints. A name of a FIPS endpoint stays one.
-    #[must_use]
-    pub fn host(&self, name: &str, region_and_suffix: &str) -> String {
+    pub(crate) fn host(&self, name: &str, region_and_suffix: &str) -> String {
         let name = if self.fips && !name.ends_with("-fips") { format!("{name}-fips") } else { name.to_owned() };
         let dual = region_and_suffix.split_once('.').filter(|_| self.dual_stack).and_then(|(region, suffix)| {
             let partition = Partition::of(region).filter(|partition| partition.single == suffix)?;
@@ -149,16 +148,14 @@ impl Endpoints {
 
     /// Returns an addition to the report about a gateway: it was called at the only endpoint that AgentCore names for it,
     /// and no source says what cryptography that has.
-    #[must_use]
-    pub fn gateway_remark(&self) -> Option<String> {
+    pub(crate) fn gateway_remark(&self) -> Option<String> {
         self.fips
             .then(|| format!("`{FIPS}` is true, and the gateway was called at the endpoint that AgentCore gave it"))
     }
 
     /// Returns an addition to the report of a connection that fails, if an endpoint of a special kind was called: not
     /// every Region has these.
-    #[must_use]
-    pub fn doubt(&self, region: &str) -> Option<String> {
+    pub(crate) fn doubt(&self, region: &str) -> Option<String> {
         let (variable, kind) = match (self.fips, self.dual_stack) {
             (true, _) => (FIPS, "FIPS"),
             (false, true) => (DUAL_STACK, "dual-stack"),
@@ -174,7 +171,7 @@ impl Endpoints {
 /// Lets each client of an SDK find the address of its service.
 impl LoadServiceConfig for Endpoints {
     fn load_config(&self, key: ServiceConfigKey<'_>) -> Option<String> {
-        self.services.get(key.service_id()).filter(|_| key.env() == URL).cloned()
+        self.services.get(key.service_id()).filter(|_| key.env() == URL).map(Url::to_string)
     }
 }
 
@@ -183,21 +180,16 @@ pub(crate) fn dns_suffix(region: &str) -> &'static str {
     Partition::of(region).unwrap_or(Partition::STANDARD).single
 }
 
-/// Returns the reason why a text cannot be the address of a service. The text is quoted unless it may contain a password.
-fn url_problem(text: &str) -> Option<String> {
-    let is_plain = !text.contains(char::is_whitespace) && !text.contains('\\');
-    let url = Url::parse(text).ok().filter(|url| {
-        let authority = text.get(url.scheme().len()..).and_then(|rest| rest.strip_prefix("://"));
-        is_plain && matches!(url.scheme(), "http" | "https") && authority.is_some_and(|it| !it.starts_with('/'))
-    });
-    match url {
-        None if text.contains('@') => Some("is not an http or https URL".to_owned()),
-        Some(url) if !url.username().is_empty() || url.password().is_some() => Some("names a user".to_owned()),
-        None => Some(format!("is {}, which is not an http or https URL", quote(text))),
-        Some(url) if url.query().is_some() || url.fragment().is_some() => {
-            Some(format!("is {}, which has a query or a fragment", quote(text)))
-        }
-        Some(_) => None,
+/// Reads the address of a service. The error follows the variable's name in a sentence, and quotes the text unless it may
+/// contain a password.
+fn address(text: &str) -> Result<Url, String> {
+    let refuse = |problem: &str| {
+        Err(if text.contains('@') { problem.to_owned() } else { format!("is {}, which {problem}", quote(text)) })
+    };
+    match https_url::parse(text, Form::Http) {
+        Ok(url) if url.query().is_some() || url.fragment().is_some() => refuse("has a query or a fragment"),
+        Ok(url) => Ok(url),
+        Err(problem) => refuse(problem),
     }
 }
 
@@ -213,13 +205,13 @@ mod tests {
 
     #[test]
     fn a_services_own_address_comes_before_the_one_for_all() {
-        let all = "https://all.example.com";
+        let all = "https://all.example.com/";
         for service in SERVICE_IDS {
             let variable = variable(service);
             let endpoints = read(&[(URL, all), (&variable, " https://own.example.com/\n")]).unwrap();
             for other in SERVICE_IDS {
                 let expected = if other == service { "https://own.example.com/" } else { all };
-                assert_eq!(endpoints.url(other), Some(expected), "{other:?}");
+                assert_eq!(endpoints.url(other).map(Url::as_str), Some(expected), "{other:?}");
             }
             let own = read(&[(&variable, "http://127.0.0.1:1")]).unwrap();
             assert_eq!(SERVICE_IDS.into_iter().filter(|other| own.url(other).is_some()).count(), 1);

@@ -11,13 +11,13 @@ use aws_smithy_types::date_time::Format;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
-use url::{Position, Url};
+use url::Url;
 use zeroize::Zeroize;
 
 use crate::arn::Arn;
 use crate::endpoints::dns_suffix;
 use crate::error::Error;
-use crate::https_url;
+use crate::https_url::HttpsUrl;
 use crate::json::{self, text};
 use crate::requester::Requester;
 use crate::text::quote;
@@ -37,7 +37,7 @@ const UNKNOWN_ACCOUNT: &str = "which neither the ARN of the invocation nor `FUNC
 
 /// The place where the function runs. CloudFormation sends events of stacks of the same Region only.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Home {
+pub(crate) struct Home {
     /// The Region.
     pub region: String,
     /// The partition and the account of the function: `aws`, `111122223333`. Without them, every event is refused.
@@ -47,8 +47,7 @@ pub struct Home {
 impl Home {
     /// Reads partition and account from the function's ARN. The Runtime API of a developer's machine may pass another
     /// text: the ARN of the function's role then names them, if the environment gives it.
-    #[must_use]
-    pub fn new(region: &str, function_arn: &str, role_arn: Option<&str>) -> Self {
+    pub(crate) fn new(region: &str, function_arn: &str, role_arn: Option<&str>) -> Self {
         let account = |arn: &str, service: &str, kind: &str| {
             let arn = Arn::of_service(service, arn).filter(|arn| arn.resource.starts_with(kind))?;
             Some((arn.partition.to_owned(), arn.account.to_owned()))
@@ -106,7 +105,7 @@ impl Home {
 
 /// The operation that CloudFormation requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RequestType {
+pub(crate) enum RequestType {
     /// Create the resource.
     Create,
     /// Update the resource to the new properties.
@@ -117,7 +116,7 @@ pub enum RequestType {
 
 /// The recipient of the answer, and the ids that the answer repeats.
 #[derive(Clone, Debug)]
-pub struct Recipient {
+pub(crate) struct Recipient {
     /// The pre-signed URL of the answer.
     pub url: ResponseUrl,
     /// The ids that an answer repeats.
@@ -128,7 +127,8 @@ pub struct Recipient {
 
 /// A decoded request.
 #[derive(Debug)]
-pub struct Request {
+#[allow(clippy::struct_field_names, reason = "the names of CloudFormation's members")]
+pub(crate) struct Request {
     /// The recipient of the answer.
     pub recipient: Recipient,
     /// The requested operation.
@@ -143,7 +143,7 @@ pub struct Request {
 
 /// An event that is not a valid request.
 #[derive(Debug)]
-pub struct Rejection {
+pub(crate) struct Rejection {
     /// The recipient of the refusal. `None` if the event does not even name one.
     pub recipient: Option<Recipient>,
     /// The problem.
@@ -153,19 +153,17 @@ pub struct Rejection {
 /// A property map as it came. Never prints its content, and is wiped on drop, because a `NoEcho` value arrives in clear
 /// text.
 #[derive(Default)]
-pub struct RawProperties(Map<String, Value>);
+pub(crate) struct RawProperties(Map<String, Value>);
 
 impl RawProperties {
     /// Returns the properties by name.
-    #[must_use]
-    pub fn as_map(&self) -> &Map<String, Value> {
+    pub(crate) fn as_map(&self) -> &Map<String, Value> {
         &self.0
     }
 
     /// Returns a property's text without white space around it, however broken the other properties are. This is for
     /// Delete, which has to work with any properties.
-    #[must_use]
-    pub fn text(&self, name: &str) -> Option<String> {
+    pub(crate) fn text(&self, name: &str) -> Option<String> {
         match self.0.get(name)? {
             Value::String(text) if !text.trim().is_empty() => Some(text.trim().to_owned()),
             Value::Number(number) => Some(number.to_string()),
@@ -203,14 +201,14 @@ fn wipe(value: &mut Value) {
 
 /// The pre-signed URL of the answer. Whoever holds the URL can answer for the stack, so it prints host and path only.
 #[derive(Clone)]
-pub struct ResponseUrl(Url);
+pub(crate) struct ResponseUrl(HttpsUrl);
 
 impl ResponseUrl {
     /// Parses the https URL of an object in CloudFormation's bucket and refuses everything else: the answer names
     /// resources, and whoever sends a made-up event must not choose who reads it.
-    pub fn parse(text: &str, home: &Home) -> Result<Self, Error> {
-        let problem = match https_url::parse(text) {
-            Ok(url) if home.is_response_bucket(&url) => return Ok(Self(url)),
+    pub(crate) fn parse(text: &str, home: &Home) -> Result<Self, Error> {
+        let problem = match HttpsUrl::parse(text) {
+            Ok(url) if home.is_response_bucket(url.parsed()) => return Ok(Self(url)),
             Ok(_) => format!("is not in the bucket of CloudFormation in {}", home.region),
             Err(problem) => format!("{problem}, so it is not CloudFormation's"),
         };
@@ -218,16 +216,14 @@ impl ResponseUrl {
     }
 
     /// Returns the whole URL, for sending the answer. It must never be logged.
-    #[must_use]
-    pub fn expose(&self) -> &str {
-        self.0.as_str()
+    pub(crate) fn expose(&self) -> &Url {
+        self.0.parsed()
     }
 
     /// Returns when CloudFormation signed the URL, which is the time of the request. Returns `None` if the URL does not
     /// say.
-    #[must_use]
-    pub fn signed_at(&self) -> Option<SystemTime> {
-        let (_, date) = self.0.query_pairs().find(|(name, _)| name == "X-Amz-Date")?;
+    pub(crate) fn signed_at(&self) -> Option<SystemTime> {
+        let (_, date) = self.0.parsed().query_pairs().find(|(name, _)| name == "X-Amz-Date")?;
         // 20261121T120000Z; the SDK's date parser wants the separators.
         let (day, time) = date.split_once('T')?;
         if day.len() != 8 || time.len() != 7 || !date.is_ascii() {
@@ -240,7 +236,7 @@ impl ResponseUrl {
 
 impl fmt::Debug for ResponseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0[..Position::AfterPath])
+        self.0.fmt(f)
     }
 }
 
@@ -270,7 +266,7 @@ struct Envelope<'a> {
 
 /// Decodes an event that reached the function at `home`, or returns the problem and the recipient of the answer. Names
 /// derived for the event begin with `name_prefix`.
-pub fn decode(payload: &[u8], home: &Home, name_prefix: Option<&str>) -> Result<Request, Box<Rejection>> {
+pub(crate) fn decode(payload: &[u8], home: &Home, name_prefix: Option<&str>) -> Result<Request, Box<Rejection>> {
     let nobody = |problem: String| Box::new(Rejection { recipient: None, error: Error::InvalidEvent { problem } });
     let envelope: Envelope<'_> = serde_json::from_slice(payload)
         .map_err(|error| nobody(format!("the event is not a custom resource request: {}", position(&error))))?;

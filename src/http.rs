@@ -17,7 +17,7 @@ use crate::ssrf::{LiteralGuard, Refusal};
 mod client;
 mod proxies;
 
-pub use client::{ExtraRoots, HttpsClient, HttpsConnector};
+pub use client::{ExtraRoots, HttpsClient};
 pub use proxies::Proxies;
 
 /// The maximum size of a body that is read: discovery documents, tokens and key sets are far smaller.
@@ -42,7 +42,6 @@ impl Reply {
 
     /// Returns the target of a redirect, or an empty text if the reply is one without a target. Returns `None` for a reply
     /// that is not a redirect.
-    #[must_use]
     pub(crate) fn redirect(&self) -> Option<&str> {
         (300..400).contains(&self.status).then(|| self.headers("location").next().unwrap_or_default())
     }
@@ -61,7 +60,7 @@ pub struct Connectors {
 impl Connectors {
     /// Creates the connectors for both kinds of URLs. `guarded` checks the addresses that names resolve to. Addresses
     /// that stand in a URL are checked here.
-    pub fn new(aws: impl HttpConnector + 'static, guarded: impl HttpConnector + 'static) -> Self {
+    pub(crate) fn new(aws: impl HttpConnector + 'static, guarded: impl HttpConnector + 'static) -> Self {
         let guarded = LiteralGuard(SharedHttpConnector::new(guarded));
         Self { aws: SharedHttpConnector::new(aws), guarded: SharedHttpConnector::new(guarded) }
     }
@@ -111,7 +110,7 @@ impl From<&ConnectorError> for NoReply {
 pub(crate) async fn exchange(
     connector: &SharedHttpConnector,
     method: &str,
-    url: &str,
+    url: &Url,
     headers: &[(&'static str, String)],
     body: Vec<u8>,
     limit: Duration,
@@ -125,16 +124,13 @@ pub(crate) async fn exchange(
 /// Builds a request.
 pub(crate) fn request(
     method: &str,
-    url: &str,
+    url: &Url,
     headers: impl IntoIterator<Item = (impl Into<String>, String)>,
     body: Vec<u8>,
 ) -> Result<HttpRequest, NoReply> {
     let mut request = HttpRequest::new(SdkBody::from(body));
     request.set_method(method).map_err(|error| NoReply::Silence(error.to_string()))?;
-    // In its normal form, a host in other letters than ASCII can be sent, too.
-    let unusable = || NoReply::Silence("the URL is not usable".to_owned());
-    let url = Url::parse(url).map_err(|_| unusable())?;
-    request.set_uri(url.as_str()).map_err(|_| unusable())?;
+    request.set_uri(url.as_str()).map_err(|_| NoReply::Silence("the URL is not usable".to_owned()))?;
     for (name, value) in headers {
         let name = name.into();
         let inserted = request.headers_mut().try_insert(name.clone(), value);
@@ -182,7 +178,9 @@ mod tests {
     #[test]
     fn a_url_is_sent_in_its_normal_form() {
         let headers: [(&str, String); 0] = [];
-        let request = request("GET", "https://bücher.example.com/é?q=ü", headers, Vec::new()).unwrap();
+        // A host in other letters than ASCII can be sent, too.
+        let url = Url::parse("https://bücher.example.com/é?q=ü").unwrap();
+        let request = request("GET", &url, headers, Vec::new()).unwrap();
         assert_eq!(request.uri(), "https://xn--bcher-kva.example.com/%C3%A9?q=%C3%BC");
     }
 
@@ -190,9 +188,9 @@ mod tests {
     async fn a_body_that_never_ends_is_given_up_by_its_size_or_by_the_time() {
         for (pause, problem) in [(0, "the reply broke off or is too long"), (60, "no answer within 10 s")] {
             let connector = SharedHttpConnector::new(Endless(Duration::from_secs(pause)));
-            let url = "https://idp.example.com";
+            let url = Url::parse("https://idp.example.com").unwrap();
             let limit = Duration::from_secs(10);
-            let reply = exchange(&connector, "GET", url, &[], Vec::new(), limit).await;
+            let reply = exchange(&connector, "GET", &url, &[], Vec::new(), limit).await;
             assert_eq!(reply.expect_err("no reply").to_string(), problem);
         }
     }

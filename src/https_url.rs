@@ -1,36 +1,113 @@
-//! Reads the https URLs that templates, documents and events name.
+//! Reads the https URLs that templates, documents and events name, and the addresses that the environment names.
 
-use url::Url;
+use std::fmt;
+
+use url::{Position, Url};
 
 const NOT_HTTPS: &str = "is not an https URL";
 
-/// Reads an https URL. The error completes "…, which": "is not an https URL".
+/// The URLs that a place accepts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// https, without a user.
+    Https,
+    /// http or https, without a user.
+    Http,
+    /// http or https, also with a user and a password.
+    Proxy,
+}
+
+/// Reads a URL. The error completes "…, which": "is not an https URL".
 ///
 /// Other programs read the same text: AgentCore, an identity provider, a person. A text that readers understand
 /// differently is refused, although [`Url`] would repair it: a host in percent-encoding, a backslash, white space, a
 /// missing slash.
-pub(crate) fn parse(text: &str) -> Result<Url, &'static str> {
+pub(crate) fn parse(text: &str, form: Form) -> Result<Url, &'static str> {
     if text.contains(char::is_whitespace) || text.contains(char::is_control) {
         return Err("has white space in it");
     }
-    let is_https = text.get(..8).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https://"));
-    let authority = text.get(8..).and_then(|rest| rest.split(['/', '?', '#']).next()).unwrap_or_default();
-    if !is_https || authority.is_empty() || authority.starts_with(':') || text.contains('\\') {
-        return Err(NOT_HTTPS);
+    let other = if form == Form::Https { NOT_HTTPS } else { "is not an http or https URL" };
+    let (scheme, rest) = text.split_once("://").ok_or(other)?;
+    let is_accepted =
+        scheme.eq_ignore_ascii_case("https") || (form != Form::Https && scheme.eq_ignore_ascii_case("http"));
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let (user, host) = authority.rsplit_once('@').map_or((None, authority), |(user, host)| (Some(user), host));
+    if !is_accepted || host.is_empty() || host.starts_with(':') || text.contains('\\') {
+        return Err(other);
     }
-    if authority.contains('@') {
+    if user.is_some() && form != Form::Proxy {
         return Err("names a user");
     }
-    if authority.contains('%') {
+    if host.contains('%') {
         return Err("has a percent sign in its host");
     }
-    Url::parse(text).map_err(|_| NOT_HTTPS)
+    Url::parse(text).map_err(|_| other)
 }
 
-/// Returns true if the host of an https URL is this domain, or is below it.
-pub(crate) fn is_under(text: &str, domain: &str) -> bool {
-    let below = |host: &str| host.strip_suffix(domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
-    parse(text).is_ok_and(|url| url.domain().is_some_and(below))
+/// An https URL: the text as it was written, and the URL that an HTTP client reads in it.
+///
+/// The text is what AWS gets and what sentences quote, and two URLs are equal if their texts are: issuers are compared
+/// character by character (RFC 8414, section 3.3). Requests go to the parsed URL, and hosts are compared there.
+#[derive(Clone, PartialEq, Eq)]
+pub struct HttpsUrl {
+    written: String,
+    parsed: Url,
+}
+
+/// A query may hold a credential, such as a signature.
+impl fmt::Debug for HttpsUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.parsed[..Position::AfterPath])
+    }
+}
+
+impl From<HttpsUrl> for String {
+    fn from(url: HttpsUrl) -> Self {
+        url.written
+    }
+}
+
+impl HttpsUrl {
+    /// Reads a URL. The error completes "…, which".
+    pub(crate) fn parse(text: impl Into<String>) -> Result<Self, &'static str> {
+        let written = text.into();
+        parse(&written, Form::Https).map(|parsed| Self { written, parsed })
+    }
+
+    /// Returns the text as it was written.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.written
+    }
+
+    /// Returns the URL as an HTTP client reads it.
+    pub(crate) fn parsed(&self) -> &Url {
+        &self.parsed
+    }
+
+    /// Returns true if the host is this domain, or is below it.
+    pub(crate) fn is_under(&self, domain: &str) -> bool {
+        let below = |host: &str| host.strip_suffix(domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
+        self.parsed.domain().is_some_and(below)
+    }
+
+    /// Returns the URL with more pairs in its query, which are percent-encoded already, and without a fragment.
+    pub(crate) fn with_query(&self, pairs: &str) -> Self {
+        let query = self.parsed.query().map_or_else(|| pairs.to_owned(), |query| format!("{query}&{pairs}"));
+        let mut parsed = self.parsed.clone();
+        parsed.set_query(Some(&query));
+        parsed.set_fragment(None);
+        let written = self.written.split('#').next().unwrap_or_default();
+        let joint = if self.parsed.query().is_some() { '&' } else { '?' };
+        Self { written: format!("{written}{joint}{pairs}"), parsed }
+    }
+
+    /// Returns the URL with another path, and without a fragment. The written text is the normal form.
+    pub(crate) fn with_path(&self, path: &str) -> Self {
+        let mut parsed = self.parsed.clone();
+        parsed.set_path(path);
+        parsed.set_fragment(None);
+        Self { written: parsed.to_string(), parsed }
+    }
 }
 
 #[cfg(test)]
@@ -39,8 +116,9 @@ mod tests {
 
     #[test]
     fn a_host_is_under_a_domain_by_whole_labels() {
+        let is_under = |url: &str| HttpsUrl::parse(url).is_ok_and(|url| url.is_under("auth0.com"));
         for url in ["https://auth0.com", "https://tenant.auth0.com/", "https://A.B.AUTH0.com:8443/x"] {
-            assert!(is_under(url, "auth0.com"), "{url}");
+            assert!(is_under(url), "{url}");
         }
         for url in [
             "https://evilauth0.com/",
@@ -51,7 +129,7 @@ mod tests {
             "https://1.2.3.4/",
             "auth0.com",
         ] {
-            assert!(!is_under(url, "auth0.com"), "{url}");
+            assert!(!is_under(url), "{url}");
         }
     }
 
@@ -71,7 +149,7 @@ mod tests {
             ("https://0177.1/", "127.0.0.1"),
             ("https://[::FFFF:127.0.0.1]/", "[::ffff:7f00:1]"),
         ] {
-            assert_eq!(parse(text).unwrap().host_str(), Some(host), "{text}");
+            assert_eq!(HttpsUrl::parse(text).unwrap().parsed().host_str(), Some(host), "{text}");
         }
     }
 
@@ -101,7 +179,48 @@ mod tests {
             ("https://idp.exam\tple.com", "has white space in it"),
             ("https://idp.example.com/\u{0}", "has white space in it"),
         ] {
-            assert_eq!(parse(text), Err(problem), "{text:?}");
+            assert_eq!(HttpsUrl::parse(text), Err(problem), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_url_keeps_its_text_and_prints_without_its_query() {
+        let url = HttpsUrl::parse("HTTPS://IdP.Example.com:443/a?b=c#d").unwrap();
+        assert_eq!(url.as_str(), "HTTPS://IdP.Example.com:443/a?b=c#d");
+        assert_eq!(url.parsed().as_str(), "https://idp.example.com/a?b=c#d");
+        assert_eq!(format!("{url:?}"), "https://idp.example.com/a");
+        assert_ne!(url, HttpsUrl::parse(url.parsed().as_str()).unwrap(), "issuers are compared as texts");
+    }
+
+    #[test]
+    fn pairs_are_added_to_the_query_and_not_to_the_fragment() {
+        for (text, expected) in [
+            ("https://IdP/token", "https://IdP/token?x=1"),
+            ("https://IdP/token?a=b", "https://IdP/token?a=b&x=1"),
+            ("https://IdP/token#what?", "https://IdP/token?x=1"),
+        ] {
+            let url = HttpsUrl::parse(text).unwrap().with_query("x=1");
+            assert_eq!(url.as_str(), expected, "{text}");
+            assert_eq!(Ok(url.parsed()), Url::parse(expected).as_ref(), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_no_url_may_have_is_refused_in_every_form() {
+        for (text, form, problem) in [
+            ("http://own.example.com/", Form::Http, None),
+            ("HTTP://own.example.com:1/", Form::Proxy, None),
+            ("http://user:p%40ss@proxy:3128", Form::Proxy, None),
+            ("http://user:word@own.example.com/", Form::Http, Some("names a user")),
+            ("http://@own.example.com/", Form::Http, Some("names a user")),
+            ("http://user@/", Form::Proxy, Some("is not an http or https URL")),
+            ("ftp://own.example.com/", Form::Proxy, Some("is not an http or https URL")),
+            ("http:///own.example.com", Form::Http, Some("is not an http or https URL")),
+            ("http://own.example.com\\x", Form::Http, Some("is not an http or https URL")),
+            ("http://own%2eexample.com/", Form::Proxy, Some("has a percent sign in its host")),
+            ("http://own.exam ple.com/", Form::Http, Some("has white space in it")),
+        ] {
+            assert_eq!(parse(text, form).err(), problem, "{text}");
         }
     }
 }

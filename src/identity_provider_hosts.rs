@@ -1,8 +1,6 @@
 //! The hosts that identity providers may have, if whoever runs the function limits them.
 
-use url::Url;
-
-use crate::https_url;
+use crate::https_url::HttpsUrl;
 use crate::text::quote;
 
 /// Environment variable of the function with the hosts, separated by commas. Absent or empty: any host.
@@ -23,8 +21,8 @@ impl IdentityProviderHosts {
             let host = entry.to_ascii_lowercase();
             let domain = host.strip_prefix("*.").unwrap_or(&host);
             let is_name = !domain.contains('*');
-            let is_domain =
-                is_name && Url::parse(&format!("https://{domain}/")).is_ok_and(|url| url.domain() == Some(domain));
+            let is_host = |url: HttpsUrl| url.parsed().domain() == Some(domain);
+            let is_domain = is_name && HttpsUrl::parse(format!("https://{domain}/")).is_ok_and(is_host);
             is_domain.then_some(host).ok_or_else(|| {
                 format!(
                     "the function's environment variable `{IDENTITY_PROVIDER_HOSTS_VARIABLE}` has the entry {}, which is \
@@ -37,10 +35,8 @@ impl IdentityProviderHosts {
     }
 
     /// Returns the reason why a URL must not be called, as the end of a sentence, or `None` if it may be.
-    #[must_use]
-    pub(crate) fn objection(&self, url: &str) -> Option<String> {
-        let url = https_url::parse(url).ok();
-        let host = url.as_ref().and_then(Url::host_str).unwrap_or_default();
+    pub(crate) fn problem(&self, url: &HttpsUrl) -> Option<String> {
+        let host = url.parsed().host_str().unwrap_or_default();
         let is_host = |allowed: &String| match allowed.strip_prefix('*') {
             Some(end) => host.len() > end.len() && host.ends_with(end),
             None => host == allowed,
@@ -63,10 +59,11 @@ mod tests {
     #[test]
     fn a_host_is_allowed_by_its_name_or_by_the_domain_above_it() {
         let hosts = IdentityProviderHosts::parse(" IdP.example.com, *.okta.com ,").unwrap();
+        let problem = |url: &str| hosts.problem(&HttpsUrl::parse(url).unwrap());
         for url in
             ["https://idp.example.com/a", "https://idp.EXAMPLE.com:8443", "https://a.okta.com", "https://a.b.okta.com"]
         {
-            assert_eq!(hosts.objection(url), None, "{url}");
+            assert_eq!(problem(url), None, "{url}");
         }
         for url in [
             "https://okta.com",
@@ -78,11 +75,12 @@ mod tests {
             "https://[::1]/",
             "no URL",
         ] {
-            assert!(hosts.objection(url).is_some(), "{url}");
+            assert!(HttpsUrl::parse(url).map_or(true, |url| hosts.problem(&url).is_some()), "{url}");
         }
-        let objection = hosts.objection("https://example.org").unwrap();
-        assert!(objection.starts_with("its host example.org is not one that"), "{objection}");
-        assert_eq!(IdentityProviderHosts::parse(" , ").unwrap().objection("https://example.org"), None);
+        let problem = problem("https://example.org").unwrap();
+        assert!(problem.starts_with("its host example.org is not one that"), "{problem}");
+        let any = IdentityProviderHosts::parse(" , ").unwrap();
+        assert_eq!(any.problem(&HttpsUrl::parse("https://example.org").unwrap()), None);
     }
 
     #[test]

@@ -26,7 +26,7 @@ pub struct Job<'a> {
     /// The ids from which names, tokens and ownership follow.
     pub requester: &'a Requester,
     /// The operation.
-    pub request_type: RequestType,
+    pub(crate) request_type: RequestType,
     /// When the operation was requested, if that is known.
     pub requested_at: Option<SystemTime>,
     /// The time at which work has to stop.

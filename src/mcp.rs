@@ -25,14 +25,16 @@ mod events;
 mod origin;
 mod outcome;
 mod tools;
-pub mod url;
+pub(crate) mod url;
 mod wire;
 
 pub use access::{Access, Credential};
-pub use answer::LastResponse;
+pub(crate) use answer::LastResponse;
 use client::Client;
-pub use origin::PlatformRefusal;
-pub use outcome::{Call, Catalogue, Failure, Refusal, Tried};
+pub(crate) use origin::PlatformRefusal;
+pub use outcome::Refusal;
+pub(crate) use outcome::{Call, Catalogue, Failure};
+pub use url::ServerUrl;
 
 /// The maximum time of one attempt. The platform reports a cold start after up to 30 s, and one more exchange has to
 /// fit behind it.
@@ -40,23 +42,23 @@ const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(45);
 /// The maximum time of one call of a tool, which waits for what is behind the server.
 const CALL_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// Lists all tools of the server at `url`, in a session of its own that is ended afterwards. May run twice.
-pub async fn catalogue(context: &Context, url: &str, access: impl Into<Access>) -> Result<Catalogue, Refusal> {
-    let mut client = Client::new(context, url, access.into());
+/// Lists all tools of the server, in a session of its own that is ended afterwards. May run twice.
+pub async fn catalogue(context: &Context, server: &ServerUrl, access: impl Into<Access>) -> Result<Catalogue, Refusal> {
+    let mut client = Client::new(context, server, access.into());
     let listed = list(&mut client).await;
     client.end().await;
     listed
 }
 
 /// Does the same, and calls a tool in the same session if the catalogue `admits` it. May run twice, and so may the tool.
-pub async fn catalogue_and_call(
+pub(crate) async fn catalogue_and_call(
     context: &Context,
-    url: &str,
+    server: &ServerUrl,
     access: impl Into<Access>,
     call: &Call,
     admits: impl Fn(&Catalogue) -> bool,
 ) -> Result<Catalogue, Failure> {
-    let mut client = Client::new(context, url, access.into());
+    let mut client = Client::new(context, server, access.into());
     let proven = match list(&mut client).await {
         Ok(catalogue) if admits(&catalogue) => try_call(&mut client, call).await.map(|()| catalogue),
         listed => listed.map_err(Failure::List),
@@ -80,9 +82,9 @@ async fn try_call(client: &mut Client, Call { tool, arguments }: &Call) -> Resul
 pub struct Session(Client);
 
 impl Session {
-    /// Opens a session with the server at `url`. The caller has to end it.
-    pub async fn open(context: &Context, url: &str, access: impl Into<Access>) -> Result<Self, Refusal> {
-        let mut client = Client::new(context, url, access.into());
+    /// Opens a session with the server. The caller has to end it.
+    pub async fn open(context: &Context, server: &ServerUrl, access: impl Into<Access>) -> Result<Self, Refusal> {
+        let mut client = Client::new(context, server, access.into());
         client.open().await?;
         Ok(Self(client))
     }

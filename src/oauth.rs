@@ -1,12 +1,13 @@
 //! A client of an OAuth2 identity provider: discovery, a token by client credentials, and the token's claims about its
 //! bearer.
 
-pub mod client;
+pub(crate) mod client;
 mod discovery;
 mod request;
 mod token;
 
-pub(crate) use discovery::DiscoveryFields;
-pub use discovery::{Discovery, Metadata, discover, discovery_url};
+pub use discovery::{Discovery, discover};
+pub(crate) use discovery::{DiscoveryFields, Metadata, discovery_url, live_url};
 pub(crate) use request::{RETRY_TIMEOUT, is_passing};
-pub use token::{Claims, ClientCredentials, Token, mint};
+pub(crate) use token::{Claims, Token};
+pub use token::{ClientCredentials, mint};

@@ -14,7 +14,7 @@ use crate::http::exchange;
 use crate::text::cut;
 
 /// "The response body can be up to 4096 bytes" (CloudFormation user guide, custom resource response objects).
-pub const BODY_BYTES_MAX: usize = 4096;
+pub(crate) const BODY_BYTES_MAX: usize = 4096;
 
 /// The maximum number of attempts to deliver one answer. Their pauses take at most 24 s, which is within the time that
 /// the handler reserves.
@@ -24,7 +24,7 @@ const BACKOFF_MIN: Duration = Duration::from_millis(250);
 
 /// The answer to CloudFormation.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Answer {
+pub(crate) enum Answer {
     /// The operation succeeded. The attributes are for `Fn::GetAtt`.
     Success {
         /// The identifier of the resource that exists now.
@@ -58,8 +58,7 @@ struct Body<'a> {
 
 /// Encodes the answer as JSON of at most [`BODY_BYTES_MAX`] bytes. A Reason is cut to fit. Data is never dropped: an
 /// answer whose attributes do not fit becomes a FAILED that says so.
-#[must_use]
-pub fn encode(answer: &Answer, recipient: &Recipient) -> Vec<u8> {
+pub(crate) fn encode(answer: &Answer, recipient: &Recipient) -> Vec<u8> {
     let none = BTreeMap::new();
     match answer {
         Answer::Success { physical_id, attributes } => {
@@ -118,7 +117,11 @@ impl fmt::Display for DeliveryError {
 }
 
 /// Sends the body. May run twice: CloudFormation uses the first answer to a request and ignores later ones.
-pub async fn deliver(connector: &SharedHttpConnector, url: &ResponseUrl, body: Vec<u8>) -> Result<(), DeliveryError> {
+pub(crate) async fn deliver(
+    connector: &SharedHttpConnector,
+    url: &ResponseUrl,
+    body: Vec<u8>,
+) -> Result<(), DeliveryError> {
     // The URL is signed for an empty content type; another one is refused as SignatureDoesNotMatch.
     let headers = [("content-type", String::new()), ("content-length", body.len().to_string())];
     let mut pause = BACKOFF_MIN;

@@ -13,18 +13,17 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use url::{Host, Url};
 
-use crate::https_url;
+use crate::https_url::HttpsUrl;
 
 const LOOPBACK: &str = "a loopback address";
 
-/// Returns the reason why the function does not call a URL that a template or a document names, as far as the text
-/// tells. The reason completes "…, which": "is a local address". Returns `None` if it calls the URL, unless the host
-/// resolves to a refused address.
-#[must_use]
-pub(crate) fn ssrf_objection(text: &str) -> Option<&'static str> {
-    match https_url::parse(text) {
-        Err(problem) => Some(problem),
-        Ok(url) => refused_host(&url).map(|_| "is a local address"),
+/// Reads a URL that a template or a document names, if the function would call it, as far as the text tells: the host may
+/// still resolve to a refused address. The error completes "…, which": "is a local address".
+pub(crate) fn callable_url(text: impl Into<String>) -> Result<HttpsUrl, &'static str> {
+    let url = HttpsUrl::parse(text)?;
+    match refused_host(url.parsed()) {
+        None => Ok(url),
+        Some(_) => Err("is a local address"),
     }
 }
 
@@ -294,7 +293,7 @@ mod tests {
     #[test]
     fn a_url_from_outside_is_called_by_https_and_not_at_home() {
         for url in ["https://idp.example.com/token", "https://10.0.0.1:8443/", "https://[2001:db8::1]/"] {
-            assert_eq!(ssrf_objection(url), None, "{url}");
+            assert!(callable_url(url).is_ok(), "{url}");
         }
         for url in [
             "http://idp.example.com/token",
@@ -325,7 +324,7 @@ mod tests {
             "/token",
             "",
         ] {
-            assert!(ssrf_objection(url).is_some(), "{url}");
+            assert!(callable_url(url).is_err(), "{url}");
         }
     }
 

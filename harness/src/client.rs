@@ -7,7 +7,7 @@ use cloudformation::StackResource;
 use emulator::aws::Aws;
 use emulator::service::Principal;
 use provisioner::aws::Context;
-use provisioner::mcp::{Access, Credential, Refusal, Session};
+use provisioner::mcp::{Access, Credential, Refusal, ServerUrl, Session};
 use provisioner::oauth::{self, ClientCredentials, Discovery};
 use provisioner::sensitive::{Mask, Sensitive};
 use provisioner::wait::Deadline;
@@ -56,7 +56,8 @@ pub async fn call(
     };
     let headers = demanded_headers(aws, resource, parameters);
     let access = Access { credential, headers, caller: "local".to_owned() };
-    let opened = Session::open(&context, &url, access).await.map_err(|refusal| said(&refusal));
+    let server = ServerUrl::parse(&url).map_err(|problem| format!("{url} {problem}"))?;
+    let opened = Session::open(&context, &server, access).await.map_err(|refusal| said(&refusal));
     if is_locked(resource) {
         return match opened {
             Err(words) if words.contains(POLICY_DENIAL) => {
@@ -140,7 +141,8 @@ async fn token(
         scopes: if scopes.is_empty() { list("GatewayOAuthProviderScopes").collect() } else { scopes },
         parameters: parameters_of(given("GatewayOAuthCustomParameters")),
     };
-    let (deadline, discovery) = (Deadline::after(TOKEN_TIMEOUT), Discovery::of_live("stack", discovery_url));
+    let deadline = Deadline::after(TOKEN_TIMEOUT);
+    let discovery = Discovery::of_live("stack", discovery_url).map_err(|error| error.to_string())?;
     let metadata = oauth::discover(context, deadline, &discovery).await.map_err(|error| error.to_string())?;
     let token = oauth::mint(context, deadline, &Mask::default(), &metadata, &client)
         .await

@@ -23,6 +23,7 @@ use super::{gateway_id, none_if_not_found};
 use crate::denial::Denial;
 use crate::error::Error;
 use crate::job::Job;
+use crate::mcp::ServerUrl;
 
 /// Words in a status reason that mean that another attempt fails, too: the runtime takes the other kind of credential
 /// ("Authorization method mismatch", in the runtime's words), or the list of tools itself is at fault.
@@ -244,6 +245,11 @@ pub(crate) fn mcp_server(live: &GetGatewayTargetOutput) -> Option<&McpServerTarg
         Some(TargetConfiguration::Mcp(McpTargetConfiguration::McpServer(server))) => Some(server),
         _ => None,
     }
+}
+
+/// Returns the URL of the MCP server behind a target.
+pub(crate) fn server_url(live: &GetGatewayTargetOutput) -> Option<ServerUrl> {
+    mcp_server(live).and_then(|server| ServerUrl::parse(server.endpoint()).ok())
 }
 
 #[cfg(test)]

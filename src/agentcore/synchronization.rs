@@ -28,17 +28,23 @@ pub(crate) fn can_synchronize(live: &GetGatewayTargetOutput) -> bool {
     })
 }
 
-/// Lets the gateway list the server's tools again, and waits until it has. Repeats a synchronization that failed, if
-/// another attempt may succeed. May run twice.
+/// Lets the gateway list the server's tools again, and waits until it has. May run twice.
 pub(crate) async fn synchronize(job: &Job<'_>, target: &TargetRef) -> Result<GetGatewayTargetOutput, Error> {
+    let live = attempt(job, target).await?;
+    if live.phase() == Phase::Ready { Ok(live) } else { Err(failure(job, target, &live).await) }
+}
+
+/// Lets the gateway list the server's tools again, and returns the target as that left it. Repeats a synchronization that
+/// failed, if another attempt may succeed. May run twice.
+///
+/// # Errors
+/// The target was deleted, or AWS refuses a call.
+pub(crate) async fn attempt(job: &Job<'_>, target: &TargetRef) -> Result<GetGatewayTargetOutput, Error> {
     let mut repeats = Repeats::after(GatewayTarget::REPEATS);
     loop {
         let live = synchronize_once(job, target).await?;
-        if live.phase() == Phase::Ready {
+        if live.phase() == Phase::Ready || !GatewayTarget::may_pass(&live) || !repeats.again(job).await {
             return Ok(live);
-        }
-        if !GatewayTarget::may_pass(&live) || !repeats.again(job).await {
-            return Err(failure(job, target, &live).await);
         }
     }
 }

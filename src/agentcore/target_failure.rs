@@ -4,13 +4,13 @@ use aws_sdk_bedrockagentcorecontrol::operation::get_gateway_target::GetGatewayTa
 use aws_sdk_bedrockagentcorecontrol::types::CredentialProviderType;
 
 use super::gateway::Gateway;
-use super::gateway_target::{GatewayTarget, TargetRef, mcp_server};
+use super::gateway_target::{GatewayTarget, TargetRef, server_url};
 use super::provisioned::Provisioned;
 use super::waiters::{Live, Phase};
 use crate::denial::Denial;
 use crate::error::Error;
 use crate::job::Job;
-use crate::mcp::url::RuntimeUrl;
+use crate::mcp::ServerUrl;
 
 /// Explains the failure of a target's last operation.
 pub(crate) async fn failure(job: &Job<'_>, target: &TargetRef, live: &GetGatewayTargetOutput) -> Error {
@@ -35,8 +35,8 @@ async fn advice(job: &Job<'_>, target: &TargetRef, live: &GetGatewayTargetOutput
     }
     let outbound = live.credential_provider_configurations().first();
     let outbound = outbound.map(|configuration| configuration.credential_provider_type().clone());
-    let runtime = mcp_server(live).and_then(|server| RuntimeUrl::parse(server.endpoint()));
-    match (outbound, runtime) {
+    let server = server_url(live);
+    match (outbound, server.as_ref().and_then(ServerUrl::runtime)) {
         (Some(CredentialProviderType::GatewayIamRole), Some(runtime)) => {
             // The gateway is read for the sentence only: without it, the role stays unnamed.
             let gateway = Gateway::get(job, &target.gateway_id).await.ok().flatten();

@@ -5,6 +5,7 @@ use aws_sdk_bedrockagentcorecontrol::types::CustomJwtAuthorizerConfiguration;
 
 use crate::code::Code;
 use crate::error::Error;
+use crate::https_url::HttpsUrl;
 use crate::oauth::{self, Claims, Token};
 use crate::text::quote;
 
@@ -13,7 +14,7 @@ const MISMATCH: Code = Code::ClaimMismatch;
 const ALGORITHM: &str = "RS256";
 
 /// Returns the token's claims, if AgentCore can verify the token.
-pub fn verifiable(token: &Token) -> Result<&Claims, Error> {
+pub(crate) fn verifiable(token: &Token) -> Result<&Claims, Error> {
     let Some(claims) = &token.claims else {
         let sentence =
             format!("the IdP gave an opaque or encrypted token, which no authorizer can check; {}", token.jwt_advice());
@@ -32,16 +33,16 @@ pub fn verifiable(token: &Token) -> Result<&Claims, Error> {
 
 /// Says why `authorizer`, which belongs to a `what` (`runtime`, `gateway`), would not accept a token of `client_id`
 /// with these claims. `issuer` is the one that the authorizer's discovery document names.
-pub fn compare(
+pub(crate) fn compare(
     authorizer: &CustomJwtAuthorizerConfiguration,
-    issuer: &str,
+    issuer: &HttpsUrl,
     client_id: &str,
     claims: &Claims,
     what: &str,
 ) -> Result<(), Error> {
     let comparison = Comparison { authorizer, client_id, claims, what };
     let mismatch = comparison
-        .issuer(issuer)
+        .issuer(issuer.as_str())
         .or_else(|| comparison.audience())
         .or_else(|| comparison.client())
         .or_else(|| comparison.custom_claim())
@@ -180,18 +181,20 @@ fn issuer_advice(token: &str, document: &str, what: &str) -> String {
 }
 
 /// The content of a Microsoft Entra issuer. Version 1 tokens are issued by another host than version 2 tokens.
-struct Entra<'a> {
-    tenant: &'a str,
+struct Entra {
+    tenant: String,
     version: u8,
 }
 
-impl<'a> Entra<'a> {
-    fn of(issuer: &'a str) -> Option<Self> {
-        let (path, version) = match issuer.strip_prefix("https://sts.windows.net/") {
-            Some(path) => (path, 1),
-            None => (issuer.strip_prefix("https://login.microsoftonline.com/")?, 2),
+impl Entra {
+    fn of(issuer: &str) -> Option<Self> {
+        let url = HttpsUrl::parse(issuer).ok()?;
+        let version = match url.parsed().host_str()? {
+            "sts.windows.net" => 1,
+            "login.microsoftonline.com" => 2,
+            _ => return None,
         };
-        Some(Self { tenant: path.split('/').next()?, version })
+        Some(Self { tenant: url.parsed().path_segments()?.next()?.to_owned(), version })
     }
 
     fn discovery_url(&self) -> String {

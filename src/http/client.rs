@@ -105,8 +105,7 @@ impl HttpsClient {
 
     /// Returns the connector for hosts that a template or a document names: refuses to connect to addresses that only
     /// the function can reach.
-    #[must_use]
-    pub fn guarded(&self) -> HttpsConnector {
+    pub(crate) fn guarded(&self) -> HttpsConnector {
         HttpsConnector { client: self.clone(), is_guarded: true }
     }
 
@@ -222,7 +221,7 @@ mod tests {
     }
 
     async fn get(connector: &SharedHttpConnector, url: &str, limit: Duration) -> Result<super::super::Reply, NoReply> {
-        exchange(connector, "GET", url, &[], Vec::new(), limit).await
+        exchange(connector, "GET", &url.parse().unwrap(), &[], Vec::new(), limit).await
     }
 
     /// Reads a request's head from the next connection.
@@ -303,7 +302,8 @@ mod tests {
         let (listener, origin) = listener().await;
         let client = open();
         let asking = async {
-            let request = request("POST", &origin, [("accept", "text/event-stream".to_owned())], b"{}".to_vec());
+            let url = origin.parse().unwrap();
+            let request = request("POST", &url, [("accept", "text/event-stream".to_owned())], b"{}".to_vec());
             let mut body = client.call(request.unwrap()).await.unwrap().into_body();
             body.frame().await.unwrap().unwrap().into_data().unwrap()
         };

@@ -6,6 +6,8 @@ use hyper_util::client::proxy::matcher::Matcher;
 use reqwest::{ClientBuilder, NoProxy, Proxy};
 use url::Url;
 
+use crate::https_url::{self, Form};
+
 /// The variables for each kind of URL, each in the order in which the first that is set counts.
 const HTTPS: [&str; 2] = ["HTTPS_PROXY", "https_proxy"];
 const HTTP: [&str; 2] = ["HTTP_PROXY", "http_proxy"];
@@ -43,7 +45,7 @@ impl Proxies {
         let proxy = |names| match first(names) {
             None => Ok(None),
             // The value may contain a password, so that the sentence does not quote it.
-            Some((name, value)) => parse(&value).map(Some).ok_or_else(|| {
+            Some((name, value)) => parse(&value).map(Some).map_err(|_| {
                 format!(
                     "the environment variable `{name}` is not the address of an HTTP proxy; use \
                      `http://<host>:<port>`, or remove the variable"
@@ -79,10 +81,9 @@ impl Proxies {
 }
 
 /// Parses a proxy's address. One without a scheme is an http address.
-fn parse(text: &str) -> Option<Url> {
-    let is_plain = !text.contains(char::is_whitespace) && !text.contains('\\');
+fn parse(text: &str) -> Result<Url, &'static str> {
     let text = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
-    Url::parse(&text).ok().filter(|url| is_plain && matches!(url.scheme(), "http" | "https") && url.host().is_some())
+    https_url::parse(&text, Form::Proxy)
 }
 
 #[cfg(test)]

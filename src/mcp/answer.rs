@@ -109,8 +109,7 @@ impl LastResponse {
     }
 
     /// Returns true if the content type is one that MCP has.
-    #[must_use]
-    pub fn may_be_mcp(&self) -> bool {
+    pub(crate) fn may_be_mcp(&self) -> bool {
         [JSON, EVENT_STREAM].contains(&self.content_type.as_str())
     }
 

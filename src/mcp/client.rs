@@ -15,6 +15,7 @@ use super::answer::{LastResponse, Unread, read};
 use super::origin::PlatformRefusal;
 use super::outcome::{Catalogue, Refusal, Tried};
 use super::tools::{Pages, Tools};
+use super::url::ServerUrl;
 use super::wire::Wire;
 use crate::aws::Context;
 use crate::http::NoReply;
@@ -112,9 +113,9 @@ pub(super) struct Client {
 }
 
 impl Client {
-    pub(super) fn new(context: &Context, url: &str, access: Access) -> Self {
+    pub(super) fn new(context: &Context, server: &ServerUrl, access: Access) -> Self {
         Self {
-            wire: Wire::new(context, url, access),
+            wire: Wire::new(context, server, access),
             tried: Vec::new(),
             left: REVISIONS.into(),
             has_followed: false,

@@ -9,7 +9,7 @@ use super::url::Place;
 
 /// The subject of a refusal by AgentCore itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PlatformRefusal {
+pub(crate) enum PlatformRefusal {
     /// The caller is not allowed to call.
     Denied,
     /// There are too many calls.
@@ -53,8 +53,7 @@ const RECEIVED: &str = "Received error (";
 
 impl LastResponse {
     /// Returns the subject of a refusal, if it certainly comes from AgentCore itself.
-    #[must_use]
-    pub fn platform_refusal(&self, place: Place) -> Option<PlatformRefusal> {
+    pub(crate) fn platform_refusal(&self, place: Place) -> Option<PlatformRefusal> {
         if place == Place::Elsewhere || self.container_status().is_some() {
             return None;
         }
@@ -70,15 +69,13 @@ impl LastResponse {
     }
 
     /// Returns the HTTP status with which the container refused, if the platform passes on no more of it.
-    #[must_use]
-    pub fn container_status(&self) -> Option<u16> {
+    pub(crate) fn container_status(&self) -> Option<u16> {
         let (_, rest) = self.text.split_once(RECEIVED)?;
         rest.split(')').next()?.trim().parse().ok()
     }
 
     /// Returns the HTTP status with which the server refused, whatever status the platform put in its place.
-    #[must_use]
-    pub fn server_status(&self) -> u16 {
+    pub(crate) fn server_status(&self) -> u16 {
         self.container_status().unwrap_or(self.status)
     }
 
@@ -104,8 +101,7 @@ impl LastResponse {
     }
 
     /// Returns the meaning of status and code, if they come from AgentCore (developer guide, MCP protocol contract).
-    #[must_use]
-    pub fn of_codes(&self) -> Option<PlatformRefusal> {
+    pub(crate) fn of_codes(&self) -> Option<PlatformRefusal> {
         match (self.status, self.rpc_code) {
             // One code for both, told apart by AWS's few words for throttling.
             (402, _) => Some(QuotaExceeded),

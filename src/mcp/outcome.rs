@@ -21,7 +21,7 @@ pub struct Catalogue {
 
 /// A call of one tool.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Call {
+pub(crate) struct Call {
     /// The tool's name.
     pub tool: String,
     /// The arguments.
@@ -30,7 +30,7 @@ pub struct Call {
 
 /// The reason why a server is not proven to work.
 #[derive(Clone, Debug)]
-pub enum Failure {
+pub(crate) enum Failure {
     /// The server does not list its tools.
     List(Refusal),
     /// The server lists the tool, and does not answer its call with a result.
@@ -55,13 +55,12 @@ pub struct Refusal {
     /// True if the server had accepted a revision before.
     pub accepted: bool,
     /// The revisions that were refused, with the refusals.
-    pub tried: Vec<Tried>,
+    pub(crate) tried: Vec<Tried>,
 }
 
 impl Failure {
     /// Returns the refusal, if the server refused.
-    #[must_use]
-    pub fn refusal(&self) -> Option<&Refusal> {
+    pub(crate) fn refusal(&self) -> Option<&Refusal> {
         match self {
             Self::List(refusal) | Self::Call(refusal) => Some(refusal),
             Self::Tool(_) | Self::Result(_) => None,
@@ -71,7 +70,7 @@ impl Failure {
 
 /// A revision that was refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Tried {
+pub(crate) struct Tried {
     /// The revision.
     pub revision: &'static str,
     /// The refusal: "HTTP 400, error -32600".

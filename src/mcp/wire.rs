@@ -11,7 +11,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use sha2::{Digest, Sha256};
 
 use super::access::{Access, Credential};
-use super::url::{Destination, Place};
+use super::url::{Destination, Place, ServerUrl};
 use crate::aws::Context;
 use crate::http::{self, NoReply};
 
@@ -33,12 +33,13 @@ pub(super) struct Wire {
 }
 
 impl Wire {
-    pub(super) fn new(context: &Context, url: &str, access: Access) -> Self {
-        let place = Place::of(url);
+    pub(super) fn new(context: &Context, server: &ServerUrl, access: Access) -> Self {
+        let place = server.place();
+        let session = || new_session(server.url().as_str(), &access, context.now());
         Self {
             context: context.clone(),
-            destination: Destination::of(url, &context.endpoints, &context.region),
-            session: (place == Place::Runtime).then(|| new_session(url, &access, context.now())),
+            destination: server.destination(&context.endpoints, &context.region),
+            session: (place == Place::Runtime).then(session),
             access,
             place,
         }
@@ -95,8 +96,12 @@ impl Wire {
             .settings(SigningSettings::default())
             .build()?
             .into();
-        let request =
-            SignableRequest::new(method, &self.destination.url, headers.iter().copied(), SignableBody::Bytes(body))?;
+        let request = SignableRequest::new(
+            method,
+            self.destination.url.as_str(),
+            headers.iter().copied(),
+            SignableBody::Bytes(body),
+        )?;
         let (instructions, _) = sign(request, &parameters)?.into_parts();
         let (signed, _) = instructions.into_parts();
         Ok(signed.into_iter().map(|header| (header.name().to_owned(), header.value().to_owned())).collect())
@@ -149,22 +154,25 @@ mod tests {
             format!("https://{gateway}.cn/mcp"),
             "https://bedrock-agentcore.us-east-1.amazonaws.com/runtimes/x/stopruntimesession".to_owned(),
         ] {
+            // Some of these are refused before that.
+            let Ok(url) = ServerUrl::parse(&url) else { continue };
             let noted = Noted::default();
             let refusal = catalogue(&Context::in_memory(noted.clone()), &url, &Credential::SigV4).await.unwrap_err();
-            assert_eq!(refusal.problem, "only calls of runtimes and gateways are signed", "{url}");
-            assert!(noted.0.lock().unwrap().is_empty(), "{url}");
+            assert_eq!(refusal.problem, "only calls of runtimes and gateways are signed", "{url:?}");
+            assert!(noted.0.lock().unwrap().is_empty(), "{url:?}");
         }
         let noted = Noted::default();
         let url = format!("https://{gateway}/mcp");
-        catalogue(&Context::in_memory(noted.clone()), &url, &Credential::SigV4).await.unwrap_err();
+        let server = ServerUrl::parse(&url).unwrap();
+        catalogue(&Context::in_memory(noted.clone()), &server, &Credential::SigV4).await.unwrap_err();
         let calls = noted.0.lock().unwrap().clone();
         assert!(calls[0].starts_with(&url) && calls[0].contains("authorization"), "{calls:?}");
     }
 
     #[tokio::test]
     async fn a_server_at_a_refused_address_is_refused_for_good() {
-        let url = "https://mcp.example.com/mcp";
-        let refusal = catalogue(&Context::in_memory(Home), url, &Credential::Nothing).await.unwrap_err();
+        let url = ServerUrl::parse("https://mcp.example.com/mcp").unwrap();
+        let refusal = catalogue(&Context::in_memory(Home), &url, &Credential::Nothing).await.unwrap_err();
         assert!(!refusal.transient && refusal.seen.is_none(), "{refusal:?}");
         assert!(refusal.problem.starts_with("its host mcp.example.com resolves to 127.0.0.1, "), "{refusal:?}");
     }

@@ -39,9 +39,9 @@ pub(crate) struct ClientFields {
 
 /// A client that can ask for tokens.
 #[derive(Clone, Debug)]
-pub struct Client {
+pub(crate) struct Client {
     /// Its id at the IdP.
-    pub client_id: String,
+    id: String,
     /// Its secret.
     pub secret: ClientSecret,
     scopes: Vec<String>,
@@ -50,7 +50,7 @@ pub struct Client {
 
 /// The source of a client's secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ClientSecret {
+pub(crate) enum ClientSecret {
     /// In the template, by a NoEcho parameter.
     Given(Sensitive),
     /// In Secrets Manager, under a key of a JSON object.
@@ -76,16 +76,16 @@ impl ClientFields {
             };
             Error::property("ClientSecretId", problem)
         })?;
-        let client_id = self.client_id.ok_or_else(|| Error::missing_property("ClientId"))?;
-        Ok(Client { client_id, secret, scopes: self.scopes, parameters: self.parameters })
+        let id = self.client_id.ok_or_else(|| Error::missing_property("ClientId"))?;
+        Ok(Client { id, secret, scopes: self.scopes, parameters: self.parameters })
     }
 }
 
 impl Client {
     /// Returns the client's part of a token request. Reads the stored secret.
-    pub async fn credentials(&self, job: &Job<'_>) -> Result<ClientCredentials, Error> {
+    pub(crate) async fn credentials(&self, job: &Job<'_>) -> Result<ClientCredentials, Error> {
         Ok(ClientCredentials {
-            client_id: self.client_id.clone(),
+            client_id: self.id.clone(),
             client_secret: self.secret.value(job).await?,
             scopes: self.scopes.clone(),
             parameters: self.parameters.clone(),
@@ -115,7 +115,7 @@ impl ClientSecret {
     }
 
     /// Returns the secret itself. Reads it from Secrets Manager if it is stored there.
-    pub async fn value(&self, job: &Job<'_>) -> Result<Sensitive, Error> {
+    pub(crate) async fn value(&self, job: &Job<'_>) -> Result<Sensitive, Error> {
         match self {
             Self::Given(secret) => Ok(secret.clone()),
             Self::Stored { secret_id, key } => {

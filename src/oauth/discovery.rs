@@ -10,10 +10,10 @@ use crate::aws::Context;
 use crate::code::Code;
 use crate::error::Error;
 use crate::http::{NoReply, exchange};
-use crate::https_url;
+use crate::https_url::HttpsUrl;
 use crate::json::{self, text, texts};
 use crate::properties::PropertySet;
-use crate::ssrf::ssrf_objection;
+use crate::ssrf::callable_url;
 use crate::text::quote;
 use crate::wait::Deadline;
 
@@ -26,28 +26,28 @@ const OPENID: &str = "/.well-known/openid-configuration";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Discovery {
     /// The address.
-    pub url: String,
+    pub(crate) url: HttpsUrl,
     /// The property that gives the address, for sentences: `` `Issuer` ``, ``the gateway's `DiscoveryUrl` ``.
-    pub given_by: String,
+    pub(crate) given_by: String,
     /// The issuer that the template names in addition to the address.
-    pub issuer: Option<String>,
+    pub(crate) issuer: Option<HttpsUrl>,
 }
 
 /// The content of a discovery document (OpenID Connect Discovery 1.0, RFC 8414).
 #[derive(Clone, Debug)]
 pub struct Metadata {
     /// The issuer that tokens must name.
-    pub issuer: String,
+    pub(crate) issuer: HttpsUrl,
     /// The endpoint that issues tokens. An issuer that only signs does not have one: Kubernetes, EKS, GitHub Actions.
-    pub token_endpoint: Option<String>,
-    /// The page on which users sign in, if the IdP has one.
-    pub authorization_endpoint: Option<String>,
+    pub(crate) token_endpoint: Option<HttpsUrl>,
+    /// The page on which users sign in, if the IdP has one. The function does not call it.
+    pub(crate) authorization_endpoint: Option<String>,
     /// The document's words about clients that sign users in.
-    pub sign_in: SignIn,
+    pub(crate) sign_in: SignIn,
     /// True if the token endpoint takes the client secret as HTTP Basic credentials.
-    pub basic: bool,
+    pub(crate) basic: bool,
     /// The other ways in which clients authenticate, if the document lists no way to send a client secret.
-    pub secretless_methods: Option<Vec<String>>,
+    pub(crate) secretless_methods: Option<Vec<String>>,
     /// The algorithms that sign ID tokens, if the document names them. Access tokens may be signed otherwise.
     id_token_algorithms: Option<Vec<String>>,
     source: Discovery,
@@ -55,7 +55,7 @@ pub struct Metadata {
 
 /// The offers of an IdP to clients that sign users in.
 #[derive(Clone, Copy, Debug)]
-pub struct SignIn {
+pub(crate) struct SignIn {
     /// True if a client can register itself (RFC 7591).
     pub registers_clients: bool,
     /// True if the id of a client can be the URL of a document about it (OAuth client id metadata documents).
@@ -100,17 +100,17 @@ impl SignIn {
 
 impl Metadata {
     /// Returns what is known of a server whose token endpoint was given without a document.
-    #[must_use]
-    pub fn of_server(issuer: &str, token_endpoint: &str) -> Self {
+    pub(crate) fn of_server(issuer: HttpsUrl, token_endpoint: HttpsUrl) -> Self {
+        let source = Discovery { url: issuer.clone(), given_by: Discovery::property_of("server"), issuer: None };
         Self {
-            issuer: issuer.to_owned(),
-            token_endpoint: Some(token_endpoint.to_owned()),
+            issuer,
+            token_endpoint: Some(token_endpoint),
             authorization_endpoint: None,
             sign_in: SignIn { registers_clients: false, takes_client_documents: false, lists_s256: false },
             basic: true,
             secretless_methods: None,
             id_token_algorithms: None,
-            source: Discovery::of_live("server", issuer),
+            source,
         }
     }
 
@@ -118,8 +118,8 @@ impl Metadata {
     ///
     /// # Errors
     /// The document names no such endpoint, or none that takes a secret.
-    pub fn token_endpoint(&self) -> Result<&str, Error> {
-        self.token_endpoint.as_deref().ok_or_else(|| {
+    pub(crate) fn token_endpoint(&self) -> Result<&HttpsUrl, Error> {
+        self.token_endpoint.as_ref().ok_or_else(|| {
             let problem = "whose document has no `token_endpoint`: the issuer signs tokens and gives none to clients; leave \
                            the client out, or give the discovery URL of an IdP that has clients";
             Error::unverified(Code::DiscoveryInvalid, self.source.gives(problem))
@@ -130,40 +130,38 @@ impl Metadata {
     ///
     /// # Errors
     /// Names the ways that the document lists.
-    pub fn check_takes_secrets(&self) -> Result<(), Error> {
+    pub(crate) fn check_takes_secrets(&self) -> Result<(), Error> {
         let Some(methods) = &self.secretless_methods else { return Ok(()) };
         let listed = if methods.is_empty() { "none".to_owned() } else { methods.join(", ") };
         let sentence = format!(
             "the IdP {} takes no client secrets: `token_endpoint_auth_methods_supported` is {listed}; allow the client \
              client_secret_basic or client_secret_post at the IdP, or use another IdP",
-            quote(&self.issuer)
+            quote(self.issuer.as_str())
         );
         Err(Error::unverified(Code::ClientSecretNotTaken, sentence))
     }
 
     /// Logs [`Self::signing_doubt`] where no answer can carry it.
-    pub fn log_signing_doubt(&self) {
+    pub(crate) fn log_signing_doubt(&self) {
         if let Some(doubt) = self.signing_doubt() {
             warn!(doubt, "AgentCore may not accept the issuer's tokens");
         }
     }
 
     /// Returns a warning for the case that no token was seen and the document does not say if AgentCore can verify one.
-    #[must_use]
-    pub fn signing_doubt(&self) -> Option<String> {
+    pub(crate) fn signing_doubt(&self) -> Option<String> {
         let algorithms = self.id_token_algorithms.as_ref().filter(|it| !it.iter().any(|it| it == "RS256"))?;
         Some(format!(
             "{} signs ID tokens with {}; AgentCore verifies RS256, and no token was seen that would show what access \
              tokens are signed with",
-            quote(&self.issuer),
+            quote(self.issuer.as_str()),
             algorithms.join(", ")
         ))
     }
 }
 
 /// Returns the address of the discovery document of `issuer`.
-#[must_use]
-pub fn discovery_url(issuer: &str) -> String {
+pub(crate) fn discovery_url(issuer: &str) -> String {
     format!("{}{OPENID}", issuer.trim_end_matches('/'))
 }
 
@@ -190,9 +188,9 @@ impl DiscoveryFields {
 impl Discovery {
     /// Returns the document at the `DiscoveryUrl` that a template gives, or the one that every OpenID provider has
     /// below its `Issuer`. `selector` is the property and the value that ask for one.
-    pub fn new(selector: &str, url: Option<String>, issuer: Option<String>) -> Result<Self, Error> {
+    pub(crate) fn new(selector: &str, url: Option<String>, issuer: Option<String>) -> Result<Self, Error> {
         let (property, url, beside) = match (url, issuer) {
-            (Some(url), issuer) => ("DiscoveryUrl", url, issuer),
+            (Some(url), issuer) => ("DiscoveryUrl", url, issuer.as_deref().map(stated_issuer).transpose()?),
             (None, Some(issuer)) if WELL_KNOWN.iter().any(|path| issuer.contains(path)) => {
                 let problem = format!("is {}, a discovery URL; put it into `DiscoveryUrl`", quote(&issuer));
                 return Err(Error::property("Issuer", problem));
@@ -203,51 +201,79 @@ impl Discovery {
                 return Err(Error::property("DiscoveryUrl", problem));
             }
         };
-        if let Some(problem) = problem(&url) {
+        let refuse = |problem: &str| {
             let problem =
                 format!("gives the discovery URL {}, which {problem}; use `https://<issuer>{OPENID}`", quote(&url));
-            return Err(Error::property(property, problem));
-        }
+            Error::property(property, problem)
+        };
+        let url = document_url(&url).map_err(refuse)?;
         Ok(Self { url, given_by: format!("`{property}`"), issuer: beside })
     }
 
     /// Returns the document of something that exists: a `what` (`runtime`, `gateway`).
-    #[must_use]
-    pub fn of_live(what: &str, url: &str) -> Self {
-        Self { url: url.to_owned(), given_by: format!("the {what}'s `DiscoveryUrl`"), issuer: None }
+    ///
+    /// # Errors
+    /// AWS reports another address than an https URL.
+    pub fn of_live(what: &str, url: &str) -> Result<Self, Error> {
+        let given_by = Self::property_of(what);
+        Ok(Self { url: live_url(&given_by, url)?, given_by, issuer: None })
+    }
+
+    fn property_of(what: &str) -> String {
+        format!("the {what}'s `DiscoveryUrl`")
     }
 
     /// Returns true if a document that was usable before has to be read again: the template now names another issuer
     /// for it.
-    #[must_use]
-    pub fn is_restated(&self, old: &Self) -> bool {
+    pub(crate) fn is_restated(&self, old: &Self) -> bool {
         self.url == old.url && self.issuer.is_some() && self.issuer != old.issuer
     }
 
     /// Returns true if the document at this address belongs to `issuer`: "MUST be identical to the Issuer URL that was
-    /// used as the prefix" (OpenID Connect Discovery 1.0, section 4.3). RFC 8414 has the issuer's path behind the
-    /// well-known name (section 3.1).
-    #[must_use]
-    pub fn is_of(&self, issuer: &str) -> bool {
-        let parts = WELL_KNOWN.iter().find_map(|name| self.url.split_once(name));
-        let (host, path) = parts.unwrap_or((&self.url, ""));
-        format!("{}{path}", host.trim_end_matches('/')).trim_end_matches('/') == issuer.trim_end_matches('/')
+    /// used as the prefix" (OpenID Connect Discovery 1.0, section 4.3).
+    pub(crate) fn is_of(&self, issuer: &str) -> bool {
+        self.expected_issuer() == issuer.trim_end_matches('/')
+    }
+
+    /// Returns the issuer whose document is at this address, without a slash at its end. RFC 8414 has the issuer's path
+    /// behind the well-known name (section 3.1). The text counts, and not the normal form, because tokens are compared
+    /// with the issuer character by character.
+    fn expected_issuer(&self) -> String {
+        let url = self.url.as_str();
+        let (host, path) = WELL_KNOWN.iter().find_map(|name| url.split_once(name)).unwrap_or((url, ""));
+        format!("{}{path}", host.trim_end_matches('/')).trim_end_matches('/').to_owned()
     }
 }
 
-/// Returns the reason why a text cannot be the address of a discovery document, or `None` if it can be one.
-fn problem(url: &str) -> Option<&'static str> {
-    if let Some(problem) = ssrf_objection(url) {
-        Some(problem)
-    } else if url.contains(['?', '#']) {
-        Some("has a query or a fragment")
-    } else if url.matches("/.well-known/").count() > 1 {
-        Some("has the well-known path twice")
-    } else if !WELL_KNOWN.iter().any(|path| url.ends_with(path) || url.contains(&format!("{path}/"))) {
-        Some("does not end in a well-known path")
+/// Reads a URL of an identity provider as AWS reports it. `given_by` is what has it: ``the gateway's `DiscoveryUrl` ``.
+pub(crate) fn live_url(given_by: &str, text: &str) -> Result<HttpsUrl, Error> {
+    HttpsUrl::parse(text).map_err(|problem| {
+        let sentence = format!("{given_by} is {}, which {problem}; correct it there", quote(text));
+        Error::unverified(Code::DiscoveryInvalid, sentence)
+    })
+}
+
+/// Reads the address of a discovery document. The error completes "…, which".
+fn document_url(text: &str) -> Result<HttpsUrl, &'static str> {
+    let url = callable_url(text)?;
+    let (parsed, path) = (url.parsed(), url.parsed().path());
+    if parsed.query().is_some() || parsed.fragment().is_some() {
+        Err("has a query or a fragment")
+    } else if path.matches("/.well-known/").count() > 1 {
+        Err("has the well-known path twice")
+    } else if !WELL_KNOWN.iter().any(|name| path.ends_with(name) || path.contains(&format!("{name}/"))) {
+        Err("does not end in a well-known path")
     } else {
-        None
+        Ok(url)
     }
+}
+
+/// Reads the `Issuer` that a template gives in addition to the address.
+fn stated_issuer(text: &str) -> Result<HttpsUrl, Error> {
+    HttpsUrl::parse(text).map_err(|problem| {
+        let problem = format!("is {}, which {problem}; give the issuer that the document names", quote(text));
+        Error::property("Issuer", problem)
+    })
 }
 
 /// Reads the discovery document. Retries for a while if there is no answer.
@@ -260,10 +286,10 @@ async fn read(context: &Context, discovery: &Discovery) -> Result<Metadata, Erro
     let unreachable = |problem: String| Error::unverified(Code::IdpUnreachable, discovery.gives(&problem));
     let accept = [("accept", "application/json".to_owned())];
     let url = &discovery.url;
-    if let Some(objection) = context.identity_provider_hosts.objection(url) {
-        return Err(invalid(format!("which is not called: {objection}")));
+    if let Some(problem) = context.identity_provider_hosts.problem(url) {
+        return Err(invalid(format!("which is not called: {problem}")));
     }
-    let reply = exchange(&context.connectors.guarded, "GET", url, &accept, Vec::new(), TIMEOUT).await;
+    let reply = exchange(&context.connectors.guarded, "GET", url.parsed(), &accept, Vec::new(), TIMEOUT).await;
     let reply = reply.map_err(|problem| match problem {
         NoReply::Refused(refusal) => {
             invalid(format!("which is not called: {refusal}; give the URL at which AgentCore reaches the IdP"))
@@ -289,14 +315,12 @@ async fn read(context: &Context, discovery: &Discovery) -> Result<Metadata, Erro
     let document = json::object(&reply.body)
         .ok_or_else(|| invalid("which is not a JSON document; give the discovery document's URL".to_owned()))?;
     let metadata = discovery.metadata(&document)?;
-    let endpoint = metadata.token_endpoint.as_deref();
-    match endpoint.and_then(|endpoint| Some((endpoint, context.identity_provider_hosts.objection(endpoint)?))) {
+    let endpoint = metadata.token_endpoint.as_ref();
+    match endpoint.and_then(|endpoint| Some((endpoint, context.identity_provider_hosts.problem(endpoint)?))) {
         None => Ok(metadata),
-        Some((endpoint, objection)) => {
-            let endpoint = quote(endpoint);
-            Err(invalid(format!(
-                "whose document has the `token_endpoint` {endpoint}, which is not called: {objection}"
-            )))
+        Some((endpoint, problem)) => {
+            let endpoint = quote(endpoint.as_str());
+            Err(invalid(format!("whose document has the `token_endpoint` {endpoint}, which is not called: {problem}")))
         }
     }
 }
@@ -304,7 +328,7 @@ async fn read(context: &Context, discovery: &Discovery) -> Result<Metadata, Erro
 impl Discovery {
     /// Begins a sentence about the address: `` `Issuer` gives "https://…", which … ``
     fn gives(&self, problem: &str) -> String {
-        format!("{} gives {}, {problem}", self.given_by, quote(&self.url))
+        format!("{} gives {}, {problem}", self.given_by, quote(self.url.as_str()))
     }
 
     /// Reads the document's members, and refuses a document of another issuer. Every endpoint that is given is checked,
@@ -316,16 +340,18 @@ impl Discovery {
                 invalid(format!("whose document has no `{name}`; it is not a complete discovery document"))
             })
         };
-        let public = |name: &str, address: String| match ssrf_objection(&address) {
-            None => Ok(address),
-            Some(objection) => Err(invalid(format!(
-                "whose document has the `{name}` {}, which {objection}; configure the IdP to publish its public https URL \
-                 (Keycloak behind a proxy: `proxy-headers`)",
-                quote(&address)
-            ))),
+        let public = |name: &str, address: String| {
+            callable_url(address.as_str()).map_err(|problem| {
+                invalid(format!(
+                    "whose document has the `{name}` {}, which {problem}; configure the IdP to publish its public https \
+                     URL (Keycloak behind a proxy: `proxy-headers`)",
+                    quote(&address)
+                ))
+            })
         };
         let issuer = required("issuer", document.issuer)?;
         self.check_issuer(&issuer).map_err(invalid)?;
+        let issuer = public("issuer", issuer)?;
         public("jwks_uri", required("jwks_uri", document.jwks_uri)?)?;
         // Without the list, Basic is the default (RFC 8414, section 2).
         let methods = texts(document.token_endpoint_auth_methods_supported).unwrap_or_else(|| vec![BASIC.to_owned()]);
@@ -348,8 +374,7 @@ impl Discovery {
     /// Refuses a document that names another issuer than its own address does, or than the template does.
     fn check_issuer(&self, issuer: &str) -> Result<(), String> {
         if !self.is_of(issuer) && !differs_by_design(issuer) {
-            let lower_case = Self { url: self.url.to_ascii_lowercase(), ..self.clone() };
-            if lower_case.is_of(&issuer.to_ascii_lowercase()) {
+            if self.expected_issuer().eq_ignore_ascii_case(issuer.trim_end_matches('/')) {
                 return Err(format!(
                     "whose document names the issuer {}, which differs in case only; write the address as the document \
                      does, because tokens are compared character by character",
@@ -362,7 +387,7 @@ impl Discovery {
                 quote(issuer)
             ));
         }
-        match self.issuer.as_deref().filter(|beside| !is_same(beside, issuer)) {
+        match self.issuer.as_ref().map(HttpsUrl::as_str).filter(|beside| !is_same(beside, issuer)) {
             None => Ok(()),
             Some(beside) => Err(format!(
                 "whose document names the issuer {}, and `Issuer` is {}; give both of one IdP",
@@ -382,7 +407,7 @@ const ANY_TENANT: &str = "{tenantid}";
 /// Returns true for an issuer whose tokens name another one: Entra's version 1 tokens come from `sts.windows.net`, and
 /// multi-tenant documents carry a placeholder.
 fn differs_by_design(issuer: &str) -> bool {
-    https_url::is_under(issuer, "sts.windows.net") || issuer.contains(ANY_TENANT)
+    HttpsUrl::parse(issuer).is_ok_and(|url| url.is_under("sts.windows.net")) || issuer.contains(ANY_TENANT)
 }
 
 /// Returns true if the issuer that a template names can be that of a document.
@@ -455,6 +480,11 @@ mod tests {
         }
         let refusal = Discovery::new("it", Some("https://h/".to_owned()), None).unwrap_err().to_string();
         assert!(refusal.contains("which does not end in a well-known path"), "{refusal}");
+        let url = "https://h/.well-known/openid-configuration".to_owned();
+        let refusal = Discovery::new("it", Some(url), Some("h".to_owned())).unwrap_err().to_string();
+        assert!(refusal.starts_with("`Issuer` is \"h\", which is not an https URL; give"), "{refusal}");
+        let refusal = Discovery::of_live("gateway", "http://h/").unwrap_err().to_string();
+        assert!(refusal.starts_with("the gateway's `DiscoveryUrl` is \"http://h/\", which is not"), "{refusal}");
         for issuer in ["https://h", "https://h/", "https://h//", "HTTPS://h"] {
             assert!(Discovery::new("it", None, Some(issuer.to_owned())).is_ok(), "{issuer}");
         }

@@ -15,7 +15,7 @@ use crate::aws::Context;
 use crate::code::Code;
 use crate::error::Error;
 use crate::http::{NoReply, Reply, exchange};
-use crate::https_url;
+use crate::https_url::HttpsUrl;
 use crate::json::{self, text};
 use crate::sensitive::{Mask, Sensitive};
 use crate::text::quote;
@@ -43,14 +43,14 @@ pub struct Token {
     /// The token itself.
     pub value: Sensitive,
     /// The claims; `None` for an opaque token.
-    pub claims: Option<Claims>,
+    pub(crate) claims: Option<Claims>,
     /// The issuer, by the discovery document.
-    pub issuer: String,
+    pub(crate) issuer: HttpsUrl,
 }
 
 /// A JWT's claims about itself. They are not verified, because the function got the token from the issuer a moment ago.
 #[derive(Debug)]
-pub struct Claims {
+pub(crate) struct Claims {
     algorithm: String,
     claims: Map<String, Value>,
 }
@@ -94,17 +94,17 @@ async fn ask_for_token(
         form.push(("client_secret".to_owned(), client.client_secret.expose().to_owned()));
     }
     let body = Serializer::new(String::new()).extend_pairs(&form).finish().into_bytes();
-    let reply = exchange(&context.connectors.guarded, "POST", endpoint, &headers, body, TIMEOUT).await;
+    let reply = exchange(&context.connectors.guarded, "POST", endpoint.parsed(), &headers, body, TIMEOUT).await;
     let reply = reply.map_err(|problem| match problem {
         NoReply::Refused(refusal) => {
-            let sentence = format!("the token endpoint {} is not called: {refusal}", quote(endpoint));
+            let sentence = format!("the token endpoint {} is not called: {refusal}", quote(endpoint.as_str()));
             Error::unverified(
                 Code::DiscoveryInvalid,
                 format!("{sentence}; configure the IdP to publish its public URL"),
             )
         }
         NoReply::Silence(problem) => {
-            let sentence = format!("the token endpoint {} cannot be reached: {problem}", quote(endpoint));
+            let sentence = format!("the token endpoint {} cannot be reached: {problem}", quote(endpoint.as_str()));
             Error::unverified(Code::IdpUnreachable, format!("{sentence}; check the function's network"))
         }
     })?;
@@ -113,8 +113,8 @@ async fn ask_for_token(
 
 fn read_token(
     mask: &Mask,
-    endpoint: &str,
-    issuer: &str,
+    endpoint: &HttpsUrl,
+    issuer: &HttpsUrl,
     client: &ClientCredentials,
     reply: &Reply,
 ) -> Result<Token, Error> {
@@ -122,7 +122,7 @@ fn read_token(
         let sentence = format!(
             "{} redirects to {} (HTTP {}), and a client secret is not sent on; let the IdP's document name the final URL as \
              `token_endpoint`",
-            quote(endpoint),
+            quote(endpoint.as_str()),
             quote(&mask.apply_to_foreign(target)),
             reply.status
         );
@@ -134,7 +134,8 @@ fn read_token(
         let (error, description) = (said(answer.error), said(answer.error_description));
         return Err(refused(endpoint, issuer, client, reply.status, &error, &description));
     }
-    let refuse = |problem: String| Err(Error::unverified(Code::TokenRefused, format!("{} {problem}", quote(endpoint))));
+    let refuse =
+        |problem: String| Err(Error::unverified(Code::TokenRefused, format!("{} {problem}", quote(endpoint.as_str()))));
     let Some(token) = text(answer.access_token).map(Sensitive::new) else {
         return refuse("answered without an `access_token`; it is not an OAuth2 token endpoint".to_owned());
     };
@@ -143,7 +144,7 @@ fn read_token(
         let advice = "reduce the claims that the IdP adds";
         return refuse(format!("gave a token of {bytes} bytes, which does not fit into a request's headers; {advice}"));
     }
-    Ok(Token { claims: Claims::decode(token.expose()), value: token, issuer: issuer.to_owned() })
+    Ok(Token { claims: Claims::decode(token.expose()), value: token, issuer: issuer.clone() })
 }
 
 /// The members that are read of a token endpoint's answer (RFC 6749, sections 5.1 and 5.2).
@@ -159,8 +160,8 @@ struct TokenAnswer<'a> {
 
 /// Says why an IdP gave no token, and what to change.
 fn refused(
-    endpoint: &str,
-    issuer: &str,
+    endpoint: &HttpsUrl,
+    issuer: &HttpsUrl,
     client: &ClientCredentials,
     status: u16,
     error: &str,
@@ -190,7 +191,8 @@ fn refused(
     };
     let said = [error, description].into_iter().filter(|it| !it.is_empty()).collect::<Vec<_>>().join(": ");
     let said = if said.is_empty() { format!("HTTP {status}") } else { said };
-    let sentence = format!("{} gave client {} no token ({said}); {advice}", quote(endpoint), quote(&client.client_id));
+    let sentence =
+        format!("{} gave client {} no token ({said}); {advice}", quote(endpoint.as_str()), quote(&client.client_id));
     let code = match status {
         _ if is_client_refused => Code::ClientRefused,
         status if is_passing(status) => Code::IdpUnreachable,
@@ -212,14 +214,13 @@ fn is_client_unknown(error: &str, description: &str) -> bool {
 }
 
 /// Returns true for an issuer of Auth0's own domains, which asks for `audience` where other issuers ask for `resource`.
-fn is_auth0(issuer: &str) -> bool {
-    https_url::is_under(issuer, "auth0.com")
+fn is_auth0(issuer: &HttpsUrl) -> bool {
+    issuer.is_under("auth0.com")
 }
 
 impl Token {
     /// Returns the way to get a JWT from the IdP that gave an opaque token, as the end of a sentence.
-    #[must_use]
-    pub fn jwt_advice(&self) -> &'static str {
+    pub(crate) fn jwt_advice(&self) -> &'static str {
         if is_auth0(&self.issuer) {
             "request a JWT, with Auth0 by setting `audience` in `CustomParameters`"
         } else {
@@ -231,8 +232,7 @@ impl Token {
 
 impl Claims {
     /// Decodes the claims of a signed JWT. Returns `None` for anything else, an encrypted JWT included.
-    #[must_use]
-    pub fn decode(token: &str) -> Option<Self> {
+    pub(crate) fn decode(token: &str) -> Option<Self> {
         let parts: Vec<_> = token.split('.').collect();
         let [header, claims, _signature] = parts.as_slice() else { return None };
         let json = |part: &str| serde_json::from_slice::<Map<String, Value>>(&URL_SAFE_NO_PAD.decode(part).ok()?).ok();
@@ -241,20 +241,17 @@ impl Claims {
     }
 
     /// Returns the algorithm of the token's signature.
-    #[must_use]
-    pub fn algorithm(&self) -> &str {
+    pub(crate) fn algorithm(&self) -> &str {
         &self.algorithm
     }
 
     /// Returns a claim that is one text.
-    #[must_use]
-    pub fn text(&self, name: &str) -> Option<&str> {
+    pub(crate) fn text(&self, name: &str) -> Option<&str> {
         self.claims.get(name)?.as_str()
     }
 
     /// Returns a claim's values: a list, or texts separated by spaces, as scopes come.
-    #[must_use]
-    pub fn values(&self, name: &str) -> Vec<&str> {
+    pub(crate) fn values(&self, name: &str) -> Vec<&str> {
         match self.claims.get(name) {
             Some(Value::String(text)) => text.split(' ').collect(),
             Some(Value::Array(items)) => items.iter().filter_map(Value::as_str).collect(),
@@ -263,8 +260,7 @@ impl Claims {
     }
 
     /// Returns the claim that names the client. It is the evidence for the claim that an authorizer has to look at.
-    #[must_use]
-    pub fn client_claim(&self, client_id: &str) -> Option<&'static str> {
+    pub(crate) fn client_claim(&self, client_id: &str) -> Option<&'static str> {
         ["client_id", "azp", "cid", "appid"].into_iter().find(|name| self.text(name) == Some(client_id))
     }
 }

@@ -20,7 +20,7 @@ use crate::container_log;
 use crate::error::Error;
 use crate::event::RawProperties;
 use crate::job::{Job, Outcome, Success};
-use crate::mcp::url::{Destination, Place};
+use crate::mcp::url::Place;
 use crate::mcp::{self, Access, Call, Catalogue, Credential, Failure};
 use crate::oauth::client::Client;
 use crate::oauth::{self, Discovery};
@@ -107,15 +107,16 @@ pub(crate) async fn listed_by_gateway(job: &Job<'_>, target: &TargetRef) -> Resu
         AuthorizerType::None => Credential::Nothing,
         _ => return Ok(None),
     };
+    let Some(url) = gateway.url() else { return Ok(None) };
     let access = Access { credential, headers: Vec::new(), caller: job.requester().suffix() };
-    let listing = mcp::catalogue(job.context, gateway.url(), access);
+    let listing = mcp::catalogue(job.context, &url, access);
     let listed = job.deadline.at_most(LISTING_TIMEOUT).limit(listing).await;
     Ok(listed.and_then(Result::ok).map(|catalogue| gateway.own(catalogue).tools.into_iter().collect()))
 }
 
 async fn probe(job: &Job<'_>, properties: &Properties) -> Result<Finding, Error> {
     let mut finding = verify(job, properties).await.map_err(|error| with_doubt(job, properties, error))?;
-    if Place::of(&properties.endpoint) == Place::Gateway {
+    if properties.endpoint.place() == Place::Gateway {
         let remark = job.context.endpoints.gateway_remark().map(|remark| format!("; {remark}"));
         finding.detail.push_str(&remark.unwrap_or_default());
     }
@@ -147,7 +148,7 @@ fn with_doubt(job: &Job<'_>, properties: &Properties, error: Error) -> Error {
     let doubt = job.context.endpoints.doubt(&job.context.region);
     match (error, doubt) {
         (Error::Unverified { code: code @ Code::Unreachable, sentence }, Some(doubt))
-            if Place::of(&properties.endpoint) == Place::Runtime =>
+            if properties.endpoint.place() == Place::Runtime =>
         {
             Error::unverified(code, format!("{sentence}; {doubt}"))
         }
@@ -214,8 +215,10 @@ async fn verify(job: &Job<'_>, properties: &Properties) -> Result<Finding, Error
         None => None,
     };
     let of_gateway = gateway.as_ref().and_then(Gateway::authorizer);
-    let of_gateway = of_gateway.map(|it| Discovery::of_live("gateway", it.discovery_url()));
-    let discovery = properties.discovery.clone().or(of_gateway);
+    let discovery = match (&properties.discovery, of_gateway) {
+        (None, Some(authorizer)) => Some(Discovery::of_live("gateway", authorizer.discovery_url())?),
+        (given, _) => given.clone(),
+    };
     let credential = match admission(properties, gateway.as_ref()) {
         Admission::Signed => Credential::SigV4,
         Admission::Open => Credential::Nothing,
@@ -236,7 +239,7 @@ async fn verify(job: &Job<'_>, properties: &Properties) -> Result<Finding, Error
             return Ok(Finding { result: "PASSED".to_owned(), detail, catalogue: None });
         }
     };
-    let destination = Destination::of(&properties.endpoint, &job.context.endpoints, &job.context.region);
+    let destination = properties.endpoint.destination(&job.context.endpoints, &job.context.region);
     if matches!(credential, Credential::SigV4) && destination.signing_region.is_none() {
         let problem = "is not the address of a runtime or a gateway in this partition, and no other gets requests that are \
                        signed as the function's role: use `https://bedrock-agentcore.<Region>.<suffix>/runtimes/<id or \
@@ -250,13 +253,13 @@ async fn verify(job: &Job<'_>, properties: &Properties) -> Result<Finding, Error
         None => {
             let catalogue = ask(job, properties, None, &access, Calls::OnceListed, deadline).await?;
             properties.check(job, &catalogue, None)?;
-            let long = long_names::objection(job, None, &catalogue);
+            let long = long_names::problem(job, None, &catalogue);
             (format!("the server answers and lists {} tools{long}", catalogue.tools.len()), catalogue)
         }
         Some(mut gateway) => {
             let catalogue = through(job, properties, &access, &mut gateway, deadline).await?;
             let (count, target) = (catalogue.tools.len(), gateway.target_name());
-            let long = long_names::objection(job, Some(&gateway), &catalogue);
+            let long = long_names::problem(job, Some(&gateway), &catalogue);
             (format!("the gateway answers and lists {count} tools of target {target}{long}"), catalogue)
         }
     };
@@ -337,7 +340,7 @@ async fn ask(
     calls: Calls,
     deadline: Deadline,
 ) -> Result<Catalogue, Error> {
-    let place = if properties.target.is_some() { Place::Gateway } else { Place::of(&properties.endpoint) };
+    let place = if properties.target.is_some() { Place::Gateway } else { properties.endpoint.place() };
     let listed_name = |tool: &str| gateway.map_or_else(|| tool.to_owned(), |gateway| gateway.listed_name(tool));
     let call = properties.call.as_ref().filter(|_| calls == Calls::OnceListed);
     let call = call.map(|call| Call { tool: listed_name(&call.tool), arguments: call.arguments.clone() });
@@ -414,13 +417,13 @@ async fn log_lines(
     deadline: Deadline,
 ) -> String {
     let group = properties.log_group_name.as_deref().filter(|_| verdict.concerns_container());
-    let objection = match group {
-        Some(group) => log_ownership::objection(job, &properties.endpoint, gateway, group).await,
+    let problem = match group {
+        Some(group) => log_ownership::problem(job, &properties.endpoint, gateway, group).await,
         None => None,
     };
-    match (objection, group, secret.get()) {
+    match (problem, group, secret.get()) {
         (_, _, Some(Err(error))) => container_log::unquotable(error),
-        (Some(objection), _, _) => objection,
+        (Some(problem), _, _) => problem,
         (None, None, _) => String::new(),
         (None, Some(group), _) => {
             let learn = || container_log::mask_secret(job, properties.secret_id.as_deref());

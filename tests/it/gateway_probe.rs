@@ -237,6 +237,26 @@ async fn report_mode_records_tools_that_a_synchronization_does_not_bring() {
     assert!(answer.attribute("Detail").contains("read the server's log"), "{}", answer.attribute("Detail"));
 }
 
+/// The report is about the server, of which a target that is gone says nothing.
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_target_that_is_deleted_meanwhile_is_told_as_gone_in_every_mode() {
+    for mode in ["Strict", "Report"] {
+        let mut scene = Scene::new().await;
+        let target = scene.target(json!({})).await;
+        scene.world.fault("InvokeGateway", 1, 3, FaultEffect::Throttled);
+        let ids = json!({"gatewayIdentifier": scene.gateway_id, "targetId": target.attribute("TargetId")});
+        let aws = scene.world.aws.clone();
+        let deleting = tokio::task::spawn_local(async move {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            aws.call(&Principal::Administrator, ServiceId::AgentCoreControl, "DeleteGatewayTarget", ids)
+        });
+        let answer = probe(&mut scene, &target, json!({"Mode": mode})).await;
+        deleting.await.expect("ran").expect("deleted");
+        let expected = "ended in not found: it was deleted while this request worked on it; repeat the operation";
+        assert!(!answer.is_success() && answer.reason().contains(expected), "{mode}: {}", answer.reason());
+    }
+}
+
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn a_new_permission_is_waited_for_and_a_missing_one_is_named() {
     for (granted_after, passes) in [(20, true), (10_000, false)] {

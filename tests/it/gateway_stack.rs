@@ -11,7 +11,7 @@ use emulator::service::Principal;
 use emulator::settings::Settings;
 use emulator::stacks::StackStatus;
 use harness::handler;
-use provisioner::mcp::{self, Credential};
+use provisioner::mcp::{self, Credential, ServerUrl};
 use serde_json::{Value, json};
 
 use crate::deployment::{Deployment, NAME, SHARED_GATEWAY};
@@ -218,8 +218,9 @@ async fn the_longest_tool_name_fits_and_the_gateway_lists_all_tools_on_one_page(
 /// Lists the tools of the server as this principal, past the gateway. Returns the refusal, or nothing.
 async fn refusal_of_direct_call(deployment: &Deployment, principal: &Principal) -> String {
     let url = deployment.cloudformation.resources(NAME)["Runtime"].attributes["McpUrl"].clone();
+    let server = ServerUrl::parse(url.as_str().expect("a text")).expect("a URL");
     let context = handler::context(&deployment.aws, principal);
-    let refusal = mcp::catalogue(&context, url.as_str().expect("a URL"), &Credential::SigV4).await.err();
+    let refusal = mcp::catalogue(&context, &server, &Credential::SigV4).await.err();
     refusal.map(|refusal| refusal.seen.map_or(refusal.problem, |seen| seen.text)).unwrap_or_default()
 }
 

@@ -8,7 +8,7 @@ use emulator::faults::{Fault, FaultEffect};
 use emulator::service::Principal;
 use emulator::stacks::{Stack, StackStatus};
 use harness::handler;
-use provisioner::mcp::{Access, Credential};
+use provisioner::mcp::{Access, Credential, ServerUrl};
 use provisioner::sensitive::Sensitive;
 use serde_json::json;
 use tokio::time::sleep;
@@ -110,7 +110,7 @@ async fn call_status(deployment: &Deployment, url: &str, headers: &[(&str, &str)
     let context = handler::context(&deployment.aws, &Principal::Administrator);
     let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), Sensitive::new(*value))).collect();
     let access = Access { credential: Credential::SigV4, headers, caller: String::new() };
-    let catalogue = provisioner::mcp::catalogue(&context, url, access).await;
+    let catalogue = provisioner::mcp::catalogue(&context, &ServerUrl::parse(url).expect("a URL"), access).await;
     catalogue.map(|it| it.tools.len()).map_err(|refusal| refusal.seen.map_or(0, |seen| seen.status))
 }
 

@@ -7,7 +7,7 @@ use aws_smithy_types::error::operation::BuildError;
 use http::HeaderName;
 
 use crate::error::Error;
-use crate::https_url;
+use crate::mcp::ServerUrl;
 use crate::properties::{Choice, PropertySet};
 use crate::text::quote;
 
@@ -54,7 +54,7 @@ pub(super) struct ApiKey {
 
 impl ApiKeyFields {
     /// Returns the place of the key in requests to `endpoint`.
-    pub(super) fn at(self, provider_arn: String, endpoint: &str) -> Result<ApiKey, Error> {
+    pub(super) fn at(self, provider_arn: String, endpoint: &ServerUrl) -> Result<ApiKey, Error> {
         let Self { location, parameter, prefix } = self;
         if location == ApiKeyCredentialLocation::QueryParameter {
             let parameter = parameter.ok_or_else(|| {
@@ -67,8 +67,7 @@ impl ApiKeyFields {
                 let problem = format!("has no effect when `{LOCATION}` is QUERY_PARAMETER; leave it out");
                 return Err(Error::property(PREFIX, problem));
             }
-            let twice = |url: url::Url| url.query_pairs().any(|(name, _)| name == parameter.as_str());
-            if https_url::parse(endpoint).is_ok_and(twice) {
+            if endpoint.url().parsed().query_pairs().any(|(name, _)| name == parameter.as_str()) {
                 let problem =
                     format!("is {}, which `Endpoint` has in its query already; remove it there", quote(&parameter));
                 return Err(Error::property(PARAMETER, problem));

@@ -70,7 +70,7 @@ impl Configuration {
                 Some(description) => format!("{description} {marker}"),
                 None => marker,
             },
-            endpoint: Some(properties.endpoint.clone()),
+            endpoint: Some(properties.endpoint.url().as_str().to_owned()),
             outbound: Some(outbound),
             network: properties.network.clone(),
             tool_source: Some(properties.tool_source.clone()),

@@ -12,7 +12,7 @@ use url::Host;
 use crate::arn::Arn;
 use crate::error::Error;
 use crate::properties::{Choice, PropertySet, nested};
-use crate::ssrf::ssrf_objection;
+use crate::ssrf::callable_url;
 use crate::tags;
 use crate::text::quote;
 
@@ -217,7 +217,7 @@ fn check_domain(property: &str, domain: &str) -> Result<(), Error> {
     };
     // A text that ends in a number is an address.
     let is_domain = domain.split('.').all(is_label) && matches!(Host::parse(domain), Ok(Host::Domain(_)));
-    let is_local = ssrf_objection(&format!("https://{domain}/")).is_some();
+    let is_local = callable_url(format!("https://{domain}/")).is_err();
     if is_domain && !is_local && (ROUTING_DOMAIN_CHARS_MIN..=ROUTING_DOMAIN_CHARS_MAX).contains(&domain.len()) {
         return Ok(());
     }

@@ -11,7 +11,8 @@ use aws_smithy_types::error::operation::BuildError;
 use super::api_key::{ApiKey, ApiKeyFields};
 use crate::arn::Arn;
 use crate::error::Error;
-use crate::mcp::url::{self, Place};
+use crate::mcp::ServerUrl;
+use crate::mcp::url::Place;
 use crate::oauth::client::PLAIN_PARAMETERS;
 use crate::properties::{Choice, PropertyReader, PropertySet, at_most};
 use crate::sensitive::Sensitive;
@@ -160,7 +161,11 @@ impl Outbound {
     }
 
     /// Returns the authorization that the properties ask for, at the server `endpoint`.
-    pub(super) fn new(reader: &PropertyReader<'_>, fields: OutboundFields, endpoint: &str) -> Result<Self, Error> {
+    pub(super) fn new(
+        reader: &PropertyReader<'_>,
+        fields: OutboundFields,
+        endpoint: &ServerUrl,
+    ) -> Result<Self, Error> {
         use OutboundAuth::{ApiKey as Key, GatewayIamRole, Nothing, OAuth as Token};
         let OutboundFields { kind, iam, provider, oauth, api_key } = fields;
         let groups = [
@@ -190,7 +195,7 @@ impl Outbound {
                 let provider_arn = provider.required(kind, "an API key", |noun| noun.contains("key"))?;
                 api_key.at(provider_arn, endpoint).map(Self::ApiKey)
             }
-            Nothing if Place::of(endpoint) == Place::Runtime => {
+            Nothing if endpoint.place() == Place::Runtime => {
                 let problem = "is NONE, and a runtime takes no calls without credentials; set it to GATEWAY_IAM_ROLE, or to \
                                OAUTH for a runtime whose `InboundAuth` is JWT";
                 Err(Error::property("OutboundAuth", problem))
@@ -259,13 +264,13 @@ impl Outbound {
 
 impl IamFields {
     /// Returns signatures for the server `endpoint`. AgentCore accepts those for its own service and Region only.
-    fn at(self, endpoint: &str) -> Result<Outbound, Error> {
-        let Some(region) = url::region(endpoint) else {
+    fn at(self, endpoint: &ServerUrl) -> Result<Outbound, Error> {
+        let Some(region) = endpoint.region() else {
             let service = self.service.unwrap_or_else(|| SIGNING_NAME.to_owned());
             return Ok(Outbound::GatewayIamRole { service, region: self.region });
         };
         for (name, given, accepted) in
-            [("IamService", &self.service, SIGNING_NAME), ("IamRegion", &self.region, region.as_str())]
+            [("IamService", &self.service, SIGNING_NAME), ("IamRegion", &self.region, region)]
         {
             if let Some(given) = given.as_deref().filter(|given| *given != accepted) {
                 let problem =
@@ -273,7 +278,7 @@ impl IamFields {
                 return Err(Error::property(name, problem));
             }
         }
-        Ok(Outbound::GatewayIamRole { service: SIGNING_NAME.to_owned(), region: Some(region) })
+        Ok(Outbound::GatewayIamRole { service: SIGNING_NAME.to_owned(), region: Some(region.to_owned()) })
     }
 }
 

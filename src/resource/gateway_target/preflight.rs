@@ -16,7 +16,7 @@ use crate::agentcore::runtime::Runtime;
 use crate::agentcore::waiters::{Live, Phase, wait_settled};
 use crate::error::{ApiErrorKind, Error};
 use crate::job::Job;
-use crate::mcp::url::{RuntimeUrl, region_and_account};
+use crate::mcp::url::region_and_account;
 use crate::text::quote;
 
 /// The header that a gateway with sessions of its own keeps to itself.
@@ -108,16 +108,13 @@ fn check_gateway(gateway: &GetGatewayOutput, properties: &Properties) -> Result<
 /// Compares the gateway's authorization with the one that the runtime at `Endpoint` accepts. An endpoint elsewhere, and
 /// a runtime that cannot be read, are not compared.
 pub(super) async fn runtime(job: &Job<'_>, gateway: &GetGatewayOutput, properties: &Properties) -> Result<(), Error> {
-    let Some(url) = RuntimeUrl::parse(&properties.endpoint) else { return Ok(()) };
-    if !url.is_in_account_and_region_of(gateway.gateway_arn()) {
-        return Ok(());
-    }
-    let live = match wait_usable(job, &url.id().to_owned()).await {
+    let Some(runtime) = properties.endpoint.runtime_next_to(gateway.gateway_arn()) else { return Ok(()) };
+    let id = runtime.id();
+    let live = match wait_usable(job, &id.to_owned()).await {
         Ok(live) => live,
         Err(error) if error.is(ApiErrorKind::Denied) => return Ok(()),
         Err(error) => return Err(error),
     };
-    let id = url.id();
     match (live.authorizer_configuration(), &properties.outbound) {
         (Some(_), Outbound::GatewayIamRole { .. }) => Err(Error::property(
             "OutboundAuth",

@@ -10,10 +10,10 @@ use super::tool_source::{ToolSource, ToolSourceFields};
 use crate::agentcore::gateway_id;
 use crate::agentcore::gateway_target::TargetName;
 use crate::error::Error;
-use crate::mcp::url::RuntimeUrl;
+use crate::mcp::ServerUrl;
 use crate::properties::PropertySet;
 use crate::requester::Requester;
-use crate::ssrf::ssrf_objection;
+use crate::ssrf::callable_url;
 use crate::tags;
 use crate::text::quote;
 
@@ -32,7 +32,7 @@ pub(crate) struct Properties {
     pub(super) gateway_id: String,
     /// https address of the server, such as a runtime's `McpUrl`.
     #[property(name = "Endpoint", parse = endpoint)]
-    pub(super) endpoint: String,
+    pub(super) endpoint: ServerUrl,
     /// The gateway's tools are called `<target>___<tool>`, for which model APIs have 64 characters: keep it short. Letters,
     /// digits and single hyphens, at most 100.
     #[property(name = "TargetName", default_text = "`mcp-<8 digits>`", check = check_name)]
@@ -118,15 +118,15 @@ fn check_name(property: &str, name: &str) -> Result<(), Error> {
 
 /// Checks the server's URL and returns it. The URL of a runtime is percent-encoded as the gateway wants it (developer
 /// guide, MCP server targets).
-fn endpoint(property: &str, endpoint: String) -> Result<String, Error> {
-    if let Some(problem) = ssrf_objection(&endpoint) {
+#[allow(clippy::needless_pass_by_value, reason = "the signature of a conversion")]
+fn endpoint(property: &str, endpoint: String) -> Result<ServerUrl, Error> {
+    callable_url(endpoint.as_str()).map(ServerUrl::from).map_err(|problem| {
         let problem = format!(
             "is {}, which {problem}; give the https URL of an MCP server, such as a runtime's `McpUrl`",
             quote(&endpoint)
         );
-        return Err(Error::property(property, problem));
-    }
-    Ok(RuntimeUrl::parse(&endpoint).map_or(endpoint, |url| url.encoded()))
+        Error::property(property, problem)
+    })
 }
 
 fn headers(property: &str, headers: Vec<String>) -> Result<BTreeSet<String>, Error> {

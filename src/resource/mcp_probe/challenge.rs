@@ -11,11 +11,12 @@ use super::clients;
 use crate::code::Code;
 use crate::error::Error;
 use crate::http::{NoReply, Reply, exchange};
+use crate::https_url::HttpsUrl;
 use crate::job::Job;
 use crate::json::{self, text, texts};
-use crate::mcp::url::Destination;
+use crate::mcp::ServerUrl;
 use crate::oauth::{self, Discovery};
-use crate::ssrf::ssrf_objection;
+use crate::ssrf::callable_url;
 use crate::text::quote;
 use crate::wait::Deadline;
 
@@ -28,7 +29,7 @@ const CODE: Code = Code::Unauthorized;
 pub(super) async fn check(
     job: &Job<'_>,
     deadline: Deadline,
-    endpoint: &str,
+    endpoint: &ServerUrl,
     discovery: Option<&Discovery>,
 ) -> Result<String, Error> {
     let mut findings = Vec::new();
@@ -39,15 +40,15 @@ pub(super) async fn check(
         let metadata = well_known(job, deadline, endpoint, &challenge).await?;
         findings.push(format!(
             "the challenge has no `resource_metadata`, so that only clients that try well-known paths find {}",
-            quote(&metadata.url)
+            quote(metadata.url.as_str())
         ));
         metadata
     };
     let servers = &metadata.authorization_servers;
-    findings.extend(clients::resource_finding(endpoint, metadata.resource.as_deref()));
+    findings.extend(clients::resource_finding(endpoint.url(), metadata.resource.as_deref()));
     if let Some(discovery) = discovery {
         let idp = oauth::discover(job.context, job.deadline, discovery).await?;
-        let issuer = &idp.issuer;
+        let issuer = idp.issuer.as_str();
         if !servers.iter().any(|server| server.trim_end_matches('/') == issuer.trim_end_matches('/')) {
             let sentence = format!(
                 "the endpoint sends its callers to {} and {} names {}; make them the same IdP",
@@ -70,7 +71,7 @@ pub(super) async fn check(
 
 /// Protected-resource metadata.
 struct ResourceMetadata {
-    url: String,
+    url: HttpsUrl,
     authorization_servers: Vec<String>,
     resource: Option<String>,
 }
@@ -87,15 +88,15 @@ struct Document<'a> {
 impl ResourceMetadata {
     /// Reads the metadata that a challenge names.
     async fn read(job: &Job<'_>, deadline: Deadline, url: &str) -> Result<Self, Error> {
-        if let Some(objection) = ssrf_objection(url) {
+        let called = callable_url(url).map_err(|problem| {
             let sentence = format!(
-                "the endpoint's challenge points to {}, which {objection}, so that it was not followed; make the server \
+                "the endpoint's challenge points to {}, which {problem}, so that it was not followed; make the server \
                  name its public https URL",
                 quote(url)
             );
-            return Err(Error::unverified(CODE, sentence));
-        }
-        let reply = get(job, deadline, url).await.map_err(|problem| {
+            Error::unverified(CODE, sentence)
+        })?;
+        let reply = get(job, deadline, &called).await.map_err(|problem| {
             let sentence = format!("the protected-resource metadata {} cannot be read: {problem}", quote(url));
             Error::unverified(CODE, sentence)
         })?;
@@ -109,7 +110,7 @@ impl ResourceMetadata {
             );
             return Err(Error::unverified(CODE, sentence));
         }
-        Self::of(url, &reply).ok_or_else(|| {
+        Self::of(&called, &reply).ok_or_else(|| {
             let sentence = format!(
                 "the protected-resource metadata {} names no `authorization_servers` (HTTP {})",
                 quote(url),
@@ -120,10 +121,10 @@ impl ResourceMetadata {
     }
 
     /// Returns the metadata in a reply, if it names authorization servers.
-    fn of(url: &str, reply: &Reply) -> Option<Self> {
+    fn of(url: &HttpsUrl, reply: &Reply) -> Option<Self> {
         let document: Document<'_> = json::object(&reply.body).filter(|_| reply.status == 200)?;
         let authorization_servers = texts(document.authorization_servers).filter(|servers| !servers.is_empty())?;
-        Some(Self { url: url.to_owned(), authorization_servers, resource: text(document.resource) })
+        Some(Self { url: url.clone(), authorization_servers, resource: text(document.resource) })
     }
 }
 
@@ -132,17 +133,17 @@ impl ResourceMetadata {
 async fn well_known(
     job: &Job<'_>,
     deadline: Deadline,
-    endpoint: &str,
+    endpoint: &ServerUrl,
     challenge: &str,
 ) -> Result<ResourceMetadata, Error> {
-    let urls = clients::well_known_urls(endpoint);
+    let urls = clients::well_known_urls(endpoint.url());
     for url in &urls {
         let reply = get(job, deadline, url).await.ok();
         if let Some(metadata) = reply.and_then(|reply| ResourceMetadata::of(url, &reply)) {
             return Ok(metadata);
         }
     }
-    let tried: Vec<_> = urls.iter().map(|url| quote(url)).collect();
+    let tried: Vec<_> = urls.iter().map(|url| quote(url.as_str())).collect();
     let sentence = format!(
         "the endpoint's challenge {} has no `resource_metadata`, and there is no protected-resource metadata at {}; let \
          the server publish it, so that clients know where to get a token",
@@ -153,7 +154,7 @@ async fn well_known(
 }
 
 /// Waits until a call without a token is challenged, and returns the challenge.
-async fn challenge(job: &Job<'_>, deadline: Deadline, endpoint: &str) -> Result<String, Error> {
+async fn challenge(job: &Job<'_>, deadline: Deadline, endpoint: &ServerUrl) -> Result<String, Error> {
     let headers =
         [("accept", "application/json, text/event-stream".to_owned()), ("content-type", "application/json".to_owned())];
     let body = r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#;
@@ -197,10 +198,10 @@ async fn challenge(job: &Job<'_>, deadline: Deadline, endpoint: &str) -> Result<
 }
 
 /// Gets a document of the server. Retries like a request to an IdP while the server does not answer.
-async fn get(job: &Job<'_>, deadline: Deadline, url: &str) -> Result<Reply, NoReply> {
-    let started = Instant::now();
+async fn get(job: &Job<'_>, deadline: Deadline, url: &HttpsUrl) -> Result<Reply, NoReply> {
+    let (started, url) = (Instant::now(), ServerUrl::from(url.clone()));
     loop {
-        let reply = ask(job, deadline, "GET", url, &[("accept", "application/json".to_owned())], "").await;
+        let reply = ask(job, deadline, "GET", &url, &[("accept", "application/json".to_owned())], "").await;
         let is_passing = match &reply {
             Ok(reply) => oauth::is_passing(reply.status),
             Err(NoReply::Silence(_)) => true,
@@ -217,11 +218,11 @@ async fn ask(
     job: &Job<'_>,
     deadline: Deadline,
     method: &str,
-    url: &str,
+    url: &ServerUrl,
     headers: &[(&'static str, String)],
     body: &str,
 ) -> Result<Reply, NoReply> {
-    let destination = Destination::of(url, &job.context.endpoints, &job.context.region);
+    let destination = url.destination(&job.context.endpoints, &job.context.region);
     let connector = destination.connector(&job.context.connectors);
     let asking = exchange(connector, method, &destination.url, headers, body.as_bytes().to_vec(), TIMEOUT);
     deadline.limit(asking).await.unwrap_or_else(|| Err(NoReply::Silence("no answer in time".to_owned())))

@@ -10,7 +10,7 @@ use crate::authorizer::{comparison, custom_jwt};
 use crate::code::Code;
 use crate::error::{ApiErrorKind, Error};
 use crate::job::Job;
-use crate::mcp::url::RuntimeUrl;
+use crate::mcp::ServerUrl;
 use crate::oauth::{self, Discovery, Token};
 
 /// Says why `gateway`, or else the runtime behind `endpoint`, would not accept the token. An endpoint that belongs to
@@ -18,7 +18,7 @@ use crate::oauth::{self, Discovery, Token};
 /// answers will tell.
 pub(super) async fn check(
     job: &Job<'_>,
-    endpoint: &str,
+    endpoint: &ServerUrl,
     gateway: Option<&Gateway>,
     client_id: &str,
     token: &Token,
@@ -27,9 +27,8 @@ pub(super) async fn check(
     if let Some(gateway) = gateway {
         return compare(job, gateway.authorizer(), "gateway", client_id, token).await;
     }
-    let url = RuntimeUrl::parse(endpoint).filter(|url| url.is_in_account_and_region_of(&job.requester().stack_id));
-    let Some(url) = url else { return Ok(()) };
-    let live = match Runtime::get(job, &url.id().to_owned()).await {
+    let Some(runtime) = endpoint.runtime_next_to(&job.requester().stack_id) else { return Ok(()) };
+    let live = match Runtime::get(job, &runtime.id().to_owned()).await {
         Ok(Some(live)) => live,
         Ok(None) => return Ok(()),
         Err(error) if error.is(ApiErrorKind::Denied) => return Ok(()),
@@ -53,7 +52,7 @@ async fn compare(
         );
         return Err(Error::unverified(Code::Unauthorized, sentence));
     };
-    let discovery = Discovery::of_live(what, authorizer.discovery_url());
+    let discovery = Discovery::of_live(what, authorizer.discovery_url())?;
     let metadata = oauth::discover(job.context, job.deadline, &discovery).await?;
     comparison::compare(authorizer, &metadata.issuer, client_id, claims, what)
 }

@@ -4,7 +4,7 @@
 
 use url::{Position, Url};
 
-use crate::https_url;
+use crate::https_url::HttpsUrl;
 use crate::oauth::Metadata;
 use crate::text::quote;
 
@@ -12,28 +12,29 @@ const WELL_KNOWN: &str = "/.well-known/oauth-protected-resource";
 
 /// Returns the URLs at which clients look for the metadata of an endpoint whose challenge names none (RFC 9728, section
 /// 3.1).
-pub(super) fn well_known_urls(endpoint: &str) -> Vec<String> {
-    let Ok(url) = https_url::parse(endpoint) else { return Vec::new() };
+pub(super) fn well_known_urls(endpoint: &HttpsUrl) -> Vec<HttpsUrl> {
+    let url = endpoint.parsed();
     let (origin, path) = (&url[..Position::BeforePath], &url[Position::BeforePath..Position::AfterQuery]);
-    let mut urls = vec![format!("{origin}{WELL_KNOWN}{}", path.trim_end_matches('/')), format!("{origin}{WELL_KNOWN}")];
+    let paths = [path.trim_end_matches('/'), ""].into_iter();
+    let mut urls: Vec<_> =
+        paths.filter_map(|path| HttpsUrl::parse(format!("{origin}{WELL_KNOWN}{path}")).ok()).collect();
     urls.dedup();
     urls
 }
 
 /// Compares the metadata's `resource` with the endpoint. Clients send it to the IdP as the audience of the token that
 /// they ask for, and refuse one that is not the server they talk to: the endpoint, or the beginning of its path.
-pub(super) fn resource_finding(endpoint: &str, resource: Option<&str>) -> Option<String> {
+pub(super) fn resource_finding(endpoint: &HttpsUrl, resource: Option<&str>) -> Option<String> {
     let Some(resource) = resource else {
         return Some("the protected-resource metadata has no `resource`, which clients need".to_owned());
     };
-    let covers = |resource: Url, endpoint: Url| {
+    let covers = |resource: &Url, endpoint: &Url| {
         let path = resource.path().trim_end_matches('/');
         let below = endpoint.path().strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
         let queries_fit = resource.query().is_none_or(|query| endpoint.query() == Some(query));
         resource.origin() == endpoint.origin() && below && queries_fit
     };
-    let (parsed, server) = (https_url::parse(resource).ok(), https_url::parse(endpoint).ok());
-    let fits = parsed.zip(server).is_some_and(|(resource, endpoint)| covers(resource, endpoint));
+    let fits = HttpsUrl::parse(resource).is_ok_and(|resource| covers(resource.parsed(), endpoint.parsed()));
     (!fits).then(|| {
         format!(
             "the `resource` of the protected-resource metadata is {}, and strict clients refuse it for this endpoint",
@@ -58,7 +59,7 @@ pub(super) fn issuer_finding(servers: &[String], issuer: &str) -> Option<String>
 
 /// Says which clients cannot sign a user in at an IdP.
 pub(super) fn sign_in_findings(idp: &Metadata) -> Vec<String> {
-    let issuer = quote(&idp.issuer);
+    let issuer = quote(idp.issuer.as_str());
     if idp.authorization_endpoint.is_none() {
         return vec![format!("users cannot sign in at {issuer}, whose document has no `authorization_endpoint`")];
     }
@@ -93,15 +94,16 @@ mod tests {
         ] {
             let expected = first.into_iter().chain(["/.well-known/oauth-protected-resource"]);
             let expected: Vec<_> = expected.map(|path| format!("{host}{path}")).collect();
-            assert_eq!(well_known_urls(&format!("{host}{endpoint}")), expected, "{endpoint}");
+            let urls = well_known_urls(&HttpsUrl::parse(format!("{host}{endpoint}")).unwrap());
+            assert_eq!(urls.iter().map(HttpsUrl::as_str).collect::<Vec<_>>(), expected, "{endpoint}");
         }
     }
 
     #[test]
     fn a_resource_is_the_endpoint_or_above_it() {
-        let endpoint = "https://mcp.example.com/a/mcp?qualifier=DEFAULT";
+        let endpoint = &HttpsUrl::parse("https://mcp.example.com/a/mcp?qualifier=DEFAULT").unwrap();
         for resource in [
-            endpoint,
+            endpoint.as_str(),
             "https://mcp.example.com/a/mcp",
             "https://mcp.example.com/a/mcp/",
             "https://mcp.example.com/a",

@@ -6,9 +6,7 @@
 
 use aws_sdk_bedrockagentcorecontrol::operation::get_gateway::GetGatewayOutput;
 use aws_sdk_bedrockagentcorecontrol::operation::get_gateway_target::GetGatewayTargetOutput;
-use aws_sdk_bedrockagentcorecontrol::types::{
-    AuthorizerType, CustomJwtAuthorizerConfiguration, ListingMode, McpServerTargetConfiguration,
-};
+use aws_sdk_bedrockagentcorecontrol::types::{AuthorizerType, CustomJwtAuthorizerConfiguration, ListingMode};
 
 use crate::agentcore::gateway as agentcore_gateway;
 use crate::agentcore::gateway_target::{self, GatewayTarget, TargetRef};
@@ -20,7 +18,7 @@ use crate::authorizer::custom_jwt;
 use crate::code::Code;
 use crate::error::Error;
 use crate::job::Job;
-use crate::mcp::Catalogue;
+use crate::mcp::{Catalogue, ServerUrl};
 
 /// The separator between a target's name and a tool's (developer guide, gateway tool naming).
 const SEPARATOR: &str = "___";
@@ -49,9 +47,9 @@ impl Gateway {
         Ok(Self { front: gateway, target: target.clone(), live })
     }
 
-    /// Returns the address for MCP clients.
-    pub(super) fn url(&self) -> &str {
-        self.front.gateway_url().unwrap_or_default()
+    /// Returns the address for MCP clients. Returns `None` if AgentCore reports none.
+    pub(super) fn url(&self) -> Option<ServerUrl> {
+        self.front.gateway_url().and_then(|url| ServerUrl::parse(url).ok())
     }
 
     /// Returns the authorizer type of the gateway.
@@ -65,8 +63,8 @@ impl Gateway {
     }
 
     /// Returns the URL of the server behind the target.
-    pub(super) fn server(&self) -> Option<&str> {
-        gateway_target::mcp_server(&self.live).map(McpServerTargetConfiguration::endpoint)
+    pub(super) fn server(&self) -> Option<ServerUrl> {
+        gateway_target::server_url(&self.live)
     }
 
     /// Returns the target's name.
@@ -104,13 +102,15 @@ impl Gateway {
         synchronization::can_synchronize(&self.live)
     }
 
-    /// Lets the gateway read the target's tools from the server.
+    /// Lets the gateway read the target's tools from the server. A target that was deleted meanwhile is an error of its
+    /// own: it says nothing about the server.
     pub(super) async fn synchronize(&mut self, job: &Job<'_>) -> Result<(), Error> {
-        self.live = synchronization::synchronize(job, &self.target).await.map_err(|error| match error {
-            Error::TerminalStatus { .. } => Error::unverified(Code::TargetNotSynchronized, error.to_string()),
-            error => error,
-        })?;
-        Ok(())
+        self.live = synchronization::attempt(job, &self.target).await?;
+        if self.live.phase() == Phase::Ready {
+            return Ok(());
+        }
+        let sentence = target_failure::failure(job, &self.target, &self.live).await.to_string();
+        Err(Error::unverified(Code::TargetNotSynchronized, sentence))
     }
 
     /// Returns the remedy for unexpected tools, after a synchronization if the target allows one.

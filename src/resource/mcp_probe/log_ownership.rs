@@ -8,20 +8,20 @@ use crate::agentcore::ownership::by_tags;
 use crate::agentcore::runtime::is_log_group_of;
 use crate::arn::Arn;
 use crate::job::Job;
-use crate::mcp::url::RuntimeUrl;
+use crate::mcp::ServerUrl;
 use crate::requester::STACK_ID_TAG;
 
 /// Returns the end of a sentence that says why no line of the log group is quoted, or `None` if lines may be quoted: it
 /// is the log of the runtime behind the endpoint, or behind the gateway's target, and this stack created that runtime.
-pub(super) async fn objection(
+pub(super) async fn problem(
     job: &Job<'_>,
-    endpoint: &str,
+    endpoint: &ServerUrl,
     gateway: Option<&Gateway>,
     log_group: &str,
 ) -> Option<String> {
     let stack_id = &job.requester().stack_id;
-    let server = gateway.map_or(Some(endpoint), Gateway::server);
-    let runtime = server.and_then(RuntimeUrl::parse).filter(|url| url.is_in_account_and_region_of(stack_id));
+    let server = gateway.map_or_else(|| Some(endpoint.clone()), Gateway::server);
+    let runtime = server.as_ref().and_then(|server| server.runtime_next_to(stack_id));
     let Some(runtime) = runtime.filter(|runtime| is_log_group_of(runtime.id(), log_group)) else {
         let behind = if gateway.is_some() { "the gateway's target" } else { "`Endpoint`" };
         return Some(format!(

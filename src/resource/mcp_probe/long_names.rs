@@ -10,7 +10,7 @@ const NAME_CHARS_MAX: usize = 64;
 
 /// Returns the end of a sentence that says for how many tools clients see a name that is too long, and the longest of
 /// them. The tools are the server's, or those of the target behind `gateway`. Empty if no name is too long.
-pub(super) fn objection(job: &Job<'_>, gateway: Option<&Gateway>, own: &Catalogue) -> String {
+pub(super) fn problem(job: &Job<'_>, gateway: Option<&Gateway>, own: &Catalogue) -> String {
     let prefix = gateway.map(Gateway::prefix).unwrap_or_default();
     let length = |tool: &&String| prefix.chars().count() + tool.chars().count();
     let long = own.tools.iter().filter(|tool| length(tool) > NAME_CHARS_MAX);

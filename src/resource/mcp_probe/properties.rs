@@ -10,13 +10,12 @@ use crate::code::Code;
 use crate::error::Error;
 use crate::header_name::header_name_problem;
 use crate::job::Job;
-use crate::mcp::url::RuntimeUrl;
-use crate::mcp::{Call, Catalogue};
+use crate::mcp::{Call, Catalogue, ServerUrl};
 use crate::oauth::client::{Client, ClientFields};
 use crate::oauth::{Discovery, DiscoveryFields};
 use crate::properties::{Choice, FromText, PropertyReader, PropertySet};
 use crate::sensitive::Sensitive;
-use crate::ssrf::ssrf_objection;
+use crate::ssrf::callable_url;
 use crate::stored_secret;
 use crate::tags;
 use crate::text::{nearest, quote};
@@ -64,7 +63,7 @@ enum AuthKind {
 pub(crate) struct Properties {
     /// https URL of the server, such as a runtime's `McpUrl`. The ARN in it may be percent-encoded or not.
     #[property(name = "Endpoint", parse = endpoint)]
-    pub(crate) endpoint: String,
+    pub(crate) endpoint: ServerUrl,
     /// Probe through a gateway: the `Ref` of a target. If `Auth` and the IdP are not given, they follow the gateway. Only this
     /// target's tools count (without the `<target>___`). If they differ from the expected ones, the target is synchronized
     /// once, and its tools are listed again. `Detail` reports how many names exceed the 64 characters that model APIs accept.
@@ -147,13 +146,12 @@ impl FromText for TargetRef {
     }
 }
 
-fn endpoint(property: &str, endpoint: String) -> Result<String, Error> {
-    if let Some(problem) = ssrf_objection(&endpoint) {
+#[allow(clippy::needless_pass_by_value, reason = "the signature of a conversion")]
+fn endpoint(property: &str, endpoint: String) -> Result<ServerUrl, Error> {
+    callable_url(endpoint.as_str()).map(ServerUrl::from).map_err(|problem| {
         let problem = format!("is {}, which {problem}; give an https URL", quote(&endpoint));
-        return Err(Error::property(property, problem));
-    }
-    // The URL with the unencoded ARN does not answer. The `Endpoint` of a target is read in the same way.
-    Ok(RuntimeUrl::parse(&endpoint).map_or(endpoint, |url| url.encoded()))
+        Error::property(property, problem)
+    })
 }
 
 /// Checks the headers whose values are in the secret.

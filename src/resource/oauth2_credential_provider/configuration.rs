@@ -74,9 +74,9 @@ impl Configuration {
             }
             Idp::Included(endpoints) => {
                 let builder = with_client!(IncludedOauth2ProviderConfigInput::builder(), self)
-                    .set_issuer(endpoints.issuer.clone())
-                    .set_authorization_endpoint(endpoints.authorization_endpoint.clone())
-                    .set_token_endpoint(endpoints.token_endpoint.clone());
+                    .set_issuer(endpoints.issuer.clone().map(String::from))
+                    .set_authorization_endpoint(endpoints.authorization_endpoint.clone().map(String::from))
+                    .set_token_endpoint(endpoints.token_endpoint.clone().map(String::from));
                 Input::IncludedOauth2ProviderConfig(builder.build()?)
             }
         })

@@ -15,6 +15,7 @@ use crate::agentcore::oauth2_credential_provider::Provider;
 use crate::agentcore::unbuildable;
 use crate::code::Code;
 use crate::error::Error;
+use crate::https_url::HttpsUrl;
 use crate::job::Job;
 use crate::oauth::{self, ClientCredentials, Discovery, Metadata};
 use crate::sensitive::Sensitive;
@@ -72,32 +73,32 @@ async fn configuration(job: &Job<'_>, properties: &Properties, kept: Option<Reso
 /// where AgentCore finds the endpoints that are not given.
 fn check_hosts(job: &Job<'_>, endpoints: &Endpoints) -> Result<(), Error> {
     for (property, url) in endpoints.given() {
-        let objection = job.context.identity_provider_hosts.objection(url);
-        if let Some(objection) = objection {
-            return Err(Error::property(property, format!("must not be used: {objection}")));
-        }
+        check_host(job, property, url)?;
     }
     Ok(())
+}
+
+fn check_host(job: &Job<'_>, property: &str, url: &HttpsUrl) -> Result<(), Error> {
+    let problem = job.context.identity_provider_hosts.problem(url);
+    problem.map_or(Ok(()), |problem| Err(Error::property(property, format!("must not be used: {problem}"))))
 }
 
 /// Reads the discovery document and tries the secret.
 async fn resolve(job: &Job<'_>, idp: &DescribedIdp, client_id: &str, secret: &Sensitive) -> Result<Resolved, Error> {
     let found = oauth::discover(job.context, job.deadline, &idp.discovery).await;
     // AgentCore gets its tokens there.
-    let found =
-        found.and_then(|metadata| metadata.token_endpoint().map(str::to_owned).map(|endpoint| (metadata, endpoint)));
+    let found = found.and_then(|metadata| metadata.token_endpoint().cloned().map(|endpoint| (metadata, endpoint)));
     let found = match idp.token_endpoint_query {
         None => unless_rolling_back(job, found)?,
         // The members for AgentCore come from the document.
         Some(_) => Some(found?),
     };
     let Some((mut metadata, endpoint)) = found else {
-        let discovery = Oauth2Discovery::DiscoveryUrl(idp.discovery.url.clone());
+        let discovery = Oauth2Discovery::DiscoveryUrl(idp.discovery.url.clone().into());
         return Ok(Resolved { discovery, method: idp.method.clone() });
     };
     if let Some(query) = &idp.token_endpoint_query {
-        let joint = if endpoint.contains('?') { '&' } else { '?' };
-        metadata.token_endpoint = Some(format!("{endpoint}{joint}{query}"));
+        metadata.token_endpoint = Some(endpoint.with_query(query));
     }
     let method = if idp.method.is_some() {
         idp.method.clone()
@@ -108,7 +109,7 @@ async fn resolve(job: &Job<'_>, idp: &DescribedIdp, client_id: &str, secret: &Se
     show_secret_by(&mut metadata, method.as_ref());
     unless_rolling_back(job, try_secret(job, &metadata, client_id, secret).await)?;
     let discovery = match &idp.token_endpoint_query {
-        None => Oauth2Discovery::DiscoveryUrl(idp.discovery.url.clone()),
+        None => Oauth2Discovery::DiscoveryUrl(idp.discovery.url.clone().into()),
         Some(_) => Oauth2Discovery::AuthorizationServerMetadata(server_metadata(idp, metadata)?),
     };
     Ok(Resolved { discovery, method })
@@ -118,15 +119,14 @@ async fn resolve(job: &Job<'_>, idp: &DescribedIdp, client_id: &str, secret: &Se
 async fn try_live(job: &Job<'_>, live: &Resolved, client_id: &str, secret: &Sensitive) -> Result<(), Error> {
     let mut metadata = match &live.discovery {
         Oauth2Discovery::DiscoveryUrl(url) => {
-            let discovery = Discovery::of_live("credential provider", url);
+            let discovery = Discovery::of_live("credential provider", url)?;
             oauth::discover(job.context, job.deadline, &discovery).await?
         }
         Oauth2Discovery::AuthorizationServerMetadata(server) => {
-            let endpoint = server.token_endpoint();
-            if let Some(objection) = job.context.identity_provider_hosts.objection(endpoint) {
-                return Err(Error::property("TokenEndpoint", format!("must not be used: {objection}")));
-            }
-            Metadata::of_server(server.issuer(), endpoint)
+            let issuer = oauth::live_url("the credential provider's issuer", server.issuer())?;
+            let endpoint = oauth::live_url("the credential provider's token endpoint", server.token_endpoint())?;
+            check_host(job, "TokenEndpoint", &endpoint)?;
+            Metadata::of_server(issuer, endpoint)
         }
         // AgentCore has learned another way to find the IdP.
         _ => return Ok(()),
@@ -176,14 +176,14 @@ fn server_metadata(idp: &DescribedIdp, metadata: Metadata) -> Result<Oauth2Autho
         let problem = format!(
             "takes an authorization endpoint too, which the document at {} does not name; leave it out and pass the \
              parameter in the target's `CustomParameters`",
-            quote(&idp.discovery.url)
+            quote(idp.discovery.url.as_str())
         );
         Error::property("TokenEndpointQuery", problem)
     })?;
     Oauth2AuthorizationServerMetadata::builder()
-        .issuer(metadata.issuer)
+        .issuer(String::from(metadata.issuer))
         .authorization_endpoint(authorization_endpoint)
-        .set_token_endpoint(metadata.token_endpoint)
+        .set_token_endpoint(metadata.token_endpoint.map(String::from))
         .build()
         .map_err(unbuildable)
 }
@@ -192,7 +192,7 @@ fn server_metadata(idp: &DescribedIdp, metadata: Metadata) -> Result<Oauth2Autho
 fn kept(idp: &DescribedIdp, old: &DescribedIdp, live: &CustomOauth2ProviderConfigOutput) -> Option<Resolved> {
     let discovery = live.oauth_discovery()?;
     let same_endpoints = match (discovery, &idp.token_endpoint_query) {
-        (Oauth2Discovery::DiscoveryUrl(url), None) => *url == idp.discovery.url,
+        (Oauth2Discovery::DiscoveryUrl(url), None) => url == idp.discovery.url.as_str(),
         (Oauth2Discovery::AuthorizationServerMetadata(metadata), Some(query)) => {
             let endpoint = metadata.token_endpoint().strip_suffix(query.as_str());
             idp.discovery.is_of(metadata.issuer()) && endpoint.is_some_and(|endpoint| endpoint.ends_with(['?', '&']))

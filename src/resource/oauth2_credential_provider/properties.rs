@@ -7,10 +7,11 @@ use aws_sdk_bedrockagentcorecontrol::types::{ClientAuthenticationMethodType, Oau
 use super::vendor::{CUSTOM, Family, KnownVendor, VENDORS, Vendor};
 use crate::credential_provider::{SECRET_ID_CHARS_MAX, SECRET_KEY_CHARS_MAX, Secret, SecretProperties, check_name};
 use crate::error::Error;
+use crate::https_url::HttpsUrl;
 use crate::oauth::Discovery;
 use crate::properties::{Choice, PropertyReader, PropertySet};
 use crate::sensitive::Sensitive;
-use crate::ssrf::ssrf_objection;
+use crate::ssrf::callable_url;
 use crate::tags;
 use crate::text::quote;
 
@@ -91,11 +92,11 @@ struct IdpFields {
     #[property(name = "ClientAuthenticationMethod", default_text = "from the discovery document")]
     method: Option<ClientAuthenticationMethodType>,
     /// Included vendors: where users sign in.
-    #[property(name = "AuthorizationEndpoint", default_text = "–", check = check_public)]
-    authorization_endpoint: Option<String>,
+    #[property(name = "AuthorizationEndpoint", default_text = "–", parse = public)]
+    authorization_endpoint: Option<HttpsUrl>,
     /// Included vendors: where tokens are asked for.
-    #[property(name = "TokenEndpoint", default_text = "–", check = check_public)]
-    token_endpoint: Option<String>,
+    #[property(name = "TokenEndpoint", default_text = "–", parse = public)]
+    token_endpoint: Option<HttpsUrl>,
     /// MicrosoftOauth2: the tenant.
     #[property(name = "TenantId", chars = TENANT_ID_CHARS_MAX)]
     tenant_id: Option<String>,
@@ -119,7 +120,7 @@ pub(crate) enum Idp<C> {
     Custom(C),
     Known(KnownVendor),
     Microsoft { tenant_id: Option<String> },
-    Included(Endpoints),
+    Included(Box<Endpoints>),
 }
 
 /// A custom IdP.
@@ -152,18 +153,18 @@ pub(crate) struct DescribedIdp {
 /// The endpoints that a template may give for an included vendor.
 #[derive(Clone, Debug)]
 pub(crate) struct Endpoints {
-    pub issuer: Option<String>,
-    pub authorization_endpoint: Option<String>,
-    pub token_endpoint: Option<String>,
+    pub issuer: Option<HttpsUrl>,
+    pub authorization_endpoint: Option<HttpsUrl>,
+    pub token_endpoint: Option<HttpsUrl>,
 }
 
 impl Endpoints {
     /// Returns the addresses that are given, each with its property.
-    pub(super) fn given(&self) -> impl Iterator<Item = (&'static str, &str)> {
+    pub(super) fn given(&self) -> impl Iterator<Item = (&'static str, &HttpsUrl)> {
         let Self { issuer, authorization_endpoint, token_endpoint } = self;
         let all =
             [("Issuer", issuer), ("AuthorizationEndpoint", authorization_endpoint), ("TokenEndpoint", token_endpoint)];
-        all.into_iter().filter_map(|(property, url)| Some((property, url.as_deref()?)))
+        all.into_iter().filter_map(|(property, url)| Some((property, url.as_ref()?)))
     }
 }
 
@@ -179,14 +180,9 @@ fn idp(reader: &PropertyReader<'_>, fields: IdpFields, vendor: Vendor) -> Result
         Family::Known(known) => Idp::Known(known),
         Family::Microsoft => Idp::Microsoft { tenant_id: fields.tenant_id },
         Family::Included => {
-            if let Some(issuer) = &issuer {
-                check_public("Issuer", issuer)?;
-            }
-            Idp::Included(Endpoints {
-                issuer,
-                authorization_endpoint: fields.authorization_endpoint,
-                token_endpoint: fields.token_endpoint,
-            })
+            let IdpFields { authorization_endpoint, token_endpoint, .. } = fields;
+            let issuer = public("Issuer", issuer)?;
+            Idp::Included(Box::new(Endpoints { issuer, authorization_endpoint, token_endpoint }))
         }
     })
 }
@@ -222,13 +218,15 @@ fn secret(_: &PropertyReader<'_>, fields: SecretFields) -> Result<Secret, Error>
     Secret::new(&CLIENT_SECRET, given, id, key, &source)
 }
 
-/// Checks an address to which AgentCore sends the client's secret, or a user.
-fn check_public(property: &str, url: &str) -> Result<(), Error> {
-    let problem = match ssrf_objection(url) {
-        None if !url.contains('#') => return Ok(()),
-        objection => objection.unwrap_or("has a fragment"),
+/// Reads an address to which AgentCore sends the client's secret, or a user.
+fn public(property: &str, url: Option<String>) -> Result<Option<HttpsUrl>, Error> {
+    let Some(text) = url else { return Ok(None) };
+    let problem = match callable_url(text.as_str()) {
+        Ok(url) if url.parsed().fragment().is_none() => return Ok(Some(url)),
+        Ok(_) => "has a fragment",
+        Err(problem) => problem,
     };
-    Err(Error::property(property, format!("is {}, which {problem}; give the IdP's public https URL", quote(url))))
+    Err(Error::property(property, format!("is {}, which {problem}; give the IdP's public https URL", quote(&text))))
 }
 
 /// Checks the pairs of a query (RFC 3986, section 3.4), which a form encodes. The query is sent as it is, so it has to

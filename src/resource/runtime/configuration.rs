@@ -146,7 +146,7 @@ impl Configuration {
 
     /// Returns true if the runtime accepts tokens of the IdP with this discovery document.
     pub(super) fn trusts(&self, discovery: &Discovery) -> bool {
-        self.authorizer.as_ref().is_some_and(|authorizer| authorizer.discovery_url == discovery.url)
+        self.authorizer.as_ref().is_some_and(|authorizer| authorizer.discovery_url == discovery.url.as_str())
     }
 
     /// Builds the request for a new runtime.

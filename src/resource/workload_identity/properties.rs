@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::agentcore::workload_identity::{NAME_CHARS, is_name};
 use crate::error::Error;
-use crate::https_url;
+use crate::https_url::{self, Form};
 use crate::properties::PropertySet;
 use crate::tags;
 use crate::text::quote;
@@ -59,7 +59,7 @@ fn check_urls(property: &str, urls: &BTreeSet<String>) -> Result<(), Error> {
             && url.split_once(':').is_some_and(|(scheme, rest)| {
                 let is_address = match scheme.to_ascii_lowercase().as_str() {
                     // Applications under development return to http addresses.
-                    "http" | "https" => !rest.contains('#') && https_url::parse(&format!("https:{rest}")).is_ok(),
+                    "http" | "https" => !rest.contains('#') && https_url::parse(url, Form::Http).is_ok(),
                     scheme => !NO_ADDRESSES.contains(&scheme),
                 };
                 is_scheme(scheme) && is_address && !rest.trim_matches('/').is_empty()

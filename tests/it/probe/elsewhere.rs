@@ -6,7 +6,7 @@ use emulator::identity_provider::{ClaimStyle, Endpoint, Failure, ProviderFault};
 use emulator::service::Principal;
 use emulator::settings::Settings;
 use harness::handler;
-use provisioner::mcp::{Credential, catalogue};
+use provisioner::mcp::{Credential, ServerUrl, catalogue};
 use serde_json::json;
 
 use super::{COGNITO, bearer, jwt, probe, provider, runtime};
@@ -79,7 +79,8 @@ async fn requests_are_signed_for_the_region_of_the_endpoint() {
     let runtime = world.send(event).await.success();
     let mut context = handler::context(&world.aws, &Principal::Administrator);
     context.region = "us-east-1".to_owned();
-    let catalogue = catalogue(&context, runtime.attribute("McpUrl"), &Credential::SigV4).await;
+    let server = ServerUrl::parse(runtime.attribute("McpUrl")).expect("a URL");
+    let catalogue = catalogue(&context, &server, &Credential::SigV4).await;
     assert_eq!(catalogue.map(|it| it.tools.len()).map_err(|it| it.seen), Ok(3));
 }
 

@@ -13,7 +13,7 @@ use provisioner::aws::{Context, ContextSettings};
 use provisioner::endpoints::Endpoints;
 use provisioner::http::Connectors;
 use provisioner::identity_provider_hosts::IdentityProviderHosts;
-use provisioner::mcp::{self, Credential};
+use provisioner::mcp::{self, Credential, ServerUrl};
 use serde_json::{Value, json};
 
 use crate::world::World;
@@ -63,6 +63,7 @@ async fn a_stream_that_stays_open_does_not_use_up_the_attempt() {
         role_arn: None,
     });
     let url = "https://bedrock-agentcore.us-east-1.amazonaws.com/runtimes/mcp-AbCdEf1234/invocations?accountId=1";
-    let catalogue = mcp::catalogue(&context, url, &Credential::SigV4).await.expect("a catalogue");
+    let server = ServerUrl::parse(url).expect("a URL");
+    let catalogue = mcp::catalogue(&context, &server, &Credential::SigV4).await.expect("a catalogue");
     assert_eq!((catalogue.protocol_version.as_str(), catalogue.tools), ("2025-06-18", vec!["one".to_owned()]));
 }
