@@ -6,6 +6,7 @@ use aws_smithy_types::error::operation::BuildError;
 use crate::error::{ApiErrorKind, Error};
 
 pub(crate) mod api_key_credential_provider;
+mod conflict;
 pub(crate) mod deletion;
 pub(crate) mod engine;
 pub(crate) mod gateway;
@@ -17,7 +18,6 @@ pub(crate) mod ownership;
 mod permissions;
 pub(crate) mod provisioned;
 pub(crate) mod put;
-mod refusal;
 pub(crate) mod resource_policy;
 pub(crate) mod runtime;
 pub(crate) mod synchronization;

@@ -20,8 +20,16 @@ pub enum ApiErrorKind {
     Denied,
     /// The resource that the call named does not exist.
     NotFound,
-    /// The resource is in transition, or its name is taken.
+    /// The resource is in transition or, in AgentCore, its name is taken.
     Conflict,
+    /// Secrets Manager or CloudWatch Logs has a resource of this name, or a version of this token, already.
+    Exists,
+    /// The idempotency token belongs to a request with other parameters.
+    TokenReused,
+    /// The state of the secret does not allow the call, because of its deletion for example.
+    InvalidState,
+    /// A quota is used up.
+    QuotaExceeded,
     /// Anything else: the same call would fail again.
     Other,
 }
@@ -35,22 +43,11 @@ pub struct ApiError {
     pub kind: ApiErrorKind,
     /// The error's code, where AWS sent one.
     pub code: Option<String>,
-    /// The reason member that AgentCore's ValidationException carries.
-    pub reason: Option<String>,
     /// AWS's own message.
     pub message: String,
 }
 
 impl ApiError {
-    /// Returns true if code, reason or message contains `text`.
-    #[must_use]
-    pub fn mentions(&self, text: &str) -> bool {
-        [self.code.as_deref(), self.reason.as_deref(), Some(&self.message)]
-            .into_iter()
-            .flatten()
-            .any(|it| it.contains(text))
-    }
-
     /// Returns true if a policy refuses the call for good, so that waiting for propagation does not help.
     #[must_use]
     pub fn is_final_denial(&self) -> bool {
@@ -60,7 +57,7 @@ impl ApiError {
 
 impl fmt::Display for ApiError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { operation, kind, code, message, .. } = self;
+        let Self { operation, kind, code, message } = self;
         let code = code.as_deref().unwrap_or("no error code");
         match kind {
             ApiErrorKind::Denied => {
@@ -77,7 +74,7 @@ impl fmt::Display for ApiError {
                 f,
                 "{operation} got no answer ({message}); check that the function's network reaches the endpoint"
             ),
-            ApiErrorKind::NotFound | ApiErrorKind::Conflict | ApiErrorKind::Other => {
+            _ => {
                 write!(f, "{operation} was refused: {message} ({code})")
             }
         }
@@ -243,6 +240,8 @@ impl fmt::Display for Error {
     }
 }
 
+/// Without a source: the sentence has what the SDK's error says, and that error holds the request and the answer, which
+/// no log may show.
 impl error::Error for Error {}
 
 /// An [`Error`] together with the identifier known so far, which the Delete of a rollback needs.

@@ -48,6 +48,7 @@ pub mod logging;
 pub mod mcp;
 pub mod oauth;
 mod properties;
+mod refusal;
 pub mod requester;
 pub mod resource;
 pub mod response;

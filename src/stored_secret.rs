@@ -6,6 +6,7 @@ use crate::arn::Arn;
 use crate::denial::Denial;
 use crate::error::{ApiErrorKind, Error};
 use crate::job::Job;
+use crate::refusal::Refusal;
 use crate::sensitive::Sensitive;
 use crate::text::quote;
 
@@ -52,7 +53,7 @@ pub(crate) async fn current(job: &Job<'_>, secret_id: &str) -> Result<Current, E
     let answer = match job.call("secretsmanager:GetSecretValue", || request.clone().send()).await {
         Ok(answer) => answer,
         // For a secret without a value, the service answers the same as for a missing secret.
-        Err(error) if error.api().is_some_and(is_without_value) => return Ok(Current::Nothing),
+        Err(error) if Refusal::SecretWithoutValue.explains(&error) => return Ok(Current::Nothing),
         Err(error) => return Err(error),
     };
     let Some(text) = answer.secret_string.map(Sensitive::new) else { return Ok(Current::Binary) };
@@ -156,6 +157,9 @@ async fn read_text(job: &Job<'_>, property: &str, secret_id: &str, wanted: &str)
         Ok(Current::Text(current)) => Ok(current),
         Ok(Current::Binary) => Err(refuse(format!("whose value is binary; store {wanted} as text instead"))),
         Ok(Current::Nothing) => Err(refuse(format!("which has no current value; store {wanted}"))),
+        Err(error) if Refusal::SecretInDeletion.explains(&error) => Err(refuse(
+            "which is scheduled for deletion; run `aws secretsmanager restore-secret` or use another".to_owned(),
+        )),
         Err(Error::Api(error)) => Err(match error.kind {
             ApiErrorKind::NotFound => refuse(
                 "and there is no such secret in this account and Region; create it or correct the name".to_owned(),
@@ -167,9 +171,6 @@ async fn read_text(job: &Job<'_>, property: &str, secret_id: &str, wanted: &str)
                 "which does not exist or may not be read ({}); check the name and the function's policy",
                 error.message
             )),
-            _ if error.mentions("deletion") => refuse(
-                "which is scheduled for deletion; run `aws secretsmanager restore-secret` or use another".to_owned(),
-            ),
             _ => Error::Api(error),
         }),
         Err(error) => Err(error),
@@ -187,11 +188,6 @@ impl Stored {
         job.mask.add(&value);
         Ok(value)
     }
-}
-
-/// Recognises "Secrets Manager can't find the specified secret value for staging label: AWSCURRENT".
-fn is_without_value(error: &crate::error::ApiError) -> bool {
-    error.kind == ApiErrorKind::NotFound && error.mentions("staging label")
 }
 
 /// Parses `arn:<partition>:secretsmanager:<region>:<account>:secret:<name>-<six characters>`. Returns account and name.

@@ -178,7 +178,7 @@ fn timeout(error: &ApiError) -> Duration {
         ApiErrorKind::Throttled | ApiErrorKind::Server | ApiErrorKind::Transport => TRANSIENT_TIMEOUT,
         ApiErrorKind::Denied if error.is_final_denial() => Duration::ZERO,
         ApiErrorKind::Denied => DENIED_TIMEOUT,
-        ApiErrorKind::NotFound | ApiErrorKind::Conflict | ApiErrorKind::Other => Duration::ZERO,
+        _ => Duration::ZERO,
     }
 }
 

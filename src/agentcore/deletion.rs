@@ -5,9 +5,9 @@ use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
 
+use super::conflict::Conflict;
 use super::ownership::Proof;
 use super::provisioned::{Found, LIST_TIMEOUT, Provisioned, find, with_ownership};
-use super::refusal::Conflict;
 use super::waiters::{Live, Phase, Sightings};
 use crate::error::{ApiErrorKind, Error};
 use crate::job::Job;

@@ -13,10 +13,10 @@ use super::named::{Common, NamedLive, NamedNoun, is_provider_name, time};
 use super::none_if_not_found;
 use super::permissions::explained;
 use super::put::{Governed, put};
-use super::refusal::is_secret_vanishing;
 use super::waiters::{Live, Phase, joined};
 use crate::error::{ApiErrorKind, Error};
 use crate::job::Job;
+use crate::refusal::Refusal;
 
 /// A provider as AgentCore describes it in the answer to a Create, a Get or an Update.
 #[derive(Debug)]
@@ -118,7 +118,7 @@ impl NamedNoun for OAuth2CredentialProvider {
     }
 
     fn is_conflict(error: &Error) -> bool {
-        error.is(ApiErrorKind::Conflict) || is_secret_vanishing(error)
+        error.is(ApiErrorKind::Conflict) || Refusal::SecretInDeletion.explains(error)
     }
 }
 

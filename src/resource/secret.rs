@@ -11,6 +11,7 @@ use crate::error::{ApiErrorKind, Error, Failure};
 use crate::event::RawProperties;
 use crate::job::{Job, Outcome, Success};
 use crate::properties::FromText;
+use crate::refusal::Refusal;
 use crate::requester::{Owner, Requester, pending_name};
 use crate::resource::lifecycle::Lifecycle;
 use crate::stored_secret::{self, Document, parse_arn};
@@ -130,9 +131,12 @@ async fn create_managed(job: &Job<'_>, managed: &Managed) -> Outcome {
             Err(error) => return Err(error),
         };
         let Some(live) = api::describe(job, &job.requester().secret_id(&name)).await? else {
-            // The secret was deleted without recovery a moment ago. Another refusal with this code would not say so.
-            let vanishing = refusal.api().is_some_and(|error| error.mentions("delet"));
-            return if vanishing { Ok(Progress::pending("being deleted")) } else { Err(refusal) };
+            // The secret was deleted without recovery a moment ago. Another refusal of this kind would not say so.
+            return if Refusal::SecretInDeletion.explains(&refusal) {
+                Ok(Progress::pending("being deleted"))
+            } else {
+                Err(refusal)
+            };
         };
         check_owner(job, &live)?;
         if live.deleted && former_life::is_of_this_request(job, &live) {
@@ -200,7 +204,7 @@ async fn write(job: &Job<'_>, managed: &Managed, old: Option<&Managed>, live: Li
         api::update_settings(job, &live.arn, managed).await?;
     }
     let version_id = match write_value(job, managed, old, &live, 1).await {
-        Err(error) if error.is(ApiErrorKind::Conflict) => converge_value(job, managed, old, &live).await?,
+        Err(error) if error.is(ApiErrorKind::Exists) => converge_value(job, managed, old, &live).await?,
         written => written?,
     };
     Ok(success(&live.arn, &live.name, &version_id, "Managed"))
@@ -265,7 +269,7 @@ async fn delete_abandoned(job: &Job<'_>, name: &str) -> Result<(), Error> {
 /// Returns true if a live secret (ResourceExistsException) or one that is being deleted (InvalidRequestException) has
 /// the name.
 fn is_name_taken(error: &Error) -> bool {
-    error.is(ApiErrorKind::Conflict) || api::is_invalid_request(error)
+    error.is(ApiErrorKind::Exists) || error.is(ApiErrorKind::InvalidState)
 }
 
 fn success(arn: &str, name: &str, version_id: &str, ownership: &str) -> Success {

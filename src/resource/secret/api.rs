@@ -119,18 +119,13 @@ pub(super) async fn update_settings(job: &Job<'_>, arn: &str, managed: &Managed)
     Ok(())
 }
 
-/// Returns true if the state of the secret refuses the call: it is being deleted, or its name is a secret's that is.
-pub(super) fn is_invalid_request(error: &Error) -> bool {
-    error.code() == Some("InvalidRequestException")
-}
-
 /// Cancels a scheduled deletion. Returns `None` if the secret was deleted without recovery, so that there is nothing to
 /// restore. May run twice.
 pub(super) async fn restore(job: &Job<'_>, arn: &str) -> Result<Option<()>, Error> {
     let request = job.context.secretsmanager.restore_secret().secret_id(arn);
     match job.call("secretsmanager:RestoreSecret", || request.clone().send()).await {
         Ok(_) => Ok(Some(())),
-        Err(error) if error.is(ApiErrorKind::NotFound) || is_invalid_request(&error) => Ok(None),
+        Err(error) if error.is(ApiErrorKind::NotFound) || error.is(ApiErrorKind::InvalidState) => Ok(None),
         Err(error) => Err(error),
     }
 }

@@ -71,7 +71,7 @@ pub(super) async fn overwrite(
     }
     match api::put_value(job, &live.arn, value, 1).await {
         // Another delivery of this request wrote first, and may have generated other texts, which stay.
-        Err(error) if error.is(ApiErrorKind::Conflict) => converge_value(job, managed, None, live).await,
+        Err(error) if error.is(ApiErrorKind::Exists) => converge_value(job, managed, None, live).await,
         written => written,
     }
 }
