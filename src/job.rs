@@ -27,7 +27,7 @@ pub struct Job<'a> {
     pub requester: &'a Requester,
     /// The operation.
     pub request_type: RequestType,
-    /// When the operation was requested, if that is known.
+    /// When CloudFormation sent the request, if its response URL tells, or when the rotation began.
     pub requested_at: Option<SystemTime>,
     /// The time at which work has to stop.
     pub deadline: Deadline,
@@ -59,19 +59,7 @@ impl Success {
     }
 }
 
-impl<'a> Job<'a> {
-    /// Returns the ids of the requester.
-    #[must_use]
-    pub fn requester(&self) -> &'a Requester {
-        self.requester
-    }
-
-    /// Returns when CloudFormation sent the request, if its response URL tells, or when the rotation began.
-    #[must_use]
-    pub fn requested_at(&self) -> Option<SystemTime> {
-        self.requested_at
-    }
-
+impl Job<'_> {
     /// Puts somebody else's words in quotes. They are masked before `quote` cuts them, because the rest of a secret
     /// value would no longer be recognised.
     #[must_use]

@@ -15,6 +15,8 @@ pub const STACK_ID_TAG: &str = "agentcore-provisioner:stack-id";
 pub const LOGICAL_ID_TAG: &str = "agentcore-provisioner:logical-id";
 /// Prefix kept for the tags above.
 pub const TAG_PREFIX: &str = "agentcore-provisioner:";
+/// The reason why a resource with ownership tags is not proved to be ours, and the remedy.
+pub(crate) const TAGS_LOST: &str = "its ownership tags are gone or changed: restore them and retry";
 /// Environment variable of the function with the prefix of the names that it derives for AgentCore.
 pub const NAME_PREFIX_VARIABLE: &str = "NAME_PREFIX";
 /// The prefix without that variable, where hyphens are allowed.

@@ -82,7 +82,7 @@ fn is_gone(status: &StackStatus) -> bool {
 
 /// Describes the stack. Returns `None` if it does not exist.
 async fn status(job: &Job<'_>) -> Result<Option<StackStatus>, Error> {
-    let request = job.context.cloudformation().describe_stacks().stack_name(&job.requester().stack_id);
+    let request = job.context.cloudformation().describe_stacks().stack_name(&job.requester.stack_id);
     match job.call("cloudformation:DescribeStacks", || request.clone().send()).await {
         Ok(answer) => Ok(answer.stacks().first().and_then(|stack| stack.stack_status().cloned())),
         Err(error) if error.is(ApiErrorKind::NotFound) => Ok(None),

@@ -153,7 +153,7 @@ async fn read_text(job: &Job<'_>, property: &str, secret_id: &str, wanted: &str)
         let problem = "which AgentCore manages for a credential provider; use a secret of your own";
         return Err(refuse(problem.to_owned()));
     }
-    match current(job, &job.requester().secret_id(secret_id)).await {
+    match current(job, &job.requester.secret_id(secret_id)).await {
         Ok(Current::Text(current)) => Ok(current),
         Ok(Current::Binary) => Err(refuse(format!("whose value is binary; store {wanted} as text instead"))),
         Ok(Current::Nothing) => Err(refuse(format!("which has no current value; store {wanted}"))),

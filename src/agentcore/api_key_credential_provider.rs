@@ -8,9 +8,9 @@ use aws_sdk_bedrockagentcorecontrol::operation::create_api_key_credential_provid
 use aws_sdk_bedrockagentcorecontrol::operation::update_api_key_credential_provider::builders::UpdateApiKeyCredentialProviderFluentBuilder;
 use aws_sdk_bedrockagentcorecontrol::types::{Secret, SecretSourceType};
 
-use super::named::{Common, NamedLive, NamedNoun, WithoutStatus, is_provider_name};
+use super::named_noun::{Common, NamedLive, NamedNoun, WithoutStatus, is_provider_name};
 use super::none_if_not_found;
-use super::permissions::explained;
+use super::provider_permissions::explained;
 use super::put::{Governed, put};
 use crate::error::{ApiErrorKind, Error};
 use crate::job::Job;

@@ -146,7 +146,7 @@ impl Provisioned for GatewayTarget {
 
     /// Decides by the mark at the end of the description, because targets cannot be tagged.
     async fn ownership(job: &Job<'_>, live: &GetGatewayTargetOutput) -> Result<Option<Ownership>, Error> {
-        let mark = job.requester().marker();
+        let mark = job.requester.marker();
         Ok(Some(Ownership::untagged(live.description().is_some_and(|description| description.ends_with(&mark)))))
     }
 

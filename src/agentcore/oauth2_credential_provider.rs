@@ -9,9 +9,9 @@ use aws_sdk_bedrockagentcorecontrol::operation::create_oauth2_credential_provide
 use aws_sdk_bedrockagentcorecontrol::operation::update_oauth2_credential_provider::builders::UpdateOauth2CredentialProviderFluentBuilder;
 use aws_sdk_bedrockagentcorecontrol::types::{Oauth2ProviderConfigOutput, Secret, SecretSourceType, Status};
 
-use super::named::{Common, NamedLive, NamedNoun, is_provider_name, time};
+use super::named_noun::{Common, NamedLive, NamedNoun, is_provider_name, time};
 use super::none_if_not_found;
-use super::permissions::explained;
+use super::provider_permissions::explained;
 use super::put::{Governed, put};
 use super::waiters::{Live, Phase, joined};
 use crate::error::{ApiErrorKind, Error};

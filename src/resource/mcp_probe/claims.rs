@@ -27,7 +27,7 @@ pub(super) async fn check(
     if let Some(gateway) = gateway {
         return compare(job, gateway.authorizer(), "gateway", client_id, token).await;
     }
-    let url = RuntimeUrl::parse(endpoint).filter(|url| url.is_in_account_and_region_of(&job.requester().stack_id));
+    let url = RuntimeUrl::parse(endpoint).filter(|url| url.is_in_account_and_region_of(&job.requester.stack_id));
     let Some(url) = url else { return Ok(()) };
     let live = match Runtime::get(job, &url.id().to_owned()).await {
         Ok(Some(live)) => live,

@@ -19,7 +19,7 @@ pub(super) async fn objection(
     gateway: Option<&Gateway>,
     log_group: &str,
 ) -> Option<String> {
-    let stack_id = &job.requester().stack_id;
+    let stack_id = &job.requester.stack_id;
     let server = gateway.map_or(Some(endpoint), Gateway::server);
     let runtime = server.and_then(RuntimeUrl::parse).filter(|url| url.is_in_account_and_region_of(stack_id));
     let Some(runtime) = runtime.filter(|runtime| is_log_group_of(runtime.id(), log_group)) else {

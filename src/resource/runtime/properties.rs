@@ -407,8 +407,8 @@ fn inbound(_: &PropertyReader<'_>, fields: InboundFields) -> Result<(Option<Auth
     let InboundFields { kind, authorizer } = fields;
     match (kind, authorizer.given()) {
         (InboundAuth::Jwt, _) => {
-            let draft = authorizer.check("`InboundAuth` JWT")?;
-            Ok((Some(draft.with_usual_claim()?), Some(draft.discovery)))
+            let spec = authorizer.check("`InboundAuth` JWT")?;
+            Ok((Some(spec.with_usual_claim()?), Some(spec.discovery)))
         }
         (InboundAuth::Iam, None) => Ok((None, None)),
         (InboundAuth::Iam, Some(name)) => {

@@ -98,6 +98,6 @@ async fn unless_aborted<T>(job: &Job<'_>, call: impl AsyncFnMut() -> Result<T, E
 
 /// Returns the ARN of a group of the stack's account and Region.
 pub(super) fn arn(job: &Job<'_>, name: &str) -> String {
-    let stack = Arn::parse(&job.requester().stack_id);
+    let stack = Arn::parse(&job.requester.stack_id);
     stack.map(|stack| stack.neighbor("logs", &format!("log-group:{name}"))).unwrap_or_default()
 }
