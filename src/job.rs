@@ -40,11 +40,11 @@ pub struct Job<'a> {
 }
 
 /// The result of a lifecycle function.
-pub type Outcome = Result<Success, Failure>;
+pub(crate) type Outcome = Result<Success, Failure>;
 
 /// The resource that exists now.
 #[derive(Clone, Debug)]
-pub struct Success {
+pub(crate) struct Success {
     /// The answer's `PhysicalResourceId`.
     pub physical_id: String,
     /// The attributes for `Fn::GetAtt`. They hold nothing secret.
@@ -53,8 +53,7 @@ pub struct Success {
 
 impl Success {
     /// Returns success without attributes: a finished Delete.
-    #[must_use]
-    pub fn deleted(physical_id: impl Into<String>) -> Self {
+    pub(crate) fn deleted(physical_id: impl Into<String>) -> Self {
         Self { physical_id: physical_id.into(), attributes: BTreeMap::new() }
     }
 }

@@ -13,16 +13,16 @@ use crate::stack::check_in_progress;
 
 use lifecycle::Lifecycle;
 
-pub mod api_key_credential_provider;
-pub mod gateway;
-pub mod gateway_target;
+pub(crate) mod api_key_credential_provider;
+mod gateway;
+pub(crate) mod gateway_target;
 mod lifecycle;
-pub mod mcp_probe;
+pub(crate) mod mcp_probe;
 mod named_type;
 pub mod oauth2_credential_provider;
-pub mod runtime;
-pub mod secret;
-pub mod workload_identity;
+pub(crate) mod runtime;
+pub(crate) mod secret;
+mod workload_identity;
 
 /// Writes everything that names each resource type, from the module of each.
 macro_rules! kinds {

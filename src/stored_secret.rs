@@ -13,10 +13,10 @@ use crate::text::quote;
 mod document;
 mod form;
 
-pub use document::Document;
+pub(crate) use document::Document;
 
 /// A secret that can be used.
-pub struct Stored {
+pub(crate) struct Stored {
     /// The secret's ARN.
     pub arn: String,
     /// The secret's name.
@@ -101,7 +101,7 @@ fn document(answer: Result<GetSecretValueOutput, Error>) -> Result<Option<Docume
 const KEPT_BY_AGENTCORE: &str = "bedrock-agentcore-identity!";
 
 /// Reads a secret that a property names, or says in a sentence about that property why the secret cannot be used.
-pub async fn read(job: &Job<'_>, property: &str, secret_id: &str) -> Result<Stored, Error> {
+pub(crate) async fn read(job: &Job<'_>, property: &str, secret_id: &str) -> Result<Stored, Error> {
     read_text(job, property, secret_id, "a JSON object").await?.document(property, secret_id)
 }
 
@@ -179,7 +179,7 @@ async fn read_text(job: &Job<'_>, property: &str, secret_id: &str, wanted: &str)
 
 impl Stored {
     /// Returns the text under a key that `property` names.
-    pub fn value(&self, job: &Job<'_>, property: &str, key: &str) -> Result<Sensitive, Error> {
+    pub(crate) fn value(&self, job: &Job<'_>, property: &str, key: &str) -> Result<Sensitive, Error> {
         let value = self.document.text(key).filter(|value| !value.expose().is_empty()).ok_or_else(|| {
             let problem =
                 format!("is {}, which secret {} does not hold as a string; correct the key", quote(key), self.name);
@@ -191,8 +191,7 @@ impl Stored {
 }
 
 /// Parses `arn:<partition>:secretsmanager:<region>:<account>:secret:<name>-<six characters>`. Returns account and name.
-#[must_use]
-pub fn parse_arn(text: &str) -> Option<(&str, &str)> {
+pub(crate) fn parse_arn(text: &str) -> Option<(&str, &str)> {
     let arn = Arn::of_service("secretsmanager", text)?;
     let (name, suffix) = arn.resource.strip_prefix("secret:")?.rsplit_once('-')?;
     (suffix.len() == 6).then_some((arn.account, name))

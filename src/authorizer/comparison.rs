@@ -13,7 +13,7 @@ const MISMATCH: Code = Code::ClaimMismatch;
 const ALGORITHM: &str = "RS256";
 
 /// Returns the token's claims, if AgentCore can verify the token.
-pub fn verifiable(token: &Token) -> Result<&Claims, Error> {
+pub(crate) fn verifiable(token: &Token) -> Result<&Claims, Error> {
     let Some(claims) = &token.claims else {
         let sentence =
             format!("the IdP gave an opaque or encrypted token, which no authorizer can check; {}", token.jwt_advice());
@@ -32,7 +32,7 @@ pub fn verifiable(token: &Token) -> Result<&Claims, Error> {
 
 /// Says why `authorizer`, which belongs to a `what` (`runtime`, `gateway`), would not accept a token of `client_id`
 /// with these claims. `issuer` is the one that the authorizer's discovery document names.
-pub fn compare(
+pub(crate) fn compare(
     authorizer: &CustomJwtAuthorizerConfiguration,
     issuer: &str,
     client_id: &str,

@@ -177,7 +177,6 @@ impl ExceptionLevel {
 
 impl Properties {
     /// Returns the name of a gateway that is not a replacement.
-    #[must_use]
     pub(crate) fn name(&self, requester: &Requester) -> String {
         self.name.clone().unwrap_or_else(|| requester.derived_name())
     }
