@@ -8,9 +8,8 @@
 //!            └◀── response (exactly one) ◀───────────── Success | Failure ◀────────┘
 //! ```
 //!
-//! One module per type, none of which imports another: `secret`, `runtime`, `oauth2_credential_provider`,
-//! `api_key_credential_provider`, `workload_identity`, `gateway`, `gateway_target`, `mcp_probe`. The modules next to
-//! `resource` hold what they share:
+//! `resource` lists the types. Each has a module, none of which imports another. The modules next to `resource` hold what
+//! they share:
 //!
 //! - `properties`: the template's words. `requester`: names, tokens, ownership.
 //! - `job`, `wait` and `aws`: calls, retries, polling. `stack`: what CloudFormation says about the stack.
