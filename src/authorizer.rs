@@ -20,7 +20,7 @@ use crate::text::quote;
 /// The claim that `allowedClients` is compared with.
 const CLIENT_ID_CLAIM: &str = "client_id";
 
-pub mod comparison;
+pub(crate) mod comparison;
 
 /// Returns the JWT authorizer that the service reports, or `None` if the service reports no authorizer or another kind.
 pub(crate) fn custom_jwt(live: Option<&AuthorizerConfiguration>) -> Option<&CustomJwtAuthorizerConfiguration> {
@@ -47,7 +47,7 @@ pub(crate) const GOVERNED: Rule = Rule::Presence(&Rule::Union(&[(
 
 /// The conditions that a token has to meet. Every kind of condition that is given has to pass.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Authorizer {
+pub(crate) struct Authorizer {
     /// The IdP's discovery document.
     pub discovery_url: String,
     /// The accepted values of `aud`.
@@ -132,7 +132,7 @@ impl Fields {
 
 /// An authorizer whose claim that names the client may still be unknown.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AuthorizerSpec {
+pub(crate) struct AuthorizerSpec {
     /// The IdP's discovery document.
     pub discovery: Discovery,
     usual_claim: &'static str,
@@ -144,24 +144,22 @@ pub struct AuthorizerSpec {
 
 impl AuthorizerSpec {
     /// Returns the claim that the template names.
-    #[must_use]
-    pub fn explicit_claim(&self) -> Option<&str> {
+    pub(crate) fn explicit_claim(&self) -> Option<&str> {
         self.client_claim_name.as_deref()
     }
 
     /// Returns the claim in which IdPs of this kind name the client of an access token.
-    #[must_use]
-    pub fn usual_claim(&self) -> &'static str {
+    pub(crate) fn usual_claim(&self) -> &'static str {
         self.usual_claim
     }
 
     /// Returns the authorizer as far as it can be known without a token.
-    pub fn with_usual_claim(&self) -> Result<Authorizer, Error> {
+    pub(crate) fn with_usual_claim(&self) -> Result<Authorizer, Error> {
         self.authorizer(self.explicit_claim().unwrap_or(self.usual_claim))
     }
 
     /// Returns the authorizer that looks for the client in `claim`.
-    pub fn authorizer(&self, claim: &str) -> Result<Authorizer, Error> {
+    pub(crate) fn authorizer(&self, claim: &str) -> Result<Authorizer, Error> {
         let (allowed_clients, claims) = clients(claim, self.clients.clone())?;
         Ok(Authorizer {
             discovery_url: self.discovery.url.as_str().to_owned(),
@@ -231,7 +229,7 @@ impl Authorizer {
     ///
     /// # Errors
     /// A member that the SDK calls required is missing, which does not happen.
-    pub fn to_api(&self) -> Result<AuthorizerConfiguration, BuildError> {
+    pub(crate) fn to_api(&self) -> Result<AuthorizerConfiguration, BuildError> {
         Ok(AuthorizerConfiguration::CustomJwtAuthorizer(self.to_jwt_api()?))
     }
 
@@ -239,7 +237,7 @@ impl Authorizer {
     ///
     /// # Errors
     /// As for [`Self::to_api`].
-    pub fn to_jwt_api(&self) -> Result<CustomJwtAuthorizerConfiguration, BuildError> {
+    pub(crate) fn to_jwt_api(&self) -> Result<CustomJwtAuthorizerConfiguration, BuildError> {
         let list = |set: &BTreeSet<String>| (!set.is_empty()).then(|| set.iter().cloned().collect());
         let rules = self.claims.iter().map(|(name, value)| {
             CustomClaimValidationType::builder()
@@ -264,8 +262,7 @@ impl Authorizer {
     }
 
     /// Returns the claim that names the client, or `None` if the authorizer admits every client.
-    #[must_use]
-    pub fn client_claim(&self) -> Option<&str> {
+    pub(crate) fn client_claim(&self) -> Option<&str> {
         if self.allowed_clients.is_empty() {
             self.claims.first().map(|(name, _)| name.as_str())
         } else {
@@ -274,8 +271,7 @@ impl Authorizer {
     }
 
     /// Reads what the service reports. Another kind of authorizer never equals one of ours.
-    #[must_use]
-    pub fn from_api(live: &AuthorizerConfiguration) -> Self {
+    pub(crate) fn from_api(live: &AuthorizerConfiguration) -> Self {
         let Some(live) = custom_jwt(Some(live)) else { return Self::foreign() };
         let set = |list: &[String]| list.iter().cloned().collect();
         Self {

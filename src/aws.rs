@@ -155,31 +155,42 @@ where
     let code = error.code().map(str::to_owned);
     let (kind, message) = match error {
         SdkError::ServiceError(service) => (
-            kind(code.as_deref(), status),
+            kind(code.as_deref(), error.raw_response().and_then(reason).as_deref(), status),
             service.err().message().map_or_else(|| format!("HTTP status {}", status.unwrap_or(0)), str::to_owned),
         ),
         SdkError::ConstructionFailure(_) => (ApiErrorKind::Other, root_cause(error)),
         _ => (ApiErrorKind::Transport, root_cause(error)),
     };
-    ApiError { operation, kind, code, reason: error.raw_response().and_then(reason), message }
+    ApiError { operation, kind, code, message }
 }
 
-/// Reads the reason from the body, because the SDK's metadata does not have it.
+/// Reads the reason of AgentCore's ValidationException from the body, because the SDK's metadata does not have it.
 fn reason(response: &HttpResponse) -> Option<String> {
     let body: serde_json::Value = serde_json::from_slice(response.body().bytes()?).ok()?;
     body["reason"].as_str().map(str::to_owned)
 }
 
-/// Returns the kind of an error by its code, as both services' models list them, or else by its HTTP status.
-fn kind(code: Option<&str>, status: Option<u16>) -> ApiErrorKind {
-    match (code.unwrap_or_default(), status.unwrap_or(0)) {
+/// Returns the kind of an error by its code, as the services' models list them, or else by its HTTP status. A reason that
+/// says more than the code counts in its place.
+fn kind(code: Option<&str>, reason: Option<&str>, status: Option<u16>) -> ApiErrorKind {
+    let code = match reason {
+        Some(reason @ ("IdempotentParameterMismatchException" | "ResourceConflict")) => reason,
+        _ => code.unwrap_or_default(),
+    };
+    match (code, status.unwrap_or(0)) {
         ("ThrottlingException" | "Throttling" | "TooManyRequestsException" | "RequestLimitExceeded", _) | (_, 429) => {
             ApiErrorKind::Throttled
         }
         // During the first calls of a role that was created seconds ago, its credentials may be unknown.
         ("AccessDeniedException" | "AccessDenied" | "UnrecognizedClientException", _) => ApiErrorKind::Denied,
-        ("ResourceNotFoundException", _) => ApiErrorKind::NotFound,
-        ("ConflictException" | "ResourceExistsException", _) => ApiErrorKind::Conflict,
+        // ValidationError is CloudFormation's answer about a stack that does not exist (API reference, DescribeStacks).
+        ("ResourceNotFoundException" | "ValidationError", _) => ApiErrorKind::NotFound,
+        // CloudWatch Logs serializes the changes of a log group, and aborts others.
+        ("ConflictException" | "ResourceConflict" | "OperationAbortedException", _) => ApiErrorKind::Conflict,
+        ("IdempotentParameterMismatchException", _) => ApiErrorKind::TokenReused,
+        ("ResourceExistsException" | "ResourceAlreadyExistsException", _) => ApiErrorKind::Exists,
+        ("InvalidRequestException", _) => ApiErrorKind::InvalidState,
+        ("ServiceQuotaExceededException", _) => ApiErrorKind::QuotaExceeded,
         ("InternalServerException" | "InternalServiceError" | "InternalFailure", _) | (_, 500..) => {
             ApiErrorKind::Server
         }

@@ -30,7 +30,7 @@ pub(crate) async fn mask_secret(job: &Job<'_>, secret_id: Option<&str>) -> Resul
     let job = &with_short_deadline(job);
     let stored = stored_secret::read(job, "SecretId", secret_id).await?;
     // A container that was started before a rotation may print the former values.
-    let previous = stored_secret::previous(job, &job.requester().secret_id(secret_id)).await?;
+    let previous = stored_secret::previous(job, &job.requester.secret_id(secret_id)).await?;
     for document in std::iter::once(stored.document).chain(previous) {
         document.leaves().iter().for_each(|value| job.mask.add(value));
     }

@@ -3,7 +3,7 @@
 use aws_sdk_bedrockagentcorecontrol::types::{SecretReference, SecretSourceType};
 use aws_smithy_types::error::operation::BuildError;
 
-use crate::agentcore::named::{PROVIDER_NAME_CHARS_MAX, is_provider_name};
+use crate::agentcore::named_noun::{PROVIDER_NAME_CHARS_MAX, is_provider_name};
 use crate::error::Error;
 use crate::job::Job;
 use crate::properties::Choice;

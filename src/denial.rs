@@ -5,7 +5,7 @@
 
 /// Kinds of policies that can refuse a call, which differ in who can change them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Policy {
+pub(crate) enum Policy {
     /// A policy of the calling role.
     Identity,
     /// An AWS organization's policy on its accounts.
@@ -43,7 +43,7 @@ const IMPLICIT: &str = "because no ";
 
 /// A refusal by policy, as far as AWS's message describes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Denial {
+pub(crate) struct Denial {
     /// The kind of policy that refuses.
     pub policy: Policy,
     /// True if a statement denies the call; otherwise no statement allows it.
@@ -53,8 +53,7 @@ pub struct Denial {
 impl Denial {
     /// Reads a refusal's text. A text that does not mention policies counts as a refusal by an unnamed policy without
     /// an explicit deny.
-    #[must_use]
-    pub fn read(text: &str) -> Self {
+    pub(crate) fn read(text: &str) -> Self {
         let text = text.to_ascii_lowercase();
         // The cause ends AWS's sentence. The name of the resource stands before it and may contain the same words.
         let (cause, explicit) = match (text.rfind(EXPLICIT), text.rfind(IMPLICIT)) {
@@ -69,22 +68,19 @@ impl Denial {
 
     /// Returns true if repeating the call is useless. A role's own policy, a resource's policy or a trust policy may be
     /// seconds old and still propagating. A call that one of them does not allow yet may therefore succeed later.
-    #[must_use]
-    pub fn is_final(self) -> bool {
+    pub(crate) fn is_final(self) -> bool {
         let may_propagate =
             matches!(self.policy, Policy::Identity | Policy::Resource | Policy::Trust | Policy::Unnamed);
         self.explicit || !may_propagate
     }
 
     /// Returns [`Self::advice`] for another caller than the function: `the gateway's`.
-    #[must_use]
-    pub fn advice_for(self, whose: &str) -> String {
+    pub(crate) fn advice_for(self, whose: &str) -> String {
         self.advice().replace("the function's", whose)
     }
 
     /// Returns the remedy as the end of a sentence, in which "it" is the call and the caller is the function's role.
-    #[must_use]
-    pub fn advice(self) -> &'static str {
+    pub(crate) fn advice(self) -> &'static str {
         match (self.policy, self.explicit) {
             (Policy::Identity | Policy::Unnamed, false) => "grant it to the function's role",
             (Policy::Identity, true) => {

@@ -15,13 +15,21 @@ pub enum ApiErrorKind {
     Server,
     /// No usable answer arrived. The call may or may not have had its effect.
     Transport,
-    /// The call is not allowed. The policy may not have propagated yet, unless [`ApiError::is_final_denial`] says
+    /// The call is not allowed. The policy may not have propagated yet, unless `ApiError::is_final_denial` says
     /// otherwise.
     Denied,
     /// The resource that the call named does not exist.
     NotFound,
-    /// The resource is in transition, or its name is taken.
+    /// The resource is in transition or, in AgentCore, its name is taken.
     Conflict,
+    /// Secrets Manager or CloudWatch Logs has a resource of this name, or a version of this token, already.
+    Exists,
+    /// The idempotency token belongs to a request with other parameters.
+    TokenReused,
+    /// The state of the secret does not allow the call, because of its deletion for example.
+    InvalidState,
+    /// A quota is used up.
+    QuotaExceeded,
     /// Anything else: the same call would fail again.
     Other,
 }
@@ -35,32 +43,20 @@ pub struct ApiError {
     pub kind: ApiErrorKind,
     /// The error's code, where AWS sent one.
     pub code: Option<String>,
-    /// The reason member that AgentCore's ValidationException carries.
-    pub reason: Option<String>,
     /// AWS's own message.
     pub message: String,
 }
 
 impl ApiError {
-    /// Returns true if code, reason or message contains `text`.
-    #[must_use]
-    pub fn mentions(&self, text: &str) -> bool {
-        [self.code.as_deref(), self.reason.as_deref(), Some(&self.message)]
-            .into_iter()
-            .flatten()
-            .any(|it| it.contains(text))
-    }
-
     /// Returns true if a policy refuses the call for good, so that waiting for propagation does not help.
-    #[must_use]
-    pub fn is_final_denial(&self) -> bool {
+    pub(crate) fn is_final_denial(&self) -> bool {
         Denial::read(&self.message).is_final()
     }
 }
 
 impl fmt::Display for ApiError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { operation, kind, code, message, .. } = self;
+        let Self { operation, kind, code, message } = self;
         let code = code.as_deref().unwrap_or("no error code");
         match kind {
             ApiErrorKind::Denied => {
@@ -77,7 +73,7 @@ impl fmt::Display for ApiError {
                 f,
                 "{operation} got no answer ({message}); check that the function's network reaches the endpoint"
             ),
-            ApiErrorKind::NotFound | ApiErrorKind::Conflict | ApiErrorKind::Other => {
+            _ => {
                 write!(f, "{operation} was refused: {message} ({code})")
             }
         }
@@ -156,7 +152,7 @@ pub enum Error {
 
 impl Error {
     /// Creates the error of a property's value that cannot be used. `problem` says what was found and what to do.
-    pub fn property(name: impl Into<String>, problem: impl Into<String>) -> Self {
+    pub(crate) fn property(name: impl Into<String>, problem: impl Into<String>) -> Self {
         Self::InvalidProperty { name: name.into(), problem: problem.into() }
     }
 
@@ -166,13 +162,12 @@ impl Error {
     }
 
     /// Creates the error of a verification that did not pass.
-    pub fn unverified(code: Code, sentence: impl Into<String>) -> Self {
+    pub(crate) fn unverified(code: Code, sentence: impl Into<String>) -> Self {
         Self::Unverified { code, sentence: sentence.into() }
     }
 
     /// Returns the API error inside, if there is one.
-    #[must_use]
-    pub fn api(&self) -> Option<&ApiError> {
+    pub(crate) fn api(&self) -> Option<&ApiError> {
         match self {
             Self::Api(error) => Some(error),
             _ => None,
@@ -180,8 +175,7 @@ impl Error {
     }
 
     /// Returns the word for programs, if AWS or a verification has given one.
-    #[must_use]
-    pub fn code(&self) -> Option<&str> {
+    pub(crate) fn code(&self) -> Option<&str> {
         match self {
             Self::Api(error) => error.code.as_deref(),
             Self::Unverified { code, .. } => Some(code.as_str()),
@@ -190,22 +184,19 @@ impl Error {
     }
 
     /// Returns true if the call that failed may still have had its effect.
-    #[must_use]
-    pub fn leaves_effect_unclear(&self) -> bool {
+    pub(crate) fn leaves_effect_unclear(&self) -> bool {
         matches!(self, Self::OutOfTime { .. }) || self.is(ApiErrorKind::Transport) || self.is(ApiErrorKind::Server)
     }
 
     /// Returns true if a call failed for a transient reason, which says nothing about its request: the same call may
     /// succeed later.
-    #[must_use]
-    pub fn passes(&self) -> bool {
+    pub(crate) fn passes(&self) -> bool {
         [ApiErrorKind::Throttled, ApiErrorKind::Server, ApiErrorKind::Transport].into_iter().any(|kind| self.is(kind))
     }
 
     /// Returns true if the same work may succeed later: a call failed for a transient reason, somebody was busy or did not
     /// answer, something else came first, or time ran out.
-    #[must_use]
-    pub fn may_succeed_later(&self) -> bool {
+    pub(crate) fn may_succeed_later(&self) -> bool {
         match self {
             Self::OutOfTime { .. } | Self::Superseded { .. } => true,
             Self::Unverified { code, .. } => code.may_pass_later(),
@@ -214,8 +205,7 @@ impl Error {
     }
 
     /// Returns true if this is an API error of that kind.
-    #[must_use]
-    pub fn is(&self, kind: ApiErrorKind) -> bool {
+    pub(crate) fn is(&self, kind: ApiErrorKind) -> bool {
         self.api().is_some_and(|error| error.kind == kind)
     }
 }
@@ -243,11 +233,13 @@ impl fmt::Display for Error {
     }
 }
 
+/// Without a source: the sentence has what the SDK's error says, and that error holds the request and the answer, which
+/// no log may show.
 impl error::Error for Error {}
 
 /// An [`Error`] together with the identifier known so far, which the Delete of a rollback needs.
 #[derive(Clone, Debug)]
-pub struct Failure {
+pub(crate) struct Failure {
     /// The reason why work stopped.
     pub error: Error,
     /// The identifier of the resource that exists by now. `None` keeps the identifier that the request came with.
@@ -262,15 +254,13 @@ impl From<Error> for Failure {
 
 impl Error {
     /// Adds an identifier that the answer has to carry.
-    #[must_use]
-    pub fn with_id(self, physical_id: impl Into<String>) -> Failure {
+    pub(crate) fn with_id(self, physical_id: impl Into<String>) -> Failure {
         Failure { error: self, physical_id: Some(physical_id.into()) }
     }
 }
 
 /// Returns the innermost cause of an error: "Connection refused (os error 111)". The layers above it name parts of the
 /// HTTP client.
-#[must_use]
-pub fn root_cause(error: &(dyn error::Error + 'static)) -> String {
+pub(crate) fn root_cause(error: &(dyn error::Error + 'static)) -> String {
     std::iter::successors(Some(error), |error| error.source()).last().map(ToString::to_string).unwrap_or_default()
 }

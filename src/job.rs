@@ -20,31 +20,31 @@ use crate::wait::{self, Deadline};
 
 /// One request, with the clients and the time to fulfil it. The rotation of a secret is an update that nobody requested.
 #[derive(Clone, Copy, Debug)]
-pub struct Job<'a> {
+pub(crate) struct Job<'a> {
     /// Clients and clock.
     pub context: &'a Context,
     /// The ids from which names, tokens and ownership follow.
     pub requester: &'a Requester,
     /// The operation.
-    pub(crate) request_type: RequestType,
-    /// When the operation was requested, if that is known.
+    pub request_type: RequestType,
+    /// When CloudFormation sent the request, if its response URL tells, or when the rotation began.
     pub requested_at: Option<SystemTime>,
     /// The time at which work has to stop.
     pub deadline: Deadline,
     /// The secret values met so far.
     pub mask: &'a Mask,
     /// The answer to the last Get of AgentCore.
-    pub(crate) last_gets: &'a LastGets,
+    pub last_gets: &'a LastGets,
     /// The stack, as CloudFormation described it at the beginning.
-    pub(crate) stack: &'a StatusCell,
+    pub stack: &'a StatusCell,
 }
 
 /// The result of a lifecycle function.
-pub type Outcome = Result<Success, Failure>;
+pub(crate) type Outcome = Result<Success, Failure>;
 
 /// The resource that exists now.
 #[derive(Clone, Debug)]
-pub struct Success {
+pub(crate) struct Success {
     /// The answer's `PhysicalResourceId`.
     pub physical_id: String,
     /// The attributes for `Fn::GetAtt`. They hold nothing secret.
@@ -53,34 +53,21 @@ pub struct Success {
 
 impl Success {
     /// Returns success without attributes: a finished Delete.
-    #[must_use]
-    pub fn deleted(physical_id: impl Into<String>) -> Self {
+    pub(crate) fn deleted(physical_id: impl Into<String>) -> Self {
         Self { physical_id: physical_id.into(), attributes: BTreeMap::new() }
     }
 }
 
-impl<'a> Job<'a> {
-    /// Returns the ids of the requester.
-    #[must_use]
-    pub fn requester(&self) -> &'a Requester {
-        self.requester
-    }
-
-    /// Returns when CloudFormation sent the request, if its response URL tells, or when the rotation began.
-    #[must_use]
-    pub fn requested_at(&self) -> Option<SystemTime> {
-        self.requested_at
-    }
-
+impl Job<'_> {
     /// Puts somebody else's words in quotes. They are masked before `quote` cuts them, because the rest of a secret
     /// value would no longer be recognised.
     #[must_use]
-    pub fn quote(&self, words: &str) -> String {
+    pub(crate) fn quote(&self, words: &str) -> String {
         quote(&self.mask.apply_to_foreign(words))
     }
 
     /// Sends one AWS call: see [`wait::call`].
-    pub async fn call<T, E, F, Fut>(&self, operation: &'static str, attempt: F) -> Result<T, Error>
+    pub(crate) async fn call<T, E, F, Fut>(&self, operation: &'static str, attempt: F) -> Result<T, Error>
     where
         F: Fn() -> Fut,
         Fut: Future<Output = Result<T, SdkError<E, HttpResponse>>>,

@@ -8,9 +8,8 @@
 //!            └◀── response (exactly one) ◀───────────── Success | Failure ◀────────┘
 //! ```
 //!
-//! One module per type, none of which imports another: `secret`, `runtime`, `oauth2_credential_provider`,
-//! `api_key_credential_provider`, `workload_identity`, `gateway`, `gateway_target`, `mcp_probe`. The modules next to
-//! `resource` hold what they share:
+//! `resource` lists the types. Each has a module, none of which imports another. The modules next to `resource` hold what
+//! they share:
 //!
 //! - `properties`: the template's words. `requester`: names, tokens, ownership.
 //! - `job`, `wait` and `aws`: calls, retries, polling. `stack`: what CloudFormation says about the stack.
@@ -27,12 +26,12 @@
 
 mod agentcore;
 mod arn;
-pub mod authorizer;
+mod authorizer;
 pub mod aws;
 mod code;
 mod container_log;
 mod credential_provider;
-pub mod denial;
+mod denial;
 pub mod endpoints;
 pub mod error;
 mod event;
@@ -41,13 +40,14 @@ mod header_name;
 pub mod http;
 mod https_url;
 pub mod identity_provider_hosts;
-pub mod job;
+mod job;
 mod json;
 mod last_get;
 pub mod logging;
 pub mod mcp;
 pub mod oauth;
 mod properties;
+mod refusal;
 pub mod requester;
 pub mod resource;
 mod response;
@@ -56,7 +56,7 @@ pub mod sensitive;
 mod ssrf;
 mod stack;
 mod stack_status;
-pub mod stored_secret;
+mod stored_secret;
 mod tags;
 pub mod text;
 pub mod wait;

@@ -10,11 +10,13 @@ use sha2::{Digest, Sha256};
 use crate::arn::Arn;
 
 /// Tag that names the stack that created a resource.
-pub const STACK_ID_TAG: &str = "agentcore-provisioner:stack-id";
+pub(crate) const STACK_ID_TAG: &str = "agentcore-provisioner:stack-id";
 /// Tag that names the logical resource within the stack.
-pub const LOGICAL_ID_TAG: &str = "agentcore-provisioner:logical-id";
+pub(crate) const LOGICAL_ID_TAG: &str = "agentcore-provisioner:logical-id";
 /// Prefix kept for the tags above.
-pub const TAG_PREFIX: &str = "agentcore-provisioner:";
+pub(crate) const TAG_PREFIX: &str = "agentcore-provisioner:";
+/// The reason why a resource with ownership tags is not proved to be ours, and the remedy.
+pub(crate) const TAGS_LOST: &str = "its ownership tags are gone or changed: restore them and retry";
 /// Environment variable of the function with the prefix of the names that it derives for AgentCore.
 pub const NAME_PREFIX_VARIABLE: &str = "NAME_PREFIX";
 /// The prefix without that variable, where hyphens are allowed.
@@ -40,7 +42,7 @@ pub struct Requester {
 
 /// The owner that a set of tags names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Owner {
+pub(crate) enum Owner {
     /// This logical resource of this stack.
     Us,
     /// The same logical resource of an earlier stack of the same name. That stack must have been deleted, because
@@ -54,23 +56,20 @@ impl Requester {
     /// Returns an idempotency token for one purpose within this request: the same for every delivery, another for every
     /// other request. It has the form of a UUID, which both Secrets Manager (32–64 characters, becomes the version id)
     /// and AgentCore (33–256 characters) accept.
-    #[must_use]
-    pub fn client_token(&self, purpose: &str) -> String {
+    pub(crate) fn client_token(&self, purpose: &str) -> String {
         let hex = digest(&[&self.stack_id, &self.logical_id, &self.request_id, purpose]);
         format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..32])
     }
 
     /// Returns eight hexadecimal digits that differ between stacks and between resources of one stack.
-    #[must_use]
-    pub fn suffix(&self) -> String {
+    pub(crate) fn suffix(&self) -> String {
         digest(&[&self.stack_id, &self.logical_id])[..8].to_owned()
     }
 
     /// Returns the beginning of every name that is derived for AgentCore where hyphens are allowed: `<prefix>-<first
     /// eight characters of the stack's GUID>-`, with `mcp` unless the function was given a prefix. Policies can name
     /// it.
-    #[must_use]
-    pub fn name_stem(&self) -> String {
+    pub(crate) fn name_stem(&self) -> String {
         let prefix = self.name_prefix.as_deref().unwrap_or(NAME_PREFIX_DEFAULT);
         let guid = self.stack_id.rsplit('/').next().unwrap_or_default();
         let guid: String = guid.chars().filter(char::is_ascii_alphanumeric).take(8).collect();
@@ -78,42 +77,36 @@ impl Requester {
     }
 
     /// Returns a derived name, the same for every request about this resource.
-    #[must_use]
-    pub fn derived_name(&self) -> String {
+    pub(crate) fn derived_name(&self) -> String {
         format!("{}{}", self.name_stem(), &digest(&[&self.stack_id, &self.logical_id])[..6])
     }
 
     /// Returns a derived name for this variant of the resource, which another variant replaces. The same for every request.
-    #[must_use]
-    pub fn variant_name(&self, variant: &str) -> String {
+    pub(crate) fn variant_name(&self, variant: &str) -> String {
         format!("{}{}", self.name_stem(), &digest(&[&self.stack_id, &self.logical_id, variant])[..6])
     }
 
     /// Returns a derived name for a replacement of the resource: the same for every delivery of this request.
-    #[must_use]
-    pub fn replacement_name(&self) -> String {
+    pub(crate) fn replacement_name(&self) -> String {
         let hex = digest(&[&self.stack_id, &self.logical_id, &self.request_id]);
         format!("{}{}", self.name_stem(), &hex[..6])
     }
 
     /// Returns true if a name was derived for a resource of this stack, by any request: the name of a replacement
     /// depends on the request.
-    #[must_use]
-    pub fn is_derived_name(&self, name: &str) -> bool {
+    pub(crate) fn is_derived_name(&self, name: &str) -> bool {
         name.strip_prefix(&self.name_stem())
             .is_some_and(|hex| hex.len() == 6 && hex.chars().all(|c| matches!(c, '0'..='9' | 'a'..='f')))
     }
 
     /// Returns the end of a description that proves ownership where there are no tags: sixteen hexadecimal digits of
     /// stack and logical id, in brackets.
-    #[must_use]
-    pub fn marker(&self) -> String {
+    pub(crate) fn marker(&self) -> String {
         format!("(agentcore-provisioner {})", &digest(&[&self.stack_id, &self.logical_id])[..16])
     }
 
     /// Returns the stack's name, from its ARN `arn:…:stack/<name>/<guid>`.
-    #[must_use]
-    pub fn stack_name(&self) -> &str {
+    pub(crate) fn stack_name(&self) -> &str {
         self.stack_id.split('/').nth(1).unwrap_or("stack")
     }
 
@@ -121,8 +114,7 @@ impl Requester {
     /// its ARN without the random end. A policy that names secrets by ARN does not cover a bare name, so that a request
     /// by name for a secret that does not exist is answered with AccessDenied. ARNs, and names that end like one, are
     /// left as they are.
-    #[must_use]
-    pub fn secret_id(&self, name: &str) -> String {
+    pub(crate) fn secret_id(&self, name: &str) -> String {
         let ends_like_an_arn = name.rsplit_once('-').is_some_and(|(_, end)| end.len() == 6);
         match Arn::of_service("cloudformation", &self.stack_id) {
             Some(stack) if !name.starts_with("arn:") && !ends_like_an_arn => {
@@ -133,8 +125,7 @@ impl Requester {
     }
 
     /// Returns the tags that prove ownership.
-    #[must_use]
-    pub fn tags(&self) -> BTreeMap<String, String> {
+    pub(crate) fn tags(&self) -> BTreeMap<String, String> {
         BTreeMap::from([
             (STACK_ID_TAG.to_owned(), self.stack_id.clone()),
             (LOGICAL_ID_TAG.to_owned(), self.logical_id.clone()),
@@ -142,8 +133,7 @@ impl Requester {
     }
 
     /// Returns the owner of the resource that carries these tags.
-    #[must_use]
-    pub fn owner(&self, tags: &BTreeMap<String, String>) -> Owner {
+    pub(crate) fn owner(&self, tags: &BTreeMap<String, String>) -> Owner {
         let (Some(stack_id), Some(logical_id)) = (tags.get(STACK_ID_TAG), tags.get(LOGICAL_ID_TAG)) else {
             return Owner::Other;
         };
@@ -177,16 +167,14 @@ fn digest(parts: &[&str]) -> String {
 }
 
 /// Returns the physical id that stands for a resource of this name before the resource is known to exist.
-#[must_use]
-pub fn pending_id(name: &str) -> String {
+pub(crate) fn pending_id(name: &str) -> String {
     let mut id = format!("{PENDING_PREFIX}{name}");
     id.truncate(id.floor_char_boundary(PHYSICAL_ID_BYTES_MAX));
     id
 }
 
 /// Returns the name inside a pending id, or `None` for any other id.
-#[must_use]
-pub fn pending_name(physical_id: &str) -> Option<&str> {
+pub(crate) fn pending_name(physical_id: &str) -> Option<&str> {
     physical_id.strip_prefix(PENDING_PREFIX)
 }
 

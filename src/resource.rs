@@ -13,16 +13,16 @@ use crate::stack::check_in_progress;
 
 use lifecycle::Lifecycle;
 
-pub mod api_key_credential_provider;
-pub mod gateway;
-pub mod gateway_target;
+pub(crate) mod api_key_credential_provider;
+mod gateway;
+pub(crate) mod gateway_target;
 mod lifecycle;
-pub mod mcp_probe;
-mod named;
+pub(crate) mod mcp_probe;
+mod named_type;
 pub mod oauth2_credential_provider;
-pub mod runtime;
-pub mod secret;
-pub mod workload_identity;
+pub(crate) mod runtime;
+pub(crate) mod secret;
+mod workload_identity;
 
 /// Writes everything that names each resource type, from the module of each.
 macro_rules! kinds {
@@ -103,7 +103,7 @@ async fn run_as<R: Lifecycle>(job: &Job<'_>, request: &Request) -> Outcome {
     match request.request_type {
         RequestType::Create => {
             let properties = parse::<R>(job, &request.properties)?;
-            let pending = pending_id(&R::name(&properties, job.requester()));
+            let pending = pending_id(&R::name(&properties, job.requester));
             check_in_progress(job).await.map_err(|error| error.with_id(pending.clone()))?;
             R::create(job, properties).await.map_err(|failure| with_default_id(failure, pending))
         }

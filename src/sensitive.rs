@@ -83,7 +83,7 @@ impl fmt::Debug for Values {
 
 impl Mask {
     /// Adds a value to mask from now on.
-    pub fn add(&self, value: &Sensitive) {
+    pub(crate) fn add(&self, value: &Sensitive) {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if !state.values.contains(value) {
             state.values.push(value.clone());
@@ -94,23 +94,20 @@ impl Mask {
     /// Returns a sentence with every known value replaced by stars. At most its first 64 KiB are returned.
     ///
     /// Mask a text before it is cut: a short rest of a value would no longer be recognised.
-    #[must_use]
-    pub fn apply(&self, text: &str) -> String {
+    pub(crate) fn apply(&self, text: &str) -> String {
         let text = bounded(text, TEXT_BYTES_MAX);
         starred(&text, 0..text.len(), &merged(&text, self.known(&text)))
     }
 
     /// Does the same with the words of a container, a server or an identity provider, in which everything that has the
     /// shape of a credential is replaced as well. Sentences of ours would be garbled: they speak of `ClientSecret`.
-    #[must_use]
-    pub fn apply_to_foreign(&self, text: &str) -> String {
+    pub(crate) fn apply_to_foreign(&self, text: &str) -> String {
         self.apply_to_lines(&[text]).concat()
     }
 
     /// Does the same with consecutive lines of a log: a value that begins on one line and ends on another is replaced
     /// on both. Each line gets its share of the 64 KiB.
-    #[must_use]
-    pub fn apply_to_lines(&self, lines: &[&str]) -> Vec<String> {
+    pub(crate) fn apply_to_lines(&self, lines: &[&str]) -> Vec<String> {
         let mut text = String::new();
         let mut ranges = Vec::new();
         for line in lines {

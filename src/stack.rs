@@ -16,8 +16,6 @@ use crate::wait::{Progress, until, until_within};
 /// The time for which a stack that is not found or not in progress is looked at again. CloudFormation promises no
 /// consistency between its events and its API.
 const LAG: Duration = Duration::from_secs(10);
-/// The code of CloudFormation's answer about a stack that does not exist (API reference, DescribeStacks).
-const VALIDATION_ERROR: &str = "ValidationError";
 
 /// Refuses a request that CloudFormation cannot have sent, because its stack does not exist or is not in progress.
 /// Whoever may invoke the function could otherwise make it read secrets and create resources for a stack of their
@@ -84,10 +82,10 @@ fn is_gone(status: &StackStatus) -> bool {
 
 /// Describes the stack. Returns `None` if it does not exist.
 async fn status(job: &Job<'_>) -> Result<Option<StackStatus>, Error> {
-    let request = job.context.cloudformation().describe_stacks().stack_name(&job.requester().stack_id);
+    let request = job.context.cloudformation().describe_stacks().stack_name(&job.requester.stack_id);
     match job.call("cloudformation:DescribeStacks", || request.clone().send()).await {
         Ok(answer) => Ok(answer.stacks().first().and_then(|stack| stack.stack_status().cloned())),
-        Err(Error::Api(error)) if error.code.as_deref() == Some(VALIDATION_ERROR) => Ok(None),
+        Err(error) if error.is(ApiErrorKind::NotFound) => Ok(None),
         Err(error) => Err(error),
     }
 }

@@ -6,16 +6,17 @@ use crate::arn::Arn;
 use crate::denial::Denial;
 use crate::error::{ApiErrorKind, Error};
 use crate::job::Job;
+use crate::refusal::Refusal;
 use crate::sensitive::Sensitive;
 use crate::text::quote;
 
 mod document;
 mod form;
 
-pub use document::Document;
+pub(crate) use document::Document;
 
 /// A secret that can be used.
-pub struct Stored {
+pub(crate) struct Stored {
     /// The secret's ARN.
     pub arn: String,
     /// The secret's name.
@@ -52,7 +53,7 @@ pub(crate) async fn current(job: &Job<'_>, secret_id: &str) -> Result<Current, E
     let answer = match job.call("secretsmanager:GetSecretValue", || request.clone().send()).await {
         Ok(answer) => answer,
         // For a secret without a value, the service answers the same as for a missing secret.
-        Err(error) if error.api().is_some_and(is_without_value) => return Ok(Current::Nothing),
+        Err(error) if Refusal::SecretWithoutValue.explains(&error) => return Ok(Current::Nothing),
         Err(error) => return Err(error),
     };
     let Some(text) = answer.secret_string.map(Sensitive::new) else { return Ok(Current::Binary) };
@@ -100,7 +101,7 @@ fn document(answer: Result<GetSecretValueOutput, Error>) -> Result<Option<Docume
 const KEPT_BY_AGENTCORE: &str = "bedrock-agentcore-identity!";
 
 /// Reads a secret that a property names, or says in a sentence about that property why the secret cannot be used.
-pub async fn read(job: &Job<'_>, property: &str, secret_id: &str) -> Result<Stored, Error> {
+pub(crate) async fn read(job: &Job<'_>, property: &str, secret_id: &str) -> Result<Stored, Error> {
     read_text(job, property, secret_id, "a JSON object").await?.document(property, secret_id)
 }
 
@@ -152,10 +153,13 @@ async fn read_text(job: &Job<'_>, property: &str, secret_id: &str, wanted: &str)
         let problem = "which AgentCore manages for a credential provider; use a secret of your own";
         return Err(refuse(problem.to_owned()));
     }
-    match current(job, &job.requester().secret_id(secret_id)).await {
+    match current(job, &job.requester.secret_id(secret_id)).await {
         Ok(Current::Text(current)) => Ok(current),
         Ok(Current::Binary) => Err(refuse(format!("whose value is binary; store {wanted} as text instead"))),
         Ok(Current::Nothing) => Err(refuse(format!("which has no current value; store {wanted}"))),
+        Err(error) if Refusal::SecretInDeletion.explains(&error) => Err(refuse(
+            "which is scheduled for deletion; run `aws secretsmanager restore-secret` or use another".to_owned(),
+        )),
         Err(Error::Api(error)) => Err(match error.kind {
             ApiErrorKind::NotFound => refuse(
                 "and there is no such secret in this account and Region; create it or correct the name".to_owned(),
@@ -167,9 +171,6 @@ async fn read_text(job: &Job<'_>, property: &str, secret_id: &str, wanted: &str)
                 "which does not exist or may not be read ({}); check the name and the function's policy",
                 error.message
             )),
-            _ if error.mentions("deletion") => refuse(
-                "which is scheduled for deletion; run `aws secretsmanager restore-secret` or use another".to_owned(),
-            ),
             _ => Error::Api(error),
         }),
         Err(error) => Err(error),
@@ -178,7 +179,7 @@ async fn read_text(job: &Job<'_>, property: &str, secret_id: &str, wanted: &str)
 
 impl Stored {
     /// Returns the text under a key that `property` names.
-    pub fn value(&self, job: &Job<'_>, property: &str, key: &str) -> Result<Sensitive, Error> {
+    pub(crate) fn value(&self, job: &Job<'_>, property: &str, key: &str) -> Result<Sensitive, Error> {
         let value = self.document.text(key).filter(|value| !value.expose().is_empty()).ok_or_else(|| {
             let problem =
                 format!("is {}, which secret {} does not hold as a string; correct the key", quote(key), self.name);
@@ -189,14 +190,8 @@ impl Stored {
     }
 }
 
-/// Recognises "Secrets Manager can't find the specified secret value for staging label: AWSCURRENT".
-fn is_without_value(error: &crate::error::ApiError) -> bool {
-    error.kind == ApiErrorKind::NotFound && error.mentions("staging label")
-}
-
 /// Parses `arn:<partition>:secretsmanager:<region>:<account>:secret:<name>-<six characters>`. Returns account and name.
-#[must_use]
-pub fn parse_arn(text: &str) -> Option<(&str, &str)> {
+pub(crate) fn parse_arn(text: &str) -> Option<(&str, &str)> {
     let arn = Arn::of_service("secretsmanager", text)?;
     let (name, suffix) = arn.resource.strip_prefix("secret:")?.rsplit_once('-')?;
     (suffix.len() == 6).then_some((arn.account, name))

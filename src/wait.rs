@@ -26,7 +26,7 @@ const DENIED_TIMEOUT: Duration = Duration::from_secs(30);
 /// The time for which a resource may still appear after CloudFormation cancelled its Create. It is the longest that a
 /// Create can run before its call takes effect: two minutes of role propagation, three of transient errors, and some
 /// for lists that lag.
-pub const CANCELLED_CREATE_GRACE: Duration = Duration::from_secs(330);
+pub(crate) const CANCELLED_CREATE_GRACE: Duration = Duration::from_secs(330);
 
 /// The pauses between two polls of a resource. They grow with the time waited: the end of a short operation (up to twelve
 /// seconds) is noticed within a second, and a long operation is not polled too often. Get allows 50 calls a second for
@@ -44,7 +44,7 @@ pub struct Deadline(Instant);
 
 /// The deadline has come.
 #[derive(Debug)]
-pub struct Expired;
+pub(crate) struct Expired;
 
 impl Deadline {
     /// Returns a deadline `duration` from now.
@@ -54,24 +54,22 @@ impl Deadline {
     }
 
     /// Returns this deadline, or `duration` from now if that is earlier.
-    #[must_use]
-    pub fn at_most(self, duration: Duration) -> Self {
+    pub(crate) fn at_most(self, duration: Duration) -> Self {
         Self(self.0.min(Instant::now() + duration))
     }
 
     /// Returns true if at most `duration` is left.
-    #[must_use]
-    pub fn is_within(self, duration: Duration) -> bool {
+    pub(crate) fn is_within(self, duration: Duration) -> bool {
         Instant::now() + duration >= self.0
     }
 
     /// Returns the output of `future`, or `None` if the deadline comes first.
-    pub async fn limit<T>(self, future: impl Future<Output = T>) -> Option<T> {
+    pub(crate) async fn limit<T>(self, future: impl Future<Output = T>) -> Option<T> {
         timeout_at(self.0, Box::pin(future)).await.ok()
     }
 
     /// Sleeps. Returns an error at once, without sleeping, if the deadline comes first.
-    pub async fn sleep(self, duration: Duration) -> Result<(), Expired> {
+    pub(crate) async fn sleep(self, duration: Duration) -> Result<(), Expired> {
         if Instant::now() + duration >= self.0 {
             return Err(Expired);
         }
@@ -82,7 +80,7 @@ impl Deadline {
 
 /// The result of one poll of a resource.
 #[derive(Debug)]
-pub enum Progress<T> {
+pub(crate) enum Progress<T> {
     /// The resource has settled.
     Done(T),
     /// The operation is still going on.
@@ -96,7 +94,7 @@ pub enum Progress<T> {
 
 impl<T> Progress<T> {
     /// Returns that the operation is still going on, without a timestamp of its own.
-    pub fn pending(status: impl Into<String>) -> Self {
+    pub(crate) fn pending(status: impl Into<String>) -> Self {
         Self::Pending { status: status.into(), since: None }
     }
 }
@@ -109,7 +107,7 @@ const TROUBLE_TIMEOUT: Duration = Duration::from_mins(10);
 /// explains.
 ///
 /// `attempt` may run many times: it has to be safe to repeat, as calls with client tokens and full-replace calls are.
-pub async fn call<T, E, F, Fut>(deadline: Deadline, operation: &'static str, attempt: F) -> Result<T, Error>
+pub(crate) async fn call<T, E, F, Fut>(deadline: Deadline, operation: &'static str, attempt: F) -> Result<T, Error>
 where
     F: Fn() -> Fut,
     Fut: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
@@ -119,7 +117,7 @@ where
 }
 
 /// Sends one attempt of an AWS call. Logs its success; a refusal is logged by [`repeat`].
-pub async fn once<T, E>(
+pub(crate) async fn once<T, E>(
     operation: &'static str,
     attempt: impl Future<Output = Result<T, SdkError<E, HttpResponse>>>,
 ) -> Result<T, ApiError>
@@ -135,7 +133,7 @@ where
 
 /// Repeats an attempt that calls AWS, in the way of [`call`]. `operation` is the call that the attempt serves: its name
 /// is in the sentence when time runs out.
-pub async fn repeat<T>(
+pub(crate) async fn repeat<T>(
     deadline: Deadline,
     operation: &'static str,
     attempt: impl AsyncFn() -> Result<T, ApiError>,
@@ -178,7 +176,7 @@ fn timeout(error: &ApiError) -> Duration {
         ApiErrorKind::Throttled | ApiErrorKind::Server | ApiErrorKind::Transport => TRANSIENT_TIMEOUT,
         ApiErrorKind::Denied if error.is_final_denial() => Duration::ZERO,
         ApiErrorKind::Denied => DENIED_TIMEOUT,
-        ApiErrorKind::NotFound | ApiErrorKind::Conflict | ApiErrorKind::Other => Duration::ZERO,
+        _ => Duration::ZERO,
     }
 }
 
@@ -188,7 +186,7 @@ fn millis(since: Instant) -> u64 {
 
 /// Polls until the resource has settled. `doing` completes "ran out of time …". Errors end the wait, except transient
 /// ones while the resource is known to be in progress, by its own timestamps.
-pub async fn until<T>(
+pub(crate) async fn until<T>(
     deadline: Deadline,
     doing: &str,
     mut look: impl AsyncFnMut() -> Result<Progress<T>, Error>,
@@ -222,7 +220,7 @@ pub async fn until<T>(
 }
 
 /// Polls like [`until`], but gives up with `None` after `timeout`: for something that may never come.
-pub async fn until_within<T>(
+pub(crate) async fn until_within<T>(
     deadline: Deadline,
     timeout: Duration,
     doing: &str,
@@ -242,7 +240,7 @@ pub async fn until_within<T>(
 
 /// Sends a call, and repeats it while it is refused with an error that `passes`. The answer to a call that begins after
 /// `timeout` is final. `doing` completes "ran out of time …".
-pub async fn while_refused<T>(
+pub(crate) async fn while_refused<T>(
     deadline: Deadline,
     timeout: Duration,
     doing: &str,

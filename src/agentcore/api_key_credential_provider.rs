@@ -8,13 +8,13 @@ use aws_sdk_bedrockagentcorecontrol::operation::create_api_key_credential_provid
 use aws_sdk_bedrockagentcorecontrol::operation::update_api_key_credential_provider::builders::UpdateApiKeyCredentialProviderFluentBuilder;
 use aws_sdk_bedrockagentcorecontrol::types::{Secret, SecretSourceType};
 
-use super::named::{Common, NamedLive, NamedNoun, WithoutStatus, is_provider_name};
+use super::named_noun::{Common, NamedLive, NamedNoun, WithoutStatus, is_provider_name};
 use super::none_if_not_found;
-use super::permissions::explained;
+use super::provider_permissions::explained;
 use super::put::{Governed, put};
-use super::refusal::is_secret_vanishing;
 use crate::error::{ApiErrorKind, Error};
 use crate::job::Job;
+use crate::refusal::Refusal;
 
 /// A provider as AgentCore describes it in the answer to a Create, a Get or an Update.
 #[derive(Debug)]
@@ -97,7 +97,7 @@ impl NamedNoun for ApiKeyCredentialProvider {
     }
 
     fn is_conflict(error: &Error) -> bool {
-        error.is(ApiErrorKind::Conflict) || is_secret_vanishing(error)
+        error.is(ApiErrorKind::Conflict) || Refusal::SecretInDeletion.explains(error)
     }
 }
 

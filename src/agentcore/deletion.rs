@@ -5,9 +5,9 @@ use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
 
+use super::conflict::Conflict;
 use super::ownership::Proof;
 use super::provisioned::{Found, LIST_TIMEOUT, Provisioned, find, with_ownership};
-use super::refusal::Conflict;
 use super::waiters::{Live, Phase, Sightings};
 use crate::error::{ApiErrorKind, Error};
 use crate::job::Job;
@@ -49,9 +49,11 @@ pub(crate) async fn delete_requested<P: Provisioned>(
     name: impl FnOnce() -> Option<P::Name>,
 ) -> Result<Option<P::Id>, Error> {
     if let Some(id) = id {
-        let Some(found) = staying::<P>(job, &id).await? else { return Ok(Some(id)) };
+        let mut sightings = Sightings::new();
+        let Some(found) = staying::<P>(job, &id, &mut sightings).await? else { return Ok(Some(id)) };
         found.check_ours(job)?;
-        return delete::<P>(job, &id).await.map(|()| Some(id));
+        check_gone::<P>(&id, delete_sighted::<P>(job, &id, &mut sightings).await?)?;
+        return Ok(Some(id));
     }
     let Some(name) = name() else { return Ok(None) };
     let mut gone = None;
@@ -85,17 +87,23 @@ pub(crate) async fn delete_requested<P: Provisioned>(
 
 /// Gets a resource and its ownership, once no deletion of it is under way. A resource that is being deleted may have lost
 /// its proof already, and is only waited for. Returns `None` if it does not exist.
-async fn staying<P: Provisioned>(job: &Job<'_>, id: &P::Id) -> Result<Option<Found<P>>, Error> {
-    let mut sightings = Sightings::new();
+async fn staying<P: Provisioned>(
+    job: &Job<'_>,
+    id: &P::Id,
+    sightings: &mut Sightings,
+) -> Result<Option<Found<P>>, Error> {
     let live = until(job.deadline, &waiting::<P>(id), async || {
         Ok(match P::get(job, id).await? {
             // The Delete may follow the Create at once, and a Get of a resource without a status lag behind both.
             None if sightings.may_be_new() => Progress::pending("not found"),
-            Some(live) if live.phase() == Phase::Deleting => {
+            None => Progress::Done(None),
+            Some(live) => {
                 sightings.record();
-                Progress::Pending { status: live.status_name(), since: job.requested_at() }
+                match live.phase() {
+                    Phase::Deleting => Progress::Pending { status: live.status_name(), since: job.requested_at },
+                    _ => Progress::Done(Some(live)),
+                }
             }
-            live => Progress::Done(live),
         })
     })
     .await?;
@@ -143,12 +151,19 @@ pub(crate) async fn delete<P: Provisioned>(job: &Job<'_>, id: &P::Id) -> Result<
 /// Deletes a resource like [`delete`], but leaves one with dependents that stay. Waits through the refusals of a resource
 /// that is in transition, or whose dependents are being deleted.
 pub(crate) async fn delete_unless_in_use<P: Provisioned>(job: &Job<'_>, id: &P::Id) -> Result<Deleted, Error> {
+    delete_sighted::<P>(job, id, &mut Sightings::new()).await
+}
+
+async fn delete_sighted<P: Provisioned>(
+    job: &Job<'_>,
+    id: &P::Id,
+    sightings: &mut Sightings,
+) -> Result<Deleted, Error> {
     let mut asked: Option<Asked> = None;
     let mut status_before = None;
     let mut had_failed = false;
     let mut standing_since = None;
     let mut conflict = Conflict::default();
-    let mut sightings = Sightings::new();
     until(job.deadline, &waiting::<P>(id), async || {
         let Some(live) = P::get(job, id).await? else {
             // A request that undoes its own create deletes what no Get may show yet.
@@ -168,7 +183,7 @@ pub(crate) async fn delete_unless_in_use<P: Provisioned>(job: &Job<'_>, id: &P::
         }
         let changed = status_before.as_ref().is_some_and(|before| *before != live.status_name());
         match next_deletion_step(live.phase(), changed, asked.map(|asked| asked.since.elapsed()), P::REPEATS_DELETION) {
-            Step::Wait => return deleting(asked.map(|asked| asked.at).or(job.requested_at())),
+            Step::Wait => return deleting(asked.map(|asked| asked.at).or(job.requested_at)),
             Step::Failed => return Err(undeleted::<P>(id, &live)),
             Step::Ask => drop(status_before.get_or_insert(live.status_name())),
         }

@@ -4,12 +4,12 @@
 //! A noun of AgentCore implements [`Provisioned`] (`agentcore/<noun>.rs`); what a template asks for implements
 //! [`Desired`] (`resource/<kind>.rs`).
 
+use super::conflict::{Conflict, is_name_taken, waiting_for_role};
 use super::deletion::delete;
 use super::ownership::{Ownership, Proof};
 use super::provisioned::{Created, Desired, Found, Provisioned, Updated, find, gone, look, name_taken, wait_settled};
-use super::refusal::{Conflict, is_name_taken, is_token_known, waiting_for_role};
 use super::waiters::{self, Live, Phase, Repeats};
-use crate::error::{Error, Failure};
+use crate::error::{ApiErrorKind, Error, Failure};
 use crate::job::Job;
 use crate::wait::{Progress, until};
 
@@ -80,7 +80,7 @@ async fn obtain<D: Desired>(
         };
         // An earlier delivery used the token with other parameters. The resource that it created is found by name, or
         // was deleted.
-        if is_token_known(&error) && *attempt < TOKENS_MAX {
+        if error.is(ApiErrorKind::TokenReused) && *attempt < TOKENS_MAX {
             *attempt += 1;
         }
         let Some(found) = look::<D::Noun>(job, &name).await?.found else {
@@ -214,7 +214,7 @@ async fn update<D: Desired>(
             Ok(Some(updated)) => Ok(Progress::Done(updated)),
             Ok(None) => Err(gone::<D::Noun>(id)),
             // An earlier delivery of this request updated to another configuration: a secret was rotated since.
-            Err(error) if is_token_known(&error) && attempt < TOKENS_MAX => {
+            Err(error) if error.is(ApiErrorKind::TokenReused) && attempt < TOKENS_MAX => {
                 attempt += 1;
                 Ok(Progress::pending("superseded"))
             }

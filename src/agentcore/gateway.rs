@@ -17,8 +17,9 @@ use super::ownership::{self, Ownership};
 use super::provisioned::{Dependents, Provisioned};
 use super::put::{Governed, put};
 use super::waiters::{Live, Phase, joined};
-use crate::error::{ApiErrorKind, Error};
+use crate::error::Error;
 use crate::job::Job;
+use crate::refusal::Refusal;
 
 /// The maximum number of entries that one answer of a list may hold (API reference, ListGateways).
 const PAGE: i32 = 1000;
@@ -96,11 +97,8 @@ impl Provisioned for Gateway {
         live.name().to_owned()
     }
 
-    /// A gateway with targets refuses to be deleted. The documented error is ConflictException, and a
-    /// ValidationException would mean the same.
     fn is_deletion_conflict(error: &Error) -> bool {
-        let about_targets = || error.is(ApiErrorKind::Other) && error.api().is_some_and(|it| it.mentions("target"));
-        Self::is_conflict(error) || about_targets()
+        Self::is_conflict(error) || Refusal::TargetsLeft.explains(error)
     }
 
     /// Our targets are resources of their own, which CloudFormation deletes first. Targets of others stop the deletion.

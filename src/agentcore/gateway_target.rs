@@ -14,14 +14,14 @@ use aws_sdk_bedrockagentcorecontrol::types::{
 };
 use aws_smithy_types::DateTime;
 
+use super::conflict::is_name_taken;
 use super::ownership::Ownership;
 use super::provisioned::Provisioned;
 use super::put::{Governed, put};
-use super::refusal::is_name_taken;
 use super::waiters::{Live, Phase, joined};
 use super::{gateway_id, none_if_not_found};
 use crate::denial::Denial;
-use crate::error::Error;
+use crate::error::{ApiErrorKind, Error};
 use crate::job::Job;
 use crate::mcp::ServerUrl;
 
@@ -147,7 +147,7 @@ impl Provisioned for GatewayTarget {
 
     /// Decides by the mark at the end of the description, because targets cannot be tagged.
     async fn ownership(job: &Job<'_>, live: &GetGatewayTargetOutput) -> Result<Option<Ownership>, Error> {
-        let mark = job.requester().marker();
+        let mark = job.requester.marker();
         Ok(Some(Ownership::untagged(live.description().is_some_and(|description| description.ends_with(&mark)))))
     }
 
@@ -177,7 +177,7 @@ impl Provisioned for GatewayTarget {
     /// A gateway works on five targets at a time, and on each of them at one operation (service quotas of AgentCore). A
     /// request that it refuses meanwhile may succeed later.
     fn is_conflict(error: &Error) -> bool {
-        is_name_taken(error) || error.api().is_some_and(|error| error.mentions("ServiceQuotaExceeded"))
+        is_name_taken(error) || error.is(ApiErrorKind::QuotaExceeded)
     }
 
     /// A conflict may be about another target of the gateway.

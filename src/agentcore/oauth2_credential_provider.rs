@@ -9,14 +9,14 @@ use aws_sdk_bedrockagentcorecontrol::operation::create_oauth2_credential_provide
 use aws_sdk_bedrockagentcorecontrol::operation::update_oauth2_credential_provider::builders::UpdateOauth2CredentialProviderFluentBuilder;
 use aws_sdk_bedrockagentcorecontrol::types::{Oauth2ProviderConfigOutput, Secret, SecretSourceType, Status};
 
-use super::named::{Common, NamedLive, NamedNoun, is_provider_name, time};
+use super::named_noun::{Common, NamedLive, NamedNoun, is_provider_name, time};
 use super::none_if_not_found;
-use super::permissions::explained;
+use super::provider_permissions::explained;
 use super::put::{Governed, put};
-use super::refusal::is_secret_vanishing;
 use super::waiters::{Live, Phase, joined};
 use crate::error::{ApiErrorKind, Error};
 use crate::job::Job;
+use crate::refusal::Refusal;
 
 /// A provider as AgentCore describes it in the answer to a Create, a Get or an Update.
 #[derive(Debug)]
@@ -118,7 +118,7 @@ impl NamedNoun for OAuth2CredentialProvider {
     }
 
     fn is_conflict(error: &Error) -> bool {
-        error.is(ApiErrorKind::Conflict) || is_secret_vanishing(error)
+        error.is(ApiErrorKind::Conflict) || Refusal::SecretInDeletion.explains(error)
     }
 }
 

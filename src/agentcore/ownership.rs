@@ -46,7 +46,7 @@ pub(crate) async fn by_tags(job: &Job<'_>, arn: &str) -> Result<Option<Ownership
     let answer = job.call("bedrock-agentcore:ListTagsForResource", || request.clone().send()).await;
     Ok(none_if_not_found(answer)?.map(|answer| {
         let tags: BTreeMap<_, _> = answer.tags.into_iter().flatten().collect();
-        let proof = if job.requester().owner(&tags) == Owner::Us { Proof::Ours } else { Proof::Others };
+        let proof = if job.requester.owner(&tags) == Owner::Us { Proof::Ours } else { Proof::Others };
         Ownership { proof, tags: Some(tags) }
     }))
 }
@@ -94,7 +94,7 @@ pub(crate) async fn converge_tags(
     old: Option<&BTreeMap<String, String>>,
 ) -> Result<(), Error> {
     let Some(live) = &ownership.tags else { return Ok(()) };
-    let changes = tags::changes(live, &tags::wanted(user, job.requester()), old);
+    let changes = tags::changes(live, &tags::wanted(user, job.requester), old);
     let client = &job.context.agentcore;
     if !changes.set.is_empty() {
         let request = client.tag_resource().resource_arn(arn).set_tags(Some(changes.set.into_iter().collect()));

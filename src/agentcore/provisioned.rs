@@ -9,6 +9,7 @@ use super::waiters::{self, Live, Phase};
 use crate::error::{ApiErrorKind, Error};
 use crate::event::RequestType;
 use crate::job::Job;
+use crate::requester::TAGS_LOST;
 use crate::wait::{Progress, until_within};
 
 /// The time for which lists lag: a new resource may be missing, and a deleted one may linger.
@@ -23,7 +24,7 @@ pub(crate) trait Provisioned: Sized {
     /// The remedy if somebody else holds the name.
     const NAME_ADVICE: &'static str;
     /// The reason why the proof of ownership fails, and the remedy.
-    const PROOF_LOST: &'static str = "its ownership tags are gone or changed: restore them and retry";
+    const PROOF_LOST: &'static str = TAGS_LOST;
     /// True if a deletion that failed is requested again, because the noun has no status of its own for that.
     const REPEATS_DELETION: bool = false;
     /// True if a create deletes the holder of its name that is ours and never worked. Otherwise the create reports

@@ -117,7 +117,7 @@ impl Provisioned for Runtime {
     }
 
     async fn delete(job: &Job<'_>, id: &String) -> Result<Option<()>, Error> {
-        let token = job.requester().client_token("runtime-delete");
+        let token = job.requester.client_token("runtime-delete");
         let request = job.context.agentcore.delete_agent_runtime().agent_runtime_id(id).client_token(token);
         let answer = job.call("bedrock-agentcore:DeleteAgentRuntime", || request.clone().send()).await;
         none_if_not_found(answer.map(|_| ()))

@@ -8,9 +8,9 @@ use aws_sdk_bedrockagentcorecontrol::operation::get_gateway_target::GetGatewayTa
 use aws_sdk_bedrockagentcorecontrol::types::ListingMode;
 use tokio::time::Instant;
 
+use super::conflict::Conflict;
 use super::gateway_target::{GatewayTarget, TargetRef, mcp_server};
 use super::provisioned::{self, Provisioned};
-use super::refusal::Conflict;
 use super::target_failure::failure;
 use super::waiters::{Live, Phase, Repeats};
 use crate::error::{ApiErrorKind, Error};

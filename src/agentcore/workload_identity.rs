@@ -8,7 +8,7 @@ use std::ops::RangeInclusive;
 use aws_sdk_bedrockagentcorecontrol::operation::create_workload_identity::builders::CreateWorkloadIdentityFluentBuilder;
 use aws_sdk_bedrockagentcorecontrol::operation::update_workload_identity::builders::UpdateWorkloadIdentityFluentBuilder;
 
-use super::named::{Common, NamedLive, NamedNoun, WithoutStatus};
+use super::named_noun::{Common, NamedLive, NamedNoun, WithoutStatus};
 use super::none_if_not_found;
 use super::put::{Governed, put};
 use crate::error::Error;

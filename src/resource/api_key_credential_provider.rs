@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 
 use crate::agentcore::api_key_credential_provider::Provider;
-use crate::resource::named::NamedType;
+use crate::resource::named_type::NamedType;
 
 mod desired;
 mod governed;

@@ -50,7 +50,7 @@ impl Lifecycle for Gateway {
     }
 
     async fn create(job: &Job<'_>, properties: Properties) -> Outcome {
-        let name = properties.name(job.requester());
+        let name = properties.name(job.requester);
         create(job, DesiredGateway { properties: &properties, old: None, name }).await
     }
 
@@ -77,7 +77,7 @@ impl Lifecycle for Gateway {
         let id = gateway_id::name(physical_id).map(|_| physical_id.to_owned());
         let name = || {
             let pending = pending_name(physical_id).map(str::to_owned);
-            Some(pending.or_else(|| raw.text("GatewayName")).unwrap_or_else(|| job.requester().derived_name()))
+            Some(pending.or_else(|| raw.text("GatewayName")).unwrap_or_else(|| job.requester.derived_name()))
         };
         deletion::delete_requested::<Noun>(job, physical_id, id, name).await?;
         Ok(Success::deleted(physical_id))
@@ -87,7 +87,7 @@ impl Lifecycle for Gateway {
 /// Creates a replacement, or adopts a matching gateway of ours. Returning its id makes CloudFormation delete the current
 /// one, or forget it if it is gone.
 async fn replace(job: &Job<'_>, physical_id: &str, properties: &Properties) -> Outcome {
-    let name = properties.replacement_name(job.requester());
+    let name = properties.replacement_name(job.requester);
     let desired = DesiredGateway { properties, old: None, name };
     // The rollback of a replacement: the gateway that was replaced still exists. A gateway with a chosen name is found
     // by its name.

@@ -71,7 +71,7 @@ impl Lifecycle for GatewayTarget {
         let Some(current) = current else { return create(job, desired).await };
         // The rollback of a move to another gateway that was cancelled, or whose answer got lost.
         if let Some(old) = old.as_ref().filter(|old| old.gateway_id != properties.gateway_id) {
-            deletion::delete_abandoned::<Noun>(job, &old.target_name(job.requester())).await?;
+            deletion::delete_abandoned::<Noun>(job, &old.target_name(job.requester)).await?;
         }
         match provisioned::current::<Noun>(job, &current).await? {
             // The target was deleted outside of the stack: it is created again, and the new id makes CloudFormation
@@ -95,7 +95,7 @@ impl Lifecycle for GatewayTarget {
             // Without the id of a gateway, the Create called nothing.
             let gateway_id = raw.text("GatewayIdentifier").as_deref().and_then(gateway_id::of)?;
             let name = pending_name(physical_id).map(str::to_owned).or_else(|| raw.text("TargetName"));
-            Some(TargetName { gateway_id, name: name.unwrap_or_else(|| derived_name(job.requester())) })
+            Some(TargetName { gateway_id, name: name.unwrap_or_else(|| derived_name(job.requester)) })
         };
         deletion::delete_requested::<Noun>(job, physical_id, TargetRef::parse(physical_id), name).await?;
         Ok(Success::deleted(physical_id))
@@ -150,7 +150,7 @@ async fn change(
 /// Returns true if an earlier delivery of this request synchronized the target.
 fn synchronized_since_request(job: &Job<'_>, live: &GetGatewayTargetOutput) -> bool {
     let synchronized_at = live.last_synchronized_at().and_then(|at| SystemTime::try_from(*at).ok());
-    job.requested_at()
+    job.requested_at
         .zip(synchronized_at)
         .is_some_and(|(requested, synchronized)| synchronized > requested + REQUEST_TIME_PRECISION)
 }

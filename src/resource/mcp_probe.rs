@@ -108,7 +108,7 @@ pub(crate) async fn listed_by_gateway(job: &Job<'_>, target: &TargetRef) -> Resu
         _ => return Ok(None),
     };
     let Some(url) = gateway.url() else { return Ok(None) };
-    let access = Access { credential, headers: Vec::new(), caller: job.requester().suffix() };
+    let access = Access { credential, headers: Vec::new(), caller: job.requester.suffix() };
     let listing = mcp::catalogue(job.context, &url, access);
     let listed = job.deadline.at_most(LISTING_TIMEOUT).limit(listing).await;
     Ok(listed.and_then(Result::ok).map(|catalogue| gateway.own(catalogue).tools.into_iter().collect()))
@@ -124,7 +124,7 @@ async fn probe(job: &Job<'_>, properties: &Properties) -> Result<Finding, Error>
 }
 
 async fn run(job: &Job<'_>, properties: &Properties) -> Outcome {
-    let id = physical_id(job.requester());
+    let id = physical_id(job.requester);
     let finding = match probe(job, properties).await {
         Ok(finding) => finding,
         Err(error) => match (Finding::failed(&error), properties.mode) {
@@ -247,7 +247,7 @@ async fn verify(job: &Job<'_>, properties: &Properties) -> Result<Finding, Error
         return Err(Error::property("Endpoint", problem));
     }
     let headers = properties.read_secret_headers(job).await?;
-    let access = Access { credential, headers, caller: job.requester().suffix().clone() };
+    let access = Access { credential, headers, caller: job.requester.suffix().clone() };
     let deadline = job.deadline.at_most(BUDGET);
     let (detail, catalogue) = match gateway {
         None => {

@@ -10,7 +10,7 @@
 use std::collections::BTreeMap;
 
 use crate::agentcore::oauth2_credential_provider::Provider;
-use crate::resource::named::NamedType;
+use crate::resource::named_type::NamedType;
 
 mod configuration;
 mod desired;

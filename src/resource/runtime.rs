@@ -71,12 +71,12 @@ impl Lifecycle for Runtime {
 
     async fn update(job: &Job<'_>, physical_id: &str, properties: Properties, old: Option<Properties>) -> Outcome {
         let desired = &DesiredRuntime::new(job, &properties, old.as_ref()).await?;
-        let name = properties.name(job.requester());
+        let name = properties.name(job.requester);
         if name_in_id(physical_id).is_none_or(|current| current != name) {
             return create(job, desired).await;
         }
         // The rollback of a rename that was cancelled, or whose answer got lost.
-        let former = old.as_ref().map(|old| old.name(job.requester())).filter(|former| *former != name);
+        let former = old.as_ref().map(|old| old.name(job.requester)).filter(|former| *former != name);
         if let Some(former) = former {
             let abandoned = deletion::delete_abandoned::<Noun>(job, &former).await?;
             let deletes_log = old.as_ref().and_then(|old| old.log_group.as_ref()).is_some_and(LogGroup::is_deleted);
@@ -97,7 +97,7 @@ impl Lifecycle for Runtime {
         let id = name_in_id(physical_id).map(|_| physical_id.to_owned());
         let name = || {
             let pending = pending_name(physical_id).map(str::to_owned);
-            Some(pending.or_else(|| raw.text("AgentRuntimeName")).unwrap_or_else(|| default_name(job.requester())))
+            Some(pending.or_else(|| raw.text("AgentRuntimeName")).unwrap_or_else(|| default_name(job.requester)))
         };
         let deleted = deletion::delete_requested::<Noun>(job, physical_id, id, name).await?;
         if let Some(id) = deleted.filter(|_| log_group::asks_for_deletion(raw)) {

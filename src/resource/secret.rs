@@ -11,21 +11,22 @@ use crate::error::{ApiErrorKind, Error, Failure};
 use crate::event::RawProperties;
 use crate::job::{Job, Outcome, Success};
 use crate::properties::FromText;
-use crate::requester::{Owner, Requester, pending_name};
+use crate::refusal::Refusal;
+use crate::requester::{Owner, Requester, TAGS_LOST, pending_name};
 use crate::resource::lifecycle::Lifecycle;
 use crate::stored_secret::{self, Document, parse_arn};
 use crate::tags;
 use crate::wait::{CANCELLED_CREATE_GRACE, Progress, until, until_within};
 
 mod api;
-mod former_life;
 mod properties;
+mod recovery;
 mod value;
 
-use api::Live;
-use former_life::revive;
+use api::Described;
 use properties::{Managed, Properties, RecoveryWindow, check_required, default_name};
-use value::{converge_value, mask_others, write_value};
+use recovery::revive;
+use value::{mask_others, write, write_value};
 
 pub(crate) use properties::RequiredKey;
 
@@ -61,15 +62,15 @@ impl Lifecycle for Secret {
             Properties::Managed(managed) => managed,
             Properties::Existing { secret_id, required_keys } => return verify(job, &secret_id, &required_keys).await,
         };
-        let name = managed.name(job.requester());
+        let name = managed.name(job.requester);
         if parse_arn(physical_id).is_none_or(|(_, old_name)| old_name != name) {
             return create_managed(job, &managed).await;
         }
         let old = match old {
-            Some(Properties::Managed(old)) if old.name(job.requester()) == name => Some(old),
+            Some(Properties::Managed(old)) if old.name(job.requester) == name => Some(old),
             // The rollback of a rename that was cancelled, or whose answer got lost.
             Some(Properties::Managed(old)) => {
-                delete_abandoned(job, &old.name(job.requester())).await?;
+                delete_abandoned(job, &old.name(job.requester)).await?;
                 None
             }
             _ => None,
@@ -92,7 +93,7 @@ impl Lifecycle for Secret {
         let window = raw.text("RecoveryWindowInDays").and_then(|text| RecoveryWindow::from_text(text).ok());
         let RecoveryWindow(window) = window.unwrap_or(RecoveryWindow::DEFAULT);
         // A secret scheduled for deletion counts as deleted only if a recovery window was asked for.
-        let is_deleted = |live: &Live| live.deleted && window.is_some();
+        let is_deleted = |live: &Described| live.deleted && window.is_some();
         if is_deleted(&live) {
             return Ok(Success::deleted(physical_id));
         }
@@ -114,7 +115,7 @@ impl Lifecycle for Secret {
 /// Creates the secret, or adopts one of that name that is ours: from a delivery whose reply was lost, or from a former
 /// life, of which nothing is kept.
 async fn create_managed(job: &Job<'_>, managed: &Managed) -> Outcome {
-    let name = managed.name(job.requester());
+    let name = managed.name(job.requester);
     let has_value = |key: &str| managed.values.contains_key(key) || managed.generated_keys.contains(key);
     check_required("Values", "", &managed.required_keys, has_value)?;
     let mut document = Document::default();
@@ -122,20 +123,23 @@ async fn create_managed(job: &Job<'_>, managed: &Managed) -> Outcome {
     document.generate(&managed.generated_keys, None)?;
     let value = document.encode()?;
     mask_others(job, managed, &document);
-    let tags = tags::wanted(&managed.tags, job.requester());
+    let tags = tags::wanted(&managed.tags, job.requester);
     let found = until(job.deadline, "waiting for the secret's name to become free", async || {
         let refusal = match api::create(job, managed, &name, &value, &tags).await {
             Ok(created) => return Ok(Progress::Done(Ok(created))),
             Err(error) if is_name_taken(&error) => error,
             Err(error) => return Err(error),
         };
-        let Some(live) = api::describe(job, &job.requester().secret_id(&name)).await? else {
-            // The secret was deleted without recovery a moment ago. Another refusal with this code would not say so.
-            let vanishing = refusal.api().is_some_and(|error| error.mentions("delet"));
-            return if vanishing { Ok(Progress::pending("being deleted")) } else { Err(refusal) };
+        let Some(live) = api::describe(job, &job.requester.secret_id(&name)).await? else {
+            // The secret was deleted without recovery a moment ago. Another refusal of this kind would not say so.
+            return if Refusal::SecretInDeletion.explains(&refusal) {
+                Ok(Progress::pending("being deleted"))
+            } else {
+                Err(refusal)
+            };
         };
         check_owner(job, &live)?;
-        if live.deleted && former_life::is_of_this_request(job, &live) {
+        if live.deleted && recovery::is_of_this_request(job, &live) {
             // This is a late delivery: the secret that this very request created was deleted on purpose.
             return Err(Error::TerminalStatus {
                 what: format!("secret {name}"),
@@ -154,9 +158,9 @@ async fn create_managed(job: &Job<'_>, managed: &Managed) -> Outcome {
     };
     match found {
         Ok(created) => Ok(success(&created.arn, &name, &created.version_id, "Managed")),
-        Err(live) if former_life::is_over(job, &live) => {
+        Err(live) if recovery::is_over(job, &live) => {
             let arn = live.arn.clone();
-            let version_id = former_life::overwrite(job, managed, &live, &value).await;
+            let version_id = recovery::overwrite(job, managed, &live, &value).await;
             let version_id = version_id.map_err(|error| error.with_id(&arn))?;
             Ok(success(&arn, &name, &version_id, "Managed"))
         }
@@ -169,15 +173,15 @@ async fn with_created_id(job: &Job<'_>, error: Error, name: &str) -> Failure {
     if !error.leaves_effect_unclear() {
         return error.into();
     }
-    match api::describe(job, &job.requester().secret_id(name)).await {
-        Ok(Some(live)) if job.requester().owner(&live.tags) == Owner::Us => error.with_id(live.arn),
+    match api::describe(job, &job.requester.secret_id(name)).await {
+        Ok(Some(live)) if job.requester.owner(&live.tags) == Owner::Us => error.with_id(live.arn),
         _ => error.into(),
     }
 }
 
 /// Refuses a secret that is not ours: this stack did not create it, and its predecessor did not leave it to recovery.
-fn check_owner(job: &Job<'_>, live: &Live) -> Result<(), Error> {
-    match job.requester().owner(&live.tags) {
+fn check_owner(job: &Job<'_>, live: &Described) -> Result<(), Error> {
+    match job.requester.owner(&live.tags) {
         Owner::Us => Ok(()),
         Owner::Predecessor if live.deleted => Ok(()),
         Owner::Predecessor | Owner::Other => Err(Error::NotOurs {
@@ -188,21 +192,12 @@ fn check_owner(job: &Job<'_>, live: &Live) -> Result<(), Error> {
 }
 
 /// Brings a secret of ours to the desired state.
-async fn converge(job: &Job<'_>, managed: &Managed, old: Option<&Managed>, live: Live) -> Outcome {
-    let arn = live.arn.clone();
-    write(job, managed, old, live).await.map_err(|error| error.with_id(arn))
-}
-
-async fn write(job: &Job<'_>, managed: &Managed, old: Option<&Managed>, live: Live) -> Result<Success, Error> {
-    let wanted = tags::wanted(&managed.tags, job.requester());
-    api::change_tags(job, &live.arn, tags::changes(&live.tags, &wanted, old.map(|old| &old.tags))).await?;
-    if !live.has_settings(managed) {
-        api::update_settings(job, &live.arn, managed).await?;
-    }
-    let version_id = match write_value(job, managed, old, &live, 1).await {
-        Err(error) if error.is(ApiErrorKind::Conflict) => converge_value(job, managed, old, &live).await?,
-        written => written?,
-    };
+async fn converge(job: &Job<'_>, managed: &Managed, old: Option<&Managed>, live: Described) -> Outcome {
+    let wanted = tags::wanted(&managed.tags, job.requester);
+    let changes = tags::changes(&live.tags, &wanted, old.map(|old| &old.tags));
+    let put = write_value(job, managed, old, &live, 1);
+    let version_id = write(job, managed, old, &live, changes, put).await;
+    let version_id = version_id.map_err(|error| error.with_id(&live.arn))?;
     Ok(success(&live.arn, &live.name, &version_id, "Managed"))
 }
 
@@ -224,38 +219,37 @@ async fn verify(job: &Job<'_>, secret_id: &str, required: &[RequiredKey]) -> Out
 }
 
 /// Finds the secret that a Delete refers to. Returns `None` if none of that id or name is ours.
-async fn find_for_delete(job: &Job<'_>, physical_id: &str, raw: &RawProperties) -> Result<Option<Live>, Error> {
+async fn find_for_delete(job: &Job<'_>, physical_id: &str, raw: &RawProperties) -> Result<Option<Described>, Error> {
     if parse_arn(physical_id).is_some() {
         let Some(live) = api::describe(job, physical_id).await? else { return Ok(None) };
-        return match job.requester().owner(&live.tags) {
+        return match job.requester.owner(&live.tags) {
             Owner::Us => Ok(Some(live)),
             Owner::Predecessor | Owner::Other => Err(Error::NotOurs {
                 what: format!("secret named {}", live.name),
-                advice: "its ownership tags are gone or changed: delete it yourself, or restore the tags and retry"
-                    .to_owned(),
+                advice: format!("{TAGS_LOST}, or delete the secret yourself"),
             }),
         };
     }
     let pending = pending_name(physical_id);
     let name =
-        pending.map(str::to_owned).or_else(|| raw.text("SecretName")).unwrap_or_else(|| default_name(job.requester()));
+        pending.map(str::to_owned).or_else(|| raw.text("SecretName")).unwrap_or_else(|| default_name(job.requester));
     // An identifier that CloudFormation invented stands for a cancelled Create that may still be running. A pending id
     // is final, because secrets are found by name at once.
     let grace = if pending.is_some() { Duration::ZERO } else { CANCELLED_CREATE_GRACE };
     let found = until_within(job.deadline, grace, "looking for a secret of a cancelled create", async || {
-        Ok(match api::describe(job, &job.requester().secret_id(&name)).await? {
+        Ok(match api::describe(job, &job.requester.secret_id(&name)).await? {
             Some(live) => Progress::Done(live),
             None => Progress::pending("not found"),
         })
     })
     .await?;
-    Ok(found.filter(|live| job.requester().owner(&live.tags) == Owner::Us))
+    Ok(found.filter(|live| job.requester.owner(&live.tags) == Owner::Us))
 }
 
 /// Deletes the secret that a rename created under this name and never answered for, if it is ours.
 async fn delete_abandoned(job: &Job<'_>, name: &str) -> Result<(), Error> {
-    match api::describe(job, &job.requester().secret_id(name)).await? {
-        Some(live) if !live.deleted && job.requester().owner(&live.tags) == Owner::Us => {
+    match api::describe(job, &job.requester.secret_id(name)).await? {
+        Some(live) if !live.deleted && job.requester.owner(&live.tags) == Owner::Us => {
             api::delete(job, &live.arn, Some(30)).await
         }
         _ => Ok(()),
@@ -265,7 +259,7 @@ async fn delete_abandoned(job: &Job<'_>, name: &str) -> Result<(), Error> {
 /// Returns true if a live secret (ResourceExistsException) or one that is being deleted (InvalidRequestException) has
 /// the name.
 fn is_name_taken(error: &Error) -> bool {
-    error.is(ApiErrorKind::Conflict) || api::is_invalid_request(error)
+    error.is(ApiErrorKind::Exists) || error.is(ApiErrorKind::InvalidState)
 }
 
 fn success(arn: &str, name: &str, version_id: &str, ownership: &str) -> Success {

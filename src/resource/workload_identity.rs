@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 
 use crate::agentcore::workload_identity::Identity;
-use crate::resource::named::NamedType;
+use crate::resource::named_type::NamedType;
 
 mod desired;
 mod governed;

@@ -176,7 +176,6 @@ struct Shape<'a> {
 }
 
 /// Returns true for an event of EventBridge: CloudFormation's requests have a `ResponseURL`, and nothing else has one.
-#[must_use]
 pub(crate) fn is_notice(payload: &[u8]) -> bool {
     json::object::<Shape<'_>>(payload)
         .is_some_and(|shape| shape.response_url.is_none() && (shape.event.is_some() || shape.detail_type.is_some()))

@@ -20,7 +20,7 @@ const DEPTH_MAX: usize = 128;
 
 /// The entries of a secret's JSON object. Wiped on drop, and never printed.
 #[derive(Default)]
-pub struct Document(BTreeMap<String, Box<RawValue>>);
+pub(crate) struct Document(BTreeMap<String, Box<RawValue>>);
 
 impl Drop for Document {
     fn drop(&mut self) {
@@ -32,20 +32,18 @@ impl Drop for Document {
 
 impl Document {
     /// Parses a secret's text. The error is the reason, for people, and never quotes the text.
-    pub fn parse(text: &str) -> Result<Self, &'static str> {
+    pub(crate) fn parse(text: &str) -> Result<Self, &'static str> {
         entries(text).map(Self).map_err(|error| problem(text, &error))
     }
 
     /// Returns true if the key is there with a value other than `""` and null.
-    #[must_use]
-    pub fn has_value(&self, key: &str) -> bool {
+    pub(crate) fn has_value(&self, key: &str) -> bool {
         self.0.get(key).is_some_and(|raw| !matches!(raw.get(), "\"\"" | "null"))
     }
 
     /// Returns one entry as a text: a string as it is, a number or boolean as it is written. Returns `None` for an
     /// entry that is absent, null or nested. Other entries do not matter.
-    #[must_use]
-    pub fn text(&self, key: &str) -> Option<Sensitive> {
+    pub(crate) fn text(&self, key: &str) -> Option<Sensitive> {
         let raw = self.0.get(key)?.get();
         match raw.as_bytes().first() {
             Some(b'"') => self.string(key).map(|text| Sensitive::new(text.as_str())),
@@ -56,7 +54,7 @@ impl Document {
 
     /// Returns all entries as texts, without those that are null. A nested value is an error that names its key,
     /// because an environment variable cannot hold it.
-    pub fn texts(&self) -> Result<BTreeMap<String, Sensitive>, String> {
+    pub(crate) fn texts(&self) -> Result<BTreeMap<String, Sensitive>, String> {
         if let Some((key, _)) = self.0.iter().find(|(_, raw)| is_nested(raw.get())) {
             return Err(key.clone());
         }
@@ -65,8 +63,7 @@ impl Document {
 
     /// Returns every string and number at any depth, also in a string that holds JSON itself: these must not be quoted.
     /// `true` and `false` reveal no secret.
-    #[must_use]
-    pub fn leaves(&self) -> Vec<Sensitive> {
+    pub(crate) fn leaves(&self) -> Vec<Sensitive> {
         let mut leaves = Vec::new();
         for raw in self.0.values() {
             add_leaves(raw.get(), DEPTH_MAX, &mut leaves);
@@ -75,7 +72,11 @@ impl Document {
     }
 
     /// Brings the entries to the desired ones: removes `dropped` and sets `values`. Returns true if anything changed.
-    pub fn merge(&mut self, dropped: &BTreeSet<&String>, values: &BTreeMap<String, Sensitive>) -> Result<bool, Error> {
+    pub(crate) fn merge(
+        &mut self,
+        dropped: &BTreeSet<&String>,
+        values: &BTreeMap<String, Sensitive>,
+    ) -> Result<bool, Error> {
         let mut changed = false;
         for key in dropped {
             changed |= self.0.remove(*key).is_some();
@@ -90,7 +91,7 @@ impl Document {
     }
 
     /// Fills each of `keys` that has no value: with its value in `former`, or else with random text.
-    pub fn generate(&mut self, keys: &BTreeSet<String>, former: Option<&Self>) -> Result<(), Error> {
+    pub(crate) fn generate(&mut self, keys: &BTreeSet<String>, former: Option<&Self>) -> Result<(), Error> {
         for key in keys {
             if !self.has_value(key) {
                 let kept = former.and_then(|former| former.string(key)).filter(|text| !text.is_empty());
@@ -102,7 +103,7 @@ impl Document {
     }
 
     /// Returns the value as Secrets Manager stores it.
-    pub fn encode(&self) -> Result<Sensitive, Error> {
+    pub(crate) fn encode(&self) -> Result<Sensitive, Error> {
         let text = serde_json::to_string(&self.0).map_err(|_| Error::Bug("a secret did not encode".to_owned()))?;
         if text.len() > VALUE_BYTES_MAX {
             let problem =

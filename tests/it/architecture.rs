@@ -23,7 +23,7 @@ fn imports_go_one_way() {
 #[test]
 fn resource_types_do_not_import_each_other_and_nothing_below_imports_them() {
     let imports = imports("src");
-    let shared = ["lifecycle", "named"];
+    let shared = ["lifecycle", "named_type"];
     let kind = |module: &Module| match module.as_slice() {
         [resource, kind, ..] if resource == "resource" && !shared.contains(&kind.as_str()) => Some(kind.clone()),
         _ => None,

@@ -6,11 +6,18 @@ mod platform;
 mod resource_policy;
 mod role;
 
+use std::time::Duration;
+
 use emulator::agentcore_control::Status;
 use emulator::aws::ServiceId;
+use emulator::faults::FaultEffect;
+
 use emulator::identity_provider::{ClaimStyle, Endpoint, Failure, ProviderFault};
+use emulator::service::Principal;
+use emulator::settings::Settings;
 use emulator::stacks::StackStatus;
 use serde_json::{Value, json};
+use tokio::time::{Instant, sleep};
 
 use crate::world::{CANARY, EXECUTION_ROLE, Event, IMAGE, REGION_ACCOUNT, STACK_ID, World, canary};
 
@@ -303,6 +310,25 @@ async fn injecting_a_secret_that_cannot_be_used_is_refused_and_creates_nothing()
         );
         assert!(world.runtime_names().is_empty());
     }
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_runtime_that_a_delete_saw_and_that_vanishes_is_not_waited_for() {
+    let mut world = World::with_settings(Settings { runtime_deletion: Duration::from_secs(1), ..Settings::default() });
+    let id = world.send(create(properties())).await.success().physical_id();
+    // The Get before the request to delete is throttled for three seconds, in which somebody else deletes the runtime.
+    world.fault("GetAgentRuntime", 2, 4, FaultEffect::Throttled);
+    let (before, started) = (world.call_count(), Instant::now());
+    let (aws, input) = (world.aws.clone(), json!({"agentRuntimeId": id}));
+    let deleted_by_others = async {
+        sleep(Duration::from_millis(100)).await;
+        aws.call(&Principal::Administrator, ServiceId::AgentCoreControl, "DeleteAgentRuntime", input)
+    };
+    let (answer, deleted) = tokio::join!(world.send(delete(&id, properties())), deleted_by_others);
+    deleted.expect("a deletion");
+    answer.success();
+    assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
+    assert!(!world.calls_since(before).contains(&"DeleteAgentRuntime"));
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]

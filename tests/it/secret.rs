@@ -1,7 +1,7 @@
 //! The battery of `Custom::AgentCoreSecret`.
 
 /// Secrets that are created under the name of a former one of ours.
-mod former_life;
+mod recovery;
 
 use std::time::Duration;
 

@@ -9,7 +9,7 @@ use crate::agentcore::unbuildable;
 use crate::credential_provider::{ResolvedSecret, check_source};
 use crate::error::Error;
 use crate::job::Job;
-use crate::resource::named::Named;
+use crate::resource::named_type::Named;
 
 impl Named for Properties {
     type Noun = ApiKeyCredentialProvider;

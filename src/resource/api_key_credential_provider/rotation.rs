@@ -11,7 +11,7 @@ use crate::agentcore::provisioned::{self, gone};
 use crate::credential_provider::Secret;
 use crate::error::Error;
 use crate::job::Job;
-use crate::resource::named;
+use crate::resource::named_type;
 use crate::sensitive::Sensitive;
 
 /// Gives the provider another key. Returns false for a provider that reads the secret itself, and refuses one that is not
@@ -23,5 +23,5 @@ pub(crate) async fn rotate(job: &Job<'_>, name: &String, key: &Sensitive) -> Res
         return Ok(false);
     }
     let properties = Properties { name: Some(name.clone()), key: Secret::Given(key.clone()), tags: BTreeMap::new() };
-    named::converge(job, found, &properties, None).await.map(|_| true)
+    named_type::converge(job, found, &properties, None).await.map(|_| true)
 }

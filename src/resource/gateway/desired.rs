@@ -68,8 +68,8 @@ impl Desired for DesiredGateway<'_> {
             .name(&self.name)
             .set_interceptor_configurations(interceptors)
             .set_policy_engine_configuration(engine)
-            .set_tags(Some(tags::wanted(&self.properties.tags, job.requester()).into_iter().collect()))
-            .client_token(job.requester().client_token(&format!("gateway-create-{attempt}")));
+            .set_tags(Some(tags::wanted(&self.properties.tags, job.requester).into_iter().collect()))
+            .client_token(job.requester.client_token(&format!("gateway-create-{attempt}")));
         Ok(Created { id: gateway::create(job, request).await?, live: None })
     }
 

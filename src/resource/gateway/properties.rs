@@ -23,7 +23,7 @@ const NAME_CHARS_MAX: usize = 48;
 #[derive(Debug)]
 pub(crate) struct CustomJwt {
     /// The conditions that a token has to meet.
-    pub(crate) draft: AuthorizerSpec,
+    pub(crate) spec: AuthorizerSpec,
     /// The client whose token proves that the authorizer lets it in.
     pub(crate) client: Option<Client>,
 }
@@ -177,7 +177,6 @@ impl ExceptionLevel {
 
 impl Properties {
     /// Returns the name of a gateway that is not a replacement.
-    #[must_use]
     pub(crate) fn name(&self, requester: &Requester) -> String {
         self.name.clone().unwrap_or_else(|| requester.derived_name())
     }
@@ -202,15 +201,15 @@ fn jwt(reader: &PropertyReader<'_>, fields: InboundFields) -> Result<Option<Cust
             }
         };
     }
-    let draft = authorizer.check("`AuthorizerType` CUSTOM_JWT")?;
+    let spec = authorizer.check("`AuthorizerType` CUSTOM_JWT")?;
     let client = client_property.map(|name| client.required_by(&format!("`{name}`"))).transpose()?;
     // With a client, its token shows the claim. Without a client, nothing more will be known than now.
-    match (draft.explicit_claim(), &client) {
-        (Some(claim), _) => drop(draft.authorizer(claim)?),
-        (None, None) => drop(draft.with_usual_claim()?),
+    match (spec.explicit_claim(), &client) {
+        (Some(claim), _) => drop(spec.authorizer(claim)?),
+        (None, None) => drop(spec.with_usual_claim()?),
         (None, Some(_)) => {}
     }
-    Ok(Some(CustomJwt { draft, client }))
+    Ok(Some(CustomJwt { spec, client }))
 }
 
 fn versions(property: &str, given: Vec<String>) -> Result<Option<BTreeSet<String>>, Error> {

@@ -21,7 +21,7 @@ pub(super) async fn current(
     let Some(name) = gateway_id::name(physical_id) else { return Ok(None) };
     let fits = match &properties.name {
         Some(wanted) => wanted.to_lowercase() == name,
-        None => job.requester().is_derived_name(name),
+        None => job.requester.is_derived_name(name),
     };
     if !fits {
         return Ok(None);
@@ -39,7 +39,7 @@ pub(super) async fn find_predecessor(
     physical_id: &str,
     properties: &Properties,
 ) -> Result<Option<String>, Error> {
-    let others = others(job, physical_id, |name| job.requester().is_derived_name(name)).await?;
+    let others = others(job, physical_id, |name| job.requester.is_derived_name(name)).await?;
     let matches = |found: &Found<Gateway>| {
         let usable = !found.live.creation_failed() && found.live.phase() != Phase::Deleting;
         usable && unchangeable(properties, None, &found.live).is_none()
@@ -62,7 +62,7 @@ pub(super) async fn delete_abandoned(
     }
     let wanted = |name: &str| match &old.name {
         Some(chosen) => chosen == name,
-        None => job.requester().is_derived_name(name),
+        None => job.requester.is_derived_name(name),
     };
     let abandoned = until_within(job.deadline, LIST_TIMEOUT, "looking for what an update left behind", async || {
         let others = others(job, physical_id, wanted).await?;

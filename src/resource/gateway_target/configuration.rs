@@ -57,7 +57,7 @@ macro_rules! with_members {
 impl Configuration {
     /// Returns the desired configuration.
     pub(super) fn desired(job: &Job<'_>, properties: &Properties) -> Self {
-        let marker = job.requester().marker();
+        let marker = job.requester.marker();
         let outbound = match properties.outbound.clone() {
             Outbound::GatewayIamRole { service, region: None } => {
                 Outbound::GatewayIamRole { service, region: Some(job.context.region.clone()) }
@@ -65,7 +65,7 @@ impl Configuration {
             outbound => outbound,
         };
         Self {
-            name: properties.name(job.requester()),
+            name: properties.name(job.requester),
             description: match &properties.description {
                 Some(description) => format!("{description} {marker}"),
                 None => marker,

@@ -38,7 +38,7 @@ impl<'a> DesiredTarget<'a> {
         properties: &'a Properties,
         old: Option<&Properties>,
     ) -> Self {
-        let name = properties.target_name(job.requester());
+        let name = properties.target_name(job.requester);
         let former_network = old.map(|old| old.network.clone());
         Self { gateway, properties, configuration: Configuration::desired(job, properties), former_network, name }
     }
@@ -100,7 +100,7 @@ impl Desired for DesiredTarget<'_> {
         attempt: u32,
     ) -> Result<Created<GatewayTarget>, Error> {
         let request = configuration.create_request(&job.context.agentcore).map_err(unbuildable)?;
-        let token = job.requester().client_token(&format!("target-create-{attempt}"));
+        let token = job.requester.client_token(&format!("target-create-{attempt}"));
         let gateway_id = &self.name.gateway_id;
         match gateway_target::create(job, gateway_id, request.client_token(token)).await {
             Ok(id) => Ok(Created { id, live: None }),

@@ -56,7 +56,7 @@ async fn settled<P: Provisioned>(
 /// Refuses a credential provider that no gateway of this account and Region can use: the token vault is theirs.
 fn check_provider(job: &Job<'_>, properties: &Properties) -> Result<(), Error> {
     let Some(arn) = properties.outbound.provider_arn() else { return Ok(()) };
-    let own = region_and_account(&job.requester().stack_id);
+    let own = region_and_account(&job.requester.stack_id);
     match own.filter(|own| region_and_account(arn) != Some(*own)) {
         None => Ok(()),
         Some((region, account)) => {

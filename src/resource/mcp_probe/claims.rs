@@ -27,7 +27,7 @@ pub(super) async fn check(
     if let Some(gateway) = gateway {
         return compare(job, gateway.authorizer(), "gateway", client_id, token).await;
     }
-    let Some(runtime) = endpoint.runtime_next_to(&job.requester().stack_id) else { return Ok(()) };
+    let Some(runtime) = endpoint.runtime_next_to(&job.requester.stack_id) else { return Ok(()) };
     let live = match Runtime::get(job, &runtime.id().to_owned()).await {
         Ok(Some(live)) => live,
         Ok(None) => return Ok(()),

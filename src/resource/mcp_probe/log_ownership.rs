@@ -19,7 +19,7 @@ pub(super) async fn problem(
     gateway: Option<&Gateway>,
     log_group: &str,
 ) -> Option<String> {
-    let stack_id = &job.requester().stack_id;
+    let stack_id = &job.requester.stack_id;
     let server = gateway.map_or_else(|| Some(endpoint.clone()), Gateway::server);
     let runtime = server.as_ref().and_then(|server| server.runtime_next_to(stack_id));
     let Some(runtime) = runtime.filter(|runtime| is_log_group_of(runtime.id(), log_group)) else {

@@ -11,7 +11,7 @@ use crate::agentcore::unbuildable;
 use crate::credential_provider::{check_source, fixed};
 use crate::error::Error;
 use crate::job::Job;
-use crate::resource::named::Named;
+use crate::resource::named_type::Named;
 
 impl Named for Properties {
     type Noun = OAuth2CredentialProvider;

@@ -13,7 +13,7 @@ use crate::agentcore::unbuildable;
 use crate::credential_provider::Secret;
 use crate::error::Error;
 use crate::job::Job;
-use crate::resource::named;
+use crate::resource::named_type;
 use crate::sensitive::Sensitive;
 
 /// The property in sentences about a provider that cannot be rotated.
@@ -28,7 +28,7 @@ pub(crate) async fn rotate(job: &Job<'_>, name: &String, secret: &Sensitive) -> 
         return Ok(false);
     }
     let properties = &properties(&found.live, secret)?;
-    named::converge(job, found, properties, None).await.map(|_| true)
+    named_type::converge(job, found, properties, None).await.map(|_| true)
 }
 
 /// Returns the properties that describe a provider as it is, with another secret.

@@ -38,7 +38,7 @@ impl<'a> DesiredRuntime<'a> {
         old: Option<&'a Properties>,
     ) -> Result<Self, Error> {
         let environment = unless_rolling_back(job, environment::build(job, properties).await)?;
-        Ok(Self { properties, old, environment, name: properties.name(job.requester()) })
+        Ok(Self { properties, old, environment, name: properties.name(job.requester) })
     }
 
     /// Returns the environment that the update of a runtime with the `live` one asks for. Returns `None` if the secret's
@@ -107,8 +107,8 @@ impl Desired for DesiredRuntime<'_> {
         let request = configuration.create_request(&job.context.agentcore).map_err(unbuildable)?;
         let request = request
             .agent_runtime_name(&self.name)
-            .set_tags(Some(tags::wanted(&self.properties.tags, job.requester()).into_iter().collect()))
-            .client_token(job.requester().client_token(&format!("runtime-create-{attempt}")));
+            .set_tags(Some(tags::wanted(&self.properties.tags, job.requester).into_iter().collect()))
+            .client_token(job.requester.client_token(&format!("runtime-create-{attempt}")));
         let id = runtime::create(job, request).await.map_err(|error| platform::explain(error, configuration))?;
         Ok(Created { id, live: None })
     }
@@ -122,7 +122,7 @@ impl Desired for DesiredRuntime<'_> {
         attempt: u32,
     ) -> Result<Option<Updated<Self>>, Error> {
         let request = configuration.update_request(&job.context.agentcore).map_err(unbuildable)?;
-        let request = request.client_token(job.requester().client_token(&format!("runtime-update-{attempt}")));
+        let request = request.client_token(job.requester.client_token(&format!("runtime-update-{attempt}")));
         let updated = runtime::update(job, id, request, &GOVERNED).await;
         let receipt = updated.map_err(|error| platform::explain(error, configuration))?;
         Ok(Some(Updated { receipt, live: None }))
@@ -214,8 +214,7 @@ impl Desired for DesiredEnvironment<'_> {
         values.retain(|key, _| !changes.remove.contains(key));
         let values = values.iter().map(|(key, value)| (key.clone(), value.expose().to_owned())).collect();
         let request = job.context.agentcore.update_agent_runtime().set_environment_variables(Some(values));
-        let request =
-            request.client_token(job.requester().client_token(&format!("runtime-{}-{attempt}", self.purpose)));
+        let request = request.client_token(job.requester.client_token(&format!("runtime-{}-{attempt}", self.purpose)));
         let receipt = runtime::update(job, id, request, governed).await?;
         Ok(Some(Updated { receipt, live: None }))
     }

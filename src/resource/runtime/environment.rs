@@ -139,7 +139,7 @@ pub(super) async fn build(job: &Job<'_>, properties: &Properties) -> Result<Envi
 /// Builds the environment with the values of a version of the secret. Returns `None` if it can no longer be read.
 async fn build_former(job: &Job<'_>, properties: &Properties, version_id: &str) -> Result<Option<Environment>, Error> {
     let Some(secret) = copied_secret(properties) else { return Ok(None) };
-    let document = stored_secret::version(job, &job.requester().secret_id(&secret.id), version_id).await?;
+    let document = stored_secret::version(job, &job.requester.secret_id(&secret.id), version_id).await?;
     document.map(|document| build_with(job, properties, Some((version_id, &document)))).transpose()
 }
 

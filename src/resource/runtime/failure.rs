@@ -45,7 +45,7 @@ async fn last_lines(job: &Job<'_>, live: &GetAgentRuntimeOutput, secrets: &[&str
     }
     let created = (*live.created_at()).try_into().ok();
     // The time of the last update may be the time of the failure.
-    let began = if live.creation_failed() { created } else { job.requested_at().or(created) };
+    let began = if live.creation_failed() { created } else { job.requested_at.or(created) };
     let since = began.unwrap_or_else(|| job.context.now());
     container_log::last_lines(job, &log_group_name(live.agent_runtime_id()), since).await
 }

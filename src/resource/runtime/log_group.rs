@@ -136,7 +136,7 @@ async fn create(
     user: &BTreeMap<String, String>,
     old: Option<&BTreeMap<String, String>>,
 ) -> Result<bool, Error> {
-    let tags = tags::wanted(user, job.requester());
+    let tags = tags::wanted(user, job.requester);
     if api::create(job, name, &tags).await? {
         return Ok(true);
     }
@@ -168,7 +168,7 @@ pub(super) async fn delete(job: &Job<'_>, id: &str) -> Result<(), Error> {
     let name = log_group_name(id);
     let arn = api::arn(job, &name);
     let Some(tags) = api::tags(job, &arn).await? else { return Ok(()) };
-    if job.requester().owner(&tags) != Owner::Us {
+    if job.requester.owner(&tags) != Owner::Us {
         info!(name, "the log group stays, because it does not carry the tags of this resource");
         return Ok(());
     }

@@ -7,8 +7,9 @@ use aws_sdk_bedrockagentcorecontrol::operation::get_agent_runtime::GetAgentRunti
 use super::configuration::Configuration;
 use super::properties::Properties;
 use crate::agentcore::runtime::{V1, V2, get_before};
-use crate::error::{ApiErrorKind, Error};
+use crate::error::Error;
 use crate::job::Job;
+use crate::refusal::Refusal;
 use crate::stack::is_rolling_back;
 
 /// The maximum size of all variables, names and values, that the platforms were seen to accept: 4 KB and, for
@@ -78,13 +79,8 @@ pub(super) fn check_environment(configuration: &Configuration) -> Result<(), Err
 /// measures differently. Returns every other error as it is.
 pub(super) fn explain(error: Error, configuration: &Configuration) -> Error {
     let bytes = configuration.environment_bytes();
-    let about_size = |error: &crate::error::ApiError| {
-        let message = error.message.to_lowercase();
-        error.kind == ApiErrorKind::Other
-            && message.contains("environment")
-            && ["size", "exceed", "large", "limit", "bytes", "kb"].iter().any(|word| message.contains(word))
-    };
-    let Some(refusal) = error.api().filter(|refusal| about_size(refusal) && bytes > 0) else { return error };
+    let is_too_large = bytes > 0 && Refusal::EnvironmentTooLarge.explains(&error);
+    let Some(refusal) = error.api().filter(|_| is_too_large) else { return error };
     let problem = format!(
         "come to {bytes} bytes, which AgentCore refuses (\"{}\"); it was seen to take {V1_BYTES_MAX} bytes on platform \
          version V1 and {V2_BYTES_MAX} on V2",

@@ -223,7 +223,6 @@ struct InboundFields {
 
 impl Properties {
     /// Returns the runtime's name.
-    #[must_use]
     pub(crate) fn name(&self, requester: &Requester) -> String {
         self.name.clone().unwrap_or_else(|| default_name(requester))
     }
@@ -231,7 +230,6 @@ impl Properties {
 
 /// Returns the name of a runtime whose template gives none: stack, logical id and eight digits, in the API's alphabet,
 /// behind the function's prefix of names if it has one.
-#[must_use]
 pub(crate) fn default_name(requester: &Requester) -> String {
     let suffix = requester.suffix();
     let mut name: String = format!("{}_{}", requester.stack_name(), requester.logical_id)
@@ -407,8 +405,8 @@ fn inbound(_: &PropertyReader<'_>, fields: InboundFields) -> Result<(Option<Auth
     let InboundFields { kind, authorizer } = fields;
     match (kind, authorizer.given()) {
         (InboundAuth::Jwt, _) => {
-            let draft = authorizer.check("`InboundAuth` JWT")?;
-            Ok((Some(draft.with_usual_claim()?), Some(draft.discovery)))
+            let spec = authorizer.check("`InboundAuth` JWT")?;
+            Ok((Some(spec.with_usual_claim()?), Some(spec.discovery)))
         }
         (InboundAuth::Iam, None) => Ok((None, None)),
         (InboundAuth::Iam, Some(name)) => {

@@ -188,7 +188,7 @@ fn outcome_of_earlier(
 
 /// Returns what names the event, as Lambda delivers it, in a marker: short, because the size of an environment is limited.
 fn event_mark(job: &Job<'_>) -> String {
-    job.requester().client_token("rotation")[..8].to_owned()
+    job.requester.client_token("rotation")[..8].to_owned()
 }
 
 /// Returns the runtime if a failure can only be due to the secret's version: the runtime still is as the rotation left it, no

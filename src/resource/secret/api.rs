@@ -17,7 +17,7 @@ const DEFAULT_KEY: &str = "alias/aws/secretsmanager";
 
 /// A secret as DescribeSecret shows it.
 #[derive(Debug)]
-pub(super) struct Live {
+pub(super) struct Described {
     pub(super) arn: String,
     pub(super) name: String,
     pub(super) tags: BTreeMap<String, String>,
@@ -29,7 +29,7 @@ pub(super) struct Live {
     kms_key_id: Option<String>,
 }
 
-impl Live {
+impl Described {
     /// Returns true if description and key are the desired ones.
     pub(super) fn has_settings(&self, managed: &Managed) -> bool {
         let text = |text: &Option<String>| text.clone().unwrap_or_default();
@@ -61,13 +61,13 @@ pub(super) async fn create(
         .set_kms_key_id(managed.kms_key_id.clone())
         .secret_string(value.expose())
         .set_tags(Some(to_tags(tags)))
-        .client_request_token(job.requester().client_token(CREATE_PURPOSE));
+        .client_request_token(job.requester.client_token(CREATE_PURPOSE));
     let answer = job.call("secretsmanager:CreateSecret", || request.clone().send()).await?;
     Ok(Created { arn: required(answer.arn, "ARN")?, version_id: required(answer.version_id, "VersionId")? })
 }
 
 /// Describes a secret. Returns `None` if it does not exist.
-pub(super) async fn describe(job: &Job<'_>, secret_id: &str) -> Result<Option<Live>, Error> {
+pub(super) async fn describe(job: &Job<'_>, secret_id: &str) -> Result<Option<Described>, Error> {
     let request = job.context.secretsmanager.describe_secret().secret_id(secret_id);
     let answer = match job.call("secretsmanager:DescribeSecret", || request.clone().send()).await {
         Ok(answer) => answer,
@@ -75,7 +75,7 @@ pub(super) async fn describe(job: &Job<'_>, secret_id: &str) -> Result<Option<Li
         Err(error) => return Err(error),
     };
     let tags = answer.tags.unwrap_or_default();
-    Ok(Some(Live {
+    Ok(Some(Described {
         arn: required(answer.arn, "ARN")?,
         name: required(answer.name, "Name")?,
         tags: tags.into_iter().filter_map(|tag| Some((tag.key?, tag.value.unwrap_or_default()))).collect(),
@@ -100,7 +100,7 @@ pub(super) async fn put_value(job: &Job<'_>, arn: &str, value: &Sensitive, attem
         .put_secret_value()
         .secret_id(arn)
         .secret_string(value.expose())
-        .client_request_token(job.requester().client_token(&put_purpose(attempt)));
+        .client_request_token(job.requester.client_token(&put_purpose(attempt)));
     let answer = job.call("secretsmanager:PutSecretValue", || request.clone().send()).await?;
     required(answer.version_id, "VersionId")
 }
@@ -114,14 +114,9 @@ pub(super) async fn update_settings(job: &Job<'_>, arn: &str, managed: &Managed)
         .secret_id(arn)
         .description(managed.description.clone().unwrap_or_default())
         .kms_key_id(managed.kms_key_id.clone().unwrap_or_else(|| DEFAULT_KEY.to_owned()))
-        .client_request_token(job.requester().client_token("secret-settings"));
+        .client_request_token(job.requester.client_token("secret-settings"));
     job.call("secretsmanager:UpdateSecret", || request.clone().send()).await?;
     Ok(())
-}
-
-/// Returns true if the state of the secret refuses the call: it is being deleted, or its name is a secret's that is.
-pub(super) fn is_invalid_request(error: &Error) -> bool {
-    error.code() == Some("InvalidRequestException")
 }
 
 /// Cancels a scheduled deletion. Returns `None` if the secret was deleted without recovery, so that there is nothing to
@@ -130,7 +125,7 @@ pub(super) async fn restore(job: &Job<'_>, arn: &str) -> Result<Option<()>, Erro
     let request = job.context.secretsmanager.restore_secret().secret_id(arn);
     match job.call("secretsmanager:RestoreSecret", || request.clone().send()).await {
         Ok(_) => Ok(Some(())),
-        Err(error) if error.is(ApiErrorKind::NotFound) || is_invalid_request(&error) => Ok(None),
+        Err(error) if error.is(ApiErrorKind::NotFound) || error.is(ApiErrorKind::InvalidState) => Ok(None),
         Err(error) => Err(error),
     }
 }

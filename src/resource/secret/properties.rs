@@ -93,7 +93,6 @@ impl RequiredKey {
     }
 
     /// Returns the keys for a sentence: `` `A` or `B` ``.
-    #[must_use]
     pub(crate) fn describe(&self) -> String {
         self.0.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(" or ")
     }
@@ -102,14 +101,12 @@ impl RequiredKey {
 impl Managed {
     /// Returns the secret's name. The derived name ends in a slash and eight digits, because a hyphen and six
     /// characters would look like the end of an ARN (Secrets Manager API reference, `CreateSecret`).
-    #[must_use]
     pub(crate) fn name(&self, requester: &Requester) -> String {
         self.name.clone().unwrap_or_else(|| default_name(requester))
     }
 }
 
 /// Returns the name of a secret whose template gives none.
-#[must_use]
 pub(crate) fn default_name(requester: &Requester) -> String {
     format!("{}/{}/{}", requester.stack_name(), requester.logical_id, requester.suffix())
 }

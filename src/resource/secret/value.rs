@@ -1,22 +1,34 @@
-//! The secret's value: the desired keys, merged into what others store in it.
+//! Writes a secret of ours. Its value is the desired keys, merged into what others store in it.
 
-use super::api::{self, Live};
+use super::api::{self, Described};
 use super::properties::{Managed, check_required};
-use crate::error::Error;
+use crate::error::{ApiErrorKind, Error};
 use crate::job::Job;
 use crate::stored_secret::{self, Current, Document};
+use crate::tags;
 
 /// The maximum number of values that one request writes: the second one if another delivery of it wrote the first.
 pub(super) const PUTS_MAX: u32 = 2;
 
-/// Carries on from the value that another delivery of this request wrote first. Returns the id of the current version.
-pub(super) async fn converge_value(
+/// Brings the tags of a secret by `changes`, its settings, and then its value by `put` to the desired ones. Returns the
+/// id of the current version. May run twice.
+pub(super) async fn write(
     job: &Job<'_>,
     managed: &Managed,
     old: Option<&Managed>,
-    live: &Live,
+    live: &Described,
+    changes: tags::Changes,
+    put: impl Future<Output = Result<String, Error>>,
 ) -> Result<String, Error> {
-    write_value(job, managed, old, live, PUTS_MAX).await
+    api::change_tags(job, &live.arn, changes).await?;
+    if !live.has_settings(managed) {
+        api::update_settings(job, &live.arn, managed).await?;
+    }
+    match put.await {
+        // Another delivery of this request wrote first, and may have generated other texts, which stay.
+        Err(error) if error.is(ApiErrorKind::Exists) => write_value(job, managed, old, live, PUTS_MAX).await,
+        written => written,
+    }
 }
 
 /// Merges the value, and writes it if that changes it. Returns the id of the current version.
@@ -24,7 +36,7 @@ pub(super) async fn write_value(
     job: &Job<'_>,
     managed: &Managed,
     old: Option<&Managed>,
-    live: &Live,
+    live: &Described,
     attempt: u32,
 ) -> Result<String, Error> {
     let (mut document, version_id) = match stored_secret::current(job, &live.arn).await? {

@@ -7,7 +7,7 @@ use super::properties::Properties;
 use crate::agentcore::workload_identity::{self, Identity, WorkloadIdentity};
 use crate::error::Error;
 use crate::job::Job;
-use crate::resource::named::Named;
+use crate::resource::named_type::Named;
 
 impl Named for Properties {
     type Noun = WorkloadIdentity;

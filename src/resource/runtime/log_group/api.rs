@@ -7,7 +7,7 @@ use aws_sdk_cloudwatchlogs::types::LogGroup;
 
 use crate::agentcore::none_if_not_found;
 use crate::arn::Arn;
-use crate::error::Error;
+use crate::error::{ApiErrorKind, Error};
 use crate::job::Job;
 use crate::tags::Changes;
 use crate::wait::while_refused;
@@ -22,7 +22,7 @@ pub(super) async fn create(job: &Job<'_>, name: &str, tags: &BTreeMap<String, St
     let call = async || job.call("logs:CreateLogGroup", || request.clone().send()).await;
     match unless_aborted(job, call).await {
         Ok(_) => Ok(true),
-        Err(error) if error.code() == Some("ResourceAlreadyExistsException") => Ok(false),
+        Err(error) if error.is(ApiErrorKind::Exists) => Ok(false),
         Err(error) => Err(error),
     }
 }
@@ -91,13 +91,13 @@ pub(super) async fn tags(job: &Job<'_>, arn: &str) -> Result<Option<BTreeMap<Str
 
 /// Sends a call, and repeats it while another change of the group is under way (API reference, OperationAbortedException).
 async fn unless_aborted<T>(job: &Job<'_>, call: impl AsyncFnMut() -> Result<T, Error>) -> Result<T, Error> {
-    let is_aborted = |error: &Error| error.code() == Some("OperationAbortedException");
+    let is_aborted = |error: &Error| error.is(ApiErrorKind::Conflict);
     let doing = "waiting for another change of the log group to end";
     while_refused(job.deadline, CHANGE_TIMEOUT, doing, is_aborted, call).await
 }
 
 /// Returns the ARN of a group of the stack's account and Region.
 pub(super) fn arn(job: &Job<'_>, name: &str) -> String {
-    let stack = Arn::parse(&job.requester().stack_id);
+    let stack = Arn::parse(&job.requester.stack_id);
     stack.map(|stack| stack.neighbor("logs", &format!("log-group:{name}"))).unwrap_or_default()
 }

@@ -134,12 +134,12 @@ pub(crate) fn is_provider_name(name: &str) -> bool {
 /// Decides if a resource without listed tags is ours. Nobody else derives a name from this stack's id. Moreover, a Create
 /// adopts only a resource that was created after its request.
 fn is_ours_by_name(job: &Job<'_>, live: &impl NamedLive) -> bool {
-    job.requester().is_derived_name(&live.common().name)
+    job.requester.is_derived_name(&live.common().name)
         && (job.request_type != RequestType::Create || was_created_since_request(job, live))
 }
 
 fn was_created_since_request(job: &Job<'_>, live: &impl NamedLive) -> bool {
-    job.requested_at().zip(time(live.common().created)).is_some_and(|(requested, created)| created >= requested)
+    job.requested_at.zip(time(live.common().created)).is_some_and(|(requested, created)| created >= requested)
 }
 
 /// Returns a time of AgentCore's as the clock's.

@@ -78,8 +78,7 @@ mod tests {
         explained(Error::Api(ApiError {
             operation,
             kind: ApiErrorKind::Denied,
-            code: Some("AccessDeniedException".to_owned()),
-            reason: None,
+            code: None,
             message: message.to_owned(),
         }))
         .to_string()

@@ -4,10 +4,10 @@
 
 use std::collections::BTreeMap;
 
-use super::api::{self, Live};
+use super::api::{self, Described};
 use super::properties::Managed;
-use super::value::{PUTS_MAX, converge_value};
-use crate::error::{ApiErrorKind, Error};
+use super::value::{PUTS_MAX, write};
+use crate::error::Error;
 use crate::event::RequestType;
 use crate::job::Job;
 use crate::sensitive::Sensitive;
@@ -19,14 +19,14 @@ const AWS_TAG_PREFIX: &str = "aws:";
 /// Cancels a scheduled deletion and marks the secret as this stack's at once. Until then the secret belongs to the
 /// stack's predecessor, and policies that depend on the tag do not let this stack change it. Returns `None` if the secret
 /// was deleted without recovery. May run twice.
-pub(super) async fn revive(job: &Job<'_>, managed: &Managed, live: &Live) -> Result<Option<()>, Error> {
+pub(super) async fn revive(job: &Job<'_>, managed: &Managed, live: &Described) -> Result<Option<()>, Error> {
     if !live.deleted {
         return Ok(Some(()));
     }
     if api::restore(job, &live.arn).await?.is_none() {
         return Ok(None);
     }
-    let changes = tags::changes(&live.tags, &tags::wanted(&managed.tags, job.requester()), None);
+    let changes = tags::changes(&live.tags, &tags::wanted(&managed.tags, job.requester), None);
     if let Err(error) = api::change_tags(job, &live.arn, changes).await {
         // The deletion is scheduled again, because a secret without an owner must not live on.
         api::delete(job, &live.arn, Some(30)).await?;
@@ -37,10 +37,10 @@ pub(super) async fn revive(job: &Job<'_>, managed: &Managed, live: &Live) -> Res
 
 /// Returns true if a delivery of this request wrote one of the secret's last two values. A version's id is the token it
 /// was written with.
-pub(super) fn is_of_this_request(job: &Job<'_>, live: &Live) -> bool {
+pub(super) fn is_of_this_request(job: &Job<'_>, live: &Described) -> bool {
     let puts = (1..=PUTS_MAX).map(api::put_purpose);
     let purposes = puts.chain([api::CREATE_PURPOSE.to_owned()]);
-    purposes.into_iter().any(|purpose| live.version_ids.contains(&job.requester().client_token(&purpose)))
+    purposes.into_iter().any(|purpose| live.version_ids.contains(&job.requester.client_token(&purpose)))
 }
 
 /// Returns true if the value of the secret, as `live` showed it before it was revived, belongs to a life that has
@@ -48,7 +48,7 @@ pub(super) fn is_of_this_request(job: &Job<'_>, live: &Live) -> bool {
 ///
 /// An Update creates a secret if it replaces another one. If it undoes such a replacement, the secret to which it
 /// returns never went away, and is kept. If CloudFormation did not say, the secret's own deletion decides.
-pub(super) fn is_over(job: &Job<'_>, live: &Live) -> bool {
+pub(super) fn is_over(job: &Job<'_>, live: &Described) -> bool {
     if is_of_this_request(job, live) {
         return false;
     }
@@ -61,19 +61,12 @@ pub(super) fn is_over(job: &Job<'_>, live: &Live) -> bool {
 pub(super) async fn overwrite(
     job: &Job<'_>,
     managed: &Managed,
-    live: &Live,
+    live: &Described,
     value: &Sensitive,
 ) -> Result<String, Error> {
-    let wanted = tags::wanted(&managed.tags, job.requester());
-    api::change_tags(job, &live.arn, replaced_tags(&live.tags, &wanted)).await?;
-    if !live.has_settings(managed) {
-        api::update_settings(job, &live.arn, managed).await?;
-    }
-    match api::put_value(job, &live.arn, value, 1).await {
-        // Another delivery of this request wrote first, and may have generated other texts, which stay.
-        Err(error) if error.is(ApiErrorKind::Conflict) => converge_value(job, managed, None, live).await,
-        written => written,
-    }
+    let wanted = tags::wanted(&managed.tags, job.requester);
+    let put = api::put_value(job, &live.arn, value, 1);
+    write(job, managed, None, live, replaced_tags(&live.tags, &wanted), put).await
 }
 
 /// Returns the changes that bring a resource to the desired tags and no others.

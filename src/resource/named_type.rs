@@ -10,7 +10,7 @@ use aws_smithy_types::DateTime;
 
 use crate::agentcore::deletion;
 use crate::agentcore::engine;
-use crate::agentcore::named::{Common, NamedLive, NamedNoun};
+use crate::agentcore::named_noun::{Common, NamedLive, NamedNoun};
 use crate::agentcore::ownership::{Proof, converge_tags};
 use crate::agentcore::provisioned::{self, Created, Desired, Found, Provisioned, Updated};
 use crate::agentcore::waiters::is_at_least_as_recent;
@@ -95,7 +95,7 @@ impl<T: NamedType> Lifecycle for T {
     }
 
     async fn create(job: &Job<'_>, properties: T::Properties) -> Outcome {
-        let found = create_as(job, name(&properties, job.requester()), &properties).await?;
+        let found = create_as(job, name(&properties, job.requester), &properties).await?;
         Ok(success::<T>(found))
     }
 
@@ -129,7 +129,7 @@ async fn update<P: Named>(
     properties: P,
     old: Option<P>,
 ) -> Result<Found<P::Noun>, Failure> {
-    if !keeps(&properties, physical_id, job.requester()) {
+    if !keeps(&properties, physical_id, job.requester) {
         return replace(job, physical_id, &properties).await;
     }
     let name = physical_id.to_owned();
@@ -145,7 +145,7 @@ async fn update<P: Named>(
         };
     }
     // The rollback of a replacement that was cancelled, or whose answer got lost.
-    for name in old.iter().flat_map(|old| abandoned_names(job.requester(), physical_id, &properties, old)) {
+    for name in old.iter().flat_map(|old| abandoned_names(job.requester, physical_id, &properties, old)) {
         deletion::delete_abandoned::<P::Noun>(job, &name).await?;
     }
     let found = converge(job, found, &properties, old.as_ref()).await?;
@@ -168,9 +168,9 @@ async fn delete<P: Named>(job: &Job<'_>, physical_id: &str, raw: &RawProperties)
     let given = raw.text("Name");
     let pending = pending_name(physical_id);
     let returned =
-        pending.is_none() && (given.as_deref() == Some(physical_id) || job.requester().is_derived_name(physical_id));
+        pending.is_none() && (given.as_deref() == Some(physical_id) || job.requester.is_derived_name(physical_id));
     let name = || {
-        let name = pending.map(str::to_owned).or(given).unwrap_or_else(|| job.requester().derived_name());
+        let name = pending.map(str::to_owned).or(given).unwrap_or_else(|| job.requester.derived_name());
         P::Noun::is_name(&name).then_some(name)
     };
     deletion::delete_requested::<P::Noun>(job, physical_id, returned.then(|| physical_id.to_owned()), name).await?;
@@ -213,14 +213,14 @@ async fn check_provable<N: Provisioned<Id = String>>(job: &Job<'_>, found: &Foun
 
 /// Creates another resource in place of `physical_id`, which CloudFormation then deletes.
 async fn replace<P: Named>(job: &Job<'_>, physical_id: &str, properties: &P) -> Result<Found<P::Noun>, Failure> {
-    let first = job.requester().derived_name();
+    let first = job.requester.derived_name();
     let name = match properties.name() {
         Some(name) => name.to_owned(),
         // A rollback: the resource that `physical_id` replaced still exists.
         None if first != physical_id && has_ours(job, &first, properties).await? => first,
         None => {
-            let name = job.requester().variant_name(&properties.variant());
-            if name == physical_id { job.requester().replacement_name() } else { name }
+            let name = job.requester.variant_name(&properties.variant());
+            if name == physical_id { job.requester.replacement_name() } else { name }
         }
     };
     create_as(job, name, properties).await
@@ -276,7 +276,7 @@ impl<P: Named> Desired for DesiredNamed<'_, P> {
     }
 
     async fn create(&self, job: &Job<'_>, configuration: &P::Configuration, _: u32) -> Result<Created<P::Noun>, Error> {
-        let tags = tags::wanted(self.properties.tags(), job.requester());
+        let tags = tags::wanted(self.properties.tags(), job.requester);
         let live = P::create(job, &self.name, configuration, tags).await?;
         Ok(Created { id: self.name.clone(), live: Some(live) })
     }
