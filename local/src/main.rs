@@ -15,6 +15,7 @@ mod runtime;
 mod secret;
 mod server;
 mod session;
+mod settings;
 mod surroundings;
 mod template;
 mod time;

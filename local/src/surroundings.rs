@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 
 use emulator::aws::Aws;
 use emulator::container::Behaviour;
-use emulator::iam::Role;
 use emulator::identity_provider::{ClaimStyle, Client, Provider};
 use emulator::service::{Principal, ServiceId};
-use serde_json::{Value, json};
+use harness::put_role;
+use serde_json::json;
 
 use crate::template::MADE_UP_ISSUER;
 
@@ -78,14 +78,7 @@ fn providers(parameters: &BTreeMap<String, String>) -> Vec<Provider> {
 async fn existing_gateway(aws: &Aws, parameters: &BTreeMap<String, String>) -> Result<String, String> {
     let settings = aws.settings();
     let arn = format!("arn:{}:iam::{}:role/{EXISTING_GATEWAY}", settings.partition, settings.account_id);
-    let statement = |member: &str, value: Value, action: &str| {
-        let mut statement = json!({ "Effect": "Allow", "Action": action });
-        statement[member] = value;
-        json!({ "Version": "2012-10-17", "Statement": [statement] })
-    };
-    let trust = statement("Principal", json!({ "Service": "bedrock-agentcore.amazonaws.com" }), "sts:AssumeRole");
-    let created = aws.clock().now() - settings.role_propagation;
-    aws.with(|world| world.iam.put_role(Role::new(&arn, created, trust, vec![statement("Resource", json!("*"), "*")])));
+    put_role(aws, &arn, "bedrock-agentcore.amazonaws.com");
     let mut input = json!({
         "name": EXISTING_GATEWAY,
         "roleArn": arn,
