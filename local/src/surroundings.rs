@@ -9,6 +9,7 @@ use emulator::identity_provider::{ClaimStyle, Client, Provider};
 use emulator::service::{Principal, ServiceId};
 use harness::put_role;
 use serde_json::json;
+use url::Url;
 
 use crate::template::MADE_UP_ISSUER;
 
@@ -102,10 +103,10 @@ async fn existing_gateway(aws: &Aws, parameters: &BTreeMap<String, String>) -> R
 
 /// Guesses the product behind an issuer from its host.
 fn style(issuer: &str) -> ClaimStyle {
-    let host = issuer.trim_start_matches("https://").split('/').next().unwrap_or_default();
-    match host {
-        _ if host.starts_with("cognito-idp.") => ClaimStyle::Cognito,
-        _ if host.ends_with("okta.com") || host.ends_with("oktapreview.com") => ClaimStyle::Okta,
+    let url = Url::parse(issuer).ok();
+    match url.as_ref().and_then(Url::host_str).unwrap_or_default() {
+        host if host.starts_with("cognito-idp.") => ClaimStyle::Cognito,
+        host if host.ends_with("okta.com") || host.ends_with("oktapreview.com") => ClaimStyle::Okta,
         "sts.windows.net" => ClaimStyle::EntraV1,
         "login.microsoftonline.com" => ClaimStyle::EntraV2,
         "accounts.google.com" => ClaimStyle::Google,
