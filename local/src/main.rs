@@ -3,10 +3,12 @@
 mod bench;
 mod check;
 mod console;
+mod container_engine;
 mod emulate;
 mod fault;
 mod identity_provider;
 mod interruption;
+mod made_up;
 mod parameters;
 mod request;
 mod rotation;

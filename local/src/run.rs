@@ -5,10 +5,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use cloudformation::{Capability, StackInput};
-use emulator::service::{Principal, ServiceId};
 use emulator::stacks::Status;
 use harness::client::{self, Usage};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::check::{self, Findings, Inventory};
 use crate::fault::{self, FaultSpec};
@@ -19,7 +18,7 @@ use crate::server;
 use crate::session::Session;
 use crate::settings::settings;
 use crate::surroundings;
-use crate::template::{self, EXISTING_SECRET, Template};
+use crate::template::{self, Template};
 
 /// The parameter by which a template names the stack that it takes the function from.
 const PROVISIONER_STACK: &str = "ProvisionerStack";
@@ -91,7 +90,7 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<(), String> {
     let mut session = Session::open(settings, arguments.bootstrap.as_deref(), &arguments.server).await?;
     arguments.identity_provider.install(&session.aws).await?;
     for secret in &arguments.existing_secrets {
-        create_secret(&session, secret)?;
+        surroundings::create_secret(&session.aws, secret)?;
     }
     for (name, value) in &arguments.stored_parameters {
         session.put_parameter(name, value);
@@ -143,17 +142,6 @@ async fn create_provisioner(session: &mut Session, name: &str, path: &Path) -> R
 fn stored_parameter(text: &str) -> Result<(String, String), String> {
     let (name, value) = text.split_once('=').ok_or_else(|| format!("`{text}` is not of the form `NAME=VALUE`"))?;
     Ok((name.to_owned(), value.to_owned()))
-}
-
-fn create_secret(session: &Session, argument: &str) -> Result<(), String> {
-    let (name, value) = argument.split_once('=').unwrap_or((argument, EXISTING_SECRET));
-    let token = "00000000-0000-4000-8000-000000000000";
-    let input = json!({ "Name": name, "SecretString": value, "ClientRequestToken": token });
-    session
-        .aws
-        .call(&Principal::Administrator, ServiceId::SecretsManager, "CreateSecret", input)
-        .map(|_| ())
-        .map_err(|error| format!("the existing secret `{name}` cannot be created: {}", error.message))
 }
 
 /// Formats a change as `before → after`, in two lines if it is too long for one.
