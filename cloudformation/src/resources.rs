@@ -1,23 +1,22 @@
 //! The `AWS::` types: small stand-ins with plausible ids, and real effects where they decide what a function may do.
 //!
-//! Roles and policies feed the emulator's IAM; functions decide who answers for custom resources. The rest is checked,
-//! named, remembered and forgotten again. They take no time.
+//! Roles and policies feed the emulator's IAM, and log groups its CloudWatch Logs; functions decide who answers for
+//! custom resources. The rest is checked, named, remembered and forgotten again. They take no time.
 
 mod ec2;
 mod iam;
 mod lambda;
+mod log_group;
 mod place;
 pub(crate) mod schema;
 
 use emulator::aws::Aws;
 use emulator::event_bus::Rule;
-use emulator::logs::RETENTION_DAYS;
 use serde_json::{Map, Value, json};
 
 use self::iam::IamResources;
 use self::lambda::{LambdaFunction, LambdaFunctions};
 use self::place::{Others, Place, PutResult, attributes, name_in};
-use self::schema::integer;
 use crate::change::{Change, Done, Target};
 use crate::intrinsics::{list, text};
 use crate::properties::has_dynamic_reference;
@@ -80,7 +79,7 @@ impl Account {
             }
             "AWS::Lambda::Permission" => self.functions.put_permission(place, properties, &mut self.others),
             "AWS::Events::Rule" => self.put_rule(place, properties),
-            "AWS::Logs::LogGroup" => self.put_log_group(place, properties),
+            "AWS::Logs::LogGroup" => log_group::put(place, properties),
             "AWS::CloudWatch::Alarm" => {
                 let arn = place.arn("cloudwatch", &format!("alarm:{}", place.name));
                 Ok((self.others.remember(place, place.name.clone())?, attributes(json!({ "Arn": arn }))))
@@ -107,6 +106,7 @@ impl Account {
             "AWS::Lambda::Function" => {
                 self.functions.remove(physical_id);
             }
+            "AWS::Logs::LogGroup" => log_group::remove(aws, physical_id)?,
             _ => {
                 match type_name {
                     "AWS::Lambda::EventInvokeConfig" => self.functions.reset_event_invoke_config(physical_id),
@@ -146,16 +146,6 @@ impl Account {
         if properties.contains_key("EventPattern") {
             place.aws.with(|world| world.event_bus.put_rule(&place.name, rule));
         }
-        Ok((self.others.remember(place, place.name.clone())?, attributes(json!({ "Arn": arn }))))
-    }
-
-    fn put_log_group(&mut self, place: &Place<'_>, properties: &Map<String, Value>) -> PutResult {
-        let is_known = |days: &i64| u64::try_from(*days).is_ok_and(|days| RETENTION_DAYS.contains(&days));
-        let retention = properties.get("RetentionInDays").and_then(integer);
-        if let Some(days) = retention.filter(|days| !is_known(days)) {
-            return Err(format!("RetentionInDays {days} is not a valid enum value"));
-        }
-        let arn = place.arn("logs", &format!("log-group:{}:*", place.name));
         Ok((self.others.remember(place, place.name.clone())?, attributes(json!({ "Arn": arn }))))
     }
 }

@@ -1,7 +1,6 @@
 //! The state: stacks, events, requests to custom resources, and the account's other resources.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
 use std::time::SystemTime;
 
 use emulator::lambda::async_invoke::Attempt;
@@ -86,11 +85,7 @@ pub(crate) struct State {
 impl State {
     fn digits(&mut self, purpose: &str) -> String {
         self.serial += 1;
-        let digest = Sha256::digest(format!("cloudformation {purpose} {}", self.serial));
-        digest.iter().fold(String::new(), |mut digits, byte| {
-            let _ = write!(digits, "{byte:02x}");
-            digits
-        })
+        hex::encode(Sha256::digest(format!("cloudformation {purpose} {}", self.serial)))
     }
 
     /// Returns a new GUID; the n-th one is the same in every run.

@@ -61,6 +61,7 @@ mod runtime_access;
 mod runtime_calls;
 mod runtime_configuration;
 mod runtime_rules;
+mod shelf;
 mod state;
 mod status;
 mod synchronization;
@@ -110,7 +111,7 @@ impl AgentCoreControl {
         let before = lags.then(|| self.clone());
         Self::check_discovery_url(call)?;
         let answer = self.execute(call, dependencies)?;
-        self.link_workload_identities(call.now);
+        self.settle(call.now);
         self.tokens.record(call, &answer);
         if let Some((mut before, get)) = before.zip(lag::get_of(call, &answer)) {
             let former = before.call(&get, dependencies);
@@ -177,19 +178,13 @@ impl AgentCoreControl {
 
     /// Moves what is gone out of the way.
     fn settle(&mut self, now: SystemTime) {
-        let (gone, here) = std::mem::take(&mut self.runtimes).into_iter().partition(|r| r.status(now) == Status::Gone);
-        self.runtimes = here;
-        let mut gone: Vec<Runtime> = gone;
-        self.deleted.append(&mut gone);
-        let (gone, here): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut self.gateways).into_iter().partition(|gateway| gateway.status(now) == Status::Gone);
-        self.gateways = here;
-        self.deleted_gateways.extend(gone);
-        self.gateways.iter_mut().for_each(|gateway| gateway.settle(now));
-        self.credential_providers.retain(|provider| provider.status(now) != Status::Gone);
-        self.settle_endpoints(now);
+        self.runtimes.settle(now);
+        self.runtimes.iter_mut().for_each(|runtime| runtime.endpoints.settle(now));
+        self.gateways.settle(now);
+        self.gateways.iter_mut().for_each(|gateway| gateway.targets.settle(now));
+        self.credential_providers.settle(now);
         self.settle_resource_policies(now);
-        self.link_workload_identities(now);
+        self.link_workload_identities();
     }
 
     /// Checks where the JWT authorizer of a runtime or a gateway finds its identity provider.

@@ -434,11 +434,7 @@ fn is_about_future(violation: &Violation) -> bool {
 }
 
 fn hex(text: &str) -> String {
-    use fmt::Write as _;
-    Sha256::digest(text).iter().fold(String::new(), |mut digits, byte| {
-        let _ = write!(digits, "{byte:02x}");
-        digits
-    })
+    hex::encode(Sha256::digest(text))
 }
 
 #[cfg(test)]

@@ -61,7 +61,7 @@ impl IdentityProviders {
     /// Returns the real provider that a request, whose URI is absolute, is meant for.
     pub(crate) fn real_for(&self, request: &Request<Vec<u8>>) -> Option<RealProvider> {
         let url = url_of(request.uri());
-        self.real.iter().find(|real| real.is_at(provider::authority_of(&url))).cloned()
+        self.real.iter().find(|real| real.is_at(&provider::authority_of(&url))).cloned()
     }
 
     /// Keeps the documents of real providers as they were read last.
@@ -143,7 +143,7 @@ impl IdentityProviders {
         let endpoints = self.providers.iter().map(|provider| provider.endpoint(url));
         match endpoints.enumerate().find(|(_, endpoint)| endpoint.is_some()) {
             Some(found) => Some(found),
-            None => Some((self.providers.iter().position(|it| it.is_at(provider::authority_of(url)))?, None)),
+            None => Some((self.providers.iter().position(|it| it.is_at(&provider::authority_of(url)))?, None)),
         }
     }
 }

@@ -14,10 +14,7 @@ pub fn alphanumeric(seed: &str, length: usize) -> String {
 /// Returns an identifier in the form of a UUID that depends on `seed` alone.
 pub(crate) fn uuid(seed: &str) -> String {
     let digest = Sha256::digest(seed.as_bytes());
-    let group = |bytes: std::ops::Range<usize>| {
-        digest[bytes].iter().fold(String::new(), |digits, byte| format!("{digits}{byte:02x}"))
-    };
-    [0..4, 4..6, 6..8, 8..10, 10..16].map(group).join("-")
+    [0..4, 4..6, 6..8, 8..10, 10..16].map(|bytes| hex::encode(&digest[bytes])).join("-")
 }
 
 #[cfg(test)]

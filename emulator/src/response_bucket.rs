@@ -79,11 +79,9 @@ impl ResponseBucket {
             encode(request_id),
             EXPIRES.as_secs()
         );
-        let signature = Sha256::digest(format!("PUT\n{base}{target}"));
+        let signature = hex::encode(Sha256::digest(format!("PUT\n{base}{target}")));
         target.push_str("&X-Amz-Signature=");
-        for byte in signature {
-            let _ = write!(target, "{byte:02x}");
-        }
+        target.push_str(&signature);
         let url = format!("{base}{target}");
         self.grants.insert(target, Grant { url: url.clone(), expires: now + EXPIRES, answer: None });
         url

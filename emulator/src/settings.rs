@@ -51,7 +51,7 @@ pub struct Settings {
     /// AgentCore's Gets show what was before a create, an update, a synchronization or a delete for so long. They do not
     /// unless this is chosen.
     pub get_lag: Duration,
-    /// A new runtime, gateway or gateway target is missing from lists for so long, and a deleted one lingers in them for
+    /// A new resource of AgentCore is missing from lists for so long, and a deleted one lingers in them for
     /// so long.
     pub list_lag: Duration,
     /// No page of AgentCore's lists has more items than this, however many the caller asks for. At least one.

@@ -2,22 +2,23 @@
 //! names.
 
 use std::pin::pin;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use emulator::aws::Aws;
 use emulator::container::{Behaviour, Start};
-use emulator::iam::Role;
 use emulator::identity_provider::{ClaimStyle, Client, Provider};
 use emulator::service::{Principal, ServiceId};
 use emulator::settings::Settings;
 use emulator::transport;
-use serde_json::json;
+use emulator::transport::loopback::Loopback;
+use emulator::transport::proxy::Proxy;
+use harness::put_role;
 
 use crate::fault::{self, FaultSpec};
 use crate::identity_provider;
 use crate::interruption::interruption;
 use crate::server;
-use crate::time;
+use crate::settings::settings;
 
 /// The identity provider, its one client, and the tokens' audience.
 const ISSUER: &str = "https://idp.example.com";
@@ -55,21 +56,9 @@ pub(crate) struct Arguments {
 /// # Errors
 /// The port is not available.
 pub(crate) async fn run(arguments: &Arguments) -> Result<(), String> {
-    let defaults = Settings::default();
     let aws = Aws::new(Settings {
-        // Clients sign with the real time.
-        start: time::present(),
-        runtime_transition: arguments.latency,
-        snapshot_transition: arguments.latency,
-        runtime_deletion: arguments.latency,
-        gateway_transition: arguments.latency,
-        gateway_deletion: arguments.latency,
-        target_transition: arguments.latency,
-        target_deletion: arguments.latency,
         role_propagation: Duration::ZERO,
-        // A real server is measured, and the emulated AWS should not be in the way.
-        call_latency: if arguments.server.is_given() { Duration::ZERO } else { defaults.call_latency },
-        ..defaults
+        ..settings(arguments.latency, &arguments.server, false)
     });
     for fault in &arguments.faults {
         fault.arm(&aws);
@@ -83,7 +72,33 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<(), String> {
         .map_err(|error| format!("port {} cannot be listened on: {error}", arguments.port))?;
     let proxy = transport::listen_proxy(&aws, 0).await;
     let proxy = proxy.map_err(|error| format!("the real host names cannot be offered: {error}"))?;
-    let Settings { account_id, region, partition, .. } = aws.settings();
+    print_access(&aws, &listener, &proxy);
+    offer_roles(&aws, &arguments.roles);
+    offer_identity_provider(&aws);
+    let (now, responses) = (aws.clock().now(), aws.with(|world| world.responses.notifier()));
+    let response_url = aws.with(|world| world.responses.presign("invoked-by-hand", now));
+    println!(
+        "# Where a function that is invoked by hand may send its answer, which is then shown here; good for two hours:"
+    );
+    println!("export RESPONSE_URL='{response_url}'");
+    println!("# Ctrl-C ends it, and everything in it is gone.");
+    let mut interruption = pin!(interruption());
+    loop {
+        tokio::select! {
+            // The files of the proxy and of the containers are deleted.
+            ended = &mut interruption => return ended.map(drop),
+            () = responses.notified() => {
+                if let Some(answer) = aws.with(|world| world.responses.take_answer(&response_url)) {
+                    eprintln!("answer: {}", String::from_utf8_lossy(&answer));
+                }
+            }
+        }
+    }
+}
+
+/// Prints what a client of the account needs.
+fn print_access(aws: &Aws, listener: &Loopback, proxy: &Proxy) {
+    let Settings { account_id, region, .. } = aws.settings();
     let services: Vec<_> = ServiceId::ALL.iter().map(|service| service.name()).collect();
     println!("# Account {account_id} in {region}: {}.", services.join(", "));
     println!("# Requests need a valid signature. These are the administrator's credentials:");
@@ -105,32 +120,17 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<(), String> {
     for (name, value) in proxy.environment() {
         println!("export {name}={value}");
     }
+}
+
+/// Adds roles that AgentCore may assume and that may do anything, and prints their ARNs.
+fn offer_roles(aws: &Aws, names: &[String]) {
+    let Settings { account_id, partition, .. } = aws.settings();
     println!("# Roles that a runtime can be given:");
-    for (number, name) in arguments.roles.iter().enumerate() {
+    for (number, name) in names.iter().enumerate() {
         let arn = format!("arn:{partition}:iam::{account_id}:role/{name}");
         let suffix = if number == 0 { String::new() } else { format!("_{}", number + 1) };
         println!("export ROLE_ARN{suffix}={arn}");
-        aws.with(|world| world.iam.put_role(runtime_role(&arn, aws.clock().now())));
-    }
-    offer_identity_provider(&aws);
-    let (now, responses) = (aws.clock().now(), aws.with(|world| world.responses.notifier()));
-    let response_url = aws.with(|world| world.responses.presign("invoked-by-hand", now));
-    println!(
-        "# Where a function that is invoked by hand may send its answer, which is then shown here; good for two hours:"
-    );
-    println!("export RESPONSE_URL='{response_url}'");
-    println!("# Ctrl-C ends it, and everything in it is gone.");
-    let mut interruption = pin!(interruption());
-    loop {
-        tokio::select! {
-            // The files of the proxy and of the containers are deleted.
-            ended = &mut interruption => return ended.map(drop),
-            () = responses.notified() => {
-                if let Some(answer) = aws.with(|world| world.responses.take_answer(&response_url)) {
-                    eprintln!("answer: {}", String::from_utf8_lossy(&answer));
-                }
-            }
-        }
+        put_role(aws, &arn, "bedrock-agentcore.amazonaws.com");
     }
 }
 
@@ -156,15 +156,4 @@ fn offer_identity_provider(aws: &Aws) {
          $IDP_TOKEN_URL"
     );
     aws.with(|world| world.identity_providers.add(provider.with_client(CLIENT_ID, client)));
-}
-
-/// Returns a role for a runtime: AgentCore may assume it, and it may do anything.
-fn runtime_role(arn: &str, now: SystemTime) -> Role {
-    let statement = |member: &str, value: serde_json::Value, action: &str| {
-        let mut statement = json!({ "Effect": "Allow", "Action": action });
-        statement[member] = value;
-        json!({ "Version": "2012-10-17", "Statement": [statement] })
-    };
-    let trust = statement("Principal", json!({ "Service": "bedrock-agentcore.amazonaws.com" }), "sts:AssumeRole");
-    Role::new(arn, now, trust, vec![statement("Resource", json!("*"), "*")])
 }

@@ -5,11 +5,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use cloudformation::{Capability, StackInput};
-use emulator::service::{Principal, ServiceId};
-use emulator::settings::Settings;
 use emulator::stacks::Status;
 use harness::client::{self, Usage};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::check::{self, Findings, Inventory};
 use crate::fault::{self, FaultSpec};
@@ -18,9 +16,9 @@ use crate::parameters;
 use crate::rotation;
 use crate::server;
 use crate::session::Session;
+use crate::settings::settings;
 use crate::surroundings;
-use crate::template::{self, EXISTING_SECRET, Template};
-use crate::time;
+use crate::template::{self, Template};
 
 /// The parameter by which a template names the stack that it takes the function from.
 const PROVISIONER_STACK: &str = "ProvisionerStack";
@@ -88,10 +86,11 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<(), String> {
     let mut parameters = template.parameters(&given);
     let changes = parameters::parse(&arguments.update)?;
 
-    let mut session = Session::open(settings(arguments), arguments.bootstrap.as_deref(), &arguments.server).await?;
+    let settings = settings(arguments.latency, &arguments.server, arguments.fast_forward);
+    let mut session = Session::open(settings, arguments.bootstrap.as_deref(), &arguments.server).await?;
     arguments.identity_provider.install(&session.aws).await?;
     for secret in &arguments.existing_secrets {
-        create_secret(&session, secret)?;
+        surroundings::create_secret(&session.aws, secret)?;
     }
     for (name, value) in &arguments.stored_parameters {
         session.put_parameter(name, value);
@@ -143,44 +142,6 @@ async fn create_provisioner(session: &mut Session, name: &str, path: &Path) -> R
 fn stored_parameter(text: &str) -> Result<(String, String), String> {
     let (name, value) = text.split_once('=').ok_or_else(|| format!("`{text}` is not of the form `NAME=VALUE`"))?;
     Ok((name.to_owned(), value.to_owned()))
-}
-
-fn settings(arguments: &Arguments) -> Settings {
-    let defaults = Settings::default();
-    let is_real = arguments.server.is_given();
-    Settings {
-        // A process of its own signs with the real time. A clock that jumps starts at the same moment every time.
-        start: if arguments.fast_forward { defaults.start } else { time::present() },
-        runtime_transition: arguments.latency,
-        // Minutes would be long to watch. They take no time if the clock jumps.
-        snapshot_transition: if arguments.fast_forward {
-            defaults.snapshot_transition.max(arguments.latency)
-        } else {
-            arguments.latency
-        },
-        runtime_deletion: arguments.latency,
-        gateway_transition: arguments.latency,
-        gateway_deletion: arguments.latency,
-        target_transition: arguments.latency,
-        target_deletion: arguments.latency,
-        // A real server is measured, and the emulated AWS should not be in the way.
-        call_latency: if is_real { Duration::ZERO } else { defaults.call_latency },
-        log_lag: if is_real { Duration::ZERO } else { defaults.log_lag },
-        // If this took longer, the provisioner would rightly treat the role as a wrong one.
-        role_propagation: arguments.latency.min(defaults.role_propagation),
-        ..defaults
-    }
-}
-
-fn create_secret(session: &Session, argument: &str) -> Result<(), String> {
-    let (name, value) = argument.split_once('=').unwrap_or((argument, EXISTING_SECRET));
-    let token = "00000000-0000-4000-8000-000000000000";
-    let input = json!({ "Name": name, "SecretString": value, "ClientRequestToken": token });
-    session
-        .aws
-        .call(&Principal::Administrator, ServiceId::SecretsManager, "CreateSecret", input)
-        .map(|_| ())
-        .map_err(|error| format!("the existing secret `{name}` cannot be created: {}", error.message))
 }
 
 /// Formats a change as `before → after`, in two lines if it is too long for one.

@@ -1,16 +1,17 @@
-//! The surroundings of a stack: images that behave like the servers they are named after, the identity providers that
-//! its parameters name, and the gateway that it is attached to.
+//! The surroundings of a stack: the secrets and the gateway that exist before it, images that behave like the servers
+//! they are named after, and the identity providers that its parameters name.
 
 use std::collections::BTreeMap;
 
 use emulator::aws::Aws;
 use emulator::container::Behaviour;
-use emulator::iam::Role;
 use emulator::identity_provider::{ClaimStyle, Client, Provider};
 use emulator::service::{Principal, ServiceId};
-use serde_json::{Value, json};
+use harness::put_role;
+use serde_json::json;
+use url::Url;
 
-use crate::template::MADE_UP_ISSUER;
+use crate::made_up;
 
 /// Images that read their credentials from Secrets Manager when they start.
 const ZSCALER_IMAGE: &str = "zscaler-mcp-server";
@@ -40,6 +41,19 @@ pub(crate) async fn emulate(aws: &Aws, parameters: &mut BTreeMap<String, String>
     Ok(())
 }
 
+/// Creates a secret that exists before the stack, from `NAME` or `NAME=JSON`.
+///
+/// # Errors
+/// Secrets Manager refuses it.
+pub(crate) fn create_secret(aws: &Aws, argument: &str) -> Result<(), String> {
+    let (name, value) = argument.split_once('=').unwrap_or((argument, made_up::EXISTING_SECRET));
+    let token = "00000000-0000-4000-8000-000000000000";
+    let input = json!({ "Name": name, "SecretString": value, "ClientRequestToken": token });
+    aws.call(&Principal::Administrator, ServiceId::SecretsManager, "CreateSecret", input)
+        .map(|_| ())
+        .map_err(|error| format!("the existing secret `{name}` cannot be created: {}", error.message))
+}
+
 /// Returns the identity providers that the parameters name, with their clients.
 fn providers(parameters: &BTreeMap<String, String>) -> Vec<Provider> {
     let mut issuers: Vec<&str> = Vec::new();
@@ -54,13 +68,13 @@ fn providers(parameters: &BTreeMap<String, String>) -> Vec<Provider> {
         issuers.extend(named.filter(|issuer| !known(issuer)));
     }
     if parameters.get("GatewayMode").is_some_and(|mode| mode == "attach") && issuers.is_empty() {
-        issuers.push(MADE_UP_ISSUER[0].1);
+        issuers.push(made_up::ISSUER[0].1);
     }
     let list = |name: &str| -> Vec<&str> {
         let text = parameters.get(name).map_or("", String::as_str);
         text.split(',').map(str::trim).filter(|item| !item.is_empty()).collect()
     };
-    let audiences = [list("GatewayInboundAllowedAudience"), list("JwtAudience"), vec![MADE_UP_ISSUER[1].1]].concat();
+    let audiences = [list("GatewayInboundAllowedAudience"), list("JwtAudience"), vec![made_up::ISSUER[1].1]].concat();
     let scopes = [list("GatewayInboundAllowedScopes"), list("GatewayOAuthProviderScopes")].concat();
     let secret = parameters.get("GatewayOAuthClientSecret").map_or("", String::as_str);
     let client = Client::new(secret).scopes(&scopes).audiences(&audiences);
@@ -78,14 +92,7 @@ fn providers(parameters: &BTreeMap<String, String>) -> Vec<Provider> {
 async fn existing_gateway(aws: &Aws, parameters: &BTreeMap<String, String>) -> Result<String, String> {
     let settings = aws.settings();
     let arn = format!("arn:{}:iam::{}:role/{EXISTING_GATEWAY}", settings.partition, settings.account_id);
-    let statement = |member: &str, value: Value, action: &str| {
-        let mut statement = json!({ "Effect": "Allow", "Action": action });
-        statement[member] = value;
-        json!({ "Version": "2012-10-17", "Statement": [statement] })
-    };
-    let trust = statement("Principal", json!({ "Service": "bedrock-agentcore.amazonaws.com" }), "sts:AssumeRole");
-    let created = aws.clock().now() - settings.role_propagation;
-    aws.with(|world| world.iam.put_role(Role::new(&arn, created, trust, vec![statement("Resource", json!("*"), "*")])));
+    put_role(aws, &arn, "bedrock-agentcore.amazonaws.com");
     let mut input = json!({
         "name": EXISTING_GATEWAY,
         "roleArn": arn,
@@ -94,10 +101,10 @@ async fn existing_gateway(aws: &Aws, parameters: &BTreeMap<String, String>) -> R
     });
     input["authorizerType"] = json!(parameters.get("GatewayAuthorizerType").map_or("CUSTOM_JWT", String::as_str));
     if input["authorizerType"] == "CUSTOM_JWT" {
-        let provider = Provider::new(ClaimStyle::Auth0, MADE_UP_ISSUER[0].1);
+        let provider = Provider::new(ClaimStyle::Auth0, made_up::ISSUER[0].1);
         input["authorizerConfiguration"] = json!({ "customJWTAuthorizer": {
             "discoveryUrl": provider.discovery_url(),
-            "allowedAudience": [MADE_UP_ISSUER[1].1],
+            "allowedAudience": [made_up::ISSUER[1].1],
         } });
     }
     let gateway = aws
@@ -109,10 +116,10 @@ async fn existing_gateway(aws: &Aws, parameters: &BTreeMap<String, String>) -> R
 
 /// Guesses the product behind an issuer from its host.
 fn style(issuer: &str) -> ClaimStyle {
-    let host = issuer.trim_start_matches("https://").split('/').next().unwrap_or_default();
-    match host {
-        _ if host.starts_with("cognito-idp.") => ClaimStyle::Cognito,
-        _ if host.ends_with("okta.com") || host.ends_with("oktapreview.com") => ClaimStyle::Okta,
+    let url = Url::parse(issuer).ok();
+    match url.as_ref().and_then(Url::host_str).unwrap_or_default() {
+        host if host.starts_with("cognito-idp.") => ClaimStyle::Cognito,
+        host if host.ends_with("okta.com") || host.ends_with("oktapreview.com") => ClaimStyle::Okta,
         "sts.windows.net" => ClaimStyle::EntraV1,
         "login.microsoftonline.com" => ClaimStyle::EntraV2,
         "accounts.google.com" => ClaimStyle::Google,

@@ -1,40 +1,12 @@
-//! The template to deploy, and made-up values for its parameters, so that a run needs no arguments.
+//! The template to deploy, and what it says about its parameters.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use cloudformation::{ParameterSummary, TemplateSource, template_summary};
 
-/// Values for the parameters that template.yaml requires and that have no default.
-const MADE_UP: [(&str, &str); 1] =
-    [("ECRImageUri", "111122223333.dkr.ecr.us-east-1.amazonaws.com/zscaler/zscaler-mcp-server:latest")];
-/// Credentials for a new secret. An existing one has its own.
-const MADE_UP_CREDENTIALS: [(&str, &str); 4] = [
-    ("ZscalerClientId", "made-up-client-id"),
-    ("ZscalerClientSecret", "made-up-client-secret-7f3a9c51"),
-    ("ZscalerVanityDomain", "made-up"),
-    ("ZscalerCustomerId", "72057594037927936"),
-];
-/// An identity provider for servers that take tokens. The run emulates it at this address.
-pub(crate) const MADE_UP_ISSUER: [(&str, &str); 3] = [
-    ("JwtIssuer", "https://made-up.us.auth0.com/"),
-    ("JwtAudience", "https://mcp.made-up.example.com"),
-    ("JwtJwksUri", "https://made-up.us.auth0.com/.well-known/jwks.json"),
-];
-/// The same for gateways that take tokens, and a client for gateways that call with them.
-const MADE_UP_AUDIENCE: [(&str, &str); 2] =
-    [("GatewayInboundIssuer", MADE_UP_ISSUER[0].1), ("GatewayInboundAllowedAudience", MADE_UP_ISSUER[1].1)];
-const MADE_UP_CLIENT: [(&str, &str); 3] = [
-    ("GatewayOAuthClientId", "made-up-gateway-client"),
-    ("GatewayOAuthClientSecret", "made-up-gateway-secret-90ac4e6d"),
-    ("GatewayOAuthCustomParameters", r#"{"audience":"https://mcp.made-up.example.com"}"#),
-];
-/// The value of an existing secret unless the command line gives another. A real server refuses keys of less than 32
-/// bytes.
-pub(crate) const EXISTING_SECRET: &str = r#"{"ZSCALER_CLIENT_ID": "made-up-client-id", "ZSCALER_CLIENT_SECRET":
-    "made-up-client-secret-7f3a9c51", "ZSCALER_VANITY_DOMAIN": "made-up", "ZSCALER_CUSTOMER_ID": "72057594037927936",
-    "ZSCALER_MCP_AUTH_API_KEY": "made-up-api-key-2b8e60d45a71c3f9e0826b4d7f13a9c5",
-    "ZSCALER_MCP_REQUEST_STATE_KEYS": "made-up-state-key-c41f07aa93be52d8641f0c7e8a2b5d90"}"#;
+use crate::made_up;
+
 /// The parameter an update changes if the command line names none and the template has it.
 const FIRST_CHOICE: &str = "EnableToolCallLogging";
 /// Secret values below this length are not searched for: they would turn up by chance.
@@ -62,22 +34,7 @@ impl Template {
     /// Returns the given values, and made-up ones for those that are missing.
     pub(crate) fn parameters(&self, given: &BTreeMap<String, String>) -> BTreeMap<String, String> {
         let mut parameters = given.clone();
-        let existing = given.get("CredentialSource").is_some_and(|source| source == "UseExisting");
-        let credentials = if existing { &[][..] } else { &MADE_UP_CREDENTIALS[..] };
-        let is = |name: &str, value: &str| given.get(name).is_some_and(|it| it == value);
-        let takes_tokens = is("McpAuthMode", "jwt");
-        let issuer = if takes_tokens { &MADE_UP_ISSUER[..] } else { &[] };
-        let has_gateway = is("EnableAgentCoreGateway", "true");
-        let gateway_takes_tokens = has_gateway && !is("GatewayAuthorizerType", "AWS_IAM");
-        let issuer_given = ["GatewayInboundIssuer", "GatewayInboundDiscoveryUrl", "JwtIssuer"];
-        let issuer_given = issuer_given.into_iter().any(|name| given.contains_key(name));
-        let audience = gateway_takes_tokens && !is("GatewayMode", "attach") && !issuer_given;
-        let audience = if audience { &MADE_UP_AUDIENCE[..] } else { &[] };
-        let client_given =
-            ["GatewayOAuthClientId", "GatewayOAuthProviderArn"].into_iter().any(|it| given.contains_key(it));
-        let client = (gateway_takes_tokens || (has_gateway && takes_tokens)) && !client_given && !issuer_given;
-        let client = if client { &MADE_UP_CLIENT[..] } else { &[] };
-        for &(name, value) in MADE_UP.iter().chain(credentials).chain(issuer).chain(audience).chain(client) {
+        for (name, value) in made_up::values(given) {
             let unset = |parameter: &ParameterSummary| parameter.default.as_deref().is_none_or(str::is_empty);
             if self.parameters.get(name).is_some_and(unset) {
                 parameters.entry(name.to_owned()).or_insert_with(|| value.to_owned());

@@ -1,7 +1,6 @@
 //! The objects for S3: a zip that has the same bytes for the same binary, the documents about it, and names that are
 //! derived from the content.
 
-use std::fmt::Write as _;
 use std::io::{Cursor, Write as _};
 
 use sha2::{Digest as _, Sha256};
@@ -44,7 +43,7 @@ impl Release {
 impl Object {
     fn new(content: Vec<u8>, extension: &str, content_type: &'static str) -> Self {
         let sha256: [u8; 32] = Sha256::digest(&content).into();
-        Self { key: format!("{FOLDER}/{}.{extension}", hexadecimal(&sha256)), content, content_type, sha256 }
+        Self { key: format!("{FOLDER}/{}.{extension}", hex::encode(sha256)), content, content_type, sha256 }
     }
 
     /// Packs the function's code into a zip with one entry, whose time and permissions are always the same.
@@ -83,7 +82,7 @@ impl Object {
 
     /// Returns the list of the objects' hashes that `sha256sum --check` reads, for a folder that holds them.
     pub(crate) fn checksums<'a>(objects: impl IntoIterator<Item = &'a Self>) -> Self {
-        let lines = objects.into_iter().map(|object| format!("{}  {}\n", hexadecimal(&object.sha256), object.name()));
+        let lines = objects.into_iter().map(|object| format!("{}  {}\n", hex::encode(object.sha256), object.name()));
         Self::new(lines.collect::<String>().into_bytes(), "SHA256SUMS", "text/plain; charset=utf-8")
     }
 
@@ -91,15 +90,6 @@ impl Object {
     fn name(&self) -> &str {
         self.key.rsplit('/').next().unwrap_or(&self.key)
     }
-}
-
-/// Returns bytes as hexadecimal digits.
-pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::path::Path;
 use provisioner::http::{ExtraRoots, HttpsClient, Proxies};
 use sha2::{Digest as _, Sha256};
 
-use crate::archive::{Object, Release, hexadecimal};
+use crate::archive::{Object, Release};
 use crate::arguments::{Check, Publish};
 use crate::bucket::{Access, Bucket};
 use crate::checkout::Checkout;
@@ -126,7 +126,7 @@ fn documents(
             path.display()
         ));
     }
-    let sha256 = hexadecimal(&Sha256::digest(binary));
+    let sha256 = hex::encode(Sha256::digest(binary));
     let function = Function { sha256: &sha256, origin, committed: checkout.committed };
     Ok(vec![Object::sbom(sbom::json(&function, dependencies)?), Object::notices(notices::notices(dependencies)?)])
 }

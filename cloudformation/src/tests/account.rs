@@ -1,6 +1,8 @@
 //! The `AWS::` types.
 
+use emulator::service::{Principal, ServiceId};
 use emulator::stacks::Status;
+use serde_json::json;
 
 use super::harness::{Harness, input};
 use crate::StackInput;
@@ -113,6 +115,31 @@ async fn names_are_generated_and_fixed_ones_need_the_capability() {
     request.name = "other".to_owned();
     let error = harness.cfn.create_stack(request).await.expect_err("refused");
     assert_eq!(error.message, "Requires capabilities : [CAPABILITY_NAMED_IAM]");
+}
+
+#[tokio::test(start_paused = true)]
+async fn log_groups_are_those_of_cloudwatch_logs() {
+    let harness = Harness::new(&[]);
+    let group = |properties: &str| resource("Log", "AWS::Logs::LogGroup", &format!("LogGroupName: /a/b{properties}"));
+    let call = |operation: &str| {
+        let input = json!({"logGroupName": "/a/b"});
+        harness.aws.call(&Principal::Administrator, ServiceId::Logs, operation, input)
+    };
+    let retention = || harness.aws.with(|world| world.logs.group("/a/b").map(|group| group.retention_days));
+    call("CreateLogGroup").expect("a group");
+    assert_eq!(harness.create(&group("")).await.status, Status::RollbackComplete);
+    assert_eq!(harness.reason("Log", Status::CreateFailed), "/a/b already exists");
+    assert_eq!(retention(), Some(None), "the group of somebody else stays");
+    harness.cfn.delete_stack("demo").await.expect("deleted");
+    call("DeleteLogGroup").expect("deleted");
+
+    assert_eq!(harness.create(&group(", RetentionInDays: 30")).await.status, Status::CreateComplete);
+    assert_eq!(retention(), Some(Some(30)));
+    assert_eq!(call("CreateLogGroup").expect_err("taken").code, "ResourceAlreadyExistsException");
+    assert_eq!(harness.update(&group(", RetentionInDays: 7")).await.status, Status::UpdateComplete);
+    assert_eq!(retention(), Some(Some(7)));
+    harness.cfn.delete_stack("demo").await.expect("deleted");
+    assert_eq!(retention(), None);
 }
 
 #[tokio::test(start_paused = true)]

@@ -5,7 +5,10 @@ use std::time::SystemTime;
 
 use serde_json::{Map, Value};
 
+use super::oauth2_credential_provider::no_provider;
 use super::provider_secret::ProviderSecret;
+use super::shelf::{Facts, Resource};
+use crate::service::ApiError;
 
 /// An API key credential provider.
 #[derive(Clone, Debug)]
@@ -26,6 +29,18 @@ pub struct ApiKeyProvider {
     pub(super) others: Map<String, Value>,
     /// Its place in the order of creation.
     pub(super) sequence: u64,
+}
+
+impl Resource for ApiKeyProvider {
+    const NOUN: &'static str = "Credential provider";
+
+    fn facts(&self) -> Facts<'_> {
+        Facts { id: &self.name, created: self.created, sequence: self.sequence, transition: None }
+    }
+
+    fn not_found(id: &str) -> ApiError {
+        no_provider(id)
+    }
 }
 
 /// Returns the part of a provider's ARN after the account.

@@ -1,15 +1,15 @@
 //! The calls of API key credential providers: `CreateApiKeyCredentialProvider`, `GetApiKeyCredentialProvider`,
 //! `UpdateApiKeyCredentialProvider`, `DeleteApiKeyCredentialProvider`, `ListApiKeyCredentialProviders`.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::api_key_credential_provider::{ApiKeyProvider, api_key_provider_path};
-use super::errors::{not_found, quota};
+use super::errors::quota;
 use super::provider_secret::{API_KEY, GivenSecret};
 use super::rules;
 use super::state::{AgentCoreControl, Dependencies};
 use crate::input::{others, required, text_map};
-use crate::service::{Answer, ApiError, Call, timestamp};
+use crate::service::{Answer, Call, timestamp};
 
 /// API key credential providers of one account [DG bedrock-agentcore-limits].
 const MAX_PROVIDERS: usize = 50;
@@ -22,7 +22,7 @@ impl AgentCoreControl {
     /// Knows no client token: a call repeated finds the name taken.
     pub(super) fn create_api_key_provider(&mut self, call: &Call, dependencies: &mut Dependencies<'_>) -> Answer {
         let name = required(&call.input, "name");
-        if self.api_key_providers.iter().any(|provider| provider.name == name) {
+        if self.api_key_providers.find(name).is_ok() {
             return Err(self.name_taken.error(format!("Credential provider with name: {name} already exists")));
         }
         let given = GivenSecret::of(&call.input, &API_KEY)?;
@@ -44,21 +44,19 @@ impl AgentCoreControl {
         };
         self.token_vault = true;
         let answer = outlined(&provider);
-        self.api_key_providers.push(provider);
+        self.api_key_providers.add(provider);
         Ok(answer)
     }
 
     pub(super) fn get_api_key_provider(&self, call: &Call) -> Answer {
-        let name = required(&call.input, "name");
-        let found = self.api_key_providers.iter().find(|provider| provider.name == name);
-        found.map(described).ok_or_else(|| no_provider(name))
+        self.api_key_providers.find(required(&call.input, "name")).map(described)
     }
 
     /// Replaces the whole configuration: a managed key has to come with every update, as an OAuth2 provider's client
     /// secret has to.
     pub(super) fn update_api_key_provider(&mut self, call: &Call, dependencies: &mut Dependencies<'_>) -> Answer {
         let given = GivenSecret::of(&call.input, &API_KEY)?;
-        let provider = self.find_api_key_provider(&call.input)?;
+        let provider = self.api_key_providers.find_mut(required(&call.input, "name"))?;
         given.may_replace(&provider.secret)?;
         provider.secret = given.store(&API_KEY, &provider.name, dependencies.secrets, call.now)?;
         provider.others = others(&call.input, &KNOWN);
@@ -67,34 +65,25 @@ impl AgentCoreControl {
     }
 
     pub(super) fn delete_api_key_provider(&mut self, call: &Call, dependencies: &mut Dependencies<'_>) -> Answer {
-        let provider = self.find_api_key_provider(&call.input)?;
+        let provider = self.api_key_providers.find_mut(required(&call.input, "name"))?;
         provider.secret.remove(dependencies.secrets, call.now);
         let sequence = provider.sequence;
-        self.api_key_providers.retain(|provider| provider.sequence != sequence);
+        self.api_key_providers.remove(|provider| (provider.sequence == sequence).then_some(call.now));
         Ok(json!({}))
     }
 
     pub(super) fn list_api_key_providers(&self, call: &Call) -> Answer {
-        let items = self.api_key_providers.iter().map(|provider| {
-            let item = json!({
+        let entry = |provider: &ApiKeyProvider| {
+            json!({
                 "name": provider.name,
                 "credentialProviderArn": provider.arn,
                 "createdTime": timestamp(provider.created),
                 "lastUpdatedTime": timestamp(provider.updated),
-            });
-            (provider.sequence, item)
-        });
-        self.page_of(PAGE, items.collect(), "credentialProviders", &call.input)
+            })
+        };
+        let entries = self.api_key_providers.listed(self.settings.list_lag, call.now, entry);
+        self.page_of(PAGE, entries, "credentialProviders", &call.input)
     }
-
-    fn find_api_key_provider(&mut self, input: &Map<String, Value>) -> Result<&mut ApiKeyProvider, ApiError> {
-        let name = required(input, "name");
-        self.api_key_providers.iter_mut().find(|provider| provider.name == name).ok_or_else(|| no_provider(name))
-    }
-}
-
-fn no_provider(name: &str) -> ApiError {
-    not_found(format!("Credential provider with name: {name} was not found"))
 }
 
 /// Returns the answer to a create.

@@ -28,8 +28,8 @@ impl AgentCoreControl {
         now: SystemTime,
     ) {
         let Synchronization { gateway_id, target_id, ticket, not_before } = synchronization;
-        let gateway = self.gateways.iter_mut().find(|gateway| gateway.id == *gateway_id);
-        let target = gateway.and_then(|gateway| gateway.targets.iter_mut().find(|target| target.id == *target_id));
+        let gateway = self.gateways.find_mut(gateway_id).ok();
+        let target = gateway.and_then(|gateway| gateway.targets.find_mut(target_id).ok());
         let Some(target) = target.filter(|target| target.synchronization == Some(*ticket)) else { return };
         target.synchronization = None;
         let result = result.and_then(|tools| check_tools(&tools).map(|()| tools));
@@ -46,7 +46,7 @@ impl AgentCoreControl {
 
     /// Ends a build: well, or with the reason why not.
     pub fn finish_build(&mut self, build: &Build, result: Result<(), String>, now: SystemTime) {
-        let runtime = self.runtimes.iter_mut().find(|runtime| runtime.id == build.runtime_id);
+        let runtime = self.runtimes.find_mut(&build.runtime_id).ok();
         let versions = runtime.map(|runtime| &mut runtime.versions);
         let Some(version) = versions.and_then(|all| all.iter_mut().find(|it| it.number == build.version)) else {
             return;

@@ -4,7 +4,10 @@
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
+use super::errors::not_found;
+use super::shelf::{Facts, Resource};
 use super::status::{Status, Transition};
+use crate::service::ApiError;
 
 pub(super) const DEFAULT: &str = "DEFAULT";
 
@@ -51,5 +54,18 @@ impl Endpoint {
             Status::Deleting | Status::Gone => None,
             _ => Some(self.target_version),
         }
+    }
+}
+
+impl Resource for Endpoint {
+    const NOUN: &'static str = "Endpoint";
+
+    fn facts(&self) -> Facts<'_> {
+        let transition = Some(&self.transition);
+        Facts { id: &self.name, created: self.created, sequence: self.sequence, transition }
+    }
+
+    fn not_found(id: &str) -> ApiError {
+        not_found(format!("Endpoint '{id}' was not found."))
     }
 }

@@ -28,11 +28,6 @@ pub(super) fn conflict(message: impl Into<String>) -> ApiError {
     ApiError::new(409, "ConflictException", message)
 }
 
-/// Creates the error for a runtime that does not exist (O: awslabs/agentcore-samples#1317).
-pub(super) fn no_runtime(id: &str) -> ApiError {
-    not_found(format!("Agent '{id}' was not found. Please check the agent ID and try again."))
-}
-
 pub(super) fn not_found(message: impl Into<String>) -> ApiError {
     ApiError::new(404, "ResourceNotFoundException", message)
 }

@@ -5,9 +5,12 @@ use std::time::SystemTime;
 
 use serde_json::Value;
 
+use super::errors::not_found;
 use super::gateway_configuration::Configuration;
 use super::gateway_target::GatewayTarget;
+use super::shelf::{Facts, Resource, Shelf};
 use super::status::{Status, Transition};
+use crate::service::ApiError;
 
 /// A gateway.
 #[derive(Clone, Debug)]
@@ -28,14 +31,11 @@ pub struct Gateway {
     pub workload_identity_arn: String,
     /// Tags.
     pub tags: BTreeMap<String, String>,
-    /// In the order of their creation; some may be gone, see [`Self::target`].
-    pub targets: Vec<GatewayTarget>,
+    pub(super) targets: Shelf<GatewayTarget>,
     /// The configuration of the last create or update, even if that failed.
     pub(super) configuration: Configuration,
     /// The last create, update or delete.
     pub(super) transition: Transition,
-    /// Targets that are gone, in the order in which calls found them gone.
-    pub(super) deleted_targets: Vec<GatewayTarget>,
     /// Its place in the order of creation.
     pub(super) sequence: u64,
 }
@@ -127,7 +127,7 @@ impl Gateway {
 
     /// Returns the targets that exist at `now`, in the order of their creation, those being deleted included.
     pub fn targets(&self, now: SystemTime) -> impl Iterator<Item = &GatewayTarget> {
-        self.targets.iter().filter(move |target| target.status(now) != Status::Gone)
+        self.targets.existing(now)
     }
 
     /// Returns the target of this id, if it exists at `now`.
@@ -144,14 +144,19 @@ impl Gateway {
 
     /// Returns the targets that are deleted at `now`, in the order of their creation within those found gone together.
     pub fn deleted_targets(&self, now: SystemTime) -> impl Iterator<Item = &GatewayTarget> {
-        self.deleted_targets.iter().chain(self.targets.iter().filter(move |target| target.status(now) == Status::Gone))
+        self.targets.deleted(now)
+    }
+}
+
+impl Resource for Gateway {
+    const NOUN: &'static str = "Gateway";
+
+    fn facts(&self) -> Facts<'_> {
+        let transition = Some(&self.transition);
+        Facts { id: &self.id, created: self.created, sequence: self.sequence, transition }
     }
 
-    /// Moves the targets that are gone out of the way.
-    pub(super) fn settle(&mut self, now: SystemTime) {
-        let (gone, here): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut self.targets).into_iter().partition(|target| target.status(now) == Status::Gone);
-        self.targets = here;
-        self.deleted_targets.extend(gone);
+    fn not_found(id: &str) -> ApiError {
+        not_found(format!("Gateway '{id}' was not found."))
     }
 }

@@ -4,11 +4,12 @@ use std::time::SystemTime;
 
 use serde_json::{Map, Value, json};
 
-use super::errors::{conflict, invalid, not_found, quota};
+use super::errors::{conflict, invalid, quota};
 use super::gateway::Gateway;
 use super::gateway_configuration::Configuration;
 use super::gateway_target::GatewayTarget;
 use super::gateway_target_rules::check_sessions;
+use super::shelf::{Resource as _, Shelf};
 use super::state::{AgentCoreControl, Dependencies};
 use super::status::{CREATE, DELETE, Status, Transition, UPDATE};
 use super::workload_identity::workload_identity_path;
@@ -50,14 +51,13 @@ impl AgentCoreControl {
             created: call.now,
             updated: call.now,
             tags,
-            targets: Vec::new(),
+            targets: Shelf::default(),
             configuration,
             transition: Transition::new(CREATE, &call.outcome, call.now, self.settings.gateway_transition),
-            deleted_targets: Vec::new(),
             sequence: self.next_number(),
         };
         let answer = shown(&gateway, call.now);
-        self.gateways.push(gateway);
+        self.gateways.add(gateway);
         Ok(answer)
     }
 
@@ -72,7 +72,7 @@ impl AgentCoreControl {
         let gateway = self.find_gateway(&call.input)?;
         let status = gateway.status(call.now);
         if !matches!(status, Status::Ready | Status::UpdateUnsuccessful) {
-            return Err(busy(gateway, "updated", status));
+            return Err(gateway.busy("updated", status));
         }
         if gateway.name != required(&call.input, "name") {
             return Err(invalid("The name of an existing gateway cannot be changed."));
@@ -104,10 +104,9 @@ impl AgentCoreControl {
         let gateway = self.find_gateway_mut(&call.input)?;
         let status = gateway.status(call.now);
         if status.is_transitional() {
-            return Err(busy(gateway, "deleted", status));
+            return Err(gateway.busy("deleted", status));
         }
-        let lingering = || gateway.deleted_targets.iter().any(|target| target.transition.lingers(lag, call.now));
-        if !gateway.targets.is_empty() || lingering() {
+        if !gateway.targets.is_empty() || gateway.targets.lingering(lag, call.now).next().is_some() {
             let message = "Gateway has targets associated with it. Delete all targets before deleting the gateway.";
             return Err(in_use.error(message));
         }
@@ -115,26 +114,18 @@ impl AgentCoreControl {
         Ok(json!({"gatewayId": gateway.id, "status": Status::Deleting.as_str()}))
     }
 
-    /// Lists gateways. New ones are missing, and deleted ones linger, for [`crate::settings::Settings::list_lag`].
     pub(super) fn list_gateways(&self, call: &Call) -> Answer {
-        let lag = self.settings.list_lag;
-        let visible = self.gateways.iter().filter(|gateway| gateway.created + lag <= call.now);
-        let lingering = self.deleted_gateways.iter().filter(|gateway| gateway.transition.lingers(lag, call.now));
-        let mut items: Vec<(u64, Value)> =
-            visible.chain(lingering).map(|gateway| (gateway.sequence, summary(gateway, call.now))).collect();
-        items.sort_by_key(|(sequence, _)| *sequence);
-        self.page(items, "items", &call.input)
+        let entry = |gateway: &Gateway| summary(gateway, call.now);
+        self.page(self.gateways.listed(self.settings.list_lag, call.now, entry), "items", &call.input)
     }
 
     /// Finds the gateway that `gatewayIdentifier` names. Deleted ones were moved away when the call began.
     pub(super) fn find_gateway(&self, input: &Map<String, Value>) -> Result<&Gateway, ApiError> {
-        let id = required(input, "gatewayIdentifier");
-        self.gateways.iter().find(|gateway| gateway.id == id).ok_or_else(|| no_gateway(id))
+        self.gateways.find(required(input, "gatewayIdentifier"))
     }
 
     pub(super) fn find_gateway_mut(&mut self, input: &Map<String, Value>) -> Result<&mut Gateway, ApiError> {
-        let id = required(input, "gatewayIdentifier");
-        self.gateways.iter_mut().find(|gateway| gateway.id == id).ok_or_else(|| no_gateway(id))
+        self.gateways.find_mut(required(input, "gatewayIdentifier"))
     }
 
     /// Returns the id that the next gateway gets if it has this name.
@@ -142,15 +133,6 @@ impl AgentCoreControl {
         let suffix = alphanumeric(&format!("gateway {} {name}", self.numbers), 10);
         format!("{name}-{suffix}").to_lowercase()
     }
-}
-
-fn no_gateway(id: &str) -> ApiError {
-    not_found(format!("Gateway '{id}' was not found."))
-}
-
-/// Creates the refusal of a call that the gateway's status does not allow.
-pub(super) fn busy(gateway: &Gateway, what: &str, status: Status) -> ApiError {
-    conflict(format!("Gateway '{}' cannot be {what} while it is in the status {}.", gateway.id, status.as_str()))
 }
 
 fn shown(gateway: &Gateway, now: SystemTime) -> Value {

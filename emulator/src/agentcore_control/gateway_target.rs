@@ -4,8 +4,11 @@ use std::time::SystemTime;
 
 use serde_json::{Map, Value, json};
 
+use super::errors::not_found;
+use super::shelf::{Facts, Resource};
 use super::status::{Status, Transition};
 use crate::input::text;
+use crate::service::ApiError;
 
 /// Names the session of a policy engine.
 pub(super) const POLICY_SESSION_HEADER: &str = "x-amzn-bedrock-agentcore-policy-session-id";
@@ -111,6 +114,19 @@ impl GatewayTarget {
     #[must_use]
     pub fn api_key(&self) -> Option<&Value> {
         self.credential().and_then(api_key)
+    }
+}
+
+impl Resource for GatewayTarget {
+    const NOUN: &'static str = "Target";
+
+    fn facts(&self) -> Facts<'_> {
+        let transition = Some(&self.transition);
+        Facts { id: &self.id, created: self.created, sequence: self.sequence, transition }
+    }
+
+    fn not_found(id: &str) -> ApiError {
+        not_found(format!("Target '{id}' was not found."))
     }
 }
 

@@ -7,11 +7,11 @@ use serde_json::{Map, Value, json};
 use url::Url;
 
 use super::access::GATEWAY_NETWORK;
-use super::errors::{conflict, invalid, not_found, quota};
+use super::errors::{conflict, invalid, quota};
 use super::gateway::Gateway;
-use super::gateway_calls::busy;
 use super::gateway_target::{GatewayTarget, RESERVED_TAG, managed_vpc};
 use super::gateway_target_rules::Catalogue;
+use super::shelf::Resource as _;
 use super::state::{AgentCoreControl, Dependencies};
 use super::status::{CREATE, Course, DELETE, SYNCHRONIZE, Status, Transition, UPDATE};
 use super::synchronization::Synchronization;
@@ -63,25 +63,25 @@ impl AgentCoreControl {
             target.pass_policy_session();
         }
         let target_id = target.id.clone();
-        self.find_gateway_mut(&call.input)?.targets.push(target);
+        self.find_gateway_mut(&call.input)?.targets.add(target);
         self.start(call, &target_id, CREATE, catalogue)
     }
 
     pub(super) fn get_gateway_target(&self, call: &Call) -> Answer {
         let gateway = self.find_gateway(&call.input)?;
-        Ok(shown(gateway, find(gateway, required(&call.input, "targetId"))?, call.now))
+        Ok(shown(gateway, gateway.targets.find(required(&call.input, "targetId"))?, call.now))
     }
 
     pub(super) fn update_gateway_target(&mut self, call: &Call, dependencies: &Dependencies<'_>) -> Answer {
         let gateway = self.ready_gateway(call)?;
-        let target = find(gateway, required(&call.input, "targetId"))?;
+        let target = gateway.targets.find(required(&call.input, "targetId"))?;
         check_changeable(target, "updated", call.now)?;
         let members = members_of(&call.input);
         let catalogue = self.check_target(gateway, true, &members, dependencies.objects, call.now)?;
         let name = text(&call.input, "name").unwrap_or(&target.name).to_owned();
         check_name(gateway, &name, Some(&target.id))?;
         let target_id = target.id.clone();
-        let target = self.find_target_mut(call, &target_id)?;
+        let target = self.find_gateway_mut(&call.input)?.targets.find_mut(&target_id)?;
         target.name = name;
         target.description = text(&call.input, "description").map(str::to_owned);
         target.members = members;
@@ -94,36 +94,31 @@ impl AgentCoreControl {
         let gateway = self.find_gateway(&call.input)?;
         let status = gateway.status(call.now);
         if status.is_transitional() {
-            return Err(busy(gateway, "changed", status));
+            return Err(gateway.busy("changed", status));
         }
         let target_id = required(&call.input, "targetId");
-        let status = find(gateway, target_id)?.status(call.now);
+        let target = gateway.targets.find(target_id)?;
+        let status = target.status(call.now);
         if status.is_transitional() || status.is_pending_auth() {
-            return Err(busy_target(target_id, "deleted", status));
+            return Err(target.busy("deleted", status));
         }
         check_operations(gateway, call.now)?;
         let arn = gateway.arn.clone();
-        self.find_target_mut(call, target_id)?.transition = transition;
+        self.find_gateway_mut(&call.input)?.targets.find_mut(target_id)?.transition = transition;
         Ok(json!({"gatewayArn": arn, "targetId": target_id, "status": Status::Deleting.as_str()}))
     }
 
-    /// Lists targets. New ones are missing, and deleted ones linger, for [`crate::settings::Settings::list_lag`].
     pub(super) fn list_gateway_targets(&self, call: &Call) -> Answer {
-        let lag = self.settings.list_lag;
-        let gateway = self.find_gateway(&call.input)?;
-        let visible = gateway.targets.iter().filter(|target| target.created + lag <= call.now);
-        let lingering = gateway.deleted_targets.iter().filter(|target| target.transition.lingers(lag, call.now));
-        let mut items: Vec<(u64, Value)> =
-            visible.chain(lingering).map(|target| (target.sequence, summary(target, call.now))).collect();
-        items.sort_by_key(|(sequence, _)| *sequence);
-        self.page(items, "items", &call.input)
+        let entry = |target: &GatewayTarget| summary(target, call.now);
+        let targets = &self.find_gateway(&call.input)?.targets;
+        self.page(targets.listed(self.settings.list_lag, call.now, entry), "items", &call.input)
     }
 
     pub(super) fn synchronize_gateway_targets(&mut self, call: &Call) -> Answer {
         let gateway = self.ready_gateway(call)?;
         let ids = texts(&call.input, "targetIdList");
         // The service model allows exactly one.
-        let target = find(gateway, ids.first().map_or("", String::as_str))?;
+        let target = gateway.targets.find(ids.first().map_or("", String::as_str))?;
         check_changeable(target, "synchronized", call.now)?;
         if target.is_dynamic() || target.configuration().get("mcpToolSchema").is_some() {
             return Err(invalid(format!(
@@ -143,7 +138,7 @@ impl AgentCoreControl {
             self.service_linked_roles.insert(GATEWAY_NETWORK.service.to_owned());
         }
         let number = self.next_number();
-        let target = self.find_target_mut(call, target_id)?;
+        let target = self.find_gateway_mut(&call.input)?.targets.find_mut(target_id)?;
         target.transition = Transition::new(course, &call.outcome, call.now, takes);
         target.synchronization = None;
         let mut wanted = false;
@@ -163,7 +158,7 @@ impl AgentCoreControl {
             Catalogue::Read | Catalogue::Consent => {}
         }
         let gateway = self.find_gateway(&call.input)?;
-        let answer = shown(gateway, find(gateway, target_id)?, call.now);
+        let answer = shown(gateway, gateway.targets.find(target_id)?, call.now);
         if wanted {
             let (gateway_id, target_id) = (gateway.id.clone(), target_id.to_owned());
             let not_before = call.now + takes;
@@ -177,13 +172,8 @@ impl AgentCoreControl {
         let gateway = self.find_gateway(&call.input)?;
         match gateway.status(call.now) {
             Status::Ready => check_operations(gateway, call.now).map(|()| gateway),
-            status => Err(busy(gateway, "changed", status)),
+            status => Err(gateway.busy("changed", status)),
         }
-    }
-
-    fn find_target_mut(&mut self, call: &Call, id: &str) -> Result<&mut GatewayTarget, ApiError> {
-        let gateway = self.find_gateway_mut(&call.input)?;
-        gateway.targets.iter_mut().find(|target| target.id == id).ok_or_else(|| no_target(id))
     }
 }
 
@@ -202,14 +192,6 @@ fn members_of(input: &Map<String, Value>) -> Map<String, Value> {
     members
 }
 
-fn find<'g>(gateway: &'g Gateway, id: &str) -> Result<&'g GatewayTarget, ApiError> {
-    gateway.targets.iter().find(|target| target.id == id).ok_or_else(|| no_target(id))
-}
-
-fn no_target(id: &str) -> ApiError {
-    not_found(format!("Target '{id}' was not found."))
-}
-
 fn check_name(gateway: &Gateway, name: &str, own: Option<&str>) -> Result<(), ApiError> {
     match gateway.targets.iter().find(|target| target.name == name && Some(target.id.as_str()) != own) {
         Some(_) => Err(conflict(format!("A target with the name '{name}' already exists in '{}'.", gateway.id))),
@@ -221,7 +203,7 @@ fn check_name(gateway: &Gateway, name: &str, own: Option<&str>) -> Result<(), Ap
 fn check_changeable(target: &GatewayTarget, what: &str, now: SystemTime) -> Result<(), ApiError> {
     match target.status(now) {
         Status::Ready | Status::UpdateUnsuccessful | Status::SynchronizeUnsuccessful => Ok(()),
-        status => Err(busy_target(&target.id, what, status)),
+        status => Err(target.busy(what, status)),
     }
 }
 
@@ -231,10 +213,6 @@ fn check_operations(gateway: &Gateway, now: SystemTime) -> Result<(), ApiError> 
         return Err(conflict(format!("Gateway '{}' has {MAX_OPERATIONS} target operations under way.", gateway.id)));
     }
     Ok(())
-}
-
-fn busy_target(id: &str, what: &str, status: Status) -> ApiError {
-    conflict(format!("Target '{id}' cannot be {what} while it is in the status {}.", status.as_str()))
 }
 
 fn shown(gateway: &Gateway, target: &GatewayTarget, now: SystemTime) -> Value {

@@ -5,9 +5,12 @@ use std::time::SystemTime;
 
 use serde_json::{Map, Value};
 
+use super::errors::not_found;
 use super::oauth2_credential_provider_configuration::{ClientAuthentication, Discovery};
 use super::provider_secret::ProviderSecret;
+use super::shelf::{Facts, Resource};
 use super::status::{Status, Transition};
+use crate::service::ApiError;
 
 /// An OAuth2 credential provider.
 #[derive(Clone, Debug)]
@@ -53,6 +56,24 @@ impl CredentialProvider {
     pub fn status(&self, now: SystemTime) -> Status {
         self.transition.status(now)
     }
+}
+
+impl Resource for CredentialProvider {
+    const NOUN: &'static str = "Credential provider";
+
+    fn facts(&self) -> Facts<'_> {
+        let transition = Some(&self.transition);
+        Facts { id: &self.name, created: self.created, sequence: self.sequence, transition }
+    }
+
+    fn not_found(id: &str) -> ApiError {
+        no_provider(id)
+    }
+}
+
+/// Creates the error for a provider, of either kind, that does not exist.
+pub(super) fn no_provider(name: &str) -> ApiError {
+    not_found(format!("Credential provider with name: {name} was not found"))
 }
 
 /// Returns the part of a provider's ARN after the account.

@@ -3,13 +3,14 @@
 
 use std::time::SystemTime;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use super::errors::{conflict, invalid, not_found, quota};
+use super::errors::{invalid, quota};
 use super::oauth2_credential_provider::{CredentialProvider, provider_path};
 use super::oauth2_credential_provider_configuration::Configuration;
 use super::provider_secret::CLIENT_SECRET;
 use super::rules;
+use super::shelf::Resource as _;
 use super::state::{AgentCoreControl, Dependencies};
 use super::status::Transition;
 use crate::ids::uuid;
@@ -25,7 +26,7 @@ impl AgentCoreControl {
     /// Knows no client token: a call repeated finds the name taken.
     pub(super) fn create_credential_provider(&mut self, call: &Call, dependencies: &mut Dependencies<'_>) -> Answer {
         let name = required(&call.input, "name");
-        if self.credential_providers.iter().any(|provider| provider.name == name) {
+        if self.credential_providers.find(name).is_ok() {
             return Err(self.name_taken.error(format!("Credential provider with name: {name} already exists")));
         }
         let given = Configuration::of(&call.input, Self::check_provider_url)?;
@@ -61,12 +62,12 @@ impl AgentCoreControl {
         };
         self.token_vault = true;
         let answer = outlined(&provider, call.now);
-        self.credential_providers.push(provider);
+        self.credential_providers.add(provider);
         Ok(answer)
     }
 
     pub(super) fn get_credential_provider(&self, call: &Call) -> Answer {
-        let provider = self.find_provider(&call.input)?;
+        let provider = self.credential_providers.find(required(&call.input, "name"))?;
         let mut answer = described(provider, call.now);
         if let Some(reason) = provider.transition.failure(call.now) {
             answer["failureReason"] = json!(reason);
@@ -78,16 +79,16 @@ impl AgentCoreControl {
     /// if AWS would keep it.
     pub(super) fn update_credential_provider(&mut self, call: &Call, dependencies: &mut Dependencies<'_>) -> Answer {
         let given = Configuration::of(&call.input, Self::check_provider_url)?;
-        let provider = self.find_provider(&call.input)?;
+        let name = required(&call.input, "name");
+        let provider = self.credential_providers.find(name)?;
         check_idle(provider, "updated", call.now)?;
         if provider.vendor != required(&call.input, "credentialProviderVendor") {
             return Err(invalid("The vendor of an existing credential provider cannot be changed."));
         }
         given.secret.may_replace(&provider.secret)?;
-        let name = required(&call.input, "name");
         let secret = given.secret.store(&CLIENT_SECRET, name, dependencies.secrets, call.now)?;
         let transition = Transition::update(&call.outcome, call.now, self.settings.provider_transition);
-        let provider = self.find_provider_mut(&call.input)?;
+        let provider = self.credential_providers.find_mut(name)?;
         provider.client_id = given.client_id;
         provider.discovery = given.discovery;
         provider.client_authentication = given.client_authentication;
@@ -101,7 +102,7 @@ impl AgentCoreControl {
 
     pub(super) fn delete_credential_provider(&mut self, call: &Call, dependencies: &mut Dependencies<'_>) -> Answer {
         let transition = Transition::delete(&call.outcome, call.now, self.settings.provider_transition);
-        let provider = self.find_provider_mut(&call.input)?;
+        let provider = self.credential_providers.find_mut(required(&call.input, "name"))?;
         check_idle(provider, "deleted", call.now)?;
         if !matches!(call.outcome, Outcome::Failed(_)) {
             provider.secret.remove(dependencies.secrets, call.now);
@@ -111,43 +112,23 @@ impl AgentCoreControl {
     }
 
     pub(super) fn list_credential_providers(&self, call: &Call) -> Answer {
-        let items = self.credential_providers.iter().map(|provider| {
-            let item = json!({
+        let entry = |provider: &CredentialProvider| {
+            json!({
                 "name": provider.name,
                 "credentialProviderVendor": provider.vendor,
                 "credentialProviderArn": provider.arn,
                 "createdTime": timestamp(provider.created),
                 "lastUpdatedTime": timestamp(provider.updated),
-            });
-            (provider.sequence, item)
-        });
-        self.page_of(PAGE, items.collect(), "credentialProviders", &call.input)
-    }
-
-    /// Finds the provider that `name` names. Deleted ones were removed when the call began.
-    fn find_provider(&self, input: &Map<String, Value>) -> Result<&CredentialProvider, ApiError> {
-        let name = required(input, "name");
-        self.credential_providers.iter().find(|provider| provider.name == name).ok_or_else(|| no_provider(name))
-    }
-
-    fn find_provider_mut(&mut self, input: &Map<String, Value>) -> Result<&mut CredentialProvider, ApiError> {
-        let name = required(input, "name");
-        self.credential_providers.iter_mut().find(|provider| provider.name == name).ok_or_else(|| no_provider(name))
+            })
+        };
+        let entries = self.credential_providers.listed(self.settings.list_lag, call.now, entry);
+        self.page_of(PAGE, entries, "credentialProviders", &call.input)
     }
 }
 
 fn check_idle(provider: &CredentialProvider, what: &str, now: SystemTime) -> Result<(), ApiError> {
     let status = provider.status(now);
-    if status.is_transitional() {
-        let name = &provider.name;
-        let message = format!("Credential provider '{name}' cannot be {what} in the status {}.", status.as_str());
-        return Err(conflict(message));
-    }
-    Ok(())
-}
-
-fn no_provider(name: &str) -> ApiError {
-    not_found(format!("Credential provider with name: {name} was not found"))
+    if status.is_transitional() { Err(provider.busy(what, status)) } else { Ok(()) }
 }
 
 /// Returns the answer to a create.

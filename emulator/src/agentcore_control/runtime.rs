@@ -5,8 +5,10 @@ use std::time::SystemTime;
 
 use serde_json::{Value, json};
 
+use super::endpoint::Endpoint;
 use super::errors::not_found;
 use super::runtime_configuration::Configuration;
+use super::shelf::{Facts, Resource, Shelf};
 use super::status::{Status, Transition};
 use crate::service::ApiError;
 
@@ -29,6 +31,8 @@ pub struct Runtime {
     pub versions: Vec<Version>,
     /// Set once the runtime is being deleted.
     pub deletion: Option<Transition>,
+    /// Endpoints besides `DEFAULT`.
+    pub(super) endpoints: Shelf<Endpoint>,
     /// Its place in the order of creation.
     pub(super) sequence: u64,
 }
@@ -50,13 +54,17 @@ impl Runtime {
     /// Returns the status at a time: that of the deletion, else that of the newest version.
     #[must_use]
     pub fn status(&self, now: SystemTime) -> Status {
-        self.deletion.as_ref().unwrap_or(&self.newest().transition).status(now)
+        self.transition().status(now)
     }
 
     /// Returns the reason why the last operation failed, if it has failed by now.
     #[must_use]
     pub fn failure(&self, now: SystemTime) -> Option<&str> {
-        self.deletion.as_ref().unwrap_or(&self.newest().transition).failure(now)
+        self.transition().failure(now)
+    }
+
+    fn transition(&self) -> &Transition {
+        self.deletion.as_ref().unwrap_or(&self.newest().transition)
     }
 
     /// Returns the newest version, working or not.
@@ -87,5 +95,19 @@ impl Runtime {
 
     pub(super) fn identity(&self) -> Value {
         json!({"workloadIdentityArn": self.workload_identity_arn})
+    }
+}
+
+impl Resource for Runtime {
+    const NOUN: &'static str = "Agent";
+
+    fn facts(&self) -> Facts<'_> {
+        let transition = Some(self.transition());
+        Facts { id: &self.id, created: self.created, sequence: self.sequence, transition }
+    }
+
+    /// (O: awslabs/agentcore-samples#1317)
+    fn not_found(id: &str) -> ApiError {
+        not_found(format!("Agent '{id}' was not found. Please check the agent ID and try again."))
     }
 }

@@ -4,10 +4,11 @@ use std::time::SystemTime;
 
 use serde_json::{Map, Value, json};
 
-use super::errors::{conflict, invalid, no_runtime, quota};
+use super::errors::{conflict, invalid, quota};
 use super::runtime::{Runtime, Version};
 use super::runtime_access::service_linked;
 use super::runtime_configuration::Configuration;
+use super::shelf::{Resource as _, Shelf};
 use super::state::AgentCoreControl;
 use super::status::{Status, Transition};
 use super::work::Work;
@@ -53,6 +54,7 @@ impl AgentCoreControl {
             tags,
             versions: vec![Version { number: 1, configuration, created: call.now, transition }],
             deletion: None,
+            endpoints: Shelf::default(),
             sequence: self.created,
         };
         let answer = json!({
@@ -63,7 +65,7 @@ impl AgentCoreControl {
             "status": Status::Creating.as_str(),
             "workloadIdentityDetails": runtime.identity(),
         });
-        self.runtimes.push(runtime);
+        self.runtimes.add(runtime);
         Ok(answer)
     }
 
@@ -102,7 +104,7 @@ impl AgentCoreControl {
         runtime_rules::check_s3_endpoint(&call.input, Some(runtime.created))?;
         let status = runtime.status(call.now);
         if !matches!(status, Status::Ready | Status::UpdateFailed) {
-            return Err(busy(runtime, "updated", status));
+            return Err(runtime.busy("updated", status));
         }
         if configuration.container_uri().is_some() != runtime.configuration().container_uri().is_some() {
             return Err(invalid("The type of agentRuntimeArtifact cannot be changed."));
@@ -139,7 +141,7 @@ impl AgentCoreControl {
         let runtime = self.find_mut(&call.input)?;
         let status = runtime.status(call.now);
         if matches!(status, Status::Creating | Status::Updating | Status::Deleting) {
-            return Err(busy(runtime, "deleted", status));
+            return Err(runtime.busy("deleted", status));
         }
         let mut answer = json!({"agentRuntimeId": runtime.id, "status": Status::Deleting.as_str()});
         if let Some(number) = text(&call.input, "agentRuntimeVersion") {
@@ -164,20 +166,10 @@ impl AgentCoreControl {
         Ok(answer)
     }
 
-    /// Lists runtimes. New ones are missing, and deleted ones linger, for [`crate::settings::Settings::list_lag`].
     pub(super) fn list_agent_runtimes(&self, call: &Call) -> Answer {
-        let lag = self.settings.list_lag;
-        let visible = self.runtimes.iter().filter(|runtime| runtime.created + lag <= call.now);
-        let lingering = self
-            .deleted
-            .iter()
-            .filter(|runtime| runtime.deletion.as_ref().is_some_and(|deletion| deletion.lingers(lag, call.now)));
-        let mut items: Vec<(u64, Value)> = visible
-            .chain(lingering)
-            .map(|runtime| (runtime.sequence, summary(runtime, runtime.newest(), runtime.status(call.now))))
-            .collect();
-        items.sort_by_key(|(sequence, _)| *sequence);
-        self.page(items, "agentRuntimes", &call.input)
+        let entry = |runtime: &Runtime| summary(runtime, runtime.newest(), runtime.status(call.now));
+        let entries = self.runtimes.listed(self.settings.list_lag, call.now, entry);
+        self.page(entries, "agentRuntimes", &call.input)
     }
 
     pub(super) fn list_agent_runtime_versions(&self, call: &Call) -> Answer {
@@ -190,13 +182,11 @@ impl AgentCoreControl {
 
     /// Finds the runtime that `agentRuntimeId` names. Deleted ones were moved away when the call began.
     pub(super) fn find(&self, input: &Map<String, Value>) -> Result<&Runtime, ApiError> {
-        let id = required(input, "agentRuntimeId");
-        self.runtimes.iter().find(|runtime| runtime.id == id).ok_or_else(|| no_runtime(id))
+        self.runtimes.find(required(input, "agentRuntimeId"))
     }
 
-    fn find_mut(&mut self, input: &Map<String, Value>) -> Result<&mut Runtime, ApiError> {
-        let id = required(input, "agentRuntimeId");
-        self.runtimes.iter_mut().find(|runtime| runtime.id == id).ok_or_else(|| no_runtime(id))
+    pub(super) fn find_mut(&mut self, input: &Map<String, Value>) -> Result<&mut Runtime, ApiError> {
+        self.runtimes.find_mut(required(input, "agentRuntimeId"))
     }
 
     /// Returns the id that the next runtime gets if it has this name.
@@ -213,10 +203,6 @@ impl AgentCoreControl {
 /// Returns the status of a version: the newest shows the runtime's, the others how they ended.
 fn shown_status(runtime: &Runtime, version: &Version, now: SystemTime) -> Status {
     if version.number == runtime.newest().number { runtime.status(now) } else { version.transition.status(now) }
-}
-
-fn busy(runtime: &Runtime, what: &str, status: Status) -> ApiError {
-    conflict(format!("Agent '{}' cannot be {what} while it is in the status {}.", runtime.id, status.as_str()))
 }
 
 fn summary(runtime: &Runtime, version: &Version, status: Status) -> Value {

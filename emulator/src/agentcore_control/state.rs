@@ -12,7 +12,7 @@ use super::gateway::Gateway;
 use super::lag::Lag;
 use super::oauth2_credential_provider::CredentialProvider;
 use super::runtime::{Runtime, Version};
-use super::status::Status;
+use super::shelf::Shelf;
 use super::token::{Mismatch, Tokens};
 use super::work::Work;
 use super::workload_identity::WorkloadIdentity;
@@ -28,30 +28,20 @@ use crate::settings::Settings;
 #[derive(Clone, Debug)]
 pub struct AgentCoreControl {
     pub(super) settings: Settings,
-    /// In the order of their creation.
-    pub(super) runtimes: Vec<Runtime>,
-    /// Runtimes that are gone, in the order in which calls found them gone.
-    pub(super) deleted: Vec<Runtime>,
+    pub(super) runtimes: Shelf<Runtime>,
     /// The number of runtimes ever created; decides the next id.
     pub(super) created: u64,
     pub(super) tokens: Tokens,
     pub(super) lag: Lag,
-    /// In the order of their creation.
-    pub(super) gateways: Vec<Gateway>,
-    /// Gateways that are gone, in the order in which calls found them gone.
-    pub(super) deleted_gateways: Vec<Gateway>,
+    pub(super) gateways: Shelf<Gateway>,
     /// Left by calls, and not taken yet.
     pub(super) work: Vec<Work>,
-    /// In the order of their creation.
-    pub(super) credential_providers: Vec<CredentialProvider>,
-    /// In the order of their creation.
-    pub(super) api_key_providers: Vec<ApiKeyProvider>,
-    /// In the order of their creation, those of runtimes and gateways included.
-    pub(super) workload_identities: Vec<WorkloadIdentity>,
+    pub(super) credential_providers: Shelf<CredentialProvider>,
+    pub(super) api_key_providers: Shelf<ApiKeyProvider>,
+    /// Includes those of runtimes and gateways.
+    pub(super) workload_identities: Shelf<WorkloadIdentity>,
     /// The number of workload identities that there ever were.
     pub(super) identity_numbers: u64,
-    /// Endpoints besides `DEFAULT` in the order of their creation, with those that lists still show.
-    pub(super) endpoints: Vec<Endpoint>,
     /// By the ARN of their resource.
     pub(super) resource_policies: BTreeMap<String, Value>,
     /// True if the token vault exists: the first credential provider creates it.
@@ -81,19 +71,16 @@ impl AgentCoreControl {
     pub(crate) fn new(settings: &Settings) -> Self {
         Self {
             settings: settings.clone(),
-            runtimes: Vec::new(),
-            deleted: Vec::new(),
+            runtimes: Shelf::default(),
             created: 0,
             tokens: Tokens::default(),
             lag: Lag::default(),
-            gateways: Vec::new(),
-            deleted_gateways: Vec::new(),
+            gateways: Shelf::default(),
             work: Vec::new(),
-            credential_providers: Vec::new(),
-            api_key_providers: Vec::new(),
-            workload_identities: Vec::new(),
+            credential_providers: Shelf::default(),
+            api_key_providers: Shelf::default(),
+            workload_identities: Shelf::default(),
             identity_numbers: 0,
-            endpoints: Vec::new(),
             resource_policies: BTreeMap::new(),
             token_vault: false,
             numbers: 0,
@@ -123,7 +110,7 @@ impl AgentCoreControl {
 
     /// Returns the runtimes that exist at `now`, in the order of their creation, those being deleted included.
     pub fn runtimes(&self, now: SystemTime) -> impl Iterator<Item = &Runtime> {
-        self.runtimes.iter().filter(move |runtime| runtime.status(now) != Status::Gone)
+        self.runtimes.existing(now)
     }
 
     /// Returns the runtime of this id, if it exists at `now`.
@@ -140,7 +127,7 @@ impl AgentCoreControl {
 
     /// Returns the runtimes that are deleted at `now`, in the order of their creation within those found gone together.
     pub fn deleted_runtimes(&self, now: SystemTime) -> impl Iterator<Item = &Runtime> {
-        self.deleted.iter().chain(self.runtimes.iter().filter(move |runtime| runtime.status(now) == Status::Gone))
+        self.runtimes.deleted(now)
     }
 
     /// Returns the service principals whose service-linked role exists; AgentCore creates each on its first use.
@@ -154,16 +141,16 @@ impl AgentCoreControl {
         self.service_linked_roles.insert(service.into());
     }
 
-    /// Returns the endpoints, except `DEFAULT`, that exist at `now`, in the order of their creation, those being
-    /// deleted included.
+    /// Returns the endpoints, except `DEFAULT`, that exist at `now`, runtime by runtime in the order of their creation,
+    /// those being deleted included.
     pub fn endpoints(&self, now: SystemTime) -> impl Iterator<Item = &Endpoint> {
-        self.endpoints.iter().filter(move |endpoint| endpoint.status(now) != Status::Gone)
+        self.runtimes(now).flat_map(move |runtime| runtime.endpoints.existing(now))
     }
 
     /// Returns the endpoint, other than `DEFAULT`, of this name on the runtime of this id, if it exists at `now`.
     #[must_use]
     pub fn endpoint(&self, runtime_id: &str, name: &str, now: SystemTime) -> Option<&Endpoint> {
-        self.endpoints(now).find(|endpoint| endpoint.runtime_id == runtime_id && endpoint.name == name)
+        self.runtime(runtime_id, now)?.endpoints.existing(now).find(|endpoint| endpoint.name == name)
     }
 
     /// Returns the version that an endpoint of a runtime serves at `now`; `None` if the endpoint does not exist, or
@@ -178,7 +165,7 @@ impl AgentCoreControl {
 
     /// Returns the gateways that exist at `now`, in the order of their creation, those being deleted included.
     pub fn gateways(&self, now: SystemTime) -> impl Iterator<Item = &Gateway> {
-        self.gateways.iter().filter(move |gateway| gateway.status(now) != Status::Gone)
+        self.gateways.existing(now)
     }
 
     /// Returns the gateway of this id, if it exists at `now`.
@@ -189,13 +176,13 @@ impl AgentCoreControl {
 
     /// Returns the gateways that are deleted at `now`, in the order of their creation within those found gone together.
     pub fn deleted_gateways(&self, now: SystemTime) -> impl Iterator<Item = &Gateway> {
-        self.deleted_gateways.iter().chain(self.gateways.iter().filter(move |it| it.status(now) == Status::Gone))
+        self.gateways.deleted(now)
     }
 
     /// Returns the OAuth2 credential providers that exist at `now`, in the order of their creation, those being deleted
     /// included.
     pub fn credential_providers(&self, now: SystemTime) -> impl Iterator<Item = &CredentialProvider> {
-        self.credential_providers.iter().filter(move |provider| provider.status(now) != Status::Gone)
+        self.credential_providers.existing(now)
     }
 
     /// Returns the OAuth2 credential provider of this ARN, if it exists at `now`.

@@ -138,11 +138,6 @@ impl Transition {
         self.failure.as_deref().filter(|_| self.ends.is_some_and(|end| end <= now))
     }
 
-    /// Returns true if lists still show the resource that it has removed.
-    pub(super) fn lingers(&self, lag: Duration, now: SystemTime) -> bool {
-        self.ends.is_some_and(|gone| gone + lag > now)
-    }
-
     /// Returns the time at which it ends, successfully or not; `None` if it never does.
     #[must_use]
     pub fn ends(&self) -> Option<SystemTime> {

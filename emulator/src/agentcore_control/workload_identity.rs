@@ -5,6 +5,10 @@ use std::time::SystemTime;
 
 use serde_json::{Map, Value};
 
+use super::errors::not_found;
+use super::shelf::{Facts, Resource};
+use crate::service::ApiError;
+
 /// A workload identity.
 #[derive(Clone, Debug)]
 pub struct WorkloadIdentity {
@@ -26,6 +30,18 @@ pub struct WorkloadIdentity {
     pub(super) others: Map<String, Value>,
     /// Its place in the order of creation.
     pub(super) sequence: u64,
+}
+
+impl Resource for WorkloadIdentity {
+    const NOUN: &'static str = "WorkloadIdentity";
+
+    fn facts(&self) -> Facts<'_> {
+        Facts { id: &self.name, created: self.created, sequence: self.sequence, transition: None }
+    }
+
+    fn not_found(id: &str) -> ApiError {
+        not_found(format!("WorkloadIdentity with name: {id} was not found"))
+    }
 }
 
 /// The part after the account of the ARN of the directory that every workload identity is in.

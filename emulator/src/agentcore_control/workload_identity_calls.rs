@@ -1,16 +1,17 @@
 //! The calls of workload identities: `CreateWorkloadIdentity`,
 //! `GetWorkloadIdentity`, `UpdateWorkloadIdentity`, `DeleteWorkloadIdentity`, `ListWorkloadIdentities`.
 
+use std::collections::BTreeMap;
 use std::time::SystemTime;
 
 use serde_json::{Map, Value, json};
 
-use super::errors::{invalid, not_found, quota};
+use super::errors::{invalid, quota};
 use super::rules;
 use super::state::AgentCoreControl;
 use super::workload_identity::{WorkloadIdentity, workload_identity_path};
 use crate::input::{others, required, text_map};
-use crate::service::{Answer, ApiError, Call, timestamp};
+use crate::service::{Answer, Call, timestamp};
 
 /// Workload identities of one account [DG bedrock-agentcore-limits].
 const MAX_IDENTITIES: usize = 11_000;
@@ -21,14 +22,14 @@ const KNOWN: [&str; 3] = ["allowedResourceOauth2ReturnUrls", "name", "tags"];
 
 impl AgentCoreControl {
     /// Gives every runtime and gateway its identity, and takes away those of the ones that are gone.
-    pub(super) fn link_workload_identities(&mut self, now: SystemTime) {
-        let runtimes = self.runtimes(now).map(|it| (it.id.clone(), it.arn.clone(), it.created));
-        let gateways = self.gateways(now).map(|it| (it.id.clone(), it.arn.clone(), it.created));
+    pub(super) fn link_workload_identities(&mut self) {
+        let runtimes = self.runtimes.gone().map(|(it, since)| (&it.arn, since));
+        let gone: BTreeMap<&String, SystemTime> =
+            runtimes.chain(self.gateways.gone().map(|(it, since)| (&it.arn, since))).collect();
+        self.workload_identities.remove(|identity| gone.get(identity.owner.as_ref()?).copied());
+        let runtimes = self.runtimes.iter().map(|it| (it.id.clone(), it.arn.clone(), it.created));
+        let gateways = self.gateways.iter().map(|it| (it.id.clone(), it.arn.clone(), it.created));
         let owners: Vec<(String, String, SystemTime)> = runtimes.chain(gateways).collect();
-        self.workload_identities.retain(|identity| match &identity.owner {
-            None => true,
-            Some(owner) => owners.iter().any(|(_, arn, _)| arn == owner),
-        });
         for (id, owner, created) in owners {
             if self.workload_identities.iter().all(|identity| identity.owner.as_ref() != Some(&owner)) {
                 self.add_identity(&id, &Map::new(), Some(owner), created);
@@ -39,7 +40,7 @@ impl AgentCoreControl {
     /// Knows no client token: a call repeated finds the name taken.
     pub(super) fn create_workload_identity(&mut self, call: &Call) -> Answer {
         let name = required(&call.input, "name");
-        if self.workload_identities.iter().any(|identity| identity.name == name) {
+        if self.workload_identities.find(name).is_ok() {
             return Err(self.name_taken.error(format!("WorkloadIdentity with name: {name} already exists")));
         }
         let tags = text_map(&call.input, "tags");
@@ -55,14 +56,12 @@ impl AgentCoreControl {
     }
 
     pub(super) fn get_workload_identity(&self, call: &Call) -> Answer {
-        let name = required(&call.input, "name");
-        let found = self.workload_identities.iter().find(|identity| identity.name == name);
-        found.map(described).ok_or_else(|| no_identity(name))
+        self.workload_identities.find(required(&call.input, "name")).map(described)
     }
 
     /// Replaces the whole configuration. The identity of a runtime or a gateway can be updated like any other.
     pub(super) fn update_workload_identity(&mut self, call: &Call) -> Answer {
-        let identity = self.find_identity(&call.input)?;
+        let identity = self.workload_identities.find_mut(required(&call.input, "name"))?;
         identity.return_urls = call.input.get("allowedResourceOauth2ReturnUrls").cloned();
         identity.others = others(&call.input, &KNOWN);
         identity.updated = call.now;
@@ -70,22 +69,20 @@ impl AgentCoreControl {
     }
 
     pub(super) fn delete_workload_identity(&mut self, call: &Call) -> Answer {
-        let identity = self.find_identity(&call.input)?;
+        let identity = self.workload_identities.find_mut(required(&call.input, "name"))?;
         if identity.owner.is_some() {
             // AWS does not document the error code; the service model has no ConflictException for this call.
             return Err(invalid("WorkloadIdentity is linked to a service and cannot be deleted by the caller."));
         }
         let sequence = identity.sequence;
-        self.workload_identities.retain(|identity| identity.sequence != sequence);
+        self.workload_identities.remove(|identity| (identity.sequence == sequence).then_some(call.now));
         Ok(json!({}))
     }
 
     pub(super) fn list_workload_identities(&self, call: &Call) -> Answer {
-        let items = self
-            .workload_identities
-            .iter()
-            .map(|identity| (identity.sequence, json!({"name": identity.name, "workloadIdentityArn": identity.arn})));
-        self.page_of(PAGE, items.collect(), "workloadIdentities", &call.input)
+        let entry = |identity: &WorkloadIdentity| json!({"name": identity.name, "workloadIdentityArn": identity.arn});
+        let entries = self.workload_identities.listed(self.settings.list_lag, call.now, entry);
+        self.page_of(PAGE, entries, "workloadIdentities", &call.input)
     }
 
     /// Adds an identity with the members that a call gives.
@@ -111,18 +108,9 @@ impl AgentCoreControl {
             others: others(input, &KNOWN),
             sequence,
         };
-        self.workload_identities.push(identity.clone());
+        self.workload_identities.add(identity.clone());
         identity
     }
-
-    fn find_identity(&mut self, input: &Map<String, Value>) -> Result<&mut WorkloadIdentity, ApiError> {
-        let name = required(input, "name");
-        self.workload_identities.iter_mut().find(|identity| identity.name == name).ok_or_else(|| no_identity(name))
-    }
-}
-
-fn no_identity(name: &str) -> ApiError {
-    not_found(format!("WorkloadIdentity with name: {name} was not found"))
 }
 
 fn described(identity: &WorkloadIdentity) -> Value {

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use http::Uri;
 use serde_json::{Map, Value};
+use url::{Position, Url};
 
 use super::fault::ProviderFault;
 
@@ -183,9 +183,10 @@ impl Provider {
         if matches!(self.style, ClaimStyle::Auth0 | ClaimStyle::Okta | ClaimStyle::Keycloak | ClaimStyle::Standard) {
             let well_known = "/.well-known/oauth-authorization-server";
             urls.push(format!("{}{well_known}", self.location));
-            let path = path(&self.location);
-            let origin = &self.location[..self.location.len() - path.len()];
-            urls.push(format!("{origin}{well_known}{path}"));
+            if let Ok(location) = Url::parse(&self.location) {
+                let path = location.path().trim_end_matches('/');
+                urls.push(format!("{}{well_known}{path}", &location[..Position::BeforePath]));
+            }
         }
         urls
     }
@@ -197,14 +198,8 @@ impl Provider {
 }
 
 /// Returns host and port of a URL, without the default port of https.
-pub(super) fn authority_of(url: &str) -> &str {
-    let rest = url.split_once("://").map_or("", |(_, rest)| rest);
-    let authority = rest.split(['/', '?']).next().unwrap_or_default();
-    authority.strip_suffix(":443").unwrap_or(authority)
-}
-
-fn path(url: &str) -> String {
-    url.parse::<Uri>().map(|uri| uri.path().trim_end_matches('/').to_owned()).unwrap_or_default()
+pub(super) fn authority_of(url: &str) -> String {
+    Url::parse(url).map(|url| url[Position::BeforeHost..Position::AfterPort].to_owned()).unwrap_or_default()
 }
 
 /// Returns a user pool's token endpoint: at its domain, which is named after the pool unless its owner chose otherwise.

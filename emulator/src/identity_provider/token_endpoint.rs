@@ -92,17 +92,6 @@ impl Provider {
         let unknown = || requested.iter().find(|scope| !client.scopes.contains(scope));
         let granted = || if requested.is_empty() { client.scopes.clone() } else { requested.clone() };
         let default_audience = || self.default_audience.clone().into_iter().collect::<Vec<_>>();
-        let invalid_scope = |scope: &String| {
-            TokenError::new(400, "invalid_scope", format!("The scope {scope} is not one of the client's."))
-        };
-        let missing = |name: &str| {
-            let description = format!("AADSTS900144: The request body must contain the following parameter: '{name}'.");
-            TokenError::new(400, "invalid_request", description)
-        };
-        let invalid_resource = |resource: &str| {
-            let description = format!("AADSTS500011: The resource principal named {resource} was not found.");
-            TokenError::new(400, "invalid_resource", description)
-        };
         let entitled = |audience: &str| client.audiences.iter().any(|known| known == audience);
         match self.style {
             ClaimStyle::Cognito => unknown().map_or_else(|| Ok((granted(), Vec::new())), |it| Err(invalid_scope(it))),
@@ -161,6 +150,22 @@ impl Provider {
             }
         }
     }
+}
+
+fn invalid_scope(scope: &String) -> TokenError {
+    TokenError::new(400, "invalid_scope", format!("The scope {scope} is not one of the client's."))
+}
+
+/// Creates Entra ID's error for a parameter that is not there.
+fn missing(name: &str) -> TokenError {
+    let description = format!("AADSTS900144: The request body must contain the following parameter: '{name}'.");
+    TokenError::new(400, "invalid_request", description)
+}
+
+/// Creates Entra ID's error for an API that the client has no access to.
+fn invalid_resource(resource: &str) -> TokenError {
+    let description = format!("AADSTS500011: The resource principal named {resource} was not found.");
+    TokenError::new(400, "invalid_resource", description)
 }
 
 fn text(request: &Request<Vec<u8>>, name: header::HeaderName) -> &str {

@@ -90,6 +90,7 @@ fn api_key_providers_have_tags_pages_and_a_quota() {
         account.ok("CreateApiKeyCredentialProvider", managed(&format!("p{number}"), "x"));
     }
     assert_eq!(account.code("CreateApiKeyCredentialProvider", managed("late", "x")), "ServiceQuotaExceededException");
+    account.pass(5);
     let page = account.ok("ListApiKeyCredentialProviders", json!({}));
     assert_eq!(names(&page["credentialProviders"]).len(), 20);
     let next = json!({"nextToken": page["nextToken"], "maxResults": 100});
@@ -102,6 +103,7 @@ fn a_runtime_and_a_gateway_bring_their_identities_and_take_them_along() {
     let gateway = account.create_gateway(super::gateway::gateway("tools"));
     account.pass(30);
     account.ok("CreateWorkloadIdentity", json!({"name": "own"}));
+    account.pass(5);
     let list = |account: &mut Account| {
         let list = account.ok("ListWorkloadIdentities", json!({}));
         names(&list["workloadIdentities"]).into_iter().map(str::to_owned).collect::<Vec<_>>()
@@ -119,9 +121,11 @@ fn a_runtime_and_a_gateway_bring_their_identities_and_take_them_along() {
     account.ok("DeleteAgentRuntime", json!({"agentRuntimeId": runtime}));
     assert_eq!(list(&mut account).len(), 3, "while it is being deleted");
     account.pass(20);
+    assert_eq!(account.code("GetWorkloadIdentity", json!({"name": runtime})), "ResourceNotFoundException");
+    account.pass(5);
     assert_eq!(list(&mut account), [gateway.as_str(), "own"]);
     account.ok("DeleteGateway", json!({"gatewayIdentifier": gateway}));
-    account.pass(20);
+    account.pass(25);
     assert_eq!(list(&mut account), ["own"]);
     let holdings = account.service.holdings(account.now);
     assert_eq!(holdings.into_keys().collect::<Vec<_>>(), ["workload identity own"]);
@@ -150,10 +154,37 @@ fn an_identity_of_ones_own_lives_by_its_calls() {
     for number in 0..21 {
         account.ok("CreateWorkloadIdentity", json!({"name": format!("agent-{number}")}));
     }
+    account.pass(5);
     let page = account.ok("ListWorkloadIdentities", json!({}));
     assert_eq!(names(&page["workloadIdentities"]).len(), 20);
     let next = account.ok("ListWorkloadIdentities", json!({"nextToken": page["nextToken"]}));
     assert_eq!(names(&next["workloadIdentities"]), ["agent-20"]);
+}
+
+#[test]
+fn lists_show_creates_and_deletes_late() {
+    let one = json!({"name": "one"});
+    let oauth2 = ["CreateOauth2CredentialProvider", "DeleteOauth2CredentialProvider", "ListOauth2CredentialProviders"];
+    let api_key = ["CreateApiKeyCredentialProvider", "DeleteApiKeyCredentialProvider", "ListApiKeyCredentialProviders"];
+    let identity = ["CreateWorkloadIdentity", "DeleteWorkloadIdentity", "ListWorkloadIdentities"];
+    for ([create, delete, list], member, input) in [
+        (oauth2, "credentialProviders", super::oauth2_credential_provider::provider("one")),
+        (api_key, "credentialProviders", managed("one", "x")),
+        (identity, "workloadIdentities", one.clone()),
+    ] {
+        let mut account = Account::new();
+        let listed = |account: &mut Account| names(&account.ok(list, json!({}))[member]).len();
+        account.ok(create, input);
+        assert_eq!(listed(&mut account), 0, "{list}");
+        account.pass(5);
+        assert_eq!(listed(&mut account), 1, "{list}");
+        account.ok(delete, one.clone());
+        account.pass(4);
+        assert_eq!(account.code(delete, one.clone()), "ResourceNotFoundException", "{list}");
+        assert_eq!(listed(&mut account), 1, "{list}");
+        account.pass(1);
+        assert_eq!(listed(&mut account), 0, "{list}");
+    }
 }
 
 #[test]

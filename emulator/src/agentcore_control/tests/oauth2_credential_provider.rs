@@ -188,6 +188,7 @@ fn a_name_is_taken_once_and_lists_have_pages_of_twenty() {
     assert!(error.message.ends_with("already exists"), "{}", error.message);
     account.service.answer_taken_provider_names_with(RefusedAs::Conflict);
     assert_eq!(account.code("CreateOauth2CredentialProvider", provider("p1")), "ConflictException");
+    account.pass(5);
     let page = account.ok("ListOauth2CredentialProviders", json!({}));
     assert_eq!(page["credentialProviders"].as_array().map(Vec::len), Some(20));
     assert!(page["nextToken"].is_string());
