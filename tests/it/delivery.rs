@@ -17,10 +17,10 @@ use provisioner::identity_provider_hosts::IdentityProviderHosts;
 use serde_json::{Value, json};
 
 use crate::in_progress;
-use crate::world::{CANARY, Event, World};
+use crate::world::{CANARY, Event, SECRET, World};
 
 fn event() -> Event {
-    Event::new("Create", "Custom::AgentCoreSecret", "Secret", json!({"Values": {"A": "1"}, "SecretName": "it"}))
+    SECRET.create(json!({"Values": {"A": "1"}, "SecretName": "it"}))
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]

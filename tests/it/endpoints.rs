@@ -20,7 +20,7 @@ use provisioner::identity_provider_hosts::IdentityProviderHosts;
 use serde_json::{Value, json};
 
 use crate::in_progress;
-use crate::world::{EXECUTION_ROLE, Event, IMAGE, World};
+use crate::world::{EXECUTION_ROLE, Event, IMAGE, PROBE, RUNTIME, SECRET, World};
 
 /// A connector that records every host, reaches the response bucket, knows the stack, and resolves no other name.
 #[derive(Clone, Debug)]
@@ -84,14 +84,12 @@ fn context(world: &World, variables: &[(&str, &str)]) -> (Context, Hosts) {
 
 /// Returns the event that calls each service first, with the service's name in hosts and in variables.
 fn events() -> [(&'static str, &'static str, Event); 3] {
-    let new =
-        |kind: &str, properties: Value| Event::new("Create", &format!("Custom::AgentCore{kind}"), kind, properties);
     let runtime = json!({"AgentRuntimeName": "mcp", "ContainerUri": IMAGE, "RoleArn": EXECUTION_ROLE});
     let endpoint = "https://bedrock-agentcore.us-east-1.amazonaws.com/runtimes/mcp-AbCdEf1234/invocations?accountId=1";
     [
-        ("secretsmanager", "SECRETS_MANAGER", new("Secret", json!({"Values": {"A": "1"}}))),
-        ("bedrock-agentcore-control", "BEDROCK_AGENTCORE_CONTROL", new("Runtime", runtime)),
-        ("bedrock-agentcore", "BEDROCK_AGENTCORE", new("McpProbe", json!({"Endpoint": endpoint}))),
+        ("secretsmanager", "SECRETS_MANAGER", SECRET.create(json!({"Values": {"A": "1"}}))),
+        ("bedrock-agentcore-control", "BEDROCK_AGENTCORE_CONTROL", RUNTIME.create(runtime)),
+        ("bedrock-agentcore", "BEDROCK_AGENTCORE", PROBE.create(json!({"Endpoint": endpoint}))),
     ]
 }
 

@@ -8,7 +8,7 @@ use emulator::settings::Settings;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
-use super::{Stage, Subject, deliver, invented_id};
+use super::{Stage, Subject, deliver};
 
 /// The reason that a service gives for a failed operation.
 const WHY: &str = "the key policy has no such principal";
@@ -259,7 +259,7 @@ pub(super) async fn a_create_that_never_ends_is_answered_before_cloudformation_g
     let properties = stage.subject.properties();
     stage.world.fault(S::OPERATIONS[0], 1, 1, FaultEffect::Stuck);
     let started = Instant::now();
-    let answer = deliver(&mut stage.world, Stage::<S>::event("Create", &properties), None).await;
+    let answer = deliver(&mut stage.world, S::RESOURCE.create(properties), None).await;
     assert!(answer.failure().contains("the last status was CREATING"), "{}", answer.reason());
     // The cleanup must find it.
     stage.expect_only(&[&answer.physical_id()]);
@@ -270,7 +270,8 @@ pub(super) async fn a_cancelled_create_leaves_nothing<S: Subject>() {
     for (transition, pause) in [(5, 0), (5, 2), (60, 0), (60, 20)] {
         let mut stage = Stage::<S>::slow(Duration::from_secs(transition)).await;
         let properties = stage.subject.properties();
-        let (creation, deletion) = (stage.creation(&properties), stage.deletion(&invented_id::<S>(), &properties));
+        let (creation, deletion) =
+            (stage.creation(&properties), stage.deletion(&S::RESOURCE.invented_id(), &properties));
         let [_, deleted] = stage.world.deliver_both(&creation, Duration::from_secs(pause), &deletion).await;
         deleted.success();
         stage.expect_nothing_new();
@@ -279,7 +280,7 @@ pub(super) async fn a_cancelled_create_leaves_nothing<S: Subject>() {
     let mut stage = Stage::<S>::new().await;
     let properties = stage.subject.properties();
     stage.world.fault(S::OPERATIONS[0], 1, 20, FaultEffect::Throttled);
-    let (creation, deletion) = (stage.creation(&properties), stage.deletion(&invented_id::<S>(), &properties));
+    let (creation, deletion) = (stage.creation(&properties), stage.deletion(&S::RESOURCE.invented_id(), &properties));
     let [_, deleted] = stage.world.deliver_both(&creation, Duration::ZERO, &deletion).await;
     deleted.success();
     stage.expect_nothing_new();

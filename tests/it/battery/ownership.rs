@@ -9,7 +9,7 @@ use serde_json::Value;
 use std::time::Duration;
 use tokio::time::timeout;
 
-use super::{Disowned, Stage, Subject, invented_id};
+use super::{Disowned, Stage, Subject};
 
 /// A resource that is not the function's, as it was when that began.
 struct Foreign {
@@ -78,7 +78,7 @@ async fn create_is_refused<S: Subject>(stage: &mut Stage<S>, foreign: &Foreign) 
     foreign.check(stage, &answer);
     assert!(answer.reason().contains(S::NAME), "{}", answer.reason());
     assert!(answer.physical_id().starts_with("pending:"), "{}", answer.physical_id());
-    for id in [answer.physical_id(), invented_id::<S>()] {
+    for id in [answer.physical_id(), S::RESOURCE.invented_id()] {
         stage.delete(&id, &named).await.success();
         foreign.check_untouched(stage);
     }

@@ -9,6 +9,7 @@ use emulator::stacks::StackStatus;
 use serde_json::json;
 
 use super::{GATEWAY_ROLE, NAME, Scene, put_gateway_policy, status};
+use crate::world::TARGET;
 
 const WHY: &str = "Failed to connect and fetch tools from the provided MCP target server. Error - no answer";
 
@@ -127,7 +128,7 @@ async fn a_cancelled_create_that_retries_leaves_nothing() {
         scene.world.fault("CreateGatewayTarget", 1, failures, FaultEffect::BecomesFailed(WHY.to_owned()));
         let event = scene.create(json!({}));
         let event = scene.world.address(event);
-        let gone = scene.delete("mcp-Target-1ABCDEFGHIJK");
+        let gone = scene.delete(&TARGET.invented_id());
         let gone = scene.world.address(gone);
         let (created, deleted) = tokio::join!(scene.world.invoke(event.payload()), async {
             tokio::time::sleep(Duration::from_secs(wait)).await;

@@ -7,7 +7,8 @@ use emulator::faults::FaultEffect;
 use emulator::settings::Settings;
 use serde_json::json;
 
-use super::{create, delete, idp, names, properties, update, with_idp};
+use super::{idp, names, properties, with_idp};
+use crate::world::PROVIDER;
 
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn a_failure_is_told_although_gets_are_late() {
@@ -17,16 +18,16 @@ async fn a_failure_is_told_although_gets_are_late() {
         ..Settings::default()
     };
     let mut world = with_idp(settings, idp());
-    let name = world.send(create(properties())).await.success().physical_id();
+    let name = world.send(PROVIDER.create(properties())).await.success().physical_id();
     world.fault("UpdateOauth2CredentialProvider", 1, 1, FaultEffect::BecomesFailed("no such vault".to_owned()));
     let mut new = properties();
     new["Tags"] = json!({"team": "two"});
-    let failed = world.send(update(&name, new.clone(), properties())).await;
+    let failed = world.send(PROVIDER.update(&name, new.clone(), properties())).await;
     assert!(failed.failure().contains("UPDATE_FAILED: no such vault"), "{}", failed.reason());
-    world.send(update(&name, properties(), new)).await.success();
+    world.send(PROVIDER.update(&name, properties(), new)).await.success();
     world.fault("DeleteOauth2CredentialProvider", 1, 1, FaultEffect::BecomesFailed("no such key".to_owned()));
-    let failed = world.send(delete(&name, properties())).await;
+    let failed = world.send(PROVIDER.delete(&name, properties())).await;
     assert!(failed.failure().contains("DELETE_FAILED: no such key"), "{}", failed.reason());
-    world.send(delete(&name, properties())).await.success();
+    world.send(PROVIDER.delete(&name, properties())).await.success();
     assert!(names(&world).is_empty());
 }

@@ -3,9 +3,9 @@ use std::time::Duration;
 use emulator::settings::Settings;
 use serde_json::{Value, json};
 
-use super::{Disowned, Subject, with};
+use super::{Disowned, Subject};
 use crate::probe::runtime;
-use crate::world::World;
+use crate::world::{LogicalResource, PROBE, World, merged};
 
 const NOTHING: &str = "a probe creates nothing in the account";
 const NO_OPERATION: &str = "a probe starts no operation that could go on after a call";
@@ -17,7 +17,7 @@ pub(in crate::battery) struct ProbeSubject {
 }
 
 impl Subject for ProbeSubject {
-    const TYPE: &'static str = "Custom::AgentCoreMcpProbe";
+    const RESOURCE: LogicalResource = PROBE;
     const OPERATIONS: [&'static str; 3] = ["InvokeAgentRuntime"; 3];
     const FAILED: [&'static str; 3] = [""; 3];
     const NAME: &'static str = "";
@@ -61,7 +61,7 @@ impl Subject for ProbeSubject {
     }
 
     fn changed(&self) -> Vec<Value> {
-        vec![with(&self.properties(), json!({"ExpectedTools": "tool_001,tool_002"}))]
+        vec![merged(self.properties(), json!({"ExpectedTools": "tool_001,tool_002"}))]
     }
 
     fn replaced(&self) -> Option<Value> {
