@@ -99,12 +99,32 @@ async fn several_clients_with_a_custom_claim_are_refused_with_the_evidence() {
     assert!(names(&world).is_empty());
 }
 
+/// Sends Creates of gateways that these IdPs' tokens would not open, with these rules and credentials and for these
+/// reasons. They must be refused before any call.
+async fn refused(cases: Vec<(Provider, Value, Value, &str)>) {
+    for (provider, rules, credentials, expected) in cases {
+        let mut world = World::new();
+        let discovery_url = provider.discovery_url();
+        let entra_v1 = provider.issuer == ENTRA_V1;
+        let issuer = provider.issuer.clone();
+        add_provider(&world, provider);
+        let properties = if entra_v1 {
+            with(json!({"AuthorizerType": "CUSTOM_JWT", "DiscoveryUrl": discovery_url}))
+        } else {
+            jwt(&issuer, json!({}))
+        };
+        let answer = world.send(GATEWAY.create(merged(merged(properties, rules), client(credentials)))).await;
+        assert!(answer.failure().contains(expected), "{expected}: {}", answer.reason());
+        assert_eq!(world.calls_since(0), [""; 0], "{expected}");
+    }
+}
+
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn an_authorizer_that_admits_nobody_is_refused_before_anything_is_created() {
+async fn an_authorizer_that_admits_nobody_is_refused_with_advice_for_its_idp() {
     let app = json!({"AllowedClients": "app"});
     let audience = json!({"AllowedAudience": "https://mcp.example.com"});
     let none = || json!({});
-    let cases = [
+    refused(vec![
         (provider(ClaimStyle::Auth0, AUTH0), audience.clone(), none(), "with Auth0 by setting `audience`"),
         (
             provider(ClaimStyle::Auth0, AUTH0).with_fault(ProviderFault::TokenError {
@@ -138,6 +158,16 @@ async fn an_authorizer_that_admits_nobody_is_refused_before_anything_is_created(
             "set the gateway's `ClientClaimName` to cid",
         ),
         (provider(ClaimStyle::Okta, OKTA), app.clone(), none(), "Okta: a scope of the authorization server"),
+    ])
+    .await;
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn an_authorizer_that_admits_nobody_is_refused_before_anything_is_created() {
+    let app = json!({"AllowedClients": "app"});
+    let audience = json!({"AllowedAudience": "https://mcp.example.com"});
+    let none = || json!({});
+    refused(vec![
         (
             provider(ClaimStyle::Keycloak, KEYCLOAK)
                 .with_fault(ProviderFault::DiscoveryIssuer("https://keycloak.internal/realms/mcp".to_owned())),
@@ -184,22 +214,8 @@ async fn an_authorizer_that_admits_nobody_is_refused_before_anything_is_created(
             "the token's `client_id` is \"app\" and the gateway's `AllowedClients` is \"other\"",
         ),
         (provider(ClaimStyle::Cognito, COGNITO), audience, none(), "the token has no `aud` claim"),
-    ];
-    for (provider, rules, credentials, expected) in cases {
-        let mut world = World::new();
-        let discovery_url = provider.discovery_url();
-        let entra_v1 = provider.issuer == ENTRA_V1;
-        let issuer = provider.issuer.clone();
-        add_provider(&world, provider);
-        let properties = if entra_v1 {
-            with(json!({"AuthorizerType": "CUSTOM_JWT", "DiscoveryUrl": discovery_url}))
-        } else {
-            jwt(&issuer, json!({}))
-        };
-        let answer = world.send(GATEWAY.create(merged(merged(properties, rules), client(credentials)))).await;
-        assert!(answer.failure().contains(expected), "{expected}: {}", answer.reason());
-        assert_eq!(world.calls_since(0), [""; 0], "{expected}");
-    }
+    ])
+    .await;
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]

@@ -89,7 +89,6 @@ async fn bad_properties_are_refused_before_any_call() {
 async fn bad_credentials_are_refused_before_any_call() {
     let oauth =
         |changes: Value| merged(json!({"OutboundAuth": "OAUTH", "CredentialProviderArn": PROVIDER_ARN}), changes);
-    let key = |changes: Value| merged(json!({"OutboundAuth": "API_KEY", "CredentialProviderArn": KEY_ARN}), changes);
     let cases = [
         (json!({"OutboundAuth": "JWT"}), "use one of GATEWAY_IAM_ROLE, OAUTH, API_KEY, NONE"),
         (json!({"OutboundAuth": "OAUTH"}), "`CredentialProviderArn` is missing; `OutboundAuth` OAUTH needs an OAuth2"),
@@ -117,16 +116,31 @@ async fn bad_credentials_are_refused_before_any_call() {
             oauth(json!({"ApiKeyParameterName": "k"})),
             "`ApiKeyParameterName` has no effect when `OutboundAuth` is OAUTH",
         ),
-        (key(json!({"Scopes": "a"})), "`Scopes` has no effect when `OutboundAuth` is API_KEY; set it to OAUTH"),
-        (key(json!({"CredentialProviderArn": PROVIDER_ARN})), "give the ARN of an API key credential provider"),
         (oauth(json!({"CredentialProviderArn": KEY_ARN})), "give the ARN of an OAuth2 credential provider"),
-        (
-            key(json!({"CredentialProviderArn": KEY_ARN.replace("us-east-1", "eu-west-1")})),
-            "give a provider of account 111122223333 in us-east-1, as the gateway's",
-        ),
         (
             oauth(json!({"CredentialProviderArn": PROVIDER_ARN.replace("111122223333", "444455556666")})),
             "give a provider of account 111122223333 in us-east-1",
+        ),
+        (json!({"IamService": "execute api"}), "`IamService` is \"execute api\""),
+        (json!({"IamRegion": "us_east_1"}), "`IamRegion` is \"us_east_1\""),
+        (
+            json!({"Endpoint": RUNTIME_URL, "IamService": "lambda"}),
+            "`Endpoint` takes signatures for bedrock-agentcore only",
+        ),
+        (json!({"Endpoint": RUNTIME_URL, "IamRegion": "eu-west-1"}), "`Endpoint` takes signatures for us-east-1 only"),
+    ];
+    refused_before_any_call(TARGET, properties(), &cases).await;
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn bad_api_keys_are_refused_before_any_call() {
+    let key = |changes: Value| merged(json!({"OutboundAuth": "API_KEY", "CredentialProviderArn": KEY_ARN}), changes);
+    let cases = [
+        (key(json!({"Scopes": "a"})), "`Scopes` has no effect when `OutboundAuth` is API_KEY; set it to OAUTH"),
+        (key(json!({"CredentialProviderArn": PROVIDER_ARN})), "give the ARN of an API key credential provider"),
+        (
+            key(json!({"CredentialProviderArn": KEY_ARN.replace("us-east-1", "eu-west-1")})),
+            "give a provider of account 111122223333 in us-east-1, as the gateway's",
         ),
         (key(json!({"ApiKeyLocation": "COOKIE"})), "use one of HEADER, QUERY_PARAMETER"),
         (key(json!({"ApiKeyLocation": "QUERY_PARAMETER"})), "`ApiKeyParameterName` is missing; `ApiKeyLocation`"),
@@ -152,13 +166,6 @@ async fn bad_credentials_are_refused_before_any_call() {
             key(json!({"ApiKeyParameterName": "X-Api-Key", "AllowedRequestHeaders": "x-api-key"})),
             "`AllowedRequestHeaders` lists X-Api-Key, in which the gateway sends the API key",
         ),
-        (json!({"IamService": "execute api"}), "`IamService` is \"execute api\""),
-        (json!({"IamRegion": "us_east_1"}), "`IamRegion` is \"us_east_1\""),
-        (
-            json!({"Endpoint": RUNTIME_URL, "IamService": "lambda"}),
-            "`Endpoint` takes signatures for bedrock-agentcore only",
-        ),
-        (json!({"Endpoint": RUNTIME_URL, "IamRegion": "eu-west-1"}), "`Endpoint` takes signatures for us-east-1 only"),
     ];
     refused_before_any_call(TARGET, properties(), &cases).await;
 }
