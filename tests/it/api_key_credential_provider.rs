@@ -1,4 +1,4 @@
-//! The battery of `Custom::AgentCoreApiKeyCredentialProvider`.
+//! `Custom::AgentCoreApiKeyCredentialProvider`, in addition to the battery.
 
 use emulator::agentcore_control::{ApiKeyProvider, ProviderSecret};
 use emulator::aws::ServiceId;

@@ -19,7 +19,7 @@ use provisioner::http::Connectors;
 use provisioner::identity_provider_hosts::IdentityProviderHosts;
 use serde_json::{Value, json};
 
-use crate::in_progress;
+use crate::stack_in_progress;
 use crate::world::{EXECUTION_ROLE, Event, IMAGE, PROBE, RUNTIME, SECRET, World};
 
 /// A connector that records every host, reaches the response bucket, knows the stack, and resolves no other name.
@@ -42,7 +42,7 @@ impl HttpConnector for Hosts {
         if origin.contains("cloudformation-custom-resource-response") {
             return self.bucket.call(request);
         }
-        if let Some(answer) = in_progress::answer(&request) {
+        if let Some(answer) = stack_in_progress::answer(&request) {
             return answer;
         }
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).insert(origin);

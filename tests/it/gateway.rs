@@ -1,4 +1,4 @@
-//! The battery of `Custom::AgentCoreGateway`.
+//! `Custom::AgentCoreGateway`, in addition to the battery.
 
 mod deletion;
 mod guards;

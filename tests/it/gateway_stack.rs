@@ -565,7 +565,7 @@ async fn the_policies_fit_with_the_longest_parameters() {
     }
 }
 
-crate::matrix::repeat_on_v2! {
+crate::platform::repeat_on_v2! {
     "gateway_stack.rs":
     every_topology_deploys_updates_its_authorizer_and_deletes
     a_locked_runtime_answers_its_gateway_and_nobody_else_until_an_update_unlocks_it

@@ -1,4 +1,4 @@
-//! The battery of `Custom::AgentCoreGatewayTarget`, on a gateway that somebody else created.
+//! `Custom::AgentCoreGatewayTarget` on a gateway that somebody else created, in addition to the battery.
 
 mod faults;
 mod late_gets;

@@ -1,4 +1,4 @@
-//! The battery of `Custom::AgentCoreRuntime`.
+//! `Custom::AgentCoreRuntime`, in addition to the battery.
 
 mod late_gets;
 mod log_group;
@@ -347,7 +347,7 @@ async fn bad_properties_are_refused_before_any_call() {
     refused_before_any_call(RUNTIME, properties(), &cases).await;
 }
 
-crate::matrix::repeat_on_v2! {
+crate::platform::repeat_on_v2! {
     "runtime.rs":
     create_answers_when_ready_and_with_true_attributes
     every_property_reaches_the_runtime

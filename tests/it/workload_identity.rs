@@ -1,4 +1,4 @@
-//! The battery of `Custom::AgentCoreWorkloadIdentity`.
+//! `Custom::AgentCoreWorkloadIdentity`, in addition to the battery.
 
 use std::time::Duration;
 

@@ -16,7 +16,7 @@ use provisioner::aws::ROLE_ARN_VARIABLE;
 use serde_json::{Value, json};
 use tracing::subscriber::DefaultGuard;
 
-use crate::matrix;
+use crate::platform;
 
 pub(crate) use harness::{
     API_KEY, Answer, Event, GATEWAY, IDENTITY, LogicalResource, PROBE, PROVIDER, RUNTIME, SECRET, STACK_ID, TARGET,
@@ -81,7 +81,7 @@ impl World {
         let log = Log::default();
         let subscriber = tracing_subscriber::fmt().json().with_writer(log.clone()).finish();
         let guard = tracing::subscriber::set_default(subscriber);
-        let aws = Aws::new(matrix::settings(settings));
+        let aws = Aws::new(platform::settings(settings));
         put_role(&aws, EXECUTION_ROLE, "bedrock-agentcore.amazonaws.com");
         put_role(&aws, FUNCTION_ROLE, "lambda.amazonaws.com");
         let mut front = Front::new(aws, FUNCTION_ROLE);

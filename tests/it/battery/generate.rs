@@ -96,7 +96,7 @@ macro_rules! tests_on_v2 {
     ($subject:ident: $($file:ident::$case:ident)+) => {
         $(#[test]
         fn $case() {
-            crate::matrix::on_v2(super::$case);
+            crate::platform::on_v2(super::$case);
         })+
     };
 }

@@ -20,7 +20,7 @@ use provisioner::http::Connectors;
 use provisioner::identity_provider_hosts::IdentityProviderHosts;
 use serde_json::{Value, json};
 
-use crate::in_progress;
+use crate::stack_in_progress;
 use crate::world::{PROBE, World, merged};
 
 const HOST: &str = "https://bedrock-agentcore.us-east-1.amazonaws.com/";
@@ -171,7 +171,7 @@ impl fmt::Debug for Server {
 
 impl HttpConnector for Server {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        if let Some(answer) = in_progress::answer(&request) {
+        if let Some(answer) = stack_in_progress::answer(&request) {
             return answer;
         }
         if !request.uri().starts_with(HOST) {

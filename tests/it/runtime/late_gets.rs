@@ -58,7 +58,7 @@ async fn an_update_that_never_shows_is_a_failure() {
     assert!(updated.failure().contains(&sentence), "{}", updated.reason());
 }
 
-crate::matrix::repeat_on_v2! {
+crate::platform::repeat_on_v2! {
     "late_gets.rs":
     an_update_of_anything_is_answered_with_its_own_version
     an_update_that_fails_is_not_answered_by_what_was_before

@@ -132,7 +132,7 @@ async fn a_retention_and_a_key_of_somebody_else_are_not_replaced() {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn what_a_container_prints_after_its_runtime_goes_with_it() {
+async fn a_log_group_that_the_last_line_of_a_container_creates_again_is_deleted() {
     let mut world = World::new();
     let kept = with(json!({"LogRetentionInDays": 7, "LogGroupDeletion": "Delete"}));
     let id = world.send(RUNTIME.create(kept.clone())).await.success().physical_id();
@@ -223,13 +223,13 @@ async fn bad_values_get_a_sentence() {
     assert!(world.calls_since(0).is_empty());
 }
 
-crate::matrix::repeat_on_v2! {
+crate::platform::repeat_on_v2! {
     "log_group.rs":
     the_group_is_created_kept_and_deleted_with_the_runtime
     a_group_that_agentcore_created_is_adopted_and_stays_without_the_property
     a_property_that_goes_takes_its_own_value_with_it_and_no_other
     a_retention_and_a_key_of_somebody_else_are_not_replaced
-    what_a_container_prints_after_its_runtime_goes_with_it
+    a_log_group_that_the_last_line_of_a_container_creates_again_is_deleted
     a_group_without_our_tags_is_not_deleted
     a_delete_by_name_and_a_rollback_of_a_rename_delete_the_group
     every_call_about_the_group_may_fail_once

@@ -22,7 +22,7 @@ fn on_v2(changes: Value) -> Value {
 
 /// Creates an account whose new runtimes get this platform.
 fn world(platform_version: PlatformVersion) -> World {
-    crate::matrix::on(platform_version, || World::with_settings(Settings::default()))
+    crate::platform::on(platform_version, || World::with_settings(Settings::default()))
 }
 
 fn platform(world: &World, id: &str) -> &'static str {
@@ -96,7 +96,7 @@ async fn a_container_that_never_becomes_healthy_fails_the_create_with_its_last_w
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn an_environment_that_the_runtime_has_is_not_refused() {
     let settings = Settings { environment_surplus: 500, ..Settings::default() };
-    let mut world = crate::matrix::on(PlatformVersion::V2, || World::with_settings(settings));
+    let mut world = crate::platform::on(PlatformVersion::V2, || World::with_settings(settings));
     // Without `PlatformVersion` the limit of V1 is checked, and the service chooses V2.
     let large = |changes: Value| merged(with(json!({"EnvironmentVariables": {"LARGE": "x".repeat(2600)}})), changes);
     let created = world.send(RUNTIME.create(large(json!({})))).await.success();

@@ -262,7 +262,7 @@ async fn callers_with_tokens_have_no_name_in_a_policy() {
     world.send(RUNTIME.create(policy(&[admits]))).await.success();
 }
 
-crate::matrix::repeat_on_v2! {
+crate::platform::repeat_on_v2! {
     "resource_policy.rs":
     allowed_callers_are_let_in_and_nobody_else_until_an_update_undoes_it
     a_policy_of_ones_own_gets_the_arns_and_follows_its_property

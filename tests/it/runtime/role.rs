@@ -24,7 +24,7 @@ async fn a_role_that_never_becomes_usable_is_named() {
     assert!(world.aws.clock().elapsed() < Duration::from_mins(4));
 }
 
-crate::matrix::repeat_on_v2! {
+crate::platform::repeat_on_v2! {
     "role.rs":
     a_new_role_is_waited_for
     a_role_that_never_becomes_usable_is_named

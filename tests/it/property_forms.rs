@@ -1,4 +1,4 @@
-//! One value in every form in which a template or a parameter can give it: lists, and white space around texts.
+//! One property in every form in which a template or a parameter can give it: lists, and white space around texts.
 
 use emulator::identity_provider::{ClaimStyle, Client, Provider};
 use serde_json::{Map, Value, json};
