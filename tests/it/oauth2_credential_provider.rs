@@ -1,4 +1,4 @@
-//! The battery of `Custom::AgentCoreOAuth2CredentialProvider`.
+//! `Custom::AgentCoreOAuth2CredentialProvider`, in addition to the battery.
 
 use std::time::Duration;
 
@@ -11,8 +11,6 @@ use serde_json::{Value, json};
 
 use crate::world::{CANARY, PROVIDER, STACK_ID, World, canary, merged};
 
-/// Faults at every call.
-mod faults;
 /// The IdP before anything is created: its discovery document, its ways to authenticate a client, and the client's secret.
 mod idp;
 /// Ownership: deliveries repeated, replies lost, strangers, and tags that are not listed.
@@ -254,7 +252,7 @@ async fn an_external_secret_is_referred_to_by_its_arn() {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn a_failed_create_carries_the_services_reason_and_the_name_and_is_cleaned_up() {
+async fn a_failed_create_delivered_again_is_answered_with_the_same_failure() {
     let settings = Settings { provider_transition: Duration::from_secs(2), ..Settings::default() };
     let mut world = with_idp(settings, idp());
     world.fault("CreateOauth2CredentialProvider", 1, 1, FaultEffect::BecomesFailed("no key".to_owned()));

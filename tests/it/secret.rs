@@ -1,4 +1,4 @@
-//! The battery of `Custom::AgentCoreSecret`.
+//! `Custom::AgentCoreSecret`, in addition to the battery.
 
 /// Secrets that are created under the name of a former one of ours.
 mod former_life;
@@ -122,19 +122,6 @@ async fn delete_schedules_the_deletion_and_may_be_repeated() {
     let deletion = deletion.expect("scheduled");
     assert_eq!(deletion.date.duration_since(deletion.requested).ok(), Some(Duration::from_hours(7 * 24)));
     world.send(SECRET.delete(&created.physical_id(), properties)).await.success();
-}
-
-#[tokio::test(flavor = "local", start_paused = true)]
-async fn delete_without_recovery_waits_until_the_secret_is_gone() {
-    let mut world =
-        World::with_settings(Settings { secret_force_deletion: Duration::from_secs(20), ..Settings::default() });
-    let mut properties = properties(json!({"A": "1"}));
-    properties["RecoveryWindowInDays"] = json!("0");
-    let created = world.send(SECRET.create(properties.clone())).await.success();
-    world.send(SECRET.delete(&created.physical_id(), properties.clone())).await.success();
-    assert!(world.aws.clock().elapsed() >= Duration::from_secs(20));
-    world.send(SECRET.create(properties)).await.success();
-    assert!(world.has_secret(NAME));
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
@@ -322,19 +309,6 @@ async fn a_value_that_is_no_longer_a_json_object_is_not_overwritten() {
     assert!(answer.failure().contains("whose current value is not JSON"), "{}", answer.reason());
     assert_eq!(answer.physical_id(), created.physical_id());
     assert_eq!(world.secret_text(NAME).as_deref(), Some("cAnArY-"));
-}
-
-#[tokio::test(flavor = "local", start_paused = true)]
-async fn the_same_create_delivered_twice_creates_one_secret_and_one_version() {
-    let mut world = World::new();
-    let mut properties = properties(json!({"A": canary("a")}));
-    properties["GeneratedKeys"] = json!(["KEY"]);
-    let event = world.address(SECRET.create(properties));
-    let first = world.deliver(&event).await.expect("answered").success();
-    let second = world.deliver(&event).await.expect("answered").success();
-    assert_eq!(first.physical_id(), second.physical_id());
-    assert_eq!(first.attribute("VersionId"), second.attribute("VersionId"));
-    assert_eq!(world.aws.with(|world| world.secrets.secret(NAME).map(|secret| secret.versions.len())), Some(1));
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]

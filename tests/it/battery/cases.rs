@@ -201,6 +201,7 @@ pub(super) async fn a_create_whose_replies_are_all_lost_is_cleaned_up<S: Subject
     stage.world.fault(S::OPERATIONS[0], 1, u64::MAX, FaultEffect::ReplyLostAfter);
     let answer = stage.create(&properties).await;
     assert!(answer.failure().contains(S::LOST), "{}", answer.reason());
+    stage.expect_only(&[&answer.physical_id()]);
     stage.delete(&answer.physical_id(), &properties).await.success();
     stage.expect_nothing_new();
 }

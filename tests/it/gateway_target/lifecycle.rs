@@ -131,17 +131,6 @@ async fn update_replaces_everything_in_place_and_clears_dropped_properties() {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn an_update_to_equal_properties_changes_nothing() {
-    let mut scene = Scene::new().await;
-    let changes = json!({"AllowedRequestHeaders": "X-Api-Key", "Description": "same", "SynchronizeOn": "1"});
-    let created = scene.target(changes.clone()).await;
-    let before = scene.world.call_count();
-    let update = scene.update(&created.physical_id(), changes.clone(), changes);
-    scene.world.send(update).await.success();
-    assert_eq!(scene.world.calls_since(before), ["GetGateway", "GetGatewayTarget"]);
-}
-
-#[tokio::test(flavor = "local", start_paused = true)]
 async fn a_new_value_of_synchronize_on_lists_the_tools_again_once() {
     let mut scene = Scene::new().await;
     let created = scene.target(json!({"SynchronizeOn": "1"})).await;

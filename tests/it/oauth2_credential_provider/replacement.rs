@@ -31,23 +31,6 @@ async fn a_rename_replaces_and_the_cleanup_deletes_the_old_one() {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn the_rollback_of_a_rename_leaves_one_provider() {
-    for answered in [true, false] {
-        let mut world = world();
-        let (old, new) = (named(json!({})), with(json!({"Name": "renamed"})));
-        let created = world.send(PROVIDER.create(old.clone())).await.success();
-        let renamed = world.send(PROVIDER.update(&created.physical_id(), new.clone(), old.clone())).await.success();
-        let current = if answered { renamed.physical_id() } else { created.physical_id() };
-        let back = world.send(PROVIDER.update(&current, old.clone(), new.clone())).await.success();
-        assert_eq!(back.physical_id(), created.physical_id());
-        if answered {
-            world.send(PROVIDER.delete(&renamed.physical_id(), new)).await.success();
-        }
-        assert_eq!(names(&world), [NAME]);
-    }
-}
-
-#[tokio::test(flavor = "local", start_paused = true)]
 async fn another_vendor_or_source_replaces_a_generated_name_and_the_rollback_returns_to_the_first() {
     let vendor = with(json!({"Vendor": "GoogleOauth2", "Issuer": ""}));
     for new in [vendor, stored("EXTERNAL")] {

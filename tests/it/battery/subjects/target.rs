@@ -42,7 +42,7 @@ impl Subject for TargetSubject {
 
     fn properties(&self) -> Value {
         json!({"GatewayIdentifier": self.gateway_id, "TargetName": Self::NAME, "Endpoint": self.endpoint,
-               "AllowedRequestHeaders": "X-Api-Key"})
+               "AllowedRequestHeaders": "X-Api-Key", "SynchronizeOn": "1"})
     }
 
     fn changed(&self) -> Vec<Value> {
