@@ -54,6 +54,8 @@ pub(crate) trait Subject: Sized {
     const CREATES: bool = true;
     /// The properties without which there is no resource.
     const REQUIRED: &'static [&'static str];
+    /// The properties that take any JSON object.
+    const OBJECTS: &'static [&'static str] = &[];
     /// The names of the cases that do not apply to the type, each with the reason.
     const EXCEPTIONS: &'static [(&'static str, &'static str)] = &[];
     /// The kinds of worlds in which the resource lives through faults: see [`Self::prepare`].

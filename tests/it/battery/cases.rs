@@ -5,10 +5,12 @@ use std::time::Duration;
 use emulator::agentcore_control::{Mismatch, RefusedAs};
 use emulator::faults::FaultEffect;
 use emulator::settings::Settings;
+use emulator::stacks::StackStatus;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
 use super::{Stage, Subject, deliver};
+use crate::world::merged;
 
 /// The reason that a service gives for a failed operation.
 const WHY: &str = "the key policy has no such principal";
@@ -88,6 +90,7 @@ pub(super) async fn the_rollback_of_a_replacement_finds_the_old_resource_by_eith
         let first = stage.create(&old).await.success().physical_id();
         let shape = stage.shape(&first);
         let second = stage.update(&first, &new, &old).await.success().physical_id();
+        stage.world.stack_status(StackStatus::UpdateRollbackInProgress);
         // If the answer did not arrive, CloudFormation never deletes the replacement.
         let known = if answered { &second } else { &first };
         assert_eq!(stage.update(known, &old, &new).await.success().physical_id(), first, "answered: {answered}");
@@ -106,6 +109,7 @@ pub(super) async fn a_rollback_restores_the_old_properties<S: Subject>() {
     let shape = stage.shape(&id);
     stage.update(&id, &new, &old).await.success();
     assert_ne!(stage.shape(&id), shape);
+    stage.world.stack_status(StackStatus::UpdateRollbackInProgress);
     assert_eq!(stage.update(&id, &old, &new).await.success().physical_id(), id);
     assert_eq!(stage.shape(&id), shape);
 }
@@ -326,6 +330,7 @@ pub(super) async fn a_failed_update_keeps_the_id_and_is_rolled_back<S: Subject>(
         assert!(answer.failure().contains(&format!("{}: {WHY}", S::FAILED[1])), "{get_lag:?}: {}", answer.reason());
         assert_eq!(answer.physical_id(), id);
         stage.world.aws.faults().clear();
+        stage.world.stack_status(StackStatus::UpdateRollbackInProgress);
         assert_eq!(stage.update(&id, &old, &new).await.success().physical_id(), id);
         assert!(stage.subject.is_ready(&stage.world, &id), "{get_lag:?}");
         assert_eq!(stage.shape(&id), shape, "{get_lag:?}");
@@ -408,11 +413,17 @@ pub(super) async fn a_missing_property_is_refused_before_any_call<S: Subject>() 
     }
 }
 
+/// The names come from the refusal of an unknown property, which lists those that the type declares.
 pub(super) async fn a_property_of_the_wrong_type_is_refused_before_any_call<S: Subject>() {
     let mut stage = Stage::<S>::new().await;
     let properties = stage.subject.properties();
-    for name in properties.as_object().expect("a map").keys() {
-        for wrong in [json!([["a"], {"b": "c"}]), json!({"a": {"b": ["c"]}})] {
+    let unknown = stage.create(&merged(properties.clone(), json!({"?": "?"}))).await;
+    let (_, names) = unknown.failure().split_once("known properties: ").expect("a list");
+    let given = properties.as_object().expect("a map").keys();
+    assert!(given.into_iter().all(|name| names.split(", ").any(|known| known == name)), "{names}");
+    for name in names.split(", ") {
+        let object = (!S::OBJECTS.contains(&name)).then(|| json!({"a": {"b": ["c"]}}));
+        for wrong in object.into_iter().chain([json!([["a"], {"b": "c"}])]) {
             let mut mistyped = properties.clone();
             mistyped[name] = wrong;
             refused(&mut stage, &mistyped, &format!("`{name}")).await;

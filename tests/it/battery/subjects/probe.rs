@@ -22,6 +22,7 @@ impl Subject for ProbeSubject {
     const FAILED: [&'static str; 3] = [""; 3];
     const NAME: &'static str = "";
     const REQUIRED: &'static [&'static str] = &["Endpoint"];
+    const OBJECTS: &'static [&'static str] = &["CallArguments"];
     const EXCEPTIONS: &'static [(&'static str, &'static str)] = &[
         ("a_replacement_stands_until_the_cleanup_deletes_the_old_resource", NO_REPLACEMENT),
         ("the_rollback_of_a_replacement_finds_the_old_resource_by_either_id", NO_REPLACEMENT),
