@@ -64,7 +64,9 @@ impl Subject for GatewaySubject {
             "protocolType",
             "protocolConfiguration",
             "exceptionLevel",
+            "interceptorConfigurations",
             "kmsKeyArn",
+            "policyEngineConfiguration",
         ];
         look(world, id, |gateway| {
             let members: serde_json::Map<_, _> =
