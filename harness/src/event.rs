@@ -1,5 +1,7 @@
 //! Events for the function, and its answers.
 
+use std::fmt;
+
 use serde_json::{Map, Value, json};
 
 /// The stack of every event that does not name another one.
@@ -8,6 +10,89 @@ pub const STACK_ID: &str =
 
 /// The function that every event is for.
 pub const FUNCTION_ARN: &str = "arn:aws:lambda:us-east-1:111122223333:function:provisioner";
+
+/// A resource of the tests' template.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LogicalResource {
+    /// Its `Type`.
+    pub resource_type: &'static str,
+    /// Its logical id.
+    pub logical_id: &'static str,
+}
+
+/// A secret.
+pub const SECRET: LogicalResource = LogicalResource::new("Custom::AgentCoreSecret", "Secret");
+/// A runtime.
+pub const RUNTIME: LogicalResource = LogicalResource::new("Custom::AgentCoreRuntime", "Runtime");
+/// An OAuth2 credential provider.
+pub const PROVIDER: LogicalResource = LogicalResource::new("Custom::AgentCoreOAuth2CredentialProvider", "Provider");
+/// An API key credential provider.
+pub const API_KEY: LogicalResource = LogicalResource::new("Custom::AgentCoreApiKeyCredentialProvider", "ApiKey");
+/// A workload identity.
+pub const IDENTITY: LogicalResource = LogicalResource::new("Custom::AgentCoreWorkloadIdentity", "Identity");
+/// A gateway.
+pub const GATEWAY: LogicalResource = LogicalResource::new("Custom::AgentCoreGateway", "Gateway");
+/// A gateway target.
+pub const TARGET: LogicalResource = LogicalResource::new("Custom::AgentCoreGatewayTarget", "Target");
+/// A probe.
+pub const PROBE: LogicalResource = LogicalResource::new("Custom::AgentCoreMcpProbe", "Probe");
+
+impl LogicalResource {
+    const fn new(resource_type: &'static str, logical_id: &'static str) -> Self {
+        Self { resource_type, logical_id }
+    }
+
+    /// Returns another resource of this type.
+    #[must_use]
+    pub const fn named(self, logical_id: &'static str) -> Self {
+        Self { logical_id, ..self }
+    }
+
+    /// Returns the event that creates the resource.
+    #[must_use]
+    pub fn create(self, properties: Value) -> Event {
+        Event::new("Create", self.resource_type, self.logical_id, properties)
+    }
+
+    /// Returns the event that updates the resource.
+    #[must_use]
+    pub fn update(self, physical_id: &str, new: Value, old: Value) -> Event {
+        let event = Event::new("Update", self.resource_type, self.logical_id, new);
+        event.with("PhysicalResourceId", physical_id).with("OldResourceProperties", old)
+    }
+
+    /// Returns the event that deletes the resource.
+    #[must_use]
+    pub fn delete(self, physical_id: &str, properties: Value) -> Event {
+        let event = Event::new("Delete", self.resource_type, self.logical_id, properties);
+        event.with("PhysicalResourceId", physical_id)
+    }
+
+    /// Returns the physical id that CloudFormation invents when it cancels a create.
+    #[must_use]
+    pub fn invented_id(self) -> String {
+        format!("mcp-{}-1ABCDEFGHIJK", self.logical_id)
+    }
+}
+
+impl fmt::Display for LogicalResource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.resource_type)
+    }
+}
+
+/// Returns the properties with some of them set.
+///
+/// # Panics
+/// If one of the two is not a map.
+#[must_use]
+pub fn merged(mut properties: Value, changes: Value) -> Value {
+    let (Value::Object(all), Value::Object(changes)) = (&mut properties, changes) else {
+        panic!("properties should be a map")
+    };
+    all.extend(changes);
+    properties
+}
 
 /// An event of CloudFormation that is being built.
 #[derive(Clone, Debug)]

@@ -14,7 +14,10 @@ mod log;
 /// Roles of an account.
 mod role;
 
-pub use event::{Answer, Event, FUNCTION_ARN, STACK_ID};
+pub use event::{
+    API_KEY, Answer, Event, FUNCTION_ARN, GATEWAY, IDENTITY, LogicalResource, PROBE, PROVIDER, RUNTIME, SECRET,
+    STACK_ID, TARGET, merged,
+};
 pub use front::Front;
 pub use log::Log;
 pub use role::put_role;

@@ -25,7 +25,7 @@ use provisioner::resource::ResourceKind;
 use serde_json::Value;
 use tokio::time::sleep;
 
-use crate::world::World;
+use crate::world::{LogicalResource, World};
 
 pub(crate) use sweeps::{EFFECTS, deliver};
 
@@ -42,8 +42,8 @@ battery! {
 
 /// A resource type, as far as the cases have to know it.
 pub(crate) trait Subject: Sized {
-    /// The type, `Custom::AgentCoreRuntime`.
-    const TYPE: &'static str;
+    /// The resource under test.
+    const RESOURCE: LogicalResource;
     /// The operations that create, update and delete the resource.
     const OPERATIONS: [&'static str; 3];
     /// The statuses in which each of these ends when it fails.
@@ -54,6 +54,8 @@ pub(crate) trait Subject: Sized {
     const CREATES: bool = true;
     /// The properties without which there is no resource.
     const REQUIRED: &'static [&'static str];
+    /// The properties that take any JSON object.
+    const OBJECTS: &'static [&'static str] = &[];
     /// The names of the cases that do not apply to the type, each with the reason.
     const EXCEPTIONS: &'static [(&'static str, &'static str)] = &[];
     /// The kinds of worlds in which the resource lives through faults: see [`Self::prepare`].
@@ -143,21 +145,16 @@ impl<S: Subject> Stage<S> {
         Self::with(S::slowed(Settings::default(), transition)).await
     }
 
-    fn event(request_type: &str, properties: &Value) -> Event {
-        Event::new(request_type, S::TYPE, logical_id::<S>(), properties.clone())
-    }
-
     fn creation(&mut self, properties: &Value) -> Event {
-        self.world.address(Self::event("Create", properties))
+        self.world.address(S::RESOURCE.create(properties.clone()))
     }
 
     fn change(&mut self, id: &str, new: &Value, old: &Value) -> Event {
-        let event = Self::event("Update", new);
-        self.world.address(event.with("PhysicalResourceId", id).with("OldResourceProperties", old.clone()))
+        self.world.address(S::RESOURCE.update(id, new.clone(), old.clone()))
     }
 
     fn deletion(&mut self, id: &str, properties: &Value) -> Event {
-        self.world.address(Self::event("Delete", properties).with("PhysicalResourceId", id))
+        self.world.address(S::RESOURCE.delete(id, properties.clone()))
     }
 
     async fn deliver(&mut self, event: &Event) -> Answer {
@@ -188,7 +185,7 @@ impl<S: Subject> Stage<S> {
     #[track_caller]
     fn expect_attributes(answer: &Answer) {
         if answer.is_success() {
-            let kind = ResourceKind::from_type(S::TYPE).expect("a type of ours");
+            let kind = ResourceKind::from_type(S::RESOURCE.resource_type).expect("a type of ours");
             let attributes = answer.0["Data"].as_object().expect("attributes");
             let answered: BTreeSet<&str> = attributes.keys().map(String::as_str).collect();
             assert_eq!(answered, kind.attributes().iter().copied().collect());
@@ -232,20 +229,11 @@ impl<S: Subject> Stage<S> {
     }
 }
 
-fn logical_id<S: Subject>() -> &'static str {
-    S::TYPE.strip_prefix("Custom::AgentCore").expect("a type of ours")
-}
-
-/// Returns the id that CloudFormation invents when it cancels a create.
-fn invented_id<S: Subject>() -> String {
-    format!("mcp-{}-1ABCDEFGHIJK", logical_id::<S>())
-}
-
 /// Runs a case for a type. One that does not apply to it has to fail: otherwise the exception is not needed.
 async fn run<S: Subject>(case: &str, work: impl Future<Output = ()> + 'static) {
     if let Some((_, reason)) = S::EXCEPTIONS.iter().find(|(name, _)| *name == case) {
         let outcome = tokio::task::spawn_local(work).await;
-        assert!(outcome.is_err(), "{case} applies to {}: drop the exception, {reason}", S::TYPE);
+        assert!(outcome.is_err(), "{case} applies to {}: drop the exception, {reason}", S::RESOURCE);
     } else {
         work.await;
     }

@@ -18,7 +18,7 @@ use emulator::stacks::{Stack, StackStatus};
 use emulator::transport::{self, proxy::Proxy};
 use serde_json::{Value, json};
 
-use crate::world::{CANARY, EXECUTION_ROLE, FUNCTION_ROLE, IMAGE, STACK_ID, canary, put_role};
+use crate::world::{CANARY, EXECUTION_ROLE, FUNCTION_ROLE, IMAGE, PROBE, RUNTIME, SECRET, STACK_ID, canary, put_role};
 
 #[allow(clippy::disallowed_methods, reason = "the process under test signs with the machine's own clock")]
 fn account() -> Aws {
@@ -93,7 +93,7 @@ async fn an_event_without_a_response_url_fails_the_invocation_and_the_process_li
     let url = aws.with(|world| world.responses.presign("request", now));
     let deep = format!("{}1{}", "[".repeat(5000), "]".repeat(5000));
     let event = json!({"RequestType": "Create", "ResponseURL": url, "StackId": STACK_ID, "RequestId": "request",
-        "LogicalResourceId": "Thing", "ResourceType": "Custom::AgentCoreSecret", "ResourceProperties": "DEEP"});
+        "LogicalResourceId": "Thing", "ResourceType": SECRET.resource_type, "ResourceProperties": "DEEP"});
     deliver(event.to_string().replace("\"DEEP\"", &deep)).await.expect("answered");
     let answer = aws.with(|world| world.responses.take_answer(&url)).expect("an answer");
     assert_eq!(serde_json::from_slice::<Value>(&answer).expect("JSON")["Status"], "FAILED");
@@ -157,13 +157,13 @@ async fn the_binary_trusts_the_certificates_it_is_given_and_gets_a_token() {
     for (name, environment) in [("platform", &[][..]), ("bundle", &bundle), ("fips", &fips)] {
         let properties = json!({"AgentRuntimeName": name, "ContainerUri": IMAGE, "RoleArn": EXECUTION_ROLE,
             "InboundAuth": "JWT", "Issuer": ISSUER, "AllowedAudience": "https://mcp.example.com"});
-        let kind = ("Custom::AgentCoreRuntime", name);
+        let kind = (RUNTIME.resource_type, name);
         let runtime = create(&aws, &binary, kind, properties, environment).await.expect("answered");
         assert_eq!(runtime["Status"], "SUCCESS", "{runtime}");
         let properties = json!({"Endpoint": runtime["Data"]["McpUrl"], "Auth": "BEARER", "Issuer": ISSUER,
             "ClientId": "app", "ClientSecret": canary("client"),
             "CustomParameters": {"audience": "https://mcp.example.com"}});
-        let kind = ("Custom::AgentCoreMcpProbe", name);
+        let kind = (PROBE.resource_type, name);
         let probe = create(&aws, &binary, kind, properties, environment).await.expect("answered");
         assert_eq!((&probe["Status"], &probe["Data"]["ToolCount"]), (&json!("SUCCESS"), &json!("3")), "{probe}");
     }
@@ -178,7 +178,7 @@ async fn a_certificate_of_an_unknown_authority_is_not_trusted() {
     let proxy = transport::listen_proxy(&aws, 0).await.expect("a port");
     let stranger = transport::listen_proxy(&aws, 0).await.expect("a port");
     let binary = RuntimeApi::new(&aws, proxy.environment(), env!("CARGO_BIN_EXE_provisioner"));
-    let kind = ("Custom::AgentCoreSecret", "request");
+    let kind = (SECRET.resource_type, "request");
     let environment = [("SSL_CERT_FILE", path(&stranger))];
     let environment = environment.each_ref().map(|(name, value)| (*name, value.as_str()));
     let error = create(&aws, &binary, kind, json!({}), &environment).await.expect_err("nobody was told");
@@ -194,7 +194,7 @@ async fn all_faults_of_the_configuration_fail_every_event_in_a_sentence() {
     put_role(&aws, FUNCTION_ROLE, "lambda.amazonaws.com");
     let proxy = transport::listen_proxy(&aws, 0).await.expect("a port");
     let binary = RuntimeApi::new(&aws, proxy.environment(), env!("CARGO_BIN_EXE_provisioner"));
-    let kind = ("Custom::AgentCoreSecret", "request");
+    let kind = (SECRET.resource_type, "request");
     let environment = [
         ("AWS_CA_BUNDLE", "/does/not/exist.pem"),
         ("IDENTITY_PROVIDER_HOSTS", "https://sso.example.com"),
@@ -241,7 +241,7 @@ async fn a_host_that_the_proxy_refuses_is_not_called_past_the_proxy() {
     ] {
         let properties = json!({"ContainerUri": IMAGE, "RoleArn": EXECUTION_ROLE, "InboundAuth": "JWT",
             "Issuer": issuer, "AllowedAudience": "https://mcp.example.com"});
-        let kind = ("Custom::AgentCoreRuntime", issuer);
+        let kind = (RUNTIME.resource_type, issuer);
         let answer = create(&aws, &binary, kind, properties, &[]).await.expect("answered");
         assert!(answer["Reason"].as_str().is_some_and(|reason| reason.contains(sentence)), "{answer}");
     }
@@ -258,7 +258,7 @@ async fn the_binary_derives_names_with_the_prefix_it_is_given() {
     let binary = RuntimeApi::new(&aws, proxy.environment(), env!("CARGO_BIN_EXE_provisioner"));
     for (prefix, expected) in [("team", "team_mcp_Thing_"), ("", "mcp_Thing_")] {
         let properties = json!({"ContainerUri": IMAGE, "RoleArn": EXECUTION_ROLE});
-        let kind = ("Custom::AgentCoreRuntime", expected);
+        let kind = (RUNTIME.resource_type, expected);
         let answer = create(&aws, &binary, kind, properties, &[("NAME_PREFIX", prefix)]).await.expect("answered");
         let id = answer["PhysicalResourceId"].as_str().expect("text");
         assert!(answer["Status"] == "SUCCESS" && id.starts_with(expected), "{answer}");
@@ -273,7 +273,7 @@ async fn the_binary_logs_at_its_level_and_above() {
         put_role(&aws, FUNCTION_ROLE, "lambda.amazonaws.com");
         let proxy = transport::listen_proxy(&aws, 0).await.expect("a port");
         let binary = RuntimeApi::new(&aws, proxy.environment(), env!("CARGO_BIN_EXE_provisioner"));
-        let kind = ("Custom::AgentCoreSecret", "request");
+        let kind = (SECRET.resource_type, "request");
         create(&aws, &binary, kind, json!({}), &[("AWS_LAMBDA_LOG_LEVEL", word)]).await.expect("answered");
         binary.stop().await;
         let lines: Vec<Value> =

@@ -16,11 +16,11 @@ use provisioner::http::Connectors;
 use provisioner::identity_provider_hosts::IdentityProviderHosts;
 use serde_json::{Value, json};
 
-use crate::in_progress;
-use crate::world::{CANARY, Event, World};
+use crate::stack_in_progress;
+use crate::world::{CANARY, Event, SECRET, World};
 
 fn event() -> Event {
-    Event::new("Create", "Custom::AgentCoreSecret", "Secret", json!({"Values": {"A": "1"}, "SecretName": "it"}))
+    SECRET.create(json!({"Values": {"A": "1"}, "SecretName": "it"}))
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
@@ -65,7 +65,7 @@ struct Panicking(SharedHttpConnector);
 
 impl HttpConnector for Panicking {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        if let Some(answer) = in_progress::answer(&request) {
+        if let Some(answer) = stack_in_progress::answer(&request) {
             return answer;
         }
         assert!(request.uri().contains("cloudformation-custom-resource-response"), "{CANARY}");

@@ -8,7 +8,9 @@ use serde_json::{Value, json};
 
 use crate::deployment::Deployment;
 use crate::gateway_target::{GATEWAY_ROLE, Scene};
-use crate::world::{EXECUTION_ROLE, Event, IMAGE, World, canary};
+use crate::world::{
+    API_KEY, EXECUTION_ROLE, Event, GATEWAY, IDENTITY, IMAGE, PROVIDER, RUNTIME, SECRET, World, canary,
+};
 use emulator::stacks::StackStatus;
 
 const ISSUER: &str = "https://tenant.auth0.com/";
@@ -46,41 +48,29 @@ async fn cases() -> (Scene, Vec<(Event, &'static str, &'static str)>) {
         world.identity_providers.add(provider);
         world.containers.behave(Behaviour::default());
     });
-    let new =
-        |kind: &str, properties: Value| Event::new("Create", &format!("Custom::AgentCore{kind}"), kind, properties);
     let cases = vec![
-        (new("Secret", json!({"SecretName": "new", "Values": {"A": "1"}})), "secretsmanager", "CreateSecret"),
+        (SECRET.create(json!({"SecretName": "new", "Values": {"A": "1"}})), "secretsmanager", "CreateSecret"),
         (
-            new("Runtime", json!({"AgentRuntimeName": "new", "ContainerUri": IMAGE, "RoleArn": EXECUTION_ROLE})),
+            RUNTIME.create(json!({"AgentRuntimeName": "new", "ContainerUri": IMAGE, "RoleArn": EXECUTION_ROLE})),
             "bedrock-agentcore",
             "CreateAgentRuntime",
         ),
         (
-            new(
-                "OAuth2CredentialProvider",
-                json!({"Issuer": ISSUER, "ClientId": "app", "ClientSecret": canary("client")}),
-            ),
+            PROVIDER.create(json!({"Issuer": ISSUER, "ClientId": "app", "ClientSecret": canary("client")})),
             "bedrock-agentcore",
             "CreateOauth2CredentialProvider",
         ),
+        (API_KEY.create(json!({"ApiKey": canary("key")})), "bedrock-agentcore", "CreateApiKeyCredentialProvider"),
+        (IDENTITY.create(json!({})), "bedrock-agentcore", "CreateWorkloadIdentity"),
         (
-            new("ApiKeyCredentialProvider", json!({"ApiKey": canary("key")})),
-            "bedrock-agentcore",
-            "CreateApiKeyCredentialProvider",
-        ),
-        (new("WorkloadIdentity", json!({})), "bedrock-agentcore", "CreateWorkloadIdentity"),
-        (
-            new("Gateway", json!({"AuthorizerType": "AWS_IAM", "RoleArn": GATEWAY_ROLE})),
+            GATEWAY.create(json!({"AuthorizerType": "AWS_IAM", "RoleArn": GATEWAY_ROLE})),
             "bedrock-agentcore",
             "CreateGateway",
         ),
         (scene.create(json!({})), "bedrock-agentcore", "CreateGatewayTarget"),
         (
-            new(
-                "Runtime",
-                json!({"AgentRuntimeName": "new", "ContainerUri": IMAGE, "RoleArn": EXECUTION_ROLE,
-                "SecretId": "existing", "CredentialDelivery": "EnvironmentVariables"}),
-            ),
+            RUNTIME.create(json!({"AgentRuntimeName": "new", "ContainerUri": IMAGE, "RoleArn": EXECUTION_ROLE,
+                "SecretId": "existing", "CredentialDelivery": "EnvironmentVariables"})),
             "secretsmanager",
             "GetSecretValue",
         ),
@@ -146,7 +136,7 @@ async fn the_roles_own_deny_is_met_once_and_its_missing_permission_is_waited_for
             }
             world.iam.put_role(role);
         });
-        let event = Event::new("Create", "Custom::AgentCoreSecret", "Secret", json!({"Values": {"A": "1"}}));
+        let event = SECRET.create(json!({"Values": {"A": "1"}}));
         let answer = world.send(event).await;
         let calls = world.calls_since(0).iter().filter(|call| **call == "CreateSecret").count();
         assert!(calls <= calls_at_most && (deny || calls > 1), "{calls}");

@@ -14,7 +14,7 @@ use emulator::stacks::{Stack, StackStatus};
 use harness::handler;
 use serde_json::{Value, json};
 
-use crate::matrix;
+use crate::platform;
 use crate::world::{CANARY, IMAGE, canary};
 
 pub(crate) const NAME: &str = "zscaler-mcp";
@@ -35,7 +35,7 @@ impl Deployment {
     }
 
     pub(crate) fn with_settings(settings: Settings, parameters: &[(&str, &str)]) -> Self {
-        let aws = Aws::new(matrix::settings(settings));
+        let aws = Aws::new(platform::settings(settings));
         let cloudformation = CloudFormation::new(aws.clone(), Arc::new(handler::function(&aws)));
         let mut deployment = Self { aws, cloudformation, parameters: BTreeMap::new() };
         deployment.set(&[("ECRImageUri", IMAGE)]);

@@ -19,8 +19,8 @@ use provisioner::http::Connectors;
 use provisioner::identity_provider_hosts::IdentityProviderHosts;
 use serde_json::{Value, json};
 
-use crate::in_progress;
-use crate::world::{EXECUTION_ROLE, Event, IMAGE, World};
+use crate::stack_in_progress;
+use crate::world::{EXECUTION_ROLE, Event, IMAGE, PROBE, RUNTIME, SECRET, World};
 
 /// A connector that records every host, reaches the response bucket, knows the stack, and resolves no other name.
 #[derive(Clone, Debug)]
@@ -42,7 +42,7 @@ impl HttpConnector for Hosts {
         if origin.contains("cloudformation-custom-resource-response") {
             return self.bucket.call(request);
         }
-        if let Some(answer) = in_progress::answer(&request) {
+        if let Some(answer) = stack_in_progress::answer(&request) {
             return answer;
         }
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).insert(origin);
@@ -84,14 +84,12 @@ fn context(world: &World, variables: &[(&str, &str)]) -> (Context, Hosts) {
 
 /// Returns the event that calls each service first, with the service's name in hosts and in variables.
 fn events() -> [(&'static str, &'static str, Event); 3] {
-    let new =
-        |kind: &str, properties: Value| Event::new("Create", &format!("Custom::AgentCore{kind}"), kind, properties);
     let runtime = json!({"AgentRuntimeName": "mcp", "ContainerUri": IMAGE, "RoleArn": EXECUTION_ROLE});
     let endpoint = "https://bedrock-agentcore.us-east-1.amazonaws.com/runtimes/mcp-AbCdEf1234/invocations?accountId=1";
     [
-        ("secretsmanager", "SECRETS_MANAGER", new("Secret", json!({"Values": {"A": "1"}}))),
-        ("bedrock-agentcore-control", "BEDROCK_AGENTCORE_CONTROL", new("Runtime", runtime)),
-        ("bedrock-agentcore", "BEDROCK_AGENTCORE", new("McpProbe", json!({"Endpoint": endpoint}))),
+        ("secretsmanager", "SECRETS_MANAGER", SECRET.create(json!({"Values": {"A": "1"}}))),
+        ("bedrock-agentcore-control", "BEDROCK_AGENTCORE_CONTROL", RUNTIME.create(runtime)),
+        ("bedrock-agentcore", "BEDROCK_AGENTCORE", PROBE.create(json!({"Endpoint": endpoint}))),
     ]
 }
 

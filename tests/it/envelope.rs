@@ -6,16 +6,12 @@ use emulator::faults::FaultEffect;
 use emulator::stacks::{Stack, StackStatus};
 use serde_json::{Value, json};
 
-use crate::world::{Event, STACK_ID, World, canary};
-
-fn create(resource_type: &str, properties: Value) -> Event {
-    Event::new("Create", resource_type, "Thing", properties)
-}
+use crate::world::{Event, LogicalResource, PROBE, RUNTIME, SECRET, STACK_ID, World, canary};
 
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn an_unknown_type_is_refused_and_the_delete_that_follows_succeeds() {
     let mut world = World::new();
-    let event = create("Custom::AgentCoreRuntimes", json!({}));
+    let event = LogicalResource { resource_type: "Custom::AgentCoreRuntimes", logical_id: "Thing" }.create(json!({}));
     let answer = world.send(event.clone()).await;
     assert!(answer.failure().contains("use one of Custom::AgentCoreSecret, Custom::AgentCoreRuntime"));
     let delete = event.with("RequestType", "Delete").with("PhysicalResourceId", answer.physical_id());
@@ -26,8 +22,7 @@ async fn an_unknown_type_is_refused_and_the_delete_that_follows_succeeds() {
 
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn a_broken_envelope_is_answered_with_what_is_missing() {
-    let secret =
-        |world: &mut World| world.address(create("Custom::AgentCoreSecret", json!({"Values": {"A": canary("a")}})));
+    let secret = |world: &mut World| world.address(SECRET.create(json!({"Values": {"A": canary("a")}})));
     let cases = [
         ("RequestType", json!("Upsert"), "`RequestType` is \"Upsert\""),
         ("RequestType", Value::Null, "no `RequestType`"),
@@ -49,7 +44,7 @@ async fn a_broken_envelope_is_answered_with_what_is_missing() {
 async fn update_and_delete_need_a_physical_id() {
     let mut world = World::new();
     for request_type in ["Update", "Delete"] {
-        let event = Event::new(request_type, "Custom::AgentCoreRuntime", "Thing", json!({}));
+        let event = RUNTIME.create(json!({})).with("RequestType", request_type);
         let answer = world.send(event).await;
         assert!(answer.failure().contains("no `PhysicalResourceId`"), "{}", answer.reason());
     }
@@ -59,14 +54,14 @@ async fn update_and_delete_need_a_physical_id() {
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn an_event_of_five_megabytes_is_refused() {
     let mut world = World::new();
-    let answer = world.send(create("Custom::AgentCoreSecret", json!({"Values": {"A": "x".repeat(5 << 20)}}))).await;
+    let answer = world.send(SECRET.create(json!({"Values": {"A": "x".repeat(5 << 20)}}))).await;
     assert!(answer.failure().contains("shorten the properties"), "{}", answer.reason());
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn properties_nested_a_thousand_levels_deep_are_refused() {
     let mut world = World::new();
-    let event = world.address(create("Custom::AgentCoreSecret", json!("DEEP")));
+    let event = world.address(SECRET.create(json!("DEEP")));
     let deep = format!("{{\"Values\":{}1{}}}", "[".repeat(1000), "]".repeat(1000));
     let payload = serde_json::to_string(&event.0).expect("JSON").replace("\"DEEP\"", &deep);
     world.invoke(payload.into_bytes()).await.expect("answered");
@@ -80,7 +75,7 @@ async fn properties_nested_a_thousand_levels_deep_are_refused() {
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn a_response_url_that_is_not_https_is_not_talked_to_and_nothing_is_done() {
     let mut world = World::new();
-    let event = world.address(create("Custom::AgentCoreSecret", json!({"Values": {"A": "1"}})));
+    let event = world.address(SECRET.create(json!({"Values": {"A": "1"}})));
     for url in ["http://cloudformation.example.com/x", "http://127.0.0.1:9001/x", "file:///etc/passwd", "not a url"] {
         let error = world.deliver(&event.clone().with("ResponseURL", url)).await.expect_err("nobody to answer");
         assert!(error.contains("`ResponseURL`"), "{error}");
@@ -95,7 +90,7 @@ async fn a_response_url_that_is_not_https_is_not_talked_to_and_nothing_is_done()
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn a_response_url_outside_of_cloudformations_bucket_is_not_talked_to_and_nothing_is_done() {
     let mut world = World::new();
-    let event = world.address(create("Custom::AgentCoreSecret", json!({"Values": {"A": "1"}})));
+    let event = world.address(SECRET.create(json!({"Values": {"A": "1"}})));
     let bucket = "cloudformation-custom-resource-response";
     for url in [
         "https://attacker.example.com/collect".to_owned(),
@@ -121,7 +116,7 @@ async fn a_stack_of_another_account_or_region_is_refused_before_any_call() {
     ] {
         let mut world = World::new();
         for request_type in ["Create", "Update", "Delete"] {
-            let event = create("Custom::AgentCoreSecret", json!({"Values": {"A": canary("a")}}));
+            let event = SECRET.create(json!({"Values": {"A": canary("a")}}));
             let event =
                 event.with("RequestType", request_type).with("StackId", stack_id).with("PhysicalResourceId", "x");
             let answer = world.send(event).await;
@@ -137,7 +132,7 @@ fn forged(request_type: &str) -> Event {
     let properties = json!({"Endpoint": endpoint, "Auth": "BEARER", "ClientId": "x", "ClientSecretId": "victim",
         "ClientSecretJsonKey": "CLIENT_SECRET",
         "Issuer": "https://attacker.example.com"});
-    Event::new(request_type, "Custom::AgentCoreMcpProbe", "Probe", properties).with("PhysicalResourceId", "probe")
+    PROBE.delete("probe", properties).with("RequestType", request_type)
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
@@ -167,7 +162,7 @@ async fn an_event_of_a_stack_that_does_not_exist_or_does_not_change_reads_no_sec
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn a_stack_whose_status_lags_is_waited_for() {
     let mut world = World::new();
-    let event = world.address(create("Custom::AgentCoreSecret", json!({"Values": {"A": canary("a")}})));
+    let event = world.address(SECRET.create(json!({"Values": {"A": canary("a")}})));
     world.stack_status(StackStatus::CreateComplete);
     let aws = world.aws.clone();
     tokio::task::spawn_local(async move {
@@ -184,10 +179,10 @@ async fn a_stack_is_described_once_per_create_and_update_and_never_for_a_delete(
     let properties = json!({"Values": {"A": canary("a")}});
     let describes =
         |world: &World, from| world.all_calls_since(from).iter().filter(|it| **it == "DescribeStacks").count();
-    let id = world.send(create("Custom::AgentCoreSecret", properties.clone())).await.physical_id();
+    let id = world.send(SECRET.create(properties.clone())).await.physical_id();
     assert_eq!(describes(&world, 0), 1);
     let from = world.call_count();
-    let event = create("Custom::AgentCoreSecret", properties.clone()).with("PhysicalResourceId", id);
+    let event = SECRET.create(properties.clone()).with("PhysicalResourceId", id);
     world.send(event.clone().with("RequestType", "Update").with("OldResourceProperties", properties)).await.success();
     assert_eq!(describes(&world, from), 1);
     let from = world.call_count();
@@ -200,13 +195,12 @@ async fn a_stack_is_described_once_per_create_and_update_and_never_for_a_delete(
 async fn without_permission_to_describe_stacks_a_create_says_so_and_an_update_goes_on() {
     let mut world = World::new();
     let properties = json!({"Values": {"A": canary("a")}});
-    let id = world.send(create("Custom::AgentCoreSecret", properties.clone())).await.physical_id();
+    let id = world.send(SECRET.create(properties.clone())).await.physical_id();
     world.fault("DescribeStacks", 1, u64::MAX, FaultEffect::Denied);
-    let answer =
-        world.send(create("Custom::AgentCoreSecret", properties.clone()).with("LogicalResourceId", "Other")).await;
+    let answer = world.send(SECRET.create(properties.clone()).with("LogicalResourceId", "Other")).await;
     let reason = answer.failure();
     assert!(reason.contains("cloudformation:DescribeStacks") && reason.contains("grant it"), "{reason}");
-    let update = create("Custom::AgentCoreSecret", json!({"Values": {"A": canary("b")}}));
+    let update = SECRET.create(json!({"Values": {"A": canary("b")}}));
     let update = update.with("RequestType", "Update").with("PhysicalResourceId", id);
     world.send(update.with("OldResourceProperties", properties)).await.success();
 }

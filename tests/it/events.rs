@@ -10,12 +10,12 @@ use emulator::identity_provider::{ClaimStyle, Client, Provider};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
-use crate::world::{EXECUTION_ROLE, Event, IMAGE, World};
+use crate::world::{EXECUTION_ROLE, Event, IMAGE, TARGET, World};
 
 /// Prepares the world that the events expect: an existing secret, an identity provider with its client, the role of the
 /// container or gateway, and the gateway and runtime that a target connects.
 async fn prepare(world: &World, event: &mut Value) {
-    if event["ResourceType"] == "Custom::AgentCoreGatewayTarget" {
+    if event["ResourceType"] == TARGET.resource_type {
         connect(world, &mut event["ResourceProperties"]).await;
     }
     let properties = &event["ResourceProperties"];

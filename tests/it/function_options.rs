@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use crate::deployment::{Deployment, NAME};
-use crate::estate::{Estate, PROVISIONER};
+use crate::provisioner_account::{PROVISIONER, ProvisionerAccount};
 use crate::world::IMAGE;
 
 const KEY: &str = "arn:aws:kms:us-east-1:111122223333:key/0a1b2c3d-0000-1111-2222-333344445555";
@@ -66,15 +66,15 @@ async fn each_option_of_the_template_sets_its_property_and_an_update_clears_it()
 
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn each_option_of_the_provisioner_sets_its_property_and_an_update_clears_it() {
-    let estate = Estate::new(&[]).await;
+    let account = ProvisionerAccount::new(&[]).await;
     for (parameters, resource, name, expected) in options() {
-        assert_eq!(property(&estate.cloudformation.resources(PROVISIONER), resource, name), None, "{name}");
-        let updated = estate.update(PROVISIONER, "provisioner.yaml", parameters).await;
-        estate.expect(&updated, StackStatus::UpdateComplete);
-        let resources = estate.cloudformation.resources(PROVISIONER);
+        assert_eq!(property(&account.cloudformation.resources(PROVISIONER), resource, name), None, "{name}");
+        let updated = account.update(PROVISIONER, "provisioner.yaml", parameters).await;
+        account.expect(&updated, StackStatus::UpdateComplete);
+        let resources = account.cloudformation.resources(PROVISIONER);
         assert_eq!(property(&resources, resource, name), Some(&expected), "{name}");
-        let cleared = estate.update(PROVISIONER, "provisioner.yaml", &[]).await;
-        estate.expect(&cleared, StackStatus::UpdateComplete);
+        let cleared = account.update(PROVISIONER, "provisioner.yaml", &[]).await;
+        account.expect(&cleared, StackStatus::UpdateComplete);
     }
 }
 
@@ -85,8 +85,9 @@ async fn subnets_and_security_groups_of_the_function_go_together() {
         deployment.set(&[lone]);
         let refusal = deployment.refused_create().await;
         assert!(refusal.contains("FunctionSubnetIds and FunctionSecurityGroupIds go together"), "{refusal}");
-        let input = crate::estate::input(PROVISIONER, "provisioner.yaml", &[lone]);
-        let refusal = Estate::empty().cloudformation.create_stack(input).await.expect_err("refused").message;
+        let input = crate::provisioner_account::input(PROVISIONER, "provisioner.yaml", &[lone]);
+        let refusal =
+            ProvisionerAccount::empty().cloudformation.create_stack(input).await.expect_err("refused").message;
         assert!(refusal.contains("FunctionSubnetIds and FunctionSecurityGroupIds go together"), "{refusal}");
     }
 }
@@ -103,8 +104,8 @@ async fn one_execution_is_too_little_for_rotations() {
     deployment.expect(&stack, StackStatus::CreateComplete);
     let create = async |rotates: &str| {
         let parameters = [("FunctionReservedConcurrency", "1"), ("RecycleOnRotation", rotates)];
-        let input = crate::estate::input(PROVISIONER, "provisioner.yaml", &parameters);
-        Estate::empty().cloudformation.create_stack(input).await
+        let input = crate::provisioner_account::input(PROVISIONER, "provisioner.yaml", &parameters);
+        ProvisionerAccount::empty().cloudformation.create_stack(input).await
     };
     let refusal = create("true").await.expect_err("refused").message;
     assert!(refusal.contains(words), "{refusal}");

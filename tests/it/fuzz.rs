@@ -6,8 +6,8 @@ use proptest::sample::{Index, select};
 use provisioner::resource::ResourceKind;
 use serde_json::{Map, Value, json};
 
-use crate::gateway_target::{COGNITO, Scene, merged};
-use crate::world::{EXECUTION_ROLE, Event, IMAGE, World, canary};
+use crate::gateway_target::{COGNITO, Scene};
+use crate::world::{EXECUTION_ROLE, IMAGE, LogicalResource, World, canary, merged};
 
 /// Words that have a meaning for some property.
 const WORDS: [&str; 26] = [
@@ -72,9 +72,14 @@ fn sufficient(kind: ResourceKind, scene: &Scene) -> Value {
     }
 }
 
+/// Returns a resource of the type.
+fn logical(kind: ResourceKind) -> LogicalResource {
+    LogicalResource { resource_type: kind.type_name(), logical_id: "Thing" }
+}
+
 /// Returns the names of the type's properties, as the refusal of an unknown one lists them.
 async fn names(world: &mut World, kind: ResourceKind) -> Vec<String> {
-    let refused = world.send(Event::new("Create", kind.type_name(), "Thing", json!({"?": "?"}))).await;
+    let refused = world.send(logical(kind).create(json!({"?": "?"}))).await;
     let (_, names) = refused.failure().split_once("known properties: ").expect("a list");
     names.split(", ").map(str::to_owned).collect()
 }
@@ -96,7 +101,7 @@ proptest! {
             let known = known.into_iter().map(|(index, value)| (index.get(&names).clone(), value));
             properties.as_object_mut().expect("a map").extend(known.chain(unknown));
             let before = scene.world.things();
-            let create = Event::new("Create", kind.type_name(), "Thing", properties);
+            let create = logical(kind).create(properties);
             let answer = scene.world.send(create.clone()).await;
             if answer.physical_id().starts_with("pending:") {
                 prop_assert!(!answer.is_success());

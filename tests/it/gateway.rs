@@ -1,4 +1,4 @@
-//! The battery of `Custom::AgentCoreGateway`.
+//! `Custom::AgentCoreGateway`, in addition to the battery.
 
 mod deletion;
 mod guards;
@@ -14,9 +14,10 @@ use emulator::identity_provider::{ClaimStyle, Client, Provider};
 use emulator::settings::Settings;
 use serde_json::{Value, json};
 
-use crate::world::{EXECUTION_ROLE, Event, REGION_ACCOUNT, STACK_ID, World, canary, put_role};
+use crate::world::{
+    EXECUTION_ROLE, GATEWAY, REGION_ACCOUNT, STACK_ID, World, canary, merged, put_role, refused_before_any_call,
+};
 
-const TYPE: &str = "Custom::AgentCoreGateway";
 const COGNITO: &str = "https://cognito-idp.us-east-1.amazonaws.com/us-east-1_a";
 /// Begins every derived name in the tests' stack.
 const PREFIX: &str = "mcp-11111111-";
@@ -27,33 +28,12 @@ fn properties() -> Value {
 }
 
 fn with(changes: Value) -> Value {
-    extended(properties(), changes)
+    merged(properties(), changes)
 }
 
 /// Returns the properties of a gateway that takes tokens of an IdP.
 fn jwt(issuer: &str, changes: Value) -> Value {
-    extended(json!({"RoleArn": EXECUTION_ROLE, "Issuer": issuer}), changes)
-}
-
-fn extended(mut properties: Value, changes: Value) -> Value {
-    if let Value::Object(changes) = changes {
-        properties.as_object_mut().expect("a map").extend(changes);
-    }
-    properties
-}
-
-fn create(properties: Value) -> Event {
-    Event::new("Create", TYPE, "Gateway", properties)
-}
-
-fn update(physical_id: &str, new: Value, old: Value) -> Event {
-    Event::new("Update", TYPE, "Gateway", new)
-        .with("PhysicalResourceId", physical_id)
-        .with("OldResourceProperties", old)
-}
-
-fn delete(physical_id: &str, properties: Value) -> Event {
-    Event::new("Delete", TYPE, "Gateway", properties).with("PhysicalResourceId", physical_id)
+    merged(json!({"RoleArn": EXECUTION_ROLE, "Issuer": issuer}), changes)
 }
 
 /// Returns an IdP with the client `app`.
@@ -110,7 +90,7 @@ fn count(calls: &[&'static str], wanted: &[&str]) -> usize {
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn create_answers_when_ready_and_with_true_attributes() {
     let mut world = World::new();
-    let answer = world.send(create(properties())).await.success();
+    let answer = world.send(GATEWAY.create(properties())).await.success();
     let id = answer.physical_id();
     assert_eq!(status(&world, &id), Status::Ready);
     let name = gateway(&world, &id, |gateway| gateway.name.clone());
@@ -152,7 +132,7 @@ async fn every_property_reaches_the_gateway() {
             "Tags": {"team": "one"},
         }),
     );
-    let answer = world.send(create(properties)).await.success();
+    let answer = world.send(GATEWAY.create(properties)).await.success();
     assert!(answer.physical_id().starts_with("my-gateway-"));
     assert_eq!(answer.attribute("ClientClaimName"), "client_id");
     gateway(&world, &answer.physical_id(), |gateway| {
@@ -175,7 +155,7 @@ async fn every_property_reaches_the_gateway() {
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn unset_properties_default_to_the_widest_settings() {
     let mut world = World::new();
-    let answer = world.send(create(properties())).await.success();
+    let answer = world.send(GATEWAY.create(properties())).await.success();
     gateway(&world, &answer.physical_id(), |gateway| {
         assert_eq!(gateway.supported_versions(), ["2025-03-26", "2025-06-18", "2025-11-25", "2026-07-28"]);
         assert!(gateway.is_semantic());
@@ -187,7 +167,7 @@ async fn unset_properties_default_to_the_widest_settings() {
 async fn update_replaces_everything_in_place_except_members_of_others() {
     let mut world = World::new();
     let old = with(json!({"Description": "old", "Instructions": "old", "ExceptionLevel": "DEBUG"}));
-    let created = world.send(create(old.clone())).await.success();
+    let created = world.send(GATEWAY.create(old.clone())).await.success();
     let id = created.physical_id();
     let mut protocol = gateway(&world, &id, |gateway| gateway.get("protocolConfiguration").cloned().expect("it"));
     protocol["mcp"]["sessionConfiguration"] = json!({"sessionTimeoutInSeconds": 1800});
@@ -197,7 +177,7 @@ async fn update_replaces_everything_in_place_except_members_of_others() {
     world.somebody(ServiceId::AgentCoreControl, "UpdateGateway", changed);
     put_role(&world.aws, "arn:aws:iam::111122223333:role/other", "bedrock-agentcore.amazonaws.com");
     let new = with(json!({"RoleArn": "arn:aws:iam::111122223333:role/other", "Instructions": "new"}));
-    let updated = world.send(update(&id, new, old)).await.success();
+    let updated = world.send(GATEWAY.update(&id, new, old)).await.success();
     assert_eq!(updated.physical_id(), id);
     assert_eq!(updated.attribute("RoleArn"), "arn:aws:iam::111122223333:role/other");
     gateway(&world, &id, |gateway| {
@@ -219,24 +199,24 @@ fn pagination_member(world: &World, id: &str) -> Value {
 async fn pages_end_and_come_back_in_place_and_stay_as_others_set_them() {
     let mut world = World::new();
     let plain = properties();
-    let id = world.send(create(plain.clone())).await.success().physical_id();
+    let id = world.send(GATEWAY.create(plain.clone())).await.success().physical_id();
     assert_eq!(pagination_member(&world, &id), Value::Null);
     let once = with(json!({"DisableToolsPagination": "true"}));
     let pages = with(json!({"DisableToolsPagination": "false"}));
     // An update to equal properties changes nothing.
     let from = world.call_count();
-    world.send(update(&id, pages.clone(), plain.clone())).await.success();
+    world.send(GATEWAY.update(&id, pages.clone(), plain.clone())).await.success();
     assert_eq!(count(&world.calls_since(from), &["UpdateGateway"]), 0);
     let steps = [(&once, &pages, json!(true)), (&plain, &once, json!(true)), (&pages, &plain, json!(false))];
     for (new, old, expected) in steps {
-        let updated = world.send(update(&id, new.clone(), old.clone())).await.success();
+        let updated = world.send(GATEWAY.update(&id, new.clone(), old.clone())).await.success();
         assert_eq!(updated.physical_id(), id, "in place");
         assert_eq!(pagination_member(&world, &id), expected);
     }
     let from = world.call_count();
-    world.send(update(&id, plain.clone(), pages)).await.success();
+    world.send(GATEWAY.update(&id, plain.clone(), pages)).await.success();
     assert_eq!(count(&world.calls_since(from), &["UpdateGateway"]), 0);
-    let refused = world.send(create(with(json!({"DisableToolsPagination": "yes"})))).await;
+    let refused = world.send(GATEWAY.create(with(json!({"DisableToolsPagination": "yes"})))).await;
     assert!(refused.failure().contains("`DisableToolsPagination` is \"yes\""), "{}", refused.failure());
 }
 
@@ -244,10 +224,10 @@ async fn pages_end_and_come_back_in_place_and_stay_as_others_set_them() {
 async fn an_update_to_equal_properties_changes_tags_only() {
     let mut world = World::new();
     let old = with(json!({"Tags": {"team": "one", "gone": "x"}}));
-    let created = world.send(create(old.clone())).await.success();
+    let created = world.send(GATEWAY.create(old.clone())).await.success();
     let before = world.call_count();
     let new = with(json!({"Tags": {"team": "two"}}));
-    world.send(update(&created.physical_id(), new, old)).await.success();
+    world.send(GATEWAY.update(&created.physical_id(), new, old)).await.success();
     let calls = world.calls_since(before);
     assert_eq!(calls, ["GetGateway", "ListTagsForResource", "TagResource", "UntagResource"]);
     let tags = gateway(&world, &created.physical_id(), |gateway| gateway.tags.clone());
@@ -258,16 +238,16 @@ async fn an_update_to_equal_properties_changes_tags_only() {
 async fn an_authorizer_update_takes_effect() {
     let mut world = world();
     let old = jwt(COGNITO, json!({"AllowedClients": "one"}));
-    let created = world.send(create(old.clone())).await.success();
+    let created = world.send(GATEWAY.create(old.clone())).await.success();
     let new = jwt(COGNITO, json!({"AllowedClients": "one,two", "AllowedScopes": "mcp/read"}));
-    let updated = world.send(update(&created.physical_id(), new.clone(), old)).await.success();
+    let updated = world.send(GATEWAY.update(&created.physical_id(), new.clone(), old)).await.success();
     assert_eq!(updated.physical_id(), created.physical_id());
     let authorizer = gateway(&world, &created.physical_id(), |gateway| gateway.jwt_authorizer().cloned());
     let authorizer = authorizer.expect("one");
     assert_eq!(authorizer["allowedClients"], json!(["one", "two"]));
     assert_eq!(authorizer["allowedScopes"], json!(["mcp/read"]));
     let fewer = jwt(COGNITO, json!({"AllowedClients": "two"}));
-    world.send(update(&created.physical_id(), fewer, new)).await.success();
+    world.send(GATEWAY.update(&created.physical_id(), fewer, new)).await.success();
     let authorizer = gateway(&world, &created.physical_id(), |gateway| gateway.jwt_authorizer().cloned());
     assert_eq!(authorizer.expect("one").get("allowedScopes"), None);
 }
@@ -275,8 +255,8 @@ async fn an_authorizer_update_takes_effect() {
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn a_gateway_of_ours_that_cannot_be_converged_is_named() {
     let mut world = World::new();
-    world.send(create(properties())).await.success();
-    let other = world.send(create(with(json!({"SearchType": "NONE"})))).await;
+    world.send(GATEWAY.create(properties())).await.success();
+    let other = world.send(GATEWAY.create(with(json!({"SearchType": "NONE"})))).await;
     assert!(other.failure().starts_with("`SearchType` is not what it is in gateway mcp-"), "{}", other.reason());
 }
 
@@ -287,11 +267,11 @@ async fn a_refused_role_is_told_as_soon_whatever_its_name_is() {
     for role in ["no", "target"] {
         let mut world = World::new();
         let role = format!("arn:aws:iam::111122223333:role/{role}");
-        let created = world.send(create(properties())).await.success().physical_id();
+        let created = world.send(GATEWAY.create(properties())).await.success().physical_id();
         let started = world.aws.clock().elapsed();
-        let refused = world.send(create(with(json!({"GatewayName": "b", "RoleArn": role})))).await;
+        let refused = world.send(GATEWAY.create(with(json!({"GatewayName": "b", "RoleArn": role})))).await;
         assert!(refused.failure().contains("Role validation failed"), "{}", refused.reason());
-        let refused = world.send(update(&created, with(json!({"RoleArn": role})), properties())).await;
+        let refused = world.send(GATEWAY.update(&created, with(json!({"RoleArn": role})), properties())).await;
         assert!(refused.failure().contains("Role validation failed"), "{}", refused.reason());
         assert!(world.aws.clock().elapsed() < started + Duration::from_mins(5), "{role}");
     }
@@ -301,9 +281,10 @@ async fn a_refused_role_is_told_as_soon_whatever_its_name_is() {
 async fn a_new_role_is_waited_for_and_one_that_never_works_is_named() {
     let mut world = World::with_settings(Settings { role_propagation: Duration::from_secs(45), ..Settings::default() });
     let fresh = world.put_fresh_role();
-    world.send(create(with(json!({"RoleArn": fresh})))).await.success();
-    let answer =
-        world.send(create(with(json!({"GatewayName": "b", "RoleArn": "arn:aws:iam::111122223333:role/no"})))).await;
+    world.send(GATEWAY.create(with(json!({"RoleArn": fresh})))).await.success();
+    let answer = world
+        .send(GATEWAY.create(with(json!({"GatewayName": "b", "RoleArn": "arn:aws:iam::111122223333:role/no"}))))
+        .await;
     assert!(answer.failure().contains("role/no"), "{}", answer.reason());
     assert_eq!(names(&world).len(), 1);
 }
@@ -333,14 +314,8 @@ async fn bad_properties_are_refused_before_any_call() {
             jwt(COGNITO, json!({"AllowedClients": "a", "ClientId": "a"})),
             "`ClientSecretId` is missing; `ClientId` needs it",
         ),
-        (jwt(COGNITO, extended(secret, json!({"ClientSecretId": "x"}))), "given together with `ClientSecret`"),
+        (jwt(COGNITO, merged(secret, json!({"ClientSecretId": "x"}))), "given together with `ClientSecret`"),
         (with(json!({"ServerProtocol": "MCP"})), "`ServerProtocol` is not a property"),
     ];
-    for (properties, expected) in cases {
-        let mut world = World::new();
-        let answer = world.send(create(properties.clone())).await;
-        assert!(answer.failure().contains(expected), "{properties}: {}", answer.reason());
-        assert_eq!(world.calls_since(0), [""; 0], "{properties}");
-        world.send(delete(&answer.physical_id(), properties)).await.success();
-    }
+    refused_before_any_call(GATEWAY, json!({}), &cases).await;
 }

@@ -14,15 +14,13 @@ use provisioner::endpoints::Endpoints;
 use provisioner::handler::Invocation;
 use serde_json::{Value, json};
 
-use crate::gateway_target::{COGNITO, NAME, Scene, create_gateway, jwt_gateway, merged};
-use crate::world::{Answer, Event, FUNCTION_ROLE, canary};
-
-const TYPE: &str = "Custom::AgentCoreMcpProbe";
+use crate::gateway_target::{COGNITO, NAME, Scene, create_gateway, jwt_gateway};
+use crate::world::{Answer, FUNCTION_ROLE, PROBE, canary, merged, refused_before_any_call};
 
 /// Probes the gateway for one target of it.
 async fn probe(scene: &mut Scene, target: &Answer, changes: Value) -> Answer {
     let properties = json!({"Endpoint": target.attribute("GatewayUrl"), "GatewayTargetId": target.physical_id()});
-    scene.world.send(Event::new("Create", TYPE, "Probe", merged(properties, changes))).await
+    scene.world.send(PROBE.create(merged(properties, changes))).await
 }
 
 fn client(changes: Value) -> Value {
@@ -61,7 +59,7 @@ async fn a_gateway_that_is_called_at_its_only_endpoint_is_named_if_fips_is_asked
     let fips = |name: &str| (name == "AWS_USE_FIPS_ENDPOINT").then(|| "true".to_owned());
     context.endpoints = Endpoints::from_environment(fips).expect("endpoints");
     let properties = json!({"Endpoint": target.attribute("GatewayUrl"), "GatewayTargetId": target.physical_id()});
-    let event = scene.world.address(Event::new("Create", TYPE, "Probe", properties));
+    let event = scene.world.address(PROBE.create(properties));
     let payload = event.payload();
     let deadline = scene.world.aws.clock().now() + Duration::from_mins(15);
     let invocation = Invocation { request_id: "r", payload: &payload, deadline, function_arn: FUNCTION_ARN };
@@ -263,10 +261,7 @@ async fn a_new_permission_is_waited_for_and_a_missing_one_is_named() {
         let mut scene = Scene::new().await;
         let target = scene.target(json!({})).await;
         let role = scene.world.aws.with(|world| world.iam.role(FUNCTION_ROLE).expect("it").clone());
-        let mut denied = role.clone();
-        denied.policies.push(json!({"Version": "2012-10-17", "Statement": [
-            {"Effect": "Deny", "Action": "bedrock-agentcore:InvokeGateway", "Resource": "*"}]}));
-        scene.world.aws.with(|world| world.iam.put_role(denied));
+        scene.world.deny("bedrock-agentcore:InvokeGateway");
         let aws = scene.world.aws.clone();
         let granting = tokio::task::spawn_local(async move {
             tokio::time::sleep(Duration::from_secs(granted_after)).await;
@@ -335,14 +330,8 @@ async fn bad_properties_are_refused_before_any_call() {
         (json!({"ClientId": "app"}), "`ClientSecretId` is missing; `ClientId` needs it"),
         (json!({"Auth": "IAM", "ClientId": "app"}), "`ClientId` has no effect when `Auth` is IAM"),
     ];
-    for (changes, expected) in cases {
-        let mut world = crate::world::World::new();
-        let properties =
-            json!({"Endpoint": "https://example.com/mcp", "GatewayTargetId": "shared-abcdefghij/AAAAAAAAAA"});
-        let answer = world.send(Event::new("Create", TYPE, "Probe", merged(properties, changes))).await;
-        assert!(answer.failure().contains(expected), "{expected}: {}", answer.reason());
-        assert_eq!(world.calls_since(0), [""; 0]);
-    }
+    let base = json!({"Endpoint": "https://example.com/mcp", "GatewayTargetId": "shared-abcdefghij/AAAAAAAAAA"});
+    refused_before_any_call(PROBE, base, &cases).await;
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]

@@ -15,7 +15,7 @@ use provisioner::mcp::{self, Credential, ServerUrl};
 use serde_json::{Value, json};
 
 use crate::deployment::{Deployment, NAME, SHARED_GATEWAY};
-use crate::world::{canary, put_role};
+use crate::world::{PROBE, canary, put_role};
 
 const ISSUER: &str = "https://tenant.auth0.com/";
 const AUDIENCE: &str = "https://mcp.example.com";
@@ -235,7 +235,7 @@ async fn a_locked_runtime_answers_its_gateway_and_nobody_else_until_an_update_un
     let powerful = Principal::Role("arn:aws:iam::111122223333:role/powerful".to_owned());
     let probes = |deployment: &Deployment| {
         let requests = deployment.cloudformation.requests();
-        requests.iter().filter(|request| request.event["ResourceType"] == "Custom::AgentCoreMcpProbe").count()
+        requests.iter().filter(|request| request.event["ResourceType"] == PROBE.resource_type).count()
     };
     for caller in [&powerful, &Principal::Administrator] {
         let refusal = refusal_of_direct_call(&deployment, caller).await;
@@ -566,7 +566,7 @@ async fn the_policies_fit_with_the_longest_parameters() {
     }
 }
 
-crate::matrix::repeat_on_v2! {
+crate::platform::repeat_on_v2! {
     "gateway_stack.rs":
     every_topology_deploys_updates_its_authorizer_and_deletes
     a_locked_runtime_answers_its_gateway_and_nobody_else_until_an_update_unlocks_it

@@ -1,4 +1,4 @@
-//! The battery of `Custom::AgentCoreGatewayTarget`, on a gateway that somebody else created.
+//! `Custom::AgentCoreGatewayTarget` on a gateway that somebody else created, in addition to the battery.
 
 mod faults;
 mod late_gets;
@@ -17,9 +17,8 @@ use emulator::identity_provider::{ClaimStyle, Client, Provider};
 use emulator::settings::Settings;
 use serde_json::{Value, json};
 
-use crate::world::{Answer, EXECUTION_ROLE, Event, IMAGE, World, canary, put_role};
+use crate::world::{Answer, EXECUTION_ROLE, Event, IMAGE, RUNTIME, TARGET, World, canary, merged, put_role};
 
-const TYPE: &str = "Custom::AgentCoreGatewayTarget";
 pub(crate) const NAME: &str = "server";
 pub(crate) const GATEWAY_ROLE: &str = "arn:aws:iam::111122223333:role/gateway";
 pub(crate) const COGNITO: &str = "https://cognito-idp.us-east-1.amazonaws.com/us-east-1_a";
@@ -46,7 +45,7 @@ impl Scene {
         world.aws.with(|world| world.identity_providers.add(provider));
         let gateway_id = create_gateway(&world, "shared", gateway);
         let properties = json!({"AgentRuntimeName": "mcp", "ContainerUri": IMAGE, "RoleArn": EXECUTION_ROLE});
-        let create = Event::new("Create", "Custom::AgentCoreRuntime", "Runtime", merged(properties, runtime));
+        let create = RUNTIME.create(merged(properties, runtime));
         let runtime = world.send(create).await.success();
         // The runtime was quick. After this minute the gateway is READY, and the list contains it.
         tokio::time::sleep(Duration::from_mins(1)).await;
@@ -61,17 +60,15 @@ impl Scene {
     }
 
     pub(crate) fn create(&self, changes: Value) -> Event {
-        Event::new("Create", TYPE, "Target", self.properties(changes))
+        TARGET.create(self.properties(changes))
     }
 
     pub(crate) fn update(&self, physical_id: &str, new: Value, old: Value) -> Event {
-        Event::new("Update", TYPE, "Target", self.properties(new))
-            .with("PhysicalResourceId", physical_id)
-            .with("OldResourceProperties", self.properties(old))
+        TARGET.update(physical_id, self.properties(new), self.properties(old))
     }
 
     pub(crate) fn delete(&self, physical_id: &str) -> Event {
-        Event::new("Delete", TYPE, "Target", self.properties(json!({}))).with("PhysicalResourceId", physical_id)
+        TARGET.delete(physical_id, self.properties(json!({})))
     }
 
     /// Creates a target of ours, which is READY then.
@@ -159,13 +156,6 @@ fn names_on(world: &World, gateway_id: &str) -> Vec<String> {
         let gateway = world.agentcore.gateway(gateway_id, now).expect("the gateway");
         gateway.targets(now).map(|target| target.name.clone()).collect()
     })
-}
-
-pub(crate) fn merged(mut properties: Value, changes: Value) -> Value {
-    if let Value::Object(changes) = changes {
-        properties.as_object_mut().expect("a map").extend(changes);
-    }
-    properties
 }
 
 /// Limits the gateway's role to these statements from now on.

@@ -10,13 +10,11 @@ use emulator::identity_provider::{ClaimStyle, Client, Endpoint, Failure, Provide
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use crate::world::{EXECUTION_ROLE, Event, IMAGE, World, canary};
+use crate::world::{
+    EXECUTION_ROLE, Event, GATEWAY, IMAGE, LogicalResource, PROBE, PROVIDER, RUNTIME, World, canary, merged,
+};
 
-const RUNTIME: &str = "Custom::AgentCoreRuntime";
-const GATEWAY: &str = "Custom::AgentCoreGateway";
-const PROVIDER: &str = "Custom::AgentCoreOAuth2CredentialProvider";
-const PROBE: &str = "Custom::AgentCoreMcpProbe";
-const TYPES: [&str; 4] = [RUNTIME, GATEWAY, PROVIDER, PROBE];
+const TYPES: [LogicalResource; 4] = [RUNTIME, GATEWAY, PROVIDER, PROBE];
 
 const ISSUER: &str = "https://sso.example.com/realms/mcp";
 const OTHER: &str = "https://sso.example.com/realms/other";
@@ -38,15 +36,15 @@ async fn world() -> (World, String) {
     replace_idp(&world, keycloak());
     let mut properties = properties(RUNTIME, "", json!({"Issuer": ISSUER}));
     properties["AgentRuntimeName"] = json!("probed");
-    let runtime = world.send(Event::new("Create", RUNTIME, "Probed", properties)).await.success();
+    let runtime = world.send(RUNTIME.named("Probed").create(properties)).await.success();
     let endpoint = runtime.attribute("McpUrl").to_owned();
     (world, endpoint)
 }
 
 /// Returns the properties of a resource that trusts the IdP which `idp` describes. Types that ask for tokens get a
 /// client.
-fn properties(kind: &str, endpoint: &str, idp: Value) -> Value {
-    let mut properties = match kind {
+fn properties(kind: LogicalResource, endpoint: &str, idp: Value) -> Value {
+    let properties = match kind {
         RUNTIME => json!({"AgentRuntimeName": "mcp", "ContainerUri": IMAGE, "RoleArn": EXECUTION_ROLE,
                           "InboundAuth": "JWT", "AllowedClients": "app"}),
         GATEWAY => json!({"RoleArn": EXECUTION_ROLE, "AllowedClients": "app", "ClientId": "app",
@@ -54,12 +52,11 @@ fn properties(kind: &str, endpoint: &str, idp: Value) -> Value {
         PROVIDER => json!({"ClientId": "app", "ClientSecret": canary("client")}),
         _ => json!({"Endpoint": endpoint, "Auth": "BEARER", "ClientId": "app", "ClientSecret": canary("client")}),
     };
-    properties.as_object_mut().expect("a map").extend(idp.as_object().expect("a map").clone());
-    properties
+    merged(properties, idp)
 }
 
-fn create(kind: &str, endpoint: &str, idp: Value) -> Event {
-    Event::new("Create", kind, "Thing", properties(kind, endpoint, idp))
+fn create(kind: LogicalResource, endpoint: &str, idp: Value) -> Event {
+    kind.create(properties(kind, endpoint, idp))
 }
 
 /// Counts the IdP's token requests.
@@ -116,7 +113,7 @@ async fn an_identity_provider_on_a_host_that_the_function_does_not_allow_is_not_
             "Issuer": ISSUER, "AuthorizationEndpoint": format!("{ISSUER}/authorize"),
             "TokenEndpoint": format!("{ISSUER}/token")});
         okta[property] = json!("https://attacker.example.org/oauth2");
-        let answer = world.send(Event::new("Create", PROVIDER, "Thing", okta)).await;
+        let answer = world.send(PROVIDER.create(okta)).await;
         let sentence = format!("`{property}` must not be used: its host attacker.example.org");
         assert!(answer.failure().contains(&sentence), "{}", answer.reason());
     }
@@ -161,7 +158,7 @@ async fn a_silent_identity_provider_leaves_time_to_answer() {
     replace_idp(&world, silent);
     world.timeout = Duration::from_secs(33);
     let started = Instant::now();
-    let answer = world.send(Event::new("Create", PROBE, "Probe", anonymous)).await;
+    let answer = world.send(PROBE.create(anonymous)).await;
     assert_eq!(answer.failure(), "the endpoint does not demand a token: no answer in time");
     assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
 }
@@ -186,7 +183,7 @@ async fn a_discovery_url_may_have_the_form_of_rfc_8414() {
         if kind == RUNTIME {
             let anonymous =
                 json!({"Endpoint": answer.attribute("McpUrl"), "Auth": "ANONYMOUS", "DiscoveryUrl": RFC_8414_URL});
-            world.send(Event::new("Create", PROBE, "Probe", anonymous)).await.success();
+            world.send(PROBE.create(anonymous)).await.success();
         }
     }
 }

@@ -2,8 +2,12 @@
 
 #![allow(clippy::needless_pass_by_value, reason = "tests hand over JSON literals")]
 
-/// An account with provisioner.yaml's stack, shared by those that use it.
-mod estate;
+/// The platform version that new runtimes get in a test's account, and tests that are repeated on V2.
+mod platform;
+/// An account with provisioner.yaml's stack in it, for the tests of stacks that use its function.
+mod provisioner_account;
+/// CloudFormation's answer about a stack in progress, for connectors that answer by themselves.
+mod stack_in_progress;
 /// The world of one test, and the checks every test ends with.
 mod world;
 
@@ -33,8 +37,6 @@ mod events;
 mod examples;
 /// Further variables for the server of template.yaml.
 mod extra_environment;
-/// One value in every form in which a template can give it.
-mod forms;
 /// The options of both templates for the function in regulated accounts.
 mod function_options;
 /// Any properties at all.
@@ -49,14 +51,8 @@ mod gateway_stack;
 mod gateway_target;
 /// The demands of every resource that trusts an identity provider.
 mod identity_provider;
-/// CloudFormation's answer about a stack in progress.
-mod in_progress;
-/// Members that somebody else set survive updates.
-mod kept;
 /// Lines and topics of the templates.
 mod layout;
-/// Batteries on platform version V2.
-mod matrix;
 /// Updates from each topology of template.yaml to each other one.
 mod migration;
 /// The OAuth2 credential provider, in addition to the battery.
@@ -65,6 +61,8 @@ mod oauth2_credential_provider;
 mod parameters;
 /// The probe, against a real MCP server.
 mod probe;
+/// One property in every form in which a template can give it.
+mod property_forms;
 /// The permissions that provisioner.yaml gives its function.
 mod provisioner;
 /// Defects that occurred once.
@@ -87,6 +85,8 @@ mod statements;
 mod tags;
 /// template.yaml as a whole.
 mod template;
+/// Members that somebody else set survive updates.
+mod unmanaged_members;
 /// The tool that the verification of template.yaml calls.
 mod verify_with_tool;
 /// The wording of all texts.

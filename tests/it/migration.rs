@@ -12,7 +12,7 @@ use harness::client::{self, Usage};
 use serde_json::json;
 
 use crate::deployment::{Deployment, EXISTING, NAME, SHARED_GATEWAY};
-use crate::world::{CANARY, canary, put_role};
+use crate::world::{CANARY, RUNTIME, TARGET, canary, put_role};
 
 mod adoption;
 
@@ -204,9 +204,8 @@ impl Account {
     async fn call_tools(&self, topology: Topology) {
         let parameters = token_client().map(|(name, value)| (name.to_owned(), value)).into();
         let servers: Vec<StackResource> = self.deployment.cloudformation.resources(NAME).into_values().collect();
-        let servers = servers.iter().filter(|it| {
-            ["Custom::AgentCoreRuntime", "Custom::AgentCoreGatewayTarget"].contains(&it.type_name.as_str())
-        });
+        let servers =
+            servers.iter().filter(|it| [RUNTIME.resource_type, TARGET.resource_type].contains(&it.type_name.as_str()));
         let mut called = 0;
         for server in servers {
             let lines = client::call(&self.deployment.aws, server, &parameters, Usage::CallTool).await;

@@ -1,4 +1,4 @@
-//! The battery of `Custom::AgentCoreOAuth2CredentialProvider`.
+//! `Custom::AgentCoreOAuth2CredentialProvider`, in addition to the battery.
 
 use std::time::Duration;
 
@@ -9,10 +9,8 @@ use emulator::identity_provider::{ClaimStyle, Client, Provider};
 use emulator::settings::Settings;
 use serde_json::{Value, json};
 
-use crate::world::{CANARY, Event, STACK_ID, World, canary};
+use crate::world::{CANARY, PROVIDER, STACK_ID, World, canary, merged};
 
-/// Faults at every call.
-mod faults;
 /// The IdP before anything is created: its discovery document, its ways to authenticate a client, and the client's secret.
 mod idp;
 /// Ownership: deliveries repeated, replies lost, strangers, and tags that are not listed.
@@ -22,11 +20,9 @@ mod refusals;
 /// Another name, vendor or source of the secret, and the rollback.
 mod replacement;
 
-const TYPE: &str = "Custom::AgentCoreOAuth2CredentialProvider";
 const NAME: &str = "mcp-client";
 const ISSUER: &str = "https://tenant.auth0.com/";
 const DISCOVERY_URL: &str = "https://tenant.auth0.com/.well-known/openid-configuration";
-const INVENTED_ID: &str = "mcp-Provider-1ABCDEFGHIJK";
 
 /// Creates a world whose IdP knows the client `app`.
 fn world() -> World {
@@ -61,15 +57,11 @@ fn properties() -> Value {
 }
 
 fn with(changes: Value) -> Value {
-    let mut properties = properties();
-    properties.as_object_mut().expect("a map").extend(changes.as_object().expect("a map").clone());
-    properties
+    merged(properties(), changes)
 }
 
 fn named(changes: Value) -> Value {
-    let mut properties = with(changes);
-    properties["Name"] = json!(NAME);
-    properties
+    merged(with(changes), json!({"Name": NAME}))
 }
 
 /// Returns the properties with the secret in Secrets Manager.
@@ -82,20 +74,6 @@ fn store_secret(world: &World, value: &str) -> String {
     let text = json!({"client_secret": value, "other": "x"}).to_string();
     let input = json!({"Name": "mcp/client", "SecretString": text, "ClientRequestToken": "f".repeat(32)});
     world.somebody(ServiceId::SecretsManager, "CreateSecret", input)["ARN"].as_str().expect("an ARN").to_owned()
-}
-
-fn create(properties: Value) -> Event {
-    Event::new("Create", TYPE, "Provider", properties)
-}
-
-fn update(physical_id: &str, new: Value, old: Value) -> Event {
-    Event::new("Update", TYPE, "Provider", new)
-        .with("PhysicalResourceId", physical_id)
-        .with("OldResourceProperties", old)
-}
-
-fn delete(physical_id: &str, properties: Value) -> Event {
-    Event::new("Delete", TYPE, "Provider", properties).with("PhysicalResourceId", physical_id)
 }
 
 /// Creates a provider of this name as somebody else.
@@ -135,7 +113,7 @@ fn refuse_tags(world: &World) {
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn create_answers_with_true_attributes_after_one_call() {
     let mut world = world();
-    let answer = world.send(create(with(json!({"Tags": {"team": "one"}})))).await.success();
+    let answer = world.send(PROVIDER.create(with(json!({"Tags": {"team": "one"}})))).await.success();
     let name = answer.physical_id();
     assert!(name.starts_with("mcp-11111111-") && name.len() == 19, "{name}");
     let live = provider(&world, &name);
@@ -188,7 +166,7 @@ async fn every_vendor_is_created_with_its_members() {
         let mut world = World::new();
         let mut properties = with(changes.clone());
         properties["Vendor"] = json!(vendor);
-        let answer = world.send(create(properties.clone())).await;
+        let answer = world.send(PROVIDER.create(properties.clone())).await;
         assert!(answer.is_success(), "{vendor}: {}", answer.reason());
         let live = provider(&world, &answer.physical_id());
         assert_eq!((live.vendor.as_str(), live.client_id.as_str()), (vendor, "app"));
@@ -200,8 +178,8 @@ async fn every_vendor_is_created_with_its_members() {
             }
             (_, discovery) => assert!(known.contains(&vendor), "{vendor} {discovery:?}"),
         }
-        world.send(update(&live.name, properties.clone(), properties.clone())).await.success();
-        world.send(delete(&live.name, properties)).await.success();
+        world.send(PROVIDER.update(&live.name, properties.clone(), properties.clone())).await.success();
+        world.send(PROVIDER.delete(&live.name, properties)).await.success();
         assert!(names(&world).is_empty());
     }
 }
@@ -210,11 +188,11 @@ async fn every_vendor_is_created_with_its_members() {
 async fn an_update_writes_the_whole_configuration_and_a_rotated_secret() {
     let mut world = world();
     let old = with(json!({"Tags": {"team": "one", "gone": "x"}}));
-    let created = world.send(create(old.clone())).await.success();
+    let created = world.send(PROVIDER.create(old.clone())).await.success();
     rotate_at_the_idp(&world, &canary("rotated"));
     let before = world.call_count();
     let new = with(json!({"ClientSecret": canary("rotated"), "Tags": {"team": "two"}}));
-    let updated = world.send(update(&created.physical_id(), new, old)).await.success();
+    let updated = world.send(PROVIDER.update(&created.physical_id(), new, old)).await.success();
     assert_eq!(updated.physical_id(), created.physical_id());
     assert_eq!(updated.attribute("CallbackUrl"), created.attribute("CallbackUrl"));
     assert_eq!(client_secret(&world, &updated.physical_id()), Some(canary("rotated")));
@@ -235,12 +213,12 @@ async fn an_update_writes_the_whole_configuration_and_a_rotated_secret() {
 async fn a_stored_secret_is_read_again_with_every_update() {
     let mut world = world();
     store_secret(&world, &canary("client"));
-    let created = world.send(create(stored("MANAGED"))).await.success();
+    let created = world.send(PROVIDER.create(stored("MANAGED"))).await.success();
     assert_eq!(client_secret(&world, &created.physical_id()), Some(canary("client")));
     let text = json!({"client_secret": canary("rotated")}).to_string();
     let input = json!({"SecretId": "mcp/client", "SecretString": text, "ClientRequestToken": "e".repeat(32)});
     world.somebody(ServiceId::SecretsManager, "PutSecretValue", input);
-    world.send(update(&created.physical_id(), stored("MANAGED"), stored("MANAGED"))).await.success();
+    world.send(PROVIDER.update(&created.physical_id(), stored("MANAGED"), stored("MANAGED"))).await.success();
     assert_eq!(client_secret(&world, &created.physical_id()), Some(canary("rotated")));
 }
 
@@ -249,7 +227,7 @@ async fn a_stored_secret_is_read_once() {
     for source in ["MANAGED", "EXTERNAL"] {
         let mut world = world();
         store_secret(&world, &canary("client"));
-        world.send(create(stored(source))).await.success();
+        world.send(PROVIDER.create(stored(source))).await.success();
         let reads = world.calls_since(0).into_iter().filter(|call| *call == "GetSecretValue").count();
         assert_eq!(reads, 1, "{source}");
     }
@@ -262,23 +240,23 @@ async fn an_external_secret_is_referred_to_by_its_arn() {
     for id in ["mcp/client", &arn] {
         let mut properties = stored("EXTERNAL");
         properties["ClientSecretId"] = json!(id);
-        let created = world.send(create(properties.clone())).await.success();
+        let created = world.send(PROVIDER.create(properties.clone())).await.success();
         let live = provider(&world, &created.physical_id());
         let expected = ProviderSecret::External { secret_id: arn.clone(), json_key: "client_secret".to_owned() };
         assert_eq!(live.secret, expected);
         assert_eq!(created.attribute("ClientSecretArn"), arn);
-        world.send(update(&live.name, properties.clone(), properties.clone())).await.success();
-        world.send(delete(&live.name, properties)).await.success();
+        world.send(PROVIDER.update(&live.name, properties.clone(), properties.clone())).await.success();
+        world.send(PROVIDER.delete(&live.name, properties)).await.success();
         assert!(world.has_secret("mcp/client"), "the user's own");
     }
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn a_failed_create_carries_the_services_reason_and_the_name_and_is_cleaned_up() {
+async fn a_failed_create_delivered_again_is_answered_with_the_same_failure() {
     let settings = Settings { provider_transition: Duration::from_secs(2), ..Settings::default() };
     let mut world = with_idp(settings, idp());
     world.fault("CreateOauth2CredentialProvider", 1, 1, FaultEffect::BecomesFailed("no key".to_owned()));
-    let event = world.address(create(properties()));
+    let event = world.address(PROVIDER.create(properties()));
     for _ in 0..2 {
         let answer = world.deliver(&event).await.expect("answered");
         assert!(answer.failure().contains("CREATE_FAILED: no key"), "{}", answer.reason());
@@ -286,6 +264,6 @@ async fn a_failed_create_carries_the_services_reason_and_the_name_and_is_cleaned
         assert_eq!(names(&world), [answer.physical_id()]);
     }
     let name = names(&world).remove(0);
-    world.send(delete(&name, properties())).await.success();
+    world.send(PROVIDER.delete(&name, properties())).await.success();
     assert!(names(&world).is_empty());
 }

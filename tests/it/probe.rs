@@ -9,7 +9,9 @@ use emulator::faults::FaultEffect;
 use emulator::identity_provider::{ClaimStyle, Client, Endpoint, Failure, Provider, ProviderFault};
 use serde_json::{Value, json};
 
-use crate::world::{Answer, CANARY, EXECUTION_ROLE, Event, IMAGE, STACK_ID, World, canary};
+use crate::world::{
+    Answer, CANARY, EXECUTION_ROLE, IMAGE, PROBE, RUNTIME, STACK_ID, World, canary, merged, refused_before_any_call,
+};
 
 mod bounds;
 mod call;
@@ -24,37 +26,30 @@ mod scripted;
 mod secret_headers;
 mod words;
 
-const TYPE: &str = "Custom::AgentCoreMcpProbe";
 const ISSUER: &str = "https://tenant.auth0.com/";
 const COGNITO: &str = "https://cognito-idp.us-east-1.amazonaws.com/us-east-1_a";
 
 /// Creates a runtime, which is READY then, and returns the answer with its attributes.
 pub(crate) async fn runtime(world: &mut World, changes: Value) -> Answer {
-    let mut properties = json!({"AgentRuntimeName": "mcp", "ContainerUri": IMAGE, "RoleArn": EXECUTION_ROLE});
-    properties.as_object_mut().expect("a map").extend(changes.as_object().expect("a map").clone());
-    world.send(Event::new("Create", "Custom::AgentCoreRuntime", "Runtime", properties)).await.success()
+    let properties = json!({"AgentRuntimeName": "mcp", "ContainerUri": IMAGE, "RoleArn": EXECUTION_ROLE});
+    world.send(RUNTIME.create(merged(properties, changes))).await.success()
 }
 
 /// Returns the JWT settings of a runtime.
 fn jwt(issuer: &str, rules: Value) -> Value {
-    let mut properties = json!({"InboundAuth": "JWT", "Issuer": issuer});
-    properties.as_object_mut().expect("a map").extend(rules.as_object().expect("a map").clone());
-    properties
+    merged(json!({"InboundAuth": "JWT", "Issuer": issuer}), rules)
 }
 
 pub(crate) async fn probe(world: &mut World, runtime: &Answer, changes: Value) -> Answer {
-    let mut properties =
+    let properties =
         json!({"Endpoint": runtime.attribute("McpUrl"), "LogGroupName": runtime.attribute("LogGroupName")});
-    properties.as_object_mut().expect("a map").extend(changes.as_object().expect("a map").clone());
-    world.send(Event::new("Create", TYPE, "Probe", properties)).await
+    world.send(PROBE.create(merged(properties, changes))).await
 }
 
 /// Returns the properties of a probe with client credentials.
 fn bearer(issuer: &str, changes: Value) -> Value {
-    let mut properties =
-        json!({"Auth": "BEARER", "Issuer": issuer, "ClientId": "app", "ClientSecret": canary("client")});
-    properties.as_object_mut().expect("a map").extend(changes.as_object().expect("a map").clone());
-    properties
+    let properties = json!({"Auth": "BEARER", "Issuer": issuer, "ClientId": "app", "ClientSecret": canary("client")});
+    merged(properties, changes)
 }
 
 fn provider(style: ClaimStyle, issuer: &str) -> Provider {
@@ -137,7 +132,7 @@ async fn no_line_of_anothers_log_is_quoted() {
     let mut world = World::new();
     behave(&world, Behaviour { start: Start::Crash(LINE.to_owned()), ..Behaviour::default() });
     let theirs = json!({"AgentRuntimeName": "theirs", "ContainerUri": IMAGE, "RoleArn": EXECUTION_ROLE});
-    let theirs = Event::new("Create", "Custom::AgentCoreRuntime", "Runtime", theirs);
+    let theirs = RUNTIME.create(theirs);
     let theirs = theirs.with("StackId", STACK_ID.replace("11111111", "99999999"));
     let theirs = world.send(theirs).await.success();
     // It fills the log.
@@ -190,13 +185,7 @@ async fn a_secret_that_the_execution_role_may_not_read_is_named() {
     let text = json!({"KEY": canary("key")}).to_string();
     let input = json!({"Name": "mcp/credentials", "SecretString": text, "ClientRequestToken": "f".repeat(32)});
     world.somebody(ServiceId::SecretsManager, "CreateSecret", input);
-    let denied = json!({"Version": "2012-10-17", "Statement": [
-        {"Effect": "Deny", "Action": "secretsmanager:GetSecretValue", "Resource": "*"}]});
-    world.aws.with(|world| {
-        let mut role = world.iam.role(EXECUTION_ROLE).expect("it").clone();
-        role.policies.push(denied);
-        world.iam.put_role(role);
-    });
+    world.deny_role(EXECUTION_ROLE, "secretsmanager:GetSecretValue");
     behave(&world, Behaviour { reads_secret: true, ..Behaviour::default() });
     let runtime = runtime(&mut world, json!({"SecretId": "mcp/credentials"})).await;
     let answer = probe(&mut world, &runtime, json!({"SecretId": "mcp/credentials"})).await;
@@ -454,7 +443,7 @@ async fn a_challenge_that_points_anywhere_but_to_a_public_https_address_is_not_f
         let fault = ProviderFault::At(Endpoint::Token, Failure::Challenge(metadata_url.to_owned()));
         world.aws.with(|world| world.identity_providers.add(provider(ClaimStyle::Auth0, ISSUER).with_fault(fault)));
         let properties = json!({"Endpoint": endpoint, "Auth": "ANONYMOUS"});
-        let answer = world.send(Event::new("Create", TYPE, "Probe", properties)).await;
+        let answer = world.send(PROBE.create(properties)).await;
         let expected = if followed { "names no `authorization_servers`" } else { "so that it was not followed" };
         assert!(answer.failure().contains(expected), "{metadata_url}: {}", answer.reason());
     }
@@ -494,14 +483,5 @@ async fn bad_properties_are_refused_before_any_call() {
         (json!({"MinimumTools": "many"}), "whole number"),
         (json!({"Mode": "Off"}), "use one of Strict, Report"),
     ];
-    for (changes, expected) in cases {
-        let mut world = World::new();
-        let mut properties = json!({"Endpoint": "https://example.com/mcp"});
-        properties.as_object_mut().expect("a map").extend(changes.as_object().expect("a map").clone());
-        let answer = world.send(Event::new("Create", TYPE, "Probe", properties)).await;
-        assert!(answer.failure().contains(expected), "{changes}: {}", answer.reason());
-        assert_eq!(world.calls_since(0), [""; 0]);
-        let delete = Event::new("Delete", TYPE, "Probe", changes).with("PhysicalResourceId", answer.physical_id());
-        world.send(delete).await.success();
-    }
+    refused_before_any_call(PROBE, json!({"Endpoint": "https://example.com/mcp"}), &cases).await;
 }

@@ -1,4 +1,4 @@
-//! The permissions of the role in provisioner.yaml: enough for an estate's stacks, and not more.
+//! The permissions of the role in provisioner.yaml: enough for an account's stacks, and not more.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use emulator::stacks::StackStatus;
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
-use crate::estate::{Estate, PROVISIONER, SERVER, input, read};
+use crate::provisioner_account::{PROVISIONER, ProvisionerAccount, SERVER, input, read};
 use crate::world::{IMAGE, canary};
 
 /// A gateway that calls a server with tokens, which no example shows.
@@ -85,37 +85,38 @@ Outputs:
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn every_resource_type_is_allowed() {
     let key = "arn:aws:kms:us-east-1:111122223333:key/0a1b2c3d-0000-1111-2222-333344445555";
-    let estate = Estate::with_settings(Settings { token_vault_key: Some(key.to_owned()), ..Settings::default() });
-    let provisioner = estate.create(PROVISIONER, "provisioner.yaml", &[("TokenVaultKmsKeyArn", key)]).await;
-    estate.expect(&provisioner, StackStatus::CreateComplete);
+    let account =
+        ProvisionerAccount::with_settings(Settings { token_vault_key: Some(key.to_owned()), ..Settings::default() });
+    let provisioner = account.create(PROVISIONER, "provisioner.yaml", &[("TokenVaultKmsKeyArn", key)]).await;
+    account.expect(&provisioner, StackStatus::CreateComplete);
     let with_secret = |secret: &str| {
         let client = Client::new(secret).audiences(&["https://mcp.example.com"]);
         let provider = Provider::new(ClaimStyle::Auth0, "https://tenant.auth0.com/").with_client("app", client);
-        estate.aws.with(|world| world.identity_providers.add(provider));
+        account.aws.with(|world| world.identity_providers.add(provider));
         StackInput::new("tools", WITH_TOKENS).capability(Capability::Iam).parameter("Secret", secret)
     };
-    let created = estate.cloudformation.create_stack(with_secret("cAnArY-client")).await.expect("a valid template");
-    estate.expect(&created, StackStatus::CreateComplete);
+    let created = account.cloudformation.create_stack(with_secret("cAnArY-client")).await.expect("a valid template");
+    account.expect(&created, StackStatus::CreateComplete);
     assert_eq!(created.output("ToolCount"), Some("3"));
     let rotated = with_secret("cAnArY-rotated").parameter("Version", "two");
-    let updated = estate.cloudformation.update_stack(rotated).await.expect("a valid template");
-    estate.expect(&updated, StackStatus::UpdateComplete);
-    estate.expect(&estate.delete("tools").await, StackStatus::DeleteComplete);
-    estate.check_nothing_is_left();
+    let updated = account.cloudformation.update_stack(rotated).await.expect("a valid template");
+    account.expect(&updated, StackStatus::UpdateComplete);
+    account.expect(&account.delete("tools").await, StackStatus::DeleteComplete);
+    account.check_nothing_is_left();
 }
 
 /// Names that a template leaves out began with `mcp-`, which another prefix denies, and `team` covered `teamb` as well.
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn each_team_has_a_provisioner_of_its_own() {
-    let estate = Estate::empty();
+    let account = ProvisionerAccount::empty();
     let client = Client::new("cAnArY-client").audiences(&["https://mcp.example.com"]);
     let provider = Provider::new(ClaimStyle::Auth0, "https://tenant.auth0.com/").with_client("app", client);
-    estate.aws.with(|world| world.identity_providers.add(provider));
+    account.aws.with(|world| world.identity_providers.add(provider));
     for team in ["team", "teamb"] {
         let (provisioner, secrets) = (format!("{team}-provisioner"), format!("{team}/"));
         let stack =
-            estate.create(&provisioner, "provisioner.yaml", &[("NamePrefix", team), ("SecretPrefix", &secrets)]).await;
-        estate.expect(&stack, StackStatus::CreateComplete);
+            account.create(&provisioner, "provisioner.yaml", &[("NamePrefix", team), ("SecretPrefix", &secrets)]).await;
+        account.expect(&stack, StackStatus::CreateComplete);
         let secret = format!(
             "  Upstream:
     Type: Custom::AgentCoreSecret
@@ -130,11 +131,11 @@ Outputs:"
             .replace("agentcore-provisioner-", &format!("{provisioner}-"))
             .replace("Outputs:", &secret);
         let input = StackInput::new(format!("{team}-tools"), template).capability(Capability::Iam);
-        let stack = estate.cloudformation.create_stack(input.parameter("Secret", "cAnArY-client")).await;
-        estate.expect(&stack.expect("a valid template"), StackStatus::CreateComplete);
+        let stack = account.cloudformation.create_stack(input.parameter("Secret", "cAnArY-client")).await;
+        account.expect(&stack.expect("a valid template"), StackStatus::CreateComplete);
     }
 
-    let resources = estate.cloudformation.resources("teamb-tools");
+    let resources = account.cloudformation.resources("teamb-tools");
     let id = |name: &str| resources[name].physical_id.clone().expect("it exists");
     let (runtime, gateway, provider, secret) = (id("Server"), id("Gateway"), id("Provider"), id("Upstream"));
     let (key, identity) = (id("Key"), id("Identity"));
@@ -166,33 +167,33 @@ Outputs:"
         (ServiceId::SecretsManager, "DeleteSecret", json!({"SecretId": secret})),
         (ServiceId::SecretsManager, "GetSecretValue", json!({"SecretId": secret})),
     ] {
-        estate.denied_to("team-provisioner", service, operation, input);
+        account.denied_to("team-provisioner", service, operation, input);
     }
     for stack in ["team-tools", "teamb-tools", "team-provisioner", "teamb-provisioner"] {
-        estate.expect(&estate.delete(stack).await, StackStatus::DeleteComplete);
+        account.expect(&account.delete(stack).await, StackStatus::DeleteComplete);
     }
-    estate.check_nothing_is_left();
+    account.check_nothing_is_left();
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn resources_of_other_stacks_are_out_of_reach() {
-    let estate = Estate::new(&[("StackNamePattern", "team-*")]).await;
+    let account = ProvisionerAccount::new(&[("StackNamePattern", "team-*")]).await;
     let token = canary("token");
     let parameters = [&SERVER[..], &[("UpstreamToken", &token)]].concat();
-    let created = estate.create("team-a", "examples/runtime.yaml", &parameters).await;
-    estate.expect(&created, StackStatus::CreateComplete);
-    estate.expect(&estate.delete("team-a").await, StackStatus::DeleteComplete);
+    let created = account.create("team-a", "examples/runtime.yaml", &parameters).await;
+    account.expect(&created, StackStatus::CreateComplete);
+    account.expect(&account.delete("team-a").await, StackStatus::DeleteComplete);
     // The function cannot even look at such a stack, and would not be allowed more if it could.
-    estate.refuse("tools", "examples/runtime.yaml", &parameters, "cloudformation:DescribeStacks").await;
+    account.refuse("tools", "examples/runtime.yaml", &parameters, "cloudformation:DescribeStacks").await;
     let secret = json!({"Name": "tools/credentials", "SecretString": "{}", "ClientRequestToken": "f".repeat(32),
         "Tags": [{"Key": "agentcore-provisioner:stack-id",
                   "Value": "arn:aws:cloudformation:us-east-1:111122223333:stack/tools/1"}]});
-    estate.denied_to(PROVISIONER, ServiceId::SecretsManager, "CreateSecret", secret);
+    account.denied_to(PROVISIONER, ServiceId::SecretsManager, "CreateSecret", secret);
     let foreign = [&parameters[..], &[("Name", "theirs")]].concat();
-    estate.refuse("team-a", "examples/runtime.yaml", &foreign, "bedrock-agentcore:").await;
+    account.refuse("team-a", "examples/runtime.yaml", &foreign, "bedrock-agentcore:").await;
 
     let role = "arn:aws:iam::111122223333:role/agentcore/execution";
-    crate::world::put_role(&estate.aws, role, "bedrock-agentcore.amazonaws.com");
+    crate::world::put_role(&account.aws, role, "bedrock-agentcore.amazonaws.com");
     let runtime = |name: &str, role: &str, tags: Value| {
         json!({"agentRuntimeName": name, "roleArn": role, "tags": tags, "networkConfiguration": {"networkMode": "PUBLIC"},
             "agentRuntimeArtifact": {"containerConfiguration": {"containerUri": IMAGE}}})
@@ -201,46 +202,46 @@ async fn resources_of_other_stacks_are_out_of_reach() {
     let team = "arn:aws:cloudformation:us-east-1:111122223333:stack/team-a/11111111-2222-3333-4444-555555555555";
     for (stack, region_account) in [("tools", "us-east-1:111122223333"), ("team-a", "us-east-1:444455556666")] {
         let id = format!("arn:aws:cloudformation:{region_account}:stack/{stack}/1");
-        estate.denied("CreateAgentRuntime", runtime("mcp_new", role, tags(&id)));
+        account.denied("CreateAgentRuntime", runtime("mcp_new", role, tags(&id)));
     }
-    estate.denied("CreateAgentRuntime", runtime("mcp_new", role, json!({"team": "a"})));
-    estate.denied(
+    account.denied("CreateAgentRuntime", runtime("mcp_new", role, json!({"team": "a"})));
+    account.denied(
         "TagResource",
         json!({"resourceArn": "arn:aws:bedrock-agentcore:us-east-1:111122223333:runtime/theirs-0123456789",
         "tags": tags(team)}),
     );
 
-    let theirs = estate.somebody(
+    let theirs = account.somebody(
         ServiceId::AgentCoreControl,
         "CreateAgentRuntime",
         runtime("mcp_theirs", role, json!({"team": "b"})),
     );
     sleep(Duration::from_mins(1)).await;
     let id = &theirs["agentRuntimeId"];
-    estate.denied("DeleteAgentRuntime", json!({ "agentRuntimeId": id }));
+    account.denied("DeleteAgentRuntime", json!({ "agentRuntimeId": id }));
     let mut update = runtime("", role, json!({}));
     for name in ["agentRuntimeName", "tags"] {
         update.as_object_mut().expect("an object").remove(name);
     }
     update["agentRuntimeId"] = id.clone();
-    estate.denied("UpdateAgentRuntime", update);
-    estate.denied("UntagResource", json!({"resourceArn": theirs["agentRuntimeArn"], "tagKeys": ["team"]}));
+    account.denied("UpdateAgentRuntime", update);
+    account.denied("UntagResource", json!({"resourceArn": theirs["agentRuntimeArn"], "tagKeys": ["team"]}));
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn a_role_outside_the_path_is_not_handed_over() {
-    let estate = Estate::new(&[("RolePath", "/agentcore/tools/")]).await;
+    let account = ProvisionerAccount::new(&[("RolePath", "/agentcore/tools/")]).await;
     let template = read("examples/runtime.yaml")
         .replace("{\"Fn::ImportValue\": !Sub \"${ProvisionerStack}-RolePath\"}", "/agentcore/");
     let token = canary("token");
     let parameters = [&SERVER[..], &[("UpstreamToken", &token)]].concat();
     let input = StackInput::uploaded("tools", template).capability(Capability::Iam);
     let input = parameters.iter().fold(input, |input, (name, value)| input.parameter(*name, *value));
-    let stack = estate.cloudformation.create_stack(input).await.expect("a valid template");
-    estate.expect(&stack, StackStatus::RollbackComplete);
-    assert!(estate.reasons().iter().any(|it| it.contains("iam:PassRole")), "{:#?}", estate.reasons());
-    estate.expect(&estate.delete("tools").await, StackStatus::DeleteComplete);
-    estate.check_nothing_is_left();
+    let stack = account.cloudformation.create_stack(input).await.expect("a valid template");
+    account.expect(&stack, StackStatus::RollbackComplete);
+    assert!(account.reasons().iter().any(|it| it.contains("iam:PassRole")), "{:#?}", account.reasons());
+    account.expect(&account.delete("tools").await, StackStatus::DeleteComplete);
+    account.check_nothing_is_left();
 }
 
 /// A target in a VPC uses the function's permissions on the network.
@@ -275,21 +276,21 @@ Resources:
     let lattice = "{SelfManagedLatticeResource: {ResourceConfigurationIdentifier: rcfg-0123456789abcdefg}}";
     for (endpoint, action) in [(managed, "ec2:"), (lattice, "vpc-lattice:")] {
         for allowed in ["false", "true"] {
-            let estate = Estate::new(&[("AllowPrivateEndpoints", allowed)]).await;
-            estate.aws.with(|world| {
+            let account = ProvisionerAccount::new(&[("AllowPrivateEndpoints", allowed)]).await;
+            account.aws.with(|world| {
                 world.mcp_servers.start_private("mcp.internal.example.com", emulator::container::Behaviour::default());
             });
             let input = StackInput::new("tools", template.replace("<endpoint>", endpoint));
-            let stack = estate.cloudformation.create_stack(input.capability(Capability::Iam)).await.expect("valid");
+            let stack = account.cloudformation.create_stack(input.capability(Capability::Iam)).await.expect("valid");
             if allowed == "true" {
-                estate.expect(&stack, StackStatus::CreateComplete);
+                account.expect(&stack, StackStatus::CreateComplete);
             } else {
-                estate.expect(&stack, StackStatus::RollbackComplete);
+                account.expect(&stack, StackStatus::RollbackComplete);
                 let denied = |it: &String| it.contains("not allowed to call") && it.contains(action);
-                assert!(estate.reasons().iter().any(denied), "{:#?}", estate.reasons());
+                assert!(account.reasons().iter().any(denied), "{:#?}", account.reasons());
             }
-            estate.expect(&estate.delete("tools").await, StackStatus::DeleteComplete);
-            estate.check_nothing_is_left();
+            account.expect(&account.delete("tools").await, StackStatus::DeleteComplete);
+            account.check_nothing_is_left();
         }
     }
 }
@@ -314,7 +315,7 @@ async fn the_policies_fit_with_everything_allowed() {
     let queue = format!("arn:aws-us-gov:sqs:us-gov-west-1:111122223333:{}", "q".repeat(80));
     let (pattern, path, prefix) = ("s".repeat(128), format!("/{}/", "p".repeat(510)), format!("{}/", "s".repeat(199)));
     let (partition, region) = ("aws-us-gov".to_owned(), "us-gov-west-1".to_owned());
-    let estate = Estate::with_settings(Settings { partition, region, ..Settings::default() });
+    let account = ProvisionerAccount::with_settings(Settings { partition, region, ..Settings::default() });
     let parameters = [
         ("StackNamePattern", &*pattern),
         ("NamePrefix", "twentycharactersatmo"),
@@ -341,14 +342,14 @@ async fn the_policies_fit_with_everything_allowed() {
         ("FunctionDeadLetterQueueArn", &queue),
         ("PermissionsBoundaryArn", "arn:aws-us-gov:iam::111122223333:policy/boundary"),
     ];
-    let stack = estate.create(PROVISIONER, "provisioner.yaml", &parameters).await;
-    estate.expect(&stack, StackStatus::CreateComplete);
-    assert_eq!(estate.delete(PROVISIONER).await.status, StackStatus::DeleteComplete);
+    let stack = account.create(PROVISIONER, "provisioner.yaml", &parameters).await;
+    account.expect(&stack, StackStatus::CreateComplete);
+    assert_eq!(account.delete(PROVISIONER).await.status, StackStatus::DeleteComplete);
     for (name, value) in
         [("RolePath", "/"), ("NamePrefix", ""), ("SecretPrefix", ""), ("SecretPrefix", "team"), ("GatewayArns", "*")]
     {
         let input = input(PROVISIONER, "provisioner.yaml", &[(name, value)]);
-        let refusal = estate.cloudformation.create_stack(input).await.expect_err("equivalent to everything").message;
+        let refusal = account.cloudformation.create_stack(input).await.expect_err("equivalent to everything").message;
         assert!(refusal.contains(name), "{refusal}");
     }
 }
@@ -356,8 +357,8 @@ async fn the_policies_fit_with_everything_allowed() {
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn the_hosts_of_identity_providers_are_in_the_functions_environment() {
     for hosts in ["", "tenant.auth0.com,login.example.com"] {
-        let estate = Estate::new(&[("IdentityProviderHosts", hosts)]).await;
-        let resources = estate.cloudformation.resources(PROVISIONER);
+        let account = ProvisionerAccount::new(&[("IdentityProviderHosts", hosts)]).await;
+        let resources = account.cloudformation.resources(PROVISIONER);
         let (function, role) = (&resources["Function"], &resources["FunctionRole"].attributes["Arn"]);
         let expected = json!({"NAME_PREFIX": "mcp", "IDENTITY_PROVIDER_HOSTS": hosts, "FUNCTION_ROLE_ARN": role});
         assert_eq!(function.properties["Environment"]["Variables"], expected);
@@ -368,7 +369,8 @@ async fn the_hosts_of_identity_providers_are_in_the_functions_environment() {
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn keys_of_gateways_and_tool_schemas_are_for_agentcore_alone() {
     let key = "arn:aws:kms:us-east-1:111122223333:key/0a1b2c3d-0000-1111-2222-333344445555";
-    let estate = Estate::new(&[("GatewayKmsKeyArns", key), ("ToolSchemaArns", "arn:aws:s3:::schemas/*")]).await;
+    let account =
+        ProvisionerAccount::new(&[("GatewayKmsKeyArns", key), ("ToolSchemaArns", "arn:aws:s3:::schemas/*")]).await;
     let template = "
 Resources:
   Role:
@@ -387,11 +389,11 @@ Resources:
       KmsKeyArn: arn:aws:kms:us-east-1:111122223333:key/0a1b2c3d-0000-1111-2222-333344445555
 ";
     let input = StackInput::new("tools", template).capability(Capability::Iam);
-    let stack = estate.cloudformation.create_stack(input).await.expect("a valid template");
-    estate.expect(&stack, StackStatus::CreateComplete);
-    let role = estate.cloudformation.stack(PROVISIONER).expect("it exists");
+    let stack = account.cloudformation.create_stack(input).await.expect("a valid template");
+    account.expect(&stack, StackStatus::CreateComplete);
+    let role = account.cloudformation.stack(PROVISIONER).expect("it exists");
     let role = role.output("FunctionRoleArn").expect("an output").to_owned();
-    estate.aws.with(|world| {
+    account.aws.with(|world| {
         let role = world.iam.role(&role).expect("a role");
         let conditions =
             role.policies.iter().flat_map(|policy| policy["Statement"].as_array().cloned().unwrap_or_default());

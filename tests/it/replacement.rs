@@ -8,8 +8,11 @@ use emulator::aws::ServiceId;
 use emulator::settings::Settings;
 use serde_json::{Value, json};
 
-use crate::gateway_target::{COGNITO, GATEWAY_ROLE, Scene, create_gateway, create_provider, merged};
-use crate::world::{EXECUTION_ROLE, Event, FUNCTION_ROLE, IMAGE, canary};
+use crate::gateway_target::{COGNITO, GATEWAY_ROLE, Scene, create_gateway, create_provider};
+use crate::world::{
+    API_KEY, EXECUTION_ROLE, FUNCTION_ROLE, GATEWAY, IDENTITY, IMAGE, LogicalResource, PROBE, PROVIDER, RUNTIME,
+    SECRET, TARGET, canary, merged,
+};
 
 /// A property, and the properties before and after an update that changes it.
 type Change = (&'static str, Value, Value);
@@ -17,10 +20,10 @@ type Change = (&'static str, Value, Value);
 const KEY: &str = "arn:aws:kms:us-east-1:111122223333:key/0a1b2c3d-0000-1111-2222-333344445555";
 
 /// Reads from the reference which properties of a type replace the resource.
-fn declared(resource_type: &str) -> BTreeMap<String, bool> {
+fn declared(resource: LogicalResource) -> BTreeMap<String, bool> {
     let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/reference.md");
     let page = fs::read_to_string(page).expect("a readable file");
-    let (_, table) = page.split_once(&format!("<!-- properties of {resource_type} -->\n")).expect("a table");
+    let (_, table) = page.split_once(&format!("<!-- properties of {resource} -->\n")).expect("a table");
     let (table, _) = table.split_once("<!-- end of properties -->").expect("its end");
     let rows = table.lines().filter_map(|row| row.strip_prefix("| `")?.split_once('`'));
     rows.map(|(name, rest)| (name.to_owned(), rest.contains("**Replaces.**"))).collect()
@@ -39,26 +42,24 @@ async fn scene() -> Scene {
 }
 
 /// Proves that a change of every property of a type has the effect that the reference states.
-async fn check(resource_type: &str, base: impl Fn(&Scene) -> Value, changes: impl Fn(&Scene) -> Vec<Change>) {
-    let declared = declared(resource_type);
+async fn check(resource: LogicalResource, base: impl Fn(&Scene) -> Value, changes: impl Fn(&Scene) -> Vec<Change>) {
+    let declared = declared(resource);
     let mut scene = scene().await;
     let mut changes = changes(&scene);
     changes.sort_by_key(|(name, ..)| *name);
     let tried = changes.iter().map(|(name, ..)| *name);
-    assert!(declared.keys().map(String::as_str).eq(tried), "{resource_type}: every property has one change here");
+    assert!(declared.keys().map(String::as_str).eq(tried), "{resource}: every property has one change here");
     let mut problems = Vec::new();
     for (name, before, after) in changes {
         let old = merged(base(&scene), before);
         let new = merged(old.clone(), after);
         // Each case has its own logical id, and so its own resource.
-        let created = scene.world.send(Event::new("Create", resource_type, name, old.clone())).await;
+        let created = scene.world.send(resource.named(name).create(old.clone())).await;
         if !created.is_success() {
             problems.push(format!("{name} before: {}", created.reason()));
             continue;
         }
-        let update = Event::new("Update", resource_type, name, new)
-            .with("PhysicalResourceId", created.physical_id())
-            .with("OldResourceProperties", old);
+        let update = resource.named(name).update(&created.physical_id(), new, old);
         let updated = scene.world.send(update).await;
         if !updated.is_success() {
             problems.push(format!("{name} after: {}", updated.reason()));
@@ -66,7 +67,7 @@ async fn check(resource_type: &str, base: impl Fn(&Scene) -> Value, changes: imp
             problems.push(format!("{name}: is declared to replace: {}", declared[name]));
         }
     }
-    assert!(problems.is_empty(), "{resource_type}: {problems:#?}");
+    assert!(problems.is_empty(), "{resource}: {problems:#?}");
 }
 
 /// Returns the changes of an authorizer for Cognito's tokens, each with the property that selects it.
@@ -113,7 +114,7 @@ async fn a_property_of_a_secret_replaces_as_declared() {
             ("ExistingSecretId", json!({}), json!({"Values": "", "ExistingSecretId": "mcp/client"})),
         ]
     };
-    check("Custom::AgentCoreSecret", |_| json!({"Values": {"A": "1"}}), changes).await;
+    check(SECRET, |_| json!({"Values": {"A": "1"}}), changes).await;
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
@@ -158,7 +159,7 @@ async fn a_property_of_a_runtime_replaces_as_declared() {
         changes
     };
     let base = |_: &Scene| json!({"ContainerUri": IMAGE, "RoleArn": EXECUTION_ROLE});
-    check("Custom::AgentCoreRuntime", base, changes).await;
+    check(RUNTIME, base, changes).await;
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
@@ -197,7 +198,7 @@ async fn a_property_of_a_credential_provider_replaces_as_declared() {
         ]
     };
     let base = |_: &Scene| json!({"Issuer": COGNITO, "ClientId": "app", "ClientSecret": canary("client")});
-    check("Custom::AgentCoreOAuth2CredentialProvider", base, changes).await;
+    check(PROVIDER, base, changes).await;
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
@@ -213,7 +214,7 @@ async fn a_property_of_an_api_key_provider_replaces_as_declared() {
             ("Tags", json!({}), json!({"Tags": {"team": "two"}})),
         ]
     };
-    check("Custom::AgentCoreApiKeyCredentialProvider", |_| json!({"ApiKey": canary("key")}), changes).await;
+    check(API_KEY, |_| json!({"ApiKey": canary("key")}), changes).await;
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
@@ -225,7 +226,7 @@ async fn a_property_of_a_workload_identity_replaces_as_declared() {
             ("Tags", json!({}), json!({"Tags": {"team": "two"}})),
         ]
     };
-    check("Custom::AgentCoreWorkloadIdentity", |_| json!({}), changes).await;
+    check(IDENTITY, |_| json!({}), changes).await;
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
@@ -261,7 +262,7 @@ async fn a_property_of_a_gateway_replaces_as_declared() {
         changes
     };
     let base = |_: &Scene| json!({"RoleArn": GATEWAY_ROLE, "AuthorizerType": "AWS_IAM"});
-    check("Custom::AgentCoreGateway", base, changes).await;
+    check(GATEWAY, base, changes).await;
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
@@ -310,7 +311,7 @@ async fn a_property_of_a_target_replaces_as_declared() {
         ]
     };
     let base = |scene: &Scene| scene.properties(json!({"TargetName": ""}));
-    check("Custom::AgentCoreGatewayTarget", base, changes).await;
+    check(TARGET, base, changes).await;
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
@@ -345,5 +346,5 @@ async fn a_property_of_a_probe_replaces_as_declared() {
         changes
     };
     let base = |scene: &Scene| json!({"Endpoint": scene.runtime.attribute("McpUrl"), "Mode": "Report"});
-    check("Custom::AgentCoreMcpProbe", base, changes).await;
+    check(PROBE, base, changes).await;
 }

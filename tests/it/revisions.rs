@@ -12,7 +12,7 @@ use serde_json::json;
 
 use crate::gateway_target::Scene;
 use crate::probe::{behave, probe, runtime};
-use crate::world::{Event, World};
+use crate::world::{PROBE, World};
 
 const HEADING: &str = "\n### Revisions and refusals\n";
 
@@ -143,7 +143,7 @@ async fn a_gateway_reads_the_tools_of_servers_that_name_no_revision() {
         scene.behave(Behaviour { counters: false, ..server(revision, RefusalStyle::ServerError) });
         let target = scene.target(json!({})).await;
         let properties = json!({"Endpoint": target.attribute("GatewayUrl"), "GatewayTargetId": target.physical_id()});
-        let answer = scene.world.send(Event::new("Create", "Custom::AgentCoreMcpProbe", "Probe", properties)).await;
+        let answer = scene.world.send(PROBE.create(properties)).await;
         assert_eq!(answer.success().attribute("ProtocolVersion"), "2025-03-26");
     }
 }

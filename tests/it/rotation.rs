@@ -14,7 +14,7 @@ use tokio::time::sleep;
 use tracing::subscriber::DefaultGuard;
 
 use crate::deployment::{Deployment, EXISTING, NAME};
-use crate::matrix::{self, repeat_on_v2};
+use crate::platform::{self, repeat_on_v2};
 use crate::world::{CANARY, canary};
 
 mod events;
@@ -436,7 +436,7 @@ async fn a_rotation_is_fast_and_calls_little() {
     let attempt = scene.deliveries()[0].attempts[0].clone();
     let took = attempt.ended.duration_since(attempt.started).expect("it ends later");
     let settings = scene.deployment.aws.settings();
-    let update = match matrix::platform() {
+    let update = match platform::current() {
         emulator::agentcore_control::PlatformVersion::V1 => settings.runtime_transition,
         emulator::agentcore_control::PlatformVersion::V2 => settings.snapshot_transition,
     };

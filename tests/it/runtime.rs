@@ -1,4 +1,4 @@
-//! The battery of `Custom::AgentCoreRuntime`.
+//! `Custom::AgentCoreRuntime`, in addition to the battery.
 
 mod late_gets;
 mod log_group;
@@ -19,9 +19,10 @@ use emulator::stacks::StackStatus;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
-use crate::world::{CANARY, EXECUTION_ROLE, Event, IMAGE, REGION_ACCOUNT, STACK_ID, World, canary};
+use crate::world::{
+    CANARY, EXECUTION_ROLE, IMAGE, REGION_ACCOUNT, RUNTIME, STACK_ID, World, canary, merged, refused_before_any_call,
+};
 
-const TYPE: &str = "Custom::AgentCoreRuntime";
 const NAME: &str = "mcp_server";
 
 fn properties() -> Value {
@@ -29,25 +30,7 @@ fn properties() -> Value {
 }
 
 fn with(changes: Value) -> Value {
-    let mut properties = properties();
-    if let Value::Object(changes) = changes {
-        properties.as_object_mut().expect("a map").extend(changes);
-    }
-    properties
-}
-
-fn create(properties: Value) -> Event {
-    Event::new("Create", TYPE, "Runtime", properties)
-}
-
-fn update(physical_id: &str, new: Value, old: Value) -> Event {
-    Event::new("Update", TYPE, "Runtime", new)
-        .with("PhysicalResourceId", physical_id)
-        .with("OldResourceProperties", old)
-}
-
-fn delete(physical_id: &str, properties: Value) -> Event {
-    Event::new("Delete", TYPE, "Runtime", properties).with("PhysicalResourceId", physical_id)
+    merged(properties(), changes)
 }
 
 fn secret(world: &World, name: &str, text: &str) -> String {
@@ -63,7 +46,7 @@ fn status(world: &World, id: &str) -> Status {
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn create_answers_when_ready_and_with_true_attributes() {
     let mut world = World::new();
-    let answer = world.send(create(properties())).await.success();
+    let answer = world.send(RUNTIME.create(properties())).await.success();
     let id = answer.physical_id();
     assert_eq!(status(&world, &id), Status::Ready);
     assert_eq!(answer.attribute("AgentRuntimeId"), id);
@@ -90,7 +73,7 @@ async fn create_answers_when_ready_and_with_true_attributes() {
 async fn every_property_reaches_the_runtime() {
     let mut world = World::new();
     let answer = world
-        .send(create(with(json!({
+        .send(RUNTIME.create(with(json!({
             "Description": "what it is for",
             "ServerProtocol": "MCP",
             "EnvironmentVariables": {"PLAIN": "1", "FLAG": true, "EMPTY": ""},
@@ -130,22 +113,22 @@ async fn the_idp_is_checked_before_it_is_trusted_and_not_again() {
     let wanted = with(json!({"InboundAuth": "JWT", "Issuer": issuer, "AllowedAudience": "api"}));
     let mut told = wanted.clone();
     told["EnvironmentVariables"] = json!({"AUTH_ISSUER": issuer});
-    let refused = world.send(create(told)).await;
+    let refused = world.send(RUNTIME.create(told)).await;
     let sentence =
         "`Issuer` gives \"https://tenant.auth0.com/.well-known/openid-configuration\", which cannot be reached";
     assert!(refused.failure().contains(sentence), "{}", refused.reason());
     assert!(world.calls_since(0).is_empty(), "nothing may be created for an IdP that does not exist");
 
     world.identity_provider(ClaimStyle::Auth0, issuer);
-    let id = world.send(create(wanted.clone())).await.success().physical_id();
+    let id = world.send(RUNTIME.create(wanted.clone())).await.success().physical_id();
     let gone = ProviderFault::At(Endpoint::Discovery, Failure::Unreachable);
     world.aws.with(|it| it.identity_providers.provider_mut(issuer).expect("it").fail_next(u32::MAX, gone));
     let mut described = wanted.clone();
     described["Description"] = json!("another");
-    world.send(update(&id, described.clone(), wanted)).await.success();
+    world.send(RUNTIME.update(&id, described.clone(), wanted)).await.success();
     let mut moved = described.clone();
     moved["Issuer"] = json!("https://other.auth0.com/");
-    assert!(world.send(update(&id, moved, described)).await.failure().contains("cannot be reached"));
+    assert!(world.send(RUNTIME.update(&id, moved, described)).await.failure().contains("cannot be reached"));
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
@@ -174,16 +157,14 @@ async fn a_jwt_runtime_checks_audience_clients_scopes_and_claim() {
                    "allowedAudience": ["api"]}),
         ),
     ] {
-        let properties = with(json!({"InboundAuth": "JWT", "RequestHeaders": "Authorization"}));
-        let mut properties = properties;
-        properties.as_object_mut().expect("a map").extend(auth.as_object().expect("a map").clone());
-        let answer = world.send(create(properties.clone())).await.success();
+        let properties = merged(with(json!({"InboundAuth": "JWT", "RequestHeaders": "Authorization"})), auth);
+        let answer = world.send(RUNTIME.create(properties.clone())).await.success();
         let live = world.runtime(&answer.physical_id(), |runtime| runtime.configuration().jwt_authorizer().cloned());
         assert_eq!(live, Some(expected));
         let before = world.call_count();
-        world.send(update(&answer.physical_id(), properties.clone(), properties.clone())).await.success();
+        world.send(RUNTIME.update(&answer.physical_id(), properties.clone(), properties.clone())).await.success();
         assert!(!world.calls_since(before).contains(&"UpdateAgentRuntime"), "equal properties are not an update");
-        world.send(delete(&answer.physical_id(), properties)).await.success();
+        world.send(RUNTIME.delete(&answer.physical_id(), properties)).await.success();
     }
 }
 
@@ -191,9 +172,9 @@ async fn a_jwt_runtime_checks_audience_clients_scopes_and_claim() {
 async fn update_replaces_everything_in_place_and_keeps_mmds_v2() {
     let mut world = World::new();
     let old = with(json!({"EnvironmentVariables": {"A": "1"}, "RequestHeaders": ["X-Api-Key"], "Description": "old"}));
-    let created = world.send(create(old.clone())).await.success();
+    let created = world.send(RUNTIME.create(old.clone())).await.success();
     let new = with(json!({"EnvironmentVariables": {"B": "2"}, "MaxLifetime": 600}));
-    let updated = world.send(update(&created.physical_id(), new, old)).await.success();
+    let updated = world.send(RUNTIME.update(&created.physical_id(), new, old)).await.success();
     assert_eq!(updated.physical_id(), created.physical_id());
     assert_eq!(updated.attribute("AgentRuntimeVersion"), "2");
     world.runtime(&created.physical_id(), |runtime| {
@@ -210,10 +191,10 @@ async fn update_replaces_everything_in_place_and_keeps_mmds_v2() {
 async fn tags_change_without_a_new_version() {
     let mut world = World::new();
     let old = with(json!({"Tags": {"team": "one", "gone": "x"}}));
-    let created = world.send(create(old.clone())).await.success();
+    let created = world.send(RUNTIME.create(old.clone())).await.success();
     let before = world.call_count();
     let new = with(json!({"Tags": {"team": "two"}}));
-    let updated = world.send(update(&created.physical_id(), new, old)).await.success();
+    let updated = world.send(RUNTIME.update(&created.physical_id(), new, old)).await.success();
     assert_eq!(updated.attribute("AgentRuntimeVersion"), "1");
     let calls = world.calls_since(before);
     assert_eq!(calls, ["GetAgentRuntime", "ListTagsForResource", "TagResource", "UntagResource"]);
@@ -226,8 +207,8 @@ async fn a_new_secret_version_recycles_once_however_often_the_update_is_delivere
     let mut world = World::new();
     let old = with(json!({"SecretId": "mcp/credentials", "SecretVersionId": "v1"}));
     let new = with(json!({"SecretId": "mcp/credentials", "SecretVersionId": "v2"}));
-    let created = world.send(create(old.clone())).await.success();
-    let event = world.address(update(&created.physical_id(), new, old));
+    let created = world.send(RUNTIME.create(old.clone())).await.success();
+    let event = world.address(RUNTIME.update(&created.physical_id(), new, old));
     for _ in 0..2 {
         let updated = world.deliver(&event).await.expect("answered").success();
         assert_eq!(updated.attribute("AgentRuntimeVersion"), "2");
@@ -245,16 +226,16 @@ async fn credential_delivery_switches_in_both_directions() {
         injected["CredentialDelivery"] = json!("EnvironmentVariables");
         injected
     };
-    let created = world.send(create(retrieval.clone())).await.success();
+    let created = world.send(RUNTIME.create(retrieval.clone())).await.success();
     let environment = |world: &World| world.runtime(&created.physical_id(), |it| it.configuration().environment());
     assert!(!format!("{:?}", environment(&world)).contains(CANARY));
     assert_eq!(environment(&world)["SECRET_NAME"], "mcp/credentials");
-    world.send(update(&created.physical_id(), injected.clone(), retrieval.clone())).await.success();
+    world.send(RUNTIME.update(&created.physical_id(), injected.clone(), retrieval.clone())).await.success();
     let variables = environment(&world);
     assert_eq!(variables["SECRET"], canary("s"));
     assert_eq!((variables["CLIENT"].as_str(), variables["PORT"].as_str()), ("template wins", "8000"));
     assert_eq!(variables.len(), 3);
-    world.send(update(&created.physical_id(), retrieval, injected)).await.success();
+    world.send(RUNTIME.update(&created.physical_id(), retrieval, injected)).await.success();
     assert!(!format!("{:?}", environment(&world)).contains(CANARY));
 }
 
@@ -273,12 +254,12 @@ async fn a_secret_that_has_changed_meanwhile_does_not_break_the_rollback() {
         secret(&world, "mcp/credentials", &json!({"SECRET": canary("s"), "MODE": "1"}).to_string());
         let old = with(json!({"SecretId": "mcp/credentials", "CredentialDelivery": "EnvironmentVariables",
             "EnvironmentVariables": {"MODE": "old"}, "ExtraEnvironmentVariables": {"LOG_LEVEL": "info"}}));
-        let id = world.send(create(old.clone())).await.success().physical_id();
+        let id = world.send(RUNTIME.create(old.clone())).await.success().physical_id();
         let environment = |world: &World| world.runtime(&id, |it| it.configuration().environment());
         let before = environment(&world);
         let mut new = old.clone();
         new["EnvironmentVariables"] = json!({"MODE": "new", "ADDED": "1"});
-        world.send(update(&id, new.clone(), old.clone())).await.success();
+        world.send(RUNTIME.update(&id, new.clone(), old.clone())).await.success();
         if let Some(text) = secret_now {
             let input = json!({"SecretId": "mcp/credentials", "SecretString": text.to_string(),
                 "ClientRequestToken": "e".repeat(32)});
@@ -288,10 +269,10 @@ async fn a_secret_that_has_changed_meanwhile_does_not_break_the_rollback() {
             world.somebody(ServiceId::SecretsManager, "DeleteSecret", input);
         }
         world.stack_status(StackStatus::UpdateInProgress);
-        let refused = world.send(update(&id, old.clone(), new.clone())).await;
+        let refused = world.send(RUNTIME.update(&id, old.clone(), new.clone())).await;
         assert!(refused.failure().contains(sentence), "{sentence}: {}", refused.reason());
         world.stack_status(StackStatus::UpdateRollbackInProgress);
-        world.send(update(&id, old, new)).await.success();
+        world.send(RUNTIME.update(&id, old, new)).await.success();
         assert_eq!(environment(&world), before, "{sentence}");
     }
 }
@@ -301,8 +282,9 @@ async fn injecting_a_secret_that_cannot_be_used_is_refused_and_creates_nothing()
     for (text, expected) in [("[]", "not a JSON object"), (r#"{"A": {"b": "cAnArY-"}}"#, "key `A` is nested")] {
         let mut world = World::new();
         secret(&world, "x", text);
-        let answer =
-            world.send(create(with(json!({"SecretId": "x", "CredentialDelivery": "EnvironmentVariables"})))).await;
+        let answer = world
+            .send(RUNTIME.create(with(json!({"SecretId": "x", "CredentialDelivery": "EnvironmentVariables"}))))
+            .await;
         assert!(
             answer.failure().starts_with("`SecretId` ") && answer.reason().contains(expected),
             "{}",
@@ -388,16 +370,10 @@ async fn bad_properties_are_refused_before_any_call() {
         (json!({"EnvironmentVariables": {"A": "{{resolve:ssm-secure:x}}"}}), "does not resolve"),
         (json!({"Enviroment": {}}), "`Enviroment` is not a property"),
     ];
-    for (changes, expected) in cases {
-        let mut world = World::new();
-        let answer = world.send(create(with(changes.clone()))).await;
-        assert!(answer.failure().contains(expected), "{changes}: {}", answer.reason());
-        assert_eq!(world.calls_since(0), [""; 0], "{changes}");
-        world.send(delete(&answer.physical_id(), with(changes))).await.success();
-    }
+    refused_before_any_call(RUNTIME, properties(), &cases).await;
 }
 
-crate::matrix::repeat_on_v2! {
+crate::platform::repeat_on_v2! {
     "runtime.rs":
     create_answers_when_ready_and_with_true_attributes
     every_property_reaches_the_runtime

@@ -9,7 +9,7 @@ use emulator::stacks::StackStatus;
 use serde_json::json;
 
 use crate::deployment::Deployment;
-use crate::estate::{Estate, read};
+use crate::provisioner_account::{ProvisionerAccount, read};
 use crate::world::canary;
 
 const ISSUER: &str = "https://tenant.auth0.com/";
@@ -108,7 +108,7 @@ async fn without_the_tag_the_organization_refuses_the_stack() {
 /// This runs under the policies of provisioner.yaml.
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn a_shared_function_may_set_change_and_remove_tags() {
-    let estate = Estate::new(&[]).await;
+    let account = ProvisionerAccount::new(&[]).await;
     let template = |tags: &str| {
         let timeout = "      ServiceTimeout: 3600\n";
         read("examples/two-runtimes-one-gateway.yaml").replace(timeout, &format!("{timeout}      Tags: {tags}\n"))
@@ -119,9 +119,9 @@ async fn a_shared_function_may_set_change_and_remove_tags() {
         let input = StackInput::uploaded("shared", template(tags)).capability(Capability::Iam);
         parameters.iter().fold(input, |input, (name, value)| input.parameter(*name, *value))
     };
-    let found = |estate: &Estate| {
-        let now = estate.aws.clock().now();
-        estate.aws.with(|world| {
+    let found = |account: &ProvisionerAccount| {
+        let now = account.aws.clock().now();
+        account.aws.with(|world| {
             let runtimes = world.agentcore.runtimes(now).map(|runtime| runtime.tags.clone());
             let tags = runtimes.chain(world.agentcore.gateways(now).map(|gateway| gateway.tags.clone()));
             tags.map(|mut tags| {
@@ -131,13 +131,13 @@ async fn a_shared_function_may_set_change_and_remove_tags() {
             .collect::<Vec<_>>()
         })
     };
-    let created = estate.cloudformation.create_stack(input("{team: one, gone: x}")).await.expect("a valid request");
-    estate.expect(&created, StackStatus::CreateComplete);
-    assert_eq!(found(&estate), vec![json!({"team": "one", "gone": "x"}); 3]);
-    let updated = estate.cloudformation.update_stack(input("{team: two, new: z}")).await.expect("a valid request");
-    estate.expect(&updated, StackStatus::UpdateComplete);
-    assert_eq!(found(&estate), vec![json!({"team": "two", "new": "z"}); 3]);
-    estate.expect(&estate.delete("shared").await, StackStatus::DeleteComplete);
+    let created = account.cloudformation.create_stack(input("{team: one, gone: x}")).await.expect("a valid request");
+    account.expect(&created, StackStatus::CreateComplete);
+    assert_eq!(found(&account), vec![json!({"team": "one", "gone": "x"}); 3]);
+    let updated = account.cloudformation.update_stack(input("{team: two, new: z}")).await.expect("a valid request");
+    account.expect(&updated, StackStatus::UpdateComplete);
+    assert_eq!(found(&account), vec![json!({"team": "two", "new": "z"}); 3]);
+    account.expect(&account.delete("shared").await, StackStatus::DeleteComplete);
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]

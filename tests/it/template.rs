@@ -445,7 +445,7 @@ async fn bad_parameter_combinations_are_refused_before_anything_is_created() {
     }
 }
 
-crate::matrix::repeat_on_v2! {
+crate::platform::repeat_on_v2! {
     "template.rs":
     every_mode_deploys_updates_and_deletes_under_its_own_policies
     the_containers_log_belongs_to_the_stack_if_it_has_a_retention

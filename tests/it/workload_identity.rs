@@ -1,30 +1,15 @@
-//! The battery of `Custom::AgentCoreWorkloadIdentity`.
+//! `Custom::AgentCoreWorkloadIdentity`, in addition to the battery.
 
 use std::time::Duration;
 
 use emulator::agentcore_control::WorkloadIdentity;
 use emulator::aws::ServiceId;
 use emulator::settings::Settings;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::world::{EXECUTION_ROLE, Event, IMAGE, World};
+use crate::world::{EXECUTION_ROLE, IDENTITY, IMAGE, RUNTIME, World, refused_before_any_call};
 
-const TYPE: &str = "Custom::AgentCoreWorkloadIdentity";
 const URLS: [&str; 2] = ["app://done", "https://example.com/back"];
-
-fn create(properties: Value) -> Event {
-    Event::new("Create", TYPE, "Identity", properties)
-}
-
-fn update(physical_id: &str, new: Value, old: Value) -> Event {
-    Event::new("Update", TYPE, "Identity", new)
-        .with("PhysicalResourceId", physical_id)
-        .with("OldResourceProperties", old)
-}
-
-fn delete(physical_id: &str, properties: Value) -> Event {
-    Event::new("Delete", TYPE, "Identity", properties).with("PhysicalResourceId", physical_id)
-}
 
 fn identities(world: &World) -> Vec<WorkloadIdentity> {
     world.aws.with(|world| world.agentcore.workload_identities().to_vec())
@@ -33,7 +18,7 @@ fn identities(world: &World) -> Vec<WorkloadIdentity> {
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn create_returns_ref_and_attribute() {
     let mut world = World::new();
-    let created = world.send(create(json!({"AllowedResourceOauth2ReturnUrls": URLS}))).await.success();
+    let created = world.send(IDENTITY.create(json!({"AllowedResourceOauth2ReturnUrls": URLS}))).await.success();
     let [identity] = &identities(&world)[..] else { panic!("one identity") };
     assert!(created.physical_id().starts_with("mcp-11111111-"), "{}", created.physical_id());
     assert_eq!(
@@ -51,15 +36,15 @@ async fn create_returns_ref_and_attribute() {
 async fn an_update_replaces_the_urls_and_removes_dropped_ones() {
     let mut world = World::new();
     let old = json!({"AllowedResourceOauth2ReturnUrls": URLS});
-    let id = world.send(create(old.clone())).await.success().physical_id();
+    let id = world.send(IDENTITY.create(old.clone())).await.success().physical_id();
     let before = world.call_count();
     // Another order is not another list.
     world
-        .send(update(&id, json!({"AllowedResourceOauth2ReturnUrls": [URLS[1], URLS[0]]}), old.clone()))
+        .send(IDENTITY.update(&id, json!({"AllowedResourceOauth2ReturnUrls": [URLS[1], URLS[0]]}), old.clone()))
         .await
         .success();
     assert_eq!(world.calls_since(before), ["GetWorkloadIdentity", "ListTagsForResource"]);
-    world.send(update(&id, json!({}), old)).await.success();
+    world.send(IDENTITY.update(&id, json!({}), old)).await.success();
     assert_eq!(identities(&world)[0].return_urls, Some(json!([])));
 }
 
@@ -70,14 +55,15 @@ async fn the_identity_of_a_runtime_is_never_ours() {
         let mut world = World::new();
         world.aws.with(|world| world.agentcore.refuse_identity_tags = !listed);
         let runtime = json!({"AgentRuntimeName": "mcp", "ContainerUri": IMAGE, "RoleArn": EXECUTION_ROLE});
-        let runtime = world.send(Event::new("Create", "Custom::AgentCoreRuntime", "Runtime", runtime)).await.success();
+        let runtime = world.send(RUNTIME.create(runtime)).await.success();
         let named = json!({"Name": runtime.physical_id(), "AllowedResourceOauth2ReturnUrls": URLS});
         let before = world.call_count();
-        let refused = world.send(create(named.clone())).await;
+        let refused = world.send(IDENTITY.create(named.clone())).await;
         assert!(refused.failure().starts_with("a workload identity named mcp-"), "{}", refused.reason());
-        for request in
-            [update(&runtime.physical_id(), named.clone(), named.clone()), delete(&runtime.physical_id(), named)]
-        {
+        for request in [
+            IDENTITY.update(&runtime.physical_id(), named.clone(), named.clone()),
+            IDENTITY.delete(&runtime.physical_id(), named),
+        ] {
             let refused = world.send(request).await;
             assert!(refused.failure().contains("belongs to someone else"), "{}", refused.reason());
         }
@@ -94,13 +80,13 @@ async fn a_name_cannot_be_chosen_if_tags_are_not_listed() {
     for get_lag in [0, 10].map(Duration::from_secs) {
         let mut world = World::with_settings(Settings { get_lag, ..Settings::default() });
         world.aws.with(|world| world.agentcore.refuse_identity_tags = true);
-        let answer = world.send(create(json!({"Name": "mcp-agent"}))).await;
+        let answer = world.send(IDENTITY.create(json!({"Name": "mcp-agent"}))).await;
         let expected = "`Name` cannot be chosen where AgentCore does not list the tags of a workload identity";
         assert!(answer.failure().starts_with(expected), "{}", answer.reason());
         assert!(identities(&world).is_empty(), "{get_lag:?}");
         // A derived name is the proof.
-        let id = world.send(create(json!({}))).await.success().physical_id();
-        world.send(delete(&id, json!({}))).await.success();
+        let id = world.send(IDENTITY.create(json!({}))).await.success().physical_id();
+        world.send(IDENTITY.delete(&id, json!({}))).await.success();
         assert!(identities(&world).is_empty(), "{get_lag:?}");
     }
 }
@@ -127,26 +113,15 @@ async fn bad_properties_are_refused_before_any_call() {
         (json!({"Tags": {"aws:x": "y"}}), "`Tags.aws:x` has the reserved prefix"),
         (json!({"ReturnUrls": "x"}), "`ReturnUrls` is not a property"),
     ];
-    for (properties, expected) in cases {
-        let mut world = World::new();
-        let answer = world.send(create(properties.clone())).await;
-        assert!(answer.failure().contains(expected), "{expected}: {}", answer.reason());
-        world.send(delete(&answer.physical_id(), properties)).await.success();
-        assert_eq!(world.calls_since(0), [""; 0], "{expected}");
-    }
+    let world = refused_before_any_call(IDENTITY, json!({}), &cases).await;
+    assert_eq!(world.calls_since(0), [""; 0], "the Deletes have nothing to look for");
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn a_missing_permission_is_named() {
     let mut world = World::new();
-    let denied = json!({"Version": "2012-10-17", "Statement": [{"Effect": "Deny",
-        "Action": "bedrock-agentcore:CreateWorkloadIdentity", "Resource": "*"}]});
-    world.aws.with(|world| {
-        let mut role = world.iam.role(crate::world::FUNCTION_ROLE).expect("it").clone();
-        role.policies.push(denied);
-        world.iam.put_role(role);
-    });
-    let answer = world.send(create(json!({}))).await;
+    world.deny("bedrock-agentcore:CreateWorkloadIdentity");
+    let answer = world.send(IDENTITY.create(json!({}))).await;
     assert!(
         answer.failure().starts_with("not allowed to call bedrock-agentcore:CreateWorkloadIdentity: "),
         "{}",

@@ -16,9 +16,12 @@ use provisioner::aws::ROLE_ARN_VARIABLE;
 use serde_json::{Value, json};
 use tracing::subscriber::DefaultGuard;
 
-use crate::matrix;
+use crate::platform;
 
-pub(crate) use harness::{Answer, Event, STACK_ID, put_role};
+pub(crate) use harness::{
+    API_KEY, Answer, Event, GATEWAY, IDENTITY, LogicalResource, PROBE, PROVIDER, RUNTIME, SECRET, STACK_ID, TARGET,
+    merged, put_role,
+};
 
 pub(crate) const REGION_ACCOUNT: &str = "us-east-1:111122223333";
 pub(crate) const EXECUTION_ROLE: &str = "arn:aws:iam::111122223333:role/execution";
@@ -31,6 +34,21 @@ pub(crate) const CANARY: &str = "cAnArY-";
 /// Returns a secret value, which must never appear outside its secret.
 pub(crate) fn canary(name: &str) -> String {
     format!("{CANARY}{name}-\"quoted\"-back\\slash-new\nline-ümlaut-😀")
+}
+
+/// Sends Creates that must be refused before any call, with these changes and for these reasons, and the Delete that
+/// follows each. Returns the world, in which only the Deletes may have called anything.
+pub(crate) async fn refused_before_any_call(resource: LogicalResource, base: Value, cases: &[(Value, &str)]) -> World {
+    let mut world = World::new();
+    for (changes, sentence) in cases {
+        let properties = merged(base.clone(), changes.clone());
+        let before = world.call_count();
+        let answer = world.send(resource.create(properties.clone())).await;
+        assert!(answer.failure().contains(sentence), "{changes}: {}", answer.reason());
+        assert_eq!(world.calls_since(before), [""; 0], "{changes}");
+        world.send(resource.delete(&answer.physical_id(), properties)).await.success();
+    }
+    world
 }
 
 /// The world of one test.
@@ -63,7 +81,7 @@ impl World {
         let log = Log::default();
         let subscriber = tracing_subscriber::fmt().json().with_writer(log.clone()).finish();
         let guard = tracing::subscriber::set_default(subscriber);
-        let aws = Aws::new(matrix::settings(settings));
+        let aws = Aws::new(platform::settings(settings));
         put_role(&aws, EXECUTION_ROLE, "bedrock-agentcore.amazonaws.com");
         put_role(&aws, FUNCTION_ROLE, "lambda.amazonaws.com");
         let mut front = Front::new(aws, FUNCTION_ROLE);
@@ -82,6 +100,22 @@ impl World {
             world.iam.put_role(role);
         });
         arn
+    }
+
+    /// Denies the function's role an action from now on.
+    pub(crate) fn deny(&self, action: &str) {
+        self.deny_role(FUNCTION_ROLE, action);
+    }
+
+    /// Denies a role an action from now on.
+    pub(crate) fn deny_role(&self, arn: &str, action: &str) {
+        let denied =
+            json!({"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": action, "Resource": "*"}]});
+        self.aws.with(|world| {
+            let mut role = world.iam.role(arn).expect("the role").clone();
+            role.policies.push(denied);
+            world.iam.put_role(role);
+        });
     }
 
     /// Adds an identity provider without clients.

@@ -5,10 +5,12 @@ use std::time::Duration;
 use emulator::agentcore_control::{Mismatch, RefusedAs};
 use emulator::faults::FaultEffect;
 use emulator::settings::Settings;
+use emulator::stacks::StackStatus;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
-use super::{Stage, Subject, deliver, invented_id};
+use super::{Stage, Subject, deliver};
+use crate::world::merged;
 
 /// The reason that a service gives for a failed operation.
 const WHY: &str = "the key policy has no such principal";
@@ -88,6 +90,7 @@ pub(super) async fn the_rollback_of_a_replacement_finds_the_old_resource_by_eith
         let first = stage.create(&old).await.success().physical_id();
         let shape = stage.shape(&first);
         let second = stage.update(&first, &new, &old).await.success().physical_id();
+        stage.world.stack_status(StackStatus::UpdateRollbackInProgress);
         // If the answer did not arrive, CloudFormation never deletes the replacement.
         let known = if answered { &second } else { &first };
         assert_eq!(stage.update(known, &old, &new).await.success().physical_id(), first, "answered: {answered}");
@@ -106,6 +109,7 @@ pub(super) async fn a_rollback_restores_the_old_properties<S: Subject>() {
     let shape = stage.shape(&id);
     stage.update(&id, &new, &old).await.success();
     assert_ne!(stage.shape(&id), shape);
+    stage.world.stack_status(StackStatus::UpdateRollbackInProgress);
     assert_eq!(stage.update(&id, &old, &new).await.success().physical_id(), id);
     assert_eq!(stage.shape(&id), shape);
 }
@@ -201,6 +205,7 @@ pub(super) async fn a_create_whose_replies_are_all_lost_is_cleaned_up<S: Subject
     stage.world.fault(S::OPERATIONS[0], 1, u64::MAX, FaultEffect::ReplyLostAfter);
     let answer = stage.create(&properties).await;
     assert!(answer.failure().contains(S::LOST), "{}", answer.reason());
+    stage.expect_only(&[&answer.physical_id()]);
     stage.delete(&answer.physical_id(), &properties).await.success();
     stage.expect_nothing_new();
 }
@@ -259,7 +264,7 @@ pub(super) async fn a_create_that_never_ends_is_answered_before_cloudformation_g
     let properties = stage.subject.properties();
     stage.world.fault(S::OPERATIONS[0], 1, 1, FaultEffect::Stuck);
     let started = Instant::now();
-    let answer = deliver(&mut stage.world, Stage::<S>::event("Create", &properties), None).await;
+    let answer = deliver(&mut stage.world, S::RESOURCE.create(properties), None).await;
     assert!(answer.failure().contains("the last status was CREATING"), "{}", answer.reason());
     // The cleanup must find it.
     stage.expect_only(&[&answer.physical_id()]);
@@ -270,7 +275,8 @@ pub(super) async fn a_cancelled_create_leaves_nothing<S: Subject>() {
     for (transition, pause) in [(5, 0), (5, 2), (60, 0), (60, 20)] {
         let mut stage = Stage::<S>::slow(Duration::from_secs(transition)).await;
         let properties = stage.subject.properties();
-        let (creation, deletion) = (stage.creation(&properties), stage.deletion(&invented_id::<S>(), &properties));
+        let (creation, deletion) =
+            (stage.creation(&properties), stage.deletion(&S::RESOURCE.invented_id(), &properties));
         let [_, deleted] = stage.world.deliver_both(&creation, Duration::from_secs(pause), &deletion).await;
         deleted.success();
         stage.expect_nothing_new();
@@ -279,7 +285,7 @@ pub(super) async fn a_cancelled_create_leaves_nothing<S: Subject>() {
     let mut stage = Stage::<S>::new().await;
     let properties = stage.subject.properties();
     stage.world.fault(S::OPERATIONS[0], 1, 20, FaultEffect::Throttled);
-    let (creation, deletion) = (stage.creation(&properties), stage.deletion(&invented_id::<S>(), &properties));
+    let (creation, deletion) = (stage.creation(&properties), stage.deletion(&S::RESOURCE.invented_id(), &properties));
     let [_, deleted] = stage.world.deliver_both(&creation, Duration::ZERO, &deletion).await;
     deleted.success();
     stage.expect_nothing_new();
@@ -324,6 +330,7 @@ pub(super) async fn a_failed_update_keeps_the_id_and_is_rolled_back<S: Subject>(
         assert!(answer.failure().contains(&format!("{}: {WHY}", S::FAILED[1])), "{get_lag:?}: {}", answer.reason());
         assert_eq!(answer.physical_id(), id);
         stage.world.aws.faults().clear();
+        stage.world.stack_status(StackStatus::UpdateRollbackInProgress);
         assert_eq!(stage.update(&id, &old, &new).await.success().physical_id(), id);
         assert!(stage.subject.is_ready(&stage.world, &id), "{get_lag:?}");
         assert_eq!(stage.shape(&id), shape, "{get_lag:?}");
@@ -406,11 +413,17 @@ pub(super) async fn a_missing_property_is_refused_before_any_call<S: Subject>() 
     }
 }
 
+/// The names come from the refusal of an unknown property, which lists those that the type declares.
 pub(super) async fn a_property_of_the_wrong_type_is_refused_before_any_call<S: Subject>() {
     let mut stage = Stage::<S>::new().await;
     let properties = stage.subject.properties();
-    for name in properties.as_object().expect("a map").keys() {
-        for wrong in [json!([["a"], {"b": "c"}]), json!({"a": {"b": ["c"]}})] {
+    let unknown = stage.create(&merged(properties.clone(), json!({"?": "?"}))).await;
+    let (_, names) = unknown.failure().split_once("known properties: ").expect("a list");
+    let given = properties.as_object().expect("a map").keys();
+    assert!(given.into_iter().all(|name| names.split(", ").any(|known| known == name)), "{names}");
+    for name in names.split(", ") {
+        let object = (!S::OBJECTS.contains(&name)).then(|| json!({"a": {"b": ["c"]}}));
+        for wrong in object.into_iter().chain([json!([["a"], {"b": "c"}])]) {
             let mut mistyped = properties.clone();
             mistyped[name] = wrong;
             refused(&mut stage, &mistyped, &format!("`{name}")).await;

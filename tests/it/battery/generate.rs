@@ -16,7 +16,7 @@ macro_rules! battery {
         /// A resource type without a line in `battery!` is a failure.
         #[test]
         fn every_resource_type_has_its_battery() {
-            let types = [$(<subjects::$subject as Subject>::TYPE),+];
+            let types = [$(<subjects::$subject as Subject>::RESOURCE.resource_type),+];
             let missing: Vec<_> = ResourceKind::ALL.iter().filter(|kind| !types.contains(&kind.type_name())).collect();
             assert!(missing.is_empty(), "{missing:?}");
         }
@@ -96,7 +96,7 @@ macro_rules! tests_on_v2 {
     ($subject:ident: $($file:ident::$case:ident)+) => {
         $(#[test]
         fn $case() {
-            crate::matrix::on_v2(super::$case);
+            crate::platform::on_v2(super::$case);
         })+
     };
 }

@@ -9,7 +9,7 @@ use serde_json::Value;
 use std::time::Duration;
 use tokio::time::timeout;
 
-use super::{Disowned, Stage, Subject, invented_id};
+use super::{Disowned, Stage, Subject};
 
 /// A resource that is not the function's, as it was when that began.
 struct Foreign {
@@ -42,8 +42,14 @@ impl Foreign {
     /// Checks that a request was refused because the resource is not ours, and that nothing was written.
     fn check<S: Subject>(&self, stage: &Stage<S>, answer: &Answer) {
         let reason = answer.failure();
-        assert!(reason.contains("someone else") || reason.contains("ownership"), "{reason}");
+        assert!(reason.contains(" exists and belongs to someone else; "), "{reason}");
         self.check_untouched(stage);
+    }
+
+    /// Checks that a Delete was refused because the proof of ownership is missing.
+    fn check_delete<S: Subject>(&self, stage: &Stage<S>, answer: &Answer) {
+        self.check(stage, answer);
+        assert!(answer.reason().contains("gone or changed"), "{}", answer.reason());
     }
 
     fn check_untouched<S: Subject>(&self, stage: &Stage<S>) {
@@ -78,7 +84,7 @@ async fn create_is_refused<S: Subject>(stage: &mut Stage<S>, foreign: &Foreign) 
     foreign.check(stage, &answer);
     assert!(answer.reason().contains(S::NAME), "{}", answer.reason());
     assert!(answer.physical_id().starts_with("pending:"), "{}", answer.physical_id());
-    for id in [answer.physical_id(), invented_id::<S>()] {
+    for id in [answer.physical_id(), S::RESOURCE.invented_id()] {
         stage.delete(&id, &named).await.success();
         foreign.check_untouched(stage);
     }
@@ -109,7 +115,7 @@ pub(super) async fn a_delete_leaves_a_strangers_resource_alone<S: Subject>() {
     let foreign = Foreign::strangers(&stage).await;
     let named = stage.subject.named();
     let answer = stage.delete(&foreign.id, &named).await;
-    foreign.check(&stage, &answer);
+    foreign.check_delete(&stage, &answer);
 }
 
 /// The owner's deletion is under way when ours is requested, and it fails.
@@ -122,7 +128,7 @@ pub(super) async fn a_delete_leaves_a_strangers_resource_alone_whose_own_deletio
     timeout(Duration::from_secs(5), stage.world.invoke(deletion.payload())).await.expect_err("killed");
     let foreign = Foreign::new(&stage, id);
     let answer = stage.delete(&foreign.id, &named).await;
-    foreign.check(&stage, &answer);
+    foreign.check_delete(&stage, &answer);
 }
 
 pub(super) async fn a_create_does_not_adopt_what_has_lost_its_mark<S: Subject>() {
@@ -149,6 +155,6 @@ pub(super) async fn a_delete_refuses_what_has_lost_its_mark<S: Subject>() {
         let foreign = Foreign::disowned(&mut stage, how).await;
         let named = stage.subject.named();
         let answer = stage.delete(&foreign.id, &named).await;
-        foreign.check(&stage, &answer);
+        foreign.check_delete(&stage, &answer);
     }
 }

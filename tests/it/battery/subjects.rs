@@ -10,7 +10,7 @@ mod secret;
 mod target;
 
 use emulator::aws::ServiceId;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{Disowned, Subject, USUAL};
 use crate::world::{STACK_ID, World};
@@ -61,12 +61,4 @@ fn disown_tagged(world: &World, arn: &str, how: Disowned) {
         Disowned::Changed => ("TagResource", json!({"resourceArn": arn, "tags": {STACK_TAG: other_stack()}})),
     };
     world.somebody(ServiceId::AgentCoreControl, operation, input);
-}
-
-/// Returns the properties with some of them set.
-fn with(properties: &Value, changes: Value) -> Value {
-    let mut properties = properties.clone();
-    let Value::Object(changes) = changes else { panic!("changes should be a map: {changes}") };
-    properties.as_object_mut().expect("a map").extend(changes);
-    properties
 }

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::{Stage, Subject, USUAL};
-use crate::matrix::platform;
+use crate::platform;
 use crate::world::World;
 
 /// The effects on one call, each with the number of calls in a row that it hits. Eight in a row outlast the retries of any SDK.
@@ -202,7 +202,7 @@ async fn life<S: Subject>(variant: &str, plan: &Plan) -> Option<Trace> {
 /// Returns the kinds of worlds to live in, and whether the life there is short. Time is short, too: a replacement doubles a
 /// life, and what is done on platform version V2 differs from V1 in few calls.
 fn variants<S: Subject>() -> impl Iterator<Item = (&'static str, bool)> {
-    let on_v2 = platform() == PlatformVersion::V2;
+    let on_v2 = platform::current() == PlatformVersion::V2;
     let variants = if on_v2 { &S::VARIANTS[..1] } else { S::VARIANTS };
     variants.iter().map(move |variant| (*variant, on_v2 || *variant != USUAL))
 }
@@ -250,7 +250,7 @@ pub(super) async fn every_pair_of_lost_replies_is_survived<S: Subject>() {
     for (variant, _) in variants::<S>() {
         let reference = reference::<S>(variant, true).await;
         let all = pairs(reference.calls.len());
-        let is_sampled = variant != USUAL || platform() == PlatformVersion::V2;
+        let is_sampled = variant != USUAL || platform::current() == PlatformVersion::V2;
         let pairs_max = if is_sampled { PAIRS_MAX } else { usize::MAX };
         for (first, second) in sample(all, pairs_max) {
             let plan = Plan { short: true, ..Plan::default() }.hit(first, lost()).hit(second, lost());

@@ -75,17 +75,17 @@ async fn the_worst_documents_from_every_source_fit_into_the_functions_memory() {
     aws.with(|world| world.identity_providers.add(provider(ISSUER)));
     let properties = json!({"AgentRuntimeName": "server", "ContainerUri": IMAGE, "RoleArn": EXECUTION_ROLE,
         "InboundAuth": "JWT", "Issuer": ISSUER, "AllowedAudience": "https://mcp.example.com"});
-    let (runtime, _) = peak(&aws, "Custom::AgentCoreRuntime", properties.clone()).await;
+    let (runtime, _) = peak(&aws, RUNTIME.resource_type, properties.clone()).await;
     let probe = json!({"Endpoint": runtime["Data"]["McpUrl"], "Auth": "BEARER", "Issuer": ISSUER, "ClientId": "app",
         "ClientSecret": canary("client"), "CustomParameters": {"audience": "https://mcp.example.com"}});
     let anonymous = json!({"Endpoint": provider(SERVER).token_endpoint, "Auth": "ANONYMOUS"});
     for (what, document) in worst() {
         fail(&aws, ISSUER, Endpoint::Discovery, Failure::Document(document.clone()));
-        check(&aws, &format!("a discovery document of {what}"), "Custom::AgentCoreRuntime", properties.clone()).await;
+        check(&aws, &format!("a discovery document of {what}"), RUNTIME.resource_type, properties.clone()).await;
         fail(&aws, SERVER, Endpoint::Token, Failure::Challenge(provider(ISSUER).discovery_url()));
-        check(&aws, &format!("resource metadata of {what}"), "Custom::AgentCoreMcpProbe", anonymous.clone()).await;
+        check(&aws, &format!("resource metadata of {what}"), PROBE.resource_type, anonymous.clone()).await;
         fail(&aws, ISSUER, Endpoint::Token, Failure::Document(document.clone()));
-        check(&aws, &format!("a token endpoint's answer of {what}"), "Custom::AgentCoreMcpProbe", probe.clone()).await;
+        check(&aws, &format!("a token endpoint's answer of {what}"), PROBE.resource_type, probe.clone()).await;
         aws.with(|world| {
             world.identity_providers.add(provider(ISSUER));
             let start = Start::Normal(Duration::ZERO);
@@ -93,10 +93,10 @@ async fn the_worst_documents_from_every_source_fit_into_the_functions_memory() {
             let page = format!("{{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{document}}}");
             world.containers.behave(Behaviour { start, answers, page, ..Behaviour::default() });
         });
-        check(&aws, &format!("an MCP result of {what}"), "Custom::AgentCoreMcpProbe", probe.clone()).await;
+        check(&aws, &format!("an MCP result of {what}"), PROBE.resource_type, probe.clone()).await;
         if let Ok(mut properties) = serde_json::from_str::<Value>(&document) {
             properties["ContainerUri"] = json!(IMAGE);
-            check(&aws, &format!("properties of {what}"), "Custom::AgentCoreRuntime", properties).await;
+            check(&aws, &format!("properties of {what}"), RUNTIME.resource_type, properties).await;
         }
     }
 }
@@ -109,7 +109,7 @@ async fn the_largest_event_fits_into_the_functions_memory() {
     let nested = format!("{}1{}", "{\"\":".repeat(100), "}".repeat(100));
     let properties = format!("{{\"x\":[{}]}}", vec![nested; 490].join(","));
     let properties: Value = serde_json::from_str(&properties).expect("JSON");
-    let (answer, bytes) = peak(&aws, "Custom::AgentCoreRuntime", properties).await;
+    let (answer, bytes) = peak(&aws, RUNTIME.resource_type, properties).await;
     assert!(answer["Reason"].as_str().is_some_and(|reason| reason.starts_with("`x` is not a property")), "{answer}");
     assert!(bytes < MEMORY_BYTES, "{bytes} bytes");
 }
@@ -129,5 +129,5 @@ async fn a_compressed_document_is_not_inflated() {
     fail(&aws, ISSUER, Endpoint::Discovery, Failure::Compressed(bomb));
     let properties = json!({"ContainerUri": IMAGE, "RoleArn": EXECUTION_ROLE, "InboundAuth": "JWT", "Issuer": ISSUER,
         "AllowedAudience": "https://mcp.example.com"});
-    check(&aws, "a compressed document", "Custom::AgentCoreRuntime", properties).await;
+    check(&aws, "a compressed document", RUNTIME.resource_type, properties).await;
 }

@@ -6,8 +6,8 @@ use emulator::agentcore_control::Status;
 use emulator::settings::Settings;
 use serde_json::json;
 
-use super::{create, properties, status, update, with};
-use crate::world::World;
+use super::{properties, status, with};
+use crate::world::{GATEWAY, World};
 
 /// Creates a world whose Gets lag longer than the fastest operation takes.
 fn world(transition: u64) -> World {
@@ -19,8 +19,8 @@ fn world(transition: u64) -> World {
 async fn an_update_of_anything_is_answered_when_it_is_done() {
     for change in [json!({"Description": "new"}), json!({"Instructions": "new"}), json!({"ExceptionLevel": "DEBUG"})] {
         let mut world = world(30);
-        let id = world.send(create(properties())).await.success().physical_id();
-        world.send(update(&id, with(change.clone()), properties())).await.success();
+        let id = world.send(GATEWAY.create(properties())).await.success().physical_id();
+        world.send(GATEWAY.update(&id, with(change.clone()), properties())).await.success();
         assert_eq!(status(&world, &id), Status::Ready, "{change}");
     }
 }

@@ -9,6 +9,7 @@ use emulator::stacks::StackStatus;
 use serde_json::json;
 
 use super::{GATEWAY_ROLE, NAME, Scene, put_gateway_policy, status};
+use crate::world::TARGET;
 
 const WHY: &str = "Failed to connect and fetch tools from the provided MCP target server. Error - no answer";
 
@@ -107,19 +108,6 @@ async fn a_target_that_never_worked_is_created_again() {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn a_create_whose_replies_are_all_lost_is_cleaned_up() {
-    let mut scene = Scene::new().await;
-    scene.world.fault("CreateGatewayTarget", 1, u64::MAX, FaultEffect::ReplyLostAfter);
-    let create = scene.create(json!({}));
-    let answer = scene.world.send(create).await;
-    assert!(answer.failure().contains("got no answer"), "{}", answer.reason());
-    assert!(answer.physical_id().starts_with(&format!("{}/", scene.gateway_id)), "{}", answer.physical_id());
-    let delete = scene.delete(&answer.physical_id());
-    scene.world.send(delete).await.success();
-    assert!(scene.names().is_empty());
-}
-
-#[tokio::test(flavor = "local", start_paused = true)]
 async fn a_cancelled_create_that_retries_leaves_nothing() {
     for (failures, wait) in [(0, 0), (0, 2), (1, 2), (2, 25), (1, 12)] {
         let settings = Settings { target_transition: Duration::from_secs(8), ..Settings::default() };
@@ -127,7 +115,7 @@ async fn a_cancelled_create_that_retries_leaves_nothing() {
         scene.world.fault("CreateGatewayTarget", 1, failures, FaultEffect::BecomesFailed(WHY.to_owned()));
         let event = scene.create(json!({}));
         let event = scene.world.address(event);
-        let gone = scene.delete("mcp-Target-1ABCDEFGHIJK");
+        let gone = scene.delete(&TARGET.invented_id());
         let gone = scene.world.address(gone);
         let (created, deleted) = tokio::join!(scene.world.invoke(event.payload()), async {
             tokio::time::sleep(Duration::from_secs(wait)).await;

@@ -7,8 +7,8 @@ use emulator::container::Behaviour;
 use emulator::stacks::StackStatus;
 use serde_json::{Value, json};
 
-use super::{NAME, Scene, TYPE, merged};
-use crate::world::{Event, World};
+use super::{NAME, Scene};
+use crate::world::{TARGET, merged, refused_before_any_call};
 
 const HOST: &str = "mcp.internal.example.com";
 const RESERVED: &str = "BedrockAgentCoreGatewayManaged";
@@ -214,12 +214,6 @@ async fn bad_endpoints_are_refused_before_any_call() {
             "give the id or the ARN of a resource configuration",
         ),
     ];
-    for (endpoint, expected) in cases {
-        let mut world = World::new();
-        let properties =
-            merged(json!({"GatewayIdentifier": "shared-abcdefghij", "TargetName": NAME}), private(endpoint));
-        let answer = world.send(Event::new("Create", TYPE, "Target", properties)).await;
-        assert!(answer.failure().contains(expected), "{expected}: {}", answer.reason());
-        assert_eq!(world.calls_since(0), [""; 0], "{expected}");
-    }
+    let base = json!({"GatewayIdentifier": "shared-abcdefghij", "TargetName": NAME});
+    refused_before_any_call(TARGET, base, &cases.map(|(endpoint, sentence)| (private(endpoint), sentence))).await;
 }

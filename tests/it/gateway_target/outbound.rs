@@ -5,7 +5,8 @@ use emulator::container::Behaviour;
 use emulator::settings::Settings;
 use serde_json::{Value, json};
 
-use super::{Scene, create_provider, jwt_runtime, merged};
+use super::{Scene, create_provider, jwt_runtime};
+use crate::world::merged;
 
 const HOST: &str = "mcp.example.com";
 const ENDPOINT: &str = "https://mcp.example.com/mcp";

@@ -6,32 +6,25 @@ use emulator::faults::FaultEffect;
 use emulator::settings::Settings;
 use serde_json::{Value, json};
 
-use super::{NAME, Scene, TYPE, create_provider, jwt_runtime, merged};
-use crate::world::{Event, World};
+use super::{NAME, Scene, create_provider, jwt_runtime};
+use crate::world::{TARGET, merged, refused_before_any_call};
 
 const ENDPOINT: &str = "https://mcp.example.com/mcp";
-const PROVIDER: &str =
+const PROVIDER_ARN: &str =
     "arn:aws:bedrock-agentcore:us-east-1:111122223333:token-vault/default/oauth2credentialprovider/idp";
-const KEY: &str = "arn:aws:bedrock-agentcore:us-east-1:111122223333:token-vault/default/apikeycredentialprovider/key";
-const RUNTIME: &str = "https://bedrock-agentcore.us-east-1.amazonaws.com/runtimes/arn%3Aaws%3Abedrock-agentcore%3Aus-east-1%3A111122223333%3Aruntime%2Fmcp-a1B2c3D4e5/invocations";
+const KEY_ARN: &str =
+    "arn:aws:bedrock-agentcore:us-east-1:111122223333:token-vault/default/apikeycredentialprovider/key";
+const RUNTIME_URL: &str = "https://bedrock-agentcore.us-east-1.amazonaws.com/runtimes/arn%3Aaws%3Abedrock-agentcore%3Aus-east-1%3A111122223333%3Aruntime%2Fmcp-a1B2c3D4e5/invocations";
 
-/// Sends creates that have to be refused before any call, with these changes and for these reasons.
-async fn refused(cases: &[(Value, &str)]) {
-    for (changes, expected) in cases {
-        let mut world = World::new();
-        let properties = json!({"GatewayIdentifier": "shared-abcdefghij", "TargetName": NAME, "Endpoint": ENDPOINT});
-        let properties = merged(properties, changes.clone());
-        let answer = world.send(Event::new("Create", TYPE, "Target", properties.clone())).await;
-        assert!(answer.failure().contains(expected), "{expected}: {}", answer.reason());
-        assert_eq!(world.calls_since(0), [""; 0], "{expected}");
-        let delete = Event::new("Delete", TYPE, "Target", properties);
-        world.send(delete.with("PhysicalResourceId", answer.physical_id())).await.success();
-    }
+/// Returns the properties of a target whose server is not a runtime.
+fn properties() -> Value {
+    json!({"GatewayIdentifier": "shared-abcdefghij", "TargetName": NAME, "Endpoint": ENDPOINT})
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn bad_properties_are_refused_before_any_call() {
-    let oauth = |changes: Value| merged(json!({"OutboundAuth": "OAUTH", "CredentialProviderArn": PROVIDER}), changes);
+    let oauth =
+        |changes: Value| merged(json!({"OutboundAuth": "OAUTH", "CredentialProviderArn": PROVIDER_ARN}), changes);
     let many = |count: usize| (0..count).map(|number| format!("n{number}")).collect::<Vec<_>>();
     let map = |count: usize| many(count).into_iter().map(|key| (key, json!("v"))).collect::<serde_json::Map<_, _>>();
     let tools = |names: &[&str]| json!({"tools": names.iter().map(|name| json!({"name": name})).collect::<Vec<_>>()});
@@ -47,7 +40,10 @@ async fn bad_properties_are_refused_before_any_call() {
         (json!({"Description": "x".repeat(160)}), "`Description` has 160 characters; use at most 159"),
         (json!({"Endpoint": ""}), "`Endpoint` is missing"),
         (json!({"Endpoint": "http://mcp.example.com"}), "`Endpoint` is \"http://mcp.example.com\""),
-        (json!({"CredentialProviderArn": PROVIDER}), "`CredentialProviderArn` has no effect when `OutboundAuth` is"),
+        (
+            json!({"CredentialProviderArn": PROVIDER_ARN}),
+            "`CredentialProviderArn` has no effect when `OutboundAuth` is",
+        ),
         (json!({"Scopes": "a"}), "`Scopes` has no effect"),
         (json!({"GrantType": "CLIENT_CREDENTIALS"}), "`GrantType` has no effect"),
         (json!({"CustomParameters": {"a": "b"}}), "`CustomParameters` has no effect"),
@@ -86,13 +82,13 @@ async fn bad_properties_are_refused_before_any_call() {
         (json!({"Tags": {"aws:x": "y"}}), "`Tags.aws:x` has the reserved prefix `aws:`"),
         (json!({"Endpont": "x"}), "did you mean `Endpoint`?"),
     ];
-    refused(&cases).await;
+    refused_before_any_call(TARGET, properties(), &cases).await;
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn bad_credentials_are_refused_before_any_call() {
-    let oauth = |changes: Value| merged(json!({"OutboundAuth": "OAUTH", "CredentialProviderArn": PROVIDER}), changes);
-    let key = |changes: Value| merged(json!({"OutboundAuth": "API_KEY", "CredentialProviderArn": KEY}), changes);
+    let oauth =
+        |changes: Value| merged(json!({"OutboundAuth": "OAUTH", "CredentialProviderArn": PROVIDER_ARN}), changes);
     let cases = [
         (json!({"OutboundAuth": "JWT"}), "use one of GATEWAY_IAM_ROLE, OAUTH, API_KEY, NONE"),
         (json!({"OutboundAuth": "OAUTH"}), "`CredentialProviderArn` is missing; `OutboundAuth` OAUTH needs an OAuth2"),
@@ -101,10 +97,10 @@ async fn bad_credentials_are_refused_before_any_call() {
             "`CredentialProviderArn` is missing; `OutboundAuth` API_KEY needs an API key",
         ),
         (
-            json!({"OutboundAuth": "NONE", "Endpoint": RUNTIME}),
+            json!({"OutboundAuth": "NONE", "Endpoint": RUNTIME_URL}),
             "`OutboundAuth` is NONE, and a runtime takes no calls without credentials",
         ),
-        (json!({"OutboundAuth": "NONE", "CredentialProviderArn": PROVIDER}), "set it to OAUTH or API_KEY or leave"),
+        (json!({"OutboundAuth": "NONE", "CredentialProviderArn": PROVIDER_ARN}), "set it to OAUTH or API_KEY or leave"),
         (
             json!({"OutboundAuth": "NONE", "IamService": "lambda"}),
             "`IamService` has no effect when `OutboundAuth` is NONE",
@@ -120,16 +116,31 @@ async fn bad_credentials_are_refused_before_any_call() {
             oauth(json!({"ApiKeyParameterName": "k"})),
             "`ApiKeyParameterName` has no effect when `OutboundAuth` is OAUTH",
         ),
-        (key(json!({"Scopes": "a"})), "`Scopes` has no effect when `OutboundAuth` is API_KEY; set it to OAUTH"),
-        (key(json!({"CredentialProviderArn": PROVIDER})), "give the ARN of an API key credential provider"),
-        (oauth(json!({"CredentialProviderArn": KEY})), "give the ARN of an OAuth2 credential provider"),
+        (oauth(json!({"CredentialProviderArn": KEY_ARN})), "give the ARN of an OAuth2 credential provider"),
         (
-            key(json!({"CredentialProviderArn": KEY.replace("us-east-1", "eu-west-1")})),
-            "give a provider of account 111122223333 in us-east-1, as the gateway's",
-        ),
-        (
-            oauth(json!({"CredentialProviderArn": PROVIDER.replace("111122223333", "444455556666")})),
+            oauth(json!({"CredentialProviderArn": PROVIDER_ARN.replace("111122223333", "444455556666")})),
             "give a provider of account 111122223333 in us-east-1",
+        ),
+        (json!({"IamService": "execute api"}), "`IamService` is \"execute api\""),
+        (json!({"IamRegion": "us_east_1"}), "`IamRegion` is \"us_east_1\""),
+        (
+            json!({"Endpoint": RUNTIME_URL, "IamService": "lambda"}),
+            "`Endpoint` takes signatures for bedrock-agentcore only",
+        ),
+        (json!({"Endpoint": RUNTIME_URL, "IamRegion": "eu-west-1"}), "`Endpoint` takes signatures for us-east-1 only"),
+    ];
+    refused_before_any_call(TARGET, properties(), &cases).await;
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn bad_api_keys_are_refused_before_any_call() {
+    let key = |changes: Value| merged(json!({"OutboundAuth": "API_KEY", "CredentialProviderArn": KEY_ARN}), changes);
+    let cases = [
+        (key(json!({"Scopes": "a"})), "`Scopes` has no effect when `OutboundAuth` is API_KEY; set it to OAUTH"),
+        (key(json!({"CredentialProviderArn": PROVIDER_ARN})), "give the ARN of an API key credential provider"),
+        (
+            key(json!({"CredentialProviderArn": KEY_ARN.replace("us-east-1", "eu-west-1")})),
+            "give a provider of account 111122223333 in us-east-1, as the gateway's",
         ),
         (key(json!({"ApiKeyLocation": "COOKIE"})), "use one of HEADER, QUERY_PARAMETER"),
         (key(json!({"ApiKeyLocation": "QUERY_PARAMETER"})), "`ApiKeyParameterName` is missing; `ApiKeyLocation`"),
@@ -155,15 +166,8 @@ async fn bad_credentials_are_refused_before_any_call() {
             key(json!({"ApiKeyParameterName": "X-Api-Key", "AllowedRequestHeaders": "x-api-key"})),
             "`AllowedRequestHeaders` lists X-Api-Key, in which the gateway sends the API key",
         ),
-        (json!({"IamService": "execute api"}), "`IamService` is \"execute api\""),
-        (json!({"IamRegion": "us_east_1"}), "`IamRegion` is \"us_east_1\""),
-        (
-            json!({"Endpoint": RUNTIME, "IamService": "lambda"}),
-            "`Endpoint` takes signatures for bedrock-agentcore only",
-        ),
-        (json!({"Endpoint": RUNTIME, "IamRegion": "eu-west-1"}), "`Endpoint` takes signatures for us-east-1 only"),
     ];
-    refused(&cases).await;
+    refused_before_any_call(TARGET, properties(), &cases).await;
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
@@ -172,7 +176,7 @@ async fn incompatible_settings_are_refused_before_anything_is_created() {
     let sessions =
         json!({"protocolConfiguration": {"mcp": {"sessionConfiguration": {"sessionTimeoutInSeconds": 900}}}});
     let none = json!({});
-    let oauth = json!({"OutboundAuth": "OAUTH", "CredentialProviderArn": PROVIDER});
+    let oauth = json!({"OutboundAuth": "OAUTH", "CredentialProviderArn": PROVIDER_ARN});
     let cases = [
         (&none, &none, json!({"GatewayIdentifier": "gone-abcdefghij"}), "`GatewayIdentifier` names gateway gone-"),
         (&none, &jwt_runtime(), json!({}), "`OutboundAuth` is GATEWAY_IAM_ROLE, and runtime mcp-"),

@@ -8,7 +8,7 @@ use emulator::settings::Settings;
 use serde_json::json;
 
 use super::{GATEWAY_ROLE, NAME, Scene};
-use crate::world::Event;
+use crate::world::TARGET;
 
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn an_update_does_not_take_the_name_of_a_strangers_target() {
@@ -77,7 +77,7 @@ async fn a_delete_finds_ours_by_the_marker_and_nothing_without_a_gateway() {
     let settings = Settings { list_lag: Duration::from_secs(20), list_page_max: 1, ..Settings::default() };
     let mut scene = Scene::with(settings, json!({}), json!({})).await;
     scene.somebodys_target("other");
-    for id in ["pending:server", "mcp-Target-1ABCDEFGHIJK"] {
+    for id in ["pending:server", &TARGET.invented_id()] {
         scene.target(json!({})).await;
         let delete = scene.delete(id);
         scene.world.send(delete).await.success();
@@ -85,8 +85,7 @@ async fn a_delete_finds_ours_by_the_marker_and_nothing_without_a_gateway() {
     }
     let before = scene.world.call_count();
     for properties in [json!({}), json!({"GatewayIdentifier": "no gateway at all"})] {
-        let delete = Event::new("Delete", super::TYPE, "Target", properties);
-        scene.world.send(delete.with("PhysicalResourceId", "mcp-Target-1ABCDEFGHIJK")).await.success();
+        scene.world.send(TARGET.delete(&TARGET.invented_id(), properties)).await.success();
     }
     assert_eq!(scene.world.calls_since(before), [""; 0]);
 }

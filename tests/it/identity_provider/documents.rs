@@ -4,10 +4,8 @@
 use emulator::identity_provider::{ClaimStyle, Client, Provider, ProviderFault};
 use serde_json::{Value, json};
 
-use super::{
-    GATEWAY, ISSUER, PROBE, PROVIDER, RUNTIME, create, keycloak, properties, replace_idp, token_requests, world,
-};
-use crate::world::{Answer, Event, World, canary};
+use super::{GATEWAY, ISSUER, PROVIDER, RUNTIME, create, keycloak, properties, replace_idp, token_requests, world};
+use crate::world::{Answer, LogicalResource, PROBE, World, canary};
 
 fn changed(change: impl FnOnce(&mut Provider)) -> Provider {
     let mut idp = keycloak();
@@ -16,7 +14,7 @@ fn changed(change: impl FnOnce(&mut Provider)) -> Provider {
 }
 
 /// Sends a Create for a type that only checks tokens. The probe, which also asks for tokens, is told not to.
-async fn send_without_client(world: &mut World, kind: &str, url: &str) -> Answer {
+async fn send_without_client(world: &mut World, kind: LogicalResource, url: &str) -> Answer {
     let mut properties = properties(kind, url, json!({"Issuer": ISSUER}));
     let members = properties.as_object_mut().expect("a map");
     match kind {
@@ -27,7 +25,7 @@ async fn send_without_client(world: &mut World, kind: &str, url: &str) -> Answer
         }
         _ => {}
     }
-    world.send(Event::new("Create", kind, "Thing", properties)).await
+    world.send(kind.create(properties)).await
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
@@ -131,7 +129,7 @@ async fn a_wrong_client_is_one_sentence_about_id_and_secret() {
     }
     let (mut world, url) = world().await;
     let neither = json!({"Endpoint": url, "Auth": "BEARER", "Issuer": ISSUER});
-    let answer = world.send(Event::new("Create", PROBE, "Probe", neither)).await;
+    let answer = world.send(PROBE.create(neither)).await;
     assert!(answer.failure().starts_with("`ClientSecretId` is missing, and so is `ClientId`; "), "{}", answer.reason());
 }
 

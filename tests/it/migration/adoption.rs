@@ -3,7 +3,7 @@
 use emulator::aws::ServiceId;
 use serde_json::{Value, json};
 
-use crate::world::{EXECUTION_ROLE, Event, IMAGE, STACK_ID, World};
+use crate::world::{EXECUTION_ROLE, GATEWAY, IMAGE, LogicalResource, RUNTIME, STACK_ID, World};
 
 /// Gives a resource to a logical resource of the tests' stack, as docs/migration.md says.
 fn give(world: &World, arn: &Value, logical_id: &str) {
@@ -12,11 +12,11 @@ fn give(world: &World, arn: &Value, logical_id: &str) {
 }
 
 /// Sends a Create before and after the resource was given to the stack: it is refused, then it adopts the resource.
-async fn adopt(world: &mut World, resource_type: &str, logical_id: &str, properties: Value, arn: &Value) -> String {
-    let create = Event::new("Create", resource_type, logical_id, properties);
+async fn adopt(world: &mut World, resource: LogicalResource, properties: Value, arn: &Value) -> String {
+    let create = resource.create(properties);
     let refusal = world.send(create.clone()).await;
     assert!(refusal.failure().contains("belongs to someone else"), "{}", refusal.reason());
-    give(world, arn, logical_id);
+    give(world, arn, resource.logical_id);
     world.send(create.clone()).await.success().physical_id()
 }
 
@@ -33,16 +33,14 @@ async fn a_runtime_that_was_given_to_the_stack_is_adopted_and_brought_to_its_pro
             "tags": {"team": "platform"}}),
     );
     let properties = json!({"AgentRuntimeName": "by_hand", "ContainerUri": IMAGE, "RoleArn": EXECUTION_ROLE});
-    let id =
-        adopt(&mut world, "Custom::AgentCoreRuntime", "Runtime", properties.clone(), &made["agentRuntimeArn"]).await;
+    let id = adopt(&mut world, RUNTIME, properties.clone(), &made["agentRuntimeArn"]).await;
     assert_eq!(made["agentRuntimeId"], id);
     world.runtime(&id, |runtime| {
         assert_eq!(runtime.configuration().environment().len(), 0, "the template has no variables");
         assert_eq!(runtime.tags["team"], "platform", "tags of others stay");
         assert_eq!(runtime.newest().number, 2);
     });
-    let delete = Event::new("Delete", "Custom::AgentCoreRuntime", "Runtime", properties);
-    world.send(delete.with("PhysicalResourceId", id)).await.success();
+    world.send(RUNTIME.delete(&id, properties)).await.success();
     assert!(world.runtime_names().is_empty());
 }
 
@@ -56,7 +54,7 @@ async fn a_gateway_that_was_given_to_the_stack_is_adopted() {
     );
     let properties = json!({"GatewayName": "by-hand", "RoleArn": EXECUTION_ROLE, "AuthorizerType": "AWS_IAM",
         "SearchType": "NONE", "Description": "adopted"});
-    let id = adopt(&mut world, "Custom::AgentCoreGateway", "Gateway", properties, &made["gatewayArn"]).await;
+    let id = adopt(&mut world, GATEWAY, properties, &made["gatewayArn"]).await;
     assert_eq!(made["gatewayId"], id);
     let live = world.somebody(ServiceId::AgentCoreControl, "GetGateway", json!({"gatewayIdentifier": id}));
     assert_eq!(live["description"], "adopted");

@@ -8,10 +8,10 @@ use emulator::stacks::StackStatus;
 use serde_json::json;
 
 use super::{
-    DISCOVERY_URL, ISSUER, client_secret, create, delete, idp, named, properties, provider, rotate_at_the_idp,
-    store_secret, stored, taking, update, with, with_idp, world,
+    DISCOVERY_URL, ISSUER, client_secret, idp, named, properties, provider, rotate_at_the_idp, store_secret, stored,
+    taking, with, with_idp, world,
 };
-use crate::world::{Answer, Event, World, canary};
+use crate::world::{Answer, Event, PROVIDER, World, canary};
 
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn the_client_authenticates_with_a_method_that_the_idp_supports() {
@@ -23,7 +23,7 @@ async fn the_client_authenticates_with_a_method_that_the_idp_supports() {
         (true, true, "CLIENT_SECRET_BASIC", ClientAuthentication::Basic),
     ] {
         let mut world = with_idp(Settings::default(), taking(basic, post));
-        let answer = world.send(create(with(json!({"ClientAuthenticationMethod": method})))).await.success();
+        let answer = world.send(PROVIDER.create(with(json!({"ClientAuthenticationMethod": method})))).await.success();
         assert_eq!(provider(&world, &answer.physical_id()).client_authentication, expected, "{basic} {post} {method}");
     }
 }
@@ -32,7 +32,7 @@ async fn the_client_authenticates_with_a_method_that_the_idp_supports() {
 async fn a_query_for_the_token_endpoint_goes_into_the_metadata() {
     let mut world = world();
     let old = with(json!({"TokenEndpointQuery": "audience=urn:x&other=%20y"}));
-    let answer = world.send(create(old.clone())).await.success();
+    let answer = world.send(PROVIDER.create(old.clone())).await.success();
     let metadata = |query: &str| Discovery::Metadata {
         issuer: ISSUER.to_owned(),
         authorization_endpoint: "https://tenant.auth0.com/authorize".to_owned(),
@@ -41,14 +41,14 @@ async fn a_query_for_the_token_endpoint_goes_into_the_metadata() {
     let name = answer.physical_id();
     assert_eq!(provider(&world, &name).discovery, metadata("audience=urn:x&other=%20y"));
     let new = with(json!({"TokenEndpointQuery": "audience=urn:y"}));
-    world.send(update(&name, new.clone(), old)).await.success();
+    world.send(PROVIDER.update(&name, new.clone(), old)).await.success();
     assert_eq!(provider(&world, &name).discovery, metadata("audience=urn:y"));
-    world.send(update(&name, with(json!({})), new)).await.success();
+    world.send(PROVIDER.update(&name, with(json!({})), new)).await.success();
     assert_eq!(provider(&world, &name).discovery, Discovery::Url(DISCOVERY_URL.to_owned()));
 
     let fault = ProviderFault::DiscoveryWithout("authorization_endpoint");
     world.aws.with(|world| world.identity_providers.add(idp().with_fault(fault)));
-    let answer = world.send(create(named(json!({"TokenEndpointQuery": "audience=urn:x"})))).await;
+    let answer = world.send(PROVIDER.create(named(json!({"TokenEndpointQuery": "audience=urn:x"})))).await;
     assert!(
         answer.failure().starts_with("`TokenEndpointQuery` takes an authorization endpoint"),
         "{}",
@@ -70,7 +70,7 @@ async fn a_rotation_leaves_the_endpoints_as_they_are() {
         let mut properties = stored("MANAGED");
         properties["TokenEndpointQuery"] = json!(query);
         properties["ClientAuthenticationMethod"] = json!(method);
-        let name = world.send(create(properties.clone())).await.success().physical_id();
+        let name = world.send(PROVIDER.create(properties.clone())).await.success().physical_id();
         let before = provider(&world, &name);
         let entry = json!([{"LogicalResourceId": "Provider", "PhysicalResourceId": name, "SecretArn": arn,
             "JsonKey": "client_secret"}]);
@@ -92,7 +92,7 @@ async fn a_rotation_leaves_the_endpoints_as_they_are() {
         if let Discovery::Metadata { token_endpoint, .. } = after.discovery {
             assert_eq!(token_endpoint, format!("{with_query}&{query}"));
         }
-        world.send(delete(&name, properties)).await.success();
+        world.send(PROVIDER.delete(&name, properties)).await.success();
     }
 }
 
@@ -101,18 +101,19 @@ async fn a_wrong_client_secret_is_refused_before_anything_is_created_or_updated(
     for basic in [true, false] {
         let mut world = with_idp(Settings::default(), taking(basic, true));
         let wrong = with(json!({"ClientSecret": canary("wrong")}));
-        let answer = world.send(create(wrong.clone())).await;
+        let answer = world.send(PROVIDER.create(wrong.clone())).await;
         assert!(answer.failure().contains("check `ClientId` and the client secret"), "{}", answer.reason());
         assert!(answer.reason().contains("`ClientAuthenticationMethod`"), "{}", answer.reason());
         assert_eq!(world.calls_since(0), [""; 0]);
-        world.send(delete(&answer.physical_id(), wrong.clone())).await.success();
+        world.send(PROVIDER.delete(&answer.physical_id(), wrong.clone())).await.success();
 
-        let created = world.send(create(properties())).await.success();
-        let answer = world.send(update(&created.physical_id(), wrong.clone(), properties())).await;
+        let created = world.send(PROVIDER.create(properties())).await.success();
+        let answer = world.send(PROVIDER.update(&created.physical_id(), wrong.clone(), properties())).await;
         assert!(answer.failure().contains("check `ClientId` and the client secret"), "{}", answer.reason());
-        world.send(update(&created.physical_id(), properties(), wrong)).await.success();
+        world.send(PROVIDER.update(&created.physical_id(), properties(), wrong)).await.success();
         assert_eq!(client_secret(&world, &created.physical_id()), Some(canary("client")));
-        let answer = world.send(update(&created.physical_id(), with(json!({"ClientId": "other"})), properties())).await;
+        let answer =
+            world.send(PROVIDER.update(&created.physical_id(), with(json!({"ClientId": "other"})), properties())).await;
         assert!(answer.failure().contains("gave client \"other\" no token"), "{}", answer.reason());
     }
 }
@@ -137,11 +138,11 @@ async fn a_token_request_that_fails_for_other_reasons_does_not_refuse_the_client
     for idp in idps {
         let what = format!("{:?} {:?}", idp.style, idp.fault);
         let mut world = with_idp(Settings::default(), idp);
-        let answer = world.send(create(properties())).await;
+        let answer = world.send(PROVIDER.create(properties())).await;
         assert!(answer.is_success(), "{what}: {}", answer.reason());
     }
     let mut world = with_idp(Settings::default(), idp().with_fault(token(401, "access_denied")));
-    let answer = world.send(create(properties())).await;
+    let answer = world.send(PROVIDER.create(properties())).await;
     assert!(answer.failure().contains("check `ClientId` and the client secret"), "{}", answer.reason());
 }
 
@@ -157,7 +158,7 @@ async fn an_idp_that_fails_is_named_and_nothing_is_created() {
         (ProviderFault::DiscoveryIssuer("https://other.example.com".to_owned()), "names another issuer"),
     ] {
         let mut world = with_idp(Settings::default(), idp().with_fault(fault));
-        let answer = world.send(create(properties())).await;
+        let answer = world.send(PROVIDER.create(properties())).await;
         assert!(answer.failure().starts_with("`Issuer` gives "), "{}", answer.reason());
         assert!(answer.reason().contains(expected), "{}", answer.reason());
         assert_eq!(world.calls_since(0), [""; 0]);
@@ -174,20 +175,20 @@ async fn an_update_that_does_not_concern_the_idp_does_not_need_it() {
     ] {
         let mut world = with_idp(Settings::default(), taking(false, true));
         let old = with(settings);
-        let created = world.send(create(old.clone())).await.success();
+        let created = world.send(PROVIDER.create(old.clone())).await.success();
         let before = provider(&world, &created.physical_id());
         world.aws.with(|world| world.identity_providers.add(down()));
         let mut new = old.clone();
         new["Tags"] = json!({"team": "one"});
-        world.send(update(&created.physical_id(), new.clone(), old)).await.success();
+        world.send(PROVIDER.update(&created.physical_id(), new.clone(), old)).await.success();
         let after = provider(&world, &created.physical_id());
         assert_eq!((after.discovery, after.client_authentication), (before.discovery, before.client_authentication));
         // A failed change of the discovery URL is rolled back although neither the new IdP nor the old one answers.
         let mut moved = new.clone();
         moved["Issuer"] = json!("https://other.example.com");
-        let answer = world.send(update(&created.physical_id(), moved.clone(), new.clone())).await;
+        let answer = world.send(PROVIDER.update(&created.physical_id(), moved.clone(), new.clone())).await;
         assert!(answer.failure().contains("cannot be reached"), "{}", answer.reason());
-        world.send(update(&created.physical_id(), new, moved)).await.success();
+        world.send(PROVIDER.update(&created.physical_id(), new, moved)).await.success();
     }
 }
 
@@ -196,12 +197,12 @@ async fn an_update_that_does_not_concern_the_idp_does_not_need_it() {
 async fn rotated() -> (World, Answer, Event) {
     let mut world = world();
     let old = named(json!({}));
-    let created = world.send(create(old.clone())).await.success();
+    let created = world.send(PROVIDER.create(old.clone())).await.success();
     let rotated = canary("rotated");
     rotate_at_the_idp(&world, &rotated);
     let new = named(json!({"ClientSecret": rotated}));
-    world.send(update(&created.physical_id(), new.clone(), old.clone())).await.success();
-    let rollback = update(&created.physical_id(), old, new);
+    world.send(PROVIDER.update(&created.physical_id(), new.clone(), old.clone())).await.success();
+    let rollback = PROVIDER.update(&created.physical_id(), old, new);
     (world, created, rollback)
 }
 

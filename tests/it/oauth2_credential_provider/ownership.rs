@@ -8,10 +8,10 @@ use emulator::settings::Settings;
 use serde_json::json;
 
 use super::{
-    INVENTED_ID, NAME, client_secret, create, delete, idp, named, names, properties, provider, refuse_tags,
-    rotate_at_the_idp, somebodys_provider, update, with, with_idp, world,
+    NAME, client_secret, idp, named, names, properties, provider, refuse_tags, rotate_at_the_idp, somebodys_provider,
+    with, with_idp, world,
 };
-use crate::world::canary;
+use crate::world::{PROVIDER, canary};
 
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn a_create_delivered_again_continues_with_its_provider() {
@@ -25,7 +25,7 @@ async fn a_create_delivered_again_continues_with_its_provider() {
                 if tags_refused {
                     refuse_tags(&world);
                 }
-                let event = world.address(create(properties()));
+                let event = world.address(PROVIDER.create(properties()));
                 world.fault("CreateOauth2CredentialProvider", 1, 1, FaultEffect::ReplyLostAfter);
                 let first = world.deliver(&event).await.expect("answered").success();
                 let changed = event
@@ -52,20 +52,6 @@ async fn a_create_delivered_again_continues_with_its_provider() {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn a_lost_reply_that_stays_lost_names_what_exists() {
-    for (properties, expected) in [(properties(), "mcp-11111111-"), (named(json!({})), NAME)] {
-        let mut world = world();
-        world.fault("CreateOauth2CredentialProvider", 1, 1, FaultEffect::ReplyLostAfter);
-        world.fault("CreateOauth2CredentialProvider", 1, u64::MAX, FaultEffect::ReplyLostBefore);
-        let answer = world.send(create(properties.clone())).await;
-        assert!(answer.failure().contains("got no answer"), "{}", answer.reason());
-        assert!(answer.physical_id().starts_with(expected), "{}", answer.physical_id());
-        world.send(delete(&answer.physical_id(), properties)).await.success();
-        assert!(names(&world).is_empty());
-    }
-}
-
-#[tokio::test(flavor = "local", start_paused = true)]
 async fn a_strangers_provider_with_our_name_is_left_alone() {
     for tags_refused in [false, true] {
         for refusal in [RefusedAs::Validation, RefusedAs::Conflict] {
@@ -75,7 +61,7 @@ async fn a_strangers_provider_with_our_name_is_left_alone() {
             if tags_refused {
                 refuse_tags(&world);
             }
-            let answer = world.send(create(named(json!({})))).await;
+            let answer = world.send(PROVIDER.create(named(json!({})))).await;
             assert!(
                 answer.failure().starts_with("a credential provider named mcp-client exists"),
                 "{}",
@@ -83,14 +69,8 @@ async fn a_strangers_provider_with_our_name_is_left_alone() {
             );
             assert!(answer.reason().contains("choose another `Name`"), "{}", answer.reason());
             assert_eq!(answer.physical_id(), format!("pending:{NAME}"));
-            world.send(delete(&answer.physical_id(), named(json!({})))).await.success();
-            world.send(delete(INVENTED_ID, named(json!({})))).await.success();
-            if !tags_refused {
-                let refused = world.send(delete(NAME, named(json!({})))).await;
-                assert!(refused.failure().contains("ownership tags"), "{}", refused.reason());
-                let refused = world.send(update(NAME, named(json!({})), named(json!({})))).await;
-                assert!(refused.failure().contains("belongs to someone else"), "{}", refused.reason());
-            }
+            world.send(PROVIDER.delete(&answer.physical_id(), named(json!({})))).await.success();
+            world.send(PROVIDER.delete(&PROVIDER.invented_id(), named(json!({})))).await.success();
             assert_eq!(provider(&world, NAME).client_id, "theirs");
         }
     }
@@ -100,13 +80,13 @@ async fn a_strangers_provider_with_our_name_is_left_alone() {
 async fn a_derived_name_is_the_proof_if_tags_are_not_listed() {
     let mut world = world();
     refuse_tags(&world);
-    let created = world.send(create(properties())).await.success();
+    let created = world.send(PROVIDER.create(properties())).await.success();
     let name = created.physical_id();
     rotate_at_the_idp(&world, &canary("rotated"));
     let new = with(json!({"ClientSecret": canary("rotated"), "Tags": {"team": "one"}}));
-    world.send(update(&name, new.clone(), properties())).await.success();
+    world.send(PROVIDER.update(&name, new.clone(), properties())).await.success();
     assert_eq!(client_secret(&world, &name), Some(canary("rotated")));
-    world.send(delete(&name, new)).await.success();
+    world.send(PROVIDER.delete(&name, new)).await.success();
     assert!(names(&world).is_empty());
 }
 
@@ -114,13 +94,14 @@ async fn a_derived_name_is_the_proof_if_tags_are_not_listed() {
 async fn a_name_cannot_be_chosen_if_tags_are_not_listed() {
     let mut world = world();
     refuse_tags(&world);
-    let answer = world.send(create(named(json!({})))).await;
+    let answer = world.send(PROVIDER.create(named(json!({})))).await;
     assert!(answer.failure().starts_with("`Name` cannot be chosen"), "{}", answer.reason());
     assert_eq!(answer.physical_id(), format!("pending:{NAME}"));
     assert!(names(&world).is_empty());
     // Nothing distinguishes a provider of this name from a stranger's, whatever id a request carries.
     somebodys_provider(&world, NAME);
-    for request in [update(NAME, named(json!({})), named(json!({}))), delete(NAME, named(json!({})))] {
+    for request in [PROVIDER.update(NAME, named(json!({})), named(json!({}))), PROVIDER.delete(NAME, named(json!({})))]
+    {
         let answer = world.send(request).await;
         assert!(answer.failure().contains("so this stack's ownership cannot be proved"), "{}", answer.reason());
     }
@@ -130,17 +111,17 @@ async fn a_name_cannot_be_chosen_if_tags_are_not_listed() {
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn an_older_provider_is_not_adopted_if_tags_are_not_listed() {
     let mut world = world();
-    let created = world.send(create(properties())).await.success();
+    let created = world.send(PROVIDER.create(properties())).await.success();
     let name = created.physical_id();
     tokio::time::sleep(Duration::from_mins(1)).await;
     refuse_tags(&world);
-    let answer = world.send(create(properties())).await;
+    let answer = world.send(PROVIDER.create(properties())).await;
     assert!(answer.failure().contains("AgentCore does not list its tags"), "{}", answer.reason());
-    for id in [&answer.physical_id(), INVENTED_ID] {
-        let answer = world.send(delete(id, properties())).await;
+    for id in [&answer.physical_id(), &PROVIDER.invented_id()] {
+        let answer = world.send(PROVIDER.delete(id, properties())).await;
         assert!(answer.failure().contains("delete it yourself and repeat the deletion"), "{}", answer.reason());
     }
     assert_eq!(names(&world), [name.as_str()]);
-    world.send(delete(&name, properties())).await.success();
-    world.send(delete(INVENTED_ID, properties())).await.success();
+    world.send(PROVIDER.delete(&name, properties())).await.success();
+    world.send(PROVIDER.delete(&PROVIDER.invented_id(), properties())).await.success();
 }

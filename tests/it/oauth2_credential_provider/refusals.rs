@@ -3,8 +3,8 @@
 use emulator::aws::ServiceId;
 use serde_json::json;
 
-use super::{DISCOVERY_URL, create, delete, names, properties, stored, with, world};
-use crate::world::{FUNCTION_ROLE, REGION_ACCOUNT, canary};
+use super::{DISCOVERY_URL, names, properties, stored, world};
+use crate::world::{PROVIDER, REGION_ACCOUNT, canary, merged, refused_before_any_call};
 
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn a_stored_secret_that_cannot_be_used_is_refused_before_anything_is_created() {
@@ -18,9 +18,7 @@ async fn a_stored_secret_that_cannot_be_used_is_refused_before_anything_is_creat
             let text = json!({"client_secret": canary("client"), "long": "x".repeat(2049)}).to_string();
             let input = json!({"Name": "mcp/client", "SecretString": text, "ClientRequestToken": "f".repeat(32)});
             world.somebody(ServiceId::SecretsManager, "CreateSecret", input);
-            let mut properties = stored(source);
-            properties.as_object_mut().expect("a map").extend(changes.as_object().expect("a map").clone());
-            let answer = world.send(create(properties)).await;
+            let answer = world.send(PROVIDER.create(merged(stored(source), changes))).await;
             assert!(answer.failure().starts_with(expected), "{}", answer.reason());
             assert!(world.calls_since(0).iter().all(|call| *call == "GetSecretValue"));
         }
@@ -31,14 +29,8 @@ async fn a_stored_secret_that_cannot_be_used_is_refused_before_anything_is_creat
 async fn a_missing_permission_is_named_as_aws_names_it() {
     for action in ["secretsmanager:CreateSecret", "bedrock-agentcore:CreateTokenVault"] {
         let mut world = world();
-        let denied =
-            json!({"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": action, "Resource": "*"}]});
-        world.aws.with(|world| {
-            let mut role = world.iam.role(FUNCTION_ROLE).expect("it").clone();
-            role.policies.push(denied);
-            world.iam.put_role(role);
-        });
-        let answer = world.send(create(properties())).await;
+        world.deny(action);
+        let answer = world.send(PROVIDER.create(properties())).await;
         assert!(answer.failure().starts_with(&format!("not allowed to call {action}: ")), "{}", answer.reason());
         assert!(names(&world).is_empty());
     }
@@ -112,11 +104,5 @@ async fn bad_properties_are_refused_before_any_call() {
         (json!({"CallbackUrl": "x"}), "`CallbackUrl` is not a property"),
         (json!({"Vender": okta}), "did you mean `Vendor`?"),
     ];
-    for (changes, expected) in cases {
-        let mut world = world();
-        let answer = world.send(create(with(changes.clone()))).await;
-        assert!(answer.failure().contains(expected), "{changes}: {}", answer.reason());
-        assert_eq!(world.calls_since(0), [""; 0], "{changes}");
-        world.send(delete(&answer.physical_id(), with(changes))).await.success();
-    }
+    refused_before_any_call(PROVIDER, properties(), &cases).await;
 }

@@ -7,10 +7,9 @@ use emulator::settings::Settings;
 use serde_json::json;
 
 use super::{
-    NAME, create, delete, idp, named, names, properties, provider, somebodys_provider, store_secret, stored, update,
-    with, with_idp, world,
+    NAME, idp, named, names, properties, provider, somebodys_provider, store_secret, stored, with, with_idp, world,
 };
-use crate::world::canary;
+use crate::world::{PROVIDER, canary};
 
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn a_rename_replaces_and_the_cleanup_deletes_the_old_one() {
@@ -20,31 +19,14 @@ async fn a_rename_replaces_and_the_cleanup_deletes_the_old_one() {
         (properties(), named(json!({}))),
     ] {
         let mut world = world();
-        let created = world.send(create(old.clone())).await.success();
-        let updated = world.send(update(&created.physical_id(), new.clone(), old.clone())).await.success();
+        let created = world.send(PROVIDER.create(old.clone())).await.success();
+        let updated = world.send(PROVIDER.update(&created.physical_id(), new.clone(), old.clone())).await.success();
         assert_ne!(updated.physical_id(), created.physical_id());
-        world.send(delete(&created.physical_id(), old)).await.success();
+        world.send(PROVIDER.delete(&created.physical_id(), old)).await.success();
         assert_eq!(names(&world), [updated.physical_id()]);
-        world.send(update(&updated.physical_id(), new.clone(), new.clone())).await.success();
-        world.send(delete(&updated.physical_id(), new)).await.success();
+        world.send(PROVIDER.update(&updated.physical_id(), new.clone(), new.clone())).await.success();
+        world.send(PROVIDER.delete(&updated.physical_id(), new)).await.success();
         assert!(names(&world).is_empty());
-    }
-}
-
-#[tokio::test(flavor = "local", start_paused = true)]
-async fn the_rollback_of_a_rename_leaves_one_provider() {
-    for answered in [true, false] {
-        let mut world = world();
-        let (old, new) = (named(json!({})), with(json!({"Name": "renamed"})));
-        let created = world.send(create(old.clone())).await.success();
-        let renamed = world.send(update(&created.physical_id(), new.clone(), old.clone())).await.success();
-        let current = if answered { renamed.physical_id() } else { created.physical_id() };
-        let back = world.send(update(&current, old.clone(), new.clone())).await.success();
-        assert_eq!(back.physical_id(), created.physical_id());
-        if answered {
-            world.send(delete(&renamed.physical_id(), new)).await.success();
-        }
-        assert_eq!(names(&world), [NAME]);
     }
 }
 
@@ -54,24 +36,24 @@ async fn another_vendor_or_source_replaces_a_generated_name_and_the_rollback_ret
     for new in [vendor, stored("EXTERNAL")] {
         let mut world = world();
         store_secret(&world, &canary("client"));
-        let first = world.send(create(properties())).await.success();
-        let event = world.address(update(&first.physical_id(), new.clone(), properties()));
+        let first = world.send(PROVIDER.create(properties())).await.success();
+        let event = world.address(PROVIDER.update(&first.physical_id(), new.clone(), properties()));
         let mut second = first.clone();
         for _ in 0..2 {
             second = world.deliver(&event).await.expect("answered").success();
         }
         assert_ne!(second.physical_id(), first.physical_id());
         assert_eq!(names(&world).len(), 2, "one for both deliveries");
-        let back = world.send(update(&second.physical_id(), properties(), new.clone())).await.success();
+        let back = world.send(PROVIDER.update(&second.physical_id(), properties(), new.clone())).await.success();
         assert_eq!(back.physical_id(), first.physical_id());
-        world.send(delete(&second.physical_id(), new.clone())).await.success();
+        world.send(PROVIDER.delete(&second.physical_id(), new.clone())).await.success();
         assert_eq!(names(&world), [first.physical_id()]);
 
-        let third = world.send(update(&first.physical_id(), new.clone(), properties())).await.success();
-        world.send(delete(&first.physical_id(), properties())).await.success();
-        let fourth = world.send(update(&third.physical_id(), properties(), new.clone())).await.success();
+        let third = world.send(PROVIDER.update(&first.physical_id(), new.clone(), properties())).await.success();
+        world.send(PROVIDER.delete(&first.physical_id(), properties())).await.success();
+        let fourth = world.send(PROVIDER.update(&third.physical_id(), properties(), new.clone())).await.success();
         assert_ne!(fourth.physical_id(), third.physical_id());
-        world.send(delete(&third.physical_id(), new)).await.success();
+        world.send(PROVIDER.delete(&third.physical_id(), new)).await.success();
         assert_eq!(names(&world), [fourth.physical_id()]);
     }
 }
@@ -93,14 +75,14 @@ async fn another_vendor_or_source_under_a_fixed_name_is_refused_and_the_rollback
     ] {
         let mut world = world();
         store_secret(&world, &canary("client"));
-        world.send(create(named(json!({})))).await.success();
+        world.send(PROVIDER.create(named(json!({})))).await.success();
         let before = world.call_count();
-        let answer = world.send(update(NAME, new.clone(), named(json!({})))).await;
+        let answer = world.send(PROVIDER.update(NAME, new.clone(), named(json!({})))).await;
         assert!(answer.failure().starts_with(expected), "{}", answer.reason());
         assert!(answer.reason().contains("give another `Name`"), "{}", answer.reason());
         assert_eq!(answer.physical_id(), NAME);
         assert_eq!(world.calls_since(before), ["GetOauth2CredentialProvider", "ListTagsForResource"]);
-        world.send(update(NAME, named(json!({})), new)).await.success();
+        world.send(PROVIDER.update(NAME, named(json!({})), new)).await.success();
         assert_eq!(names(&world), [NAME]);
     }
 }
@@ -112,6 +94,6 @@ async fn a_name_that_is_being_deleted_is_waited_for() {
     somebodys_provider(&world, NAME);
     tokio::time::sleep(Duration::from_mins(1)).await;
     world.somebody(ServiceId::AgentCoreControl, "DeleteOauth2CredentialProvider", json!({"name": NAME}));
-    world.send(create(named(json!({})))).await.success();
+    world.send(PROVIDER.create(named(json!({})))).await.success();
     assert_eq!(provider(&world, NAME).client_id, "app");
 }

@@ -10,7 +10,7 @@ use provisioner::mcp::{Credential, ServerUrl, catalogue};
 use serde_json::json;
 
 use super::{COGNITO, bearer, jwt, probe, provider, runtime};
-use crate::world::{EXECUTION_ROLE, Event, IMAGE, STACK_ID, World};
+use crate::world::{EXECUTION_ROLE, IMAGE, RUNTIME, STACK_ID, World};
 
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn a_runtime_in_another_region_or_account_is_not_looked_up() {
@@ -74,7 +74,7 @@ async fn a_runtime_that_the_role_may_not_read_is_probed_all_the_same() {
 async fn requests_are_signed_for_the_region_of_the_endpoint() {
     let mut world = World::with_settings(Settings { region: "eu-west-1".to_owned(), ..Settings::default() });
     let properties = json!({"AgentRuntimeName": "mcp", "ContainerUri": IMAGE, "RoleArn": EXECUTION_ROLE});
-    let event = Event::new("Create", "Custom::AgentCoreRuntime", "Runtime", properties);
+    let event = RUNTIME.create(properties);
     let event = event.with("StackId", STACK_ID.replace("us-east-1", "eu-west-1"));
     let runtime = world.send(event).await.success();
     let mut context = handler::context(&world.aws, &Principal::Administrator);

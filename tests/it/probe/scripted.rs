@@ -20,9 +20,8 @@ use provisioner::http::Connectors;
 use provisioner::identity_provider_hosts::IdentityProviderHosts;
 use serde_json::{Value, json};
 
-use super::TYPE;
-use crate::in_progress;
-use crate::world::{Event, World};
+use crate::stack_in_progress;
+use crate::world::{PROBE, World, merged};
 
 const HOST: &str = "https://bedrock-agentcore.us-east-1.amazonaws.com/";
 pub(super) const ENDPOINT: &str =
@@ -172,7 +171,7 @@ impl fmt::Debug for Server {
 
 impl HttpConnector for Server {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        if let Some(answer) = in_progress::answer(&request) {
+        if let Some(answer) = stack_in_progress::answer(&request) {
             return answer;
         }
         if !request.uri().starts_with(HOST) {
@@ -222,9 +221,8 @@ pub(super) async fn told(script: impl Fn(&Request<'_>) -> Reply + Send + Sync + 
 /// Probes a server that answers by the script, with further properties of the probe.
 pub(super) async fn told_with(changes: Value, script: impl Fn(&Request<'_>) -> Reply + Send + Sync + 'static) -> Told {
     let mut world = World::new();
-    let mut properties = json!({"Endpoint": ENDPOINT, "Mode": "Report", "MinimumTools": "0"});
-    properties.as_object_mut().expect("a map").extend(changes.as_object().expect("a map").clone());
-    let event = world.address(Event::new("Create", TYPE, "Probe", properties));
+    let properties = merged(json!({"Endpoint": ENDPOINT, "Mode": "Report", "MinimumTools": "0"}), changes);
+    let event = world.address(PROBE.create(properties));
     let server =
         Server { bucket: transport::http_connector(&world.aws), script: Arc::new(script), seen: Arc::default() };
     let context = Context::new(ContextSettings {

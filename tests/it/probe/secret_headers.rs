@@ -4,8 +4,8 @@ use emulator::aws::ServiceId;
 use emulator::container::Behaviour;
 use serde_json::{Value, json};
 
-use super::{TYPE, behave, probe, runtime};
-use crate::world::{Event, World};
+use super::{behave, probe, runtime};
+use crate::world::{PROBE, World, refused_before_any_call};
 
 const NAME: &str = "mcp/credentials";
 const KEY: &str = "cAnArY-api-key";
@@ -55,7 +55,7 @@ async fn a_key_that_is_missing_or_not_a_header_is_named() {
 
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn header_names_that_a_template_may_not_give_are_refused() {
-    for (properties, expected) in [
+    let cases = [
         (json!({"SecretHeaders": {"X-Api-Key": "K"}}), "`SecretId` is missing"),
         (json!({"SecretId": NAME, "SecretHeaders": {"Authorization": "K"}}), "which the probe sets itself"),
         (json!({"SecretId": NAME, "SecretHeaders": {"Mcp-Session-Id": "K"}}), "which the probe sets itself"),
@@ -65,12 +65,6 @@ async fn header_names_that_a_template_may_not_give_are_refused() {
         (json!({"SecretId": NAME, "SecretHeaders": {"X-Key": "K", "x-key": "L"}}), "twice"),
         (json!({"SecretId": NAME, "SecretHeaders": {"X-Key": "K"}, "Auth": "ANONYMOUS"}), "has no effect"),
         (json!({"SecretId": NAME, "SecretHeaders": "X-Key=K"}), "`SecretHeaders` is a string, but not a JSON object"),
-    ] {
-        let mut world = World::new();
-        let mut properties = properties;
-        properties["Endpoint"] = json!("https://example.com/mcp");
-        let answer = world.send(Event::new("Create", TYPE, "Probe", properties)).await;
-        assert!(answer.failure().contains(expected), "{}", answer.reason());
-        assert_eq!(world.calls_since(0), [""; 0]);
-    }
+    ];
+    refused_before_any_call(PROBE, json!({"Endpoint": "https://example.com/mcp"}), &cases).await;
 }

@@ -11,7 +11,7 @@ async fn create() -> Scene {
 
 /// Lets the server fail with the next version of the runtime: in its update on V2, and otherwise in the probe.
 fn break_next_version(scene: &Scene) {
-    if matrix::platform() == emulator::agentcore_control::PlatformVersion::V2 {
+    if platform::current() == emulator::agentcore_control::PlatformVersion::V2 {
         scene.fault("UpdateAgentRuntime", 1, FaultEffect::BecomesFailed("The container exited".to_owned()));
     } else {
         let start = Start::Crash("SystemExit: the key was refused".to_owned());

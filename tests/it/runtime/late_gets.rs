@@ -3,12 +3,11 @@
 use std::time::Duration;
 
 use emulator::agentcore_control::Status;
-use emulator::faults::FaultEffect;
 use emulator::settings::Settings;
 use serde_json::json;
 
-use super::{create, properties, status, update, with};
-use crate::world::World;
+use super::{properties, status, with};
+use crate::world::{RUNTIME, World};
 
 /// Creates a world whose Gets lag longer than an operation takes.
 fn world() -> World {
@@ -25,42 +24,28 @@ async fn an_update_of_anything_is_answered_with_its_own_version() {
         json!({"EnvironmentVariables": {"A": "1"}}),
     ] {
         let mut world = world();
-        let id = world.send(create(properties())).await.success().physical_id();
-        let updated = world.send(update(&id, with(change.clone()), properties())).await.success();
+        let id = world.send(RUNTIME.create(properties())).await.success().physical_id();
+        let updated = world.send(RUNTIME.update(&id, with(change.clone()), properties())).await.success();
         assert_eq!(updated.attribute("AgentRuntimeVersion"), "2", "{change}");
         assert_eq!(status(&world, &id), Status::Ready);
     }
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn an_update_that_fails_is_not_answered_by_what_was_before() {
-    let mut world = world();
-    let id = world.send(create(properties())).await.success().physical_id();
-    world.fault("UpdateAgentRuntime", 1, 1, FaultEffect::BecomesFailed("no such subnet".to_owned()));
-    let new = with(json!({"Description": "new"}));
-    let failed = world.send(update(&id, new.clone(), properties())).await;
-    assert!(failed.failure().contains("UPDATE_FAILED: no such subnet"), "{}", failed.reason());
-    // The rollback is not answered by the failure before it either.
-    let restored = world.send(update(&id, properties(), new)).await.success();
-    assert_eq!(restored.attribute("AgentRuntimeVersion"), "3");
-}
-
-#[tokio::test(flavor = "local", start_paused = true)]
 async fn an_update_that_never_shows_is_a_failure() {
     let mut world = World::with_settings(Settings { get_lag: Duration::from_mins(5), ..Settings::default() });
-    let created = world.send(create(properties())).await;
+    let created = world.send(RUNTIME.create(properties())).await;
     assert!(created.failure().contains("ended in not found"), "{}", created.reason());
     tokio::time::sleep(Duration::from_mins(10)).await;
     let id = created.physical_id();
     let new = with(json!({"Description": "new"}));
-    let updated = world.send(update(&id, new, properties())).await;
+    let updated = world.send(RUNTIME.update(&id, new, properties())).await;
     let sentence = format!("runtime {id} ended in READY: AgentCore accepted the update but kept the old version");
     assert!(updated.failure().contains(&sentence), "{}", updated.reason());
 }
 
-crate::matrix::repeat_on_v2! {
+crate::platform::repeat_on_v2! {
     "late_gets.rs":
     an_update_of_anything_is_answered_with_its_own_version
-    an_update_that_fails_is_not_answered_by_what_was_before
     an_update_that_never_shows_is_a_failure
 }

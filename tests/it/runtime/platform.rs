@@ -11,20 +11,18 @@ use emulator::settings::Settings;
 use emulator::stacks::StackStatus;
 use serde_json::{Value, json};
 
-use super::{create, delete, properties, secret, status, update, with};
+use super::{properties, secret, status, with};
 use crate::battery::deliver;
-use crate::world::{CANARY, Event, World, canary};
+use crate::world::{CANARY, Event, PROBE, RUNTIME, World, canary, merged};
 
 /// Returns properties on V2.
 fn on_v2(changes: Value) -> Value {
-    let mut properties = with(json!({"PlatformVersion": "V2"}));
-    properties.as_object_mut().expect("a map").extend(changes.as_object().expect("a map").clone());
-    properties
+    merged(with(json!({"PlatformVersion": "V2"})), changes)
 }
 
 /// Creates an account whose new runtimes get this platform.
 fn world(platform_version: PlatformVersion) -> World {
-    crate::matrix::on(platform_version, || World::with_settings(Settings::default()))
+    crate::platform::on(platform_version, || World::with_settings(Settings::default()))
 }
 
 fn platform(world: &World, id: &str) -> &'static str {
@@ -44,11 +42,11 @@ async fn a_platform_is_chosen_changed_kept_and_answered() {
     for default in PlatformVersion::ALL {
         let mut world = world(default);
         for empty in [properties(), with(json!({"PlatformVersion": ""}))] {
-            let created = world.send(create(empty.clone())).await.success();
+            let created = world.send(RUNTIME.create(empty.clone())).await.success();
             assert_eq!(created.attribute("PlatformVersion"), default.as_str());
-            world.send(delete(&created.physical_id(), empty)).await.success();
+            world.send(RUNTIME.delete(&created.physical_id(), empty)).await.success();
         }
-        let id = world.send(create(properties())).await.success().physical_id();
+        let id = world.send(RUNTIME.create(properties())).await.success().physical_id();
         let mut old = properties();
         for (change, expected, version) in [
             (json!({"PlatformVersion": "V2"}), "V2", if default == PlatformVersion::V2 { "1" } else { "2" }),
@@ -58,7 +56,7 @@ async fn a_platform_is_chosen_changed_kept_and_answered() {
             (json!({"Description": "kept"}), "V2", if default == PlatformVersion::V2 { "4" } else { "5" }),
         ] {
             let new = with(change);
-            let updated = world.send(update(&id, new.clone(), old)).await.success();
+            let updated = world.send(RUNTIME.update(&id, new.clone(), old)).await.success();
             assert_eq!((updated.attribute("PlatformVersion"), platform(&world, &id)), (expected, expected));
             assert_eq!(updated.attribute("AgentRuntimeVersion"), version, "{new}");
             old = new;
@@ -69,7 +67,7 @@ async fn a_platform_is_chosen_changed_kept_and_answered() {
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn a_platform_that_does_not_exist_is_refused() {
     let mut world = World::new();
-    let answer = world.send(create(with(json!({"PlatformVersion": "V3"})))).await;
+    let answer = world.send(RUNTIME.create(with(json!({"PlatformVersion": "V3"})))).await;
     assert!(answer.failure().contains("`PlatformVersion` is \"V3\"; use one of V1, V2"), "{}", answer.reason());
     assert!(world.calls_since(0).is_empty());
 }
@@ -82,14 +80,14 @@ async fn a_container_that_never_becomes_healthy_fails_the_create_with_its_last_w
     ] {
         let mut world = World::new();
         behave(&world, Behaviour { start, ..Behaviour::default() });
-        let answer = world.send(create(on_v2(json!({})))).await;
+        let answer = world.send(RUNTIME.create(on_v2(json!({})))).await;
         let id = answer.physical_id();
         let sentence = format!(
             "runtime {id} ended in CREATE_FAILED: The container failed its health check: it did not become healthy \
              within 120 seconds: {said} (log group /aws/bedrock-agentcore/runtimes/{id}-DEFAULT)"
         );
         assert_eq!(answer.failure(), sentence);
-        world.send(delete(&id, on_v2(json!({})))).await.success();
+        world.send(RUNTIME.delete(&id, on_v2(json!({})))).await.success();
         assert!(world.runtime_names().is_empty());
     }
 }
@@ -98,20 +96,16 @@ async fn a_container_that_never_becomes_healthy_fails_the_create_with_its_last_w
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn an_environment_that_the_runtime_has_is_not_refused() {
     let settings = Settings { environment_surplus: 500, ..Settings::default() };
-    let mut world = crate::matrix::on(PlatformVersion::V2, || World::with_settings(settings));
+    let mut world = crate::platform::on(PlatformVersion::V2, || World::with_settings(settings));
     // Without `PlatformVersion` the limit of V1 is checked, and the service chooses V2.
-    let large = |changes: Value| {
-        let mut properties = with(json!({"EnvironmentVariables": {"LARGE": "x".repeat(2600)}}));
-        properties.as_object_mut().expect("a map").extend(changes.as_object().expect("a map").clone());
-        properties
-    };
-    let created = world.send(create(large(json!({})))).await.success();
+    let large = |changes: Value| merged(with(json!({"EnvironmentVariables": {"LARGE": "x".repeat(2600)}})), changes);
+    let created = world.send(RUNTIME.create(large(json!({})))).await.success();
     assert_eq!(created.attribute("PlatformVersion"), "V2");
     let id = created.physical_id();
     let described = large(json!({"Description": "another"}));
-    world.send(update(&id, described.clone(), large(json!({})))).await.success();
+    world.send(RUNTIME.update(&id, described.clone(), large(json!({})))).await.success();
     let larger = large(json!({"EnvironmentVariables": {"LARGE": "x".repeat(2601)}}));
-    let answer = world.send(update(&id, larger, described)).await;
+    let answer = world.send(RUNTIME.update(&id, larger, described)).await;
     assert!(answer.failure().contains("come to 2606 bytes"), "{}", answer.reason());
 }
 
@@ -123,9 +117,9 @@ async fn the_secret_before_an_update_is_masked_too() {
         secret(&world, &format!("mcp/{name}"), &json!({"KEY": format!("{CANARY}{name}")}).to_string());
     }
     let on_secret = |name: &str| on_v2(json!({"SecretId": name}));
-    let id = world.send(create(on_secret("mcp/former"))).await.success().physical_id();
+    let id = world.send(RUNTIME.create(on_secret("mcp/former"))).await.success().physical_id();
     behave(&world, crash(&format!("ERROR: {CANARY}former and {CANARY}next")));
-    let answer = world.send(update(&id, on_secret("mcp/next"), on_secret("mcp/former"))).await;
+    let answer = world.send(RUNTIME.update(&id, on_secret("mcp/next"), on_secret("mcp/former"))).await;
     assert!(answer.failure().contains("ERROR: **** and ****"), "{}", answer.reason());
 }
 
@@ -147,7 +141,7 @@ async fn a_container_that_prints_its_secrets_is_masked_in_the_sentence() {
         behave(&world, behaviour);
         let given = json!({"SecretId": "mcp/credentials", "CredentialDelivery": delivery,
             "EnvironmentVariables": {"GIVEN": "cAnArY-given"}});
-        let answer = world.send(create(on_v2(given))).await;
+        let answer = world.send(RUNTIME.create(on_v2(given))).await;
         assert!(answer.failure().contains("****"), "{}", answer.reason());
         assert!(!answer.reason().contains(CANARY), "{}", answer.reason());
     }
@@ -157,7 +151,7 @@ async fn a_container_that_prints_its_secrets_is_masked_in_the_sentence() {
 async fn a_failure_without_a_container_quotes_no_log() {
     let mut world = World::new();
     world.fault("CreateAgentRuntime", 1, 1, FaultEffect::BecomesFailed("the image has no manifest".to_owned()));
-    let answer = world.send(create(on_v2(json!({})))).await;
+    let answer = world.send(RUNTIME.create(on_v2(json!({})))).await;
     assert!(answer.failure().ends_with("CREATE_FAILED: the image has no manifest"), "{}", answer.reason());
     assert!(!world.calls_since(0).contains(&"FilterLogEvents"));
 }
@@ -173,10 +167,10 @@ async fn an_update_to_a_container_that_is_not_healthy_is_undone() {
     ] {
         let mut world = world(account);
         let (old, new) = (with(old), with(new));
-        let id = world.send(create(old.clone())).await.success().physical_id();
+        let id = world.send(RUNTIME.create(old.clone())).await.success().physical_id();
         let before = platform(&world, &id);
         behave(&world, crash("SystemExit: no licence"));
-        let answer = world.send(update(&id, new.clone(), old.clone())).await;
+        let answer = world.send(RUNTIME.update(&id, new.clone(), old.clone())).await;
         assert!(answer.failure().contains("ended in UPDATE_FAILED: "), "{}", answer.reason());
         assert!(answer.reason().contains("health check") && answer.reason().contains("SystemExit: no licence"));
         assert_eq!(answer.physical_id(), id);
@@ -185,7 +179,7 @@ async fn an_update_to_a_container_that_is_not_healthy_is_undone() {
             behave(&world, Behaviour::default());
         }
         world.stack_status(StackStatus::UpdateRollbackInProgress);
-        let restored = world.send(update(&id, old, new)).await.success();
+        let restored = world.send(RUNTIME.update(&id, old, new)).await.success();
         assert_eq!(restored.attribute("PlatformVersion"), before);
         assert_eq!((status(&world, &id).as_str(), platform(&world, &id)), ("READY", before));
     }
@@ -197,10 +191,10 @@ async fn a_finished_update_is_rolled_back_and_unset_properties_are_kept() {
         let mut world = World::new();
         // The environment is too large for V2.
         let large = with(json!({"EnvironmentVariables": {"A": "x".repeat(if expected == "V1" { 3000 } else { 300 })}}));
-        let id = world.send(create(large.clone())).await.success().physical_id();
-        world.send(update(&id, on_v2(json!({})), large.clone())).await.success();
+        let id = world.send(RUNTIME.create(large.clone())).await.success().physical_id();
+        world.send(RUNTIME.update(&id, on_v2(json!({})), large.clone())).await.success();
         world.stack_status(stack);
-        let restored = world.send(update(&id, large, on_v2(json!({})))).await.success();
+        let restored = world.send(RUNTIME.update(&id, large, on_v2(json!({})))).await.success();
         assert_eq!(restored.attribute("PlatformVersion"), expected);
     }
 }
@@ -227,7 +221,7 @@ async fn an_environment_that_is_too_large_is_refused_before_the_call_where_the_p
     ] {
         let mut world = World::new();
         let changes = with(json!({"PlatformVersion": platform, "EnvironmentVariables": environment(bytes)}));
-        let answer = world.send(create(changes.clone())).await;
+        let answer = world.send(RUNTIME.create(changes.clone())).await;
         match &expected {
             None => drop(answer.success()),
             Some(expected) => {
@@ -238,10 +232,10 @@ async fn an_environment_that_is_too_large_is_refused_before_the_call_where_the_p
         // An update uses the platform of the present runtime.
         let mut world = World::new();
         let small = with(json!({"PlatformVersion": platform}));
-        let id = world.send(create(small.clone())).await.success().physical_id();
+        let id = world.send(RUNTIME.create(small.clone())).await.success().physical_id();
         let before = world.call_count();
         let kept = with(json!({"EnvironmentVariables": environment(bytes)}));
-        let answer = world.send(update(&id, kept, small)).await;
+        let answer = world.send(RUNTIME.update(&id, kept, small)).await;
         match &expected {
             None => drop(answer.success()),
             Some(expected) => {
@@ -255,7 +249,7 @@ async fn an_environment_that_is_too_large_is_refused_before_the_call_where_the_p
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn an_environment_that_only_the_service_knows_to_be_too_large_is_explained() {
     let mut world = world(PlatformVersion::V2);
-    let answer = world.send(create(with(json!({"EnvironmentVariables": {"LONG": "x".repeat(3000)}})))).await;
+    let answer = world.send(RUNTIME.create(with(json!({"EnvironmentVariables": {"LONG": "x".repeat(3000)}})))).await;
     let begins = "`EnvironmentVariables` come to 3004 bytes, which AgentCore refuses (\"The total size of environment \
                   variables must not exceed 2560 bytes for platform version V2.\"); it was seen to take 4096 bytes on \
                   platform version V1 and 2560 on V2";
@@ -271,16 +265,16 @@ async fn a_new_secret_version_is_in_use_after_the_update() {
     behave(&world, Behaviour { reads_secret: true, ..Behaviour::default() });
     secret(&world, "mcp/credentials", &json!({"KEY": canary("one")}).to_string());
     let old = on_v2(json!({"SecretId": "mcp/credentials", "SecretVersionId": "f".repeat(32)}));
-    let created = world.send(create(old.clone())).await.success();
+    let created = world.send(RUNTIME.create(old.clone())).await.success();
     let token = "e".repeat(32);
     let value = json!({"KEY": canary("two")}).to_string();
     let input = json!({"SecretId": "mcp/credentials", "SecretString": value, "ClientRequestToken": token});
     world.somebody(ServiceId::SecretsManager, "PutSecretValue", input);
     let new = on_v2(json!({"SecretId": "mcp/credentials", "SecretVersionId": token}));
     for (properties, expected) in [(old.clone(), "f".repeat(32)), (new, token.clone())] {
-        let updated = world.send(update(&created.physical_id(), properties, old.clone())).await.success();
+        let updated = world.send(RUNTIME.update(&created.physical_id(), properties, old.clone())).await.success();
         let probe = json!({"Endpoint": updated.attribute("McpUrl")});
-        world.send(Event::new("Create", "Custom::AgentCoreMcpProbe", "Probe", probe)).await.success();
+        world.send(PROBE.create(probe)).await.success();
         let arn = created.attribute("AgentRuntimeArn");
         let versions: Vec<_> = world
             .aws
@@ -296,10 +290,10 @@ async fn half_an_hour_is_waited_through_with_calls_that_fail_for_minutes() {
         let mut world = World::with_settings(half_hour.clone());
         // The faults begin some minutes into the wait and last some minutes: one delivery has about 200 Gets in it.
         world.fault("GetAgentRuntime", 230, 90, effect.clone());
-        let id = deliver(&mut world, create(on_v2(json!({}))), None).await.success().physical_id();
+        let id = deliver(&mut world, RUNTIME.create(on_v2(json!({}))), None).await.success().physical_id();
         world.aws.faults().clear();
         world.fault("GetAgentRuntime", 150, 90, effect);
-        let change = update(&id, on_v2(json!({"Description": "new"})), on_v2(json!({})));
+        let change = RUNTIME.update(&id, on_v2(json!({"Description": "new"})), on_v2(json!({})));
         let updated = deliver(&mut world, change, None).await.success();
         assert_eq!(updated.attribute("AgentRuntimeVersion"), "2");
         assert_eq!(world.runtime_names().len(), 1);
@@ -312,19 +306,19 @@ async fn a_delete_waits_through_the_rest_of_a_long_create_and_of_a_long_update()
     let long = Settings { snapshot_transition: Duration::from_mins(40), ..Settings::default() };
     for early in [true, false] {
         let mut world = World::with_settings(long.clone());
-        give_up(&mut world, create(on_v2(json!({}))), 20).await;
+        give_up(&mut world, RUNTIME.create(on_v2(json!({}))), 20).await;
         // CloudFormation invents an id if no answer came.
         let now = world.aws.clock().now();
         let id = world.aws.with(|it| it.agentcore.runtimes(now).next().map(|it| it.id.clone()));
-        let id = if early { "mcp-Runtime-1ABCDEFGHIJK".to_owned() } else { id.expect("a runtime") };
-        deliver(&mut world, delete(&id, on_v2(json!({}))), None).await.success();
+        let id = if early { RUNTIME.invented_id() } else { id.expect("a runtime") };
+        deliver(&mut world, RUNTIME.delete(&id, on_v2(json!({}))), None).await.success();
         assert!(world.runtime_names().is_empty());
     }
 
     let mut world = World::with_settings(long);
-    let id = deliver(&mut world, create(on_v2(json!({}))), None).await.success().physical_id();
-    give_up(&mut world, update(&id, on_v2(json!({"Description": "new"})), on_v2(json!({}))), 20).await;
-    deliver(&mut world, delete(&id, on_v2(json!({}))), None).await.success();
+    let id = deliver(&mut world, RUNTIME.create(on_v2(json!({}))), None).await.success().physical_id();
+    give_up(&mut world, RUNTIME.update(&id, on_v2(json!({"Description": "new"})), on_v2(json!({}))), 20).await;
+    deliver(&mut world, RUNTIME.delete(&id, on_v2(json!({}))), None).await.success();
     assert!(world.runtime_names().is_empty());
 }
 
@@ -341,10 +335,10 @@ async fn give_up(world: &mut World, event: Event, minutes: u64) {
 async fn an_update_waits_for_one_that_began_long_before_it() {
     let long = Settings { snapshot_transition: Duration::from_mins(20), ..Settings::default() };
     let mut world = World::with_settings(long);
-    let id = deliver(&mut world, create(on_v2(json!({}))), None).await.success().physical_id();
-    give_up(&mut world, update(&id, on_v2(json!({"Description": "new"})), on_v2(json!({}))), 5).await;
+    let id = deliver(&mut world, RUNTIME.create(on_v2(json!({}))), None).await.success().physical_id();
+    give_up(&mut world, RUNTIME.update(&id, on_v2(json!({"Description": "new"})), on_v2(json!({}))), 5).await;
     // CloudFormation rolls back the update that it did not wait for.
-    let undo = update(&id, on_v2(json!({"Description": "old"})), on_v2(json!({"Description": "new"})));
+    let undo = RUNTIME.update(&id, on_v2(json!({"Description": "old"})), on_v2(json!({"Description": "new"})));
     let undone = deliver(&mut world, undo, None).await.success();
     assert_eq!(undone.attribute("AgentRuntimeVersion"), "3");
     assert_eq!(world.runtime(&id, |it| it.configuration().description().to_owned()), "old");

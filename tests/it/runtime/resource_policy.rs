@@ -5,8 +5,8 @@ use emulator::identity_provider::ClaimStyle;
 use emulator::stacks::StackStatus;
 use serde_json::{Value, json};
 
-use super::{create, delete, properties, update, with};
-use crate::world::{FUNCTION_ROLE, REGION_ACCOUNT, World};
+use super::{properties, with};
+use crate::world::{FUNCTION_ROLE, REGION_ACCOUNT, RUNTIME, World, merged};
 
 const GATEWAY_ROLE: &str = "arn:aws:iam::111122223333:role/team/gateway";
 
@@ -37,7 +37,7 @@ fn policy_calls(world: &World, from: usize) -> Vec<&'static str> {
 async fn allowed_callers_are_let_in_and_nobody_else_until_an_update_undoes_it() {
     let mut world = World::new();
     let locked = with(json!({"AllowedCallers": [GATEWAY_ROLE, FUNCTION_ROLE]}));
-    let id = world.send(create(locked.clone())).await.success().physical_id();
+    let id = world.send(RUNTIME.create(locked.clone())).await.success().physical_id();
     for arn in arns(&id) {
         let callers = json!({"aws:PrincipalArn": [GATEWAY_ROLE, FUNCTION_ROLE]});
         let statement = |sid: &str, effect: &str, action: &str, operator: &str| {
@@ -54,13 +54,13 @@ async fn allowed_callers_are_let_in_and_nobody_else_until_an_update_undoes_it() 
     let mut described = locked.clone();
     described["Description"] = json!("another");
     described["AllowedCallers"] = json!([FUNCTION_ROLE, GATEWAY_ROLE]);
-    world.send(update(&id, described.clone(), locked)).await.success();
+    world.send(RUNTIME.update(&id, described.clone(), locked)).await.success();
     assert_eq!(policy_calls(&world, from), ["GetResourcePolicy"; 2], "the order of callers says nothing");
-    world.send(update(&id, properties(), described)).await.success();
+    world.send(RUNTIME.update(&id, properties(), described)).await.success();
     assert!(world.resource_policies().is_empty());
     let from = world.call_count();
-    world.send(update(&id, properties(), properties())).await.success();
-    world.send(delete(&id, properties())).await.success();
+    world.send(RUNTIME.update(&id, properties(), properties())).await.success();
+    world.send(RUNTIME.delete(&id, properties())).await.success();
     assert!(policy_calls(&world, from).is_empty(), "a runtime that never had a policy needs no permission for one");
 }
 
@@ -74,44 +74,44 @@ async fn a_policy_of_ones_own_gets_the_arns_and_follows_its_property() {
     let one = with(json!({"ResourcePolicy": {"Version": "2012-10-17", "Statement": [deny]}}));
     let text = json!({"Statement": allow}).to_string();
     let two = with(json!({"ResourcePolicy": text}));
-    let id = world.send(create(one.clone())).await.success().physical_id();
+    let id = world.send(RUNTIME.create(one.clone())).await.success().physical_id();
     for arn in arns(&id) {
         let mut statement = deny.clone();
         statement["Resource"] = json!(arn);
         assert_eq!(world.resource_policies()[&arn], json!({"Version": "2012-10-17", "Statement": [statement]}));
     }
-    world.send(update(&id, two.clone(), one)).await.success();
+    world.send(RUNTIME.update(&id, two.clone(), one)).await.success();
     for arn in arns(&id) {
         let statement = &world.resource_policies()[&arn]["Statement"][0];
         assert_eq!((&statement["Resource"], &statement["Principal"]), (&json!(arn), &allow["Principal"]));
     }
-    world.send(delete(&id, two)).await.success();
+    world.send(RUNTIME.delete(&id, two)).await.success();
     assert!(world.resource_policies().is_empty(), "it goes with the runtime");
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn a_policy_of_somebody_else_stays() {
     let mut world = World::new();
-    let id = world.send(create(properties())).await.success().physical_id();
+    let id = world.send(RUNTIME.create(properties())).await.success().physical_id();
     let [arn, _] = arns(&id);
     put_policy(&world, &arn, "bedrock-agentcore:InvokeAgentRuntime");
     let foreign = world.resource_policies();
     let described = with(json!({"Description": "another"}));
-    world.send(update(&id, described.clone(), properties())).await.success();
+    world.send(RUNTIME.update(&id, described.clone(), properties())).await.success();
     let locked = with(json!({"AllowedCallers": FUNCTION_ROLE}));
-    let refused = world.send(update(&id, locked.clone(), described.clone())).await;
+    let refused = world.send(RUNTIME.update(&id, locked.clone(), described.clone())).await;
     let sentence = format!(
         "a resource policy on {arn} exists and belongs to someone else; delete that policy and repeat the operation"
     );
     assert!(refused.failure().contains(&sentence), "{}", refused.reason());
-    world.send(update(&id, described.clone(), locked.clone())).await.success();
+    world.send(RUNTIME.update(&id, described.clone(), locked.clone())).await.success();
     assert_eq!(world.resource_policies(), foreign);
 
     world.somebody(ServiceId::AgentCoreControl, "DeleteResourcePolicy", json!({"resourceArn": arn}));
-    world.send(update(&id, locked.clone(), described.clone())).await.success();
+    world.send(RUNTIME.update(&id, locked.clone(), described.clone())).await.success();
     put_policy(&world, &arn, "bedrock-agentcore:InvokeAgentRuntimeForUser");
     let changed = world.resource_policies()[&arn].clone();
-    world.send(update(&id, described, locked)).await.success();
+    world.send(RUNTIME.update(&id, described, locked)).await.success();
     let left: Vec<_> = world.resource_policies().into_iter().collect();
     assert_eq!(left, [(arn, changed)], "ours is deleted, and what somebody put in its place is not");
 }
@@ -123,25 +123,25 @@ async fn a_policy_that_is_shown_in_another_form_is_taken_back() {
     let statements =
         [statement("bedrock-agentcore:InvokeAgentRuntime"), statement("bedrock-agentcore:GetAgentRuntime")];
     let locked = with(json!({"ResourcePolicy": {"Statement": statements}}));
-    let id = world.send(create(locked.clone())).await.success().physical_id();
+    let id = world.send(RUNTIME.create(locked.clone())).await.success().physical_id();
     assert_eq!(world.resource_policies().len(), 2);
-    world.send(update(&id, properties(), locked)).await.success();
+    world.send(RUNTIME.update(&id, properties(), locked)).await.success();
     assert!(world.resource_policies().is_empty());
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn a_policy_stays_if_nobody_knows_what_the_template_asked_for_before() {
     let mut world = World::new();
-    let id = world.send(create(properties())).await.success().physical_id();
+    let id = world.send(RUNTIME.create(properties())).await.success().physical_id();
     let [arn, _] = arns(&id);
     put_policy(&world, &arn, "bedrock-agentcore:InvokeAgentRuntime");
     let foreign = world.resource_policies();
     let (locked, unreadable) = (with(json!({"AllowedCallers": FUNCTION_ROLE})), with(json!({"AllowedCallers": "x"})));
-    let refused = world.send(update(&id, locked.clone(), unreadable.clone())).await;
+    let refused = world.send(RUNTIME.update(&id, locked.clone(), unreadable.clone())).await;
     assert!(refused.failure().contains("exists and belongs to someone else"), "{}", refused.reason());
     assert_eq!(world.resource_policies(), foreign);
     world.stack_status(StackStatus::UpdateRollbackInProgress);
-    world.send(update(&id, locked, unreadable)).await.success();
+    world.send(RUNTIME.update(&id, locked, unreadable)).await.success();
     assert_eq!(world.resource_policies()[&arn], foreign[&arn], "a rollback succeeds and leaves it");
 }
 
@@ -171,11 +171,11 @@ async fn a_policy_that_locks_the_function_out_is_refused_before_anything_is_crea
         (statement(json!("*"), "*", not_arn("StringNotLikeIfExists", "arn:aws:iam::*:role/team/*")), &role),
         (statement(json!("*"), "*", json!({"StringEquals": {"aws:PrincipalAccount": "111122223333"}})), &role),
     ] {
-        let refused = world.send(create(with(given.clone()))).await;
+        let refused = world.send(RUNTIME.create(with(given.clone()))).await;
         assert!(refused.failure().contains(sentence.as_str()), "{given}: {}", refused.reason());
     }
     world.environment.clear();
-    let refused = world.send(create(with(json!({"AllowedCallers": FUNCTION_ROLE})))).await;
+    let refused = world.send(RUNTIME.create(with(json!({"AllowedCallers": FUNCTION_ROLE})))).await;
     let sentence = "give it the environment variable FUNCTION_ROLE_ARN";
     assert!(refused.failure().contains(sentence), "{}", refused.reason());
     assert!(world.calls_since(0).is_empty());
@@ -195,8 +195,8 @@ async fn a_policy_that_spares_the_function_passes() {
         let statement = json!({"Effect": "Deny", "Principal": principal, "Condition": condition,
             "Action": format!("bedrock-agentcore:{action}")});
         let given = with(json!({"ResourcePolicy": {"Statement": statement}}));
-        let id = world.send(create(given.clone())).await.success().physical_id();
-        world.send(delete(&id, given)).await.success();
+        let id = world.send(RUNTIME.create(given.clone())).await.success().physical_id();
+        world.send(RUNTIME.delete(&id, given)).await.success();
     }
 }
 
@@ -228,7 +228,7 @@ async fn a_policy_that_agentcore_would_refuse_gets_a_sentence() {
         (json!({"AllowedCallers": "arn:aws:iam::111122223333:role/*"}), "without wildcards"),
         (json!({"AllowedCallers": FUNCTION_ROLE, "ResourcePolicy": {"Statement": [good]}}), "together with"),
     ] {
-        let refused = world.send(create(with(given.clone()))).await;
+        let refused = world.send(RUNTIME.create(with(given.clone()))).await;
         assert!(refused.failure().contains(sentence), "{given}: {}", refused.reason());
     }
     assert!(world.calls_since(0).is_empty());
@@ -239,11 +239,8 @@ async fn callers_with_tokens_have_no_name_in_a_policy() {
     let mut world = World::new();
     let issuer = "https://tenant.auth0.com/";
     world.identity_provider(ClaimStyle::Auth0, issuer);
-    let jwt = |policy: Value| {
-        let mut given = with(json!({"InboundAuth": "JWT", "Issuer": issuer, "AllowedAudience": "api"}));
-        given.as_object_mut().expect("a map").extend(policy.as_object().cloned().unwrap_or_default());
-        given
-    };
+    let jwt =
+        |policy: Value| merged(with(json!({"InboundAuth": "JWT", "Issuer": issuer, "AllowedAudience": "api"})), policy);
     let statement = |effect: &str, principal: Value, condition: Value| {
         json!({"Effect": effect, "Principal": principal, "Condition": condition,
             "Action": "bedrock-agentcore:InvokeAgentRuntime"})
@@ -258,14 +255,14 @@ async fn callers_with_tokens_have_no_name_in_a_policy() {
         (policy(&[statement("Deny", json!("*"), not_named.clone())]), "`ResourcePolicy` admits no token"),
         (policy(&[admits.clone(), statement("Deny", json!("*"), not_named)]), "denies every caller with a token"),
     ] {
-        let refused = world.send(create(given.clone())).await;
+        let refused = world.send(RUNTIME.create(given.clone())).await;
         assert!(refused.failure().contains(sentence), "{given}: {}", refused.reason());
     }
     assert!(world.calls_since(0).is_empty());
-    world.send(create(policy(&[admits]))).await.success();
+    world.send(RUNTIME.create(policy(&[admits]))).await.success();
 }
 
-crate::matrix::repeat_on_v2! {
+crate::platform::repeat_on_v2! {
     "resource_policy.rs":
     allowed_callers_are_let_in_and_nobody_else_until_an_update_undoes_it
     a_policy_of_ones_own_gets_the_arns_and_follows_its_property

@@ -9,10 +9,10 @@ use emulator::stacks::StackStatus;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
-use super::{NAME, create, delete, properties, update};
+use super::{NAME, properties};
 use crate::battery::{EFFECTS, deliver};
 use crate::deployment::{Deployment, EXISTING};
-use crate::world::{STACK_ID, World, canary};
+use crate::world::{SECRET, STACK_ID, World, canary};
 
 fn first_life() -> Value {
     let mut first = properties(json!({"A": canary("first"), "B": "beta"}));
@@ -54,11 +54,11 @@ fn expected() -> (Vec<String>, Vec<String>) {
 async fn a_restored_secret_stores_the_given_values_and_nothing_else() {
     for stack in [STACK_ID.to_owned(), STACK_ID.replace("11111111", "99999999")] {
         let mut world = World::new();
-        let created = world.send(create(first_life())).await.success();
+        let created = world.send(SECRET.create(first_life())).await.success();
         somebodys_work(&world);
         let former_key = world.secret_entry(NAME, "KEY");
-        world.send(delete(&created.physical_id(), first_life())).await.success();
-        let restored = world.send(create(second_life()).with("StackId", stack.clone())).await.success();
+        world.send(SECRET.delete(&created.physical_id(), first_life())).await.success();
+        let restored = world.send(SECRET.create(second_life()).with("StackId", stack.clone())).await.success();
         assert_eq!(restored.physical_id(), created.physical_id());
         assert_eq!(shape(&world), expected());
         assert_eq!(world.secret_entry(NAME, "A"), canary("second"));
@@ -70,11 +70,11 @@ async fn a_restored_secret_stores_the_given_values_and_nothing_else() {
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn a_former_secret_whose_tags_are_refused_is_left_to_its_deletion() {
     let mut world = World::new();
-    let created = world.send(create(first_life())).await.success();
-    world.send(delete(&created.physical_id(), first_life())).await.success();
+    let created = world.send(SECRET.create(first_life())).await.success();
+    world.send(SECRET.delete(&created.physical_id(), first_life())).await.success();
     world.fault("TagResource", 1, u64::MAX, FaultEffect::QuotesInput);
     let before = world.call_count();
-    let answer = world.send(create(second_life())).await;
+    let answer = world.send(SECRET.create(second_life())).await;
     assert!(answer.failure().starts_with("secretsmanager:TagResource was refused"), "{}", answer.reason());
     let calls = world.calls_since(before);
     assert_eq!(calls, ["CreateSecret", "DescribeSecret", "RestoreSecret", "TagResource", "DeleteSecret"]);
@@ -85,13 +85,13 @@ async fn a_former_secret_whose_tags_are_refused_is_left_to_its_deletion() {
 async fn a_restored_value_that_is_not_a_json_object_is_overwritten() {
     for value in [json!({"SecretString": "cAnArY-"}), json!({"SecretBinary": "Y0FuQXJZLQ=="})] {
         let mut world = World::new();
-        let created = world.send(create(first_life())).await.success();
+        let created = world.send(SECRET.create(first_life())).await.success();
         let mut input = value;
         input["SecretId"] = json!(NAME);
         input["ClientRequestToken"] = json!("f".repeat(32));
         world.somebody(ServiceId::SecretsManager, "PutSecretValue", input);
-        world.send(delete(&created.physical_id(), first_life())).await.success();
-        world.send(create(second_life())).await.success();
+        world.send(SECRET.delete(&created.physical_id(), first_life())).await.success();
+        world.send(SECRET.create(second_life())).await.success();
         assert_eq!(shape(&world), expected());
     }
 }
@@ -100,28 +100,28 @@ async fn a_restored_value_that_is_not_a_json_object_is_overwritten() {
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn a_retained_secret_that_is_created_again_stores_the_given_values() {
     let mut world = World::new();
-    world.send(create(first_life())).await.success();
-    world.send(create(second_life())).await.success();
+    world.send(SECRET.create(first_life())).await.success();
+    world.send(SECRET.create(second_life())).await.success();
     assert_eq!(shape(&world), expected());
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn deliveries_of_one_create_agree_on_generated_keys() {
     let mut world = World::new();
-    let created = world.send(create(first_life())).await.success();
-    world.send(delete(&created.physical_id(), first_life())).await.success();
-    let event = world.address(create(second_life()));
+    let created = world.send(SECRET.create(first_life())).await.success();
+    world.send(SECRET.delete(&created.physical_id(), first_life())).await.success();
+    let event = world.address(SECRET.create(second_life()));
     let first = world.deliver(&event).await.expect("answered").success();
     let key = world.secret_entry(NAME, "KEY");
     let second = world.deliver(&event).await.expect("answered").success();
     assert_eq!(first.attribute("VersionId"), second.attribute("VersionId"));
     assert_eq!(world.secret_entry(NAME, "KEY"), key);
 
-    world.send(delete(&first.physical_id(), second_life())).await.success();
+    world.send(SECRET.delete(&first.physical_id(), second_life())).await.success();
     let late = world.deliver(&event).await.expect("answered");
     assert!(late.failure().contains("it was deleted"), "a late duplicate: {}", late.reason());
 
-    let event = world.address(create(second_life()));
+    let event = world.address(SECRET.create(second_life()));
     let before = world.aws.with(|world| world.responses.puts().len());
     let (one, two) = tokio::join!(world.invoke(event.payload()), world.invoke(event.payload()));
     one.expect("answered");
@@ -140,8 +140,8 @@ async fn no_fault_and_no_kill_brings_the_old_secret_back() {
     for nth in 1..12 {
         for (effect, count) in EFFECTS {
             let mut world = World::with_settings(slow());
-            let created = world.send(create(first_life())).await.success();
-            world.send(delete(&created.physical_id(), first_life())).await.success();
+            let created = world.send(SECRET.create(first_life())).await.success();
+            world.send(SECRET.delete(&created.physical_id(), first_life())).await.success();
             let calls = world.call_count() as u64;
             let what = format!("{effect:?} at {nth}");
             world.aws.faults().add(emulator::faults::Fault {
@@ -151,14 +151,14 @@ async fn no_fault_and_no_kill_brings_the_old_secret_back() {
                 count,
                 effect,
             });
-            deliver(&mut world, create(second_life()), None).await.success();
+            deliver(&mut world, SECRET.create(second_life()), None).await.success();
             assert_eq!(shape(&world), expected(), "{what}");
         }
         let mut world = World::with_settings(slow());
-        let created = world.send(create(first_life())).await.success();
-        world.send(delete(&created.physical_id(), first_life())).await.success();
+        let created = world.send(SECRET.create(first_life())).await.success();
+        world.send(SECRET.delete(&created.physical_id(), first_life())).await.success();
         let kill = Instant::now() + Duration::from_millis(nth * 700);
-        deliver(&mut world, create(second_life()), Some(kill)).await.success();
+        deliver(&mut world, SECRET.create(second_life()), Some(kill)).await.success();
         assert_eq!(shape(&world), expected(), "killed at {nth}");
     }
 }
@@ -171,24 +171,24 @@ async fn a_rename_there_and_back_starts_fresh_and_its_rollback_does_not() {
         renamed
     };
     let mut world = World::new();
-    let created = world.send(create(first_life())).await.success();
+    let created = world.send(SECRET.create(first_life())).await.success();
     somebodys_work(&world);
-    let other = world.send(update(&created.physical_id(), renamed(), first_life())).await.success();
-    world.send(delete(&created.physical_id(), first_life())).await.success();
-    world.send(update(&other.physical_id(), second_life(), renamed())).await.success();
+    let other = world.send(SECRET.update(&created.physical_id(), renamed(), first_life())).await.success();
+    world.send(SECRET.delete(&created.physical_id(), first_life())).await.success();
+    world.send(SECRET.update(&other.physical_id(), second_life(), renamed())).await.success();
     assert_eq!(shape(&world), expected());
 
     for status in [None, Some(StackStatus::UpdateRollbackInProgress)] {
         let mut world = World::new();
-        let created = world.send(create(first_life())).await.success();
+        let created = world.send(SECRET.create(first_life())).await.success();
         somebodys_work(&world);
         let before = world.secret_text(NAME);
-        let other = world.send(update(&created.physical_id(), renamed(), first_life())).await.success();
+        let other = world.send(SECRET.update(&created.physical_id(), renamed(), first_life())).await.success();
         match status {
             Some(status) => world.stack_status(status),
             None => world.fault("DescribeStacks", 1, u64::MAX, FaultEffect::Denied),
         }
-        let back = world.send(update(&other.physical_id(), first_life(), renamed())).await.success();
+        let back = world.send(SECRET.update(&other.physical_id(), first_life(), renamed())).await.success();
         assert_eq!(back.physical_id(), created.physical_id());
         assert_eq!(world.secret_text(NAME), before, "{status:?}");
     }
@@ -202,12 +202,12 @@ async fn a_replacement_that_is_killed_half_way_starts_fresh_all_the_same() {
         let mut world = World::with_settings(Settings { call_latency: Duration::from_secs(1), ..Settings::default() });
         let arn = super::somebodys_secret(&world, "theirs", r#"{"A": "1"}"#);
         world.stack_status(StackStatus::UpdateInProgress);
-        let created = world.send(create(first_life())).await.success();
-        world.send(update(&created.physical_id(), theirs.clone(), first_life())).await.success();
-        world.send(delete(&created.physical_id(), first_life())).await.success();
+        let created = world.send(SECRET.create(first_life())).await.success();
+        world.send(SECRET.update(&created.physical_id(), theirs.clone(), first_life())).await.success();
+        world.send(SECRET.delete(&created.physical_id(), first_life())).await.success();
         sleep(Duration::from_mins(1)).await;
         let kill = Instant::now() + Duration::from_millis(millis);
-        deliver(&mut world, update(&arn, second_life(), theirs.clone()), Some(kill)).await.success();
+        deliver(&mut world, SECRET.update(&arn, second_life(), theirs.clone()), Some(kill)).await.success();
         assert_eq!(shape(&world), expected(), "killed after {millis} ms");
     }
 }

@@ -5,14 +5,14 @@ use emulator::aws::ServiceId;
 use emulator::settings::Settings;
 use serde_json::{Value, json};
 
-use super::{Disowned, SETTLED, Subject, UNLISTED, USUAL, disown_tagged, with};
-use crate::world::{World, canary};
+use super::{Disowned, SETTLED, Subject, UNLISTED, USUAL, disown_tagged};
+use crate::world::{API_KEY, LogicalResource, World, canary, merged};
 
 /// `Custom::AgentCoreApiKeyCredentialProvider`.
 pub(in crate::battery) struct ApiKeySubject;
 
 impl Subject for ApiKeySubject {
-    const TYPE: &'static str = "Custom::AgentCoreApiKeyCredentialProvider";
+    const RESOURCE: LogicalResource = API_KEY;
     const OPERATIONS: [&'static str; 3] =
         ["CreateApiKeyCredentialProvider", "UpdateApiKeyCredentialProvider", "DeleteApiKeyCredentialProvider"];
     const FAILED: [&'static str; 3] = [""; 3];
@@ -48,17 +48,17 @@ impl Subject for ApiKeySubject {
     }
 
     fn changed(&self) -> Vec<Value> {
-        vec![with(&self.properties(), json!({"ApiKey": canary("other"), "Tags": {"team": "two"}}))]
+        vec![merged(self.properties(), json!({"ApiKey": canary("other"), "Tags": {"team": "two"}}))]
     }
 
     fn replaced(&self) -> Option<Value> {
         let external = json!({"ApiKey": "", "ApiKeySecretId": "mcp/key", "ApiKeySecretJsonKey": "key",
             "ApiKeySecretSource": "EXTERNAL"});
-        Some(with(&self.changed()[0], external))
+        Some(merged(self.changed().remove(0), external))
     }
 
     fn named(&self) -> Value {
-        with(&self.properties(), json!({"Name": Self::NAME}))
+        merged(self.properties(), json!({"Name": Self::NAME}))
     }
 
     fn slowed(settings: Settings, _: Duration) -> Settings {

@@ -6,8 +6,8 @@ use emulator::identity_provider::{ClaimStyle, Client, Provider};
 use emulator::settings::Settings;
 use serde_json::{Value, json};
 
-use super::{Disowned, Subject, disown_tagged, with};
-use crate::world::{EXECUTION_ROLE, World, canary};
+use super::{Disowned, Subject, disown_tagged};
+use crate::world::{EXECUTION_ROLE, GATEWAY, LogicalResource, World, canary, merged};
 
 const COGNITO: &str = "https://cognito-idp.us-east-1.amazonaws.com/us-east-1_a";
 
@@ -15,7 +15,7 @@ const COGNITO: &str = "https://cognito-idp.us-east-1.amazonaws.com/us-east-1_a";
 pub(in crate::battery) struct GatewaySubject;
 
 impl Subject for GatewaySubject {
-    const TYPE: &'static str = "Custom::AgentCoreGateway";
+    const RESOURCE: LogicalResource = GATEWAY;
     const OPERATIONS: [&'static str; 3] = ["CreateGateway", "UpdateGateway", "DeleteGateway"];
     const FAILED: [&'static str; 3] = ["FAILED", "UPDATE_UNSUCCESSFUL", "FAILED"];
     const NAME: &'static str = "shared";
@@ -35,15 +35,15 @@ impl Subject for GatewaySubject {
     }
 
     fn changed(&self) -> Vec<Value> {
-        vec![with(&self.properties(), json!({"AllowedScopes": "mcp/read", "Tags": {"team": "two"}}))]
+        vec![merged(self.properties(), json!({"AllowedScopes": "mcp/read", "Tags": {"team": "two"}}))]
     }
 
     fn replaced(&self) -> Option<Value> {
-        Some(with(&self.changed()[0], json!({"SearchType": "NONE"})))
+        Some(merged(self.changed().remove(0), json!({"SearchType": "NONE"})))
     }
 
     fn named(&self) -> Value {
-        with(&self.properties(), json!({"GatewayName": Self::NAME}))
+        merged(self.properties(), json!({"GatewayName": Self::NAME}))
     }
 
     fn slowed(settings: Settings, transition: Duration) -> Settings {
@@ -64,7 +64,9 @@ impl Subject for GatewaySubject {
             "protocolType",
             "protocolConfiguration",
             "exceptionLevel",
+            "interceptorConfigurations",
             "kmsKeyArn",
+            "policyEngineConfiguration",
         ];
         look(world, id, |gateway| {
             let members: serde_json::Map<_, _> =

@@ -5,14 +5,14 @@ use emulator::aws::ServiceId;
 use emulator::settings::Settings;
 use serde_json::{Value, json};
 
-use super::{Disowned, SETTLED, Subject, UNLISTED, USUAL, disown_tagged, with};
-use crate::world::World;
+use super::{Disowned, SETTLED, Subject, UNLISTED, USUAL, disown_tagged};
+use crate::world::{IDENTITY, LogicalResource, World, merged};
 
 /// `Custom::AgentCoreWorkloadIdentity`.
 pub(in crate::battery) struct IdentitySubject;
 
 impl Subject for IdentitySubject {
-    const TYPE: &'static str = "Custom::AgentCoreWorkloadIdentity";
+    const RESOURCE: LogicalResource = IDENTITY;
     const OPERATIONS: [&'static str; 3] =
         ["CreateWorkloadIdentity", "UpdateWorkloadIdentity", "DeleteWorkloadIdentity"];
     const FAILED: [&'static str; 3] = [""; 3];
@@ -31,15 +31,15 @@ impl Subject for IdentitySubject {
 
     fn changed(&self) -> Vec<Value> {
         let urls = ["https://two.example.com/back", "app://done"];
-        vec![with(&self.properties(), json!({"AllowedResourceOauth2ReturnUrls": urls, "Tags": {"team": "two"}}))]
+        vec![merged(self.properties(), json!({"AllowedResourceOauth2ReturnUrls": urls, "Tags": {"team": "two"}}))]
     }
 
     fn replaced(&self) -> Option<Value> {
-        Some(with(&self.changed()[0], json!({"Name": Self::NAME})))
+        Some(merged(self.changed().remove(0), json!({"Name": Self::NAME})))
     }
 
     fn named(&self) -> Value {
-        with(&self.properties(), json!({"Name": Self::NAME}))
+        merged(self.properties(), json!({"Name": Self::NAME}))
     }
 
     fn slowed(settings: Settings, _: Duration) -> Settings {

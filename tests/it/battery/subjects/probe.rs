@@ -3,9 +3,9 @@ use std::time::Duration;
 use emulator::settings::Settings;
 use serde_json::{Value, json};
 
-use super::{Disowned, Subject, with};
+use super::{Disowned, Subject};
 use crate::probe::runtime;
-use crate::world::World;
+use crate::world::{LogicalResource, PROBE, World, merged};
 
 const NOTHING: &str = "a probe creates nothing in the account";
 const NO_OPERATION: &str = "a probe starts no operation that could go on after a call";
@@ -17,11 +17,12 @@ pub(in crate::battery) struct ProbeSubject {
 }
 
 impl Subject for ProbeSubject {
-    const TYPE: &'static str = "Custom::AgentCoreMcpProbe";
+    const RESOURCE: LogicalResource = PROBE;
     const OPERATIONS: [&'static str; 3] = ["InvokeAgentRuntime"; 3];
     const FAILED: [&'static str; 3] = [""; 3];
     const NAME: &'static str = "";
     const REQUIRED: &'static [&'static str] = &["Endpoint"];
+    const OBJECTS: &'static [&'static str] = &["CallArguments"];
     const EXCEPTIONS: &'static [(&'static str, &'static str)] = &[
         ("a_replacement_stands_until_the_cleanup_deletes_the_old_resource", NO_REPLACEMENT),
         ("the_rollback_of_a_replacement_finds_the_old_resource_by_either_id", NO_REPLACEMENT),
@@ -61,7 +62,7 @@ impl Subject for ProbeSubject {
     }
 
     fn changed(&self) -> Vec<Value> {
-        vec![with(&self.properties(), json!({"ExpectedTools": "tool_001,tool_002"}))]
+        vec![merged(self.properties(), json!({"ExpectedTools": "tool_001,tool_002"}))]
     }
 
     fn replaced(&self) -> Option<Value> {

@@ -6,9 +6,9 @@ use emulator::identity_provider::{ClaimStyle, Client, Provider};
 use emulator::settings::Settings;
 use serde_json::{Value, json};
 
-use super::{Disowned, Subject, UNLISTED, USUAL, disown_tagged, with};
+use super::{Disowned, Subject, UNLISTED, USUAL, disown_tagged};
 use crate::oauth2_credential_provider::somebodys_provider;
-use crate::world::{World, canary};
+use crate::world::{LogicalResource, PROVIDER, World, canary, merged};
 
 const ISSUER: &str = "https://tenant.auth0.com/";
 
@@ -16,7 +16,7 @@ const ISSUER: &str = "https://tenant.auth0.com/";
 pub(in crate::battery) struct ProviderSubject;
 
 impl Subject for ProviderSubject {
-    const TYPE: &'static str = "Custom::AgentCoreOAuth2CredentialProvider";
+    const RESOURCE: LogicalResource = PROVIDER;
     const OPERATIONS: [&'static str; 3] =
         ["CreateOauth2CredentialProvider", "UpdateOauth2CredentialProvider", "DeleteOauth2CredentialProvider"];
     const FAILED: [&'static str; 3] = ["CREATE_FAILED", "UPDATE_FAILED", "DELETE_FAILED"];
@@ -49,15 +49,15 @@ impl Subject for ProviderSubject {
 
     fn changed(&self) -> Vec<Value> {
         let changes = json!({"ClientId": "other", "ClientSecret": canary("other"), "Tags": {"team": "two"}});
-        vec![with(&self.properties(), changes)]
+        vec![merged(self.properties(), changes)]
     }
 
     fn replaced(&self) -> Option<Value> {
-        Some(with(&self.changed()[0], json!({"Vendor": "GoogleOauth2", "Issuer": ""})))
+        Some(merged(self.changed().remove(0), json!({"Vendor": "GoogleOauth2", "Issuer": ""})))
     }
 
     fn named(&self) -> Value {
-        with(&self.properties(), json!({"Name": Self::NAME}))
+        merged(self.properties(), json!({"Name": Self::NAME}))
     }
 
     fn slowed(settings: Settings, transition: Duration) -> Settings {

@@ -6,14 +6,14 @@ use emulator::settings::Settings;
 use harness::Answer;
 use serde_json::{Value, json};
 
-use super::{Disowned, Subject, disown_tagged, with};
-use crate::world::{EXECUTION_ROLE, FUNCTION_ROLE, IMAGE, World};
+use super::{Disowned, Subject, disown_tagged};
+use crate::world::{EXECUTION_ROLE, FUNCTION_ROLE, IMAGE, LogicalResource, RUNTIME, World, merged};
 
 /// `Custom::AgentCoreRuntime`.
 pub(in crate::battery) struct RuntimeSubject;
 
 impl Subject for RuntimeSubject {
-    const TYPE: &'static str = "Custom::AgentCoreRuntime";
+    const RESOURCE: LogicalResource = RUNTIME;
     const OPERATIONS: [&'static str; 3] = ["CreateAgentRuntime", "UpdateAgentRuntime", "DeleteAgentRuntime"];
     const FAILED: [&'static str; 3] = ["CREATE_FAILED", "UPDATE_FAILED", "DELETE_FAILED"];
     const NAME: &'static str = "mcp_server";
@@ -32,11 +32,11 @@ impl Subject for RuntimeSubject {
     fn changed(&self) -> Vec<Value> {
         let changes = json!({"SecretVersionId": "v2", "Description": "two", "Tags": {"team": "two"},
                              "AllowedCallers": [FUNCTION_ROLE, EXECUTION_ROLE]});
-        vec![with(&self.properties(), changes)]
+        vec![merged(self.properties(), changes)]
     }
 
     fn replaced(&self) -> Option<Value> {
-        Some(with(&self.changed()[0], json!({"AgentRuntimeName": "renamed"})))
+        Some(merged(self.changed().remove(0), json!({"AgentRuntimeName": "renamed"})))
     }
 
     fn slowed(settings: Settings, transition: Duration) -> Settings {

@@ -5,8 +5,8 @@ use emulator::secrets_manager::Secret;
 use emulator::settings::Settings;
 use serde_json::{Value, json};
 
-use super::{Disowned, STACK_TAG, Subject, other_stack, with};
-use crate::world::{World, canary};
+use super::{Disowned, STACK_TAG, Subject, other_stack};
+use crate::world::{LogicalResource, SECRET, World, canary, merged};
 
 const SYNCHRONOUS: &str = "Secrets Manager answers a create or an update when it is done";
 const NEVER_FAILS: &str = "a deletion that Secrets Manager has accepted does not fail";
@@ -15,7 +15,7 @@ const NEVER_FAILS: &str = "a deletion that Secrets Manager has accepted does not
 pub(in crate::battery) struct SecretSubject;
 
 impl Subject for SecretSubject {
-    const TYPE: &'static str = "Custom::AgentCoreSecret";
+    const RESOURCE: LogicalResource = SECRET;
     const OPERATIONS: [&'static str; 3] = ["CreateSecret", "PutSecretValue", "DeleteSecret"];
     const FAILED: [&'static str; 3] = [""; 3];
     const NAME: &'static str = "mcp/credentials";
@@ -47,11 +47,11 @@ impl Subject for SecretSubject {
     }
 
     fn changed(&self) -> Vec<Value> {
-        vec![with(&self.properties(), json!({"Values": {"A": canary("two"), "B": "x"}, "Tags": {"team": "two"}}))]
+        vec![merged(self.properties(), json!({"Values": {"A": canary("two"), "B": "x"}, "Tags": {"team": "two"}}))]
     }
 
     fn replaced(&self) -> Option<Value> {
-        Some(with(&self.changed()[0], json!({"SecretName": "mcp/renamed"})))
+        Some(merged(self.changed().remove(0), json!({"SecretName": "mcp/renamed"})))
     }
 
     fn slowed(settings: Settings, transition: Duration) -> Settings {

@@ -6,9 +6,9 @@ use emulator::faults::FaultEffect;
 use emulator::settings::Settings;
 use serde_json::{Value, json};
 
-use super::{Disowned, Subject, USUAL, with};
+use super::{Disowned, Subject, USUAL};
 use crate::gateway_target::{self, Scene, create_gateway};
-use crate::world::World;
+use crate::world::{LogicalResource, TARGET, World, merged};
 
 /// The variant in which the gateway cannot list the server's tools the first time.
 const FLAKY: &str = "the first creation fails";
@@ -21,7 +21,7 @@ pub(in crate::battery) struct TargetSubject {
 }
 
 impl Subject for TargetSubject {
-    const TYPE: &'static str = "Custom::AgentCoreGatewayTarget";
+    const RESOURCE: LogicalResource = TARGET;
     const OPERATIONS: [&'static str; 3] = ["CreateGatewayTarget", "UpdateGatewayTarget", "DeleteGatewayTarget"];
     const FAILED: [&'static str; 3] = ["FAILED", "UPDATE_UNSUCCESSFUL", "FAILED"];
     const NAME: &'static str = gateway_target::NAME;
@@ -42,17 +42,17 @@ impl Subject for TargetSubject {
 
     fn properties(&self) -> Value {
         json!({"GatewayIdentifier": self.gateway_id, "TargetName": Self::NAME, "Endpoint": self.endpoint,
-               "AllowedRequestHeaders": "X-Api-Key"})
+               "AllowedRequestHeaders": "X-Api-Key", "SynchronizeOn": "1"})
     }
 
     fn changed(&self) -> Vec<Value> {
-        let described = with(&self.properties(), json!({"Description": "new", "AllowedRequestHeaders": "X-Other"}));
-        vec![described.clone(), with(&described, json!({"SynchronizeOn": "2"}))]
+        let described = merged(self.properties(), json!({"Description": "new", "AllowedRequestHeaders": "X-Other"}));
+        vec![described.clone(), merged(described, json!({"SynchronizeOn": "2"}))]
     }
 
     fn replaced(&self) -> Option<Value> {
         let mut changed = self.changed();
-        Some(with(&changed.remove(changed.len() - 1), json!({"GatewayIdentifier": self.other_gateway_id})))
+        Some(merged(changed.remove(changed.len() - 1), json!({"GatewayIdentifier": self.other_gateway_id})))
     }
 
     fn slowed(settings: Settings, transition: Duration) -> Settings {

@@ -14,7 +14,7 @@ use emulator::stacks::{Stack, StackStatus};
 use harness::handler;
 use serde_json::{Value, json};
 
-use crate::matrix;
+use crate::platform;
 use crate::world::{CANARY, canary};
 
 pub(crate) const PROVISIONER: &str = "agentcore-provisioner";
@@ -27,28 +27,28 @@ pub(crate) const SERVER: [(&str, &str); 3] =
 pub(crate) type Parameters<'a> = &'a [(&'a str, &'a str)];
 
 /// An account with the provisioner's stack in it.
-pub(crate) struct Estate {
+pub(crate) struct ProvisionerAccount {
     pub(crate) aws: Aws,
     pub(crate) cloudformation: CloudFormation,
 }
 
-impl Estate {
+impl ProvisionerAccount {
     /// Creates an account without any stack.
     pub(crate) fn empty() -> Self {
         Self::with_settings(Settings::default())
     }
 
     pub(crate) fn with_settings(settings: Settings) -> Self {
-        let aws = Aws::new(matrix::settings(Settings { role_propagation: Duration::from_secs(8), ..settings }));
+        let aws = Aws::new(platform::settings(Settings { role_propagation: Duration::from_secs(8), ..settings }));
         let cloudformation = CloudFormation::new(aws.clone(), Arc::new(handler::function(&aws)));
         Self { aws, cloudformation }
     }
 
     pub(crate) async fn new(parameters: Parameters<'_>) -> Self {
-        let estate = Self::empty();
-        let stack = estate.create(PROVISIONER, "provisioner.yaml", parameters).await;
-        estate.expect(&stack, StackStatus::CreateComplete);
-        estate
+        let account = Self::empty();
+        let stack = account.create(PROVISIONER, "provisioner.yaml", parameters).await;
+        account.expect(&stack, StackStatus::CreateComplete);
+        account
     }
 
     pub(crate) async fn create(&self, name: &str, template: &str, parameters: Parameters<'_>) -> Stack {

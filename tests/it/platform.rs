@@ -1,4 +1,4 @@
-//! Batteries that run on platform version V2 as well: in an account where that is what new runtimes get.
+//! The platform version that new runtimes get in the account of the running test, and tests that are repeated on V2.
 
 use std::cell::Cell;
 
@@ -27,7 +27,7 @@ pub(crate) fn on<T>(platform: PlatformVersion, work: impl FnOnce() -> T) -> T {
 }
 
 /// Returns the platform of the running test's accounts.
-pub(crate) fn platform() -> PlatformVersion {
+pub(crate) fn current() -> PlatformVersion {
     PLATFORM.get()
 }
 
@@ -36,7 +36,7 @@ pub(crate) fn settings(settings: Settings) -> Settings {
     let usual = Settings::default().snapshot_transition;
     let chosen = settings.snapshot_transition;
     let snapshot_transition = if chosen == usual { usual.max(settings.runtime_transition) } else { chosen };
-    Settings { platform_version: platform(), snapshot_transition, ..settings }
+    Settings { platform_version: current(), snapshot_transition, ..settings }
 }
 
 /// Checks that a list of tests names every test of a source.
@@ -58,13 +58,13 @@ macro_rules! repeat_on_v2 {
         mod on_v2 {
             $(#[test]
             fn $test() {
-                crate::matrix::on_v2(super::$test);
+                crate::platform::on_v2(super::$test);
             })*
 
             #[test]
             fn every_test_is_repeated() {
                 let listed = [$(stringify!($test),)* $($(stringify!($other),)*)?];
-                crate::matrix::check_complete(&listed, include_str!($source));
+                crate::platform::check_complete(&listed, include_str!($source));
             }
         }
     };

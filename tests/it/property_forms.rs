@@ -1,27 +1,29 @@
-//! One value in every form in which a template or a parameter can give it: lists, and white space around texts.
+//! One property in every form in which a template or a parameter can give it: lists, and white space around texts.
 
 use emulator::identity_provider::{ClaimStyle, Client, Provider};
 use serde_json::{Map, Value, json};
 
 use crate::gateway_target::{GATEWAY_ROLE, Scene};
-use crate::world::{Event, IMAGE, canary};
+use crate::world::{
+    API_KEY, GATEWAY, IDENTITY, IMAGE, LogicalResource, PROBE, PROVIDER, RUNTIME, SECRET, TARGET, canary,
+};
 
 const ISSUER: &str = "https://tenant.auth0.com/";
 const AUDIENCE: &str = "https://mcp.example.com";
 /// The properties whose white space is part of the secret.
-const SECRET: [&str; 2] = ["ApiKey", "ClientSecret"];
+const SECRETS: [&str; 2] = ["ApiKey", "ClientSecret"];
 
 /// Returns properties of every type, with as many lists and texts as can be combined.
-fn types(scene: &Scene) -> Vec<(&'static str, Value)> {
+fn types(scene: &Scene) -> Vec<(LogicalResource, Value)> {
     let endpoint = scene.runtime.attribute("McpUrl");
     vec![
         (
-            "Secret",
+            SECRET,
             json!({"SecretName": "forms", "Description": "a secret", "Values": {"A": canary("a")},
                    "GeneratedKeys": ["KEY", "OTHER"], "RequiredKeys": ["A|B", "KEY"], "RecoveryWindowInDays": "7"}),
         ),
         (
-            "Runtime",
+            RUNTIME,
             json!({"AgentRuntimeName": "forms", "ContainerUri": IMAGE, "RoleArn": crate::world::EXECUTION_ROLE,
                    "NetworkMode": "VPC", "Subnets": ["subnet-0a1b2c3d", "subnet-1a1b2c3d"],
                    "SecurityGroups": ["sg-0a1b2c3d"], "InboundAuth": "JWT", "Issuer": ISSUER,
@@ -29,26 +31,23 @@ fn types(scene: &Scene) -> Vec<(&'static str, Value)> {
                    "RequestHeaders": ["X-Amzn-Bedrock-AgentCore-Runtime-Custom-A", "X-Amzn-Bedrock-AgentCore-Runtime-Custom-B"],
                    "MaxLifetime": "3600"}),
         ),
+        (PROVIDER, json!({"Name": "forms", "Issuer": ISSUER, "ClientId": "app", "ClientSecret": canary("client")})),
+        (API_KEY, json!({"Name": "forms", "ApiKey": canary("key")})),
         (
-            "OAuth2CredentialProvider",
-            json!({"Name": "forms", "Issuer": ISSUER, "ClientId": "app", "ClientSecret": canary("client")}),
-        ),
-        ("ApiKeyCredentialProvider", json!({"Name": "forms", "ApiKey": canary("key")})),
-        (
-            "WorkloadIdentity",
+            IDENTITY,
             json!({"Name": "forms", "AllowedResourceOauth2ReturnUrls": ["https://example.com/back", "app://done"]}),
         ),
         (
-            "Gateway",
+            GATEWAY,
             json!({"GatewayName": "forms", "RoleArn": GATEWAY_ROLE, "Issuer": ISSUER,
                    "AllowedAudience": ["other", AUDIENCE], "SupportedVersions": ["2025-06-18", "2026-07-28"]}),
         ),
         (
-            "GatewayTarget",
+            TARGET,
             json!({"GatewayIdentifier": scene.gateway_id, "TargetName": "forms", "Endpoint": endpoint,
                    "AllowedRequestHeaders": ["X-A", "X-B"], "AllowedResponseHeaders": ["X-C", "X-D"]}),
         ),
-        ("McpProbe", json!({"Endpoint": endpoint, "Auth": "IAM", "ExpectedTools": ["tool_001", "tool_002"]})),
+        (PROBE, json!({"Endpoint": endpoint, "Auth": "IAM", "ExpectedTools": ["tool_001", "tool_002"]})),
     ]
 }
 
@@ -66,7 +65,7 @@ fn reshaped(properties: &Value, text: impl Fn(&str) -> Value, list: impl Fn(&[Va
     let reshaped: Map<_, _> = given
         .map(|(name, value)| {
             let value = match value {
-                Value::String(it) if !SECRET.contains(&name.as_str()) => text(it),
+                Value::String(it) if !SECRETS.contains(&name.as_str()) => text(it),
                 Value::Array(items) => list(items),
                 other => other.clone(),
             };
@@ -86,10 +85,7 @@ async fn every_form_of_a_list_and_white_space_around_a_text_mean_the_same() {
     let same = |text: &str| json!(text);
     let mut scene = scene().await;
     for (kind, properties) in types(&scene) {
-        let event = |request: &str, properties: &Value| {
-            Event::new(request, &format!("Custom::AgentCore{kind}"), kind, properties.clone())
-        };
-        let created = scene.world.send(event("Create", &properties)).await.success();
+        let created = scene.world.send(kind.create(properties.clone())).await.success();
         let forms = [
             ("padded", reshaped(&properties, |text| json!(format!(" {text}\r\n")), |items| json!(items))),
             ("comma-separated", reshaped(&properties, same, |items| json!(format!("{},", joined(items, " , "))))),
@@ -102,10 +98,7 @@ async fn every_form_of_a_list_and_white_space_around_a_text_mean_the_same() {
         ];
         for (form, new) in forms {
             let before = scene.world.call_count();
-            let update = event("Update", &new)
-                .with("PhysicalResourceId", created.physical_id())
-                .with("OldResourceProperties", properties.clone());
-            let updated = scene.world.send(update).await;
+            let updated = scene.world.send(kind.update(&created.physical_id(), new, properties.clone())).await;
             assert!(updated.is_success(), "{kind} {form}: {}", updated.reason());
             assert_eq!(updated.physical_id(), created.physical_id(), "{kind} {form}");
             let calls = scene.world.calls_since(before);
@@ -115,8 +108,8 @@ async fn every_form_of_a_list_and_white_space_around_a_text_mean_the_same() {
             };
             assert_eq!(calls.iter().find(changes), None, "{kind} {form}: {calls:?}");
         }
-        let delete = event("Delete", &reshaped(&properties, |text| json!(format!("{text}\n")), |items| json!(items)));
-        scene.world.send(delete.with("PhysicalResourceId", created.physical_id())).await.success();
+        let last = reshaped(&properties, |text| json!(format!("{text}\n")), |items| json!(items));
+        scene.world.send(kind.delete(&created.physical_id(), last)).await.success();
     }
     assert!(!scene.world.has_secret("forms"));
     assert_eq!(scene.world.runtime_names(), ["mcp"]);
@@ -132,7 +125,7 @@ async fn a_list_that_is_malformed_is_refused_by_name_before_any_call() {
                 let mut properties = properties.clone();
                 properties[name] = malformed.clone();
                 let before = scene.world.call_count();
-                let event = Event::new("Create", &format!("Custom::AgentCore{kind}"), kind, properties);
+                let event = kind.create(properties);
                 let answer = scene.world.send(event).await;
                 let reason = answer.failure();
                 assert!(reason.starts_with(&format!("`{name}` ")), "{kind} {malformed}: {reason}");
@@ -162,7 +155,7 @@ async fn white_space_inside_an_address_or_a_name_is_refused_before_any_call() {
             let mut properties = properties.clone();
             properties[name] = json!(text.replacen(['/', 'r'], " ", 1));
             let before = scene.world.call_count();
-            let event = Event::new("Create", &format!("Custom::AgentCore{kind}"), kind, properties);
+            let event = kind.create(properties);
             let answer = scene.world.send(event).await;
             let reason = answer.failure();
             assert!(reason.starts_with(&format!("`{name}` ")) && reason.contains(says), "{kind} {name}: {reason}");

@@ -12,8 +12,8 @@ use std::time::{Duration, SystemTime};
 
 use plant::{Kind, Resource};
 
-use crate::gateway_target::{GATEWAY_ROLE, Scene, merged};
-use crate::world::{EXECUTION_ROLE, Event, IMAGE, World, canary, put_role};
+use crate::gateway_target::{GATEWAY_ROLE, Scene};
+use crate::world::{self, EXECUTION_ROLE, Event, IMAGE, LogicalResource, World, canary, merged, put_role};
 
 /// Alternatives of the union that has the most, `filesystemConfigurations`.
 const VARIANTS: usize = 5;
@@ -129,13 +129,13 @@ fn idp() -> emulator::identity_provider::Provider {
 
 /// A type, and the properties of its events.
 struct Subject {
-    resource_type: &'static str,
+    resource: LogicalResource,
     properties: Value,
 }
 
 impl Subject {
     fn create(&self) -> Event {
-        Event::new("Create", self.resource_type, "Subject", self.properties.clone())
+        self.resource.create(self.properties.clone())
     }
 
     /// Returns a change that does not concern the members that somebody else sets.
@@ -147,9 +147,7 @@ impl Subject {
     /// Returns an update from the properties to changed ones.
     fn update(&self, physical_id: &str, changes: Value) -> Event {
         let new = changed(&self.properties, changes);
-        Event::new("Update", self.resource_type, "Subject", new)
-            .with("PhysicalResourceId", physical_id)
-            .with("OldResourceProperties", self.properties.clone())
+        self.resource.update(physical_id, new, self.properties.clone())
     }
 }
 
@@ -167,7 +165,7 @@ fn runtime() -> Subject {
         "SecurityGroups": "sg-0a1b2c3d", "InboundAuth": "JWT", "Issuer": ISSUER, "AllowedAudience": "mcp",
         "AllowedClients": "app", "AllowedScopes": "mcp/read", "RequestHeaders": "X-Api-Key",
         "IdleRuntimeSessionTimeout": "600", "MaxLifetime": "3600"});
-    Subject { resource_type: "Custom::AgentCoreRuntime", properties }
+    Subject { resource: world::RUNTIME, properties }
 }
 
 fn runtime_of(id: &str) -> Resource<'static> {
@@ -179,7 +177,7 @@ fn gateway() -> Subject {
     let properties = json!({"RoleArn": EXECUTION_ROLE, "Description": "one", "Issuer": ISSUER, "AllowedAudience": "mcp",
         "AllowedClients": "app", "AllowedScopes": "mcp/read", "SupportedVersions": "2025-11-25,2026-07-28",
         "Instructions": "one", "ExceptionLevel": "DEBUG"});
-    Subject { resource_type: "Custom::AgentCoreGateway", properties }
+    Subject { resource: world::GATEWAY, properties }
 }
 
 fn gateway_of(id: &str) -> Resource<'static> {
@@ -188,10 +186,7 @@ fn gateway_of(id: &str) -> Resource<'static> {
 
 fn target(scene: &Scene, changes: Value) -> Subject {
     let properties = json!({"Description": "one", "AllowedRequestHeaders": "X-One", "AllowedResponseHeaders": "X-Two"});
-    Subject {
-        resource_type: "Custom::AgentCoreGatewayTarget",
-        properties: scene.properties(merged(properties, changes)),
-    }
+    Subject { resource: world::TARGET, properties: scene.properties(merged(properties, changes)) }
 }
 
 fn target_of(physical_id: &str) -> Resource<'static> {
@@ -202,7 +197,7 @@ fn target_of(physical_id: &str) -> Resource<'static> {
 fn provider() -> Subject {
     let properties = json!({"Issuer": ISSUER, "ClientId": "app", "ClientSecret": canary("client"),
         "ClientAuthenticationMethod": "CLIENT_SECRET_BASIC"});
-    Subject { resource_type: "Custom::AgentCoreOAuth2CredentialProvider", properties }
+    Subject { resource: world::PROVIDER, properties }
 }
 
 fn provider_of(name: &str) -> Resource<'static> {
@@ -211,7 +206,7 @@ fn provider_of(name: &str) -> Resource<'static> {
 
 fn api_key() -> Subject {
     let properties = json!({"ApiKey": canary("key")});
-    Subject { resource_type: "Custom::AgentCoreApiKeyCredentialProvider", properties }
+    Subject { resource: world::API_KEY, properties }
 }
 
 fn api_key_of(name: &str) -> Resource<'static> {
@@ -220,7 +215,7 @@ fn api_key_of(name: &str) -> Resource<'static> {
 
 fn identity() -> Subject {
     let properties = json!({"AllowedResourceOauth2ReturnUrls": "https://example.com/back"});
-    Subject { resource_type: "Custom::AgentCoreWorkloadIdentity", properties }
+    Subject { resource: world::IDENTITY, properties }
 }
 
 fn identity_of(name: &str) -> Resource<'static> {

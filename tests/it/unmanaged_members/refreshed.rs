@@ -13,7 +13,7 @@ use super::{
     scene, settings, target, target_of, with_secret, world,
 };
 use crate::gateway_target::GATEWAY_ROLE;
-use crate::world::{Event, World, put_role};
+use crate::world::{World, put_role};
 
 const POLICY_SESSION: &str = "x-amzn-bedrock-agentcore-policy-session-id";
 
@@ -126,9 +126,7 @@ async fn a_lost_reply_and_a_rollback_lose_nothing() {
         if resource.kind.renamed.is_none() {
             assert!(failed.failure().contains("no"), "{}", failed.reason());
         }
-        let back = Event::new("Update", second.resource_type, "Subject", second.properties.clone())
-            .with("PhysicalResourceId", id.as_str())
-            .with("OldResourceProperties", third);
+        let back = second.resource.update(&id, second.properties.clone(), third);
         world.send(back).await.success();
         let mut after = resource.shown(&world);
         if after.get("description").is_some() {
