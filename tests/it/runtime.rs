@@ -297,7 +297,7 @@ async fn injecting_a_secret_that_cannot_be_used_is_refused_and_creates_nothing()
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn a_runtime_that_a_delete_saw_and_that_vanishes_is_not_waited_for() {
     let mut world = World::with_settings(Settings { runtime_deletion: Duration::from_secs(1), ..Settings::default() });
-    let id = world.send(create(properties())).await.success().physical_id();
+    let id = world.send(RUNTIME.create(properties())).await.success().physical_id();
     // The Get before the request to delete is throttled for three seconds, in which somebody else deletes the runtime.
     world.fault("GetAgentRuntime", 2, 4, FaultEffect::Throttled);
     let (before, started) = (world.call_count(), Instant::now());
@@ -306,7 +306,7 @@ async fn a_runtime_that_a_delete_saw_and_that_vanishes_is_not_waited_for() {
         sleep(Duration::from_millis(100)).await;
         aws.call(&Principal::Administrator, ServiceId::AgentCoreControl, "DeleteAgentRuntime", input)
     };
-    let (answer, deleted) = tokio::join!(world.send(delete(&id, properties())), deleted_by_others);
+    let (answer, deleted) = tokio::join!(world.send(RUNTIME.delete(&id, properties())), deleted_by_others);
     deleted.expect("a deletion");
     answer.success();
     assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
