@@ -385,5 +385,6 @@ crate::platform::repeat_on_v2! {
     credential_delivery_switches_in_both_directions
     a_secret_that_has_changed_meanwhile_does_not_break_the_rollback
     injecting_a_secret_that_cannot_be_used_is_refused_and_creates_nothing
+    a_runtime_that_a_delete_saw_and_that_vanishes_is_not_waited_for
     ; not bad_properties_are_refused_before_any_call
 }
