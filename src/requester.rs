@@ -3,7 +3,6 @@
 //! The same request therefore leads to the same resource however often it is delivered.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
 
 use sha2::{Digest, Sha256};
 
@@ -160,10 +159,7 @@ fn digest(parts: &[&str]) -> String {
         hash.update(part.len().to_be_bytes());
         hash.update(part.as_bytes());
     }
-    hash.finalize().iter().fold(String::new(), |mut hex, byte| {
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
+    hex::encode(hash.finalize())
 }
 
 /// Returns the physical id that stands for a resource of this name before the resource is known to exist.

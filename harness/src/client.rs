@@ -1,6 +1,5 @@
 //! An MCP client that uses the deployed stack as its user would.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use cloudformation::StackResource;
@@ -33,29 +32,37 @@ pub enum Usage {
     CallTool,
 }
 
+/// Authenticates a user of a stack who is not the account's administrator.
+#[derive(Debug, Default)]
+pub struct Credentials {
+    /// The headers that the server demands.
+    pub headers: Vec<(String, Sensitive)>,
+    /// The client at the identity provider.
+    pub client: Option<ClientCredentials>,
+}
+
 /// Uses the server at a runtime's or a gateway's address. Returns the outcome in lines. Signs
-/// as the account's administrator, or gets a token for the client that the stack's parameters name.
+/// as the account's administrator, or gets a token for the client.
 ///
 /// # Errors
 /// The server does not answer.
 pub async fn call(
     aws: &Aws,
     resource: &StackResource,
-    parameters: &BTreeMap<String, String>,
+    credentials: Credentials,
     usage: Usage,
 ) -> Result<Vec<String>, String> {
     let attribute = |name: &str| resource.attributes.get(name).and_then(Value::as_str).map(str::to_owned);
     let url = attribute("McpUrl").or_else(|| attribute("GatewayUrl")).unwrap_or_default();
     let context = handler::context(aws, &Principal::Administrator);
-    let credential = match discovery_url(aws, resource) {
-        None => Credential::SigV4,
-        Some(discovery_url) => match token(&context, &discovery_url, parameters).await? {
-            Some(token) => Credential::Bearer(token),
-            None => return Ok(vec!["takes tokens only; see VerificationResult for the check without one".to_owned()]),
-        },
+    let credential = match (discovery_url(aws, resource), &credentials.client) {
+        (None, _) => Credential::SigV4,
+        (Some(discovery_url), Some(client)) => Credential::Bearer(token(&context, &discovery_url, client).await?),
+        (Some(_), None) => {
+            return Ok(vec!["takes tokens only; see VerificationResult for the check without one".to_owned()]);
+        }
     };
-    let headers = demanded_headers(aws, resource, parameters);
-    let access = Access { credential, headers, caller: "local".to_owned() };
+    let access = Access { credential, headers: credentials.headers, caller: "local".to_owned() };
     let server = ServerUrl::parse(&url).map_err(|problem| format!("{url} {problem}"))?;
     let opened = Session::open(&context, &server, access).await.map_err(|refusal| said(&refusal));
     if is_locked(resource) {
@@ -91,69 +98,14 @@ fn discovery_url(aws: &Aws, resource: &StackResource) -> Option<String> {
     })
 }
 
-/// Returns the headers that the server demands by `RequireMcpCredentials`, with values from where its runtime has them:
-/// the environment, or the secret that the environment names.
-fn demanded_headers(
-    aws: &Aws,
-    resource: &StackResource,
-    parameters: &BTreeMap<String, String>,
-) -> Vec<(String, Sensitive)> {
-    let given = |name: &str| parameters.get(name).map(String::as_str);
-    let keys: &[(&str, &str)] = match given("McpAuthMode").filter(|_| given("RequireMcpCredentials") == Some("true")) {
-        Some("api-key") => &[("x-api-key", "ZSCALER_MCP_AUTH_API_KEY")],
-        Some("zscaler") => {
-            &[("x-zscaler-client-id", "ZSCALER_CLIENT_ID"), ("x-zscaler-client-secret", "ZSCALER_CLIENT_SECRET")]
-        }
-        _ => return Vec::new(),
-    };
-    let now = aws.clock().now();
-    let id = resource.physical_id.as_deref().unwrap_or_default();
-    let (environment, secret) = aws.with(|world| {
-        let runtime = world.agentcore.runtime(id, now);
-        let environment = runtime.map(|it| it.configuration().environment()).unwrap_or_default();
-        let secret = environment.get("ZSCALER_SECRET_NAME").and_then(|name| world.secrets.secret(name));
-        let text = secret.and_then(|secret| secret.current_text());
-        let secret = text.and_then(|text| serde_json::from_str::<Value>(text).ok()).unwrap_or_default();
-        (environment, secret)
-    });
-    let value = |key: &str| environment.get(key).map(String::as_str).or(secret[key].as_str()).map(Sensitive::new);
-    keys.iter().filter_map(|(header, key)| Some(((*header).to_owned(), value(key)?))).collect()
-}
-
-/// Gets a token for the first client among the parameters.
-async fn token(
-    context: &Context,
-    discovery_url: &str,
-    parameters: &BTreeMap<String, String>,
-) -> Result<Option<Sensitive>, String> {
-    let given = |name: &str| parameters.get(name).map_or("", String::as_str);
-    let list = |name: &str| given(name).split(',').map(str::trim).filter(|it| !it.is_empty()).map(str::to_owned);
-    let (Some(client_id), secret) = (list("GatewayOAuthClientId").next(), given("GatewayOAuthClientSecret")) else {
-        return Ok(None);
-    };
-    if secret.is_empty() {
-        return Ok(None);
-    }
-    let scopes: Vec<String> = list("GatewayInboundAllowedScopes").collect();
-    let client = ClientCredentials {
-        client_id,
-        client_secret: Sensitive::new(secret),
-        scopes: if scopes.is_empty() { list("GatewayOAuthProviderScopes").collect() } else { scopes },
-        parameters: parameters_of(given("GatewayOAuthCustomParameters")),
-    };
+/// Gets a token for the client.
+async fn token(context: &Context, discovery_url: &str, client: &ClientCredentials) -> Result<Sensitive, String> {
     let deadline = Deadline::after(TOKEN_TIMEOUT);
     let discovery = Discovery::of_live("stack", discovery_url).map_err(|error| error.to_string())?;
     let metadata = oauth::discover(context, deadline, &discovery).await.map_err(|error| error.to_string())?;
-    let token = oauth::mint(context, deadline, &Mask::default(), &metadata, &client)
-        .await
-        .map_err(|error| error.to_string())?;
-    Ok(Some(token.value))
-}
-
-/// Parses further parameters of token requests, given as a JSON object.
-fn parameters_of(json: &str) -> BTreeMap<String, Sensitive> {
-    let parameters: BTreeMap<String, String> = serde_json::from_str(json).unwrap_or_default();
-    parameters.into_iter().map(|(name, value)| (name, Sensitive::new(value))).collect()
+    let token =
+        oauth::mint(context, deadline, &Mask::default(), &metadata, client).await.map_err(|error| error.to_string())?;
+    Ok(token.value)
 }
 
 /// Quotes the server's own message. Returns an empty string if it sent none.

@@ -13,6 +13,8 @@ pub mod handler;
 mod log;
 /// Roles of an account.
 mod role;
+/// The credentials of a user of template.yaml's server.
+pub mod zscaler;
 
 pub use event::{
     API_KEY, Answer, Event, FUNCTION_ARN, GATEWAY, IDENTITY, LogicalResource, PROBE, PROVIDER, RUNTIME, SECRET,

@@ -7,6 +7,7 @@ use std::time::Duration;
 use cloudformation::{Capability, StackInput};
 use emulator::stacks::Status;
 use harness::client::{self, Usage};
+use harness::zscaler;
 use serde_json::Value;
 
 use crate::check::{self, Findings, Inventory};
@@ -211,7 +212,8 @@ impl Life<'_> {
         let usage = if self.arguments.server.is_given() { Usage::ListTools } else { Usage::CallTool };
         for (id, server) in session.servers(&self.arguments.stack_name) {
             session.console.heading(&format!("Call {id}"));
-            match client::call(&session.aws, &server, &self.parameters, usage).await {
+            let credentials = zscaler::credentials(&session.aws, &server, &self.parameters);
+            match client::call(&session.aws, &server, credentials, usage).await {
                 Ok(lines) => lines.iter().for_each(|line| session.console.line(format_args!("  {line}"))),
                 Err(problem) => {
                     session.console.bad(&problem);

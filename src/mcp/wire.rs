@@ -112,7 +112,7 @@ impl Wire {
 fn new_session(url: &str, access: &Access, now: SystemTime) -> String {
     let now = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_nanos();
     let digest = Sha256::digest(format!("{url}\0{}\0{now}", access.caller));
-    digest.iter().take(20).fold("probe-".to_owned(), |id, byte| format!("{id}{byte:02x}"))
+    format!("probe-{}", hex::encode(&digest[..20]))
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use emulator::aws::ServiceId;
 use emulator::identity_provider::{ClaimStyle, Client, Provider};
 use emulator::stacks::StackStatus;
 use harness::client::{self, Usage};
+use harness::zscaler;
 use serde_json::json;
 
 use crate::deployment::{Deployment, EXISTING, NAME, SHARED_GATEWAY};
@@ -208,7 +209,8 @@ impl Account {
             servers.iter().filter(|it| [RUNTIME.resource_type, TARGET.resource_type].contains(&it.type_name.as_str()));
         let mut called = 0;
         for server in servers {
-            let lines = client::call(&self.deployment.aws, server, &parameters, Usage::CallTool).await;
+            let credentials = zscaler::credentials(&self.deployment.aws, server, &parameters);
+            let lines = client::call(&self.deployment.aws, server, credentials, Usage::CallTool).await;
             let lines = lines.unwrap_or_else(|problem| panic!("{topology:?}: {}: {problem}", server.logical_id));
             assert_eq!(lines.len(), 2, "{topology:?}: {lines:?}");
             called += 1;
