@@ -47,8 +47,9 @@ async fn check(resource: LogicalResource, base: impl Fn(&Scene) -> Value, change
     let mut scene = scene().await;
     let mut changes = changes(&scene);
     changes.sort_by_key(|(name, ..)| *name);
-    let tried = changes.iter().map(|(name, ..)| *name);
-    assert!(declared.keys().map(String::as_str).eq(tried), "{resource}: every property has one change here");
+    let tried: Vec<_> = changes.iter().map(|(name, ..)| *name).collect();
+    let declared_names: Vec<_> = declared.keys().map(String::as_str).collect();
+    assert_eq!(declared_names, tried, "{resource}: every property has one change here");
     let mut problems = Vec::new();
     for (name, before, after) in changes {
         let old = merged(base(&scene), before);
