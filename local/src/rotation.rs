@@ -2,6 +2,7 @@
 
 use emulator::agentcore_control::Runtime;
 use emulator::service::{Principal, ServiceId};
+use harness::{LogicalResource, RUNTIME, SECRET};
 use serde_json::{Value, json};
 
 use crate::session::Session;
@@ -16,11 +17,11 @@ const ROTATED: [&str; 4] = ["SECRET", "KEY", "TOKEN", "PASSWORD"];
 /// The stack has no secret, or no runtime has a new version.
 pub(crate) async fn rotate(session: &mut Session, stack: &str) -> Result<(), String> {
     let resources = session.resources(stack);
-    let of_type = |type_name: &str| {
-        let found = resources.values().filter(|resource| resource.type_name == type_name);
+    let of_type = |kind: LogicalResource| {
+        let found = resources.values().filter(|resource| resource.type_name == kind.resource_type);
         found.filter_map(|resource| resource.physical_id.clone()).collect::<Vec<_>>()
     };
-    let (secrets, runtimes) = (of_type("Custom::AgentCoreSecret"), of_type("Custom::AgentCoreRuntime"));
+    let (secrets, runtimes) = (of_type(SECRET), of_type(RUNTIME));
     if secrets.is_empty() {
         return Err("the stack has no secret to rotate".to_owned());
     }

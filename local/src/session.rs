@@ -13,7 +13,7 @@ use emulator::settings::Settings;
 use emulator::stacks::Status;
 use emulator::transport;
 use emulator::transport::proxy::Proxy;
-use harness::{Log, handler};
+use harness::{Log, RUNTIME, TARGET, handler};
 use serde_json::{Value, json};
 use tokio::sync::mpsc::UnboundedReceiver;
 
@@ -203,7 +203,7 @@ impl Session {
     /// Returns the servers of a stack that an MCP client can call, by logical id: runtimes, and gateways by their
     /// targets.
     pub(crate) fn servers(&self, stack: &str) -> BTreeMap<String, StackResource> {
-        let types = ["Custom::AgentCoreRuntime", "Custom::AgentCoreGatewayTarget"];
+        let types = [RUNTIME.resource_type, TARGET.resource_type];
         let mut resources = self.resources(stack);
         resources.retain(|_, resource| types.contains(&resource.type_name.as_str()));
         resources

@@ -5,7 +5,7 @@ use std::time::Duration;
 use emulator::aws::Aws;
 use emulator::container::{Behaviour, Start};
 use emulator::settings::Settings;
-use harness::{handler, put_role};
+use harness::{PROBE, RUNTIME, SECRET, handler, put_role};
 use serde_json::{Value, json};
 
 use super::calls::counted;
@@ -13,9 +13,6 @@ use super::stack::{self, StackNumbers};
 use crate::request::{Request, Requests};
 use crate::runtime::Runtime;
 
-const SECRET: &str = "Custom::AgentCoreSecret";
-const RUNTIME: &str = "Custom::AgentCoreRuntime";
-const PROBE: &str = "Custom::AgentCoreMcpProbe";
 /// The newest revision, and the newest of those with a handshake.
 const PROBED: [&str; 2] = ["2026-07-28", "2025-11-25"];
 /// The times that the control plane takes to bring a runtime to `READY`.
@@ -84,7 +81,7 @@ impl Account {
         let properties = json!({ "SecretName": name, "Values": { "CLIENT_ID": "id", "CLIENT_SECRET": "made up" } });
         Request {
             kind: "Create",
-            resource_type: SECRET,
+            resource_type: SECRET.resource_type,
             logical_id: name,
             physical_id: None,
             properties,
@@ -96,7 +93,7 @@ impl Account {
         let properties = json!({ "AgentRuntimeName": name, "ContainerUri": self.image, "RoleArn": self.runtime_role });
         Request {
             kind: "Create",
-            resource_type: RUNTIME,
+            resource_type: RUNTIME.resource_type,
             logical_id: name,
             physical_id: None,
             properties,
@@ -191,7 +188,7 @@ async fn probe(revision: &str) -> Result<ProbeNumbers, String> {
     let started = aws.clock().now();
     let request = Request {
         kind: "Create",
-        resource_type: PROBE,
+        resource_type: PROBE.resource_type,
         logical_id: "Probe",
         physical_id: None,
         properties: json!({ "Endpoint": endpoint }),
